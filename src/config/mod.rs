@@ -1,0 +1,3 @@
+//! Turns text into settings that need no further checking.
+
+pub mod settings;

@@ -1,0 +1,333 @@
+//! Holds settings that need no further checking: what every service is built from.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::record::{Dialect, Name, ProviderKind};
+
+/// Everything the program runs by. Swapped as a whole on reload; an exchange keeps the one it
+/// started with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The data plane.
+    pub server: ServerSettings,
+    /// Page, JSON API, metrics, health.
+    pub admin: AdminSettings,
+    /// The store.
+    pub store: StoreSettings,
+    /// Deadlines of upstream work.
+    pub timeouts: Timeouts,
+    /// Sizes and counts.
+    pub limits: Limits,
+    /// Providers in the order of the config.
+    pub providers: Vec<Arc<Provider>>,
+    /// Models with routes of their own.
+    pub models: Vec<Arc<ModelRoutes>>,
+    /// Fingerprint of the whole, secrets left out.
+    pub hash: u64,
+}
+
+impl Settings {
+    /// The provider of that name.
+    #[must_use]
+    pub fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
+        self.providers
+            .iter()
+            .find(|provider| provider.name.as_str() == name)
+    }
+}
+
+/// The data plane's listener.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Further Host names accepted, lower case, without port.
+    pub hosts: BTreeSet<String>,
+    /// Origins of browser and desktop apps that may call, lower case (`https://app.example`).
+    pub origins: BTreeSet<String>,
+    /// Provider of requests whose model nobody claims.
+    pub default_provider: Option<Name>,
+    /// Certificate chain and key; absent means plain HTTP/1.1.
+    pub tls: Option<TlsFiles>,
+    /// Bearer token that clients must send in `x-tollgate-token`, where set.
+    pub token: Option<SecretString>,
+    /// Serve outside loopback without a token, by the user's explicit word.
+    pub allow_unauthenticated: bool,
+    /// Worker threads, each with its own listener and pool.
+    pub workers: usize,
+}
+
+/// Certificate files of a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// PEM file with the certificate chain.
+    pub certificate: PathBuf,
+    /// PEM file with the private key.
+    pub key: PathBuf,
+}
+
+/// The admin plane's listener.
+#[derive(Debug, Clone)]
+pub struct AdminSettings {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Further Host names accepted.
+    pub hosts: BTreeSet<String>,
+    /// Bearer token, where one is required.
+    pub token: Option<SecretString>,
+    /// Serve outside loopback without a token, by the user's explicit word.
+    pub allow_unauthenticated: bool,
+}
+
+/// Where records are kept and how long.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// The redb file.
+    pub path: PathBuf,
+    /// Memory that redb may use as page cache, bytes.
+    pub cache_bytes: usize,
+    /// Age after which records go.
+    pub keep_records: Duration,
+    /// Size of records after which the oldest go, bytes.
+    pub keep_bytes: u64,
+    /// Age after which minute roll-ups go.
+    pub keep_minutes: Duration,
+    /// Age after which hour roll-ups go.
+    pub keep_hours: Duration,
+    /// Records that may wait for the writer.
+    pub queue_max: usize,
+}
+
+/// Deadlines of upstream work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// DNS, TCP and TLS together.
+    pub connect: Duration,
+    /// To the first token, while another route is left.
+    pub first_token: Duration,
+    /// Longest silence of a provider; comments and pings are life.
+    pub silence: Duration,
+    /// Whole exchange; none by default.
+    pub total: Option<Duration>,
+    /// A client that sends no complete header.
+    pub request_headers: Duration,
+    /// A client that sends no complete body.
+    pub request_body: Duration,
+    /// A client that does not read its answer.
+    pub client_write: Duration,
+    /// An idle client connection.
+    pub client_idle: Duration,
+    /// An idle pooled provider connection.
+    pub pool_idle: Duration,
+    /// In-flight exchanges at SIGTERM.
+    pub drain: Duration,
+}
+
+/// Sizes and counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Body of an inference request, bytes.
+    pub request_body_bytes: u64,
+    /// Nesting of an inference request's JSON.
+    pub json_depth: usize,
+    /// Headers of a request, bytes altogether.
+    pub header_bytes: usize,
+    /// Number of headers of a request.
+    pub headers: usize,
+    /// Open client connections.
+    pub connections: usize,
+    /// Exchanges at work.
+    pub in_flight: usize,
+    /// One event of a stream that the observer still reads, bytes.
+    pub event_bytes: usize,
+    /// Decoded copy of a compressed body, bytes.
+    pub decoded_bytes: usize,
+    /// Connections per provider and worker.
+    pub connections_per_provider: usize,
+}
+
+/// How a credential is put on a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AuthScheme {
+    /// `Authorization: Bearer …`.
+    Bearer,
+    /// `x-api-key: …` (Anthropic).
+    XApiKey,
+    /// `api-key: …` (Azure).
+    ApiKey,
+    /// `x-goog-api-key: …` (Gemini).
+    GoogleApiKey,
+    /// None at all.
+    None,
+}
+
+impl AuthScheme {
+    /// Lower-case name of the header that carries the credential.
+    #[must_use]
+    pub const fn header(self) -> Option<&'static str> {
+        match self {
+            Self::Bearer => Some("authorization"),
+            Self::XApiKey => Some("x-api-key"),
+            Self::ApiKey => Some("api-key"),
+            Self::GoogleApiKey => Some("x-goog-api-key"),
+            Self::None => None,
+        }
+    }
+}
+
+/// A base URL, split once and for all.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct BaseUrl {
+    /// Whether TLS is spoken.
+    pub https: bool,
+    /// Host name or address, lower case, IPv6 without brackets.
+    pub host: String,
+    /// Port, the scheme's own where none was given.
+    pub port: u16,
+    /// Path without trailing slash; empty for the root.
+    pub path: String,
+    /// Query that every request carries (`api-version=…`), without `?`.
+    pub query: Option<String>,
+}
+
+impl BaseUrl {
+    /// The value of the `Host` header: no port where it is the scheme's own.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        if self.port == if self.https { 443 } else { 80 } {
+            host
+        } else {
+            format!("{host}:{}", self.port)
+        }
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)?;
+        self.query
+            .as_ref()
+            .map_or(Ok(()), |query| write!(f, "?{query}"))
+    }
+}
+
+/// How a provider keeps a waiting stream alive; known so that the simulator can play it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Keepalive {
+    /// Nothing is sent.
+    None,
+    /// `: text` comments, as `OpenRouter` and `DeepSeek`.
+    Comment,
+    /// Bare `:` lines, as llama.cpp and TGI.
+    BareComment,
+    /// `event: ping`, as Anthropic.
+    PingEvent,
+}
+
+/// Where a provider puts usage into a stream; known so that the simulator can play it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UsagePlace {
+    /// A chunk of its own with empty choices, only when asked.
+    OwnChunkOnRequest,
+    /// A chunk of its own, always.
+    OwnChunk,
+    /// On the chunk that has the finish reason, always.
+    FinishChunk,
+    /// `x_groq.usage` on the last chunk, and a chunk of its own when asked.
+    GroqAndOwnChunk,
+    /// Anthropic's `message_start` and `message_delta`.
+    AnthropicEvents,
+}
+
+/// The shape of a provider's error bodies; known so that the simulator can play it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorShape {
+    /// `{"error":{"message","type","param","code"}}`.
+    OpenAi,
+    /// `{"type":"error","error":{"type","message"},"request_id"}`.
+    Anthropic,
+    /// `{"error":{"code":int,"message","metadata"}}`.
+    OpenRouter,
+    /// One-element array of `{"error":{"code","message","status"}}`.
+    GoogleArray,
+    /// Flat `{"message","type","param","code"}`.
+    Flat,
+    /// Flat `{"object":"error","message","type","code"}`.
+    FlatObject,
+    /// `{"error":"text"}`.
+    Text,
+    /// `{"code":"prose","error":"text"}`.
+    XAi,
+    /// `{"message"}` with `x-amzn-errortype`.
+    Aws,
+}
+
+/// One upstream API with everything needed to call it.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// Its name in config, URLs and records.
+    pub name: Name,
+    /// The preset it was made from.
+    pub preset: Option<Name>,
+    /// Its family.
+    pub dialect: Dialect,
+    /// Whether it resells.
+    pub kind: ProviderKind,
+    /// Where it is.
+    pub base: BaseUrl,
+    /// Its region, where known.
+    pub region: Option<Name>,
+    /// How a credential is put on a request.
+    pub auth: AuthScheme,
+    /// The configured credential, and the variable it came from for showing.
+    pub key: Option<SecretString>,
+    /// Where the credential came from: a variable's name, `api_key`, or nothing.
+    pub key_source: Option<String>,
+    /// Further headers put on every request, lower-case name and value.
+    pub headers: Vec<(String, String)>,
+    /// Whether the usage event is asked for where the client left it open.
+    pub inject_usage: bool,
+    /// Whether HTTP/2 is offered by ALPN.
+    pub http2: bool,
+    /// Further root certificates (PEM file).
+    pub ca_file: Option<PathBuf>,
+    /// Model name patterns that are this provider's own: exact, or a prefix with a trailing `*`.
+    pub models: Vec<String>,
+    /// How it keeps a waiting stream alive.
+    pub keepalive: Keepalive,
+    /// Where it puts usage.
+    pub usage_place: UsagePlace,
+    /// The shape of its errors.
+    pub error_shape: ErrorShape,
+}
+
+/// One way to a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteSettings {
+    /// The provider's name; it exists.
+    pub provider: Name,
+    /// The model's name there; the asked one where absent.
+    pub model: Option<Name>,
+}
+
+/// A model that the config gives routes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelRoutes {
+    /// What the application asks for.
+    pub name: Name,
+    /// Its routes in order; never empty.
+    pub routes: Vec<RouteSettings>,
+}

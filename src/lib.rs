@@ -1,0 +1,10 @@
+//! Tollgate: a measuring reverse proxy and router for LLM APIs.
+//!
+//! The modules stand in the order of the table in `ARCHITECTURE.md`: a module imports only what
+//! stands above it, and only what its row names. `tests/architecture.rs` holds that as a law.
+
+pub mod record;
+
+pub mod clock;
+
+pub mod config;

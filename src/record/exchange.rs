@@ -1,0 +1,263 @@
+//! Records one client request and its answer.
+
+use super::attempt::{AttemptRecord, Protocol};
+use super::ids::{ExchangeId, KeyedHash, TraceId};
+use super::outcome::Outcome;
+use super::units::{Moment, Name, Nanos, PicoDollars, WallTime};
+use super::usage::{TokenSource, Usage};
+
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$item_doc])* $item,)* }
+
+        impl $name {
+            /// Every value, in the order in which stored numbers name them: append only.
+            pub const ALL: &'static [Self] = &[$(Self::$item,)*];
+
+            /// The name used in config, exports, metrics and on the page.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$item => $text,)* }
+            }
+
+            /// The value of that name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.name() == name)
+            }
+        }
+    };
+}
+
+named! {
+    /// Where an exchange comes from.
+    Origin {
+        /// A client's own traffic.
+        Live = "live",
+        /// A scheduled cheap call.
+        Probe = "probe",
+        /// A benchmark.
+        Bench = "bench",
+        /// An evaluation.
+        Eval = "eval",
+        /// A mirrored request.
+        Shadow = "shadow",
+        /// Simulated traffic of the demo.
+        Demo = "demo",
+    }
+}
+
+named! {
+    /// A provider's family.
+    Dialect {
+        /// OpenAI and whoever copies its API.
+        OpenAi = "openai",
+        /// Anthropic messages.
+        Anthropic = "anthropic",
+        /// Google Gemini and Vertex.
+        Gemini = "gemini",
+        /// AWS Bedrock's own API.
+        Bedrock = "bedrock",
+        /// Azure OpenAI.
+        Azure = "azure",
+    }
+}
+
+named! {
+    /// An endpoint's language: what the bytes of its request and response mean.
+    Language {
+        /// OpenAI chat completions.
+        OpenAiChat = "openai-chat",
+        /// OpenAI's older completions.
+        OpenAiCompletions = "openai-completions",
+        /// OpenAI responses.
+        OpenAiResponses = "openai-responses",
+        /// OpenAI embeddings.
+        OpenAiEmbeddings = "openai-embeddings",
+        /// Anthropic messages.
+        AnthropicMessages = "anthropic-messages",
+        /// Anthropic's token count.
+        AnthropicCountTokens = "anthropic-count-tokens",
+        /// Gemini `generateContent`.
+        GeminiGenerate = "gemini-generate",
+        /// Bedrock Converse.
+        BedrockConverse = "bedrock-converse",
+        /// Bedrock `InvokeModel`.
+        BedrockInvoke = "bedrock-invoke",
+        /// A model list.
+        Models = "models",
+        /// Any other path: passed through, timed as a whole.
+        Plain = "plain",
+    }
+}
+
+impl Language {
+    /// Whether the endpoint runs a model on a JSON body that intake reads.
+    #[must_use]
+    pub const fn is_inference(self) -> bool {
+        !matches!(self, Self::Models | Self::Plain)
+    }
+
+    /// Whether answers consist of generated tokens.
+    #[must_use]
+    pub const fn generates(self) -> bool {
+        !matches!(
+            self,
+            Self::OpenAiEmbeddings | Self::AnthropicCountTokens | Self::Models | Self::Plain
+        )
+    }
+}
+
+named! {
+    /// Where the session key of an exchange was found.
+    SessionSource {
+        /// `x-tollgate-session`.
+        Header = "x-tollgate-session",
+        /// `x-claude-code-session-id`.
+        ClaudeCode = "x-claude-code-session-id",
+        /// Codex's `session_id` header.
+        Codex = "session_id",
+        /// The body's `prompt_cache_key`.
+        PromptCacheKey = "prompt_cache_key",
+        /// The body's `metadata.user_id`.
+        MetadataUserId = "metadata.user_id",
+        /// System and first user message.
+        Prefix = "prefix",
+    }
+}
+
+/// The conversation that an exchange belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    /// Keyed hash of the session key.
+    pub hash: KeyedHash,
+    /// Where the key was found.
+    pub source: SessionSource,
+    /// User messages up to and including this one, where the body shows them.
+    pub turn: u32,
+}
+
+/// What is known of a request before it is routed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RequestFacts {
+    /// Bytes of the body.
+    pub bytes: u64,
+    /// Estimated prompt tokens (text bytes ÷ 4), until usage says better.
+    pub prompt_tokens_estimated: Option<u64>,
+    /// Messages or input items.
+    pub messages: Option<u32>,
+    /// Limit on output tokens.
+    pub max_tokens: Option<u64>,
+    /// Choices asked for (`n`), or prompts in one call.
+    pub choices: Option<u32>,
+    /// Tools offered.
+    pub tools: Option<u32>,
+    /// `reasoning_effort` or equal, at most 16 bytes.
+    pub reasoning_effort: Option<Name>,
+    /// `response_format.type` or equal, at most 24 bytes.
+    pub response_format: Option<Name>,
+    /// An image is in the prompt.
+    pub image: bool,
+    /// Audio is in the prompt.
+    pub audio: bool,
+    /// A document is in the prompt.
+    pub document: bool,
+    /// Whether a stream was asked for.
+    pub stream: bool,
+    /// Whether Tollgate asked for the usage event.
+    pub usage_injected: bool,
+    /// Whether Tollgate replaced the model's name.
+    pub model_replaced: bool,
+    /// Batch or background call: left out of latency.
+    pub background: bool,
+    /// Keyed hash of the whole body.
+    pub prompt_hash: Option<KeyedHash>,
+    /// Keyed hash of the stable beginning (system and first user message).
+    pub prefix_hash: Option<KeyedHash>,
+}
+
+/// What Tollgate itself added, measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OwnDelay {
+    /// Request complete to first byte written upstream, without connection set-up.
+    pub inbound: Option<Nanos>,
+    /// First token read from the provider to its write to the client.
+    pub first_token: Option<Nanos>,
+    /// The longest such delay of any chunk.
+    pub chunk_max: Option<Nanos>,
+    /// Its 99th percentile over the chunks of this exchange.
+    pub chunk_p99: Option<Nanos>,
+    /// Last token read to its write.
+    pub last: Option<Nanos>,
+}
+
+/// Tokens with their source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tokens {
+    /// The counts.
+    pub usage: Usage,
+    /// Where they come from; absent where nothing is known.
+    pub source: Option<TokenSource>,
+}
+
+/// One client request and its answer: what reports, exports and the page are made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExchangeRecord {
+    /// Its id.
+    pub id: ExchangeId,
+    /// W3C trace id, where the client sent one.
+    pub trace: Option<TraceId>,
+    /// Date of the request's first byte.
+    pub started: WallTime,
+    /// The same on the monotonic clock: the zero of exported timelines.
+    pub started_at: Moment,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Fingerprint of the settings in force.
+    pub config: KeyedHash,
+    /// Path of the endpoint; of passed-through paths the first two segments only, at most 64
+    /// bytes, so that no file or batch id is kept.
+    pub endpoint: Name,
+    /// The endpoint's language.
+    pub language: Language,
+    /// Model asked for.
+    pub model: Option<Name>,
+    /// The `x-tollgate-tags` of the request, at most 8 of 64 bytes.
+    pub tags: Vec<Name>,
+    /// Keyed hash of the client's own credential, where it sent one.
+    pub client_key: Option<KeyedHash>,
+    /// The conversation it belongs to.
+    pub session: Option<Session>,
+    /// The client SDK's own count of retries (`x-stainless-retry-count`).
+    pub client_retries: Option<u32>,
+    /// HTTP version spoken with the client.
+    pub client_protocol: Protocol,
+    /// What is known of the request.
+    pub request: RequestFacts,
+    /// Name of the policy that ordered the routes.
+    pub policy: Name,
+    /// Why the first route was first, or why the request was rejected (an error code of ours).
+    pub reason: Name,
+    /// Every try, in order.
+    pub attempts: Vec<AttemptRecord>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// HTTP status sent to the client; absent where none was.
+    pub status: Option<u16>,
+    /// Body bytes written towards the client.
+    pub response_bytes: u64,
+    /// Tokens used.
+    pub tokens: Tokens,
+    /// Cost by the price table; unknown is absent.
+    pub cost: Option<PicoDollars>,
+    /// Cost that the provider reported.
+    pub cost_billed: Option<PicoDollars>,
+    /// What Tollgate itself added.
+    pub own: OwnDelay,
+    /// The answer came out of a cache of the provider's: left out of latency.
+    pub cached_answer: bool,
+    /// When everything was over.
+    pub closed_at: Moment,
+}

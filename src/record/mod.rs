@@ -1,0 +1,26 @@
+//! Says what one exchange was and how it went: plain data with units, and nothing that acts.
+
+pub mod units;
+
+pub mod ids;
+
+pub mod usage;
+
+pub mod timeline;
+
+pub mod outcome;
+
+pub mod attempt;
+
+pub mod exchange;
+
+pub use attempt::{AttemptRecord, Protocol, ProviderKind, RateLimitHeader, ServerTiming};
+pub use exchange::{
+    Dialect, ExchangeRecord, Language, Origin, OwnDelay, RequestFacts, Session, SessionSource,
+    Tokens,
+};
+pub use ids::{ExchangeId, KeyedHash, TraceId};
+pub use outcome::{CancelledBy, End, ErrorClass, FinishReason, Oddity, Outcome};
+pub use timeline::{Bins, Gaps, Mark, NullReason, Timeline};
+pub use units::{Moment, Name, Nanos, PicoDollars, WallTime};
+pub use usage::{TokenSource, Usage};
