@@ -7,4 +7,26 @@ pub mod record;
 
 pub mod clock;
 
+pub mod statistics;
+
+pub mod wire;
+
+pub mod routing;
+
+pub mod analysis;
+
 pub mod config;
+
+pub mod edge;
+
+pub mod recorder;
+
+pub mod proxy;
+
+pub mod simulator;
+
+pub mod ui;
+
+pub mod app;
+
+pub mod cli;

@@ -1,1 +1,3 @@
+//! The `tollgate` program.
+
 fn main() {}

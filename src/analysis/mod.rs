@@ -1,0 +1,1 @@
+//! Arranges and renders reports.

@@ -1,0 +1,7 @@
+//! Touches the outside world, one thing each: client sockets, provider sockets, the disk.
+
+pub mod server;
+
+pub mod upstream;
+
+pub mod store;

@@ -1,0 +1,1 @@
+//! Takes one request through the street.

@@ -1,0 +1,1 @@
+//! Carries finished records to the store and the live feed.

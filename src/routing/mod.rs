@@ -1,0 +1,1 @@
+//! Knows what models there are and which route goes first, and why.

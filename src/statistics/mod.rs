@@ -1,0 +1,1 @@
+//! Summarises many numbers honestly.

@@ -1,0 +1,1 @@
+//! Shows it: page, JSON API, live feed.

@@ -1,0 +1,1 @@
+//! Reads each provider's language and turns timestamped chunks into timings, usage and oddities.
