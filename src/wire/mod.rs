@@ -1,1 +1,7 @@
 //! Reads each provider's language and turns timestamped chunks into timings, usage and oddities.
+
+pub mod framing;
+
+pub mod dialect;
+
+pub mod observer;

@@ -1,0 +1,106 @@
+//! Edits a request's body by splices that leave every other byte as it was.
+
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+
+use super::reading::{RequestReading, UsagePlace};
+
+/// What to change in a request's body.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Edits<'a> {
+    /// The model's name at the route, where it differs from the one asked for.
+    pub model: Option<&'a str>,
+    /// Ask for the usage event, unless the client decided itself.
+    pub include_usage: bool,
+}
+
+/// The body with `edits` made; the same bytes, uncopied, where there is nothing to do.
+#[must_use]
+pub fn edit(body: &Bytes, reading: &RequestReading, edits: &Edits<'_>) -> Bytes {
+    let mut splices = Vec::new();
+    if edits.include_usage {
+        splices.extend(include_usage(reading));
+    }
+    if let Some(model) = edits.model {
+        splices.extend(replace_model(reading, model));
+    }
+    if splices.is_empty() {
+        return body.clone();
+    }
+    // Two new members may go to the same place; the sort keeps their order.
+    splices.sort_by_key(|splice| splice.place.start);
+    apply(body, &splices, reading.no_members)
+}
+
+/// Bytes to put in the place of others; a new member goes to an empty place.
+struct Splice {
+    place: Range<usize>,
+    text: String,
+    /// Whether `text` is a new member of the top level, to be followed by a comma.
+    member: bool,
+}
+
+fn include_usage(reading: &RequestReading) -> Option<Splice> {
+    let (place, text, member) = match &reading.usage_place {
+        UsagePlace::NoOptions => (
+            reading.inside..reading.inside,
+            r#""stream_options":{"include_usage":true}"#,
+            true,
+        ),
+        UsagePlace::NullOptions(place) => (place.clone(), r#"{"include_usage":true}"#, false),
+        UsagePlace::Options {
+            inside,
+            no_members: true,
+        } => (*inside..*inside, r#""include_usage":true"#, false),
+        UsagePlace::Options { inside, .. } => (*inside..*inside, r#""include_usage":true,"#, false),
+        UsagePlace::NullUsage(place) => (place.clone(), "true", false),
+        UsagePlace::Decided => return None,
+    };
+    let text = text.to_owned();
+    Some(Splice {
+        place,
+        text,
+        member,
+    })
+}
+
+fn replace_model(reading: &RequestReading, model: &str) -> Option<Splice> {
+    if reading.model.as_deref() == Some(model) {
+        return None;
+    }
+    let json = serde_json::Value::from(model).to_string();
+    Some(match &reading.model_span {
+        Some(place) => Splice {
+            place: place.clone(),
+            text: json,
+            member: false,
+        },
+        None => Splice {
+            place: reading.inside..reading.inside,
+            text: format!("\"model\":{json}"),
+            member: true,
+        },
+    })
+}
+
+fn apply(body: &Bytes, splices: &[Splice], no_members: bool) -> Bytes {
+    let added: usize = splices.iter().map(|splice| splice.text.len() + 1).sum();
+    let mut edited = BytesMut::with_capacity(body.len() + added);
+    let mut done = 0;
+    for (index, splice) in splices.iter().enumerate() {
+        // A reading of another body could point anywhere: then nothing is edited.
+        let Some(kept) = body.get(done..splice.place.start) else {
+            return body.clone();
+        };
+        edited.extend_from_slice(kept);
+        edited.extend_from_slice(splice.text.as_bytes());
+        let another = splices.get(index + 1).is_some_and(|next| next.member);
+        if splice.member && (!no_members || another) {
+            edited.extend_from_slice(b",");
+        }
+        done = splice.place.end;
+    }
+    edited.extend_from_slice(body.get(done..).unwrap_or_default());
+    edited.freeze()
+}

@@ -1,0 +1,319 @@
+//! Reads the top level of a request's body: the model, the stream options, and where they stand.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::depth::too_deep_at;
+use super::fault::RequestFault;
+use crate::record::RequestFacts;
+use crate::wire::dialect::lenient::Text;
+
+/// What routing needs to know of a request's body, and where to edit it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RequestReading {
+    /// The model asked for.
+    pub model: Option<String>,
+    /// The bytes of the model's JSON string, quotes included.
+    pub model_span: Option<Range<usize>>,
+    /// Whether a stream is asked for.
+    pub stream: bool,
+    /// The client's own `stream_options.include_usage`; `None` leaves the choice to us.
+    pub include_usage: Option<bool>,
+    /// What is known before routing, but for hashes, `usage_injected` and `model_replaced`.
+    pub facts: RequestFacts,
+    /// The body's `prompt_cache_key`.
+    pub prompt_cache_key: Option<String>,
+    /// The body's `metadata.user_id`.
+    pub metadata_user_id: Option<String>,
+    /// The bytes of the system messages and of the first user message, in the body's order:
+    /// text only where a message is a list of parts, so that cache marks do not matter.
+    pub prefix: Vec<Range<usize>>,
+    /// User messages; tool results sent in their name are none.
+    pub turn: u32,
+    /// The request refers to state that only one provider account holds (`previous_response_id`,
+    /// `conversation`, `background`): it must not fail over.
+    pub bound_to_account: bool,
+    /// Offset just after the opening brace.
+    pub(super) inside: usize,
+    /// Whether the object has no members.
+    pub(super) no_members: bool,
+    /// What stands where `include_usage` would go.
+    pub(super) usage_place: UsagePlace,
+}
+
+/// Where `stream_options.include_usage` would be written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) enum UsagePlace {
+    /// There are no `stream_options`.
+    #[default]
+    NoOptions,
+    /// `stream_options` is null, at these bytes.
+    NullOptions(Range<usize>),
+    /// `stream_options` is an object without the key; the offset is just after its brace.
+    Options { inside: usize, no_members: bool },
+    /// The key is there and null, at these bytes.
+    NullUsage(Range<usize>),
+    /// The client has decided.
+    Decided,
+}
+
+macro_rules! top_level {
+    ($($field:ident)*) => {
+        /// The top-level values of a body, unread.
+        #[derive(Debug, Default)]
+        pub(super) struct Top<'a> {
+            $(pub(super) $field: Option<&'a RawValue>,)*
+            pub(super) repeated: Option<&'static str>,
+            pub(super) no_members: bool,
+        }
+
+        impl<'a> Top<'a> {
+            fn place(&mut self, key: &str) -> Option<(&'static str, &mut Option<&'a RawValue>)> {
+                match key {
+                    $(stringify!($field) => Some((stringify!($field), &mut self.$field)),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+top_level! {
+    model stream stream_options
+    messages input prompt system instructions
+    max_tokens max_completion_tokens max_output_tokens n
+    tools functions reasoning_effort reasoning thinking output_config response_format text
+    background prompt_cache_key metadata previous_response_id conversation
+}
+
+impl<'de> Deserialize<'de> for Top<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(TopVisitor)
+    }
+}
+
+struct TopVisitor;
+
+impl<'de> Visitor<'de> for TopVisitor {
+    type Value = Top<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Top<'de>, A::Error> {
+        let mut top = Top {
+            no_members: true,
+            ..Top::default()
+        };
+        // Keys are compared decoded: `"mod\u0065l"` is `model` to the provider too.
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            top.no_members = false;
+            let mut repeated = None;
+            match top.place(key.as_str()) {
+                Some((name, place)) => {
+                    if place.is_some() && DECISIVE.contains(&name) {
+                        repeated = Some(name);
+                    }
+                    *place = Some(map.next_value()?);
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            top.repeated = top.repeated.or(repeated);
+        }
+        Ok(top)
+    }
+}
+
+/// Keys of which two copies are refused: we and the provider could take different ones.
+const DECISIVE: [&str; 3] = ["model", "stream", "stream_options"];
+
+/// Reads the top level of `body`, and what decides its route.
+pub(super) fn read_top(
+    body: &[u8],
+    depth_max: usize,
+) -> Result<(&str, Top<'_>, RequestReading), RequestFault> {
+    let text = std::str::from_utf8(body).map_err(|error| RequestFault::NotUtf8 {
+        at: error.valid_up_to(),
+    })?;
+    let start = opening_brace(body)?;
+    if let Some(at) = too_deep_at(body, depth_max) {
+        return Err(RequestFault::TooDeep { max: depth_max, at });
+    }
+    let top = parse(text)?;
+    if let Some(key) = top.repeated {
+        return Err(RequestFault::Repeated { key });
+    }
+    let mut reading = RequestReading {
+        inside: start + 1,
+        no_members: top.no_members,
+        stream: read_stream(top.stream)?,
+        ..RequestReading::default()
+    };
+    if let Some(raw) = top.model {
+        reading.model = Some(read_model(raw)?);
+        reading.model_span = Some(span(text, raw.get()));
+    }
+    if let Some(raw) = top.stream_options {
+        (reading.usage_place, reading.include_usage) = read_options(text, raw)?;
+    }
+    Ok((text, top, reading))
+}
+
+/// Offset of the brace that opens the object.
+fn opening_brace(body: &[u8]) -> Result<usize, RequestFault> {
+    let at = body
+        .iter()
+        .position(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+        .ok_or(RequestFault::Empty)?;
+    let found = match body[at] {
+        b'{' => return Ok(at),
+        b'[' => "an array",
+        b'"' => "a string",
+        b'-' | b'0'..=b'9' => "a number",
+        b't' | b'f' => "a boolean",
+        b'n' => "null",
+        _ => {
+            let what = "expected `{`".to_owned();
+            return Err(RequestFault::NotJson { at, what });
+        }
+    };
+    Err(RequestFault::NotAnObject { found })
+}
+
+fn parse(text: &str) -> Result<Top<'_>, RequestFault> {
+    let mut parser = serde_json::Deserializer::from_str(text);
+    let top = Top::deserialize(&mut parser).map_err(|error| RequestFault::NotJson {
+        at: offset(text, &error),
+        what: without_position(&error),
+    })?;
+    parser.end().map_err(|error| RequestFault::TrailingBytes {
+        at: offset(text, &error),
+    })?;
+    Ok(top)
+}
+
+/// The byte at which the parser stopped; it tells lines and columns (in bytes, from 1) only.
+fn offset(text: &str, error: &serde_json::Error) -> usize {
+    let line_start = match error.line() {
+        0 | 1 => 0,
+        line => memchr::memchr_iter(b'\n', text.as_bytes())
+            .nth(line - 2)
+            .map_or(0, |newline| newline + 1),
+    };
+    (line_start + error.column().saturating_sub(1)).min(text.len())
+}
+
+/// The parser's message without its " at line 1 column 2".
+fn without_position(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    match message.rfind(" at line ") {
+        Some(end) => message[..end].to_owned(),
+        None => message,
+    }
+}
+
+fn read_model(raw: &RawValue) -> Result<String, RequestFault> {
+    let model: String = serde_json::from_str(raw.get()).map_err(|_| RequestFault::ModelNotText)?;
+    let why = if model.is_empty() {
+        "is empty"
+    } else if model.len() > MODEL_BYTES_MAX {
+        "is longer than 256 bytes"
+    } else if !model.bytes().all(is_model_byte) {
+        "holds characters other than letters, digits and ._:/@+-"
+    } else if model.contains("..") {
+        "holds `..`"
+    } else {
+        return Ok(model);
+    };
+    Err(RequestFault::ModelUnfit { why })
+}
+
+const MODEL_BYTES_MAX: usize = 256;
+
+fn is_model_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte)
+}
+
+/// Null is what the API's own description allows beside true and false, and means false.
+fn read_stream(raw: Option<&RawValue>) -> Result<bool, RequestFault> {
+    match raw.map(RawValue::get) {
+        Some("true") => Ok(true),
+        None | Some("false" | "null") => Ok(false),
+        Some(_) => Err(RequestFault::StreamNotBool),
+    }
+}
+
+type Options = (UsagePlace, Option<bool>);
+
+fn read_options(text: &str, raw: &RawValue) -> Result<Options, RequestFault> {
+    let place = span(text, raw.get());
+    if raw.get() == "null" {
+        return Ok((UsagePlace::NullOptions(place), None));
+    }
+    let read: StreamOptions<'_> =
+        serde_json::from_str(raw.get()).map_err(|_| RequestFault::StreamOptionsNotObject)?;
+    Ok(match read.include_usage.map(RawValue::get) {
+        None => {
+            let (inside, no_members) = (place.start + 1, read.no_members);
+            (UsagePlace::Options { inside, no_members }, None)
+        }
+        Some("null") if !read.repeated => {
+            let value = read.include_usage.map_or(0..0, |raw| span(text, raw.get()));
+            (UsagePlace::NullUsage(value), None)
+        }
+        // Neither true nor false: the provider's to judge, not ours to replace.
+        Some(value) => (UsagePlace::Decided, Some(value == "true")),
+    })
+}
+
+#[derive(Debug, Default)]
+struct StreamOptions<'a> {
+    include_usage: Option<&'a RawValue>,
+    repeated: bool,
+    no_members: bool,
+}
+
+impl<'de> Deserialize<'de> for StreamOptions<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(StreamOptionsVisitor)
+    }
+}
+
+struct StreamOptionsVisitor;
+
+impl<'de> Visitor<'de> for StreamOptionsVisitor {
+    type Value = StreamOptions<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut read = StreamOptions {
+            no_members: true,
+            ..StreamOptions::default()
+        };
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            read.no_members = false;
+            if key.as_str() == "include_usage" {
+                read.repeated |= read.include_usage.is_some();
+                read.include_usage = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// Where `part`, a slice of `text`, stands in it.
+pub(super) fn span(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    start..start + part.len()
+}

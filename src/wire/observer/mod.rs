@@ -1,0 +1,1 @@
+//! Turns timestamped chunks of one response into its marks, gaps, usage, ending and oddities.
