@@ -1,0 +1,404 @@
+//! Splits a byte stream into server-sent events, without copying those that lie whole in a chunk.
+//!
+//! Follows the WHATWG HTML standard, 9.2.6, but for the end of the stream: there the standard
+//! drops an event that no blank line ended; here the caller is given it and decides.
+
+use std::ops::ControlFlow;
+
+use memchr::memchr2;
+
+/// One dispatched event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// The joined `data` lines; never empty.
+    pub data: &'a [u8],
+    /// Whether the event is named `error`.
+    pub error: bool,
+}
+
+/// What came with the bytes beside events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Noticed {
+    /// A BOM stood before the first line.
+    pub byte_order_mark: bool,
+    /// An event, or a line, was larger than allowed: nothing is read any more.
+    pub too_large: bool,
+    /// Comments.
+    pub comments: u32,
+}
+
+/// The state between two chunks: of an unfinished event only, and at most its size limit of it.
+#[derive(Debug)]
+pub struct Splitter {
+    /// The beginning of a line that the last chunk did not end.
+    line: Vec<u8>,
+    /// Data lines of the unfinished event.
+    data: Vec<u8>,
+    /// Lines that no event stream has: what a provider sent instead of one.
+    raw: Vec<u8>,
+    event_bytes_max: usize,
+    has_data: bool,
+    error: bool,
+    /// The last byte was a CR: an LF that follows belongs to it.
+    after_cr: bool,
+    started: bool,
+    noticed: Noticed,
+}
+
+impl Splitter {
+    /// A splitter at the beginning of a stream.
+    #[must_use]
+    pub fn new(event_bytes_max: usize) -> Self {
+        Self {
+            line: Vec::new(),
+            data: Vec::new(),
+            raw: Vec::new(),
+            event_bytes_max,
+            has_data: false,
+            error: false,
+            after_cr: false,
+            started: false,
+            noticed: Noticed::default(),
+        }
+    }
+
+    /// Takes one chunk and gives each event that it completes to `sink`, until that breaks;
+    /// returns how many bytes were taken.
+    pub fn feed(
+        &mut self,
+        chunk: &[u8],
+        mut sink: impl FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> usize {
+        let mut at = 0;
+        // The one data line of an unfinished event that lies in this chunk.
+        let mut direct: Option<&[u8]> = None;
+        if self.after_cr && !chunk.is_empty() {
+            self.after_cr = false;
+            at = usize::from(chunk[0] == b'\n');
+        }
+        while at < chunk.len() && !self.noticed.too_large {
+            let rest = &chunk[at..];
+            let Some(end) = memchr2(b'\n', b'\r', rest) else {
+                self.keep(rest);
+                at = chunk.len();
+                break;
+            };
+            at += end + 1;
+            if rest[end] == b'\r' {
+                match chunk.get(at) {
+                    Some(b'\n') => at += 1,
+                    Some(_) => {}
+                    None => self.after_cr = true,
+                }
+            }
+            let whole = self.line.is_empty() && self.started;
+            if !whole {
+                self.keep(&rest[..end]);
+                if self.noticed.too_large {
+                    break;
+                }
+                let line = std::mem::take(&mut self.line);
+                let text = self.start(&line);
+                if text.is_empty() {
+                    let flow = self.dispatch(direct.take(), &mut sink);
+                    self.reuse(line);
+                    if flow.is_break() {
+                        return at;
+                    }
+                    continue;
+                }
+                self.settle(direct.take());
+                self.field(text, false);
+                self.reuse(line);
+                continue;
+            }
+            let line = &rest[..end];
+            if line.is_empty() {
+                if self.dispatch(direct.take(), &mut sink).is_break() {
+                    return at;
+                }
+            } else if line.len() > self.event_bytes_max {
+                self.noticed.too_large = true;
+            } else if let Some(value) = self.field(line, true) {
+                if self.has_data || direct.is_some() {
+                    self.settle(direct.take());
+                    self.append(value);
+                } else {
+                    direct = Some(value);
+                }
+            }
+        }
+        self.settle(direct);
+        at
+    }
+
+    /// The event that the end of the stream left without its blank line, if any.
+    pub fn finish(&mut self) -> Option<Event<'_>> {
+        if self.noticed.too_large {
+            return None;
+        }
+        let line = std::mem::take(&mut self.line);
+        let text = self.start(&line);
+        if !text.is_empty() {
+            self.field(text, false);
+        }
+        (!self.data.is_empty()).then_some(Event {
+            data: &self.data,
+            error: self.error,
+        })
+    }
+
+    /// What came beside events so far.
+    #[must_use]
+    pub fn noticed(&self) -> Noticed {
+        self.noticed
+    }
+
+    /// The first bytes of what is no event stream at all, lines joined by LF; an unfinished last
+    /// line is among it after [`Self::finish`].
+    #[must_use]
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// Whether nothing is held of an unfinished event.
+    #[must_use]
+    pub fn is_between_events(&self) -> bool {
+        self.line.is_empty() && !self.has_data
+    }
+
+    fn keep(&mut self, part: &[u8]) {
+        if self.line.len() + part.len() > self.event_bytes_max + BYTE_ORDER_MARK.len() {
+            self.stop();
+        } else {
+            self.line.extend_from_slice(part);
+        }
+    }
+
+    fn stop(&mut self) {
+        self.noticed.too_large = true;
+        (self.line, self.data) = (Vec::new(), Vec::new());
+    }
+
+    /// Keeps the space of a line for the next one, unless it was an unusually long one.
+    fn reuse(&mut self, mut line: Vec<u8>) {
+        if line.capacity() <= KEPT_BYTES_MAX {
+            line.clear();
+            self.line = line;
+        }
+    }
+
+    /// Strips the BOM of the first line, and judges the size of a line that was put together.
+    fn start<'l>(&mut self, line: &'l [u8]) -> &'l [u8] {
+        let mut text = line;
+        if !self.started {
+            self.started = true;
+            if let Some(rest) = line.strip_prefix(BYTE_ORDER_MARK) {
+                self.noticed.byte_order_mark = true;
+                text = rest;
+            }
+        }
+        text
+    }
+
+    /// Takes one line that is not empty. A data value is returned if `direct`, else kept.
+    fn field<'l>(&mut self, line: &'l [u8], direct: bool) -> Option<&'l [u8]> {
+        if line.len() > self.event_bytes_max {
+            self.stop();
+            return None;
+        }
+        if let Some(rest) = line.strip_prefix(b"data") {
+            if let Some(value) = value(rest) {
+                if direct {
+                    return Some(value);
+                }
+                self.append(value);
+                return None;
+            }
+        }
+        if line[0] == b':' {
+            self.noticed.comments = self.noticed.comments.saturating_add(1);
+        } else if let Some(name) = line.strip_prefix(b"event").and_then(value) {
+            self.error = name == b"error";
+        } else if !is_known(line) && self.raw.len() < RAW_BYTES_MAX {
+            let room = RAW_BYTES_MAX - self.raw.len();
+            self.raw.extend_from_slice(&line[..line.len().min(room)]);
+            self.raw.push(b'\n');
+        }
+        None
+    }
+
+    /// Copies a data line out of a chunk that is about to go.
+    fn settle(&mut self, direct: Option<&[u8]>) {
+        if let Some(value) = direct {
+            self.append(value);
+        }
+    }
+
+    fn append(&mut self, value: &[u8]) {
+        if self.has_data {
+            self.data.push(b'\n');
+        }
+        if self.data.len() + value.len() > self.event_bytes_max {
+            self.stop();
+        } else {
+            self.data.extend_from_slice(value);
+        }
+        self.has_data = true;
+    }
+
+    fn dispatch(
+        &mut self,
+        direct: Option<&[u8]>,
+        sink: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let error = std::mem::take(&mut self.error);
+        self.has_data = false;
+        let data = direct.unwrap_or(&self.data);
+        let flow = if data.is_empty() {
+            ControlFlow::Continue(())
+        } else {
+            sink(Event { data, error })
+        };
+        if self.data.capacity() > KEPT_BYTES_MAX {
+            self.data = Vec::new();
+        }
+        self.data.clear();
+        flow
+    }
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What is kept of a body that is no event stream: an error page, or an error as bare JSON.
+const RAW_BYTES_MAX: usize = 4096;
+
+/// Buffers larger than this go back to the allocator after use, so that one large event does not
+/// stay with a stream for its life.
+const KEPT_BYTES_MAX: usize = 16 * 1024;
+
+/// The value of a field whose name was stripped: nothing, or what follows a colon and one space.
+pub(super) fn value(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [] => Some(rest),
+        [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
+        _ => None,
+    }
+}
+
+fn is_known(line: &[u8]) -> bool {
+    [&b"id"[..], b"retry"]
+        .iter()
+        .any(|name| line.strip_prefix(*name).and_then(value).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The events of `chunks` as text, `!` before those named error; then a pending one after `…`.
+    fn split(chunks: &[&[u8]], max: usize) -> (String, Noticed, String) {
+        let mut splitter = Splitter::new(max);
+        let mut out = String::new();
+        for chunk in chunks {
+            let taken = splitter.feed(chunk, |event| {
+                out.push_str(if event.error { "!" } else { "" });
+                out.push_str(&String::from_utf8_lossy(event.data));
+                out.push('|');
+                ControlFlow::Continue(())
+            });
+            assert!(taken == chunk.len() || splitter.noticed().too_large);
+        }
+        if let Some(event) = splitter.finish() {
+            out.push('…');
+            out.push_str(&String::from_utf8_lossy(event.data));
+        }
+        let raw = String::from_utf8_lossy(splitter.raw()).into_owned();
+        (out, splitter.noticed(), raw)
+    }
+
+    const CASES: [(&str, &str); 20] = [
+        ("", ""),
+        ("data: a\n\ndata: b\n\n", "a|b|"),
+        ("data: a\r\n\r\ndata: b\r\n\r\n", "a|b|"),
+        ("data: a\r\rdata: b\r\r", "a|b|"),
+        ("data: a\n\r\ndata: b\r\n\n", "a|b|"),
+        ("data:a\n\ndata:  b\n\n", "a| b|"),
+        ("data: a\ndata: b\ndata\ndata: c\n\n", "a\nb\n\nc|"),
+        ("data\n\n", ""),
+        ("data:\n\ndata: \n\ndata: x\n\n", "x|"),
+        ("\u{feff}data: a\n\n", "a|"),
+        ("\u{feff}\n\ndata: a\n\n", "a|"),
+        (": c\n\n:\ndata: a\n: d\n\n", "a|"),
+        ("id: 1\nretry: 3\nfoo: bar\nnocolon\ndata: a\n\n", "a|"),
+        ("event: error\ndata: a\n\ndata: b\n\n", "!a|b|"),
+        ("event: error\n\ndata: b\n\n", "b|"),
+        ("event: message\ndata: a\n\n", "a|"),
+        ("data: a\n\ndata: b", "a|…b"),
+        ("data: a\n\ndata: b\n", "a|…b"),
+        ("datax: a\n\n data: b\n\n", ""),
+        ("\n\n\n\ndata: a\n\n\n\n\n", "a|"),
+    ];
+
+    #[test]
+    fn events_are_the_same_however_the_bytes_come() {
+        for (text, expected) in CASES {
+            let bytes = text.as_bytes();
+            let whole = split(&[bytes], 100);
+            assert_eq!(whole.0, expected, "{text:?}");
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            assert_eq!(split(&single, 100), whole, "byte by byte: {text:?}");
+            for cut in 0..bytes.len() {
+                let (head, tail) = bytes.split_at(cut);
+                assert_eq!(split(&[head, tail], 100), whole, "cut at {cut}: {text:?}");
+                assert_eq!(
+                    split(&[head, b"", tail], 100),
+                    whole,
+                    "cut at {cut}: {text:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_large_event_ends_reading_however_it_comes() {
+        for (text, expected, too_large) in [
+            ("data: a\n\ndata: 0123456789\n\ndata: b\n\n", "a|", true),
+            (
+                "data: a\n\ndata: 01\ndata: 23\ndata: 45\ndata: 678\n\n",
+                "a|",
+                true,
+            ),
+            (":0123456789\n\ndata: b\n\n", "", true),
+            ("data:012345\n\ndata: b\n\n", "012345|b|", false),
+            ("data: a\n\n0123456789012", "a|", true),
+        ] {
+            let bytes = text.as_bytes();
+            let whole = split(&[bytes], 11);
+            let (out, noticed) = (whole.0.as_str(), whole.1);
+            assert_eq!((out, noticed.too_large), (expected, too_large), "{text:?}");
+            for cut in 0..bytes.len() {
+                let (head, tail) = bytes.split_at(cut);
+                let (out, noticed, _) = split(&[head, tail], 11);
+                assert_eq!(
+                    (out.as_str(), noticed.too_large),
+                    (expected, too_large),
+                    "{cut}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_stream_is_kept_for_the_error() {
+        let (out, _, raw) = split(&[b"<html>\n<b>502</b>"], 100);
+        assert_eq!((out.as_str(), raw.as_str()), ("", "<html>\n<b>502</b>\n"));
+    }
+
+    #[test]
+    fn a_break_leaves_the_rest() {
+        let mut splitter = Splitter::new(100);
+        let taken = splitter.feed(b"data: a\n\ndata: b\n\n", |_| ControlFlow::Break(()));
+        assert_eq!(taken, 9);
+    }
+}
