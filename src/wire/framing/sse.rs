@@ -369,7 +369,7 @@ mod tests {
                 "a|",
                 true,
             ),
-            (":0123456789\n\ndata: b\n\n", "", true),
+            (":01234567890\n\ndata: b\n\n", "", true),
             ("data:012345\n\ndata: b\n\n", "012345|b|", false),
             ("data: a\n\n0123456789012", "a|", true),
         ] {
