@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -41,6 +42,12 @@ impl Clock {
                 .wall
                 .fetch_add((span.0 / 1000) as i64, Ordering::Relaxed);
         }
+    }
+
+    /// The runtime's instant `after` from now, for its timers (which a test may pause).
+    #[must_use]
+    pub fn timer(after: Duration) -> tokio::time::Instant {
+        tokio::time::Instant::now() + after
     }
 
     /// The moment that is now.

@@ -1,5 +1,7 @@
 //! Touches the outside world, one thing each: client sockets, provider sockets, the disk.
 
+pub mod stamp;
+
 pub mod server;
 
 pub mod upstream;

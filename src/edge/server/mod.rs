@@ -1,1 +1,16 @@
-//! Listens to clients.
+//! Listens to clients: sockets, TLS, connection limits and time-outs, draining.
+
+pub mod drain;
+
+pub mod listen;
+
+pub mod tls;
+
+pub mod connection;
+
+pub mod accept;
+
+pub use accept::{AcceptLimits, Counters, serve};
+pub use connection::Peer;
+pub use drain::{Drain, Drained};
+pub use listen::{ListenFault, listen};

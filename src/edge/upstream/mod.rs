@@ -1,1 +1,21 @@
-//! Talks to providers.
+//! Talks to providers: connects, pools, sends, and times every phase of it.
+
+pub mod fault;
+
+pub mod body;
+
+pub mod tunnel;
+
+pub mod tls;
+
+pub mod connect;
+
+pub mod pool;
+
+pub mod send;
+
+pub use body::UpstreamBody;
+pub use fault::{Phase, SendFault};
+pub use pool::{Lease, Pool};
+pub use send::{Answer, Outgoing, Phases};
+pub use tunnel::ProxyRules;

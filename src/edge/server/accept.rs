@@ -1,0 +1,166 @@
+//! Accepts client connections and serves each on a task of its own.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::service::Service;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use super::connection::{self, ConnectionLimits, Peer};
+use super::drain::Drain;
+use crate::clock::Clock;
+use crate::record::Protocol;
+
+/// Rest after an accept that failed for want of descriptors.
+const REST_AFTER_FAILURE: Duration = Duration::from_millis(100);
+/// Sent to a connection over the limit, before it is closed.
+const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+content-type: application/json\r\nretry-after: 1\r\nx-proxy-error: overloaded\r\n\
+connection: close\r\ncontent-length: 183\r\n\r\n\
+{\"error\":{\"message\":\"tollgate has reached limits.connections open client connections; \
+raise the limit or close idle connections\",\"type\":\"overloaded\",\"param\":null,\
+\"code\":\"overloaded\"}}";
+
+/// Open client connections, over all workers.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Connections open now.
+    pub open: AtomicUsize,
+    /// Connections refused at the limit.
+    pub refused: AtomicUsize,
+}
+
+/// Limits of a listener.
+#[derive(Debug, Clone, Copy)]
+pub struct AcceptLimits {
+    /// Open connections over all workers.
+    pub connections: usize,
+    /// Limits of each.
+    pub connection: ConnectionLimits,
+}
+
+struct Counted(Arc<Counters>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Accepts from `listener` until draining begins. `limits` is asked for each connection, so that
+/// a reload counts from the next one on; `service` is made for each.
+pub async fn serve<S, B>(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    limits: impl Fn() -> AcceptLimits,
+    service: impl Fn(Arc<Peer>) -> S,
+    counters: Arc<Counters>,
+    clock: Clock,
+    drain: Drain,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    // Services are made here and moved into the task, so that `service` itself need not be Send.
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = drain.stopping() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                if !is_of_one_connection(&error) {
+                    tracing::warn!(%error, "cannot accept connections");
+                    tokio::time::sleep(REST_AFTER_FAILURE).await;
+                }
+                continue;
+            }
+        };
+        let limits = limits();
+        if counters.open.fetch_add(1, Ordering::Relaxed) >= limits.connections {
+            counters.open.fetch_sub(1, Ordering::Relaxed);
+            counters.refused.fetch_add(1, Ordering::Relaxed);
+            // Without waiting: whoever does not take it at once sees only the close.
+            let _ = stream.try_write(OVERLOADED);
+            continue;
+        }
+        let counted = Counted(Arc::clone(&counters));
+        let _ = stream.set_nodelay(true);
+        let (clock, drain) = (clock.clone(), drain.clone());
+        match &tls {
+            None => {
+                let peer = Peer::new(address, Protocol::Http1);
+                let service = service(Arc::clone(&peer));
+                tokio::spawn(async move {
+                    connection::serve(stream, peer, service, limits.connection, clock, drain).await;
+                    drop(counted);
+                });
+            }
+            Some(acceptor) => {
+                let acceptor = acceptor.clone();
+                // The version is known only after the handshake; both services are cheap.
+                let peers = [Protocol::Http1, Protocol::Http2].map(|protocol| {
+                    let peer = Peer::new(address, protocol);
+                    (Arc::clone(&peer), service(peer))
+                });
+                tokio::spawn(async move {
+                    serve_tls(stream, &acceptor, peers, limits, clock, drain, address).await;
+                    drop(counted);
+                });
+            }
+        }
+    }
+}
+
+async fn serve_tls<S, B>(
+    stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    peers: [(Arc<Peer>, S); 2],
+    limits: AcceptLimits,
+    clock: Clock,
+    drain: Drain,
+    address: SocketAddr,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let shaken = tokio::time::timeout(limits.connection.request_headers, acceptor.accept(stream));
+    let stream = match shaken.await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, %address, "TLS handshake with a client failed");
+            return;
+        }
+        Err(_) => return,
+    };
+    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let [http1, http2] = peers;
+    let (peer, service) = if is_h2 { http2 } else { http1 };
+    connection::serve(stream, peer, service, limits.connection, clock, drain).await;
+}
+
+/// Errors that concern only the connection that was about to be accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}

@@ -1,0 +1,199 @@
+//! Serves one client connection, with the time-outs that hyper leaves to its user.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::Service;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::drain::Drain;
+use crate::clock::Clock;
+use crate::edge::stamp::{IoLog, Stamped};
+use crate::record::{Moment, Nanos, Protocol};
+
+/// What is known of the client at the other end of a connection.
+#[derive(Debug)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// What crosses its socket.
+    pub log: IoLog,
+    /// HTTP version spoken.
+    pub protocol: Protocol,
+    in_flight: AtomicU32,
+    /// Set where the handler of an exchange on this connection panicked.
+    pub panicked: AtomicBool,
+}
+
+/// Marks an exchange as at work on its connection, so that the connection is not idle.
+#[derive(Debug)]
+pub struct AtWork(Arc<Peer>);
+
+impl Peer {
+    /// A client's end of a connection.
+    #[must_use]
+    pub fn new(address: SocketAddr, protocol: Protocol) -> Arc<Self> {
+        let log = IoLog::new(protocol == Protocol::Http2);
+        Arc::new(Self { address, log, protocol, in_flight: AtomicU32::new(0), panicked: AtomicBool::new(false) })
+    }
+
+    /// Begins an exchange.
+    #[must_use]
+    pub fn begin(self: &Arc<Self>) -> AtWork {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        AtWork(Arc::clone(self))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) == 0
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Limits of one connection.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionLimits {
+    /// From the first byte of a request to the end of its headers; also a client that connects
+    /// and says nothing.
+    pub request_headers: Duration,
+    /// Between exchanges.
+    pub idle: Duration,
+    /// A client that does not read what is written to it.
+    pub write: Duration,
+    /// Size of all headers together, bytes.
+    pub header_bytes: usize,
+    /// Number of headers.
+    pub headers: usize,
+}
+
+/// Windows of an HTTP/2 client connection: small, since requests are read at once.
+const H2_STREAM_WINDOW: u32 = 64 * 1024;
+const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
+const H2_STREAMS_MAX: u32 = 100;
+const H2_HEADER_LIST_MAX: u32 = 16 * 1024;
+/// The least that hyper takes for its read buffer.
+const BUFFER_MIN: usize = 8 * 1024;
+
+/// Serves `stream` until it ends, or until draining has let its exchange finish.
+pub async fn serve<T, S, B>(
+    stream: T,
+    peer: Arc<Peer>,
+    service: S,
+    limits: ConnectionLimits,
+    clock: Clock,
+    drain: Drain,
+) where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let io = TokioIo::new(Stamped::new(stream, peer.log.clone(), clock.clone()));
+    match peer.protocol {
+        Protocol::Http1 => {
+            let connection = http1::Builder::new()
+                .half_close(false)
+                .header_read_timeout(None)
+                .max_buf_size(limits.header_bytes.max(BUFFER_MIN))
+                .max_headers(limits.headers)
+                .serve_connection(io, service);
+            let mut connection = pin!(connection);
+            let verdict = {
+                let mut overdue = pin!(watch_over(&peer, limits, &clock));
+                tokio::select! {
+                    biased;
+                    _ = connection.as_mut() => return,
+                    verdict = &mut overdue => verdict,
+                    () = drain.stopping() => Overdue::Draining,
+                }
+            };
+            if matches!(verdict, Overdue::Cut) {
+                return;
+            }
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.as_mut().await;
+        }
+        Protocol::Http2 => {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(H2_STREAMS_MAX)
+                .initial_stream_window_size(H2_STREAM_WINDOW)
+                .initial_connection_window_size(H2_CONNECTION_WINDOW)
+                .max_header_list_size(H2_HEADER_LIST_MAX)
+                .keep_alive_interval(limits.idle / 2)
+                .keep_alive_timeout(limits.request_headers)
+                .serve_connection(io, service);
+            let mut connection = pin!(connection);
+            tokio::select! {
+                biased;
+                _ = connection.as_mut() => return,
+                () = drain.stopping() => {}
+            }
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+enum Overdue {
+    /// Headers that do not end, or a client that does not read: closed at once.
+    Cut,
+    /// Nothing to do for long: closed in order.
+    Idle,
+    /// The program stops: closed in order once the exchange at work is over.
+    Draining,
+}
+
+/// Returns when the client has let a deadline pass. One timer per connection, re-armed only when
+/// it fires: nothing is paid per request.
+async fn watch_over(peer: &Peer, limits: ConnectionLimits, clock: &Clock) -> Overdue {
+    let nanos = |span: Duration| Nanos(span.as_nanos() as u64);
+    let opened = clock.now();
+    let mut idle_since = opened;
+    let mut wait = limits.request_headers;
+    loop {
+        tokio::time::sleep(wait).await;
+        let now = clock.now();
+        let unread = peer.log.oldest_unwritten();
+        if unread.is_some_and(|since| now >= since.plus(nanos(limits.write))) {
+            return Overdue::Cut;
+        }
+        if !peer.is_idle() {
+            idle_since = now;
+            wait = limits.request_headers.min(limits.write);
+            continue;
+        }
+        let ever_read = peer.log.last_read() != Moment::default();
+        // Bytes of a request whose headers are not complete, or a client that never spoke.
+        let began = peer.log.first_read().or((!ever_read).then_some(opened));
+        if let Some(began) = began {
+            let deadline = began.plus(nanos(limits.request_headers));
+            if now >= deadline {
+                return Overdue::Cut;
+            }
+            wait = Duration::from_nanos(deadline.since(now).0).max(Duration::from_millis(1));
+            continue;
+        }
+        idle_since = idle_since.max(peer.log.last_read());
+        if now >= idle_since.plus(nanos(limits.idle)) {
+            return Overdue::Idle;
+        }
+        wait = limits.request_headers;
+    }
+}

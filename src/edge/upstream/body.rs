@@ -1,0 +1,78 @@
+//! Carries a request body to a provider: whole from memory, or streamed as the client sends it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+/// A request body on its way to a provider.
+#[derive(Debug)]
+pub enum UpstreamBody {
+    /// In memory: may be written again to another connection or route.
+    Whole(Option<Bytes>),
+    /// As the client sends it: can be sent once.
+    Streamed(Incoming, Arc<Upload>),
+}
+
+/// What is known of a streamed upload.
+#[derive(Debug, Default)]
+pub struct Upload {
+    /// Bytes taken from the client.
+    pub bytes: AtomicU64,
+    /// Whether the client's side broke: its fault, not the provider's.
+    pub client_failed: AtomicBool,
+}
+
+impl UpstreamBody {
+    /// A body in memory.
+    #[must_use]
+    pub fn whole(bytes: Bytes) -> Self {
+        Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Streamed(incoming, upload) => {
+                let polled = Pin::new(incoming).poll_frame(cx);
+                match &polled {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        let length = frame.data_ref().map_or(0, Bytes::len);
+                        upload.bytes.fetch_add(length as u64, Ordering::Relaxed);
+                    }
+                    Poll::Ready(Some(Err(_))) => upload.client_failed.store(true, Ordering::Relaxed),
+                    _ => {}
+                }
+                polled
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Streamed(incoming, _) => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Self::Streamed(incoming, _) => incoming.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Keeps connections to providers for reuse, and lends each to one exchange (HTTP/2: to many).
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::connect::{self, ConnectTimes, Connection, Sender, Target};
+use super::fault::{Phase, SendFault};
+use super::tls::{self, TlsFault};
+use super::tunnel::ProxyRules;
+use crate::clock::Clock;
+use crate::config::settings::{BaseUrl, Provider};
+use crate::edge::stamp::IoLog;
+use crate::record::{ErrorClass, Moment, Name, Nanos};
+
+/// How long a connection that should be ready is waited for before another is taken.
+const READY_PATIENCE: Duration = Duration::from_millis(5);
+
+/// Limits of a pool.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolLimits {
+    /// Age at which an idle connection is not used again.
+    pub idle: Duration,
+    /// Time for DNS, TCP and TLS together.
+    pub connect: Duration,
+    /// Open connections per provider.
+    pub connections: usize,
+}
+
+/// TLS settings made so far, shared by all pools: one copy of the system's roots.
+#[derive(Debug, Default, Clone)]
+pub struct TlsConfigs(Arc<Mutex<HashMap<(Option<PathBuf>, bool), Arc<ClientConfig>>>>);
+
+impl TlsConfigs {
+    fn get(&self, ca_file: Option<&PathBuf>, http2: bool) -> Result<Arc<ClientConfig>, TlsFault> {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (ca_file.cloned(), http2);
+        if let Some(config) = made.get(&key) {
+            return Ok(Arc::clone(config));
+        }
+        let config = tls::client_config(ca_file.map(PathBuf::as_path), http2)?;
+        made.insert(key, Arc::clone(&config));
+        Ok(config)
+    }
+}
+
+/// Connections of one worker to all providers.
+#[derive(Debug)]
+pub struct Pool {
+    shelves: Mutex<HashMap<Name, Shelf>>,
+    rules: ProxyRules,
+    tls: TlsConfigs,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+struct Shelf {
+    base: BaseUrl,
+    ca_file: Option<PathBuf>,
+    idle: Vec<Idle>,
+    shared: Option<Arc<Connection>>,
+    permits: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    connection: Connection,
+    permit: OwnedSemaphorePermit,
+    until: Moment,
+}
+
+/// A connection lent to one exchange. Dropped unfinished, it is closed, and an HTTP/1 provider
+/// sees that at once.
+#[derive(Debug)]
+pub struct Lease {
+    held: Option<Held>,
+    pool: Arc<Pool>,
+    provider: Name,
+    /// Whether it has carried an exchange before.
+    pub reused: bool,
+    idle: Nanos,
+}
+
+#[derive(Debug)]
+enum Held {
+    Own(Connection, OwnedSemaphorePermit),
+    Shared(Arc<Connection>),
+}
+
+/// The moments of getting a connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LeaseTimes {
+    /// A connection was had, or the leave to open one.
+    pub pool_wait: Moment,
+    /// Phases of opening one.
+    pub connect: ConnectTimes,
+}
+
+impl Pool {
+    /// An empty pool.
+    #[must_use]
+    pub fn new(rules: ProxyRules, tls: TlsConfigs, clock: Clock) -> Self {
+        Self { shelves: Mutex::default(), rules, tls, clock }
+    }
+
+    /// Lends a connection to `provider`: a pooled one unless `fresh`, else a new one.
+    pub async fn lease(
+        self: &Arc<Self>,
+        provider: &Provider,
+        limits: &PoolLimits,
+        fresh: bool,
+        times: &mut LeaseTimes,
+    ) -> Result<Lease, SendFault> {
+        if !fresh && let Some(held) = self.take(provider).await {
+            times.pool_wait = self.clock.now();
+            return Ok(self.lend(provider, held, true, limits));
+        }
+        let permit = self.permit(provider, limits).await?;
+        times.pool_wait = self.clock.now();
+        let opening = self.open(provider, &mut times.connect);
+        let connection = match tokio::time::timeout(limits.connect, opening).await {
+            Ok(opened) => opened?,
+            Err(_) => return Err(self.too_slow(provider, limits, &times.connect)),
+        };
+        let held = match &connection.sender {
+            Sender::Http1(_) => Held::Own(connection, permit),
+            Sender::Http2(_) => {
+                let shared = Arc::new(connection);
+                self.shelf(provider, limits, |shelf| shelf.shared = Some(Arc::clone(&shared)));
+                Held::Shared(shared)
+            }
+        };
+        Ok(self.lend(provider, held, false, limits))
+    }
+
+    fn lend(
+        self: &Arc<Self>,
+        provider: &Provider,
+        held: Held,
+        reused: bool,
+        limits: &PoolLimits,
+    ) -> Lease {
+        Lease {
+            held: Some(held),
+            pool: Arc::clone(self),
+            provider: provider.name.clone(),
+            reused,
+            idle: Nanos(limits.idle.as_nanos() as u64),
+        }
+    }
+
+    async fn open(
+        &self,
+        provider: &Provider,
+        times: &mut ConnectTimes,
+    ) -> Result<Connection, SendFault> {
+        let tls = if provider.base.https {
+            let made = self.tls.get(provider.ca_file.as_ref(), provider.http2);
+            Some(made.map_err(|error| SendFault::before(Phase::Tls, ErrorClass::Tls, error))?)
+        } else {
+            None
+        };
+        let proxy = self.rules.for_host(provider.base.https, &provider.base.host);
+        connect::open(&Target { base: &provider.base, tls, proxy }, &self.clock, times).await
+    }
+
+    fn too_slow(&self, provider: &Provider, limits: &PoolLimits, times: &ConnectTimes) -> SendFault {
+        let (phase, doing) = match times {
+            ConnectTimes { dns: None, .. } => (Phase::Dns, "resolving the name of"),
+            ConnectTimes { connect: None, .. } => (Phase::Connect, "connecting to"),
+            ConnectTimes { .. } => (Phase::Tls, "shaking TLS hands with"),
+        };
+        let detail = format!(
+            "{doing} {} took longer than timeouts.connect ({:?})",
+            provider.base.host, limits.connect
+        );
+        SendFault::before(phase, ErrorClass::ConnectTimeout, detail)
+    }
+
+    async fn permit(
+        &self,
+        provider: &Provider,
+        limits: &PoolLimits,
+    ) -> Result<OwnedSemaphorePermit, SendFault> {
+        let permits = self.shelf(provider, limits, |shelf| Arc::clone(&shelf.permits));
+        let waited = tokio::time::timeout(limits.connect, permits.acquire_owned()).await;
+        waited.ok().and_then(Result::ok).ok_or_else(|| {
+            let detail = format!(
+                "all {} connections to {} are in use (limits.connections_per_provider)",
+                limits.connections, provider.name
+            );
+            SendFault::before(Phase::Pool, ErrorClass::ConnectTimeout, detail)
+        })
+    }
+
+    /// The provider's shelf, made anew where its address has changed.
+    fn shelf<T>(
+        &self,
+        provider: &Provider,
+        limits: &PoolLimits,
+        act: impl FnOnce(&mut Shelf) -> T,
+    ) -> T {
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Shelf {
+            base: provider.base.clone(),
+            ca_file: provider.ca_file.clone(),
+            idle: Vec::new(),
+            shared: None,
+            permits: Arc::new(Semaphore::new(limits.connections)),
+        };
+        let shelf = shelves.entry(provider.name.clone()).or_insert_with(new);
+        if !shelf.fits(provider) {
+            *shelf = new();
+        }
+        act(shelf)
+    }
+
+    /// A pooled connection that is open as far as the kernel knows at this moment.
+    async fn take(&self, provider: &Provider) -> Option<Held> {
+        loop {
+            let candidate = self.pop(provider)?;
+            let Held::Own(mut connection, permit) = candidate else { return Some(candidate) };
+            let Sender::Http1(sender) = &mut connection.sender else { continue };
+            if !sender.is_ready() {
+                let ready = tokio::time::timeout(READY_PATIENCE, sender.ready()).await;
+                if !matches!(ready, Ok(Ok(()))) {
+                    connection.driver.abort();
+                    continue;
+                }
+            }
+            if connection.socket.is_quiet() {
+                return Some(Held::Own(connection, permit));
+            }
+            connection.driver.abort();
+        }
+    }
+
+    fn pop(&self, provider: &Provider) -> Option<Held> {
+        let now = self.clock.now();
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        let shelf = shelves.get_mut(provider.name.as_str()).filter(|shelf| shelf.fits(provider))?;
+        if let Some(shared) = &shelf.shared {
+            if let Sender::Http2(sender) = &shared.sender
+                && !sender.is_closed()
+                && sender.is_ready()
+            {
+                return Some(Held::Shared(Arc::clone(shared)));
+            }
+            shelf.shared = None;
+        }
+        while let Some(idle) = shelf.idle.pop() {
+            let open = matches!(&idle.connection.sender, Sender::Http1(sender) if !sender.is_closed());
+            if open && idle.until > now {
+                return Some(Held::Own(idle.connection, idle.permit));
+            }
+            idle.connection.driver.abort();
+        }
+        None
+    }
+
+    fn give_back(
+        &self,
+        provider: &Name,
+        connection: Connection,
+        permit: OwnedSemaphorePermit,
+        until: Moment,
+    ) {
+        let now = self.clock.now();
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(shelf) = shelves.get_mut(provider.as_str()) else {
+            connection.driver.abort();
+            return;
+        };
+        shelf.idle.retain(|idle| {
+            let keep = idle.until > now;
+            if !keep {
+                idle.connection.driver.abort();
+            }
+            keep
+        });
+        shelf.idle.push(Idle { connection, permit, until });
+    }
+}
+
+impl Shelf {
+    fn fits(&self, provider: &Provider) -> bool {
+        self.base == provider.base && self.ca_file == provider.ca_file
+    }
+}
+
+impl Lease {
+    /// The connection's log of reads and writes.
+    #[must_use]
+    pub fn log(&self) -> Option<&IoLog> {
+        self.connection().map(|connection| &connection.log)
+    }
+
+    pub(super) fn connection(&self) -> Option<&Connection> {
+        match self.held.as_ref()? {
+            Held::Own(connection, _) => Some(connection),
+            Held::Shared(connection) => Some(connection),
+        }
+    }
+
+    pub(super) fn connection_mut(&mut self) -> Option<&mut Connection> {
+        match self.held.as_mut()? {
+            Held::Own(connection, _) => Some(connection),
+            Held::Shared(_) => None,
+        }
+    }
+
+    /// Whether several exchanges share the connection.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.held, Some(Held::Shared(_)))
+    }
+
+    /// Gives the connection back after a whole answer. `keep_for` is the server's own word
+    /// (`Keep-Alive: timeout=…`), where it gave one.
+    pub fn finish(mut self, keep_for: Option<Duration>) {
+        let Some(Held::Own(connection, permit)) = self.held.take() else { return };
+        let closed = matches!(&connection.sender, Sender::Http1(sender) if sender.is_closed());
+        // A second less than promised: the server's clock starts before ours.
+        let promised = keep_for.map(|span| span.saturating_sub(Duration::from_secs(1)));
+        let idle = promised.map_or(self.idle, |span| self.idle.min(Nanos(span.as_nanos() as u64)));
+        if closed || idle == Nanos(0) {
+            connection.driver.abort();
+            return;
+        }
+        let until = self.pool.clock.now().plus(idle);
+        self.pool.give_back(&self.provider, connection, permit, until);
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Aborting the driver closes the socket within one turn of the runtime.
+        if let Some(Held::Own(connection, _)) = &self.held {
+            connection.driver.abort();
+        }
+    }
+}

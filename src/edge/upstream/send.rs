@@ -1,0 +1,216 @@
+//! Sends one request to a provider and waits for its response headers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, Uri};
+use hyper::body::Incoming;
+
+use super::body::{UpstreamBody, Upload};
+use super::connect::{Connection, Sender};
+use super::fault::{Phase, SendFault, root_cause};
+use super::pool::{Lease, LeaseTimes, Pool, PoolLimits};
+use crate::clock::Clock;
+use crate::config::settings::Provider;
+use crate::edge::stamp::IoLog;
+use crate::record::{ErrorClass, Moment, Protocol};
+
+/// Connections on which a request that was never written is tried again.
+const RESENDS_MAX: u8 = 3;
+
+/// A request on its way to a provider.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Method.
+    pub method: Method,
+    /// Path and query there.
+    pub target: Uri,
+    /// Headers, `Host` and credentials included.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: OutgoingBody,
+}
+
+/// The body of a request on its way to a provider.
+#[derive(Debug)]
+pub enum OutgoingBody {
+    /// In memory: can be written again.
+    Whole(Bytes),
+    /// Streamed once from the client.
+    Streamed(Incoming, Arc<Upload>),
+}
+
+/// The moments of a call up to its response headers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Phases {
+    /// Getting a connection.
+    pub lease: LeaseTimes,
+    /// First byte handed to the socket.
+    pub send_start: Option<Moment>,
+    /// Last byte written.
+    pub request_sent: Option<Moment>,
+    /// Response headers complete.
+    pub headers: Option<Moment>,
+    /// Whether a pooled connection carried it.
+    pub reused: bool,
+    /// Further writes after connections found dead.
+    pub resends: u8,
+    /// HTTP version spoken.
+    pub protocol: Protocol,
+}
+
+/// A provider's response whose body is still to come.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status, headers, body.
+    pub response: Response<Incoming>,
+    /// The connection, to be given back at the end.
+    pub lease: Lease,
+    /// Its log, to pair body frames with reads.
+    pub log: IoLog,
+}
+
+impl Pool {
+    /// Sends `outgoing` to `provider`. A request that was never written is written again on
+    /// another connection; one of which a byte was written never is.
+    pub async fn send(
+        self: &Arc<Self>,
+        provider: &Provider,
+        outgoing: Outgoing,
+        limits: &PoolLimits,
+        clock: &Clock,
+        phases: &mut Phases,
+    ) -> Result<Answer, SendFault> {
+        let Outgoing { method, target, headers, body } = outgoing;
+        let mut request = Request::new(UpstreamBody::whole(Bytes::new()));
+        *request.method_mut() = method;
+        *request.uri_mut() = target;
+        *request.headers_mut() = headers;
+        let again = match body {
+            OutgoingBody::Whole(bytes) => {
+                *request.body_mut() = UpstreamBody::whole(bytes.clone());
+                Some(bytes)
+            }
+            OutgoingBody::Streamed(incoming, upload) => {
+                *request.body_mut() = UpstreamBody::Streamed(incoming, upload);
+                None
+            }
+        };
+        loop {
+            // The last try is on a fresh connection, whatever the pool holds.
+            let fresh = phases.resends + 1 >= RESENDS_MAX;
+            let mut lease = self.lease(provider, limits, fresh, &mut phases.lease).await?;
+            phases.reused = lease.reused;
+            let copy = (lease.reused && again.is_some()).then(|| head_of(&request));
+            match exchange(&mut lease, request, clock, phases).await {
+                Ok(response) => {
+                    let Some(log) = lease.log().cloned() else {
+                        let fault = "the connection vanished";
+                        return Err(SendFault::before(Phase::Headers, ErrorClass::Reset, fault));
+                    };
+                    return Ok(Answer { response, lease, log });
+                }
+                Err(failed) => {
+                    let unsent = match failed.unsent {
+                        Some(request) => Some(request),
+                        None if !failed.fault.written => copy.zip(again.clone()).map(rebuilt),
+                        None => None,
+                    };
+                    match unsent {
+                        Some(unsent) if phases.reused && phases.resends + 1 < RESENDS_MAX => {
+                            phases.resends += 1;
+                            request = unsent;
+                        }
+                        _ => return Err(failed.fault),
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct Failed {
+    fault: SendFault,
+    unsent: Option<Request<UpstreamBody>>,
+}
+
+fn head_of(request: &Request<UpstreamBody>) -> Request<()> {
+    let mut copy = Request::new(());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}
+
+fn rebuilt((head, body): (Request<()>, Bytes)) -> Request<UpstreamBody> {
+    head.map(|()| UpstreamBody::whole(body))
+}
+
+async fn exchange(
+    lease: &mut Lease,
+    request: Request<UpstreamBody>,
+    clock: &Clock,
+    phases: &mut Phases,
+) -> Result<Response<Incoming>, Failed> {
+    let shared = lease.is_shared();
+    let gone = || Failed {
+        fault: SendFault::before(Phase::Send, ErrorClass::Reset, "the connection vanished"),
+        unsent: None,
+    };
+    let log = lease.log().ok_or_else(gone)?.clone();
+    log.begin_writes();
+    let began = clock.now();
+    let sent = if shared {
+        phases.protocol = Protocol::Http2;
+        let Some(Connection { sender: Sender::Http2(sender), .. }) = lease.connection() else {
+            return Err(gone());
+        };
+        sender.clone().try_send_request(absolute(request)).await
+    } else {
+        phases.protocol = Protocol::Http1;
+        let Some(Connection { sender: Sender::Http1(sender), .. }) = lease.connection_mut() else {
+            return Err(gone());
+        };
+        sender.try_send_request(request).await
+    };
+    let (first, last, written) = log.writes_so_far();
+    // On a shared connection the first write may be another exchange's.
+    phases.send_start = if shared { Some(began) } else { first };
+    phases.request_sent = last;
+    match sent {
+        Ok(response) => {
+            phases.headers = Some(log.last_read().max(began));
+            Ok(response)
+        }
+        Err(mut error) => {
+            let unsent = error.take_message();
+            let written = unsent.is_none() && written > 0;
+            let error = error.into_error();
+            let class = if error.is_parse() { ErrorClass::ProtocolError } else { ErrorClass::Reset };
+            let phase = if written { Phase::Headers } else { Phase::Send };
+            let detail = root_cause(&error);
+            Err(Failed { fault: SendFault { phase, class, detail, written }, unsent })
+        }
+    }
+}
+
+/// HTTP/2 wants scheme and authority in the request itself (RFC 9113, 8.3.1).
+fn absolute(mut request: Request<UpstreamBody>) -> Request<UpstreamBody> {
+    let host = request.headers_mut().remove(http::header::HOST);
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    parts.scheme = Some(http::uri::Scheme::HTTPS);
+    parts.authority = host.and_then(|host| host.to_str().ok()?.parse().ok());
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// The server's word on how long it keeps an idle connection (`Keep-Alive: timeout=5`).
+#[must_use]
+pub fn keep_alive_of(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get("keep-alive")?.to_str().ok()?;
+    let seconds = value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}

@@ -1,0 +1,137 @@
+//! Passes headers on in both directions, all but those that must not travel.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::candidates::Way;
+
+/// Request headers that stay here: hop-by-hop, framing, cookies, who came before, our own, and
+/// credentials, which are put back by the provider's rule.
+const REQUEST_DENIED: [&str; 21] = [
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "proxy-connection",
+    "host",
+    "content-length",
+    "expect",
+    "cookie",
+    "forwarded",
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "origin",
+    "referer",
+    "via",
+    "http2-settings",
+    "x-real-ip",
+];
+const REQUEST_DENIED_PREFIXES: [&str; 5] =
+    ["proxy-", "x-forwarded-", "x-tollgate-", "sec-fetch-", "access-control-"];
+
+/// Response headers that stay here. `openai-organization` would tell whose account it is.
+const RESPONSE_DENIED: [&str; 11] = [
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "proxy-connection",
+    "set-cookie",
+    "alt-svc",
+    "strict-transport-security",
+    "openai-organization",
+];
+const RESPONSE_DENIED_PREFIXES: [&str; 2] = ["proxy-", "access-control-"];
+
+/// The headers for the provider. `identity` asks it not to compress.
+#[must_use]
+pub fn to_provider(
+    client: &HeaderMap,
+    way: &Way,
+    identity: bool,
+    instance: &HeaderValue,
+) -> HeaderMap {
+    let mut headers = pass(client, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
+    for (name, value) in &way.provider.headers {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        {
+            headers.insert(name, value);
+        }
+    }
+    if identity {
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    if let Some((name, value)) = way.credential.header(way.provider.auth) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    if let Ok(host) = HeaderValue::from_str(&way.provider.base.authority()) {
+        headers.insert(header::HOST, host);
+    }
+    headers.insert("x-tollgate-instance", instance.clone());
+    headers
+}
+
+/// The headers for the client.
+#[must_use]
+pub fn to_client(provider: &HeaderMap) -> HeaderMap {
+    pass(provider, &RESPONSE_DENIED, &RESPONSE_DENIED_PREFIXES)
+}
+
+fn pass(from: &HeaderMap, denied: &[&str], denied_prefixes: &[&str]) -> HeaderMap {
+    // What `Connection` names is hop-by-hop too (RFC 9110, 7.6.1).
+    let named: Vec<String> = from
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .collect();
+    let mut headers = HeaderMap::with_capacity(from.len() + 6);
+    for (name, value) in from {
+        let text = name.as_str();
+        let stays = denied.contains(&text)
+            || denied_prefixes.iter().any(|prefix| text.starts_with(prefix))
+            || named.iter().any(|other| other == text);
+        if !stays {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_must_not_travel_stays() {
+        let mut from = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Named"),
+            ("x-named", "1"),
+            ("cookie", "a=b"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("proxy-authorization", "Basic x"),
+            ("authorization", "Bearer secret"),
+            ("x-tollgate-tags", "a"),
+            ("user-agent", "OpenAI/Python"),
+            ("x-stainless-lang", "python"),
+            ("openai-beta", "assistants=v2"),
+        ] {
+            from.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        let passed = pass(&from, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
+        let mut names: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["openai-beta", "user-agent", "x-stainless-lang"]);
+    }
+}

@@ -1,0 +1,282 @@
+//! Reads a request once: what it is, what it asks for, and the little that must be known of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+
+use super::candidates::Address;
+use super::reject::Reject;
+use super::secret::Hasher;
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::edge::server::Peer;
+use crate::edge::upstream::body::Upload;
+use crate::record::{
+    KeyedHash, Language, Moment, Name, RequestFacts, Session, SessionSource,
+};
+use crate::wire::dialect::identify::identify;
+use crate::wire::dialect::request::{self, RequestReading};
+
+/// Headers that may hold a client's credential.
+const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+/// Tags kept of a request, and bytes kept of each.
+const TAGS_MAX: usize = 8;
+const TAG_BYTES_MAX: usize = 64;
+
+/// The body of a request, as intake leaves it.
+#[derive(Debug)]
+pub enum Body {
+    /// An inference request, in memory and read.
+    Read(Bytes, Box<RequestReading>),
+    /// In memory, unread: it was too small to stream, or empty.
+    Whole(Bytes),
+    /// On its way, for a path that is passed through.
+    Streamed(Incoming, Arc<Upload>),
+}
+
+/// The endpoint that a request goes to: what its path says.
+#[must_use]
+pub fn language_of(method: &Method, address: &Address<'_>) -> Language {
+    let language = identify(address.path);
+    // Only a POST runs a model; a GET on the same path lists or fetches stored answers.
+    if language.is_inference() && method != Method::POST {
+        return Language::Plain;
+    }
+    if language == Language::Models && method != Method::GET && method != Method::HEAD {
+        return Language::Plain;
+    }
+    language
+}
+
+/// Path for the record: of passed-through paths the first two segments only.
+#[must_use]
+pub fn endpoint_name(address: &Address<'_>, language: Language) -> Name {
+    let path = if language.is_inference() {
+        address.path.to_owned()
+    } else {
+        let kept: Vec<_> =
+            address.path.split('/').filter(|segment| !segment.is_empty()).take(2).collect();
+        format!("/{}", kept.join("/"))
+    };
+    let mut end = path.len().min(64);
+    while !path.is_char_boundary(end) {
+        end -= 1;
+    }
+    Name::from(&path[..end])
+}
+
+/// Reads the body of an inference request; leaves that of any other where it is.
+pub async fn read(
+    headers: &HeaderMap,
+    body: Incoming,
+    language: Language,
+    settings: &Settings,
+    peer: &Peer,
+    clock: &Clock,
+) -> Result<(Body, Moment), Reject> {
+    if !language.is_inference() {
+        peer_is_at_body(peer);
+        if http_body::Body::is_end_stream(&body) {
+            return Ok((Body::Whole(Bytes::new()), peer.log.last_read()));
+        }
+        return Ok((Body::Streamed(body, Arc::default()), peer.log.last_read()));
+    }
+    content_headers(headers, settings.limits.request_body_bytes)?;
+    let (bytes, complete) = collect(body, settings, peer, clock).await?;
+    let reading = request::read(language, &bytes, settings.limits.json_depth).map_err(|fault| {
+        let mut reject =
+            Reject::new(StatusCode::BAD_REQUEST, "invalid_request", fault.to_string());
+        reject.param = fault.param();
+        reject
+    })?;
+    Ok((Body::Read(bytes, Box::new(reading)), complete))
+}
+
+/// Reads of a body must not pass for the first byte of a next request.
+fn peer_is_at_body(peer: &Peer) {
+    let _ = peer.log.take_first_read();
+}
+
+fn content_headers(headers: &HeaderMap, bytes_max: u64) -> Result<(), Reject> {
+    let unsupported = |code, message: String| {
+        Err(Reject::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message))
+    };
+    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_json = content_type.is_some_and(|value| {
+        let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
+        let essence = essence.trim_ascii();
+        essence.eq_ignore_ascii_case(b"application/json")
+            || (essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json"))
+    });
+    if !is_json {
+        return unsupported(
+            "content_type",
+            "this endpoint takes JSON only; add the header `content-type: application/json` \
+             (curl: -H 'content-type: application/json')"
+                .to_owned(),
+        );
+    }
+    let coding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+        return unsupported(
+            "content_encoding",
+            "compressed requests are not taken; send the body without content-encoding".to_owned(),
+        );
+    }
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|declared| declared > bytes_max) {
+        return Err(too_large(bytes_max));
+    }
+    Ok(())
+}
+
+fn too_large(bytes_max: u64) -> Reject {
+    Reject::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "request_too_large",
+        format!("the body is larger than {bytes_max} bytes (limits.request_body)"),
+    )
+}
+
+/// Reads the body to its end, within the limits of size and time.
+async fn collect(
+    body: Incoming,
+    settings: &Settings,
+    peer: &Peer,
+    clock: &Clock,
+) -> Result<(Bytes, Moment), Reject> {
+    let deadline = settings.timeouts.request_body;
+    let reading = collect_within(body, settings.limits.request_body_bytes, peer, clock);
+    let collected = tokio::time::timeout(deadline, reading).await;
+    peer_is_at_body(peer);
+    collected.map_err(|_| too_slow(deadline))?
+}
+
+fn too_slow(deadline: Duration) -> Reject {
+    Reject::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "request_timeout",
+        format!("the body did not arrive within {deadline:?} (timeouts.request_body)"),
+    )
+}
+
+async fn collect_within(
+    mut body: Incoming,
+    bytes_max: u64,
+    peer: &Peer,
+    clock: &Clock,
+) -> Result<(Bytes, Moment), Reject> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    let mut complete = clock.now();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| {
+            let message = "the body is cut short or its chunked framing is broken";
+            Reject::new(StatusCode::BAD_REQUEST, "request_body", message)
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if let Some(read) = peer.log.read_of(&data) {
+            complete = read.at;
+        }
+        if (first.len() + rest.len() + data.len()) as u64 > bytes_max {
+            return Err(too_large(bytes_max));
+        }
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.reserve(first.len() + data.len());
+                rest.extend_from_slice(&first);
+                first = Bytes::new();
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    Ok((if rest.is_empty() { first } else { rest.freeze() }, complete))
+}
+
+/// What the headers and the body say of the request, content only as keyed hashes.
+#[must_use]
+pub fn facts(headers: &HeaderMap, body: &Body, hasher: &Hasher) -> (RequestFacts, Option<Session>) {
+    let (bytes, reading) = match body {
+        Body::Read(bytes, reading) => (bytes, reading),
+        Body::Whole(bytes) => {
+            return (RequestFacts { bytes: bytes.len() as u64, ..Default::default() }, None);
+        }
+        Body::Streamed(..) => return (RequestFacts::default(), None),
+    };
+    let mut facts = reading.facts.clone();
+    facts.bytes = bytes.len() as u64;
+    facts.prompt_hash = Some(hasher.hash("prompt", [bytes.as_ref()]));
+    let prefix: Vec<&[u8]> =
+        reading.prefix.iter().filter_map(|span| bytes.get(span.clone())).collect();
+    if !prefix.is_empty() {
+        facts.prefix_hash = Some(hasher.hash("prefix", prefix));
+    }
+    let session = session(headers, reading, facts.prefix_hash, hasher);
+    (facts, session)
+}
+
+/// The session key, from the most explicit place that has one.
+fn session(
+    headers: &HeaderMap,
+    reading: &RequestReading,
+    prefix: Option<KeyedHash>,
+    hasher: &Hasher,
+) -> Option<Session> {
+    let header = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
+    let body = |text: &Option<String>| text.as_ref().map(|text| text.as_bytes().to_vec());
+    let named = [
+        (SessionSource::Header, header("x-tollgate-session").map(<[u8]>::to_vec)),
+        (SessionSource::ClaudeCode, header("x-claude-code-session-id").map(<[u8]>::to_vec)),
+        (SessionSource::Codex, header("session_id").map(<[u8]>::to_vec)),
+        (SessionSource::PromptCacheKey, body(&reading.prompt_cache_key)),
+        (SessionSource::MetadataUserId, body(&reading.metadata_user_id)),
+    ];
+    let turn = reading.turn;
+    named
+        .into_iter()
+        .find_map(|(source, key)| {
+            let hash = hasher.hash("session", [key?.as_slice()]);
+            Some(Session { hash, source, turn })
+        })
+        .or_else(|| prefix.map(|hash| Session { hash, source: SessionSource::Prefix, turn }))
+}
+
+/// `x-tollgate-tags: a, b`.
+#[must_use]
+pub fn tags(headers: &HeaderMap) -> Vec<Name> {
+    let text = headers.get("x-tollgate-tags").and_then(|value| value.to_str().ok());
+    text.unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|tag| !tag.is_empty() && tag.len() <= TAG_BYTES_MAX)
+        .take(TAGS_MAX)
+        .map(Name::from)
+        .collect()
+}
+
+/// Keyed hash of the credential that the client sent, whichever header holds it.
+#[must_use]
+pub fn client_key(headers: &HeaderMap, hasher: &Hasher) -> Option<KeyedHash> {
+    CREDENTIAL_HEADERS
+        .iter()
+        .find_map(|name| headers.get(*name))
+        .map(|value| hasher.hash("credential", [bare(value.as_bytes())]))
+}
+
+/// A credential without its scheme, so that one key has one hash in whichever header it comes.
+#[must_use]
+pub fn bare(value: &[u8]) -> &[u8] {
+    let scheme = b"bearer ";
+    match value.get(..scheme.len()) {
+        Some(start) if start.eq_ignore_ascii_case(scheme) => value[scheme.len()..].trim_ascii(),
+        _ => value.trim_ascii(),
+    }
+}

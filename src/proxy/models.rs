@@ -1,0 +1,168 @@
+//! Answers `/v1/models`: what the config names and what the providers offer, in one list.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Limited};
+use serde_json::Value;
+
+use super::candidates::{self, Credential, Way};
+use super::headers;
+use super::reject::Reject;
+use super::tap::ProxyBody;
+use crate::clock::Clock;
+use crate::config::settings::{AuthScheme, Provider, Settings};
+use crate::edge::upstream::pool::PoolLimits;
+use crate::edge::upstream::send::OutgoingBody;
+use crate::edge::upstream::{Outgoing, Phases, Pool};
+use crate::record::{Language, Moment, Name, Nanos};
+
+/// How long a provider's list is taken for current.
+const CURRENT_FOR: Nanos = Nanos::from_millis(300_000);
+/// How long a provider that did not answer is left alone.
+const RETRY_AFTER: Nanos = Nanos::from_millis(10_000);
+/// How long one provider may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Largest list that is read.
+const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// One provider's models, as it lists them.
+#[derive(Debug, Clone)]
+struct List {
+    models: Option<Vec<Value>>,
+    fetched: Moment,
+}
+
+/// The providers' model lists, fetched when asked for and kept for a while.
+#[derive(Debug, Default)]
+pub struct ModelLists(Mutex<BTreeMap<Name, List>>);
+
+impl ModelLists {
+    /// The list (`/v1/models`), or one entry of it (`/v1/models/{id}`).
+    pub async fn answer(
+        &self,
+        path: &str,
+        settings: &Settings,
+        pool: &Arc<Pool>,
+        clock: &Clock,
+    ) -> Result<Response<ProxyBody>, Reject> {
+        let mut models = configured(settings);
+        let mut missing = Vec::new();
+        for provider in settings.providers.iter().filter(|provider| can_list(provider)) {
+            match self.of(provider, settings, pool, clock).await {
+                Some(listed) => models.extend(listed),
+                None => missing.push(provider.name.to_string()),
+            }
+        }
+        let wanted = path.split_once("models/").map(|(_, id)| id).filter(|id| !id.is_empty());
+        let body = match wanted {
+            None => serde_json::json!({"object": "list", "data": models}),
+            Some(id) => models.into_iter().find(|model| model["id"] == id).ok_or_else(|| {
+                let message = format!("no provider here lists the model `{id}`; GET /v1/models");
+                Reject::new(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
+            })?,
+        };
+        let mut response = Response::new(ProxyBody::full(body.to_string()));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Ok(names) = HeaderValue::from_str(&missing.join(", "))
+            && !missing.is_empty()
+        {
+            headers.insert("x-tollgate-models-missing", names);
+        }
+        Ok(response)
+    }
+
+    /// A provider's models with its name in front of their ids, which is how they are asked for.
+    async fn of(
+        &self,
+        provider: &Arc<Provider>,
+        settings: &Settings,
+        pool: &Arc<Pool>,
+        clock: &Clock,
+    ) -> Option<Vec<Value>> {
+        let now = clock.now();
+        let known = self.lists().get(provider.name.as_str()).cloned();
+        let current = known.filter(|list| {
+            let for_long = if list.models.is_some() { CURRENT_FOR } else { RETRY_AFTER };
+            now.since(list.fetched) < for_long
+        });
+        if let Some(list) = current {
+            return list.models;
+        }
+        let fetched = tokio::time::timeout(PATIENCE, fetch(provider, settings, pool, clock)).await;
+        let models = fetched.ok().flatten();
+        let list = List { models: models.clone(), fetched: now };
+        self.lists().insert(provider.name.clone(), list);
+        models
+    }
+
+    fn lists(&self) -> std::sync::MutexGuard<'_, BTreeMap<Name, List>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Models that the config gives routes.
+fn configured(settings: &Settings) -> Vec<Value> {
+    let entry = |name: &Name| {
+        serde_json::json!({
+            "id": name.as_str(), "object": "model", "created": 0, "owned_by": "tollgate",
+        })
+    };
+    settings.models.iter().map(|routes| entry(&routes.name)).collect()
+}
+
+/// A provider can be asked with a key of its own, or without any where it needs none.
+fn can_list(provider: &Provider) -> bool {
+    provider.key.is_some() || provider.auth == AuthScheme::None
+}
+
+async fn fetch(
+    provider: &Arc<Provider>,
+    settings: &Settings,
+    pool: &Arc<Pool>,
+    clock: &Clock,
+) -> Option<Vec<Value>> {
+    let credential = provider.key.clone().map_or(Credential::None, Credential::Configured);
+    let way = Way { provider: Arc::clone(provider), model: None, credential };
+    let path = candidates::upstream_path(provider, "/v1/models", Language::Models);
+    let target = match &provider.base.query {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    let instance = HeaderValue::from_static("models");
+    let outgoing = Outgoing {
+        method: Method::GET,
+        target: Uri::try_from(target).ok()?,
+        headers: headers::to_provider(&HeaderMap::new(), &way, true, &instance),
+        body: OutgoingBody::Whole(Bytes::new()),
+    };
+    let limits = PoolLimits {
+        idle: settings.timeouts.pool_idle,
+        connect: settings.timeouts.connect,
+        connections: settings.limits.connections_per_provider,
+    };
+    let mut phases = Phases::default();
+    let answer = pool.send(provider, outgoing, &limits, clock, &mut phases).await.ok()?;
+    let (parts, body) = answer.response.into_parts();
+    if !parts.status.is_success() {
+        return None;
+    }
+    let bytes = Limited::new(body, LIST_BYTES_MAX).collect().await.ok()?.to_bytes();
+    answer.lease.finish(None);
+    let mut list: Value = serde_json::from_slice(&bytes).ok()?;
+    let models = match list["data"].take() {
+        Value::Array(models) => models,
+        _ => return None,
+    };
+    Some(models.into_iter().filter_map(|model| prefixed(model, &provider.name)).collect())
+}
+
+fn prefixed(mut model: Value, provider: &Name) -> Option<Value> {
+    let id = model["id"].as_str()?;
+    model["id"] = format!("{provider}/{id}").into();
+    Some(model)
+}

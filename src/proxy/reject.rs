@@ -1,0 +1,165 @@
+//! Turns what Tollgate refuses, and what it cannot reach, into answers that say what to do.
+
+use http::{HeaderValue, Response, StatusCode, header};
+
+use super::tap::ProxyBody;
+use crate::record::{ErrorClass, Language};
+
+/// An answer of Tollgate's own making.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Stable code, also in `x-proxy-error` and in the record.
+    pub code: &'static str,
+    /// OpenAI's error type.
+    pub kind: &'static str,
+    /// What happened, where, and what to do next.
+    pub message: String,
+    /// The field of the request concerned.
+    pub param: Option<&'static str>,
+    /// Seconds after which to try again.
+    pub retry_after: Option<u32>,
+    /// Whether a client that retries by itself should do so.
+    pub retry: Option<bool>,
+}
+
+impl Reject {
+    /// A refusal with this status, code and message.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        let kind = match status.as_u16() {
+            401 => "authentication_error",
+            403 => "permission_error",
+            404 => "not_found_error",
+            429 => "rate_limit_error",
+            503 => "overloaded_error",
+            502 | 504 => "upstream_error",
+            500 => "api_error",
+            _ => "invalid_request_error",
+        };
+        let message = message.into();
+        Self { status, code, kind, message, param: None, retry_after: None, retry: None }
+    }
+
+    /// Names the field of the request concerned.
+    #[must_use]
+    pub fn param(mut self, param: &'static str) -> Self {
+        self.param = Some(param);
+        self
+    }
+
+    /// A provider that could not be reached or did not answer.
+    #[must_use]
+    pub fn upstream(class: ErrorClass, provider: &str, detail: &str, maybe_billed: bool) -> Self {
+        let (status, code) = match class {
+            ErrorClass::Dns => (StatusCode::BAD_GATEWAY, "upstream_dns_error"),
+            ErrorClass::Connect => (StatusCode::BAD_GATEWAY, "upstream_connect_error"),
+            ErrorClass::Tls => (StatusCode::BAD_GATEWAY, "upstream_tls_error"),
+            ErrorClass::Redirect => (StatusCode::BAD_GATEWAY, "upstream_redirect"),
+            ErrorClass::ProtocolError => (StatusCode::BAD_GATEWAY, "upstream_protocol_error"),
+            ErrorClass::ConnectTimeout => (StatusCode::GATEWAY_TIMEOUT, "upstream_connect_timeout"),
+            ErrorClass::FirstTokenTimeout => {
+                (StatusCode::GATEWAY_TIMEOUT, "upstream_first_token_timeout")
+            }
+            ErrorClass::SilenceTimeout => (StatusCode::GATEWAY_TIMEOUT, "upstream_silence_timeout"),
+            ErrorClass::TotalTimeout => (StatusCode::GATEWAY_TIMEOUT, "upstream_total_timeout"),
+            _ => (StatusCode::BAD_GATEWAY, "upstream_reset"),
+        };
+        let next = match class {
+            ErrorClass::Dns => "check the provider's base_url and this machine's DNS",
+            ErrorClass::Connect => "check that the provider is up and its base_url is right",
+            ErrorClass::Tls => {
+                "check the provider's certificate, or set ca_file if it has a root of its own"
+            }
+            ErrorClass::Redirect => {
+                "redirects are not followed, so that no key goes astray; set base_url to the target"
+            }
+            ErrorClass::ConnectTimeout => "check the network, or raise timeouts.connect",
+            ErrorClass::SilenceTimeout => "raise timeouts.silence if the model thinks this long",
+            ErrorClass::TotalTimeout => "raise timeouts.total",
+            _ if maybe_billed => "the provider may have billed the request",
+            _ => "the request was not processed; try again",
+        };
+        let mut reject = Self::new(status, code, format!("provider {provider}: {detail}; {next}"));
+        reject.retry = maybe_billed.then_some(false);
+        reject
+    }
+
+    /// The answer in the shape that the client's endpoint expects: OpenAI's, which Anthropic's
+    /// SDK reads too once `type` and `request_id` stand beside it.
+    #[must_use]
+    pub fn response(&self, language: Language, exchange: &str) -> Response<ProxyBody> {
+        let body = error_body(language, self.kind, self.code, &self.message, self.param, exchange);
+        let mut response = Response::new(ProxyBody::full(body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert("x-proxy-error", HeaderValue::from_static(self.code));
+        if let Ok(id) = HeaderValue::from_str(exchange) {
+            headers.insert("x-request-id", id);
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(retry) = self.retry {
+            let value = HeaderValue::from_static(if retry { "true" } else { "false" });
+            headers.insert("x-should-retry", value);
+        }
+        response
+    }
+}
+
+/// One error as a JSON body.
+fn error_body(
+    language: Language,
+    kind: &str,
+    code: &str,
+    message: &str,
+    param: Option<&str>,
+    exchange: &str,
+) -> String {
+    let error = serde_json::json!({
+        "message": message, "type": kind, "param": param, "code": code,
+    });
+    match language {
+        Language::AnthropicMessages | Language::AnthropicCountTokens => {
+            serde_json::json!({"type": "error", "error": error, "request_id": exchange}).to_string()
+        }
+        _ => serde_json::json!({"error": error}).to_string(),
+    }
+}
+
+/// A failure after the response has begun, as an event in the client's language. The blank line
+/// in front ends an event that the provider left half sent.
+#[must_use]
+pub fn error_event(language: Language, class: ErrorClass, message: &str) -> String {
+    let code = match class {
+        ErrorClass::SilenceTimeout => "upstream_silence_timeout",
+        ErrorClass::TotalTimeout => "upstream_total_timeout",
+        ErrorClass::Truncated => "upstream_truncated",
+        _ => "upstream_reset",
+    };
+    match language {
+        Language::AnthropicMessages => {
+            let data = serde_json::json!({
+                "type": "error", "error": {"type": "api_error", "message": message, "code": code},
+            });
+            format!("\n\nevent: error\ndata: {data}\n\n")
+        }
+        Language::OpenAiResponses => {
+            let data = serde_json::json!({
+                "type": "error", "code": code, "message": message, "param": null,
+                "sequence_number": 0,
+            });
+            format!("\n\nevent: error\ndata: {data}\n\n")
+        }
+        _ => {
+            let data = serde_json::json!({
+                "error": {
+                    "message": message, "type": "upstream_error", "param": null, "code": code,
+                },
+            });
+            format!("\n\ndata: {data}\n\n")
+        }
+    }
+}

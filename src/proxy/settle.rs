@@ -1,0 +1,319 @@
+//! Closes an exchange: exactly one record, whatever became of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::clock::Clock;
+use crate::edge::server::connection::AtWork;
+use crate::edge::server::{Drain, Peer};
+use crate::edge::stamp::Writes;
+use crate::record::{
+    AttemptRecord, CancelledBy, End, ErrorClass, ExchangeRecord, Mark, Moment, Nanos, Oddity,
+    Outcome, Timeline, TokenSource, Tokens,
+};
+use crate::wire::observer::Observation;
+
+/// Takes a finished record; must not wait.
+pub type Offer = Arc<dyn Fn(ExchangeRecord) + Send + Sync>;
+
+/// What settling needs of the outside.
+pub struct Settler {
+    /// Where records go.
+    pub offer: Offer,
+    /// The clock.
+    pub clock: Clock,
+    /// Exchanges begun.
+    pub accepted: AtomicU64,
+    /// Exchanges settled.
+    pub settled: AtomicU64,
+}
+
+impl std::fmt::Debug for Settler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Settler")
+    }
+}
+
+impl Settler {
+    /// Exchanges at work now.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        let settled = self.settled.load(Ordering::Relaxed);
+        self.accepted.load(Ordering::Relaxed).saturating_sub(settled)
+    }
+}
+
+/// An exchange under way. Dropped before it is settled, it settles itself: the client has gone,
+/// the program stops, or a handler panicked.
+#[derive(Debug)]
+pub struct Exchange {
+    draft: Option<Box<ExchangeRecord>>,
+    settler: Arc<Settler>,
+    peer: Arc<Peer>,
+    drain: Drain,
+    _at_work: AtWork,
+}
+
+impl Exchange {
+    /// Begins an exchange with what is known of it.
+    pub fn begin(
+        draft: ExchangeRecord,
+        settler: Arc<Settler>,
+        peer: Arc<Peer>,
+        drain: Drain,
+    ) -> Self {
+        settler.accepted.fetch_add(1, Ordering::Relaxed);
+        let at_work = peer.begin();
+        Self { draft: Some(Box::new(draft)), settler, peer, drain, _at_work: at_work }
+    }
+
+    /// The record so far.
+    pub fn draft(&mut self) -> Option<&mut ExchangeRecord> {
+        self.draft.as_deref_mut()
+    }
+
+    /// Whether the program stops.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.drain.is_stopping()
+    }
+
+    /// The client's end.
+    #[must_use]
+    pub fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+
+    /// Settles an exchange that got an answer of our own making.
+    pub fn settle_rejected(mut self, outcome: Outcome, status: u16, code: &'static str) {
+        if let Some(draft) = self.draft() {
+            draft.outcome = outcome;
+            draft.status = Some(status);
+            if draft.attempts.is_empty() {
+                draft.reason = code.into();
+            }
+        }
+        self.offer();
+    }
+
+    /// Settles an exchange whose answer went through the tap. The client's writes follow once
+    /// the last frame has left; `ended` is when the provider's side was over.
+    pub fn settle_relayed(mut self, ended: Ended) {
+        let writes_known = ended.writes_known;
+        if let Some(draft) = self.draft() {
+            ended.apply(draft);
+        }
+        let log = self.peer.log.clone();
+        if !writes_known {
+            drop(log.take_writes());
+            self.offer();
+            return;
+        }
+        log.when_written(Box::new(move |writes, all_written| {
+            if let Some(draft) = self.draft() {
+                apply_writes(draft, &writes, all_written);
+            }
+            self.offer();
+        }));
+    }
+
+    fn offer(&mut self) {
+        let Some(mut draft) = self.draft.take() else { return };
+        draft.closed_at = self.settler.clock.now();
+        self.settler.settled.fetch_add(1, Ordering::Relaxed);
+        (self.settler.offer)(*draft);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let panicked = self.peer.panicked.load(Ordering::Relaxed) || std::thread::panicking();
+        let stopping = self.drain.is_stopping();
+        let Some(draft) = self.draft() else { return };
+        let (outcome, cancelled) = if panicked {
+            (Outcome::ProxyFault, None)
+        } else if stopping {
+            (Outcome::Shutdown, Some(CancelledBy::Shutdown))
+        } else {
+            (Outcome::ClientGone, Some(CancelledBy::Client))
+        };
+        draft.outcome = outcome;
+        if let Some(attempt) = draft.attempts.last_mut()
+            && attempt.end.is_none()
+        {
+            attempt.end = Some(if panicked { End::None } else { End::ClientGone });
+            attempt.cancelled_by = cancelled;
+            attempt.maybe_billed = true;
+        }
+        self.offer();
+    }
+}
+
+/// How the provider's side of a relayed exchange ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What the observer read.
+    pub observation: Observation,
+    /// A failure of the transport or a deadline of ours, where there was one.
+    pub fault: Option<ErrorClass>,
+    /// Who cancelled it, where somebody did.
+    pub cancelled_by: Option<CancelledBy>,
+    /// When it was over.
+    pub at: Moment,
+    /// Bytes received from the provider.
+    pub bytes_in: u64,
+    /// Bytes handed on towards the client.
+    pub bytes_out: u64,
+    /// Whether writes to the client can be told apart (not over HTTP/2), and matter still.
+    pub writes_known: bool,
+    /// Oddities of the transport.
+    pub oddities: Vec<Oddity>,
+}
+
+impl Ended {
+    /// Writes the ending into the record's last attempt, and what follows from it for the whole.
+    fn apply(self, draft: &mut ExchangeRecord) {
+        let usage_injected = draft.request.usage_injected;
+        let asked_to_stream = draft.request.stream;
+        let generates = draft.language.generates();
+        let Some(attempt) = draft.attempts.last_mut() else { return };
+        let observation = self.observation;
+        merge_marks(&mut attempt.timeline, &observation.timeline);
+        attempt.timeline.set(Mark::Closed, self.at);
+        attempt.end = Some(observation.end);
+        let read_error = observation.error;
+        if let Some(error) = &read_error {
+            attempt.error_class = Some(error.class);
+            attempt.error_code.clone_from(&error.code);
+        }
+        if let Some(class) = self.fault {
+            attempt.error_class = Some(class);
+        }
+        attempt.cancelled_by = self.cancelled_by;
+        attempt.maybe_billed |= attempt.error_class.is_some() && attempt.status == Some(200);
+        attempt.gaps = observation.gaps;
+        attempt.finish = observation.finish;
+        attempt.model_answered = observation.model_answered;
+        attempt.fingerprint = observation.fingerprint;
+        attempt.service_tier = observation.service_tier;
+        attempt.served_by = observation.served_by.or_else(|| attempt.served_by.take());
+        attempt.server_timings.extend(observation.server_timings);
+        attempt.oddities.extend(observation.oddities);
+        attempt.oddities.extend(self.oddities);
+        if answered_otherwise(attempt) {
+            attempt.oddities.push(Oddity::ModelChanged);
+        }
+        attempt.oddities.sort_unstable();
+        attempt.oddities.dedup();
+        attempt.response_bytes = self.bytes_in;
+        draft.response_bytes = self.bytes_out;
+        draft.tokens = Tokens {
+            usage: observation.tokens.usage,
+            source: observation.tokens.source.map(|source| match source {
+                TokenSource::Usage if usage_injected => TokenSource::UsageInjected,
+                other => other,
+            }),
+        };
+        draft.cost_billed = observation.cost_billed;
+        draft.cached_answer |= observation.cached_answer;
+        draft.outcome = outcome_of(attempt, generates, asked_to_stream);
+    }
+}
+
+fn merge_marks(into: &mut Timeline, from: &Timeline) {
+    for (mark, at) in from.iter() {
+        into.set(mark, at);
+    }
+}
+
+/// Whether the provider says that it answered with another model: a dated or suffixed form of
+/// the name asked for is the same.
+fn answered_otherwise(attempt: &AttemptRecord) -> bool {
+    let (Some(asked), Some(answered)) = (&attempt.model, &attempt.model_answered) else {
+        return false;
+    };
+    let tail = |name: &str| name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+    let (asked, answered) = (tail(asked), tail(answered));
+    !(answered.starts_with(&asked) || asked.starts_with(&answered))
+}
+
+/// The outcome of an exchange whose last attempt got response headers.
+#[must_use]
+pub fn outcome_of(attempt: &AttemptRecord, generates: bool, stream: bool) -> Outcome {
+    use ErrorClass as Class;
+    let status = attempt.status.unwrap_or_default();
+    if attempt.cancelled_by == Some(CancelledBy::Client) {
+        return Outcome::ClientGone;
+    }
+    if attempt.cancelled_by == Some(CancelledBy::Shutdown) {
+        return Outcome::Shutdown;
+    }
+    if status >= 400 {
+        return match attempt.error_class {
+            Some(Class::RateLimited | Class::Quota) => Outcome::RateLimited,
+            Some(Class::Overloaded | Class::ServerError | Class::Timeout | Class::ProtocolError) => {
+                Outcome::UpstreamError
+            }
+            _ if status >= 500 => Outcome::UpstreamError,
+            _ => Outcome::ClientError,
+        };
+    }
+    match (attempt.end, attempt.error_class) {
+        (Some(End::Stalled), _) => Outcome::Stalled,
+        (_, Some(Class::TotalTimeout)) => Outcome::TimedOut,
+        (Some(End::ErrorEvent), _) => Outcome::InBandError,
+        (_, Some(Class::EmptyResponse)) => Outcome::Empty,
+        (Some(End::Truncated | End::Reset), _) if nothing_came(attempt, generates, stream) => {
+            Outcome::Empty
+        }
+        (Some(End::Truncated | End::Reset), _) => Outcome::Truncated,
+        // A finish reason that is a failure (`error`, `abort`), or content that was filtered.
+        (_, Some(Class::ContentFilter) | None) => Outcome::Ok,
+        (_, Some(_)) => Outcome::InBandError,
+    }
+}
+
+/// A stream that ended before any of its data: the whole answer is missing, not its end.
+fn nothing_came(attempt: &AttemptRecord, generates: bool, stream: bool) -> bool {
+    generates && stream && attempt.response_bytes == 0
+}
+
+/// Fills in what the client's socket showed.
+fn apply_writes(draft: &mut ExchangeRecord, writes: &Writes, all_written: bool) {
+    if let Some(attempt) = draft.attempts.last_mut() {
+        if let Some(at) = writes.first_token {
+            attempt.timeline.set(Mark::ClientFirstToken, at);
+        }
+        if let Some(at) = writes.last_token {
+            attempt.timeline.set(Mark::ClientLastToken, at);
+        }
+        if writes.delays.max().is_some_and(|max| max > BACKPRESSURE) {
+            attempt.oddities.push(Oddity::ClientBackpressure);
+        }
+        // What was never taken from us was not answered, however well the provider did.
+        if !all_written && draft.outcome == Outcome::Ok {
+            draft.outcome = Outcome::ClientGone;
+            attempt.cancelled_by = Some(CancelledBy::Client);
+        }
+    }
+    draft.own.first_token = writes.first_token_delay;
+    draft.own.chunk_max = writes.delays.max();
+    draft.own.chunk_p99 = writes.delays.p99();
+    draft.own.last = writes.last_delay;
+}
+
+/// A delay of a chunk in our hands beyond which the client is the slow one (measurement 2.15).
+const BACKPRESSURE: Nanos = Nanos::from_millis(50);
+
+/// Own delay from the request's last byte to the first byte written upstream, the provider's
+/// connection set-up taken out.
+#[must_use]
+pub fn inbound_delay(timeline: &Timeline) -> Option<Nanos> {
+    let whole = timeline.span(Mark::RequestComplete, Mark::SendStart)?;
+    let setup_from = timeline.get(Mark::PoolWait)?;
+    let setup_to = [Mark::Tls, Mark::Connect, Mark::Dns]
+        .into_iter()
+        .find_map(|mark| timeline.get(mark))
+        .unwrap_or(setup_from);
+    Some(Nanos(whole.0.saturating_sub(setup_to.since(setup_from).0)))
+}

@@ -1,0 +1,426 @@
+//! The street itself: one request, one way, one screen.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arc_swap::ArcSwap;
+use dashmap::DashSet;
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use secrecy::ExposeSecret as _;
+
+use super::candidates::{self, Address, Way};
+use super::failover::{self, Job, Reached};
+use super::filter;
+use super::headers;
+use super::intake::{self, Body};
+use super::models::ModelLists;
+use super::reject::Reject;
+use super::secret::Hasher;
+use super::settle::{Exchange, Settler};
+use super::tap::{ProxyBody, Tap, TapParts};
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::edge::server::{Drain, Peer};
+use crate::edge::upstream::Pool;
+use crate::record::{
+    ExchangeId, ExchangeRecord, KeyedHash, Language, Moment, Name, Origin, Outcome, OwnDelay,
+    RequestFacts, Tokens, TraceId, WallTime,
+};
+use crate::routing::plan;
+use crate::wire::framing::usage_filter::UsageFilter;
+use crate::wire::observer::{Expect, Observer};
+
+/// What all workers share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The settings in force, swapped as a whole.
+    pub settings: ArcSwap<Settings>,
+    /// Where exchanges end.
+    pub settler: Arc<Settler>,
+    /// The clock.
+    pub clock: Clock,
+    /// Hashes what must not be kept.
+    pub hasher: Hasher,
+    /// This run's own mark, against loops.
+    pub instance: HeaderValue,
+    /// Where records are said to come from.
+    pub origin: Origin,
+    /// Model lists of the providers.
+    pub models: ModelLists,
+    /// (provider, model) that refused `stream_options`.
+    pub refuses_injection: DashSet<(Name, Name)>,
+}
+
+impl Shared {
+    /// Whether the usage event is to be asked for on this way.
+    pub(super) fn may_inject(&self, way: &Way, job: &Job<'_>, body: &Body) -> bool {
+        let Body::Read(_, reading) = body else { return false };
+        let takes = matches!(job.language, Language::OpenAiChat | Language::OpenAiCompletions);
+        takes
+            && reading.stream
+            && reading.include_usage.is_none()
+            && way.provider.inject_usage
+            && (self.refuses_injection.is_empty()
+                || !self.refuses_injection.contains(&memo_key(way)))
+    }
+
+    pub(super) fn forget_injection(&self, way: &Way) {
+        tracing::info!(
+            provider = %way.provider.name,
+            "the provider refuses stream_options: usage is not asked for there any more"
+        );
+        self.refuses_injection.insert(memo_key(way));
+    }
+}
+
+fn memo_key(way: &Way) -> (Name, Name) {
+    (way.provider.name.clone(), way.model.clone().unwrap_or_default())
+}
+
+/// One worker's end of the street.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    shared: Arc<Shared>,
+    pool: Arc<Pool>,
+    drain: Drain,
+}
+
+impl Proxy {
+    /// A worker with its own pool.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, pool: Arc<Pool>, drain: Drain) -> Self {
+        Self { shared, pool, drain }
+    }
+
+    /// Takes one request to its answer. Never fails: what goes wrong is an answer too.
+    pub async fn handle(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<ProxyBody> {
+        let settings = self.shared.settings.load_full();
+        let (parts, body) = request.into_parts();
+        let address = candidates::address(parts.uri.path(), &settings);
+        let language = intake::language_of(&parts.method, &address);
+        let checked = self.check(&parts, &settings);
+        if checked.is_ok() && is_preflight(&parts) {
+            return preflight(&parts);
+        }
+        let admitted = checked.is_ok();
+        let mut exchange = self.begin(&parts, &address, language, &settings, peer);
+        let id = exchange.draft().map(|draft| draft.id.to_string()).unwrap_or_default();
+        let answered = match checked {
+            Ok(()) => {
+                let street = self.street(&parts, body, &address, language, &settings, &mut exchange);
+                street.await
+            }
+            Err(reject) => Err(Refused { reject, outcome: Outcome::Rejected }),
+        };
+        let mut response = match answered {
+            Ok(Answered::Relayed(reached, body)) => {
+                self.relay(*reached, body, language, &settings, exchange)
+            }
+            Ok(Answered::Made(response)) => {
+                exchange.settle_rejected(Outcome::Ok, response.status().as_u16(), "own_answer");
+                response
+            }
+            Err(Refused { reject, outcome }) => {
+                let response = reject.response(language, &id);
+                exchange.settle_rejected(outcome, reject.status.as_u16(), reject.code);
+                response
+            }
+        };
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert("x-tollgate-exchange", id);
+        }
+        if admitted {
+            allow_origin(&parts, &mut response);
+        }
+        response
+    }
+
+    fn check(&self, parts: &Parts, settings: &Settings) -> Result<(), Reject> {
+        filter::check(parts, settings, self.shared.instance.to_str().unwrap_or_default())?;
+        if !is_preflight(parts) {
+            authorise(parts, settings)?;
+        }
+        let in_flight = self.shared.settler.in_flight();
+        if in_flight >= settings.limits.in_flight as u64 {
+            let message = format!("{in_flight} exchanges are at work (limits.in_flight)");
+            let mut reject = Reject::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message);
+            reject.retry_after = Some(1);
+            return Err(reject);
+        }
+        Ok(())
+    }
+
+    fn begin(
+        &self,
+        parts: &Parts,
+        address: &Address<'_>,
+        language: Language,
+        settings: &Settings,
+        peer: Arc<Peer>,
+    ) -> Exchange {
+        let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());
+        let started_at = peer.log.take_first_read().unwrap_or(now);
+        let started = WallTime(wall.0 - (now.since(started_at).0 / 1000) as i64);
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let draft = ExchangeRecord {
+            id: ExchangeId::new(started, fastrand::u64(..)),
+            trace: header("traceparent").and_then(TraceId::from_traceparent),
+            started,
+            started_at,
+            origin: self.shared.origin,
+            config: KeyedHash(settings.hash),
+            endpoint: intake::endpoint_name(address, language),
+            language,
+            model: None,
+            tags: intake::tags(&parts.headers),
+            client_key: intake::client_key(&parts.headers, &self.shared.hasher),
+            session: None,
+            client_retries: header("x-stainless-retry-count").and_then(|text| text.parse().ok()),
+            client_protocol: peer.protocol,
+            request: RequestFacts::default(),
+            policy: Name::from("ordered"),
+            reason: Name::default(),
+            attempts: Vec::new(),
+            outcome: Outcome::ProxyFault,
+            status: None,
+            response_bytes: 0,
+            tokens: Tokens::default(),
+            cost: None,
+            cost_billed: None,
+            own: OwnDelay::default(),
+            cached_answer: false,
+            closed_at: Moment::default(),
+        };
+        Exchange::begin(draft, Arc::clone(&self.shared.settler), peer, self.drain.clone())
+    }
+
+    async fn street(
+        &self,
+        parts: &Parts,
+        body: Incoming,
+        address: &Address<'_>,
+        language: Language,
+        settings: &Settings,
+        exchange: &mut Exchange,
+    ) -> Result<Answered, Refused> {
+        let clock = &self.shared.clock;
+        let (body, complete) =
+            intake::read(&parts.headers, body, language, settings, exchange.peer(), clock).await?;
+        let (facts, session) = intake::facts(&parts.headers, &body, &self.shared.hasher);
+        let model = match &body {
+            Body::Read(_, reading) => reading.model.as_deref().map(Name::from),
+            _ => None,
+        };
+        let stream = facts.stream;
+        if let Some(draft) = exchange.draft() {
+            draft.request = facts;
+            draft.session = session;
+            draft.model.clone_from(&model);
+        }
+        if language == Language::Models && address.provider.is_none() && settings.providers.len() > 1
+        {
+            let lists = &self.shared.models;
+            let made = lists.answer(address.path, settings, &self.pool, clock).await?;
+            return Ok(Answered::Made(made));
+        }
+        let found = candidates::find(settings, address, model.as_deref(), &parts.headers)?;
+        let plan = plan::ordered(&found.candidates, found.how);
+        let total = settings.timeouts.total;
+        let job = Job {
+            method: parts.method.clone(),
+            path: address.path,
+            query: parts.uri.query(),
+            headers: &parts.headers,
+            language,
+            stream,
+            complete,
+            total: total.map(|span| {
+                complete.plus(crate::record::Nanos(span.as_nanos() as u64))
+            }),
+        };
+        if let Some(draft) = exchange.draft() {
+            draft.policy = plan.policy.into();
+            draft.reason = plan.reason.into();
+        }
+        let (ways, steps) = (&found.ways, &plan.steps);
+        let (shared, pool) = (&*self.shared, &self.pool);
+        let reached =
+            failover::first_answer(&job, body, ways, steps, exchange, shared, pool, settings).await?;
+        let way = ways[reached.way].clone();
+        Ok(Answered::Relayed(Box::new(reached), Relay { way, stream, total: job.total }))
+    }
+
+    /// The provider's answer as it stands, under the observer's eye.
+    fn relay(
+        &self,
+        reached: Reached,
+        relay: Relay,
+        language: Language,
+        settings: &Settings,
+        mut exchange: Exchange,
+    ) -> Response<ProxyBody> {
+        let Relay { way, stream, total } = relay;
+        let text = |name: header::HeaderName| {
+            reached.headers.get(name).and_then(|value| value.to_str().ok())
+        };
+        let content_type = text(header::CONTENT_TYPE);
+        let event_stream = content_type.is_some_and(|value| {
+            value.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
+        });
+        let mut response = Response::new(ProxyBody::empty());
+        *response.status_mut() = reached.status;
+        *response.headers_mut() = headers::to_client(&reached.headers);
+        let attempts = exchange.draft().map_or(0, |draft| {
+            draft.status = Some(reached.status.as_u16());
+            draft.attempts.len()
+        });
+        let observer = Observer::new(&Expect {
+            dialect: way.provider.dialect,
+            provider: way.provider.preset.as_deref().unwrap_or_default(),
+            language,
+            status: reached.status.as_u16(),
+            content_type,
+            content_encoding: text(header::CONTENT_ENCODING),
+            stream,
+            model_asked: way.model.as_deref(),
+            choices: exchange.draft().and_then(|draft| draft.request.choices),
+            usage_injected: reached.usage_injected,
+            event_bytes_max: settings.limits.event_bytes,
+            decoded_bytes_max: settings.limits.decoded_bytes,
+            started: reached.send_start,
+        });
+        let strips = reached.usage_injected && event_stream && reached.status.is_success();
+        let headers = response.headers_mut();
+        if strips {
+            headers.remove(header::CONTENT_LENGTH);
+        }
+        let route = match &way.model {
+            Some(model) => format!("{}/{model}", way.provider.name),
+            None => way.provider.name.to_string(),
+        };
+        if let Ok(route) = HeaderValue::from_str(&route) {
+            headers.insert("x-tollgate-route", route);
+        }
+        headers.insert("x-tollgate-attempts", HeaderValue::from(attempts));
+        *response.body_mut() = ProxyBody::Tap(Box::new(Tap::new(TapParts {
+            source: reached.source,
+            lease: reached.lease,
+            keep_alive: reached.keep_alive,
+            upstream: reached.log,
+            observer,
+            filter: strips.then(UsageFilter::new),
+            exchange,
+            language,
+            event_stream,
+            silence: settings.timeouts.silence,
+            total,
+            clock: self.shared.clock.clone(),
+        })));
+        response
+    }
+}
+
+/// An answer of this street.
+enum Answered {
+    /// A provider's.
+    Relayed(Box<Reached>, Relay),
+    /// Put together here.
+    Made(Response<ProxyBody>),
+}
+
+/// What relaying needs of the street behind it.
+struct Relay {
+    way: Way,
+    stream: bool,
+    total: Option<Moment>,
+}
+
+struct Refused {
+    reject: Reject,
+    outcome: Outcome,
+}
+
+impl From<Reject> for Refused {
+    fn from(reject: Reject) -> Self {
+        let outcome = match reject.status.as_u16() {
+            // A client that does not send its body is gone in all but name.
+            408 => Outcome::ClientGone,
+            _ => Outcome::Rejected,
+        };
+        Self { reject, outcome }
+    }
+}
+
+impl From<failover::Unreached> for Refused {
+    fn from(unreached: failover::Unreached) -> Self {
+        Self { reject: unreached.reject, outcome: unreached.outcome }
+    }
+}
+
+/// Where the config asks for a token, it comes as a header of its own, or as the API key.
+fn authorise(parts: &Parts, settings: &Settings) -> Result<(), Reject> {
+    let Some(token) = &settings.server.token else { return Ok(()) };
+    let wanted = token.expose_secret().as_bytes();
+    let sent = ["x-tollgate-token", "authorization", "x-api-key", "api-key"]
+        .iter()
+        .filter_map(|name| parts.headers.get(*name))
+        .any(|value| same(intake::bare(value.as_bytes()), wanted));
+    if sent {
+        return Ok(());
+    }
+    Err(Reject::new(
+        StatusCode::UNAUTHORIZED,
+        "invalid_api_key",
+        "this tollgate asks for its token: send it as the API key or in `x-tollgate-token`",
+    ))
+}
+
+/// Comparison in constant time: the time taken says nothing of where two secrets differ.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len()
+        && one.iter().zip(other).fold(0_u8, |differ, (a, b)| differ | (a ^ b)) == 0
+}
+
+fn is_preflight(parts: &Parts) -> bool {
+    parts.method == Method::OPTIONS
+        && parts.headers.contains_key(header::ORIGIN)
+        && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// A browser asks before it sends; the filter has let its origin pass, as for every answer that
+/// [`allow_origin`] marks.
+fn preflight(parts: &Parts) -> Response<ProxyBody> {
+    let mut response = Response::new(ProxyBody::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    allow_origin(parts, &mut response);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+    );
+    if let Some(asked) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    }
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    response
+}
+
+fn allow_origin(parts: &Parts, response: &mut Response<ProxyBody>) {
+    let Some(origin) = parts.headers.get(header::ORIGIN) else { return };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+}
+
+/// Counts for health and metrics.
+impl Shared {
+    /// Exchanges begun and settled since the start.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        let settler = &self.settler;
+        (settler.accepted.load(Ordering::Relaxed), settler.settled.load(Ordering::Relaxed))
+    }
+}

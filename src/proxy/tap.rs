@@ -1,0 +1,474 @@
+//! Hands a provider's body on to the client unchanged, and tells the observer of each read.
+
+use std::collections::VecDeque;
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+
+use super::reject;
+use super::settle::{Ended, Exchange};
+use crate::clock::Clock;
+use crate::edge::stamp::IoLog;
+use crate::edge::upstream::Lease;
+use crate::record::{CancelledBy, ErrorClass, Language, Moment, Nanos, Oddity, Protocol};
+use crate::wire::framing::usage_filter::UsageFilter;
+use crate::wire::observer::{BodyEnd, Observer};
+
+/// The body of an answer to the client.
+#[derive(Debug)]
+pub enum ProxyBody {
+    /// Of our own making.
+    Full(Option<Bytes>),
+    /// A provider's, on its way.
+    Tap(Box<Tap>),
+}
+
+impl ProxyBody {
+    /// A body in memory.
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        Self::Full(Some(bytes.into()).filter(|bytes| !bytes.is_empty()))
+    }
+
+    /// No body at all.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::Full(None)
+    }
+}
+
+impl Body for ProxyBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match self.get_mut() {
+            Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Tap(tap) => tap.poll(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Full(bytes) => bytes.is_none(),
+            Self::Tap(tap) => tap.is_over(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Self::Tap(tap) => tap.size_hint(),
+        }
+    }
+}
+
+/// The provider's body: still coming, or read already to see what kind of error it is.
+#[derive(Debug)]
+pub enum Source {
+    /// From the socket.
+    Incoming(Incoming),
+    /// From memory.
+    Read(VecDeque<(Bytes, Moment)>),
+}
+
+/// Everything that a tap needs.
+#[derive(Debug)]
+pub struct TapParts {
+    /// The provider's body.
+    pub source: Source,
+    /// The provider's connection; given back at a good end.
+    pub lease: Option<Lease>,
+    /// The server's word on how long it keeps the connection.
+    pub keep_alive: Option<Duration>,
+    /// The provider's side of the IO.
+    pub upstream: Option<IoLog>,
+    /// Reads the stream.
+    pub observer: Observer,
+    /// Takes out the usage event that only we asked for.
+    pub filter: Option<UsageFilter>,
+    /// The exchange to settle.
+    pub exchange: Exchange,
+    /// The endpoint's language, for errors in-band.
+    pub language: Language,
+    /// Whether the body is an event stream, so that errors can be told in it.
+    pub event_stream: bool,
+    /// Longest silence.
+    pub silence: Duration,
+    /// When the whole exchange must be over.
+    pub total: Option<Moment>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// A frame to hand over.
+#[derive(Debug)]
+struct Piece {
+    bytes: Bytes,
+    read_at: Moment,
+    tokens: bool,
+}
+
+/// A provider's body on its way to the client. Dropped before its end, the client has gone.
+#[derive(Debug)]
+pub struct Tap {
+    parts: Option<TapParts>,
+    queue: VecDeque<Piece>,
+    client: Option<IoLog>,
+    last_read: u64,
+    activity: Moment,
+    timer: Option<Pin<Box<Sleep>>>,
+    bytes_in: u64,
+    bytes_out: u64,
+    length: Option<u64>,
+    deferred: bool,
+    verdict: Option<Verdict>,
+    abort: Option<Abort>,
+}
+
+/// Breaking off takes two turns: hyper drops what it has not flushed when a body fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Abort {
+    Flush,
+    Fail,
+}
+
+/// How the provider's side ended, waiting for the last frame to be handed over.
+#[derive(Debug, Clone, Copy)]
+struct Verdict {
+    end: BodyEnd,
+    fault: Option<ErrorClass>,
+    at: Moment,
+}
+
+impl Tap {
+    /// A tap over `parts`.
+    #[must_use]
+    pub fn new(parts: TapParts) -> Self {
+        let peer = parts.exchange.peer();
+        let client =
+            (peer.protocol == Protocol::Http1).then(|| peer.log.clone());
+        let length = match (&parts.source, &parts.filter) {
+            (Source::Incoming(body), None) => body.size_hint().exact(),
+            (Source::Read(chunks), None) => {
+                Some(chunks.iter().map(|(bytes, _)| bytes.len() as u64).sum())
+            }
+            _ => None,
+        };
+        let activity = parts.clock.now();
+        let mut tap = Self {
+            parts: Some(parts),
+            queue: VecDeque::new(),
+            client,
+            last_read: 0,
+            activity,
+            timer: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            length,
+            deferred: false,
+            verdict: None,
+            abort: None,
+        };
+        tap.end_if_over();
+        tap
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.length {
+            Some(length) if self.abort.is_none() => {
+                SizeHint::with_exact(length.saturating_sub(self.bytes_out))
+            }
+            _ => SizeHint::default(),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.parts.is_none() && self.queue.is_empty() && self.abort.is_none()
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        loop {
+            if !self.queue.is_empty() {
+                if self.must_wait_for_write() {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                return Poll::Ready(self.hand_over().map(Ok));
+            }
+            match self.abort {
+                Some(Abort::Flush) => {
+                    self.abort = Some(Abort::Fail);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Some(Abort::Fail) => {
+                    self.abort = None;
+                    let error = io::Error::other("the provider's body broke off");
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => {}
+            }
+            let Some(parts) = &mut self.parts else { return Poll::Ready(None) };
+            match poll_source(&mut parts.source, cx) {
+                Poll::Ready(Some(Ok(taken))) => match taken {
+                    Taken::Data(data, at) => self.take_in(data, at),
+                    Taken::Trailers(frame) => return Poll::Ready(Some(Ok(frame))),
+                },
+                Poll::Ready(Some(Err(error))) => self.broken(&error),
+                Poll::Ready(None) => self.over(BodyEnd::Complete, None),
+                Poll::Pending => {
+                    let Some(verdict) = self.overdue(cx) else { return Poll::Pending };
+                    self.failed(verdict.0, verdict.1);
+                }
+            }
+        }
+    }
+
+    /// Each read of the provider's leaves as a write of its own: where the frame before came
+    /// with another read and has not left yet, hyper gets one turn to write it.
+    fn must_wait_for_write(&mut self) -> bool {
+        let unwritten = self.client.as_ref().is_some_and(IoLog::has_unwritten);
+        if self.deferred || !unwritten {
+            return false;
+        }
+        self.deferred = true;
+        true
+    }
+
+    /// Observes a frame and queues what of it goes on.
+    fn take_in(&mut self, data: Bytes, at: Option<Moment>) {
+        let Some(parts) = &mut self.parts else { return };
+        let read = parts.upstream.as_ref().and_then(|log| log.read_of(&data));
+        let at = at.or(read.map(|read| read.at)).unwrap_or_else(|| parts.clock.now());
+        let number = read.map_or(self.last_read, |read| read.number);
+        // Frames of one read may share a write; those of two may not.
+        self.deferred = number == self.last_read;
+        self.last_read = number;
+        self.activity = at;
+        self.bytes_in += data.len() as u64;
+        let seen = parts.observer.chunk(at, &data);
+        let tokens = seen.token_events > 0;
+        match &mut parts.filter {
+            None => self.queue.push_back(Piece { bytes: data, read_at: at, tokens }),
+            Some(filter) => {
+                let pieces = filter.chunk(data).into_iter();
+                self.queue.extend(pieces.map(|bytes| Piece { bytes, read_at: at, tokens }));
+            }
+        }
+        self.end_if_over();
+    }
+
+    /// A body of known length ends with its last byte: hyper does not ask again.
+    fn end_if_over(&mut self) {
+        let over = match self.parts.as_ref().map(|parts| &parts.source) {
+            Some(Source::Incoming(body)) => body.is_end_stream(),
+            Some(Source::Read(chunks)) => chunks.is_empty(),
+            None => false,
+        };
+        if over {
+            self.over(BodyEnd::Complete, None);
+        }
+    }
+
+    /// The next frame for the client.
+    fn hand_over(&mut self) -> Option<Frame<Bytes>> {
+        let piece = self.queue.pop_front()?;
+        if let Some(client) = &self.client {
+            client.watch(&piece.bytes, piece.read_at, piece.tokens);
+        }
+        self.bytes_out += piece.bytes.len() as u64;
+        // The rest of this read's pieces may share its write.
+        self.deferred = true;
+        if self.queue.is_empty() && self.verdict.is_some() {
+            self.settle(None);
+        }
+        Some(Frame::data(piece.bytes))
+    }
+
+    /// The provider's side is over; settles once the last piece is handed over.
+    fn over(&mut self, end: BodyEnd, fault: Option<ErrorClass>) {
+        let Some(parts) = &mut self.parts else { return };
+        if self.verdict.is_some() {
+            return;
+        }
+        let at = match end {
+            BodyEnd::Complete => parts
+                .upstream
+                .as_ref()
+                .filter(|_| self.client.is_some())
+                .map_or(self.activity, |log| log.last_read().max(self.activity)),
+            _ => parts.clock.now(),
+        };
+        self.verdict = Some(Verdict { end, fault, at });
+        if let Some(tail) = parts.filter.take().and_then(UsageFilter::end) {
+            self.queue.push_back(Piece { bytes: tail, read_at: at, tokens: false });
+        }
+        if let Some(lease) = parts.lease.take()
+            && matches!(end, BodyEnd::Complete)
+        {
+            lease.finish(parts.keep_alive);
+        }
+        if self.queue.is_empty() {
+            self.settle(None);
+        }
+    }
+
+    fn broken(&mut self, error: &hyper::Error) {
+        let end = if is_short(error) { BodyEnd::Truncated } else { BodyEnd::Reset };
+        let class = match end {
+            BodyEnd::Truncated => ErrorClass::Truncated,
+            _ => ErrorClass::Reset,
+        };
+        self.failed(end, class);
+    }
+
+    /// Tells the client in-band that its answer is not whole: as an event where the body is a
+    /// stream of events, else by breaking off, so that nobody takes a part for the whole.
+    fn failed(&mut self, end: BodyEnd, class: ErrorClass) {
+        let Some(parts) = &mut self.parts else { return };
+        let at = parts.clock.now();
+        if let Some(tail) = parts.filter.take().and_then(UsageFilter::end) {
+            self.queue.push_back(Piece { bytes: tail, read_at: at, tokens: false });
+        }
+        if parts.event_stream {
+            let message = match class {
+                ErrorClass::SilenceTimeout => {
+                    "the provider fell silent for longer than timeouts.silence"
+                }
+                ErrorClass::TotalTimeout => "the exchange took longer than timeouts.total",
+                ErrorClass::Truncated => "the provider ended the stream before its end",
+                _ => "the connection to the provider broke in the middle of the stream",
+            };
+            let event = reject::error_event(parts.language, class, message);
+            self.queue.push_back(Piece { bytes: event.into(), read_at: at, tokens: false });
+        } else {
+            self.abort = Some(Abort::Flush);
+        }
+        self.length = None;
+        self.over(end, Some(class));
+    }
+
+    fn settle(&mut self, cancelled_by: Option<CancelledBy>) {
+        let (Some(parts), Some(verdict)) = (self.parts.take(), self.verdict) else { return };
+        let observation = parts.observer.end(verdict.at, verdict.end);
+        let mut oddities = Vec::new();
+        if self.length.is_some_and(|length| self.bytes_in > length) {
+            oddities.push(Oddity::ExtraBytes);
+        }
+        let deadline = matches!(verdict.end, BodyEnd::Stalled | BodyEnd::CutByLimit)
+            .then_some(CancelledBy::Deadline);
+        parts.exchange.settle_relayed(Ended {
+            observation,
+            fault: verdict.fault,
+            cancelled_by: cancelled_by.or(deadline),
+            at: verdict.at,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            writes_known: self.client.is_some() && cancelled_by.is_none(),
+            oddities,
+        });
+    }
+
+    /// Looks whether a deadline has passed. The timer is re-armed only when it fires: a stream
+    /// that lives pays nothing per chunk.
+    fn overdue(&mut self, cx: &mut Context<'_>) -> Option<(BodyEnd, ErrorClass)> {
+        let parts = self.parts.as_ref()?;
+        loop {
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience(parts, Nanos(0)))));
+            if timer.as_mut().poll(cx).is_pending() {
+                return None;
+            }
+            let now = parts.clock.now();
+            if parts.total.is_some_and(|total| now >= total) {
+                return Some((BodyEnd::CutByLimit, ErrorClass::TotalTimeout));
+            }
+            let quiet = now.since(self.activity);
+            if u128::from(quiet.0) >= parts.silence.as_nanos() {
+                return Some((BodyEnd::Stalled, ErrorClass::SilenceTimeout));
+            }
+            let next = Clock::timer(patience(parts, quiet));
+            timer.as_mut().reset(next);
+        }
+    }
+}
+
+/// How long a stream that has been quiet for `quiet` may be left alone.
+fn patience(parts: &TapParts, quiet: Nanos) -> Duration {
+    let silence = parts.silence.saturating_sub(Duration::from_nanos(quiet.0));
+    let total = parts.total.map(|total| Duration::from_nanos(total.since(parts.clock.now()).0));
+    total.map_or(silence, |total| total.min(silence))
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        let Some(parts) = &self.parts else { return };
+        if self.verdict.is_some() {
+            // The provider's side was over and the client did not take the rest.
+            self.settle(Some(CancelledBy::Client));
+            return;
+        }
+        let at = parts.clock.now();
+        let stopping = parts.exchange.is_stopping();
+        let (end, by) = if stopping {
+            (BodyEnd::Shutdown, CancelledBy::Shutdown)
+        } else {
+            (BodyEnd::ClientGone, CancelledBy::Client)
+        };
+        self.verdict = Some(Verdict { end, fault: None, at });
+        self.settle(Some(by));
+    }
+}
+
+enum Taken {
+    Data(Bytes, Option<Moment>),
+    Trailers(Frame<Bytes>),
+}
+
+fn poll_source(
+    source: &mut Source,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Taken, hyper::Error>>> {
+    match source {
+        Source::Read(chunks) => {
+            let taken = chunks.pop_front().map(|(bytes, at)| Ok(Taken::Data(bytes, Some(at))));
+            Poll::Ready(taken)
+        }
+        Source::Incoming(body) => Pin::new(body).poll_frame(cx).map(|polled| {
+            polled.map(|frame| {
+                frame.map(|frame| match frame.into_data() {
+                    Ok(data) => Taken::Data(data, None),
+                    Err(frame) => Taken::Trailers(frame),
+                })
+            })
+        }),
+    }
+}
+
+/// Whether the peer ended its side early (against a reset or broken framing).
+fn is_short(error: &hyper::Error) -> bool {
+    if error.is_incomplete_message() {
+        return true;
+    }
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            return io.kind() == io::ErrorKind::UnexpectedEof;
+        }
+        source = cause.source();
+    }
+    false
+}
