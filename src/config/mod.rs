@@ -1,3 +1,36 @@
 //! Turns text into settings that need no further checking.
 
 pub mod settings;
+
+pub mod problem;
+
+mod expand;
+
+mod quantity;
+
+mod address;
+
+mod read;
+
+mod kinds;
+
+mod raw;
+
+pub mod presets;
+
+mod resolve;
+
+mod fingerprint;
+
+mod load;
+
+pub mod schema;
+
+pub mod template;
+
+#[cfg(test)]
+mod tests;
+
+pub use load::{Loaded, load};
+pub use problem::{Problem, Problems, Severity};
+pub use resolve::work::Sources;

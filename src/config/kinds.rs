@@ -1,0 +1,443 @@
+//! Knows the kinds of values that a config holds, and how each is written.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+use secrecy::SecretString;
+use toml::Spanned;
+use toml::de::DeValue;
+
+use crate::record::{Dialect, ProviderKind};
+
+use super::address::{UrlFault, base_url, host_name};
+use super::problem::nearest;
+use super::quantity;
+use super::read::{Reader, Refusal, Setting, Text};
+use super::settings::{AuthScheme, BaseUrl, ErrorShape, Keepalive, UsagePlace};
+
+impl Setting for bool {
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::Boolean(flag) => Some(*flag),
+            _ => reader.mistyped(value, "true or false"),
+        }
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "boolean" })
+    }
+}
+
+/// Counts; the largest one that TOML can write is the limit of what may stand there.
+impl Setting for u64 {
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        let number = match value.get_ref() {
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        match number.and_then(|number| Self::try_from(number).ok()) {
+            Some(number) => Some(number),
+            None => reader.mistyped(value, "a whole number, zero or more"),
+        }
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 0 })
+    }
+}
+
+/// A share between 0 and 1.
+#[derive(Debug)]
+pub(super) struct Share;
+
+impl Setting for Share {
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        let number: Option<f64> = match value.get_ref() {
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            DeValue::Integer(number) => number.as_str().parse().ok(),
+            _ => None,
+        };
+        match number {
+            Some(number) if (0.0..=1.0).contains(&number) => Some(Self),
+            _ => reader.mistyped(value, "a share between 0 and 1, such as 0.02"),
+        }
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "minimum": 0, "maximum": 1 })
+    }
+}
+
+/// Bytes, as a number or as a text with a unit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size(pub(super) u64);
+
+impl Setting for Size {
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        if let DeValue::Integer(number) = value.get_ref() {
+            let bytes = u64::from_str_radix(number.as_str(), number.radix()).ok();
+            return match bytes {
+                Some(bytes) => Some(Self(bytes)),
+                None => reader.mistyped(value, SizeText::EXPECTED),
+            };
+        }
+        SizeText::read(value, reader).map(|text| Self(text.0))
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["string", "integer"],
+            "pattern": r"^[0-9_]+ ?([KkMmGgTt][Ii]?)?[Bb]?$|\$\{",
+            "minimum": 0,
+            "examples": ["32MiB"],
+        })
+    }
+}
+
+struct SizeText(u64);
+
+impl Text for SizeText {
+    const EXPECTED: &'static str = "a size such as \"64KiB\", \"32MiB\" or \"2GB\"";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        quantity::size(text).map(Self).ok_or_else(Refusal::default)
+    }
+}
+
+impl Text for Duration {
+    const EXPECTED: &'static str = "a duration such as \"1200ms\", \"5s\", \"10m\" or \"30d\"";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        match quantity::duration(text) {
+            Some(duration) => Ok(duration),
+            None if text == "none" => Err(Refusal::hint("this one cannot be turned off")),
+            None => Err(Refusal::default()),
+        }
+    }
+
+    fn text_schema() -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": r"^[0-9_]+ ?(us|µs|ms|s|m|min|h|d)$|\$\{",
+            "examples": ["5s"],
+        })
+    }
+}
+
+/// A duration that may be `none`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline(pub(super) Option<Duration>);
+
+impl Text for Deadline {
+    const EXPECTED: &'static str = "\"none\", or a duration such as \"5s\" or \"10m\"";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        match text {
+            "none" => Ok(Self(None)),
+            _ => quantity::duration(text)
+                .map(|duration| Self(Some(duration)))
+                .ok_or_else(Refusal::default),
+        }
+    }
+
+    fn text_schema() -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": r"^(none|[0-9_]+ ?(us|µs|ms|s|m|min|h|d))$|\$\{",
+            "examples": ["none", "10m"],
+        })
+    }
+}
+
+impl Text for SocketAddr {
+    const EXPECTED: &'static str = "an address and a port, such as \"127.0.0.1:4100\"";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let port = text.rsplit(':').next().unwrap_or_default();
+        text.parse().map_err(|_| {
+            // A name may mean several addresses, and which one answers is then a matter of luck.
+            if text.starts_with("localhost:") {
+                Refusal::hint(format!("write \"127.0.0.1:{port}\" or \"[::1]:{port}\""))
+            } else if text.starts_with(':') || text.starts_with("*:") {
+                Refusal::hint(format!(
+                    "write \"127.0.0.1:{port}\", or \"0.0.0.0:{port}\" for all"
+                ))
+            } else {
+                Refusal::default()
+            }
+        })
+    }
+}
+
+impl Text for BaseUrl {
+    const EXPECTED: &'static str =
+        "an http:// or https:// URL such as \"http://127.0.0.1:8000/v1\"";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        base_url(text).map_err(|fault| match fault {
+            UrlFault::Scheme
+                if !text.contains("://") && base_url(&format!("https://{text}")).is_ok() =>
+            {
+                Refusal::hint(format!("write \"https://{text}\""))
+            }
+            UrlFault::Scheme => Refusal::default(),
+            UrlFault::Credentials => Refusal {
+                hint: Some("a credential belongs into `api_key`, not into the URL".to_owned()),
+                secret: true,
+            },
+            UrlFault::Fragment => Refusal::hint("leave out what follows the #"),
+            UrlFault::Host => Refusal::hint(
+                "the host must be a name in ASCII, four numbers, or an IPv6 address in brackets",
+            ),
+            UrlFault::Port => Refusal::hint("the port must be a number from 1 to 65535"),
+            UrlFault::Character => {
+                Refusal::hint("percent-encode what is not a plain URL character")
+            }
+            UrlFault::Dots => Refusal::hint("write the path without `.` and `..`"),
+        })
+    }
+
+    fn text_schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://|\$\{" })
+    }
+}
+
+impl Text for String {
+    const EXPECTED: &'static str = "a text";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        Ok(text.to_owned())
+    }
+}
+
+impl Text for PathBuf {
+    const EXPECTED: &'static str = "the path of a file";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        match text {
+            "" => Err(Refusal::default()),
+            _ if text.starts_with('~') => {
+                Err(Refusal::hint("`~` is not expanded here: write ${HOME}"))
+            }
+            _ if text.contains('\0') => Err(Refusal::default()),
+            _ => Ok(Self::from(text)),
+        }
+    }
+}
+
+/// A credential or token: never shown, never part of a message.
+#[derive(Debug, Clone)]
+pub(super) struct Secret(pub(super) SecretString);
+
+impl Setting for Secret {
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        reader.findings.hide(value.span());
+        let text = reader.text(value, "a text, best as \"${NAME}\"")?;
+        Some(Self(SecretString::from(text.trim().to_owned())))
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "examples": ["${OPENAI_API_KEY}"] })
+    }
+}
+
+/// The value of a header that is put on requests. It may hold a credential, so it is not shown.
+#[derive(Debug, Clone)]
+pub(super) struct HeaderText(pub(super) String);
+
+impl Setting for HeaderText {
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        const EXPECTED: &str = "a header's value: printable ASCII";
+        reader.findings.hide(value.span());
+        let text = reader.text(value, EXPECTED)?;
+        if text
+            .bytes()
+            .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+        {
+            return Some(Self(text.trim().to_owned()));
+        }
+        reader.refuse(
+            value.span(),
+            "a text that no header can carry",
+            EXPECTED,
+            None,
+        );
+        None
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+/// A Host name without port, lower case.
+#[derive(Debug, Clone)]
+pub(super) struct HostText(pub(super) String);
+
+impl Text for HostText {
+    const EXPECTED: &'static str = "a host name or address without scheme and port";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let bare = text.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = bare.parse::<std::net::Ipv6Addr>() {
+            return Ok(Self(address.to_string()));
+        }
+        if let Some(host) = host_name(text) {
+            return Ok(Self(host));
+        }
+        let meant = base_url(text).or_else(|_| base_url(&format!("http://{text}")));
+        Err(match meant {
+            Ok(base) => Refusal::hint(format!("write \"{}\"", base.host)),
+            // A wildcard would let a rebound name through, which is what the list is for.
+            Err(_) if text.contains('*') => Refusal::hint("name each host: there is no wildcard"),
+            Err(_) => Refusal::default(),
+        })
+    }
+}
+
+/// The origin of a browser or desktop app, lower case.
+#[derive(Debug, Clone)]
+pub(super) struct OriginText(pub(super) String);
+
+impl Text for OriginText {
+    const EXPECTED: &'static str =
+        "an origin such as \"https://app.example\" or \"tauri://localhost\"";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let lower = text.to_ascii_lowercase();
+        if lower == "null" || lower.contains('*') {
+            return Err(Refusal::hint(
+                "any page of any site can claim that one: name each origin",
+            ));
+        }
+        let Some((scheme, rest)) = lower.split_once("://") else {
+            return Err(Refusal::default());
+        };
+        let named = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+        let authority = base_url(&format!("http://{rest}"));
+        match authority {
+            Ok(base) if !base.path.is_empty() || base.query.is_some() || rest.ends_with('/') => {
+                let origin = rest.split(['/', '?']).next().unwrap_or_default();
+                Err(Refusal::hint(format!("write \"{scheme}://{origin}\"")))
+            }
+            Ok(_) if !scheme.is_empty() && scheme.bytes().all(named) => Ok(Self(lower)),
+            _ => Err(Refusal::default()),
+        }
+    }
+}
+
+/// A model's name, as requests give it.
+#[derive(Debug, Clone)]
+pub(super) struct ModelText(pub(super) String);
+
+impl Text for ModelText {
+    const EXPECTED: &'static str = "a model's name: letters, digits and . _ : / @ + -";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        if is_model(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Refusal::default())
+        }
+    }
+}
+
+/// A model's name, or the beginning of one with a trailing `*`.
+#[derive(Debug, Clone)]
+pub(super) struct PatternText(pub(super) String);
+
+impl Text for PatternText {
+    const EXPECTED: &'static str = "a model's name, or a beginning such as \"gpt-*\"";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let begin = text.strip_suffix('*').unwrap_or(text);
+        if text == "*" || is_model(begin) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(if begin.contains('*') {
+            Refusal::hint("`*` may stand at the end only")
+        } else {
+            Refusal::default()
+        })
+    }
+}
+
+/// Whether a text can be a model's name: what the data plane itself accepts.
+pub(super) fn is_model(text: &str) -> bool {
+    (1..=256).contains(&text.len())
+        && !text.contains("..")
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte))
+}
+
+macro_rules! choice {
+    ($kind:ty, $expected:literal, [$($name:literal => $value:expr),* $(,)?]) => {
+        impl Text for $kind {
+            const EXPECTED: &'static str = $expected;
+
+            fn parse(text: &str) -> Result<Self, Refusal> {
+                match text {
+                    $($name => Ok($value),)*
+                    _ => Err(nearest(text, [$($name),*]).map_or_else(Refusal::default, |meant| {
+                        Refusal::hint(format!("did you mean \"{meant}\"?"))
+                    })),
+                }
+            }
+
+            fn text_schema() -> Schema {
+                json_schema!({ "type": "string", "enum": [$($name),*] })
+            }
+        }
+    };
+}
+
+choice!(Dialect, "openai, anthropic, gemini, bedrock or azure", [
+    "openai" => Self::OpenAi,
+    "anthropic" => Self::Anthropic,
+    "gemini" => Self::Gemini,
+    "bedrock" => Self::Bedrock,
+    "azure" => Self::Azure,
+]);
+
+choice!(ProviderKind, "direct or router", [
+    "direct" => Self::Direct,
+    "router" => Self::Router,
+]);
+
+choice!(AuthScheme, "bearer, x-api-key, api-key, x-goog-api-key or none", [
+    "bearer" => Self::Bearer,
+    "x-api-key" => Self::XApiKey,
+    "api-key" => Self::ApiKey,
+    "x-goog-api-key" => Self::GoogleApiKey,
+    "none" => Self::None,
+]);
+
+choice!(Keepalive, "none, comment, bare-comment or ping-event", [
+    "none" => Self::None,
+    "comment" => Self::Comment,
+    "bare-comment" => Self::BareComment,
+    "ping-event" => Self::PingEvent,
+]);
+
+choice!(UsagePlace, "own-chunk-on-request, own-chunk, finish-chunk, groq-and-own-chunk or anthropic-events", [
+    "own-chunk-on-request" => Self::OwnChunkOnRequest,
+    "own-chunk" => Self::OwnChunk,
+    "finish-chunk" => Self::FinishChunk,
+    "groq-and-own-chunk" => Self::GroqAndOwnChunk,
+    "anthropic-events" => Self::AnthropicEvents,
+]);
+
+choice!(ErrorShape, "openai, anthropic, openrouter, google-array, flat, flat-object, text, xai or aws", [
+    "openai" => Self::OpenAi,
+    "anthropic" => Self::Anthropic,
+    "openrouter" => Self::OpenRouter,
+    "google-array" => Self::GoogleArray,
+    "flat" => Self::Flat,
+    "flat-object" => Self::FlatObject,
+    "text" => Self::Text,
+    "xai" => Self::XAi,
+    "aws" => Self::Aws,
+]);

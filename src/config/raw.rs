@@ -1,0 +1,274 @@
+//! Says what a config file may hold: one struct per table, one field per key.
+//!
+//! The first line above a field is what an editor shows. A key that is added here stands in
+//! `config/default.toml` too; a test sees to it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::record::{Dialect, ProviderKind};
+
+use super::kinds::{
+    Deadline, HeaderText, HostText, ModelText, OriginText, PatternText, Secret, Share, Size,
+};
+use super::read::{At, Entries, table};
+use super::settings::{AuthScheme, BaseUrl, ErrorShape, Keepalive, UsagePlace};
+
+table! {
+    /// A Tollgate config.
+    RawConfig {
+        /// The data plane: what applications call.
+        server: RawServer,
+        /// The admin plane: page, JSON API, metrics, health.
+        admin: RawAdmin,
+        /// Where records are kept and how long.
+        store: RawStore,
+        /// Deadlines.
+        timeouts: RawTimeouts,
+        /// Sizes and counts.
+        limits: RawLimits,
+        /// The upstream APIs, each under a name of its own.
+        providers: Entries<RawProvider>,
+        /// Models with routes of their own.
+        models: Entries<RawModel>,
+    }
+}
+
+table! {
+    /// The data plane's listener.
+    RawServer {
+        /// Address and port to listen on.
+        listen: SocketAddr,
+        /// Further Host names accepted, without port.
+        hosts: Vec<At<HostText>>,
+        /// Origins of browser and desktop apps that may call.
+        origins: Vec<At<OriginText>>,
+        /// Provider of requests whose model nobody claims.
+        default_provider: String,
+        /// Token that clients must send in `x-tollgate-token`.
+        token: Secret,
+        /// File with that token.
+        token_file: PathBuf,
+        /// Serve outside loopback without a token.
+        allow_unauthenticated: bool,
+        /// Worker threads; one per core unless given.
+        workers: u64,
+        /// Certificate and key; plain HTTP/1.1 without.
+        tls: RawTls,
+    }
+}
+
+table! {
+    /// Certificate files of a listener.
+    RawTls {
+        /// PEM file with the certificate chain.
+        certificate: PathBuf,
+        /// PEM file with the private key.
+        key: PathBuf,
+    }
+}
+
+table! {
+    /// The admin plane's listener.
+    RawAdmin {
+        /// Address and port to listen on.
+        listen: SocketAddr,
+        /// Further Host names accepted, without port.
+        hosts: Vec<At<HostText>>,
+        /// Bearer token that the page and the API require.
+        token: Secret,
+        /// File with that token.
+        token_file: PathBuf,
+        /// Serve outside loopback without a token.
+        allow_unauthenticated: bool,
+    }
+}
+
+table! {
+    /// Where records are kept and how long.
+    RawStore {
+        /// The store's file; a relative path is under the user's data directory.
+        path: PathBuf,
+        /// Memory for the store's page cache.
+        cache: Size,
+        /// Age after which records go.
+        keep_records: Duration,
+        /// Size of the records after which the oldest go.
+        keep_bytes: Size,
+        /// Age after which minute roll-ups go.
+        keep_minutes: Duration,
+        /// Age after which hour roll-ups go.
+        keep_hours: Duration,
+        /// Records that may wait for the writer.
+        queue_max: u64,
+    }
+}
+
+table! {
+    /// Deadlines.
+    RawTimeouts {
+        /// DNS, TCP and TLS together.
+        connect: Duration,
+        /// To the first token, while another route is left.
+        first_token: Duration,
+        /// Longest silence of a provider; comments and pings are life.
+        silence: Duration,
+        /// Whole exchange, or `none`.
+        total: Deadline,
+        /// A client that sends no complete header.
+        request_headers: Duration,
+        /// A client that sends no complete body.
+        request_body: Duration,
+        /// A client that does not read its answer.
+        client_write: Duration,
+        /// An idle client connection.
+        client_idle: Duration,
+        /// An idle pooled provider connection.
+        pool_idle: Duration,
+        /// In-flight exchanges at shutdown.
+        drain: Duration,
+    }
+}
+
+table! {
+    /// Sizes and counts.
+    RawLimits {
+        /// Body of an inference request.
+        request_body: Size,
+        /// Nesting of an inference request's JSON.
+        json_depth: u64,
+        /// Headers of a request, altogether.
+        header_bytes: Size,
+        /// Number of headers of a request.
+        headers: u64,
+        /// Open client connections.
+        connections: u64,
+        /// Exchanges at work.
+        in_flight: u64,
+        /// One event of a stream that is still read for its meaning.
+        event: Size,
+        /// Decoded copy of a compressed answer.
+        decoded: Size,
+        /// Connections per provider and worker.
+        connections_per_provider: u64,
+    }
+}
+
+table! {
+    /// One upstream API.
+    RawProvider {
+        /// The preset it is made from; its own name unless given.
+        preset: String,
+        /// Its family.
+        dialect: Dialect,
+        /// What that family's SDK would be given as base URL.
+        base_url: BaseUrl,
+        /// Its region.
+        region: String,
+        /// Cloud project (Vertex AI).
+        project: String,
+        /// Resource name (Azure OpenAI).
+        resource: String,
+        /// Credential, best as `${NAME}`.
+        api_key: Secret,
+        /// File with the credential.
+        api_key_file: PathBuf,
+        /// How the credential is put on a request.
+        auth: AuthScheme,
+        /// Whether it runs models itself or resells others'.
+        kind: ProviderKind,
+        /// Further headers on every request.
+        headers: Entries<HeaderText>,
+        /// Ask for the usage event where the client left it open.
+        inject_usage: bool,
+        /// Offer HTTP/2.
+        http2: bool,
+        /// PEM file with further root certificates.
+        ca_file: PathBuf,
+        /// Model names that are this provider's own; `*` at the end stands for anything.
+        models: Vec<At<PatternText>>,
+        /// Send credentials in plain text to a host that is not one's own.
+        allow_plain_http: bool,
+    }
+}
+
+table! {
+    /// A model with routes of its own.
+    RawModel {
+        /// How the routes are ordered.
+        policy: String,
+        /// Ways to the model, in order.
+        routes: Vec<At<RawRoute>>,
+        /// What the model is to hold.
+        slo: RawSlo,
+    }
+}
+
+table! {
+    /// One way to a model.
+    RawRoute {
+        /// The provider's name.
+        provider: String,
+        /// The model's name there; the asked one unless given.
+        model: ModelText,
+    }
+}
+
+table! {
+    /// What a model is to hold.
+    RawSlo {
+        /// 95th percentile of the time to the first token.
+        first_token_p95: Duration,
+        /// Share of failed exchanges.
+        error_rate: Share,
+    }
+}
+
+table! {
+    /// A provider as `config/providers.toml` knows it.
+    RawPreset {
+        /// Base URL; `{region}`, `{project}` and `{resource}` stand for those keys.
+        base_url: String,
+        /// Base URL where a region is given.
+        region_url: String,
+        /// Base URLs of regions that follow no rule.
+        region_urls: Entries<String>,
+        /// Regions known to exist.
+        regions: Vec<At<String>>,
+        /// Hosts besides the preset's own that its variables' keys may go to.
+        key_hosts: Vec<At<String>>,
+        /// Its family.
+        dialect: Dialect,
+        /// Whether it resells.
+        kind: ProviderKind,
+        /// How a credential is put on a request.
+        auth: AuthScheme,
+        /// Variables that may hold its credential, in order.
+        variables: Vec<At<String>>,
+        /// Variables that may hold its region, in order.
+        region_variables: Vec<At<String>>,
+        /// Variables that may hold its project, in order.
+        project_variables: Vec<At<String>>,
+        /// Whether the usage event is asked for.
+        inject_usage: bool,
+        /// Whether HTTP/2 is offered.
+        http2: bool,
+        /// How it keeps a waiting stream alive.
+        keepalive: Keepalive,
+        /// Where it puts usage.
+        usage_place: UsagePlace,
+        /// The shape of its errors.
+        error_shape: ErrorShape,
+        /// Model name patterns that are its own.
+        models: Vec<At<PatternText>>,
+        /// Headers on every request.
+        headers: Entries<HeaderText>,
+        /// Runs on one's own machine: there only when configured.
+        local: bool,
+        /// Where its API is documented.
+        docs: String,
+        /// What is not certain.
+        note: String,
+    }
+}

@@ -1,0 +1,15 @@
+//! Turns what a config says into settings, table by table.
+
+pub(super) mod work;
+
+pub(super) mod numbers;
+
+pub(super) mod listeners;
+
+pub(super) mod credentials;
+
+pub(super) mod endpoint;
+
+pub(super) mod providers;
+
+pub(super) mod models;
