@@ -1,3 +1,5 @@
 //! The `tollgate` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    tollgate::cli::run()
+}

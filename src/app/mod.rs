@@ -1,1 +1,19 @@
-//! Builds, runs, reloads, stops.
+//! Builds, runs, reloads, stops; hands each service exactly what it uses.
+
+pub mod fault;
+
+pub mod sources;
+
+pub mod secret_file;
+
+pub mod telemetry;
+
+pub mod node;
+
+pub mod reload;
+
+pub mod banner;
+
+pub mod run;
+
+pub use fault::AppFault;

@@ -1,1 +1,66 @@
 //! Reads the command line: one file per command.
+
+mod output;
+
+mod serve;
+
+mod check;
+
+mod config;
+
+mod healthcheck;
+
+mod completions;
+
+mod man;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What the command line says.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tollgate",
+    version,
+    about = "Measures, routes and explains what LLM providers and routers really cost",
+    long_about = "A local, OpenAI-compatible measuring reverse proxy: point an app's base URL at \
+                  it, and every exchange is timed to the token, recorded and reported.",
+    after_help = "Examples:\n  tollgate                       serve with what the environment offers\n  \
+                  tollgate demo                  everything, simulated, without a key\n  \
+                  tollgate check                 is my config right?\n  \
+                  tollgate report routes         what was measured\n\n\
+                  Exit codes: 0 ok, 1 findings, 2 usage or config, 3 runtime"
+)]
+struct Cli {
+    /// Config file; ./tollgate.toml or the user's config directory otherwise
+    #[arg(long, short, global = true, env = "TOLLGATE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Check(check::Args),
+    Config(config::Args),
+    Healthcheck(healthcheck::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// Runs the command line's command.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command.unwrap_or(Command::Serve(serve::Args {})) {
+        Command::Serve(args) => serve::run(args, cli.config),
+        Command::Check(args) => check::run(&args, cli.config),
+        Command::Config(args) => config::run(&args),
+        Command::Healthcheck(args) => healthcheck::run(&args, cli.config),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}

@@ -410,7 +410,7 @@ async fn read_answer(
         close_attempt(record, classified, whole.len(), shared);
         return Tried::WithoutInjection;
     }
-    let verdict = errors::failover(classified.class, false);
+    let verdict = errors::failover(&classified, false);
     if !is_last && matches!(verdict, Verdict::Yes | Verdict::Alert) {
         close_attempt(record, classified, whole.len(), shared);
         return Tried::Failed(Box::new(nothing_to_try()));

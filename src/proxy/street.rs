@@ -1,7 +1,10 @@
 //! The street itself: one request, one way, one screen.
 
+use std::future::Future as _;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 
 use arc_swap::ArcSwap;
 use dashmap::DashSet;
@@ -94,8 +97,34 @@ impl Proxy {
         Self { shared, pool, drain }
     }
 
+    /// Takes one request to its answer, also where a handler panics: that exchange gets a 500
+    /// and its record, the others go on.
+    pub async fn handle_caught(
+        &self,
+        request: Request<Incoming>,
+        peer: Arc<Peer>,
+    ) -> Response<ProxyBody> {
+        let mut handling = Box::pin(self.handle(request, Arc::clone(&peer)));
+        let caught = std::future::poll_fn(|cx| {
+            let polled = std::panic::catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
+            match polled {
+                Ok(polled) => polled.map(Some),
+                Err(_) => Poll::Ready(None),
+            }
+        });
+        if let Some(response) = caught.await {
+            return response;
+        }
+        peer.panicked.store(true, Ordering::Relaxed);
+        drop(handling);
+        peer.panicked.store(false, Ordering::Relaxed);
+        let message = "a fault of tollgate's own; please report it with the log of this moment";
+        Reject::new(StatusCode::INTERNAL_SERVER_ERROR, "proxy_fault", message)
+            .response(Language::Plain, "")
+    }
+
     /// Takes one request to its answer. Never fails: what goes wrong is an answer too.
-    pub async fn handle(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<ProxyBody> {
+    async fn handle(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<ProxyBody> {
         let settings = self.shared.settings.load_full();
         let (parts, body) = request.into_parts();
         let address = candidates::address(parts.uri.path(), &settings);

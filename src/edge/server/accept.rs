@@ -12,6 +12,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::{self, ConnectionLimits, Peer};
@@ -55,7 +56,7 @@ impl Drop for Counted {
     }
 }
 
-/// Accepts from `listener` until draining begins. `limits` is asked for each connection, so that
+/// Accepts from `listener` until draining begins, then waits for the connections still open. `limits` is asked for each connection, so that
 /// a reload counts from the next one on; `service` is made for each.
 pub async fn serve<S, B>(
     listener: TcpListener,
@@ -73,12 +74,15 @@ pub async fn serve<S, B>(
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     // Services are made here and moved into the task, so that `service` itself need not be Send.
+    let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             biased;
-            () = drain.stopping() => return,
+            () = drain.stopping() => break,
             accepted = listener.accept() => accepted,
         };
+        // Tasks that are over are let go of here: their number stays that of open connections.
+        while connections.try_join_next().is_some() {}
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -104,7 +108,7 @@ pub async fn serve<S, B>(
             None => {
                 let peer = Peer::new(address, Protocol::Http1);
                 let service = service(Arc::clone(&peer));
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     connection::serve(stream, peer, service, limits.connection, clock, drain).await;
                     drop(counted);
                 });
@@ -116,13 +120,20 @@ pub async fn serve<S, B>(
                     let peer = Peer::new(address, protocol);
                     (Arc::clone(&peer), service(peer))
                 });
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     serve_tls(stream, &acceptor, peers, limits, clock, drain, address).await;
                     drop(counted);
                 });
             }
         }
     }
+    drop(listener);
+    tokio::select! {
+        () = drain.aborting() => connections.abort_all(),
+        () = async { while connections.join_next().await.is_some() {} } => {}
+    }
+    // Aborted tasks settle what they had in hand while they are dropped.
+    while connections.join_next().await.is_some() {}
 }
 
 async fn serve_tls<S, B>(

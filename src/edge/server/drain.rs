@@ -1,55 +1,67 @@
-//! Carries the word to stop from whoever gives it to every connection, and waits for them.
+//! Carries the word to stop from whoever gives it to every listener and connection.
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-/// Held by every listener and connection: hears the word to stop, and by being dropped tells
-/// that nothing is left to do.
+/// How far stopping has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Serving,
+    Draining,
+    Aborting,
+}
+
+/// Hears the word to stop.
 #[derive(Debug, Clone)]
-pub struct Drain {
-    stopping: watch::Receiver<bool>,
-    // Never sent on: the receiver's end closes when the last clone is gone.
-    _alive: mpsc::Sender<()>,
-}
+pub struct Drain(watch::Receiver<Stage>);
 
-/// Gives the word to stop and waits until every [`Drain`] is gone.
+/// Gives the word to stop.
 #[derive(Debug)]
-pub struct Drained {
-    stop: watch::Sender<bool>,
-    all_gone: mpsc::Receiver<()>,
-}
+pub struct Stop(watch::Sender<Stage>);
 
 impl Drain {
     /// A pair of both ends.
     #[must_use]
-    pub fn new() -> (Self, Drained) {
-        let (stop, stopping) = watch::channel(false);
-        let (alive, all_gone) = mpsc::channel(1);
-        (Self { stopping, _alive: alive }, Drained { stop, all_gone })
+    pub fn new() -> (Self, Stop) {
+        let (stop, stage) = watch::channel(Stage::Serving);
+        (Self(stage), Stop(stop))
     }
 
     /// Whether the word has been given.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
+        *self.0.borrow() > Stage::Serving
     }
 
-    /// Returns once the word has been given.
+    /// Returns once no new work is to be begun.
     pub async fn stopping(&self) {
-        let mut stopping = self.stopping.clone();
+        self.reached(Stage::Draining).await;
+    }
+
+    /// Returns once work that is still going on is to be dropped.
+    pub async fn aborting(&self) {
+        self.reached(Stage::Aborting).await;
+    }
+
+    async fn reached(&self, stage: Stage) {
         // An error means that the giver is gone, which is a word too.
-        let _ = stopping.wait_for(|stop| *stop).await;
+        let _ = self.0.clone().wait_for(|now| *now >= stage).await;
     }
 }
 
-impl Drained {
-    /// Gives the word without waiting.
-    pub fn stop(&self) {
-        self.stop.send_replace(true);
+impl Stop {
+    /// No new work; what is going on may finish.
+    pub fn drain(&self) {
+        self.0.send_if_modified(|stage| {
+            let first = *stage == Stage::Serving;
+            if first {
+                *stage = Stage::Draining;
+            }
+            first
+        });
     }
 
-    /// Gives the word and returns once every holder is gone.
-    pub async fn wait(&mut self) {
-        self.stop();
-        let _ = self.all_gone.recv().await;
+    /// What is still going on is dropped, and settled as such.
+    pub fn abort(&self) {
+        self.0.send_replace(Stage::Aborting);
     }
 }

@@ -12,5 +12,5 @@ pub mod accept;
 
 pub use accept::{AcceptLimits, Counters, serve};
 pub use connection::Peer;
-pub use drain::{Drain, Drained};
+pub use drain::{Drain, Stop};
 pub use listen::{ListenFault, listen};

@@ -1,0 +1,62 @@
+//! Says at the start what was found, where it listens, and how to point clients at it.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use crate::config::settings::Settings;
+use crate::record::Name;
+
+/// The text printed at the start.
+#[must_use]
+pub fn banner(
+    settings: &Settings,
+    found: &[(Name, String)],
+    data: SocketAddr,
+    admin: Option<SocketAddr>,
+    store: &str,
+) -> String {
+    let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
+    let mut text = format!("tollgate {}\n\n", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(text, "  data plane   {scheme}://{data}/v1");
+    if let Some(admin) = admin {
+        let _ = writeln!(text, "  page         http://{admin}/");
+    }
+    let _ = writeln!(text, "  store        {store}");
+    text.push_str(&providers(settings, found));
+    if settings.server.allow_unauthenticated {
+        text.push_str("\n  UNAUTHENTICATED: anybody who reaches the data plane can use its keys\n");
+    }
+    let _ = write!(
+        text,
+        "\nPoint your client at it (it keeps its own key where no key is configured here):\n\
+         \x20 OpenAI SDKs      export OPENAI_BASE_URL={scheme}://{data}/v1\n\
+         \x20 Anthropic SDKs   export ANTHROPIC_BASE_URL={scheme}://{data}\n\
+         \x20 one provider     {scheme}://{data}/{{provider}}/v1\n\
+         \x20 curl             curl {scheme}://{data}/v1/models\n"
+    );
+    text
+}
+
+fn providers(settings: &Settings, found: &[(Name, String)]) -> String {
+    let (with_key, without): (Vec<_>, Vec<_>) =
+        settings.providers.iter().partition(|provider| provider.key.is_some());
+    let mut text = String::from("  providers    ");
+    if with_key.is_empty() {
+        text.push_str("no key found: clients' own keys are forwarded to the provider addressed\n");
+    }
+    for (index, provider) in with_key.iter().enumerate() {
+        let from = found
+            .iter()
+            .find(|(name, _)| *name == provider.name)
+            .map(|(_, variable)| variable.as_str())
+            .or(provider.key_source.as_deref())
+            .unwrap_or("config");
+        let indent = if index == 0 { "" } else { "               " };
+        let _ = writeln!(text, "{indent}{:<12} {} (key from {from})", provider.name, provider.base);
+    }
+    if !without.is_empty() {
+        let names: Vec<_> = without.iter().map(|provider| provider.name.as_str()).collect();
+        let _ = writeln!(text, "  without key  {}", names.join(", "));
+    }
+    text
+}

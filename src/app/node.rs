@@ -1,0 +1,207 @@
+//! Puts one running Tollgate together: workers, street, recorder; and takes it apart again.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use tokio::runtime::Builder;
+use tokio_rustls::TlsAcceptor;
+
+use super::fault::AppFault;
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::edge::server::connection::ConnectionLimits;
+use crate::edge::server::{self, AcceptLimits, Counters, Drain, Peer, Stop};
+use crate::edge::upstream::pool::TlsConfigs;
+use crate::edge::upstream::{Pool, ProxyRules};
+use crate::proxy::settle::{Offer, Settler};
+use crate::proxy::tap::ProxyBody;
+use crate::proxy::{Hasher, Proxy, Shared};
+use crate::record::Origin;
+
+/// What a node is built from.
+pub struct Parts {
+    /// The settings.
+    pub settings: Settings,
+    /// Where records go.
+    pub offer: Offer,
+    /// The secret of the installation.
+    pub secret: Vec<u8>,
+    /// Where records are said to come from.
+    pub origin: Origin,
+    /// Forward proxies.
+    pub proxies: ProxyRules,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+/// A running data plane.
+#[derive(Debug)]
+pub struct Node {
+    /// What its workers share.
+    pub shared: Arc<Shared>,
+    /// Open and refused connections.
+    pub counters: Arc<Counters>,
+    /// Its address.
+    pub address: SocketAddr,
+    workers: Vec<JoinHandle<()>>,
+    stop: Stop,
+    drain: Drain,
+}
+
+impl Node {
+    /// Starts the workers.
+    pub fn start(parts: Parts) -> Result<Self, AppFault> {
+        let settings = &parts.settings;
+        let workers = settings.server.workers.max(1);
+        let tls = settings
+            .server
+            .tls
+            .as_ref()
+            .map(server::tls::server_config)
+            .transpose()
+            .map_err(|fault| AppFault::Usage(format!("server.tls: {fault}")))?
+            .map(TlsAcceptor::from);
+        let listeners = server::listen(settings.server.listen, workers, "server.listen")?;
+        let address = listeners
+            .first()
+            .and_then(|listener| listener.local_addr().ok())
+            .unwrap_or(settings.server.listen);
+        let settler = Settler {
+            offer: parts.offer,
+            clock: parts.clock.clone(),
+            accepted: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
+        };
+        let instance = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        let shared = Arc::new(Shared {
+            settings: ArcSwap::from_pointee(parts.settings),
+            settler: Arc::new(settler),
+            clock: parts.clock,
+            hasher: Hasher::new(&parts.secret),
+            instance: HeaderValue::from_str(&instance)
+                .unwrap_or_else(|_| HeaderValue::from_static("tollgate")),
+            origin: parts.origin,
+            models: Default::default(),
+            refuses_injection: Default::default(),
+        });
+        let (drain, stop) = Drain::new();
+        let counters = Arc::new(Counters::default());
+        let configs = TlsConfigs::default();
+        let mut node =
+            Self { shared, counters, address, workers: Vec::new(), stop, drain: drain.clone() };
+        for (number, listener) in listeners.into_iter().enumerate() {
+            let pool = Pool::new(parts.proxies.clone(), configs.clone(), node.shared.clock.clone());
+            let worker = Worker {
+                listener,
+                tls: tls.clone(),
+                proxy: Proxy::new(Arc::clone(&node.shared), Arc::new(pool), drain.clone()),
+                shared: Arc::clone(&node.shared),
+                counters: Arc::clone(&node.counters),
+                drain: drain.clone(),
+            };
+            let spawned = std::thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || worker.run())
+                .map_err(|error| AppFault::Runtime(format!("cannot start a thread: {error}")))?;
+            node.workers.push(spawned);
+        }
+        Ok(node)
+    }
+
+    /// Hears when the node stops.
+    #[must_use]
+    pub fn drain_signal(&self) -> Drain {
+        self.drain.clone()
+    }
+
+    /// Takes no new connections; exchanges at work may finish.
+    pub fn drain(&self) {
+        self.stop.drain();
+    }
+
+    /// Whether every worker is done.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.workers.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Drops what is still at work, and waits for the workers.
+    pub fn stop(mut self) {
+        self.stop.abort();
+        for worker in self.workers.drain(..) {
+            // A worker that panicked has nothing left to wait for.
+            let _ = worker.join();
+        }
+    }
+}
+
+struct Worker {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    proxy: Proxy,
+    shared: Arc<Shared>,
+    counters: Arc<Counters>,
+    drain: Drain,
+}
+
+impl Worker {
+    fn run(self) {
+        let runtime = match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                tracing::error!(%error, "a worker cannot start");
+                return;
+            }
+        };
+        if let Err(error) = runtime.block_on(self.serve()) {
+            tracing::error!(%error, "a worker cannot listen");
+        }
+    }
+
+    async fn serve(self) -> io::Result<()> {
+        let Self { listener, tls, proxy, shared, counters, drain } = self;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let clock = shared.clock.clone();
+        let limits = move || limits(&shared.settings.load());
+        let service = move |peer: Arc<Peer>| {
+            let proxy = proxy.clone();
+            service_fn(move |request| handle(proxy.clone(), request, Arc::clone(&peer)))
+        };
+        server::serve(listener, tls, limits, service, counters, clock, drain).await;
+        Ok(())
+    }
+}
+
+async fn handle(
+    proxy: Proxy,
+    request: Request<Incoming>,
+    peer: Arc<Peer>,
+) -> Result<Response<ProxyBody>, io::Error> {
+    Ok(proxy.handle_caught(request, peer).await)
+}
+
+fn limits(settings: &Settings) -> AcceptLimits {
+    AcceptLimits {
+        connections: settings.limits.connections,
+        connection: ConnectionLimits {
+            request_headers: settings.timeouts.request_headers,
+            idle: settings.timeouts.client_idle,
+            write: settings.timeouts.client_write,
+            header_bytes: settings.limits.header_bytes,
+            headers: settings.limits.headers,
+        },
+    }
+}

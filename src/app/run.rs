@@ -1,0 +1,96 @@
+//! Runs the program until it is told to stop: `tollgate serve`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::fault::AppFault;
+use super::node::{Node, Parts};
+use super::sources::{self, Environment};
+use super::{banner, reload, secret_file};
+use crate::clock::Clock;
+use crate::edge::upstream::ProxyRules;
+use crate::record::Origin;
+
+/// How often draining looks whether it is over.
+const DRAIN_TICK: Duration = Duration::from_millis(20);
+
+/// Serves until SIGTERM or SIGINT. `print` takes the start-up text.
+pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFault> {
+    let path = sources::config_path(config.as_deref());
+    let loaded = sources::load(path.as_deref())?;
+    let file = path.as_ref().map_or_else(|| "environment".to_owned(), |path| path.display().to_string());
+    for warning in &loaded.warnings {
+        print(&warning.render(&file));
+    }
+    let settings = loaded.settings;
+    let (secret, warning) = secret_file::of_store(&settings.store.path);
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| AppFault::Runtime(format!("cannot start the runtime: {error}")))?;
+    let node = Node::start(Parts {
+        settings: settings.clone(),
+        offer: std::sync::Arc::new(|_| {}),
+        secret,
+        origin: Origin::Live,
+        proxies: proxies(),
+        clock: Clock::system(),
+    })?;
+    let store = settings.store.path.display().to_string();
+    print(&banner::banner(&settings, &loaded.found, node.address, None, &store));
+    let (said, _) = watch::channel(reload::Reloads::default());
+    let drain = settings.timeouts.drain;
+    runtime.block_on(async {
+        tokio::select! {
+            () = reload::watch_config(path, std::sync::Arc::clone(&node.shared), said) => {}
+            () = told_to_stop() => {}
+        }
+        tracing::info!("draining: exchanges at work may take {drain:?}");
+        node.drain();
+        tokio::select! {
+            () = drained(&node) => {}
+            () = tokio::time::sleep(drain) => tracing::warn!("drain time is over"),
+            () = told_to_stop() => tracing::warn!("told to stop again: now"),
+        }
+    });
+    node.stop();
+    Ok(())
+}
+
+/// Forward proxies from the environment; curl's lower-case names count too.
+fn proxies() -> ProxyRules {
+    let environment = Environment::read();
+    let get = |names: [&str; 3]| {
+        names.iter().find_map(|name| environment.get(name).filter(|value| !value.is_empty()))
+    };
+    ProxyRules::new(
+        get(["HTTPS_PROXY", "https_proxy", "ALL_PROXY"]).as_deref(),
+        // Upper-case HTTP_PROXY is not read, as in curl: under CGI a client could set it.
+        get(["http_proxy", "ALL_PROXY", "all_proxy"]).as_deref(),
+        get(["NO_PROXY", "no_proxy", "no_proxy"]).as_deref(),
+    )
+}
+
+async fn told_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+async fn drained(node: &Node) {
+    while !node.is_done() {
+        tokio::time::sleep(DRAIN_TICK).await;
+    }
+}
