@@ -1,1 +1,13 @@
 //! Plays providers with stamped timing and faults, and tells Tollgate's own measuring error.
+
+pub mod truth;
+
+pub mod provider;
+
+pub mod bare;
+
+pub use provider::{
+    Behaviour, Config, Delay, Delivery, Fault, Framing, Pacing, Persona, Quirks, Script, Simulator,
+    Then,
+};
+pub use truth::{Carried, PeerEnd, Truth, Write};

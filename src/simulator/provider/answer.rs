@@ -1,0 +1,333 @@
+//! Decides what an answer consists of, before anything of it is written.
+
+use crate::record::Language;
+
+use super::asked::{Asked, Format};
+use super::behaviour::Behaviour;
+use super::fault::Fault;
+use super::lexicon::push_word;
+use super::quirks::Quirks;
+use super::tools::{pieces, sample};
+
+/// A run of generated pieces of one kind.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// Words out of the lexicon, `from` on.
+    Words {
+        /// Whether they are reasoning.
+        reasoning: bool,
+        /// First word.
+        from: u32,
+        /// Number of words.
+        count: u32,
+    },
+    /// Given text.
+    Pieces(Vec<String>),
+    /// A tool call: its header is a piece too.
+    Call {
+        /// Its id.
+        id: String,
+        /// The tool's name.
+        name: String,
+        /// Its arguments.
+        pieces: Vec<String>,
+    },
+}
+
+impl Part {
+    /// Generated pieces, each of which counts as a token.
+    pub(super) fn tokens(&self) -> u32 {
+        match self {
+            Self::Words { count, .. } => *count,
+            Self::Pieces(pieces) => pieces.len() as u32,
+            Self::Call { pieces, .. } => pieces.len() as u32 + 1,
+        }
+    }
+
+    /// Whether it is reasoning.
+    pub(super) const fn is_reasoning(&self) -> bool {
+        matches!(
+            self,
+            Self::Words {
+                reasoning: true,
+                ..
+            }
+        )
+    }
+
+    /// Whether it is a tool call.
+    pub(super) const fn is_call(&self) -> bool {
+        matches!(self, Self::Call { .. })
+    }
+}
+
+/// Some pieces of one part that go out in one event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stroke {
+    /// Which part.
+    pub(super) part: usize,
+    /// First piece.
+    pub(super) from: u32,
+    /// Number of pieces.
+    pub(super) count: u32,
+    /// Which choice.
+    pub(super) choice: u32,
+}
+
+/// Usage numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Usage {
+    pub(super) input: u64,
+    pub(super) cached: u64,
+    pub(super) output: u64,
+    pub(super) reasoning: u64,
+}
+
+/// What an answer consists of.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) language: Language,
+    /// What its ids have in common.
+    pub(super) tail: String,
+    /// Unix seconds.
+    pub(super) created: i64,
+    /// The model that it says has answered.
+    pub(super) model: String,
+    pub(super) choices: u32,
+    pub(super) parts: Vec<Part>,
+    pub(super) usage: Usage,
+    pub(super) include_usage: bool,
+    pub(super) quirks: Quirks,
+    pub(super) fault: Option<Fault>,
+    finish: Option<String>,
+    cut: bool,
+    seed: u64,
+    token_bytes: Option<usize>,
+    token_cap: u32,
+}
+
+/// What an answer is made from besides the request's wishes.
+pub(super) struct Making<'a> {
+    pub(super) language: Language,
+    pub(super) tail: String,
+    pub(super) created: i64,
+    pub(super) behaviour: &'a Behaviour,
+    pub(super) quirks: &'a Quirks,
+    pub(super) fault: Option<Fault>,
+    pub(super) seed: u64,
+}
+
+impl Answer {
+    /// Decides.
+    pub(super) fn new(asked: &Asked, making: Making<'_>) -> Self {
+        let Making {
+            behaviour, fault, ..
+        } = making;
+        let (parts, cut) = parts(asked, &making);
+        let per_choice: u64 = parts.iter().map(|part| u64::from(part.tokens())).sum();
+        let thought = parts.iter().filter(|part| part.is_reasoning());
+        let thought: u64 = thought.map(|part| u64::from(part.tokens())).sum();
+        let choices = u64::from(asked.choices);
+        let model = asked.model.clone().unwrap_or_default();
+        let zero = fault == Some(Fault::UsageZero);
+        let usage = Usage {
+            input: behaviour
+                .usage_input
+                .unwrap_or_else(|| asked.prompt_tokens()),
+            cached: behaviour.usage_cached,
+            output: behaviour.usage_output.unwrap_or(per_choice * choices),
+            reasoning: thought * choices,
+        };
+        Self {
+            language: making.language,
+            created: making.created,
+            model: if fault == Some(Fault::ModelChanged) {
+                format!("{model}-2026-01-31-other")
+            } else {
+                model
+            },
+            choices: asked.choices,
+            parts,
+            usage: if zero { Usage::default() } else { usage },
+            include_usage: asked.include_usage,
+            quirks: making.quirks.clone(),
+            fault,
+            finish: behaviour.finish.clone(),
+            cut,
+            seed: making.seed,
+            token_bytes: behaviour.token_bytes,
+            token_cap: behaviour.tokens_per_event.max(1),
+            tail: making.tail,
+        }
+    }
+
+    /// Whether that fault is played.
+    pub(super) fn has(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    /// Tokens of all choices.
+    pub(super) fn tokens(&self) -> u32 {
+        let each = self.parts.iter().map(Part::tokens);
+        each.fold(0, u32::saturating_add)
+            .saturating_mul(self.choices)
+    }
+
+    /// Token events of all choices.
+    pub(super) fn strokes(&self) -> u32 {
+        let each = self.parts.iter().map(|part| match part {
+            Part::Call { pieces, .. } => 1 + (pieces.len() as u32).div_ceil(self.token_cap),
+            part => part.tokens().div_ceil(self.token_cap),
+        });
+        each.fold(0, u32::saturating_add)
+            .saturating_mul(self.choices)
+    }
+
+    /// Pieces of the next event of a part of which `from` are out already.
+    pub(super) fn stroke_len(&self, part: &Part, from: u32) -> u32 {
+        // The header of a call is an event of its own.
+        if part.is_call() && from == 0 {
+            return 1;
+        }
+        (part.tokens() - from).min(self.token_cap)
+    }
+
+    /// Appends the text of a stroke, escaped for JSON, without quotes.
+    pub(super) fn push_text(&self, stroke: Stroke, out: &mut Vec<u8>) {
+        match self.parts.get(stroke.part) {
+            Some(Part::Words { from, .. }) => {
+                let seed = self.seed ^ u64::from(stroke.choice) << 48;
+                let first = from + stroke.from;
+                for index in first..first + stroke.count {
+                    push_word(out, seed, index, self.token_bytes);
+                }
+            }
+            Some(Part::Pieces(pieces)) => push_pieces(pieces, stroke.from, stroke.count, out),
+            // Piece 0 of a call is its header, which has no text.
+            Some(Part::Call { pieces, .. }) => {
+                let header = u32::from(stroke.from == 0);
+                let from = stroke.from.saturating_sub(1);
+                push_pieces(pieces, from, stroke.count - header, out);
+            }
+            None => {}
+        }
+    }
+
+    /// Appends all text of a part, escaped for JSON, without quotes.
+    pub(super) fn push_part(&self, part: usize, choice: u32, out: &mut Vec<u8>) {
+        let count = self.parts.get(part).map_or(0, Part::tokens);
+        let whole = Stroke {
+            part,
+            from: 0,
+            count,
+            choice,
+        };
+        self.push_text(whole, out);
+    }
+
+    /// Why it ends, in `OpenAI`'s words.
+    pub(super) fn finish(&self) -> &str {
+        match &self.finish {
+            Some(finish) => finish,
+            None if self.cut => "length",
+            None if self.parts.iter().any(Part::is_call) => "tool_calls",
+            None => "stop",
+        }
+    }
+
+    /// Why it ends, in Anthropic's words.
+    pub(super) fn stop_reason(&self) -> &str {
+        match self.finish() {
+            "stop" => "end_turn",
+            "length" => "max_tokens",
+            "tool_calls" => "tool_use",
+            other => other,
+        }
+    }
+}
+
+fn push_pieces(pieces: &[String], from: u32, count: u32, out: &mut Vec<u8>) {
+    let pieces = pieces.iter().skip(from as usize).take(count as usize);
+    pieces.for_each(|piece| push_escaped(out, piece));
+}
+
+/// Appends a text, escaped for JSON, without quotes.
+pub(super) fn push_escaped(out: &mut Vec<u8>, text: &str) {
+    let quoted = serde_json::Value::from(text).to_string();
+    out.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
+}
+
+/// The parts, and whether the request's limit cut them.
+fn parts(asked: &Asked, making: &Making<'_>) -> (Vec<Part>, bool) {
+    let behaviour = making.behaviour;
+    if making.fault == Some(Fault::EmptyAnswer) {
+        return (Vec::new(), false);
+    }
+    let mut parts = Vec::new();
+    let limit = asked.max_tokens.unwrap_or(u32::MAX);
+    let asks = if asked.reasoning {
+        behaviour.tokens.div_ceil(4)
+    } else {
+        0
+    };
+    let reasoning = behaviour.reasoning.unwrap_or(asks).min(limit);
+    if reasoning > 0 {
+        parts.push(Part::Words {
+            reasoning: true,
+            from: 0,
+            count: reasoning,
+        });
+    }
+    let calls = calls(asked, making);
+    if !calls.is_empty() {
+        parts.extend(calls);
+        return (parts, false);
+    }
+    let structured = match &asked.format {
+        Format::Text => None,
+        Format::JsonObject => Some(r#"{"answer":"Oslo","score":7}"#.to_owned()),
+        Format::JsonSchema(schema) => Some(sample(schema).to_string()),
+    };
+    if let Some(text) = structured {
+        parts.push(Part::Pieces(pieces(&text)));
+        return (parts, false);
+    }
+    let wanted = if making.fault == Some(Fault::Endless) {
+        u32::MAX - reasoning
+    } else {
+        behaviour.tokens
+    };
+    let left = limit - reasoning;
+    let count = wanted.min(left);
+    if count > 0 {
+        parts.push(Part::Words {
+            reasoning: false,
+            from: reasoning,
+            count,
+        });
+    }
+    (parts, wanted > left)
+}
+
+fn calls(asked: &Asked, making: &Making<'_>) -> Vec<Part> {
+    let wanted = making
+        .behaviour
+        .tool_calls
+        .unwrap_or(u32::from(asked.tool_wanted));
+    if asked.tools.is_empty() {
+        return Vec::new();
+    }
+    let call = |number: u32| {
+        let tool = asked.tools.get(number as usize % asked.tools.len())?;
+        let prefix = match making.language {
+            Language::AnthropicMessages => "toolu_",
+            _ => "call_",
+        };
+        Some(Part::Call {
+            id: format!("{prefix}{}x{number}", making.tail.replace('-', "x")),
+            name: tool.name.clone(),
+            pieces: pieces(&sample(&tool.schema).to_string()),
+        })
+    };
+    (0..wanted).filter_map(call).collect()
+}

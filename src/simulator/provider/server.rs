@@ -1,0 +1,432 @@
+//! Starts and stops a simulator on threads of its own, and gives out its truths.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::clock::Clock;
+use crate::simulator::truth::{Ledger, Truth};
+
+use super::behaviour::Behaviour;
+use super::connection::converse;
+use super::quirks::Quirks;
+use super::script::Script;
+use super::socket::Io;
+
+/// How exactly the schedule is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pacing {
+    /// By timers: late by up to about a millisecond, cheap enough for thousands of streams.
+    #[default]
+    Relaxed,
+    /// By watching the clock before each write: exact for a single stream, and burns its core.
+    Precise,
+}
+
+/// One provider that a simulator plays, for the paths that begin with its prefix.
+#[derive(Debug, Clone)]
+pub struct Persona {
+    /// Beginning of the path; empty for all paths.
+    pub prefix: String,
+    /// In which manner it speaks.
+    pub quirks: Quirks,
+    /// How its models behave.
+    pub behaviour: Behaviour,
+    /// How some of them behave instead: exact names, or beginnings with a trailing `*`.
+    pub models: Vec<(String, Behaviour)>,
+}
+
+impl Persona {
+    /// One for all paths.
+    #[must_use]
+    pub fn new(quirks: Quirks, behaviour: Behaviour) -> Self {
+        Self {
+            prefix: String::new(),
+            quirks,
+            behaviour,
+            models: Vec::new(),
+        }
+    }
+
+    /// The same for the paths that begin with that prefix.
+    #[must_use]
+    pub fn at(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.prefix);
+        self
+    }
+
+    /// The behaviour of a model.
+    pub(super) fn behaviour_of(&self, model: &str) -> &Behaviour {
+        let fits = |pattern: &str| match pattern.strip_suffix('*') {
+            Some(beginning) => model.starts_with(beginning),
+            None => model == pattern,
+        };
+        let own = self.models.iter().find(|(pattern, _)| fits(pattern));
+        own.map_or(&self.behaviour, |(_, behaviour)| behaviour)
+    }
+
+    /// Ids for the model list.
+    pub(super) fn model_ids(&self) -> Vec<String> {
+        let own = self.models.iter().map(|(pattern, _)| pattern.clone());
+        own.filter(|pattern| !pattern.ends_with('*'))
+            .chain(["sim".to_owned(), "sim-reason".to_owned()])
+            .collect()
+    }
+}
+
+/// What a simulator is started with.
+#[derive(Clone)]
+pub struct Config {
+    /// Address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whom it plays; the first whose prefix fits answers. Never empty: `OpenAI` by default.
+    pub personas: Vec<Persona>,
+    /// TLS, where spoken.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// How exactly the schedule is kept.
+    pub pacing: Pacing,
+    /// Threads, each with its own listener.
+    pub threads: usize,
+    /// Seed of all draws.
+    pub seed: u64,
+    /// The clock that stamps.
+    pub clock: Clock,
+    /// Largest request body, bytes.
+    pub body_bytes_max: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            personas: vec![Persona::new(Quirks::openai(), Behaviour::default())],
+            tls: None,
+            pacing: Pacing::Relaxed,
+            threads: 1,
+            seed: 1,
+            clock: Clock::system(),
+            body_bytes_max: 256 << 20,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("listen", &self.listen)
+            .field("personas", &self.personas.len())
+            .field("pacing", &self.pacing)
+            .field("tls", &self.tls.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What all connections of a simulator share.
+pub(super) struct Stage {
+    pub(super) personas: Vec<Persona>,
+    pub(super) clock: Clock,
+    pub(super) pacing: Pacing,
+    pub(super) seed: u64,
+    pub(super) port: u16,
+    pub(super) body_bytes_max: u64,
+    pub(super) ledger: Ledger,
+    scripts: Mutex<HashMap<String, Arc<Script>>>,
+    /// Number of scripts, so that the usual request need not lock.
+    script_count: AtomicUsize,
+    exchanges: AtomicU64,
+    connections: AtomicU64,
+    open: AtomicUsize,
+}
+
+impl Stage {
+    /// The number of the next exchange, from 1.
+    pub(super) fn next_exchange(&self) -> u64 {
+        self.exchanges.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The number of the next connection, from 1.
+    pub(super) fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Who answers at a path.
+    pub(super) fn persona(&self, path: &str) -> Option<&Persona> {
+        let fits = |persona: &&Persona| path.starts_with(&persona.prefix);
+        self.personas.iter().find(fits).or(self.personas.first())
+    }
+
+    /// The script for a model, a path, or a segment of the path.
+    pub(super) fn script(&self, model: Option<&str>, path: &str) -> Option<Arc<Script>> {
+        if self.script_count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys = model.into_iter().chain([path]).chain(path.split('/'));
+        keys.filter(|key| !key.is_empty())
+            .find_map(|key| scripts.get(key).cloned())
+    }
+}
+
+/// A simulator at work. Dropping it stops it.
+pub struct Simulator {
+    address: SocketAddr,
+    stage: Arc<Stage>,
+    stop: watch::Sender<bool>,
+    grace: Arc<AtomicU64>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulator")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Simulator {
+    /// Binds, and serves on threads of its own.
+    pub fn start(config: Config) -> io::Result<Self> {
+        let first = bind(config.listen)?;
+        let address = first.local_addr()?;
+        let mut listeners = vec![first];
+        for _ in 1..config.threads.max(1) {
+            listeners.push(bind(address)?);
+        }
+        let stage = Arc::new(Stage {
+            personas: config.personas,
+            clock: config.clock,
+            pacing: config.pacing,
+            seed: config.seed,
+            port: address.port(),
+            body_bytes_max: config.body_bytes_max,
+            ledger: Ledger::default(),
+            scripts: Mutex::default(),
+            script_count: AtomicUsize::new(0),
+            exchanges: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+        });
+        let acceptor = config.tls.map(TlsAcceptor::from);
+        let (stop, stopped) = watch::channel(false);
+        let grace = Arc::new(AtomicU64::new(0));
+        let mut simulator = Self {
+            address,
+            stage,
+            stop,
+            grace,
+            threads: Vec::new(),
+        };
+        for (number, listener) in listeners.into_iter().enumerate() {
+            let worker = Worker {
+                stage: Arc::clone(&simulator.stage),
+                acceptor: acceptor.clone(),
+                stop: stopped.clone(),
+                grace: Arc::clone(&simulator.grace),
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let thread = std::thread::Builder::new()
+                .name(format!("simulator-{number}"))
+                .spawn(move || runtime.block_on(worker.accept(listener)))?;
+            simulator.threads.push(thread);
+        }
+        Ok(simulator)
+    }
+
+    /// Where it listens.
+    pub const fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its base URL with a path such as `/v1`, for plain HTTP.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Plays a script for a model's name, a whole path, or a segment of a path.
+    pub fn play(&self, key: &str, script: Script) {
+        let mut scripts = self.scripts();
+        scripts.insert(key.to_owned(), Arc::new(script));
+        self.stage
+            .script_count
+            .store(scripts.len(), Ordering::Relaxed);
+    }
+
+    /// Forgets a script.
+    pub fn forget(&self, key: &str) {
+        let mut scripts = self.scripts();
+        scripts.remove(key);
+        self.stage
+            .script_count
+            .store(scripts.len(), Ordering::Relaxed);
+    }
+
+    fn scripts(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Script>>> {
+        self.stage
+            .scripts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known about the exchange of that id: its `x-sim-id`, or any id in its answer.
+    pub fn truth(&self, id: &str) -> Option<Truth> {
+        self.stage.ledger.find(id)
+    }
+
+    /// What is known about the last exchanges, oldest first.
+    pub fn requests(&self) -> Vec<Truth> {
+        self.stage.ledger.all()
+    }
+
+    /// Exchanges ever received.
+    pub fn request_count(&self) -> u64 {
+        self.stage.ledger.requests()
+    }
+
+    /// Connections open now.
+    pub fn open_connections(&self) -> usize {
+        self.stage.open.load(Ordering::Relaxed)
+    }
+
+    /// Connections ever accepted.
+    pub fn connection_count(&self) -> u64 {
+        self.stage.connections.load(Ordering::Relaxed)
+    }
+
+    /// Stops: no more connections, idle ones close, exchanges at work get a second.
+    pub fn stop(self) {
+        self.stop_within(Duration::from_secs(1));
+    }
+
+    /// Stops; exchanges at work get that long.
+    pub fn stop_within(mut self, grace: Duration) {
+        self.grace
+            .store(grace.as_millis() as u64, Ordering::Relaxed);
+        self.join();
+    }
+
+    /// Waits until all threads have ended, which they do when told to stop.
+    pub fn wait(mut self) {
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so on stderr.
+            let _ = thread.join();
+        }
+    }
+
+    fn join(&mut self) {
+        self.stop.send_replace(true);
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so on stderr.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = RawSocket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    // Every thread has a listener of its own at the same address.
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(4096)?;
+    Ok(socket.into())
+}
+
+/// One thread's share.
+struct Worker {
+    stage: Arc<Stage>,
+    acceptor: Option<TlsAcceptor>,
+    stop: watch::Receiver<bool>,
+    grace: Arc<AtomicU64>,
+}
+
+impl Worker {
+    async fn accept(mut self, listener: StdListener) {
+        let Ok(listener) = TcpListener::from_std(listener) else {
+            return;
+        };
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = self.stop.wait_for(|stop| *stop) => break,
+                _ = connections.join_next(), if !connections.is_empty() => continue,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(self.welcome(stream));
+                }
+                // Out of descriptors, most likely: some will be given back.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+        drop(listener);
+        let grace = Duration::from_millis(self.grace.load(Ordering::Relaxed));
+        let ended = async { while connections.join_next().await.is_some() {} };
+        // Who is not done by then is cut off: dropping the set aborts its tasks.
+        let _ = tokio::time::timeout(grace, ended).await;
+    }
+
+    fn welcome(&self, stream: TcpStream) -> impl Future<Output = ()> + Send + 'static {
+        let stage = Arc::clone(&self.stage);
+        let acceptor = self.acceptor.clone();
+        let stop = self.stop.clone();
+        async move {
+            let _open = OpenCount::new(&stage);
+            // A socket on which this fails is about to fail altogether.
+            let _ = stream.set_nodelay(true);
+            let io = match acceptor {
+                None => Io::Plain(stream),
+                Some(acceptor) => {
+                    let limit = Duration::from_secs(10);
+                    match tokio::time::timeout(limit, acceptor.accept(stream)).await {
+                        Ok(Ok(stream)) => Io::Tls(Box::new(stream)),
+                        Ok(Err(_)) | Err(_) => return,
+                    }
+                }
+            };
+            converse(Arc::clone(&stage), io, stop).await;
+        }
+    }
+}
+
+/// Counts an open connection as long as it lives.
+struct OpenCount(Arc<Stage>);
+
+impl OpenCount {
+    fn new(stage: &Arc<Stage>) -> Self {
+        stage.open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(stage))
+    }
+}
+
+impl Drop for OpenCount {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
