@@ -4,6 +4,8 @@ mod output;
 
 mod serve;
 
+mod simulate;
+
 mod check;
 
 mod config;
@@ -45,6 +47,7 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Check(check::Args),
+    Simulate(simulate::Args),
     Config(config::Args),
     Healthcheck(healthcheck::Args),
     Completions(completions::Args),
@@ -58,6 +61,7 @@ pub fn run() -> ExitCode {
     match cli.command.unwrap_or(Command::Serve(serve::Args {})) {
         Command::Serve(args) => serve::run(args, cli.config),
         Command::Check(args) => check::run(&args, cli.config),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, cli.config),
         Command::Completions(args) => completions::run(&args),

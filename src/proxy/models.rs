@@ -115,9 +115,10 @@ fn configured(settings: &Settings) -> Vec<Value> {
     settings.models.iter().map(|routes| entry(&routes.name)).collect()
 }
 
-/// A provider can be asked with a key of its own, or without any where it needs none.
+/// A provider is asked with a key of its own; without one, where it may need none: on this
+/// machine, or described by the user rather than by a preset.
 fn can_list(provider: &Provider) -> bool {
-    provider.key.is_some() || provider.auth == AuthScheme::None
+    provider.key.is_some() || provider.auth == AuthScheme::None || provider.preset.is_none()
 }
 
 async fn fetch(

@@ -159,7 +159,7 @@ async fn show(
 fn credential(head: &RequestHead, quirks: &Quirks) -> Credential {
     // Besides the persona's own header, the two that SDKs of either family send are looked at.
     let own = quirks.auth.header();
-    let names = own
+    let mut names = own
         .into_iter()
         .chain(["authorization", "x-api-key", "api-key", "x-goog-api-key"]);
     let found = names.find_map(|name| head.header(name).map(|value| (name, value)));

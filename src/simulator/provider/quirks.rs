@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::config::presets::Preset;
 use crate::config::settings::{AuthScheme, ErrorShape, Keepalive, Provider, UsagePlace};
 use crate::record::Dialect;
 
@@ -104,6 +105,22 @@ impl Quirks {
             reasoning: reasoning_field(name),
             rate_headers: rate_headers(name),
             owner: name.as_str().into(),
+        }
+    }
+
+    /// Those of a preset, with any credential taken.
+    #[must_use]
+    pub fn of_preset(preset: &Preset) -> Self {
+        Self {
+            dialect: preset.traits.dialect,
+            auth: preset.traits.auth,
+            key: None,
+            keepalive: preset.traits.keepalive,
+            usage_place: preset.traits.usage_place,
+            error_shape: preset.traits.error_shape,
+            reasoning: reasoning_field(&preset.name),
+            rate_headers: rate_headers(&preset.name),
+            owner: preset.name.as_str().into(),
         }
     }
 
