@@ -118,8 +118,8 @@ macro_rules! lenient_object {
     ($(#[$doc:meta])* struct $name:ident { $($field:ident : $type:ty = $key:literal,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Default)]
-        pub(super) struct $name<'de> {
-            $(pub(super) $field: $type,)*
+        struct $name<'de> {
+            $($field: $type,)*
             borrowed: std::marker::PhantomData<&'de ()>,
         }
 

@@ -4,4 +4,24 @@ mod lenient;
 
 pub mod identify;
 
+pub mod errors;
+
+pub mod headers;
+
+pub(crate) mod learned;
+
+mod openai_usage;
+
+mod openai_chat;
+
+mod openai_completions;
+
+mod openai_responses;
+
+mod openai_embeddings;
+
+mod anthropic_messages;
+
+pub(crate) mod language;
+
 pub mod request;

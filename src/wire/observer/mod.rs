@@ -1,1 +1,16 @@
 //! Turns timestamped chunks of one response into its marks, gaps, usage, ending and oddities.
+
+mod seen;
+
+mod gaps;
+
+mod oddities;
+
+mod reader;
+
+mod ending;
+
+mod observe;
+
+pub use observe::Observer;
+pub use seen::{BodyEnd, Expect, Observation, Seen, TokenKind};

@@ -549,26 +549,3 @@ proptest! {
         }
     }
 }
-
-/// Run with `cargo test --release --lib request -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints how long reading takes"]
-fn reading_speed() {
-    let message = "The quick brown fox\\njumps over the lazy dog. ".repeat(20);
-    for messages in [4, 2200] {
-        let messages: Vec<String> = (0..messages)
-            .map(|_| format!(r#"{{"role":"user","content":"{message}"}}"#))
-            .collect();
-        let body = format!(
-            r#"{{"model":"gpt-4.1","stream":true,"messages":[{}]}}"#,
-            messages.join(",")
-        );
-        let rounds = 20_000_000 / body.len();
-        let start = std::time::Instant::now();
-        for _ in 0..rounds {
-            std::hint::black_box(chat(std::hint::black_box(&body)).unwrap());
-        }
-        let each = start.elapsed() / u32::try_from(rounds).unwrap();
-        println!("{} bytes: {each:?}", body.len());
-    }
-}

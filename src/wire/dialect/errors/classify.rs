@@ -1,0 +1,308 @@
+//! Classifies errors by status, code, type and, last of all, message.
+
+use http::HeaderMap;
+
+use super::body::{Said, said};
+use crate::record::{Dialect, ErrorClass, Name, Outcome};
+
+/// What kind of error a provider reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Classified {
+    /// Its class.
+    pub class: ErrorClass,
+    /// The provider's short code or type, at most 64 bytes; never its message.
+    pub code: Option<Name>,
+}
+
+impl Classified {
+    /// A class that no code of the provider's says.
+    #[must_use]
+    pub fn bare(class: ErrorClass) -> Self {
+        Self { class, code: None }
+    }
+}
+
+/// Classifies a failing response. `provider` is the preset's name, or empty.
+#[must_use]
+pub fn classify(
+    dialect: Dialect,
+    provider: &str,
+    status: u16,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Classified {
+    let mut said = said(body);
+    let error_type = headers
+        .get("x-amzn-errortype")
+        .and_then(|value| value.to_str().ok());
+    if let Some(name) = error_type.and_then(|value| value.split(':').next()) {
+        said.words.insert(0, name.to_ascii_lowercase());
+        said.code = Some(name.chars().take(64).collect());
+    }
+    let class = class(dialect, provider, status, &said);
+    let code = said.code.as_deref().map(Name::from);
+    Classified { class, code }
+}
+
+/// Classifies an error inside a response that began as a success.
+pub(crate) fn in_band(dialect: Dialect, data: &[u8]) -> Classified {
+    classify(dialect, "", 200, &HeaderMap::new(), data)
+}
+
+/// How an exchange ended whose last attempt met this class as the answer's status.
+#[must_use]
+pub fn outcome(class: ErrorClass) -> Outcome {
+    match class {
+        ErrorClass::RateLimited | ErrorClass::Quota => Outcome::RateLimited,
+        ErrorClass::ConnectTimeout
+        | ErrorClass::FirstTokenTimeout
+        | ErrorClass::SilenceTimeout
+        | ErrorClass::TotalTimeout => Outcome::TimedOut,
+        ErrorClass::Overloaded
+        | ErrorClass::ServerError
+        | ErrorClass::Timeout
+        | ErrorClass::ProtocolError
+        | ErrorClass::Dns
+        | ErrorClass::Connect
+        | ErrorClass::Tls
+        | ErrorClass::Reset
+        | ErrorClass::Redirect => Outcome::UpstreamError,
+        ErrorClass::Truncated => Outcome::Truncated,
+        ErrorClass::EmptyResponse => Outcome::Empty,
+        ErrorClass::Auth
+        | ErrorClass::Permission
+        | ErrorClass::NotFound
+        | ErrorClass::BadRequest
+        | ErrorClass::Unprocessable
+        | ErrorClass::ContextLength
+        | ErrorClass::PayloadTooLarge
+        | ErrorClass::ContentFilter => Outcome::ClientError,
+    }
+}
+
+fn class(dialect: Dialect, provider: &str, status: u16, said: &Said) -> ErrorClass {
+    let status = if status < 300 {
+        said.status
+    } else {
+        Some(status)
+    };
+    by_word(&SPECIFIC, said)
+        .or_else(|| by_message(status, said))
+        .or_else(|| said.moderation.then_some(ErrorClass::ContentFilter))
+        .or_else(|| by_provider(dialect, provider, status, said))
+        .or_else(|| status.map(by_status))
+        .or_else(|| by_word(&GENERAL, said))
+        .unwrap_or(ErrorClass::ServerError)
+}
+
+fn by_word(table: &[(ErrorClass, &[&str])], said: &Said) -> Option<ErrorClass> {
+    table
+        .iter()
+        .find(|(_, words)| said.words.iter().any(|word| words.contains(&word.as_str())))
+        .map(|(class, _)| *class)
+}
+
+/// Words that outrank the status.
+const SPECIFIC: [(ErrorClass, &[&str]); 9] = [
+    (
+        ErrorClass::ContextLength,
+        &[
+            "context_length_exceeded",
+            "exceed_context_size_error",
+            "context_window_exceeded",
+            "model_context_window_exceeded",
+        ],
+    ),
+    (
+        ErrorClass::Quota,
+        &[
+            "insufficient_quota",
+            "billing_error",
+            "billing_not_active",
+            "billing_hard_limit_reached",
+            "enforced_spend_limit_reached",
+            "contract_spend_limit_reached",
+            "payment_required",
+            "insufficient_balance",
+            "servicequotaexceededexception",
+        ],
+    ),
+    (
+        ErrorClass::ContentFilter,
+        &[
+            "content_filter",
+            "content_policy_violation",
+            "responsibleaipolicyviolation",
+            "invalid_prompt",
+            "bio_policy",
+        ],
+    ),
+    (
+        ErrorClass::Auth,
+        &[
+            "invalid_api_key",
+            "authentication_error",
+            "api_key_invalid",
+            "unrecognizedclientexception",
+            "invalidsignatureexception",
+            "expiredtokenexception",
+        ],
+    ),
+    (
+        ErrorClass::Permission,
+        &["unsupported_country_region_territory", "permission_error"],
+    ),
+    (
+        ErrorClass::NotFound,
+        &[
+            "model_not_found",
+            "not_found_error",
+            "notfounderror",
+            "deploymentnotfound",
+            "model_not_supported",
+        ],
+    ),
+    (
+        ErrorClass::Overloaded,
+        &[
+            "overloaded",
+            "overloaded_error",
+            "queue_exceeded",
+            "capacity_exceeded",
+            "provider_overloaded",
+            "slow_down",
+            "modelnotreadyexception",
+        ],
+    ),
+    (
+        ErrorClass::Timeout,
+        &[
+            "timeout_error",
+            "deadline_exceeded",
+            "modeltimeoutexception",
+        ],
+    ),
+    // The model called a tool wrongly: Groq reports it as the client's fault.
+    (ErrorClass::ServerError, &["tool_use_failed"]),
+];
+
+/// Words that stand where no status does: in errors inside a stream.
+const GENERAL: [(ErrorClass, &[&str]); 5] = [
+    (
+        ErrorClass::RateLimited,
+        &[
+            "rate_limit_exceeded",
+            "rate_limit_error",
+            "rate_limited",
+            "too_many_requests",
+            "too_many_requests_error",
+            "resource_exhausted",
+            "throttlingexception",
+        ],
+    ),
+    (
+        ErrorClass::Overloaded,
+        &[
+            "service_unavailable",
+            "unavailable",
+            "unavailable_error",
+            "serviceunavailableexception",
+        ],
+    ),
+    (ErrorClass::Timeout, &["timeout"]),
+    (ErrorClass::PayloadTooLarge, &["request_too_large"]),
+    (
+        ErrorClass::BadRequest,
+        &[
+            "invalid_request_error",
+            "badrequesterror",
+            "invalid_argument",
+            "validationexception",
+        ],
+    ),
+];
+
+/// The last resort: texts that providers are known to send. Only where a message decides: on
+/// client errors, and inside streams.
+fn by_message(status: Option<u16>, said: &Said) -> Option<ErrorClass> {
+    if !matches!(status, None | Some(400 | 413 | 422 | 429)) {
+        return None;
+    }
+    MESSAGES
+        .iter()
+        .find(|(_, texts)| texts.iter().any(|text| said.message.contains(text)))
+        .map(|(class, _)| *class)
+}
+
+const MESSAGES: [(ErrorClass, &[&str]); 5] = [
+    (
+        ErrorClass::ContextLength,
+        &[
+            "maximum context length",
+            "context window",
+            "prompt is too long",
+            "input is too long",
+            "exceeds the maximum number of tokens allowed",
+            "exceeds the available context size",
+            "while limit is",
+            "`inputs` tokens + `max_new_tokens`",
+        ],
+    ),
+    (
+        ErrorClass::Quota,
+        &[
+            "spend limit",
+            "exceeded your current quota",
+            "credit balance is too low",
+        ],
+    ),
+    (
+        ErrorClass::Auth,
+        &["incorrect api key", "api key not valid", "invalid api key"],
+    ),
+    (ErrorClass::Permission, &["user location is not supported"]),
+    (
+        ErrorClass::NotFound,
+        &[
+            "is not a valid model",
+            "provided model identifier is invalid",
+        ],
+    ),
+];
+
+/// What one provider means by a status that others use for something else.
+fn by_provider(
+    dialect: Dialect,
+    provider: &str,
+    status: Option<u16>,
+    said: &Said,
+) -> Option<ErrorClass> {
+    let per_day = said.words.iter().any(|word| word.contains("perday"));
+    // Gemini names the quota of a 429; one per day heals tomorrow. Its OpenAI endpoint does too.
+    let gemini = matches!(dialect, Dialect::Gemini | Dialect::OpenAi);
+    if gemini && status == Some(429) && per_day {
+        return Some(ErrorClass::Quota);
+    }
+    // TGI knows no rate limits: its 429 is a full queue.
+    (provider == "tgi" && status == Some(429)).then_some(ErrorClass::Overloaded)
+}
+
+fn by_status(status: u16) -> ErrorClass {
+    match status {
+        300..=399 => ErrorClass::Redirect,
+        401 => ErrorClass::Auth,
+        402 => ErrorClass::Quota,
+        403 => ErrorClass::Permission,
+        404 | 410 => ErrorClass::NotFound,
+        // 524: Cloudflare waited for the provider in vain.
+        408 | 504 | 524 => ErrorClass::Timeout,
+        413 => ErrorClass::PayloadTooLarge,
+        422 => ErrorClass::Unprocessable,
+        424 => ErrorClass::ServerError,
+        429 => ErrorClass::RateLimited,
+        // 498: Groq's flex tier has no capacity; 529: Anthropic, OpenRouter.
+        498 | 503 | 529 => ErrorClass::Overloaded,
+        400..=499 => ErrorClass::BadRequest,
+        _ => ErrorClass::ServerError,
+    }
+}

@@ -1,0 +1,129 @@
+//! Gives each event or body to the reader of its language.
+
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
+
+use super::learned::{Learned, Signal};
+use super::{
+    anthropic_messages, openai_chat, openai_completions, openai_embeddings, openai_responses,
+};
+use crate::record::{Dialect, Language};
+
+/// How the answers of a language are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Events, or one JSON object.
+    Generated,
+    /// One JSON object.
+    Whole,
+    /// Not read: only its bytes are timed.
+    Opaque,
+}
+
+/// How answers in `language` are read.
+pub(crate) fn form(language: Language) -> Form {
+    match language {
+        Language::OpenAiChat
+        | Language::OpenAiCompletions
+        | Language::OpenAiResponses
+        | Language::AnthropicMessages => Form::Generated,
+        Language::OpenAiEmbeddings => Form::Whole,
+        Language::AnthropicCountTokens
+        | Language::GeminiGenerate
+        | Language::BedrockConverse
+        | Language::BedrockInvoke
+        | Language::Models
+        | Language::Plain => Form::Opaque,
+    }
+}
+
+/// Whether a stream in `language` ends with `[DONE]` rather than with an event of its own.
+pub(crate) fn ends_with_done(language: Language) -> bool {
+    matches!(language, Language::OpenAiChat | Language::OpenAiCompletions)
+}
+
+/// Reads one event. `None` if it is not JSON.
+pub(crate) fn learn_event(
+    dialect: Dialect,
+    language: Language,
+    data: &[u8],
+    learned: &mut Learned,
+) -> Option<Signal> {
+    let read = match language {
+        Language::OpenAiResponses => openai_responses::learn_event,
+        Language::AnthropicMessages => anthropic_messages::learn_event,
+        Language::OpenAiCompletions => openai_completions::learn,
+        _ => openai_chat::learn,
+    };
+    read(dialect, data, learned).or_else(|| read(dialect, mended(data)?.as_bytes(), learned))
+}
+
+/// Reads a whole body. `None` if it is not JSON.
+pub(crate) fn learn_whole(
+    dialect: Dialect,
+    language: Language,
+    data: &[u8],
+    learned: &mut Learned,
+) -> Option<Signal> {
+    let read = match language {
+        Language::OpenAiResponses => openai_responses::learn_whole,
+        Language::AnthropicMessages => anthropic_messages::learn_whole,
+        Language::OpenAiEmbeddings => openai_embeddings::learn,
+        Language::OpenAiCompletions => openai_completions::learn,
+        _ => openai_chat::learn,
+    };
+    read(dialect, data, learned).or_else(|| read(dialect, mended(data)?.as_bytes(), learned))
+}
+
+/// JSON whose strings hold what no text may: halves of a surrogate pair, which some providers cut
+/// between two deltas, or bytes that are not UTF-8. They are replaced in a copy. `None` if that is
+/// not what is wrong.
+fn mended(data: &[u8]) -> Option<Cow<'_, str>> {
+    serde_json::from_slice::<IgnoredAny>(data).ok()?;
+    let mut text = String::from_utf8_lossy(data);
+    let mut from = 0;
+    while let Some(found) = text.get(from..).and_then(|rest| rest.find('\\')) {
+        let at = from + found;
+        let surrogate = matches!(
+            *text.as_bytes().get(at..at + 4).unwrap_or_default(),
+            [
+                _,
+                b'u',
+                b'd' | b'D',
+                b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F',
+            ]
+        );
+        if surrogate && text.is_char_boundary(at + 6) {
+            text.to_mut().replace_range(at..at + 6, "\\ufffd");
+        }
+        // What is escaped is one byte, or begins with one.
+        from = at + 2;
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_surrogates_and_bad_bytes_do_not_stop_reading() {
+        for (data, mended_text) in [
+            (&br#"{"a":"\ud83d"}"#[..], Some(r#"{"a":"\ufffd"}"#)),
+            (
+                br#"{"a":"\\ud83d\uDE00x"}"#,
+                Some(r#"{"a":"\\ud83d\ufffdx"}"#),
+            ),
+            (b"{\"a\":\"\xff\"}", Some("{\"a\":\"\u{fffd}\"}")),
+            (br#"{"a":"#, None),
+            (b"{not json}", None),
+        ] {
+            assert_eq!(mended(data).as_deref(), mended_text);
+        }
+        let mut learned = Learned::default();
+        let data = br#"{"choices":[{"delta":{"content":"\ud83d"}}]}"#;
+        let signal = learn_event(Dialect::OpenAi, Language::OpenAiChat, data, &mut learned);
+        assert!(!signal.unwrap().kinds.is_empty());
+    }
+}

@@ -1,0 +1,137 @@
+//! Collects what the events or the body of one response tell, whatever their language.
+
+use super::errors::Classified;
+use super::headers::push_timing;
+use crate::record::{FinishReason, Name, PicoDollars, ServerTiming, Usage};
+
+/// The kinds of generated content in one event, as a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Kinds(u8);
+
+impl Kinds {
+    pub(crate) const REASONING: Self = Self(1);
+    pub(crate) const TEXT: Self = Self(2);
+    pub(crate) const REFUSAL: Self = Self(4);
+    pub(crate) const TOOL: Self = Self(8);
+    pub(crate) const AUDIO: Self = Self(16);
+    /// Everything that is an answer, and not reasoning.
+    pub(crate) const ANSWER: Self = Self(2 | 4 | 8 | 16);
+
+    /// Adds `kind` where `there`.
+    pub(crate) fn add(&mut self, kind: Self, there: bool) {
+        if there {
+            self.0 |= kind.0;
+        }
+    }
+
+    /// Whether any of `kinds` is in the set.
+    pub(crate) fn any(self, kinds: Self) -> bool {
+        self.0 & kinds.0 != 0
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// What one event is, beside what was learned from it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Signal {
+    /// Generated content in it.
+    pub(crate) kinds: Kinds,
+    /// It names the speaker's role.
+    pub(crate) role: bool,
+    /// It has usage numbers.
+    pub(crate) usage: bool,
+    /// It is of a kind not known here.
+    pub(crate) unknown: bool,
+}
+
+/// What a response told so far.
+#[derive(Debug, Default)]
+pub(crate) struct Learned {
+    /// The provider's token counts, normalised but for [`Self::cache_outside_input`].
+    pub(crate) usage: Usage,
+    /// Cache reads and writes are to be added to the input (Anthropic).
+    pub(crate) cache_outside_input: bool,
+    /// Objects of usage numbers met.
+    pub(crate) usage_objects: u32,
+    /// Finish reasons by choice.
+    pub(crate) finish: Vec<(u32, FinishReason)>,
+    /// The first of them in the provider's words.
+    pub(crate) finish_word: Option<Name>,
+    /// The model that answered.
+    pub(crate) model: Option<Name>,
+    pub(crate) fingerprint: Option<Name>,
+    pub(crate) service_tier: Option<Name>,
+    pub(crate) served_by: Option<Name>,
+    pub(crate) server_timings: Vec<ServerTiming>,
+    pub(crate) cost: Option<PicoDollars>,
+    pub(crate) cached_answer: bool,
+    /// A tool that the client runs was called.
+    pub(crate) tool_called: bool,
+    /// The provider reported an error.
+    pub(crate) error: Option<Classified>,
+    /// The language's own terminator came, where it is an event.
+    pub(crate) ended: bool,
+}
+
+const FINISH_MAX: usize = 8;
+const NAME_BYTES_MAX: usize = 128;
+
+impl Learned {
+    /// Notes why a choice stopped; the first word for each choice stands.
+    pub(crate) fn finish(&mut self, choice: u32, word: &str, reason: FinishReason) {
+        if self.finish_word.is_none() {
+            self.finish_word = Some(clip(word).into());
+        }
+        let known = self.finish.iter().any(|(index, _)| *index == choice);
+        if !known && self.finish.len() < FINISH_MAX {
+            self.finish.push((choice, reason));
+        }
+    }
+
+    /// Notes a span that the provider reports.
+    pub(crate) fn timing(&mut self, source: &str, span: Option<f64>, unit: f64) {
+        if let Some(span) = span {
+            push_timing(&mut self.server_timings, source, span * unit);
+        }
+    }
+
+    /// Notes a later state of the counts: null never overwrites a number.
+    pub(crate) fn merge(&mut self, later: Usage) {
+        let usage = &mut self.usage;
+        usage.input = later.input.or(usage.input);
+        usage.cached_read = later.cached_read.or(usage.cached_read);
+        usage.cache_write = later.cache_write.or(usage.cache_write);
+        usage.output = later.output.or(usage.output);
+        usage.reasoning = later.reasoning.or(usage.reasoning);
+        usage.audio = later.audio.or(usage.audio);
+        self.usage_objects = self.usage_objects.saturating_add(1);
+    }
+
+    /// The counts in the one meaning that records have.
+    pub(crate) fn normalised(&self) -> Usage {
+        let mut usage = self.usage;
+        if self.cache_outside_input {
+            let cache = [usage.cached_read, usage.cache_write];
+            let cache: u64 = cache.into_iter().flatten().fold(0, u64::saturating_add);
+            usage.input = usage.input.map(|input| input.saturating_add(cache));
+        }
+        usage
+    }
+}
+
+/// Sets a name to what an event says, without allocating where it says the same again.
+pub(crate) fn name(place: &mut Option<Name>, text: &str) {
+    if !text.is_empty() && place.as_deref() != Some(text) {
+        *place = Some(clip(text).into());
+    }
+}
+
+fn clip(text: &str) -> &str {
+    &text[..text.floor_char_boundary(text.len().min(NAME_BYTES_MAX))]
+}
+
+pub(crate) const SECOND: f64 = 1e9;
+pub(crate) const MILLI: f64 = 1e6;

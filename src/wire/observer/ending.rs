@@ -1,0 +1,352 @@
+//! Judges how a response ended, and puts together what was learned of it.
+
+use http::HeaderMap;
+use serde::de::IgnoredAny;
+
+use super::observe::{Body, Observer, is_failing};
+use super::reader::Reader;
+use super::seen::{BodyEnd, Observation};
+use crate::record::{
+    End, ErrorClass, FinishReason, Language, Oddity, Outcome, TokenSource, Tokens, Usage,
+};
+use crate::wire::dialect::errors::{Classified, classify, in_band, is_error_body, outcome};
+use crate::wire::dialect::language::{Form, ends_with_done, form, learn_whole};
+use crate::wire::framing::sse::Splitter;
+
+/// How a body ended, and what that means.
+struct Ending {
+    end: End,
+    error: Option<Classified>,
+    outcome: Outcome,
+}
+
+impl Ending {
+    fn new(end: End, outcome: Outcome) -> Self {
+        let error = None;
+        Self {
+            end,
+            error,
+            outcome,
+        }
+    }
+
+    fn failed(end: End, class: ErrorClass) -> Self {
+        Self {
+            end,
+            error: Some(Classified::bare(class)),
+            outcome: outcome(class),
+        }
+    }
+
+    fn in_band(end: End, error: Classified) -> Self {
+        Self {
+            end,
+            error: Some(error),
+            outcome: Outcome::InBandError,
+        }
+    }
+
+    /// What the transport says, where the body says nothing.
+    fn transport(how: BodyEnd) -> Self {
+        match how {
+            BodyEnd::Complete => Self::new(End::Complete, Outcome::Ok),
+            BodyEnd::Truncated => Self::failed(End::Truncated, ErrorClass::Truncated),
+            BodyEnd::Reset => Self::failed(End::Reset, ErrorClass::Truncated),
+            BodyEnd::Stalled => Self {
+                outcome: Outcome::Stalled,
+                ..Self::failed(End::Stalled, ErrorClass::SilenceTimeout)
+            },
+            BodyEnd::ClientGone => Self::new(End::ClientGone, Outcome::ClientGone),
+            BodyEnd::CutByLimit => Self::new(End::CutByLimit, Outcome::Truncated),
+            BodyEnd::Shutdown => Self::new(End::CutByLimit, Outcome::Shutdown),
+        }
+    }
+}
+
+/// Ends reading and puts the observation together.
+pub(super) fn conclude(mut observer: Observer, how: BodyEnd) -> Observation {
+    let body = std::mem::replace(&mut observer.body, Body::Opaque);
+    let streamed = matches!(body, Body::Stream(_) | Body::Over { .. });
+    let comments = match &body {
+        Body::Stream(splitter) => splitter.noticed().comments,
+        Body::Over { comments } => *comments,
+        _ => 0,
+    };
+    let failing = is_failing(observer.status);
+    let ending = match body {
+        Body::Whole(bytes) if failing => status(&observer, &bytes, how),
+        Body::Dropped if failing => status(&observer, &[], how),
+        Body::Whole(bytes) => whole(&mut observer.reader, &bytes, how),
+        Body::Stream(splitter) => stream(&mut observer, splitter, how),
+        Body::Over { .. } => over(&mut observer, how),
+        Body::Undecided => nothing(&observer, how),
+        Body::Dropped | Body::Opaque => Ending::transport(how),
+    };
+    assemble(observer, ending, streamed, comments)
+}
+
+/// A failing status: its body says what kind, and how it came does not matter.
+fn status(observer: &Observer, body: &[u8], how: BodyEnd) -> Ending {
+    let dialect = observer.reader.dialect;
+    let headers = HeaderMap::new();
+    let error = classify(dialect, &observer.provider, observer.status, &headers, body);
+    let outcome = match how {
+        BodyEnd::ClientGone => Outcome::ClientGone,
+        _ => outcome(error.class),
+    };
+    Ending {
+        end: Ending::transport(how).end,
+        error: Some(error),
+        outcome,
+    }
+}
+
+/// A body of which nothing came, or blanks only.
+fn nothing(observer: &Observer, how: BodyEnd) -> Ending {
+    if how != BodyEnd::Complete || is_unread(&observer.reader) {
+        Ending::transport(how)
+    } else if observer.asked_stream {
+        Ending::failed(End::Truncated, ErrorClass::Truncated)
+    } else {
+        Ending::failed(End::Truncated, ErrorClass::EmptyResponse)
+    }
+}
+
+/// Whether the copy could not be read to its end, so that nothing follows from what is missing.
+fn is_unread(reader: &Reader) -> bool {
+    reader.oddities.any(&[
+        Oddity::Undecodable,
+        Oddity::DecodedTooLarge,
+        Oddity::EventTooLarge,
+    ])
+}
+
+fn stream(observer: &mut Observer, mut splitter: Splitter, how: BodyEnd) -> Ending {
+    let reader = &mut observer.reader;
+    if let Some(event) = splitter.finish() {
+        // The standard drops it; but servers forget the last blank line, and it may be the usage.
+        let whole = event.data.starts_with(b"[DONE]") || is_json(event.data);
+        reader.oddities.add(if whole {
+            Oddity::PendingEvent
+        } else {
+            Oddity::PartialEvent
+        });
+        if whole {
+            let _ = reader.event(event);
+        }
+    }
+    if reader.done || reader.failed {
+        return over(observer, how);
+    }
+    let raw = splitter.raw();
+    if is_error_body(raw) {
+        reader.oddities.add(Oddity::RawErrorTail);
+        return Ending::in_band(End::ErrorEvent, in_band(reader.dialect, raw));
+    }
+    if how == BodyEnd::Complete && reader.events == 0 && is_foreign(raw) {
+        return Ending::failed(End::Truncated, ErrorClass::ProtocolError);
+    }
+    over(observer, how)
+}
+
+/// A stream whose last event has been read.
+fn over(observer: &mut Observer, how: BodyEnd) -> Ending {
+    let reader = &mut observer.reader;
+    if reader.failed {
+        let error = reader.learned.error.clone();
+        let error = error.unwrap_or_else(|| Classified::bare(ErrorClass::ServerError));
+        return Ending::in_band(End::ErrorEvent, error);
+    }
+    if let Some(error) = failed_finish(reader) {
+        return Ending::in_band(End::Complete, error);
+    }
+    let finishes = reader.learned.finish.len();
+    if reader.done {
+        return if finishes > 0 {
+            success(reader, End::Complete)
+        } else if reader.meter.events() > 0 {
+            Ending::failed(End::Truncated, ErrorClass::Truncated)
+        } else {
+            Ending::failed(End::Truncated, ErrorClass::EmptyResponse)
+        };
+    }
+    if how != BodyEnd::Complete || is_unread(reader) {
+        return Ending::transport(how);
+    }
+    let expected = observer.choices.clamp(1, CHOICES_COUNTED) as usize;
+    if finishes >= expected || (finishes > 0 && !ends_with_done(reader.language)) {
+        reader.oddities.add(Oddity::MissingDone);
+        success(reader, End::Unterminated)
+    } else {
+        Ending::failed(End::Truncated, ErrorClass::Truncated)
+    }
+}
+
+/// Finish reasons are kept for so many choices.
+const CHOICES_COUNTED: u32 = 8;
+
+fn whole(reader: &mut Reader, body: &[u8], how: BodyEnd) -> Ending {
+    let signal = learn_whole(reader.dialect, reader.language, body, &mut reader.learned);
+    let Some(signal) = signal else {
+        if how != BodyEnd::Complete {
+            return Ending::transport(how);
+        }
+        let cut = serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof());
+        reader.oddities.add(if cut {
+            Oddity::PartialEvent
+        } else {
+            Oddity::BadJson
+        });
+        return Ending::failed(
+            End::Truncated,
+            if cut {
+                ErrorClass::Truncated
+            } else {
+                ErrorClass::ProtocolError
+            },
+        );
+    };
+    if let Some(error) = reader.learned.error.take() {
+        return Ending::in_band(End::ErrorEvent, error);
+    }
+    if signal.unknown && is_error_body(body) {
+        return Ending::in_band(End::ErrorEvent, in_band(reader.dialect, body));
+    }
+    if let Some(error) = failed_finish(reader) {
+        return Ending::in_band(End::Complete, error);
+    }
+    if how != BodyEnd::Complete {
+        return Ending::transport(how);
+    }
+    let generated = form(reader.language) == Form::Generated;
+    if generated && signal.kinds.is_empty() {
+        return success(reader, End::Complete);
+    }
+    Ending::new(End::Complete, Outcome::Ok)
+}
+
+/// A finish: a success, unless it has nothing where content was asked for.
+fn success(reader: &Reader, end: End) -> Ending {
+    let tokens = reader.meter.events() > 0 || reader.learned.usage.output.unwrap_or(0) > 0;
+    let meant = reader
+        .learned
+        .finish
+        .iter()
+        .any(|(_, reason)| !matches!(reason, FinishReason::Stop | FinishReason::Other));
+    if tokens || meant {
+        Ending::new(end, Outcome::Ok)
+    } else {
+        Ending::failed(end, ErrorClass::EmptyResponse)
+    }
+}
+
+/// The error that a finish reason reports.
+fn failed_finish(reader: &Reader) -> Option<Classified> {
+    let mut reasons = reader.learned.finish.iter();
+    reasons.find(|(_, reason)| *reason == FinishReason::Error)?;
+    let word = reader.learned.finish_word.clone();
+    // DeepSeek has no capacity left.
+    let busy = word.as_deref() == Some("insufficient_system_resource");
+    Some(Classified {
+        class: if busy {
+            ErrorClass::Overloaded
+        } else {
+            ErrorClass::ServerError
+        },
+        code: word.filter(|word| word.len() <= 64),
+    })
+}
+
+fn is_json(data: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(data).is_ok()
+}
+
+/// Whether lines that no event stream has are something else, and not the first bytes of a field.
+fn is_foreign(raw: &[u8]) -> bool {
+    let text = raw.trim_ascii();
+    let fields = [&b"data"[..], b"event", b"id", b"retry"];
+    !text.is_empty() && !fields.iter().any(|field| field.starts_with(text))
+}
+
+fn assemble(observer: Observer, ending: Ending, streamed: bool, comments: u32) -> Observation {
+    let reader = observer.reader;
+    let (learned, meter, mut oddities) = (reader.learned, reader.meter, reader.oddities);
+    if learned.usage_objects > 1 && reader.language != Language::AnthropicMessages {
+        oddities.add(Oddity::UsageTwice);
+    }
+    if is_changed(observer.model_asked.as_deref(), learned.model.as_deref()) {
+        oddities.add(Oddity::ModelChanged);
+    }
+    if meter.is_lossy() {
+        oddities.add(Oddity::LimitReached);
+    }
+    let token_events = meter.events();
+    let provider_usage = learned.normalised();
+    let timed = streamed && !reader.untimed;
+    Observation {
+        gaps: meter.finish(observer.started).filter(|_| timed),
+        timeline: reader.timeline,
+        events: reader.events,
+        comments,
+        tokens: tokens(provider_usage, observer.usage_injected, token_events),
+        provider_usage,
+        finish: learned
+            .finish
+            .into_iter()
+            .map(|(_, reason)| reason)
+            .collect(),
+        finish_word: learned.finish_word,
+        end: ending.end,
+        error: ending.error,
+        outcome_hint: ending.outcome,
+        model_answered: learned.model,
+        fingerprint: learned.fingerprint,
+        service_tier: learned.service_tier,
+        served_by: learned.served_by,
+        server_timings: learned.server_timings,
+        cost_billed: learned.cost,
+        cached_answer: learned.cached_answer,
+        oddities: oddities.list(),
+        first_token_index: reader.first_token.map(|(index, _)| index),
+        first_token_kind: reader.first_token.map(|(_, kind)| kind),
+        first_text_index: reader.first_text,
+        token_events,
+        streamed,
+    }
+}
+
+/// The counts to record: the provider's, or of the output at least the number of token events.
+fn tokens(provider: Usage, injected: bool, token_events: u32) -> Tokens {
+    let own = if injected {
+        TokenSource::UsageInjected
+    } else {
+        TokenSource::Usage
+    };
+    if provider.output.is_none() && token_events > 0 {
+        return Tokens {
+            usage: Usage {
+                output: Some(u64::from(token_events)),
+                ..provider
+            },
+            source: Some(TokenSource::Chunks),
+        };
+    }
+    Tokens {
+        usage: provider,
+        source: (!provider.is_unknown()).then_some(own),
+    }
+}
+
+/// Whether another model answered than was asked for. An alias answers with its dated name, and
+/// routers add or drop the maker's and the provider's: those are no change.
+fn is_changed(asked: Option<&str>, answered: Option<&str>) -> bool {
+    let (Some(asked), Some(answered)) = (asked, answered) else {
+        return false;
+    };
+    let core = |model: &str| {
+        let name = model.rsplit('/').next().unwrap_or(model);
+        name.split(':').next().unwrap_or(name).to_ascii_lowercase()
+    };
+    let (asked, answered): (String, String) = (core(asked), core(answered));
+    !asked.starts_with(&answered) && !answered.starts_with(&asked)
+}

@@ -1,0 +1,234 @@
+//! Observes one response from its first chunk to its end, and cannot fail it.
+
+use super::ending::conclude;
+use super::reader::Reader;
+use super::seen::{BodyEnd, Expect, Observation, Seen};
+use crate::record::{Mark, Moment, Oddity};
+use crate::wire::dialect::errors::Classified;
+use crate::wire::dialect::language::{Form, form};
+use crate::wire::framing::inflate::{Failure, Inflate};
+use crate::wire::framing::sse::Splitter;
+
+/// Reads the chunks of one response. Trouble in reading is an oddity, never an error.
+#[derive(Debug)]
+pub struct Observer {
+    pub(super) body: Body,
+    inflate: Option<Box<Inflate>>,
+    pub(super) reader: Reader,
+    pub(super) model_asked: Option<Box<str>>,
+    /// The preset's name, kept for failing statuses only.
+    pub(super) provider: Box<str>,
+    pub(super) status: u16,
+    pub(super) choices: u32,
+    pub(super) usage_injected: bool,
+    pub(super) started: Option<Moment>,
+    announced: Announced,
+    pub(super) asked_stream: bool,
+    event_bytes_max: usize,
+    whole_bytes_max: usize,
+}
+
+/// What is being read.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// Nothing but blanks so far.
+    Undecided,
+    /// A stream of events.
+    Stream(Splitter),
+    /// A stream of which nothing more counts, after so many comments.
+    Over { comments: u32 },
+    /// One JSON object, kept until its end.
+    Whole(Vec<u8>),
+    /// A whole body larger than may be kept.
+    Dropped,
+    /// Not read.
+    Opaque,
+}
+
+/// What the content type says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Announced {
+    Events,
+    Json,
+    Other,
+    Nothing,
+}
+
+impl Observer {
+    /// An observer of a response whose headers have come.
+    #[must_use]
+    pub fn new(expect: &Expect<'_>) -> Self {
+        let failing = is_failing(expect.status);
+        let opaque = !failing && form(expect.language) == Form::Opaque;
+        let mut reader = Reader::new(expect.dialect, expect.language);
+        let inflate = expect
+            .content_encoding
+            .filter(|_| !opaque)
+            .and_then(|encoding| Inflate::new(encoding, expect.decoded_bytes_max))
+            .map(Box::new);
+        if let Some(inflate) = &inflate {
+            reader.oddities.add(Oddity::Compressed);
+            reader.untimed = inflate.is_late();
+        }
+        Self {
+            body: match (failing, opaque) {
+                (true, _) => Body::Whole(Vec::new()),
+                (_, true) => Body::Opaque,
+                _ => Body::Undecided,
+            },
+            inflate,
+            reader,
+            model_asked: expect.model_asked.map(Box::from),
+            provider: Box::from(if failing { expect.provider } else { "" }),
+            status: expect.status,
+            choices: expect.choices.unwrap_or(1),
+            usage_injected: expect.usage_injected,
+            started: expect.started,
+            announced: announced(expect.content_type),
+            asked_stream: expect.stream,
+            event_bytes_max: expect.event_bytes_max,
+            whole_bytes_max: if failing {
+                expect.decoded_bytes_max.min(ERROR_BYTES_MAX)
+            } else {
+                expect.decoded_bytes_max
+            },
+        }
+    }
+
+    /// Reads one chunk, as it came in one socket read at `at`.
+    pub fn chunk(&mut self, at: Moment, bytes: &[u8]) -> Seen {
+        self.reader.at = at;
+        self.reader.read = self.reader.read.wrapping_add(1);
+        self.reader.timeline.set_first(Mark::FirstByte, at);
+        self.reader.seen = Seen {
+            done: self.reader.done,
+            failed: self.reader.failed,
+            ..Seen::default()
+        };
+        match self.inflate.take() {
+            None => self.take(bytes),
+            Some(mut inflate) => {
+                let result = inflate.feed(bytes, |piece| self.take(piece));
+                if let Err(failure) = result {
+                    self.reader.oddities.add(match failure {
+                        Failure::Undecodable => Oddity::Undecodable,
+                        Failure::TooLarge => Oddity::DecodedTooLarge,
+                    });
+                }
+                self.inflate = Some(inflate);
+            }
+        }
+        self.reader.seen
+    }
+
+    /// The error that the body has brought so far.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Classified> {
+        self.reader.learned.error.as_ref()
+    }
+
+    /// Concludes, when the body ended at `at` in this way.
+    #[must_use]
+    pub fn end(mut self, at: Moment, how: BodyEnd) -> Observation {
+        if matches!(how, BodyEnd::Complete | BodyEnd::Truncated | BodyEnd::Reset) {
+            self.reader.timeline.set_first(Mark::Done, at);
+        }
+        conclude(self, how)
+    }
+
+    /// Decides what the body is, by its first byte that is no blank, and by what was announced.
+    fn decide(&mut self, first: u8) {
+        let json = matches!(first, b'{' | b'[');
+        let events = matches!(first, b'd' | b'e' | b':' | b'i' | b'r' | b'\xef');
+        let stream = match self.announced {
+            _ if json || form(self.reader.language) == Form::Whole => false,
+            Announced::Events => true,
+            Announced::Json | Announced::Other => self.asked_stream && events,
+            Announced::Nothing => self.asked_stream,
+        };
+        let mismatch = match self.announced {
+            Announced::Events => json,
+            Announced::Json => !json,
+            Announced::Other | Announced::Nothing => false,
+        };
+        if mismatch {
+            self.reader.oddities.add(Oddity::ContentTypeMismatch);
+        }
+        self.body = if stream {
+            Body::Stream(Splitter::new(self.event_bytes_max))
+        } else {
+            Body::Whole(Vec::new())
+        };
+    }
+
+    /// Looks at bytes of which nothing counts any more.
+    fn after(&mut self, bytes: &[u8]) {
+        if self.reader.done && !bytes.trim_ascii().is_empty() {
+            self.reader.oddities.add(Oddity::BytesAfterDone);
+        }
+    }
+
+    /// Reads decoded bytes.
+    fn take(&mut self, mut bytes: &[u8]) {
+        if matches!(self.body, Body::Undecided) {
+            let blanks = bytes.iter().take_while(|byte| byte.is_ascii_whitespace());
+            bytes = &bytes[blanks.count()..];
+            let Some(first) = bytes.first() else { return };
+            self.decide(*first);
+        }
+        match &mut self.body {
+            Body::Stream(splitter) => {
+                let reader = &mut self.reader;
+                let taken = splitter.feed(bytes, |event| reader.event(event));
+                let noticed = splitter.noticed();
+                if noticed.byte_order_mark {
+                    reader.oddities.add(Oddity::ByteOrderMark);
+                }
+                if noticed.too_large {
+                    reader.oddities.add(Oddity::EventTooLarge);
+                }
+                if reader.over || noticed.too_large {
+                    let comments = noticed.comments;
+                    self.body = Body::Over { comments };
+                    self.after(&bytes[taken..]);
+                }
+            }
+            Body::Over { .. } => self.after(bytes),
+            Body::Whole(kept) => {
+                if kept.len() + bytes.len() > self.whole_bytes_max {
+                    self.reader.oddities.add(if self.inflate.is_some() {
+                        Oddity::DecodedTooLarge
+                    } else {
+                        Oddity::LimitReached
+                    });
+                    self.body = Body::Dropped;
+                } else {
+                    kept.extend_from_slice(bytes);
+                }
+            }
+            Body::Undecided | Body::Dropped | Body::Opaque => {}
+        }
+    }
+}
+
+/// Whether a status is a failure; redirects are, since they are not followed.
+pub(super) fn is_failing(status: u16) -> bool {
+    status >= 300
+}
+
+/// Of a failing response's body, what is read.
+const ERROR_BYTES_MAX: usize = 64 * 1024;
+
+fn announced(content_type: Option<&str>) -> Announced {
+    let Some(content_type) = content_type else {
+        return Announced::Nothing;
+    };
+    let media = content_type.split(';').next().unwrap_or_default().trim();
+    if media.eq_ignore_ascii_case("text/event-stream") {
+        Announced::Events
+    } else if media.to_ascii_lowercase().ends_with("json") {
+        Announced::Json
+    } else {
+        Announced::Other
+    }
+}
