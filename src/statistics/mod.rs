@@ -1,1 +1,13 @@
 //! Summarises many numbers honestly.
+
+pub mod quantile;
+
+pub mod sketch;
+
+pub mod metric;
+
+pub mod rollup;
+
+pub use metric::{DEFINITIONS, Figures, Metric, Rate};
+pub use rollup::{Part, Rollup};
+pub use sketch::Sketch;

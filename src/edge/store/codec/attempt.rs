@@ -1,0 +1,180 @@
+//! Codes one attempt of an exchange.
+
+use crate::record::{
+    AttemptRecord, KeyedHash, Moment, Name, Nanos, Protocol, ProviderKind, RateLimitHeader,
+    ServerTiming,
+};
+
+use super::super::names::NameTable;
+use super::bytes::{Damaged, Presence, Read, Reader, Writer};
+use super::listed::Listed;
+use super::timing::{read_gaps, read_timeline, write_gaps, write_timeline};
+
+/// Writes `attempt`; `zero` is the exchange's start.
+pub(super) fn write(w: &mut Writer<'_>, attempt: &AttemptRecord, zero: Moment) {
+    w.number(presence(attempt).bits());
+    w.name(&attempt.provider);
+    for name in [
+        &attempt.region,
+        &attempt.model,
+        &attempt.served_by,
+        &attempt.model_answered,
+        &attempt.fingerprint,
+        &attempt.service_tier,
+        &attempt.error_code,
+    ] {
+        optional(name.as_ref(), |name| w.name(name));
+    }
+    optional(attempt.credential, |hash| write_hash_name(w, hash));
+    optional(attempt.upstream_request_id.as_ref(), |id| w.text(id));
+    optional(attempt.status, |status| w.number(u64::from(status)));
+    optional(attempt.error_class, |class| w.byte(class.place()));
+    optional(attempt.end, |end| w.byte(end.place()));
+    optional(attempt.cancelled_by, |by| w.byte(by.place()));
+    if attempt.resends > 0 {
+        w.byte(attempt.resends);
+    }
+    write_lists(w, attempt);
+    write_timeline(w, &attempt.timeline, zero);
+    optional(attempt.gaps.as_ref(), |gaps| write_gaps(w, gaps));
+    w.number(attempt.response_bytes);
+}
+
+/// Reads what [`write`] wrote.
+pub(super) fn read<N: NameTable>(r: &mut Reader<'_, N>, zero: Moment) -> Read<AttemptRecord> {
+    let mut has = Presence::of(r.number()?);
+    let mut attempt = AttemptRecord {
+        provider: r.name()?,
+        kind: [ProviderKind::Direct, ProviderKind::Router][usize::from(has.take())],
+        client_credential: has.take(),
+        protocol: [Protocol::Http1, Protocol::Http2][usize::from(has.take())],
+        reused: has.take(),
+        maybe_billed: has.take(),
+        region: take(&mut has, r, Reader::name)?,
+        model: take(&mut has, r, Reader::name)?,
+        served_by: take(&mut has, r, Reader::name)?,
+        model_answered: take(&mut has, r, Reader::name)?,
+        fingerprint: take(&mut has, r, Reader::name)?,
+        service_tier: take(&mut has, r, Reader::name)?,
+        error_code: take(&mut has, r, Reader::name)?,
+        credential: take(&mut has, r, read_hash_name)?,
+        upstream_request_id: take(&mut has, r, |r| Ok(Name::from(r.text()?)))?,
+        status: take(&mut has, r, Reader::narrow)?,
+        error_class: take(&mut has, r, read_listed)?,
+        end: take(&mut has, r, read_listed)?,
+        cancelled_by: take(&mut has, r, read_listed)?,
+        resends: take(&mut has, r, Reader::byte)?.unwrap_or(0),
+        ..AttemptRecord::default()
+    };
+    read_lists(r, &mut has, &mut attempt)?;
+    attempt.timeline = read_timeline(r, zero)?;
+    attempt.gaps = take(&mut has, r, read_gaps)?;
+    attempt.response_bytes = r.number()?;
+    Ok(attempt)
+}
+
+/// What is there, in the order in which [`read`] asks.
+fn presence(attempt: &AttemptRecord) -> Presence {
+    Presence::default()
+        .put(attempt.kind == ProviderKind::Router)
+        .put(attempt.client_credential)
+        .put(attempt.protocol == Protocol::Http2)
+        .put(attempt.reused)
+        .put(attempt.maybe_billed)
+        .put(attempt.region.is_some())
+        .put(attempt.model.is_some())
+        .put(attempt.served_by.is_some())
+        .put(attempt.model_answered.is_some())
+        .put(attempt.fingerprint.is_some())
+        .put(attempt.service_tier.is_some())
+        .put(attempt.error_code.is_some())
+        .put(attempt.credential.is_some())
+        .put(attempt.upstream_request_id.is_some())
+        .put(attempt.status.is_some())
+        .put(attempt.error_class.is_some())
+        .put(attempt.end.is_some())
+        .put(attempt.cancelled_by.is_some())
+        .put(attempt.resends > 0)
+        .put(!attempt.rate_limits.is_empty())
+        .put(!attempt.server_timings.is_empty())
+        .put(!attempt.finish.is_empty())
+        .put(!attempt.oddities.is_empty())
+        .put(attempt.gaps.is_some())
+}
+
+fn write_lists(w: &mut Writer<'_>, attempt: &AttemptRecord) {
+    if !attempt.rate_limits.is_empty() {
+        w.list(&attempt.rate_limits, |w, header| {
+            w.name(&header.name);
+            w.text(&header.value);
+        });
+    }
+    if !attempt.server_timings.is_empty() {
+        w.list(&attempt.server_timings, |w, timing| {
+            w.name(&timing.source);
+            w.number(timing.span.0);
+        });
+    }
+    if !attempt.finish.is_empty() {
+        w.list(&attempt.finish, |w, finish| w.byte(finish.place()));
+    }
+    if !attempt.oddities.is_empty() {
+        w.list(&attempt.oddities, |w, oddity| w.byte(oddity.place()));
+    }
+}
+
+fn read_lists<N: NameTable>(
+    r: &mut Reader<'_, N>,
+    has: &mut Presence,
+    attempt: &mut AttemptRecord,
+) -> Read<()> {
+    let rate_limit = |r: &mut Reader<'_, N>| {
+        Ok(RateLimitHeader {
+            name: r.name()?,
+            value: r.text()?.into(),
+        })
+    };
+    let timing = |r: &mut Reader<'_, N>| {
+        Ok(ServerTiming {
+            source: r.name()?,
+            span: Nanos(r.number()?),
+        })
+    };
+    attempt.rate_limits = take(has, r, |r| r.list(rate_limit))?.unwrap_or_default();
+    attempt.server_timings = take(has, r, |r| r.list(timing))?.unwrap_or_default();
+    attempt.finish = take(has, r, |r| r.list(read_listed))?.unwrap_or_default();
+    attempt.oddities = take(has, r, |r| r.list(read_listed))?.unwrap_or_default();
+    Ok(())
+}
+
+/// Does something with a value that is there.
+pub(super) fn optional<T>(value: Option<T>, write: impl FnOnce(T)) {
+    if let Some(value) = value {
+        write(value);
+    }
+}
+
+/// Reads a value that may be there.
+pub(super) fn take<'a, N, T>(
+    has: &mut Presence,
+    r: &mut Reader<'a, N>,
+    read: impl FnOnce(&mut Reader<'a, N>) -> Read<T>,
+) -> Read<Option<T>> {
+    has.take().then(|| read(r)).transpose()
+}
+
+/// Reads a value of an enum.
+pub(super) fn read_listed<N: NameTable, T: Listed>(r: &mut Reader<'_, N>) -> Read<T> {
+    T::at(r.byte()?).ok_or(Damaged)
+}
+
+/// Writes a hash of which there are few: it is named like a text.
+pub(super) fn write_hash_name(w: &mut Writer<'_>, hash: KeyedHash) {
+    w.name(&hash.to_string());
+}
+
+/// Reads what [`write_hash_name`] wrote.
+pub(super) fn read_hash_name<N: NameTable>(r: &mut Reader<'_, N>) -> Read<KeyedHash> {
+    let hash = u64::from_str_radix(&r.name()?, 16).map_err(|_| Damaged)?;
+    Ok(KeyedHash(hash))
+}

@@ -1,0 +1,274 @@
+//! Codes the detail of an exchange: everything that its record holds.
+
+use crate::record::{
+    ExchangeId, ExchangeRecord, KeyedHash, Language, Moment, Nanos, Origin, Outcome, OwnDelay,
+    PicoDollars, Protocol, RequestFacts, Session, SessionSource, Tokens, TraceId, Usage, WallTime,
+};
+
+use super::super::keys;
+use super::super::names::{NameTable, Names, Scope};
+use super::attempt::{self, optional, read_hash_name, read_listed, take, write_hash_name};
+use super::bytes::{Damaged, Presence, Read, Reader, Writer};
+use super::listed::Listed;
+use super::seal;
+
+/// The version of this coding, in every detail's seal.
+const DETAIL: u8 = 1;
+
+/// Writes the sealed detail of `record` to `out`; its id is the key.
+pub(in super::super) fn encode(record: &ExchangeRecord, names: &mut Names, out: &mut Vec<u8>) {
+    seal::open(DETAIL, out);
+    let mut w = Writer {
+        out,
+        names,
+        scope: Scope::Core,
+    };
+    write(&mut w, record);
+    seal::close(&record.id.0, out);
+}
+
+/// The record of a sealed detail; `None` where the row is damaged.
+pub(in super::super) fn decode<N: NameTable>(
+    id: ExchangeId,
+    value: &[u8],
+    names: &N,
+) -> Option<ExchangeRecord> {
+    match seal::check(&id.0, value)? {
+        (DETAIL, payload) => read(&mut Reader::new(payload, names), id).ok(),
+        _ => None,
+    }
+}
+
+fn write(w: &mut Writer<'_>, record: &ExchangeRecord) {
+    w.number(presence(record).bits());
+    w.signed(record.started.0.wrapping_sub(keys::date(record.id).0));
+    w.number(record.started_at.0);
+    w.signed(record.closed_at.0.wrapping_sub(record.started_at.0) as i64);
+    w.byte(record.origin.place());
+    w.byte(record.language.place());
+    w.byte(record.outcome.place());
+    write_hash_name(w, record.config);
+    for name in [&record.endpoint, &record.policy, &record.reason] {
+        w.name(name);
+    }
+    write_client(w, record);
+    write_request(w, &record.request);
+    w.list(&record.attempts, |w, attempt| {
+        attempt::write(w, attempt, record.started_at);
+    });
+    write_result(w, record);
+}
+
+fn read<N: NameTable>(r: &mut Reader<'_, N>, id: ExchangeId) -> Read<ExchangeRecord> {
+    let mut has = Presence::of(r.number()?);
+    let started = WallTime(keys::date(id).0.wrapping_add(r.signed()?));
+    let started_at = Moment(r.number()?);
+    let closed_at = Moment(started_at.0.wrapping_add(r.signed()? as u64));
+    let origin: Origin = read_listed(r)?;
+    let language: Language = read_listed(r)?;
+    let outcome: Outcome = read_listed(r)?;
+    let config = read_hash_name(r)?;
+    let (endpoint, policy, reason) = (r.name()?, r.name()?, r.name()?);
+    let client_protocol = [Protocol::Http1, Protocol::Http2][usize::from(has.take())];
+    let cached_answer = has.take();
+    let record = ExchangeRecord {
+        id,
+        started,
+        started_at,
+        closed_at,
+        origin,
+        language,
+        outcome,
+        config,
+        endpoint,
+        policy,
+        reason,
+        client_protocol,
+        cached_answer,
+        trace: take(&mut has, r, |r| Ok(TraceId(r.fixed()?)))?,
+        model: take(&mut has, r, Reader::name)?,
+        client_key: take(&mut has, r, read_hash_name)?,
+        session: take(&mut has, r, read_session)?,
+        client_retries: take(&mut has, r, Reader::narrow)?,
+        tags: r.list(Reader::name)?,
+        request: read_request(r, &mut has)?,
+        attempts: r.list(|r| attempt::read(r, started_at))?,
+        status: take(&mut has, r, Reader::narrow)?,
+        cost: take(&mut has, r, |r| Ok(PicoDollars(r.number()?)))?,
+        cost_billed: take(&mut has, r, |r| Ok(PicoDollars(r.number()?)))?,
+        own: read_own(r, &mut has)?,
+        tokens: read_tokens(r, &mut has)?,
+        response_bytes: r.number()?,
+    };
+    // What is left over is not of this version.
+    r.is_empty().then_some(record).ok_or(Damaged)
+}
+
+/// What is there, in the order in which [`read`] asks.
+fn presence(record: &ExchangeRecord) -> Presence {
+    let request = &record.request;
+    let usage = &record.tokens.usage;
+    let own = &record.own;
+    Presence::default()
+        .put(record.client_protocol == Protocol::Http2)
+        .put(record.cached_answer)
+        .put(record.trace.is_some())
+        .put(record.model.is_some())
+        .put(record.client_key.is_some())
+        .put(record.session.is_some())
+        .put(record.client_retries.is_some())
+        .put(request.image)
+        .put(request.audio)
+        .put(request.document)
+        .put(request.stream)
+        .put(request.usage_injected)
+        .put(request.model_replaced)
+        .put(request.background)
+        .put(request.prompt_tokens_estimated.is_some())
+        .put(request.messages.is_some())
+        .put(request.max_tokens.is_some())
+        .put(request.choices.is_some())
+        .put(request.tools.is_some())
+        .put(request.reasoning_effort.is_some())
+        .put(request.response_format.is_some())
+        .put(request.prompt_hash.is_some())
+        .put(request.prefix_hash.is_some())
+        .put(record.status.is_some())
+        .put(record.cost.is_some())
+        .put(record.cost_billed.is_some())
+        .put(own.inbound.is_some())
+        .put(own.first_token.is_some())
+        .put(own.chunk_max.is_some())
+        .put(own.chunk_p99.is_some())
+        .put(own.last.is_some())
+        .put(usage.input.is_some())
+        .put(usage.cached_read.is_some())
+        .put(usage.cache_write.is_some())
+        .put(usage.output.is_some())
+        .put(usage.reasoning.is_some())
+        .put(usage.audio.is_some())
+        .put(record.tokens.source.is_some())
+}
+
+fn write_client(w: &mut Writer<'_>, record: &ExchangeRecord) {
+    optional(record.trace, |trace| w.fixed(&trace.0));
+    // Anyone can ask for a model that nobody serves.
+    w.scope = asked_scope(record);
+    optional(record.model.as_ref(), |model| w.name(model));
+    w.scope = Scope::Loose;
+    optional(record.client_key, |key| write_hash_name(w, key));
+    optional(record.session, |session| {
+        w.fixed(&session.hash.0.to_le_bytes());
+        w.byte(session.source.place());
+        w.number(u64::from(session.turn));
+    });
+    optional(record.client_retries, |count| w.number(u64::from(count)));
+    w.list(&record.tags, |w, tag| w.name(tag));
+}
+
+/// How freely the model asked for may get a number.
+pub(in super::super) const fn asked_scope(record: &ExchangeRecord) -> Scope {
+    if matches!(record.outcome, Outcome::Ok) {
+        Scope::Core
+    } else {
+        Scope::Loose
+    }
+}
+
+fn read_session<N: NameTable>(r: &mut Reader<'_, N>) -> Read<Session> {
+    Ok(Session {
+        hash: KeyedHash(u64::from_le_bytes(r.fixed()?)),
+        source: read_listed::<N, SessionSource>(r)?,
+        turn: r.narrow()?,
+    })
+}
+
+fn write_request(w: &mut Writer<'_>, request: &RequestFacts) {
+    w.number(request.bytes);
+    optional(request.prompt_tokens_estimated, |count| w.number(count));
+    optional(request.messages, |count| w.number(u64::from(count)));
+    optional(request.max_tokens, |count| w.number(count));
+    optional(request.choices, |count| w.number(u64::from(count)));
+    optional(request.tools, |count| w.number(u64::from(count)));
+    optional(request.reasoning_effort.as_ref(), |name| w.name(name));
+    optional(request.response_format.as_ref(), |name| w.name(name));
+    optional(request.prompt_hash, |hash| w.fixed(&hash.0.to_le_bytes()));
+    optional(request.prefix_hash, |hash| w.fixed(&hash.0.to_le_bytes()));
+    w.scope = Scope::Core;
+}
+
+fn read_request<N: NameTable>(r: &mut Reader<'_, N>, has: &mut Presence) -> Read<RequestFacts> {
+    let hash = |r: &mut Reader<'_, N>| Ok(KeyedHash(u64::from_le_bytes(r.fixed()?)));
+    Ok(RequestFacts {
+        image: has.take(),
+        audio: has.take(),
+        document: has.take(),
+        stream: has.take(),
+        usage_injected: has.take(),
+        model_replaced: has.take(),
+        background: has.take(),
+        bytes: r.number()?,
+        prompt_tokens_estimated: take(has, r, Reader::number)?,
+        messages: take(has, r, Reader::narrow)?,
+        max_tokens: take(has, r, Reader::number)?,
+        choices: take(has, r, Reader::narrow)?,
+        tools: take(has, r, Reader::narrow)?,
+        reasoning_effort: take(has, r, Reader::name)?,
+        response_format: take(has, r, Reader::name)?,
+        prompt_hash: take(has, r, hash)?,
+        prefix_hash: take(has, r, hash)?,
+    })
+}
+
+fn write_result(w: &mut Writer<'_>, record: &ExchangeRecord) {
+    optional(record.status, |status| w.number(u64::from(status)));
+    optional(record.cost, |cost| w.number(cost.0));
+    optional(record.cost_billed, |cost| w.number(cost.0));
+    for span in [
+        record.own.inbound,
+        record.own.first_token,
+        record.own.chunk_max,
+        record.own.chunk_p99,
+        record.own.last,
+    ] {
+        optional(span, |span| w.number(span.0));
+    }
+    let usage = &record.tokens.usage;
+    for count in [
+        usage.input,
+        usage.cached_read,
+        usage.cache_write,
+        usage.output,
+        usage.reasoning,
+        usage.audio,
+    ] {
+        optional(count, |count| w.number(count));
+    }
+    optional(record.tokens.source, |source| w.byte(source.place()));
+    w.number(record.response_bytes);
+}
+
+fn read_own<N: NameTable>(r: &mut Reader<'_, N>, has: &mut Presence) -> Read<OwnDelay> {
+    let mut span = || take(has, r, |r| Ok(Nanos(r.number()?)));
+    Ok(OwnDelay {
+        inbound: span()?,
+        first_token: span()?,
+        chunk_max: span()?,
+        chunk_p99: span()?,
+        last: span()?,
+    })
+}
+
+fn read_tokens<N: NameTable>(r: &mut Reader<'_, N>, has: &mut Presence) -> Read<Tokens> {
+    let mut count = || take(has, r, Reader::number);
+    let usage = Usage {
+        input: count()?,
+        cached_read: count()?,
+        cache_write: count()?,
+        output: count()?,
+        reasoning: count()?,
+        audio: count()?,
+    };
+    let source = take(has, r, read_listed)?;
+    Ok(Tokens { usage, source })
+}

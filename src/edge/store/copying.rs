@@ -1,0 +1,97 @@
+//! Copies a store into a new file, tightly packed, without its damaged rows.
+
+use std::path::Path;
+
+use redb::{
+    Builder, Database, Durability, Key, ReadTransaction, ReadableTable, TableDefinition, Value,
+    WriteTransaction,
+};
+
+use super::codec::seal;
+use super::error::StoreError;
+use super::keys::Grain;
+use super::ledger::Ledger;
+use super::open::write_meta;
+use super::tables::{DETAILS, NAMES, SUMMARIES, rollups};
+
+/// Rows written in one transaction of a copy.
+const ROWS_MAX: usize = 100_000;
+
+/// Memory for pages of a copy.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// Copies what `txn` sees to the new file `to`, and says how many rows were left out because
+/// they are damaged. The numbers of names stay as they are.
+pub(super) fn copy(txn: &ReadTransaction, ledger: &Ledger, to: &Path) -> Result<u64, StoreError> {
+    let failed = |error: redb::Error| StoreError::at(to, error);
+    let mut db = Builder::new()
+        .set_cache_size(CACHE_BYTES)
+        .create(to)
+        .map_err(|error| failed(error.into()))?;
+    let damaged = copy_tables(txn, ledger, &db).map_err(failed)?;
+    db.compact().map_err(|error| failed(error.into()))?;
+    db.close().map_err(|error| failed(error.into()))?;
+    Ok(damaged)
+}
+
+fn copy_tables(txn: &ReadTransaction, ledger: &Ledger, db: &Database) -> Result<u64, redb::Error> {
+    let id = |key: &[u8; 16]| *key;
+    let mut damaged = 0;
+    damaged += copy_table(txn, db, SUMMARIES, |key, row| sealed(&id(key), &row[..]))?;
+    damaged += copy_table(txn, db, DETAILS, |key, value| sealed(&id(key), value))?;
+    damaged += copy_table(txn, db, NAMES, |key, value| {
+        sealed(&key.to_be_bytes(), value)
+    })?;
+    for grain in Grain::ALL {
+        damaged += copy_table(txn, db, rollups(grain), |key, value| {
+            sealed(&id(key), value)
+        })?;
+    }
+    // Last, and durable: a copy without it is no store.
+    let write = db.begin_write()?;
+    write_meta(&write, ledger)?;
+    write.commit()?;
+    Ok(damaged)
+}
+
+fn sealed(key: &[u8], value: &[u8]) -> bool {
+    seal::check(key, value).is_some()
+}
+
+fn copy_table<K: Key + 'static, V: Value + 'static>(
+    txn: &ReadTransaction,
+    db: &Database,
+    table: TableDefinition<'static, K, V>,
+    is_sound: impl for<'k, 'v> Fn(K::SelfType<'k>, V::SelfType<'v>) -> bool,
+) -> Result<u64, redb::Error> {
+    let source = txn.open_table(table)?;
+    let mut rows = source.iter()?;
+    let mut damaged = 0;
+    loop {
+        let write = quick(db)?;
+        let mut copied = 0;
+        {
+            let mut target = write.open_table(table)?;
+            for row in rows.by_ref().take(ROWS_MAX) {
+                let (key, value) = row?;
+                copied += 1;
+                if is_sound(key.value(), value.value()) {
+                    target.insert(key.value(), value.value())?;
+                } else {
+                    damaged += 1;
+                }
+            }
+        }
+        write.commit()?;
+        if copied < ROWS_MAX {
+            return Ok(damaged);
+        }
+    }
+}
+
+/// A transaction that need not survive: the copy is used only when it is whole.
+fn quick(db: &Database) -> Result<WriteTransaction, redb::Error> {
+    let mut txn = db.begin_write()?;
+    txn.set_durability(Durability::None)?;
+    Ok(txn)
+}

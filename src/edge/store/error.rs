@@ -1,0 +1,163 @@
+//! Says why a store cannot be used, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::record::ExchangeId;
+
+/// A store that cannot be opened, written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process writes to it.
+    #[error(
+        "the store {0} is in use by another tollgate: stop that one, or give this one a \
+         `store.path` of its own"
+    )]
+    InUse(PathBuf),
+    /// A newer version wrote it.
+    #[error(
+        "the store {path} has schema {found}, written by tollgate {program}; this is tollgate \
+         {ours} and knows schema {known}: use that version, or another `store.path`"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// The version that wrote it.
+        program: String,
+        /// The schema known here.
+        known: u32,
+        /// The version of this program.
+        ours: &'static str,
+    },
+    /// A database of something else.
+    #[error("{0} is a redb file and no tollgate store: give `store.path` another name")]
+    Foreign(PathBuf),
+    /// There is none.
+    #[error("there is no store at {0}: `tollgate serve` makes one, or set `store.path`")]
+    Missing(PathBuf),
+    /// The file or its directory may not be used.
+    #[error(
+        "the store {path} may not be used ({source}): check its owner and permissions, and \
+             those of its directory, or set `store.path`"
+    )]
+    Denied {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No space is left.
+    #[error("no space is left for the store {0}: records are dropped until there is")]
+    Full(PathBuf),
+    /// The disk failed otherwise.
+    #[error("the store {path} cannot be used: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is not what was written to it.
+    #[error("the store {path} is damaged: {what}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// One row is not what was written.
+    #[error("the row of exchange {id} in the store {path} is damaged")]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// The exchange.
+        id: ExchangeId,
+    },
+    /// An earlier error left the handle unusable.
+    #[error("the store {0} failed before and must be opened again")]
+    Broken(PathBuf),
+    /// Somebody still reads.
+    #[error("the store {0} is being read: try again when that is over")]
+    Busy(PathBuf),
+}
+
+impl StoreError {
+    /// Whether the file itself is beyond use, so that it is moved aside.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+
+    /// Whether trying again later may help without anybody doing something to the store.
+    #[must_use]
+    pub const fn may_heal(&self) -> bool {
+        matches!(
+            self,
+            Self::Full(_) | Self::Io { .. } | Self::Denied { .. } | Self::InUse(_) | Self::Busy(_)
+        )
+    }
+
+    /// What `error`, met on the file `path`, means to who uses the store.
+    pub(super) fn at(path: &Path, error: impl Into<redb::Error>) -> Self {
+        let path = path.to_owned();
+        match error.into() {
+            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => {
+                Self::InUse(path)
+            }
+            redb::Error::TransactionInProgress => Self::Busy(path),
+            redb::Error::Io(source) => Self::io(path, source),
+            redb::Error::PreviousIo
+            | redb::Error::DatabaseClosed
+            | redb::Error::LockPoisoned(_) => Self::Broken(path),
+            other => Self::Damaged {
+                path,
+                what: other.to_string(),
+            },
+        }
+    }
+
+    pub(super) fn io(path: PathBuf, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(path),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::Denied { path, source }
+            }
+            io::ErrorKind::NotFound => Self::Missing(path),
+            // redb says so of files that are none of its own, and of cut ones.
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Self::Damaged {
+                path,
+                what: source.to_string(),
+            },
+            _ => Self::Io { path, source },
+        }
+    }
+
+    pub(super) fn damaged(path: &Path, what: impl Into<String>) -> Self {
+        Self::Damaged {
+            path: path.to_owned(),
+            what: what.into(),
+        }
+    }
+}
+
+/// Runs `work`, and reads a panic in it as damage: redb trusts a file that was closed well, and
+/// panics on some of what it then finds.
+pub(super) fn guarded<T>(
+    path: &Path,
+    work: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    caught.unwrap_or_else(|panic| {
+        let what = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_default();
+        Err(StoreError::damaged(
+            path,
+            format!("reading it panicked: {what}"),
+        ))
+    })
+}

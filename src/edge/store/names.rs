@@ -1,0 +1,181 @@
+//! Gives texts that come again and again a number, so that records stay small.
+
+use std::collections::HashMap;
+
+use crate::record::Name;
+
+/// The number of a text in one store. Zero is no text's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct NameId(pub u32);
+
+impl NameId {
+    /// There is no such text: no provider, no model.
+    pub const NONE: Self = Self(0);
+
+    /// There is one, and numbers are spent: the detail has it.
+    pub const OTHER: Self = Self(0xff_ffff);
+}
+
+/// Whose texts ask for numbers: clients must not be able to spend those of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Providers, models that answered, endpoints, header names.
+    Core,
+    /// What a client writes freely: tags, models that nobody serves.
+    Loose,
+}
+
+impl Scope {
+    const fn limit(self) -> usize {
+        match self {
+            Self::Core => 60_000,
+            Self::Loose => 16_000,
+        }
+    }
+}
+
+/// Longest text that gets a number.
+const NAME_BYTES_MAX: usize = 256;
+
+/// Finds the text of a number.
+pub(super) trait NameTable {
+    /// The text of that number.
+    fn name(&self, id: NameId) -> Option<Name>;
+}
+
+/// The texts of one store in memory.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    ids: HashMap<Name, NameId>,
+    /// Index is the number less one. A number whose text is damaged has none.
+    texts: Vec<Option<Name>>,
+    /// How many of them are on disk.
+    kept: usize,
+}
+
+impl Names {
+    /// The text of that number, where there is one.
+    #[must_use]
+    pub fn get(&self, id: NameId) -> Option<&Name> {
+        let place = (id.0 as usize).checked_sub(1)?;
+        self.texts.get(place)?.as_ref()
+    }
+
+    /// The number of that text, where it has one.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<NameId> {
+        self.ids.get(text).copied()
+    }
+
+    /// How many numbers are given.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether no number is given.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// The number of `text`, a new one where it has none and there are some left.
+    pub(super) fn id(&mut self, text: &str, scope: Scope) -> Option<NameId> {
+        if let Some(id) = self.ids.get(text) {
+            return Some(*id);
+        }
+        if self.texts.len() >= scope.limit() || text.len() > NAME_BYTES_MAX {
+            return None;
+        }
+        let name = Name::from(text);
+        self.texts.push(Some(name.clone()));
+        let id = NameId(self.texts.len() as u32);
+        self.ids.insert(name, id);
+        Some(id)
+    }
+
+    /// Takes in a row of the table; a damaged one keeps its number taken.
+    pub(super) fn load(&mut self, id: NameId, text: Option<&str>) {
+        let Some(place) = (id.0 as usize).checked_sub(1) else {
+            return;
+        };
+        if self.texts.len() <= place {
+            self.texts.resize(place + 1, None);
+        }
+        if let Some(text) = text {
+            let name = Name::from(text);
+            self.texts[place] = Some(name.clone());
+            self.ids.insert(name, id);
+        }
+        self.kept = self.texts.len();
+    }
+
+    /// Whether some text may have been refused a number: what is named [`NameId::OTHER`] then may
+    /// have a number by now.
+    pub(super) fn may_have_refused(&self) -> bool {
+        self.texts.len() >= Scope::Loose.limit()
+    }
+
+    /// The highest number given.
+    pub(super) fn last(&self) -> NameId {
+        NameId(self.texts.len() as u32)
+    }
+
+    /// The texts that are not on disk yet, with their numbers.
+    pub(super) fn fresh(&self) -> impl Iterator<Item = (NameId, &Name)> {
+        let from = self.kept;
+        let texts = self.texts[from..].iter().enumerate();
+        texts.filter_map(move |(at, text)| Some((NameId((from + at + 1) as u32), text.as_ref()?)))
+    }
+
+    /// Everything is on disk now.
+    pub(super) fn settle(&mut self) {
+        self.kept = self.texts.len();
+    }
+}
+
+impl NameTable for Names {
+    fn name(&self, id: NameId) -> Option<Name> {
+        self.get(id).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_keeps_its_number() {
+        let mut names = Names::default();
+        let first = names.id("openai", Scope::Core).unwrap();
+        assert_eq!(names.id("openai", Scope::Loose), Some(first));
+        let second = names.id("groq", Scope::Core).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(names.fresh().count(), 2);
+        names.settle();
+        assert_eq!(names.fresh().count(), 0);
+        assert_eq!(names.get(second).map(Name::as_str), Some("groq"));
+        assert_eq!(names.get(NameId::NONE), None);
+        assert_eq!(names.get(NameId::OTHER), None);
+    }
+
+    #[test]
+    fn what_clients_write_cannot_spend_the_numbers_of_the_configuration() {
+        let mut names = Names::default();
+        for n in 0..Scope::Loose.limit() {
+            assert!(names.id(&n.to_string(), Scope::Loose).is_some());
+        }
+        assert_eq!(names.id("one more", Scope::Loose), None);
+        assert!(names.id("openai", Scope::Core).is_some());
+        assert_eq!(names.id(&"x".repeat(300), Scope::Core), None);
+    }
+
+    #[test]
+    fn a_damaged_row_keeps_its_number_taken() {
+        let mut names = Names::default();
+        names.load(NameId(2), Some("groq"));
+        names.load(NameId(1), None);
+        assert_eq!(names.get(NameId(1)), None);
+        assert_eq!(names.id("openai", Scope::Core), Some(NameId(3)));
+    }
+}

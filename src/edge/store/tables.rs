@@ -1,0 +1,46 @@
+//! Lists every table of a store: names carry the version of what their keys mean.
+
+use redb::TableDefinition;
+
+use super::keys::{ExchangeKey, Grain, RollupBytes};
+use super::summary::Row;
+
+/// The version of the whole: which tables there are and how they hang together. A store of a
+/// higher one is refused, of a lower one migrated.
+pub const SCHEMA: u32 = 1;
+
+/// A table with sealed values of any length.
+pub(super) type Sealed<K> = TableDefinition<'static, K, &'static [u8]>;
+
+/// What the store knows of itself: [`META_SCHEMA`] and the rest.
+pub(super) const META: Sealed<&str> = TableDefinition::new("meta.v1");
+
+/// Exchange → summary, fixed width: what reports scan.
+pub(super) const SUMMARIES: TableDefinition<'static, &ExchangeKey, &Row> =
+    TableDefinition::new("summaries.v1");
+
+/// Exchange → everything else of its record.
+pub(super) const DETAILS: Sealed<&ExchangeKey> = TableDefinition::new("details.v1");
+
+/// Number → text.
+pub(super) const NAMES: Sealed<u32> = TableDefinition::new("names.v1");
+
+/// Definitions, minute, route, origin, stream → roll-up.
+pub(super) const MINUTES: Sealed<&RollupBytes> = TableDefinition::new("minutes.v1");
+
+/// Definitions, hour, route, origin, stream → roll-up.
+pub(super) const HOURS: Sealed<&RollupBytes> = TableDefinition::new("hours.v1");
+
+/// The schema, four bytes, and the version of the program that wrote it, text.
+pub(super) const META_SCHEMA: &str = "schema";
+
+/// Bytes of rows, and up to where they were trimmed: [`super::ledger::Ledger`].
+pub(super) const META_LEDGER: &str = "ledger";
+
+/// The table of that grain.
+pub(super) const fn rollups(grain: Grain) -> Sealed<&'static RollupBytes> {
+    match grain {
+        Grain::Minute => MINUTES,
+        Grain::Hour => HOURS,
+    }
+}

@@ -1,0 +1,95 @@
+//! Packs a store and backs it up.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use redb::ReadableDatabase;
+
+use super::copying::copy;
+use super::error::{StoreError, guarded};
+use super::writer::Store;
+
+/// What a compaction did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Compacted {
+    /// Bytes of the file before.
+    pub before: u64,
+    /// Bytes of the file after.
+    pub after: u64,
+    /// Damaged rows that were left out.
+    pub damaged: u64,
+}
+
+impl Store {
+    /// Copies the store as it is now to the new file `to`. The writer waits meanwhile.
+    pub fn backup(&self, to: &Path) -> Result<u64, StoreError> {
+        if to.exists() {
+            let source = io::ErrorKind::AlreadyExists.into();
+            return Err(StoreError::io(to.to_owned(), source));
+        }
+        self.copy_to(to).inspect_err(|_| {
+            // Half a copy is worse than none.
+            let _ = fs::remove_file(to);
+        })
+    }
+
+    /// Packs the file: copies what is sound into a new one beside it, and takes that in its place.
+    /// Needs as much free space as the copy takes.
+    pub fn compact(mut self) -> Result<(Self, Compacted), StoreError> {
+        if !self.in_file {
+            return Ok((self, Compacted::default()));
+        }
+        let path = self.path.clone();
+        let failed = |error| StoreError::io(path.clone(), error);
+        let before = fs::metadata(&path).map_err(failed)?.len();
+        let packed = beside(&path, ".packed");
+        match fs::remove_file(&packed) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let damaged = self.copy_to(&packed).inspect_err(|_| {
+            let _ = fs::remove_file(&packed);
+        })?;
+        // The lock of the old file is held until the new one has its name.
+        durable_rename(&packed, &path).map_err(failed)?;
+        let settings = self.settings.clone();
+        self.broken = true;
+        drop(self);
+        let (store, _) = guarded(&path, || Self::open_file(&settings))?;
+        let after = fs::metadata(&path).map_err(failed)?.len();
+        let compacted = Compacted {
+            before,
+            after,
+            damaged,
+        };
+        Ok((store, compacted))
+    }
+
+    fn copy_to(&self, to: &Path) -> Result<u64, StoreError> {
+        guarded(&self.path, || {
+            let txn = self.db.begin_read();
+            let txn = txn.map_err(|error| StoreError::at(&self.path, error))?;
+            copy(&txn, &self.ledger, to)
+        })
+    }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn durable_rename(from: &Path, to: &Path) -> io::Result<()> {
+    let permissions = fs::metadata(to)?.permissions();
+    fs::set_permissions(from, permissions)?;
+    File::open(from)?.sync_all()?;
+    fs::rename(from, to)?;
+    match to.parent() {
+        // A rename is durable when its directory is.
+        Some(directory) if directory.as_os_str().is_empty() => File::open(".")?.sync_all(),
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,222 @@
+//! Checks each definition against hand-written moments.
+
+use super::*;
+use crate::record::{
+    ExchangeId, Gaps, KeyedHash, Language, Moment, Origin, OwnDelay, RequestFacts, Tokens, Usage,
+    WallTime,
+};
+
+const MS: u64 = 1_000_000;
+
+/// A stream of 33 tokens: sent at 10 ms, first token (reasoning) at 110, first answer at 130,
+/// first text at 140, last at 430, done at 435, writes 1 ms after the reads.
+pub(in crate::statistics) fn record() -> ExchangeRecord {
+    let mut attempt = AttemptRecord {
+        provider: "openai".into(),
+        model: Some("gpt".into()),
+        status: Some(200),
+        end: Some(End::Complete),
+        gaps: Some(Gaps {
+            token_events: 33,
+            token_reads: 20,
+            first_event_tokens: 1,
+            ..Gaps::default()
+        }),
+        ..AttemptRecord::default()
+    };
+    for (mark, at) in [
+        (Mark::RequestFirstByte, 0),
+        (Mark::SendStart, 10),
+        (Mark::RequestSent, 11),
+        (Mark::Headers, 90),
+        (Mark::FirstByte, 95),
+        (Mark::FirstToken, 110),
+        (Mark::FirstReasoning, 110),
+        (Mark::FirstAnswer, 130),
+        (Mark::FirstText, 140),
+        (Mark::LastToken, 430),
+        (Mark::Done, 435),
+        (Mark::ClientFirstToken, 111),
+        (Mark::ClientLastToken, 431),
+    ] {
+        attempt.timeline.set(mark, Moment((1_000 + at) * MS));
+    }
+    ExchangeRecord {
+        id: ExchangeId::default(),
+        trace: None,
+        started: WallTime(1_795_307_749_000_000),
+        started_at: Moment(1_000 * MS),
+        origin: Origin::Live,
+        config: KeyedHash(1),
+        endpoint: "/v1/chat/completions".into(),
+        language: Language::OpenAiChat,
+        model: Some("gpt".into()),
+        tags: Vec::new(),
+        client_key: None,
+        session: None,
+        client_retries: None,
+        client_protocol: Protocol::Http1,
+        request: RequestFacts {
+            stream: true,
+            bytes: 900,
+            ..RequestFacts::default()
+        },
+        policy: "ordered".into(),
+        reason: "first".into(),
+        attempts: vec![attempt],
+        outcome: Outcome::Ok,
+        status: Some(200),
+        response_bytes: 5_000,
+        tokens: Tokens {
+            usage: Usage {
+                input: Some(100),
+                output: Some(33),
+                reasoning: Some(10),
+                ..Usage::default()
+            },
+            source: Some(TokenSource::Usage),
+        },
+        cost: None,
+        cost_billed: None,
+        own: OwnDelay {
+            inbound: Some(Nanos(40)),
+            first_token: Some(Nanos(2)),
+            last: Some(Nanos(900)),
+            ..OwnDelay::default()
+        },
+        cached_answer: false,
+        closed_at: Moment(1_440 * MS),
+    }
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is what the definitions return"
+)]
+fn ms(millis: u64) -> Metric {
+    Ok(Nanos(millis * MS))
+}
+
+fn last(record: &mut ExchangeRecord) -> &mut AttemptRecord {
+    record.attempts.last_mut().unwrap()
+}
+
+fn gaps(record: &mut ExchangeRecord) -> &mut Gaps {
+    last(record).gaps.as_mut().unwrap()
+}
+
+#[test]
+fn every_definition_on_one_stream() {
+    let record = record();
+    let attempt = &record.attempts[0];
+    assert_eq!(ttfb(attempt), Some(Nanos(84 * MS)));
+    assert_eq!(headers(attempt), Some(Nanos(79 * MS)));
+    for (name, found, expected) in [
+        ("ttft_up", ttft_up(attempt), ms(100)),
+        ("ttfa", ttfa(attempt), ms(120)),
+        ("first_text", first_text(attempt), ms(130)),
+        ("ttft_client", ttft_client(&record), ms(111)),
+        ("e2e_up", e2e_up(attempt), ms(420)),
+        ("e2e_client", e2e_client(&record), ms(431)),
+        ("total", total(attempt), ms(420)),
+        ("tail", tail(attempt), ms(5)),
+        ("tpot", tpot(&record), ms(10)),
+        ("e2e_at", e2e_at(&record, 500), ms(120 + 4_990)),
+    ] {
+        assert_eq!(found, expected, "{name}");
+    }
+    assert_eq!(output_rate(&record), Ok(Rate(100_000)));
+    assert_eq!(effective_rate(&record), Ok(Rate(33 * 1_000_000 / 420)));
+    assert_eq!(hidden_reasoning(&record), Some(0));
+    assert_eq!(own_delay(&record), Some(Nanos(42)));
+}
+
+#[test]
+fn hidden_reasoning_is_not_speed() {
+    let mut record = record();
+    record.tokens.usage.output = Some(43);
+    let mut bare = crate::record::Timeline::default();
+    for (mark, at) in last(&mut record).timeline.iter() {
+        if mark != Mark::FirstReasoning {
+            bare.set(mark, at);
+        }
+    }
+    last(&mut record).timeline = bare;
+    assert_eq!(hidden_reasoning(&record), Some(10));
+    assert_eq!(output_rate(&record), Ok(Rate(100_000)));
+}
+
+#[test]
+fn an_output_rate_has_gates() {
+    type Change = fn(&mut ExchangeRecord);
+    let cases: [(NullReason, Change); 15] = [
+        (NullReason::TooFewTokens, |r| {
+            r.tokens.usage.output = Some(16);
+        }),
+        (NullReason::TooShort, |r| {
+            last(r).timeline.set(Mark::LastToken, Moment(1_209 * MS));
+        }),
+        (NullReason::TooFewEvents, |r| gaps(r).token_events = 3),
+        (NullReason::PseudoStream, |r| gaps(r).pseudo_stream = true),
+        (NullReason::Coalesced, |r| gaps(r).token_reads = 1),
+        (NullReason::Aborted, |r| last(r).end = Some(End::ClientGone)),
+        (NullReason::Aborted, |r| last(r).end = Some(End::Truncated)),
+        (NullReason::MultipleChoices, |r| r.request.choices = Some(2)),
+        (NullReason::UsageUnknown, |r| r.tokens = Tokens::default()),
+        (NullReason::UsageUnknown, |r| {
+            r.tokens.source = Some(TokenSource::Chunks);
+        }),
+        (NullReason::ClientBackpressure, |r| {
+            last(r).oddities.push(Oddity::ClientBackpressure);
+        }),
+        (NullReason::Unreadable, |r| {
+            last(r).oddities.push(Oddity::EventTooLarge);
+        }),
+        (NullReason::NotTokens, |r| r.tokens.usage.audio = Some(3)),
+        (NullReason::NotTokens, |r| {
+            r.language = Language::OpenAiEmbeddings;
+        }),
+        (NullReason::WholeAnswer, |r| last(r).gaps = None),
+    ];
+    for (expected, change) in cases {
+        let mut record = record();
+        change(&mut record);
+        assert_eq!(output_rate(&record), Err(expected));
+        assert_eq!(tpot(&record), Err(expected));
+    }
+}
+
+#[test]
+fn a_whole_answer_has_a_total_and_no_first_token() {
+    let mut record = record();
+    last(&mut record).gaps = None;
+    let attempt = &record.attempts[0];
+    assert_eq!(ttft_up(attempt), Err(NullReason::WholeAnswer));
+    assert_eq!(e2e_up(attempt), Err(NullReason::WholeAnswer));
+    assert_eq!(ttft_client(&record), Err(NullReason::WholeAnswer));
+    assert_eq!(total(attempt), ms(425));
+    assert_eq!(own_delay(&record), Some(Nanos(940)));
+}
+
+#[test]
+fn what_never_came_has_a_reason() {
+    let mut record = record();
+    record.client_protocol = Protocol::Http2;
+    let mut bare = crate::record::Timeline::default();
+    bare.set(Mark::SendStart, Moment(1_000 * MS));
+    bare.set(Mark::FirstToken, Moment(1_100 * MS));
+    last(&mut record).timeline = bare;
+    assert_eq!(ttft_client(&record), Err(NullReason::Multiplexed));
+    record.client_protocol = Protocol::Http1;
+    assert_eq!(ttft_client(&record), Err(NullReason::Aborted));
+    last(&mut record).end = Some(End::ClientGone);
+    assert_eq!(
+        ttft_up(&record.attempts[0]),
+        ms(100),
+        "a first token stands"
+    );
+    assert_eq!(e2e_up(&record.attempts[0]), Err(NullReason::Aborted));
+    record.attempts.clear();
+    assert_eq!(Figures::of(&record).first_token, Err(NullReason::NoToken));
+    assert_eq!(own_delay(&record), Some(Nanos(940)));
+}

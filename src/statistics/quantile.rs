@@ -1,0 +1,111 @@
+//! Finds exact quantiles of slices, and says how many numbers one needs.
+
+/// The quantiles that reports show, with the fewest numbers that give both ends of a 95 %
+/// interval: below that the quantile is not printed.
+pub const MINIMUM_COUNTS: [(f64, u64); 5] =
+    [(0.5, 6), (0.9, 36), (0.95, 72), (0.99, 368), (0.999, 3688)];
+
+/// The `p`-quantile of `sorted` by linear interpolation (type 7 of Hyndman and Fan, what
+/// spreadsheets and `NumPy` call the quantile); absent for an empty slice.
+#[must_use]
+pub fn of_sorted(sorted: &[u64], p: f64) -> Option<f64> {
+    of_sorted_among(sorted, 0, p)
+}
+
+/// The same when `failures` further numbers are larger than any in `sorted`: infinite where the
+/// quantile touches them.
+#[must_use]
+pub fn of_sorted_among(sorted: &[u64], failures: usize, p: f64) -> Option<f64> {
+    let all = sorted.len() + failures;
+    if all == 0 || !(0.0..=1.0).contains(&p) {
+        return None;
+    }
+    let position = p * (all - 1) as f64;
+    let below = position.floor() as usize;
+    let share = position - below as f64;
+    let at = |index: usize| {
+        sorted
+            .get(index)
+            .map_or(f64::INFINITY, |value| *value as f64)
+    };
+    // Zero times infinity is no number: an exact hit must not look at its neighbour.
+    if share == 0.0 || below + 1 >= all {
+        return Some(at(below));
+    }
+    Some(at(below) + share * (at(below + 1) - at(below)))
+        .map(|value| if value.is_nan() { f64::INFINITY } else { value })
+}
+
+/// The fewest numbers whose `p`-quantile has an interval of confidence `1 − alpha` with two
+/// finite ends.
+///
+/// The ends are the order statistics `l = B(α/2)` and `u = B(1 − α/2) + 1`, B the inverse of the
+/// binomial distribution of (n, p): `l ≥ 1` asks for `(1−p)^n < α/2`, `u ≤ n` for `p^n ≤ α/2`.
+#[must_use]
+pub fn minimum_count(p: f64, alpha: f64) -> Option<u64> {
+    if !(p > 0.0 && p < 1.0 && alpha > 0.0 && alpha < 1.0) {
+        return None;
+    }
+    let half = alpha / 2.0;
+    let finite = |n: f64| (1.0 - p).powf(n) < half && p.powf(n) <= half;
+    // The larger of p and 1 − p decides; start just below its closed form.
+    let start = (half.ln() / p.max(1.0 - p).ln()).floor().max(1.0);
+    (0..4)
+        .map(|step| start + f64::from(step))
+        .find(|n| finite(*n))
+        .map(|n| n as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_interpolate_as_type_7() {
+        for (values, p, expected) in [
+            (&[1_u64, 2, 3, 4][..], 0.5, 2.5),
+            (&[1, 2, 3, 4], 0.0, 1.0),
+            (&[1, 2, 3, 4], 1.0, 4.0),
+            (&[10, 20, 30], 0.25, 15.0),
+            (&[7], 0.99, 7.0),
+            (&[0, 100], 0.95, 95.0),
+        ] {
+            let found = of_sorted(values, p).unwrap();
+            assert!((found - expected).abs() < 1e-9, "{values:?} {p}: {found}");
+        }
+        assert_eq!(of_sorted(&[], 0.5), None);
+        assert_eq!(of_sorted(&[1], 1.5), None);
+    }
+
+    #[test]
+    fn failures_count_as_infinite() {
+        for (values, failures, p, expected) in [
+            (&[1_u64, 2, 3][..], 0, 0.5, 2.0),
+            (&[1, 2, 3], 2, 0.5, 3.0),
+            (&[1, 2, 3], 3, 0.5, f64::INFINITY),
+            (&[1, 2, 3], 1, 1.0, f64::INFINITY),
+            (&[], 4, 0.5, f64::INFINITY),
+        ] {
+            let found = of_sorted_among(values, failures, p).unwrap();
+            assert!(
+                found.total_cmp(&expected).is_eq(),
+                "{values:?} {failures} {p}: {found}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_fewest_numbers_follow_the_binomial_rule() {
+        for (p, expected) in MINIMUM_COUNTS {
+            assert_eq!(minimum_count(p, 0.05), Some(expected), "{p}");
+            // The rule itself, stated with the distribution function.
+            let ends = |n: i32| {
+                let lowest = (1.0 - p).powi(n) < 0.025;
+                let highest = 1.0 - p.powi(n) >= 0.975;
+                lowest && highest
+            };
+            assert!(ends(expected as i32) && !ends(expected as i32 - 1), "{p}");
+        }
+        assert_eq!(minimum_count(1.0, 0.05), None);
+    }
+}

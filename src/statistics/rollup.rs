@@ -1,0 +1,305 @@
+//! Folds records into sums, counts and sketches that merge in any order.
+
+use crate::record::{AttemptRecord, ErrorClass, ExchangeRecord, Name, Outcome, Usage};
+
+use super::metric::{self, Figures, is_credential_fault, is_rate_limit, is_timed};
+use super::sketch::Sketch;
+
+/// Sums over the exchanges of one route in one span of time: integers only, so that no result
+/// depends on the order of folding and merging.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rollup {
+    /// Exchanges by outcome, in the order of [`Outcome::ALL`].
+    pub outcomes: [u64; Outcome::ALL.len()],
+    /// Attempts, lost ones included.
+    pub attempts: u64,
+    /// Attempts after which the exchange moved on to another one.
+    pub lost: u64,
+    /// Attempts by error class, in the order of [`ErrorClass::ALL`].
+    pub errors: [u64; ErrorClass::ALL.len()],
+    /// Tokens used.
+    pub tokens: TokenSums,
+    /// Pico-dollars, of the exchanges whose cost is known.
+    pub cost: u64,
+    /// Exchanges whose cost is known.
+    pub priced: u64,
+    /// Pico-dollars that providers said they billed.
+    pub billed: u64,
+    /// Bytes of request bodies.
+    pub request_bytes: u64,
+    /// Bytes of answers written to clients.
+    pub response_bytes: u64,
+    /// Nanoseconds to first token.
+    pub first_token: Sketch,
+    /// Nanoseconds to first answer.
+    pub first_answer: Sketch,
+    /// Nanoseconds of whole answers, or to the last token.
+    pub total: Sketch,
+    /// Output rates in thousandths of a token per second.
+    pub output_rate: Sketch,
+    /// Nanoseconds that Tollgate added.
+    pub own_delay: Sketch,
+}
+
+/// Sums of token counts; `unknown` says how many exchanges told none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TokenSums {
+    /// Prompt tokens.
+    pub input: u64,
+    /// Of those, read from the provider's cache.
+    pub cached_read: u64,
+    /// Of those, written to it.
+    pub cache_write: u64,
+    /// Generated tokens.
+    pub output: u64,
+    /// Of those, reasoning.
+    pub reasoning: u64,
+    /// Audio tokens.
+    pub audio: u64,
+    /// Exchanges without any count.
+    pub unknown: u64,
+}
+
+/// What of a record is folded where: the exchange belongs to the route that answered last, each
+/// lost attempt to its own.
+#[derive(Debug, Clone, Copy)]
+pub enum Part<'a> {
+    /// The exchange with its last attempt.
+    Exchange(&'a ExchangeRecord),
+    /// An attempt after which another one was made.
+    Lost(&'a AttemptRecord),
+}
+
+impl<'a> Part<'a> {
+    /// The parts of `record`: one for the exchange, one for each lost attempt.
+    pub fn of(record: &'a ExchangeRecord) -> impl Iterator<Item = Self> {
+        let lost = record.attempts.len().saturating_sub(1);
+        std::iter::once(Self::Exchange(record))
+            .chain(record.attempts[..lost].iter().map(Self::Lost))
+    }
+
+    /// The route it belongs to: provider and the model's name there. A rejected exchange has no
+    /// provider, and the model that was asked for.
+    #[must_use]
+    pub fn route(self, record: &'a ExchangeRecord) -> (Option<&'a Name>, Option<&'a Name>) {
+        let attempt = match self {
+            Self::Exchange(record) => record.attempts.last(),
+            Self::Lost(attempt) => Some(attempt),
+        };
+        let model = attempt.and_then(|attempt| attempt.model.as_ref());
+        (
+            attempt.map(|attempt| &attempt.provider),
+            model.or(record.model.as_ref()),
+        )
+    }
+}
+
+impl Rollup {
+    /// Adds the exchange of `record` with its last attempt; [`Part::of`] says where its lost
+    /// attempts go.
+    pub fn fold(&mut self, record: &ExchangeRecord) {
+        self.fold_part(Part::Exchange(record), &Figures::of(record));
+    }
+
+    /// Adds one part of a record whose numbers are `figures`.
+    pub fn fold_part(&mut self, part: Part<'_>, figures: &Figures) {
+        match part {
+            Part::Exchange(record) => self.fold_exchange(record, figures),
+            Part::Lost(attempt) => {
+                add(&mut self.lost, 1);
+                self.fold_attempt(attempt);
+            }
+        }
+    }
+
+    /// Adds everything that `other` holds.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, more) in self.outcomes.iter_mut().zip(other.outcomes) {
+            add(sum, more);
+        }
+        for (sum, more) in self.errors.iter_mut().zip(other.errors) {
+            add(sum, more);
+        }
+        for (sum, more) in self.sums_mut().into_iter().zip(other.sums()) {
+            add(sum, more);
+        }
+        self.first_token.merge(&other.first_token);
+        self.first_answer.merge(&other.first_answer);
+        self.total.merge(&other.total);
+        self.output_rate.merge(&other.output_rate);
+        self.own_delay.merge(&other.own_delay);
+    }
+
+    /// Exchanges of that outcome.
+    #[must_use]
+    pub const fn outcome(&self, outcome: Outcome) -> u64 {
+        self.outcomes[outcome as usize]
+    }
+
+    /// Attempts of that error class.
+    #[must_use]
+    pub const fn error(&self, class: ErrorClass) -> u64 {
+        self.errors[class as usize]
+    }
+
+    /// All exchanges.
+    #[must_use]
+    pub fn exchanges(&self) -> u64 {
+        self.outcomes
+            .iter()
+            .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Exchanges that failed by the route's fault, which latency counts as infinite.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.count_outcomes(Outcome::is_route_failure)
+    }
+
+    /// The denominator of the failure rate.
+    #[must_use]
+    pub fn judged(&self) -> u64 {
+        self.count_outcomes(Outcome::in_failure_rate)
+    }
+
+    /// Attempts that met a rate limit or a quota.
+    #[must_use]
+    pub fn rate_limits(&self) -> u64 {
+        self.count_errors(is_rate_limit)
+    }
+
+    /// Attempts that met a credential fault.
+    #[must_use]
+    pub fn credential_faults(&self) -> u64 {
+        self.count_errors(is_credential_fault)
+    }
+
+    /// The sums that are plain numbers, in the order in which the store keeps them.
+    #[must_use]
+    pub const fn sums(&self) -> [u64; SUMS] {
+        let tokens = &self.tokens;
+        [
+            self.attempts,
+            self.lost,
+            tokens.input,
+            tokens.cached_read,
+            tokens.cache_write,
+            tokens.output,
+            tokens.reasoning,
+            tokens.audio,
+            tokens.unknown,
+            self.cost,
+            self.priced,
+            self.billed,
+            self.request_bytes,
+            self.response_bytes,
+        ]
+    }
+
+    /// The same for setting.
+    pub const fn sums_mut(&mut self) -> [&mut u64; SUMS] {
+        let tokens = &mut self.tokens;
+        [
+            &mut self.attempts,
+            &mut self.lost,
+            &mut tokens.input,
+            &mut tokens.cached_read,
+            &mut tokens.cache_write,
+            &mut tokens.output,
+            &mut tokens.reasoning,
+            &mut tokens.audio,
+            &mut tokens.unknown,
+            &mut self.cost,
+            &mut self.priced,
+            &mut self.billed,
+            &mut self.request_bytes,
+            &mut self.response_bytes,
+        ]
+    }
+
+    fn fold_exchange(&mut self, record: &ExchangeRecord, figures: &Figures) {
+        add(&mut self.outcomes[record.outcome as usize], 1);
+        if let Some(attempt) = record.attempts.last() {
+            self.fold_attempt(attempt);
+        }
+        self.fold_tokens(&record.tokens.usage);
+        if let Some(cost) = record.cost {
+            add(&mut self.cost, cost.0);
+            add(&mut self.priced, 1);
+        }
+        add(
+            &mut self.billed,
+            record.cost_billed.map_or(0, |cost| cost.0),
+        );
+        add(&mut self.request_bytes, record.request.bytes);
+        add(&mut self.response_bytes, record.response_bytes);
+        if metric::in_latency(record) {
+            self.fold_times(record.outcome, figures);
+        }
+    }
+
+    fn fold_times(&mut self, outcome: Outcome, figures: &Figures) {
+        if let Some(own) = figures.own_delay {
+            self.own_delay.insert(own.0);
+        }
+        if !is_timed(outcome) {
+            return;
+        }
+        for (sketch, time) in [
+            (&mut self.first_token, figures.first_token),
+            (&mut self.first_answer, figures.first_answer),
+            (&mut self.total, figures.total),
+        ] {
+            if let Ok(time) = time {
+                sketch.insert(time.0);
+            }
+        }
+        if let Ok(rate) = figures.output_rate {
+            self.output_rate.insert(rate.0);
+        }
+    }
+
+    fn fold_attempt(&mut self, attempt: &AttemptRecord) {
+        add(&mut self.attempts, 1);
+        if let Some(class) = attempt.error_class {
+            add(&mut self.errors[class as usize], 1);
+        }
+    }
+
+    fn fold_tokens(&mut self, usage: &Usage) {
+        let tokens = &mut self.tokens;
+        add(&mut tokens.unknown, u64::from(usage.is_unknown()));
+        for (sum, count) in [
+            (&mut tokens.input, usage.input),
+            (&mut tokens.cached_read, usage.cached_read),
+            (&mut tokens.cache_write, usage.cache_write),
+            (&mut tokens.output, usage.output),
+            (&mut tokens.reasoning, usage.reasoning),
+            (&mut tokens.audio, usage.audio),
+        ] {
+            add(sum, count.unwrap_or(0));
+        }
+    }
+
+    fn count_outcomes(&self, wanted: impl Fn(Outcome) -> bool) -> u64 {
+        let counted = Outcome::ALL.into_iter().filter(|outcome| wanted(*outcome));
+        counted.fold(0, |sum, outcome| sum.saturating_add(self.outcome(outcome)))
+    }
+
+    fn count_errors(&self, wanted: impl Fn(ErrorClass) -> bool) -> u64 {
+        let counted = ErrorClass::ALL.into_iter().filter(|class| wanted(*class));
+        counted.fold(0, |sum, class| sum.saturating_add(self.error(class)))
+    }
+}
+
+/// How many plain sums a roll-up has.
+pub const SUMS: usize = 14;
+
+/// Sums stand still at their end: saturating keeps the order of folding without influence.
+const fn add(sum: &mut u64, more: u64) {
+    *sum = sum.saturating_add(more);
+}
+
+#[cfg(test)]
+#[path = "rollup_tests.rs"]
+mod tests;
