@@ -174,7 +174,7 @@ fn settings_are_those_of_the_text() {
             "eu https://eu.api.openai.com/v1 openai Bearer []",
             r#"claude https://claude.example anthropic XApiKey [("x-note", "n")]"#,
             r#"braintrust https://api.braintrust.dev/v1/proxy openai Bearer [("x-bt-use-cache", "auto")]"#,
-            "mantle https://bedrock-mantle.us-east-1.api.aws/anthropic anthropic XApiKey []",
+            "mantle https://bedrock-mantle.us-east-1.api.aws/anthropic anthropic Bearer []",
         ]
     );
 }
