@@ -1,5 +1,7 @@
 //! Loads configs as a user would: none at all, the shipped ones, and bad ones.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;

@@ -73,7 +73,8 @@ fn write_server(out: &mut impl Write, server: &ServerSettings) -> std::fmt::Resu
         "server {listen} {hosts:?} {origins:?} {default_provider:?}"
     )?;
     if let Some(tls) = tls {
-        writeln!(out, "tls {:?} {:?}", tls.certificate, tls.key)?;
+        writeln!(out, "tls {}", tls.certificate.display())?;
+        writeln!(out, "tls {}", tls.key.display())?;
     }
     writeln!(out, "{} {allow_unauthenticated} {workers}", token.is_some())
 }
@@ -102,7 +103,8 @@ fn write_store(out: &mut impl Write, store: &StoreSettings) -> std::fmt::Result 
         keep_hours,
         queue_max,
     } = store;
-    writeln!(out, "store {path:?} {cache_bytes} {keep_bytes} {queue_max}")?;
+    writeln!(out, "store {}", path.display())?;
+    writeln!(out, "store {cache_bytes} {keep_bytes} {queue_max}")?;
     for age in [keep_records, keep_minutes, keep_hours] {
         writeln!(out, "keep {}", age.as_nanos())?;
     }

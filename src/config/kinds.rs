@@ -9,13 +9,10 @@ use secrecy::SecretString;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::record::{Dialect, ProviderKind};
-
 use super::address::{UrlFault, base_url, host_name};
-use super::problem::nearest;
 use super::quantity;
 use super::read::{Reader, Refusal, Setting, Text};
-use super::settings::{AuthScheme, BaseUrl, ErrorShape, Keepalive, UsagePlace};
+use super::settings::BaseUrl;
 
 impl Setting for bool {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
@@ -372,72 +369,3 @@ pub(super) fn is_model(text: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte))
 }
-
-macro_rules! choice {
-    ($kind:ty, $expected:literal, [$($name:literal => $value:expr),* $(,)?]) => {
-        impl Text for $kind {
-            const EXPECTED: &'static str = $expected;
-
-            fn parse(text: &str) -> Result<Self, Refusal> {
-                match text {
-                    $($name => Ok($value),)*
-                    _ => Err(nearest(text, [$($name),*]).map_or_else(Refusal::default, |meant| {
-                        Refusal::hint(format!("did you mean \"{meant}\"?"))
-                    })),
-                }
-            }
-
-            fn text_schema() -> Schema {
-                json_schema!({ "type": "string", "enum": [$($name),*] })
-            }
-        }
-    };
-}
-
-choice!(Dialect, "openai, anthropic, gemini, bedrock or azure", [
-    "openai" => Self::OpenAi,
-    "anthropic" => Self::Anthropic,
-    "gemini" => Self::Gemini,
-    "bedrock" => Self::Bedrock,
-    "azure" => Self::Azure,
-]);
-
-choice!(ProviderKind, "direct or router", [
-    "direct" => Self::Direct,
-    "router" => Self::Router,
-]);
-
-choice!(AuthScheme, "bearer, x-api-key, api-key, x-goog-api-key or none", [
-    "bearer" => Self::Bearer,
-    "x-api-key" => Self::XApiKey,
-    "api-key" => Self::ApiKey,
-    "x-goog-api-key" => Self::GoogleApiKey,
-    "none" => Self::None,
-]);
-
-choice!(Keepalive, "none, comment, bare-comment or ping-event", [
-    "none" => Self::None,
-    "comment" => Self::Comment,
-    "bare-comment" => Self::BareComment,
-    "ping-event" => Self::PingEvent,
-]);
-
-choice!(UsagePlace, "own-chunk-on-request, own-chunk, finish-chunk, groq-and-own-chunk or anthropic-events", [
-    "own-chunk-on-request" => Self::OwnChunkOnRequest,
-    "own-chunk" => Self::OwnChunk,
-    "finish-chunk" => Self::FinishChunk,
-    "groq-and-own-chunk" => Self::GroqAndOwnChunk,
-    "anthropic-events" => Self::AnthropicEvents,
-]);
-
-choice!(ErrorShape, "openai, anthropic, openrouter, google-array, flat, flat-object, text, xai or aws", [
-    "openai" => Self::OpenAi,
-    "anthropic" => Self::Anthropic,
-    "openrouter" => Self::OpenRouter,
-    "google-array" => Self::GoogleArray,
-    "flat" => Self::Flat,
-    "flat-object" => Self::FlatObject,
-    "text" => Self::Text,
-    "xai" => Self::XAi,
-    "aws" => Self::Aws,
-]);

@@ -14,6 +14,8 @@ mod read;
 
 mod kinds;
 
+mod choices;
+
 mod raw;
 
 pub mod presets;
@@ -27,9 +29,6 @@ mod load;
 pub mod schema;
 
 pub mod template;
-
-#[cfg(test)]
-mod tests;
 
 pub use load::{Loaded, load};
 pub use problem::{Problem, Problems, Severity};

@@ -155,7 +155,7 @@ impl Preset {
     }
 
     /// Whether a key out of the preset's variables may be sent to a host: a config that points
-    /// `openai` somewhere else does not thereby send the OpenAI key there.
+    /// `openai` somewhere else does not thereby send its key there.
     #[must_use]
     pub fn trusts(&self, host: &str) -> bool {
         let own = |template: &str| {

@@ -168,7 +168,7 @@ table! {
         region: String,
         /// Cloud project (Vertex AI).
         project: String,
-        /// Resource name (Azure OpenAI).
+        /// Resource name (Azure).
         resource: String,
         /// Credential, best as `${NAME}`.
         api_key: Secret,

@@ -137,7 +137,7 @@ impl<T: Setting> Setting for Entries<T> {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
         let table = reader.table(value)?;
         let mut entries = Vec::new();
-        for (key, value) in table.iter() {
+        for (key, value) in table {
             let name = key.get_ref().as_ref();
             let read = reader.within(&key_step(name), |reader| T::read(value, reader));
             let key = At {
@@ -191,14 +191,12 @@ impl<'a> Reader<'a> {
         &mut self,
         value: &'v Spanned<DeValue<'i>>,
     ) -> Option<&'v DeTable<'i>> {
-        match value.get_ref() {
-            DeValue::Table(table) => Some(table),
-            _ => {
-                // Someone may have written a key where its table belongs.
-                self.findings.hide(value.span());
-                self.mistyped(value, "a table")
-            }
+        if let DeValue::Table(table) = value.get_ref() {
+            return Some(table);
         }
+        // Someone may have written a key where its table belongs.
+        self.findings.hide(value.span());
+        self.mistyped(value, "a table")
     }
 
     /// The value of one key, where it is given and right.
@@ -215,7 +213,7 @@ impl<'a> Reader<'a> {
 
     /// Notes every key that no field has.
     pub(super) fn refuse_unknown(&mut self, table: &DeTable<'_>, known: &[&str]) {
-        for (key, value) in table.iter() {
+        for (key, value) in table {
             let name = key.get_ref().as_ref();
             if known.contains(&name) {
                 continue;

@@ -7,7 +7,7 @@ use crate::config::raw::RawProvider;
 use crate::config::read::At;
 use crate::config::settings::{AdminSettings, AuthScheme, BaseUrl, ServerSettings};
 
-use super::work::{Hint, Span, Work};
+use super::work::{Span, Work};
 
 /// Where a provider is.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(in crate::config) fn endpoint(
     preset: Option<&Preset>,
     work: &mut Work<'_>,
 ) -> Option<Endpoint> {
-    let keys = url_keys(path, raw, preset, work)?;
+    let keys = url_keys(path, raw, preset, work).ok()?;
     if let Some(at) = &raw.base_url {
         return Some(Endpoint {
             base: at.value.clone(),
@@ -58,48 +58,32 @@ fn refuse_missing(
     preset: Option<&Preset>,
     work: &mut Work<'_>,
 ) {
+    let or_set = |what: &str, variables: &[String]| match variables {
+        [] => what.to_owned(),
+        _ => format!("{what}, or {} in the environment", variables.join(" or ")),
+    };
     let (expected, hint) = match (missing, preset) {
-        ("base_url", Some(preset)) => (
-            format!(
-                "the base_url of your own endpoint: {} has no common one",
-                preset.name
-            ),
-            Hint::default(),
-        ),
+        ("base_url", Some(preset)) => {
+            let name = &preset.name;
+            let expected = format!("the base_url of your own endpoint: {name} has no common one");
+            (expected, None)
+        }
         ("base_url", None) => {
             let name = path.rsplit('.').next().unwrap_or_default();
             let meant = work.nearest_preset(name);
             let hint = meant.map(|meant| format!("did you mean [providers.{meant}]?"));
-            let expected = "a base_url: this is no preset's name".to_owned();
-            (expected, Hint::from(hint))
+            ("a base_url: this is no preset's name".to_owned(), hint)
         }
-        (key, Some(preset)) if key == "region" => {
-            let variables = &preset.region_variables;
-            let hint = (!preset.regions.is_empty())
-                .then(|| format!("one of {}", preset.regions.join(", ")));
-            let or = if variables.is_empty() {
-                String::new()
-            } else {
-                format!(", or {} in the environment", variables.join(" or "))
-            };
-            (format!("a region{or}"), Hint::from(hint))
+        ("region", Some(preset)) => {
+            let regions = &preset.regions;
+            let hint = (!regions.is_empty()).then(|| format!("one of {}", regions.join(", ")));
+            (or_set("a region", &preset.region_variables), hint)
         }
-        (key, Some(preset)) if key == "project" && !preset.project_variables.is_empty() => {
-            let variables = preset.project_variables.join(" or ");
-            (
-                format!("a project, or {variables} in the environment"),
-                Hint::default(),
-            )
-        }
-        (key, _) => (format!("`{key}`, or a whole `base_url`"), Hint::default()),
+        ("project", Some(preset)) => (or_set("a project", &preset.project_variables), None),
+        (key, _) => (format!("`{key}`, or a whole `base_url`"), None),
     };
-    work.refuse(
-        format!("{path}.{missing}"),
-        table,
-        "nothing",
-        expected,
-        hint,
-    );
+    let path = format!("{path}.{missing}");
+    work.refuse(path, table, "nothing", expected, hint);
 }
 
 /// `region`, `project` and `resource`, from the config or the preset's variables.
@@ -108,63 +92,78 @@ fn url_keys(
     raw: &RawProvider,
     preset: Option<&Preset>,
     work: &mut Work<'_>,
-) -> Option<UrlKeys> {
+) -> Result<UrlKeys, Refused> {
     let own_url = raw.base_url.is_some();
-    // A variable names the region only of a provider that is nowhere without one.
-    let from_env = |names: &[String], needed: bool, work: &Work<'_>| {
-        (needed && !own_url)
-            .then(|| work.first_env(names))
-            .flatten()
+    let preset_variables = |variables: fn(&Preset) -> &Vec<String>| {
+        preset
+            .filter(|_| !own_url)
+            .map_or(&[][..], |preset| variables(preset))
     };
-    let needs_region = preset.is_some_and(|preset| preset.base_url.is_none());
-    let no_names = Vec::new();
-    let region_names = preset.map_or(&no_names, |preset| &preset.region_variables);
-    let project_names = preset.map_or(&no_names, |preset| &preset.project_variables);
-    let region = match &raw.region {
-        Some(at) => {
-            let region = part(path, "region", at, work)?;
-            know_region(path, at, preset, work);
-            region
-        }
-        None => env_part(
+    // A variable names the region only of a provider that is nowhere without one.
+    let nowhere = preset.is_some_and(|preset| preset.base_url.is_none());
+    let region_variables = if nowhere {
+        preset_variables(|preset| &preset.region_variables)
+    } else {
+        &[]
+    };
+    let project_variables = preset_variables(|preset| &preset.project_variables);
+    let keys = UrlKeys {
+        region: part(path, "region", raw.region.as_ref(), region_variables, work)?,
+        project: part(
             path,
-            "region",
-            from_env(region_names, needs_region, work),
+            "project",
+            raw.project.as_ref(),
+            project_variables,
             work,
         )?,
+        resource: part(path, "resource", raw.resource.as_ref(), &[], work)?,
     };
-    let project = match &raw.project {
-        Some(at) => part(path, "project", at, work)?,
-        None => env_part(path, "project", from_env(project_names, true, work), work)?,
-    };
-    let resource = match &raw.resource {
-        Some(at) => part(path, "resource", at, work)?,
-        None => None,
-    };
+    if let (Some(at), Some(preset)) = (&raw.region, preset) {
+        know_region(path, at, preset, work);
+    }
     for (key, given) in [("project", &raw.project), ("resource", &raw.resource)] {
         let idle = own_url || !preset.is_some_and(|preset| preset.takes(key));
         if let (Some(at), true) = (given, idle) {
-            work.warn(
-                format!("{path}.{key}"),
-                Some(at.span.clone()),
-                format!("a {key} that nothing is made of"),
-                format!("`{key}` only where the preset's base URL has one"),
-                None,
-            );
+            let expected = format!("`{key}` only where the preset's base URL has one");
+            let found = format!("a {key} that nothing is made of");
+            let span = Some(at.span.clone());
+            work.warn(format!("{path}.{key}"), span, found, expected, None);
         }
     }
-    Some(UrlKeys {
-        region,
-        project,
-        resource,
-    })
+    Ok(keys)
 }
 
-fn know_region(path: &str, at: &At<String>, preset: Option<&Preset>, work: &mut Work<'_>) {
-    let Some(preset) = preset.filter(|preset| !preset.regions.is_empty()) else {
-        return;
+/// A key was given that cannot be part of a URL.
+struct Refused;
+
+/// A value that becomes part of a host or path, and so must not end either.
+fn part(
+    path: &str,
+    key: &str,
+    given: Option<&At<String>>,
+    variables: &[String],
+    work: &mut Work<'_>,
+) -> Result<Option<String>, Refused> {
+    let (value, span, found) = match given {
+        Some(at) => (at.value.clone(), Some(at.span.clone()), work.show(at)),
+        None => match work.first_env(variables) {
+            Some((name, value)) => {
+                let found = format!("something else in {name} (its value is not shown)");
+                (value, None, found)
+            }
+            None => return Ok(None),
+        },
     };
-    if preset.regions.contains(&at.value) {
+    if is_part(&value) {
+        return Ok(Some(value));
+    }
+    let expected = "letters, digits, - and _";
+    work.refuse(format!("{path}.{key}"), span, found, expected, None);
+    Err(Refused)
+}
+
+fn know_region(path: &str, at: &At<String>, preset: &Preset, work: &mut Work<'_>) {
+    if preset.regions.is_empty() || preset.regions.contains(&at.value) {
         return;
     }
     let meant = nearest(&at.value, preset.regions.iter().map(String::as_str));
@@ -175,40 +174,6 @@ fn know_region(path: &str, at: &At<String>, preset: Option<&Preset>, work: &mut 
         format!("one of the regions known: {}", preset.regions.join(", ")),
         meant.map(|meant| format!("did you mean \"{meant}\"? It is taken as it stands")),
     );
-}
-
-/// A value that becomes part of a host or path, and so must not end either.
-fn part(path: &str, key: &str, at: &At<String>, work: &mut Work<'_>) -> Option<Option<String>> {
-    if is_part(&at.value) {
-        return Some(Some(at.value.clone()));
-    }
-    let expected = "letters, digits, - and _";
-    work.refuse(
-        format!("{path}.{key}"),
-        Some(at.span.clone()),
-        work.show(at),
-        expected,
-        None,
-    );
-    None
-}
-
-fn env_part(
-    path: &str,
-    key: &str,
-    found: Option<(String, String)>,
-    work: &mut Work<'_>,
-) -> Option<Option<String>> {
-    match found {
-        Some((_, value)) if is_part(&value) => Some(Some(value)),
-        Some((name, _)) => {
-            let found = format!("something else in {name} (its value is not shown)");
-            let expected = "letters, digits, - and _";
-            work.refuse(format!("{path}.{key}"), None, found, expected, None);
-            None
-        }
-        None => Some(None),
-    }
 }
 
 fn is_part(text: &str) -> bool {

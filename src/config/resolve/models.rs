@@ -155,12 +155,12 @@ fn known(path: &str, at: &At<String>, names: &[String], work: &mut Work<'_>) -> 
     } else {
         format!("one of {}", names.join(", "))
     };
-    let hint = match nearest(&at.value, names.iter().map(String::as_str)) {
-        Some(meant) => format!("did you mean \"{meant}\"?"),
-        None => {
-            let name = work.nearest_preset(&at.value).unwrap_or(&at.value);
-            format!("add [providers.{}]", key_step(name))
-        }
+    let meant = nearest(&at.value, names.iter().map(String::as_str));
+    let hint = if let Some(meant) = meant {
+        format!("did you mean \"{meant}\"?")
+    } else {
+        let name = work.nearest_preset(&at.value).unwrap_or(&at.value);
+        format!("add [providers.{}]", key_step(name))
     };
     work.refuse(path, span, work.show(at), expected, hint);
     false

@@ -11,7 +11,7 @@ use crate::config::settings::{Limits, StoreSettings, Timeouts};
 use super::work::Work;
 
 const SECOND: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
@@ -174,4 +174,4 @@ fn span(
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// Ten years: no sum of a moment and a deadline overflows.
-const LONGEST: Duration = Duration::from_secs(3_650 * 86_400);
+const LONGEST: Duration = Duration::from_hours(24 * 3_650);

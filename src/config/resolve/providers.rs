@@ -134,12 +134,14 @@ fn one(
 /// How the provider speaks: the config's word, then the preset's, then its family's.
 fn traits(raw: &RawProvider, preset: Option<&Preset>) -> Traits {
     let given = raw.dialect.as_ref().map(|at| at.value);
-    // A preset's manners are those of its family: another family brings its own.
+    // A preset's manners are those of its family: another family brings its own. What takes the
+    // key stays the same house.
     let usual = match (preset, given) {
         (Some(preset), None) => preset.traits,
         (Some(preset), Some(dialect)) if dialect == preset.traits.dialect => preset.traits,
         (Some(preset), Some(dialect)) => Traits {
             kind: preset.traits.kind,
+            auth: preset.traits.auth,
             ..Traits::of(dialect)
         },
         (None, dialect) => Traits::of(dialect.unwrap_or(Dialect::OpenAi)),
