@@ -7,6 +7,7 @@
 
 mod append;
 mod backend;
+mod recorder;
 mod records;
 
 use std::path::Path;
