@@ -6,6 +6,16 @@ mod serve;
 
 mod simulate;
 
+mod stored;
+
+mod report;
+
+mod explain;
+
+mod export;
+
+mod db;
+
 mod check;
 
 mod config;
@@ -46,6 +56,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Report(report::Args),
+    Explain(explain::Args),
+    Export(export::Args),
+    Db(db::Args),
     Check(check::Args),
     Simulate(simulate::Args),
     Config(config::Args),
@@ -60,6 +74,10 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Serve(serve::Args {})) {
         Command::Serve(args) => serve::run(args, cli.config),
+        Command::Report(args) => report::run(args, cli.config),
+        Command::Explain(args) => explain::run(&args, cli.config),
+        Command::Export(args) => export::run(&args, cli.config),
+        Command::Db(args) => db::run(&args, cli.config),
         Command::Check(args) => check::run(&args, cli.config),
         Command::Simulate(args) => simulate::run(&args),
         Command::Config(args) => config::run(&args),
