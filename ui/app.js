@@ -52,6 +52,7 @@
   };
   const figure = (number, unit) => {
     if (number.value !== null) return span(number.value * unit);
+    if (number.has === 0) return NOTHING;
     return number.needs ? `${number.has} of ${number.needs}` : "∞";
   };
   const orNothing = (value, write) => (value === null ? NOTHING : write(value));
@@ -107,6 +108,10 @@
     return parts;
   };
 
+  // Stands in for the column of routes on narrow screens.
+  const via = (item) =>
+    item.provider === null ? [] : [" ", element("span", "detail narrow", `via ${plain(item.provider)}`)];
+
   const row = (item) => {
     const link = element("a", "", element("time", "", item.started.slice(11, 19)));
     link.href = `/exchanges/${encodeURIComponent(item.id)}`;
@@ -115,8 +120,8 @@
       "tr",
       "fresh",
       element("td", "", link),
-      element("td", "name", item.model === null ? NOTHING : plain(item.model), ...badge(item.origin)),
-      element("td", "name", ...route(item)),
+      element("td", "name", item.model === null ? NOTHING : plain(item.model), ...badge(item.origin), ...via(item)),
+      element("td", "name wide", ...route(item)),
       element("td", "", ...outcome(item)),
       element("td", "number", orNothing(item.first_token_ms, (ms) => span(ms * 1e6))),
       element("td", "number", orNothing(item.total_ms, (ms) => span(ms * 1e6))),

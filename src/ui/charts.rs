@@ -43,8 +43,9 @@ impl Which {
     }
 }
 
-/// Points of a chart over time, about.
-const POINTS: i64 = 72;
+/// Spans of a chart over time, about: fewer would hide what happened, more would leave too few
+/// exchanges for a quantile in each.
+const POINTS: i64 = 30;
 /// Up to this length of time minutes are looked at, then hours.
 const MINUTES_MAX: i64 = 12 * 3600;
 /// Routes in one chart.

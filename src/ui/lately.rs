@@ -3,20 +3,23 @@
 use std::collections::VecDeque;
 
 use crate::analysis::tables::{Figure, Share};
-use crate::record::{ExchangeRecord, Moment, Nanos};
+use crate::record::{ExchangeRecord, WallTime};
 use crate::statistics::quantile::minimum_count;
 use crate::statistics::{Rollup, Sketch};
 
-/// The grain in which time passes out of sight.
-const SLOT: Nanos = Nanos::from_millis(10_000);
+/// Seconds of the grain in which time passes out of sight.
+const SLOT: i64 = 10;
 /// Slots kept: five minutes, and the one that is not over.
-const SLOTS: u64 = 31;
+const SLOTS: i64 = 31;
 /// Slots that requests per minute are counted over.
-const MINUTE: u64 = 6;
+const MINUTE: i64 = 6;
+
+/// Seconds before now of which something is shown.
+pub(super) const REACH: i64 = SLOT * SLOTS;
 
 /// The last five minutes.
 #[derive(Debug, Default)]
-pub(super) struct Lately(VecDeque<(u64, Rollup)>);
+pub(super) struct Lately(VecDeque<(i64, Rollup)>);
 
 /// What the last minutes come to.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +39,7 @@ pub(super) struct Sums {
 impl Lately {
     /// Takes in a finished record.
     pub(super) fn add(&mut self, record: &ExchangeRecord) {
-        let slot = record.closed_at.0 / SLOT.0;
+        let slot = slot(ended(record));
         // Records of one slot may come after the first of the next.
         let place = self.0.iter().rposition(|(known, _)| *known <= slot);
         let at = match place {
@@ -54,8 +57,8 @@ impl Lately {
     }
 
     /// What the last minutes come to.
-    pub(super) fn sums(&self, now: Moment) -> Sums {
-        let slot = now.0 / SLOT.0;
+    pub(super) fn sums(&self, now: WallTime) -> Sums {
+        let slot = slot(now);
         let mut all = Rollup::default();
         let mut per_minute = 0;
         for (known, rollup) in &self.0 {
@@ -76,6 +79,16 @@ impl Lately {
             own_delay: [0.5, 0.99].map(|p| quantile(&all.own_delay, p, 0)),
         }
     }
+}
+
+/// The date at which an exchange was over.
+fn ended(record: &ExchangeRecord) -> WallTime {
+    let lasted = record.closed_at.since(record.started_at).0 / 1000;
+    WallTime(record.started.0.saturating_add_unsigned(lasted))
+}
+
+fn slot(at: WallTime) -> i64 {
+    at.as_secs().div_euclid(SLOT)
 }
 
 /// A quantile of a sketch, where enough numbers stand behind it.

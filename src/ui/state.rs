@@ -1,5 +1,6 @@
 //! Holds what all requests to the page share.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +14,7 @@ use crate::record::{ExchangeRecord, Moment, Nanos, Origin, WallTime};
 
 use super::fault::Fault;
 use super::handles::Handles;
-use super::lately::{Lately, Sums};
+use super::lately::{Lately, REACH, Sums};
 use super::metrics::Metrics;
 use super::rows::{self, Asked};
 use super::sessions::Sessions;
@@ -50,6 +51,8 @@ pub(super) struct Question {
     pub(super) origin: Option<String>,
 }
 
+/// Exchanges before the start that are taken into the overview.
+const RECALLED_MAX: u32 = 50_000;
 /// How long a report is kept.
 const FRESH: Nanos = Nanos::from_millis(5_000);
 /// Reports kept.
@@ -77,8 +80,10 @@ impl State {
     }
 
     /// Takes the feed into metrics and the overview, for as long as there is one.
-    pub(super) async fn follow(&self) {
+    pub(super) async fn follow(self: &Arc<Self>) {
+        let begun = self.handles.clock.wall();
         let mut feed = (self.handles.feed)();
+        self.recall(begun).await;
         loop {
             match feed.recv().await {
                 Ok(record) => self.take(&record),
@@ -86,6 +91,27 @@ impl State {
                 Err(RecvError::Closed) => return std::future::pending().await,
             }
         }
+    }
+
+    /// Takes the last minutes before the start into the overview: they are in the store. What the
+    /// store cannot tell is not shown, and the page says why.
+    async fn recall(self: &Arc<Self>, until: WallTime) {
+        let range = until.plus_secs(-REACH)..until;
+        let state = Arc::clone(self);
+        let read = self.read(move |reader| {
+            let mut left = RECALLED_MAX;
+            reader.records(range, |record| {
+                let mut lately = state.lately.lock().unwrap_or_else(PoisonError::into_inner);
+                lately.add(&record);
+                left -= 1;
+                if left > 0 {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            })
+        });
+        let _ = read.await;
     }
 
     pub(super) fn take(&self, record: &ExchangeRecord) {
@@ -97,7 +123,7 @@ impl State {
     /// What the last minutes come to.
     pub(super) fn sums(&self) -> Sums {
         let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
-        lately.sums(self.handles.clock.now())
+        lately.sums(self.handles.clock.wall())
     }
 
     /// Counts one more live view, unless there are `max`.

@@ -15,6 +15,7 @@ pub(super) enum Place {
     Exchanges,
     Health,
     Elsewhere,
+    Login,
 }
 
 const PLACES: [(Place, &str, &str); 4] = [
@@ -26,7 +27,7 @@ const PLACES: [(Place, &str, &str); 4] = [
 
 /// A whole page.
 pub(super) fn page(state: &State, place: Place, title: &str, body: &Markup) -> Response {
-    let signed_in = (state.handles.settings)().admin.token.is_some() && place != Place::Elsewhere;
+    let signed_in = (state.handles.settings)().admin.token.is_some() && place != Place::Login;
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -43,9 +44,11 @@ pub(super) fn page(state: &State, place: Place, title: &str, body: &Markup) -> R
                 a.skip href="#main" { "Skip to content" }
                 header {
                     a.brand href="/" { "tollgate" }
-                    nav aria-label="Pages" {
-                        @for (at, href, name) in PLACES {
-                            a href=(href) aria-current=[(at == place).then_some("page")] { (name) }
+                    @if place != Place::Login {
+                        nav aria-label="Pages" {
+                            @for (at, href, name) in PLACES {
+                                a href=(href) aria-current=[(at == place).then_some("page")] { (name) }
+                            }
                         }
                     }
                     @if state.is_simulated() { span.badge.simulated { "simulated" } }

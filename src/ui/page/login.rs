@@ -95,7 +95,7 @@ fn shown(state: &State, status: StatusCode, problem: Option<&str>) -> Response {
             button { "Sign in" }
         }
     };
-    let mut response = layout::page(state, Place::Elsewhere, "Sign in", &body);
+    let mut response = layout::page(state, Place::Login, "Sign in", &body);
     *response.status_mut() = status;
     response
 }

@@ -68,7 +68,7 @@ fn tiles(overview: &Overview) -> Markup {
     html! {
         dl.tiles {
             (tile("In flight", "in_flight", &thousands(overview.in_flight), "exchanges now"))
-            (tile("Requests", "requests_per_minute", &thousands(overview.requests_per_minute), "ended in the last minute"))
+            (tile("Requests", "requests_per_minute", &thousands(overview.requests_per_minute), "in the last minute"))
             (tile("Route failures", "failure_rate", &share, &failed))
             (tile("First token", "first_token", &number(overview.first_token_ms.p50, 1e6), "median, 5 minutes"))
             (tile("Own delay", "own_delay", &number(overview.own_delay_us.p50, 1e3), "median, 5 minutes"))
@@ -92,6 +92,7 @@ fn tile(name: &str, field: &str, value: &str, detail: &str) -> Markup {
 fn number(number: Number, unit: f64) -> String {
     match (number.value, number.needs, number.has) {
         (Some(value), ..) => span(value * unit),
+        (None, Some(_), Some(0)) => NOTHING.to_owned(),
         (None, Some(needs), Some(has)) => format!("{has} of {needs}"),
         _ => "∞".to_owned(),
     }

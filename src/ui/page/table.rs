@@ -17,7 +17,7 @@ pub(super) fn exchanges(items: &[Item], live: bool) -> Markup {
                     tr {
                         th scope="col" { "Time" }
                         th scope="col" { "Model" }
-                        th scope="col" { "Route" }
+                        th.wide scope="col" { "Route" }
                         th scope="col" { "Outcome" }
                         th.number scope="col" { "First token" }
                         th.number scope="col" { "Total" }
@@ -28,21 +28,24 @@ pub(super) fn exchanges(items: &[Item], live: bool) -> Markup {
                     }
                 }
                 tbody data-live-rows[live] {
-                    @for item in items { (row(item)) }
+                    @for item in items { (row(item, live)) }
                 }
             }
         }
     }
 }
 
-fn row(item: &Item) -> Markup {
+fn row(item: &Item, live: bool) -> Markup {
     let millis = |ms: Option<f64>| ms.map_or_else(|| NOTHING.to_owned(), |ms| span(ms * 1e6));
     let count = |count: Option<u64>| count.map_or_else(|| NOTHING.to_owned(), thousands);
     html! {
         tr {
-            td { a href=(format!("/exchanges/{}", item.id)) { time datetime=(item.started) { (clock(&item.started)) } } }
-            td.name { (name(item.model.as_deref())) (badge(item.origin)) }
-            td.name { (route(item)) }
+            td { a href=(format!("/exchanges/{}", item.id)) { time datetime=(item.started) { @if !live { (day(&item.started)) " " } (clock(&item.started)) } } }
+            td.name {
+                (name(item.model.as_deref())) (badge(item.origin))
+                @if let Some(provider) = &item.provider { " " span.detail.narrow { "via " (plain(provider)) } }
+            }
+            td.name.wide { (route(item)) }
             td { (outcome(item)) }
             td.number title=[item.first_token_reason] { (millis(item.first_token_ms)) }
             td.number { (millis(item.total_ms)) }
@@ -93,7 +96,12 @@ pub(super) fn name(text: Option<&str>) -> String {
     text.map_or_else(|| NOTHING.to_owned(), plain)
 }
 
+/// The month and the day.
+fn day(rfc3339: &str) -> &str {
+    rfc3339.get(5..10).unwrap_or_default()
+}
+
 /// The time of the day, to the second.
-pub(super) fn clock(rfc3339: &str) -> &str {
+fn clock(rfc3339: &str) -> &str {
     rfc3339.get(11..19).unwrap_or(rfc3339)
 }

@@ -71,7 +71,10 @@ impl Scale {
             from: 0.0,
             to,
             labels: (0..=steps)
-                .map(|n| write(to * f64::from(n) / f64::from(steps)))
+                .map(|n| match n {
+                    0 => "0".to_owned(),
+                    n => write(to * f64::from(n) / f64::from(steps)),
+                })
                 .collect(),
         }
     }
@@ -129,7 +132,7 @@ pub(in crate::ui) fn chart(chart: &Chart) -> Markup {
             } @else {
                 (plot(chart))
             }
-            @if let Some(note) = &chart.note { p.note { (note) } }
+            @if let (Some(note), false) = (&chart.note, empty) { p.note { (note) } }
         }
     }
 }

@@ -36,6 +36,8 @@ const PHASES: &[Phase] = &[
 pub(in crate::ui) fn phases(record: &ExchangeRecord, attempt: &AttemptRecord) -> Markup {
     let zero = record.started_at;
     let whole = record.closed_at.since(zero).0.max(1);
+    // So much is drawn of what is too short to be seen.
+    let least = whole / 160;
     let bars: Vec<_> = PHASES
         .iter()
         .filter_map(|phase| bar(phase, attempt))
@@ -51,8 +53,8 @@ pub(in crate::ui) fn phases(record: &ExchangeRecord, attempt: &AttemptRecord) ->
                         svg aria-hidden="true" {
                             rect.track x="0" y="0" width="100%" height="100%" {}
                             rect class=(phase.look) y="2" height="12" rx="2"
-                                x=(percent(from.since(zero).0, whole))
-                                width=(percent(to.since(from).0.max(whole / 400), whole)) {}
+                                x=(percent(from.since(zero).0.min(whole - least), whole))
+                                width=(percent(to.since(from).0.max(least), whole)) {}
                         }
                         span.phase-time { (span(to.since(from).0 as f64)) }
                     }
