@@ -517,7 +517,7 @@ proptest! {
         let edits = Edits { model: model.as_deref(), include_usage };
         let edited = edit(&bytes, &reading, &edits);
 
-        let mut expected = body.clone();
+        let mut expected = body;
         if let Some(model) = &model {
             expected["model"] = model.as_str().into();
         }
