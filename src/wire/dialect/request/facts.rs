@@ -162,7 +162,7 @@ impl<'a> Counter<'a, '_> {
             Some("]") => {}
             // Numbers hold no commas: there may be a million of them, and they need no reading.
             Some(rest) => {
-                self.tokens += 1 + memchr::memchr_iter(b',', rest.as_bytes()).count() as u64
+                self.tokens += 1 + memchr::memchr_iter(b',', rest.as_bytes()).count() as u64;
             }
             None => self.text_bytes += text_bytes(raw.get()),
         }
