@@ -117,7 +117,7 @@ impl Voice for Responses {
     }
 
     fn close(&mut self, answer: &Answer, _: u32, out: &mut Vec<u8>) -> Carried {
-        if answer.has(Fault::MissingDone) || answer.has(Fault::MissingFinish) {
+        if answer.lacks_done() || answer.has(Fault::MissingFinish) {
             return Carried::default();
         }
         self.terminator(answer, out);
