@@ -66,9 +66,17 @@ mod encoding;
 
 mod voice;
 
+mod oddments;
+
+mod timing;
+
 mod flow;
 
+mod strike;
+
 mod endpoints;
+
+mod ledger;
 
 mod stage;
 
