@@ -159,6 +159,8 @@ fn reopen(directory: &Path, path: &Path) -> f64 {
     store.append(&records(10, |_| true)[..]).unwrap();
     // A copy of the file as it is while the store is open is what a kill leaves.
     std::fs::copy(path, &killed).unwrap();
+    // Or opening would wait for the copy to reach the disk.
+    std::fs::File::open(&killed).unwrap().sync_all().unwrap();
     drop(store);
     let begun = Instant::now();
     let (_, opened) = Store::open(&settings(&killed), &Clock::system()).unwrap();

@@ -317,7 +317,7 @@ impl fmt::Debug for StoreReader {
     }
 }
 
-fn open_read_only(path: &Path) -> Result<ReadOnlyDatabase, StoreError> {
+pub(super) fn open_read_only(path: &Path) -> Result<ReadOnlyDatabase, StoreError> {
     guarded(path, || {
         let db = Builder::new()
             .set_cache_size(CACHE_BYTES)
