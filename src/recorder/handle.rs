@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 
 use crate::clock::Clock;
 use crate::config::settings::StoreSettings;
-use crate::edge::store::{Opened, Store, StoreError};
+use crate::edge::store::{Opened, Store, StoreError, StoreReader};
 use crate::record::ExchangeRecord;
 
 use super::health::{Counts, StoreHealth};
@@ -28,6 +28,7 @@ pub struct Recorder {
 pub(super) struct Shared {
     pub(super) counts: Counts,
     pub(super) recent: Recent,
+    reader: Arc<StoreReader>,
     pub(super) feed: broadcast::Sender<Arc<ExchangeRecord>>,
     pub(super) stop: AtomicBool,
     pub(super) queue_max: usize,
@@ -78,6 +79,7 @@ impl Recorder {
         let shared = Arc::new(Shared {
             counts: Counts::default(),
             recent: Recent::default(),
+            reader: Arc::new(store.reader()?),
             feed: broadcast::Sender::new(FEED_RECORDS),
             stop: AtomicBool::new(false),
             queue_max: queue_max.max(1),
@@ -122,6 +124,12 @@ impl Recorder {
     #[must_use]
     pub fn health(&self) -> StoreHealth {
         self.shared.counts.health()
+    }
+
+    /// Reads what is written. Blocks: on a runtime, call it where blocking is allowed.
+    #[must_use]
+    pub fn reader(&self) -> Arc<StoreReader> {
+        Arc::clone(&self.shared.reader)
     }
 
     /// What routes did lately.

@@ -116,8 +116,9 @@ fn flipped_bits_are_never_served() {
 
 #[test]
 fn a_damaged_row_is_skipped_and_counted() {
-    const DETAILS: TableDefinition<&[u8; 16], &[u8]> = TableDefinition::new("details.v1");
-    const SUMMARIES: TableDefinition<&[u8; 16], &[u8; 100]> = TableDefinition::new("summaries.v1");
+    const DETAILS: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("details.v1");
+    const SUMMARIES: TableDefinition<'_, &[u8; 16], &[u8; 100]> =
+        TableDefinition::new("summaries.v1");
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.redb");
     let records = written(&path, 50);
@@ -170,7 +171,7 @@ fn a_damaged_row_is_skipped_and_counted() {
 
 #[test]
 fn a_newer_store_is_refused_by_name_and_version() {
-    const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta.v1");
+    const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta.v1");
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.redb");
     written(&path, 5);
@@ -212,7 +213,7 @@ fn a_newer_store_is_refused_by_name_and_version() {
 
 #[test]
 fn another_program_s_database_is_left_alone() {
-    const OTHER: TableDefinition<u64, u64> = TableDefinition::new("mine");
+    const OTHER: TableDefinition<'_, u64, u64> = TableDefinition::new("mine");
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("other.redb");
     let db = redb::Database::create(&path).unwrap();

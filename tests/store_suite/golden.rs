@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use tollgate::clock::Clock;
-use tollgate::edge::store::{Grain, Store, StoreReader};
+use tollgate::edge::store::{Grain, Opened, Store, StoreReader};
 use tollgate::record::ExchangeRecord;
 
 use super::append::ALWAYS;
@@ -117,7 +117,7 @@ fn the_first_schema_is_read() {
     assert_eq!(found.len(), expected.len());
     // It can also be written on, and is sound.
     let (mut store, opened) = Store::open(&settings(&path), &Clock::system()).unwrap();
-    assert_eq!(opened, Default::default());
+    assert_eq!(opened, Opened::default());
     assert!(store.verify().unwrap().is_clean());
     store.append(&mixed(99, 10, 1_000)).unwrap();
     assert!(store.verify().unwrap().is_clean());

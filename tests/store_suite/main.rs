@@ -14,6 +14,7 @@ mod processes;
 mod recorder;
 mod records;
 mod retention;
+mod upkeep;
 
 use std::path::Path;
 use std::time::Duration;

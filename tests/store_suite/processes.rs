@@ -58,7 +58,7 @@ fn child() {
         _ => {
             let (mut store, _) = Store::open(&settings(path), &Clock::system()).unwrap();
             let seed = store.records().unwrap();
-            for (turn, batch) in mixed(seed, 1_000_000, 1_000).chunks(BATCH).enumerate() {
+            for (turn, batch) in mixed(seed, 4_000, 1_000).chunks(BATCH).enumerate() {
                 store.append(batch).unwrap();
                 say(&turn.to_string());
             }

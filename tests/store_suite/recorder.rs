@@ -44,13 +44,11 @@ fn offer_all(recorder: &Recorder, records: &[Arc<ExchangeRecord>]) -> usize {
 
 /// Waits until something that must come has come; a minute is for ever.
 fn until(what: &str, come: impl Fn() -> bool) {
-    for _ in 0..60_000 {
-        if come() {
-            return;
-        }
+    let came = (0..60_000).any(|_| {
         std::thread::sleep(Duration::from_millis(1));
-    }
-    panic!("never came: {what}");
+        come()
+    });
+    assert!(came, "never came: {what}");
 }
 
 fn drain(feed: &mut Receiver<Arc<ExchangeRecord>>) -> Vec<Arc<ExchangeRecord>> {
@@ -186,9 +184,7 @@ fn a_batch_that_no_store_takes_is_dropped() {
     let is_broken = Arc::clone(&broken);
     let disk = Disk::default();
     let opener: Opener = Box::new(move || {
-        if is_broken.load(Ordering::SeqCst) {
-            panic!("injected");
-        }
+        assert!(!is_broken.load(Ordering::SeqCst), "injected");
         Store::open_on(disk.clone(), &settings(Path::new("disk")))
     });
     let failing = Disk::default();
@@ -217,18 +213,38 @@ fn a_batch_that_no_store_takes_is_dropped() {
 }
 
 #[test]
+fn what_is_too_much_is_trimmed_while_it_runs() {
+    let disk = Disk::default();
+    let mut settings = settings(Path::new("disk"));
+    settings.keep_bytes = 100_000;
+    let opener: Opener = Box::new(move || Store::open_on(disk.clone(), &settings));
+    let pace = Pace {
+        trim: Duration::from_millis(1),
+        ..pace()
+    };
+    let (recorder, running, _) =
+        Recorder::start_with(opener, 10_000, pace, Clock::system()).unwrap();
+    offer_all(&recorder, &mixed(8, 5_000, 1_000));
+    until("trimmed", || recorder.health().trimmed > 4_000);
+    let left = ids(&recorder.reader()).len() as u64;
+    assert!(left < 1_000 && recorder.health().is_ok(), "{left}");
+    assert_eq!(running.shutdown().written, 5_000);
+}
+
+#[test]
 fn a_store_that_does_not_open_is_no_start() {
     let opener: Opener = Box::new(|| Err(StoreError::InUse("x".into())));
     let started = Recorder::start_with(opener, 10, pace(), Clock::system());
     assert!(matches!(started, Err(StoreError::InUse(_))));
 }
 
+const MINUTE: u64 = 60_000_000_000;
+
 #[test]
 fn recent_statistics_are_of_the_last_hour() {
     let settings = settings(Path::new("memory"));
     let clock = Clock::manual(Moment(0), WallTime(0));
     let (recorder, _running, _) = Recorder::start_in_memory(&settings, clock).unwrap();
-    const MINUTE: u64 = 60_000_000_000;
     let mut random = Random(7);
     for minute in 0..120 {
         let mut record = realistic(&mut random, WallTime(minute as i64 * 60_000_000), true);

@@ -165,11 +165,20 @@ fn prepare(path: &Path) -> Result<(), StoreError> {
     if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
         std::fs::create_dir_all(directory).map_err(failed)?;
     }
+    match create_file(path) {
+        Err(StoreError::Missing(_)) => Err(failed(io::ErrorKind::NotFound.into())),
+        other => other,
+    }
+}
+
+/// Makes the file where there is none.
+pub(super) fn create_file(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(failed)
+    let opened = options.open(path).map(drop);
+    opened.map_err(|source| StoreError::io(path.to_owned(), source))
 }
 
 /// Renames a damaged file, and never over another one.

@@ -305,13 +305,13 @@ impl Fields<'_> {
         self.put(value.map_or(NO_REASON, |value| u64::from(value.place())), 1);
     }
 
-    /// A number, or the reason why there is none. One too large for its field stands at the
-    /// field's end; the detail has it whole.
+    /// A number, or the reason why there is none. One too large for its field is absent rather
+    /// than wrong; the detail has it.
     fn metric(&mut self, value: Result<u64, Option<NullReason>>, width: usize) {
         let absent = absent(width);
         match value {
-            Ok(value) => self.put(value.min(absent - 1), width),
-            Err(None) => self.put(absent + NO_REASON, width),
+            Ok(value) if value < absent => self.put(value, width),
+            Ok(_) | Err(None) => self.put(absent + NO_REASON, width),
             Err(Some(reason)) => self.put(absent + u64::from(reason.place()), width),
         }
     }
@@ -393,9 +393,11 @@ mod tests {
             }
             let mut f = Taken { row: &row, at: 5 };
             for value in values {
-                let expected = value
-                    .map(|value| value.min(top))
-                    .map_err(|reason| reason.unwrap_or(NullReason::NoToken));
+                let expected = match value {
+                    Ok(value) if value > top => Err(NullReason::NoToken),
+                    Ok(value) => Ok(value),
+                    Err(reason) => Err(reason.unwrap_or(NullReason::NoToken)),
+                };
                 assert_eq!(f.metric(width), expected, "{width}");
             }
         }
