@@ -20,7 +20,7 @@ use super::error::{StoreError, guarded};
 use super::keys::Grain;
 use super::ledger::Ledger;
 use super::names::{NameId, Names};
-use super::reader::StoreReader;
+use super::reader::{StoreReader, open_read_only};
 use super::tables::{DETAILS, META, META_LEDGER, META_SCHEMA, NAMES, SCHEMA, SUMMARIES, rollups};
 use super::writer::{NAME, Store};
 
@@ -97,6 +97,9 @@ impl Store {
     pub(super) fn open_file(settings: &StoreSettings) -> Result<(Self, Opened), StoreError> {
         let path = &settings.path;
         let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
+        if size > 0 {
+            refuse_untouched(path)?;
+        }
         let mut builder = Builder::new();
         builder
             .set_cache_size(settings.cache_bytes)
@@ -162,11 +165,20 @@ fn prepare(path: &Path) -> Result<(), StoreError> {
     if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
         std::fs::create_dir_all(directory).map_err(failed)?;
     }
+    match create_file(path) {
+        Err(StoreError::Missing(_)) => Err(failed(io::ErrorKind::NotFound.into())),
+        other => other,
+    }
+}
+
+/// Makes the file where there is none.
+pub(super) fn create_file(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(failed)
+    let opened = options.open(path).map(drop);
+    opened.map_err(|source| StoreError::io(path.to_owned(), source))
 }
 
 /// Renames a damaged file, and never over another one.
@@ -192,6 +204,15 @@ fn move_aside(path: &Path, now: WallTime) -> Result<PathBuf, StoreError> {
         .ok_or_else(|| StoreError::damaged(path, "too many damaged files beside it"))?;
     std::fs::rename(path, &aside).map_err(|error| StoreError::io(path.to_owned(), error))?;
     Ok(aside)
+}
+
+/// Refuses what is not ours before it is opened for writing, which changes a file.
+fn refuse_untouched(path: &Path) -> Result<(), StoreError> {
+    match guarded(path, || open_read_only(path)) {
+        Err(refused @ (StoreError::Newer { .. } | StoreError::Foreign(_))) => Err(refused),
+        // Whatever else is the matter, opening it for writing tells.
+        _ => Ok(()),
+    }
 }
 
 fn create_tables(db: &Database) -> Result<(), redb::Error> {

@@ -5,20 +5,23 @@ use std::fs;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
 
 use redb::{
-    Builder, ConcurrencyMode, Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase,
-    ReadableTable,
+    Builder, ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTransaction,
+    ReadableDatabase, ReadableTable,
 };
 
 use crate::record::{ExchangeId, ExchangeRecord, WallTime};
 use crate::statistics::Rollup;
 
 use super::codec;
+use super::copying::{back_up, copy};
 use super::error::{StoreError, guarded};
 use super::keys::{self, Grain, RollupKey};
 use super::names::Names;
-use super::open::{check_schema, load_names};
+use super::open::{check_schema, load_names, read_ledger};
 use super::summary::Summary;
 use super::tables::{DETAILS, NAMES, SUMMARIES, rollups};
 
@@ -45,6 +48,15 @@ struct OpenFile {
 enum Held {
     File(Arc<OpenFile>),
     Memory(Arc<Database>),
+}
+
+impl Held {
+    fn begin_read(&self) -> Result<ReadTransaction, redb::Error> {
+        match self {
+            Self::File(file) => Ok(file.db.begin_read()?),
+            Self::Memory(db) => Ok(db.begin_read()?),
+        }
+    }
 }
 
 /// What a scan met.
@@ -226,6 +238,18 @@ impl StoreReader {
         Ok(scanned)
     }
 
+    /// Copies the store as it is now to the new file `to`, and says how many damaged rows were
+    /// left out. The one job that holds a snapshot for long: a copy is of one moment.
+    pub fn backup(&self, to: &Path) -> Result<u64, StoreError> {
+        let held = self.held()?;
+        back_up(to, || {
+            let failed = |error: redb::Error| StoreError::at(&self.path, error);
+            let txn = held.begin_read().map_err(failed)?;
+            let ledger = read_ledger(&txn).map_err(failed)?;
+            copy(&txn, &ledger.unwrap_or_default(), to)
+        })
+    }
+
     /// The texts of all numbers that rows read so far can have.
     pub fn names(&self) -> Result<Arc<Names>, StoreError> {
         self.read(|txn| self.fresh_names(txn))
@@ -263,11 +287,7 @@ impl StoreReader {
         read: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
         guarded(&self.path, || {
-            let txn = match held {
-                Held::File(file) => file.db.begin_read(),
-                Held::Memory(db) => db.begin_read(),
-            };
-            txn.map_err(redb::Error::from)
+            held.begin_read()
                 .and_then(|txn| read(&txn))
                 .map_err(|error| StoreError::at(&self.path, error))
         })
@@ -298,7 +318,7 @@ impl StoreReader {
                     return Ok(Held::File(Arc::clone(file)));
                 }
                 let file = Arc::new(OpenFile {
-                    db: open_read_only(&self.path)?,
+                    db: open_settled(&self.path)?,
                     identity,
                 });
                 *open = Some(Arc::clone(&file));
@@ -317,13 +337,44 @@ impl fmt::Debug for StoreReader {
     }
 }
 
-fn open_read_only(path: &Path) -> Result<ReadOnlyDatabase, StoreError> {
+/// Opens the file as its writer left it; one that was killed left a file to be settled first.
+fn open_settled(path: &Path) -> Result<ReadOnlyDatabase, StoreError> {
+    for _ in 0..SETTLING_TRIES {
+        match open_read_only(path) {
+            Err(StoreError::Unsettled(_)) if !settle(path)? => thread::sleep(SETTLING_WAIT),
+            Err(StoreError::Unsettled(_)) => {}
+            other => return other,
+        }
+    }
+    Err(StoreError::Unsettled(path.to_owned()))
+}
+
+/// Opening for writing settles a file. Where another process does that now, there is to wait.
+fn settle(path: &Path) -> Result<bool, StoreError> {
+    let opened = guarded(path, || {
+        Builder::new()
+            .set_cache_size(CACHE_BYTES)
+            .set_concurrency_mode(ConcurrencyMode::SingleWriter)
+            .open(path)
+            .map_err(|error| StoreError::at(path, error))
+    });
+    match opened {
+        Err(StoreError::InUse(_)) => Ok(false),
+        other => other.map(|_| true),
+    }
+}
+
+/// Opens the file without changing it.
+pub(super) fn open_read_only(path: &Path) -> Result<ReadOnlyDatabase, StoreError> {
     guarded(path, || {
         let db = Builder::new()
             .set_cache_size(CACHE_BYTES)
             .set_concurrency_mode(ConcurrencyMode::SingleWriter)
             .open_read_only(path)
-            .map_err(|error| StoreError::at(path, error))?;
+            .map_err(|error| match error {
+                DatabaseError::RepairAborted => StoreError::Unsettled(path.to_owned()),
+                other => StoreError::at(path, other),
+            })?;
         let txn = db
             .begin_read()
             .map_err(|error| StoreError::at(path, error))?;
@@ -331,6 +382,10 @@ fn open_read_only(path: &Path) -> Result<ReadOnlyDatabase, StoreError> {
         Ok(db)
     })
 }
+
+/// A writer that opens a store settles it within milliseconds, a large one within a second.
+const SETTLING_TRIES: u32 = 100;
+const SETTLING_WAIT: Duration = Duration::from_millis(20);
 
 #[cfg(unix)]
 fn identity(path: &Path) -> Result<(u64, u64), StoreError> {

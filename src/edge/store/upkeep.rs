@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use redb::ReadableDatabase;
 
-use super::copying::copy;
+use super::copying::{back_up, copy};
 use super::error::{StoreError, guarded};
 use super::writer::Store;
 
@@ -22,16 +22,10 @@ pub struct Compacted {
 }
 
 impl Store {
-    /// Copies the store as it is now to the new file `to`. The writer waits meanwhile.
+    /// Copies the store as it is now to the new file `to`, and says how many damaged rows were
+    /// left out. The writer waits meanwhile.
     pub fn backup(&self, to: &Path) -> Result<u64, StoreError> {
-        if to.exists() {
-            let source = io::ErrorKind::AlreadyExists.into();
-            return Err(StoreError::io(to.to_owned(), source));
-        }
-        self.copy_to(to).inspect_err(|_| {
-            // Half a copy is worse than none.
-            let _ = fs::remove_file(to);
-        })
+        back_up(to, || self.copy_to(to))
     }
 
     /// Packs the file: copies what is sound into a new one beside it, and takes that in its place.
