@@ -174,7 +174,7 @@ fn reopen(directory: &Path, path: &Path) -> f64 {
 /// Milliseconds to open a store closed well, small enough that every page is checked.
 fn open_small(directory: &Path) -> f64 {
     let path = directory.join("small");
-    drop(write(&path, &records(15_000, |_| true)).compact().unwrap());
+    drop(write(&path, &records(3_000, |_| true)).compact().unwrap());
     let begun = Instant::now();
     drop(Store::open(&settings(&path), &Clock::system()).unwrap());
     let millis = begun.elapsed().as_secs_f64() * 1e3;
