@@ -43,8 +43,8 @@ pub struct Running {
     writer: Option<JoinHandle<()>>,
 }
 
-/// Records that a slow subscriber may lag behind before it misses some.
-const FEED_RECORDS: usize = 1024;
+/// Records that a slow subscriber may lag behind before it misses some: a full batch.
+const FEED_RECORDS: usize = 4096;
 
 impl Recorder {
     /// Opens the store of `settings` and starts its writer.

@@ -40,8 +40,8 @@ fn check(disk: &Disk, batches: &[&[Arc<ExchangeRecord>]], acknowledged: usize, w
 
 #[test]
 fn every_write_and_sync_may_fail() {
-    let records = mixed(11, 120, 400_000);
-    let batches: Vec<_> = records.chunks(20).collect();
+    let records = mixed(11, 50, 400_000);
+    let batches: Vec<_> = records.chunks(10).collect();
     for n in 1.. {
         let disk = Disk::default();
         let mut store = open(&disk);
@@ -118,7 +118,7 @@ fn power_may_go_under_the_recorder() {
     use tollgate::clock::Clock;
     use tollgate::recorder::{Opener, Pace, Recorder};
 
-    for seed in 0..seeds(20) {
+    for seed in 0..seeds(10) {
         let mut random = Random(seed);
         let disk = Disk::default();
         let of_opener = disk.clone();

@@ -90,13 +90,13 @@ fn what_is_offered_is_written_and_then_shown() {
 fn stopping_writes_what_is_queued() {
     let disk = Disk::default();
     let (recorder, running) = on(&disk, 100_000);
-    let records = mixed(2, 20_000, 10);
-    assert_eq!(offer_all(&recorder, &records), 20_000);
-    assert_eq!(running.shutdown().written, 20_000);
+    let records = mixed(2, 3_000, 10);
+    assert_eq!(offer_all(&recorder, &records), 3_000);
+    assert_eq!(running.shutdown().written, 3_000);
     let (mut store, _) = Store::open_on(disk, &settings(Path::new("disk"))).unwrap();
     let verified = store.verify().unwrap();
     assert!(
-        verified.is_clean() && verified.records == 20_000,
+        verified.is_clean() && verified.records == 3_000,
         "{verified:?}"
     );
 }
@@ -106,20 +106,20 @@ fn a_full_queue_drops_and_counts() {
     let disk = Disk::default();
     let (recorder, running) = on(&disk, 100);
     disk.fill();
-    let records = mixed(3, 10_000, 10);
+    let records = mixed(3, 3_000, 10);
     let taken = offer_all(&recorder, &records);
     until("degraded", || {
         matches!(recorder.health().state, State::Degraded { .. })
     });
     let health = recorder.health();
-    assert_eq!(taken as u64 + health.dropped_queue_full, 10_000);
+    assert_eq!(taken as u64 + health.dropped_queue_full, 3_000);
     assert!(
         health.dropped_queue_full > 0 && health.queue_len <= 100,
         "{health:?}"
     );
     disk.heal();
     let health = running.shutdown();
-    assert_eq!(health.written + health.dropped(), 10_000, "{health:?}");
+    assert_eq!(health.written + health.dropped(), 3_000, "{health:?}");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_batch_that_no_store_takes_is_dropped() {
 fn what_is_too_much_is_trimmed_while_it_runs() {
     let disk = Disk::default();
     let mut settings = settings(Path::new("disk"));
-    settings.keep_bytes = 100_000;
+    settings.keep_bytes = 40_000;
     let opener: Opener = Box::new(move || Store::open_on(disk.clone(), &settings));
     let pace = Pace {
         trim: Duration::from_millis(1),
@@ -224,11 +224,11 @@ fn what_is_too_much_is_trimmed_while_it_runs() {
     };
     let (recorder, running, _) =
         Recorder::start_with(opener, 10_000, pace, Clock::system()).unwrap();
-    offer_all(&recorder, &mixed(8, 5_000, 1_000));
-    until("trimmed", || recorder.health().trimmed > 4_000);
+    offer_all(&recorder, &mixed(8, 1_500, 1_000));
+    until("trimmed", || recorder.health().trimmed > 1_200);
     let left = ids(&recorder.reader()).len() as u64;
-    assert!(left < 1_000 && recorder.health().is_ok(), "{left}");
-    assert_eq!(running.shutdown().written, 5_000);
+    assert!(left < 300 && recorder.health().is_ok(), "{left}");
+    assert_eq!(running.shutdown().written, 1_500);
 }
 
 #[test]
@@ -272,4 +272,45 @@ fn recent_statistics_are_of_the_last_hour() {
         recorder.recent().of("openai", "none", now, Nanos(MINUTE)),
         None
     );
+}
+
+/// On a disk of the system that really is full: `STORE_SUITE_SMALL_DISK` names a directory of a
+/// file system with about 16 MB, such as a `tmpfs` mounted for it.
+#[test]
+#[ignore = "needs a file system of its own"]
+fn a_disk_of_the_system_fills_and_is_freed() {
+    let directory = std::env::var("STORE_SUITE_SMALL_DISK").unwrap();
+    let directory = Path::new(&directory);
+    let (path, filler) = (directory.join("store.redb"), directory.join("filler"));
+    std::fs::write(&filler, vec![1; 12 << 20]).unwrap();
+    let (recorder, running, _) = Recorder::start(&settings(&path), Clock::system()).unwrap();
+    let records = mixed(9, 20_000, 1_000);
+    let mut offered = 0;
+    while recorder.health().is_ok() && offered < records.len() {
+        offered += offer_all(
+            &recorder,
+            &records[offered..(offered + 500).min(records.len())],
+        );
+        until("taken", || {
+            recorder.health().queue_len == 0 || !recorder.health().is_ok()
+        });
+    }
+    let health = recorder.health();
+    let State::Degraded { reason, .. } = &health.state else {
+        unreachable!("the disk is full: {health:?}");
+    };
+    assert!(reason.contains("space"), "{health:?}");
+    std::fs::remove_file(&filler).unwrap();
+    let freed = std::time::Instant::now();
+    until("written", || recorder.health().written == offered as u64);
+    assert!(
+        freed.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        freed.elapsed()
+    );
+    assert_eq!(running.shutdown().dropped(), 0);
+    let (mut store, _) = Store::open(&settings(&path), &Clock::system()).unwrap();
+    assert!(store.verify().unwrap().is_clean());
+    drop(store);
+    std::fs::remove_file(&path).unwrap();
 }

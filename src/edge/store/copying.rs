@@ -11,9 +11,10 @@ use redb::{
 
 use super::codec::seal;
 use super::error::{StoreError, guarded};
+use super::file::create_file;
 use super::keys::Grain;
 use super::ledger::Ledger;
-use super::open::{create_file, write_meta};
+use super::meta::write_meta;
 use super::tables::{DETAILS, NAMES, SUMMARIES, rollups};
 
 /// Rows written in one transaction of a copy.

@@ -1,13 +1,14 @@
 //! Packs a store and backs it up.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use redb::ReadableDatabase;
 
 use super::copying::{back_up, copy};
 use super::error::{StoreError, guarded};
+use super::file::{beside, durable_rename};
 use super::writer::Store;
 
 /// What a compaction did.
@@ -66,24 +67,5 @@ impl Store {
             let txn = txn.map_err(|error| StoreError::at(&self.path, error))?;
             copy(&txn, &self.ledger, to)
         })
-    }
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-fn durable_rename(from: &Path, to: &Path) -> io::Result<()> {
-    let permissions = fs::metadata(to)?.permissions();
-    fs::set_permissions(from, permissions)?;
-    File::open(from)?.sync_all()?;
-    fs::rename(from, to)?;
-    match to.parent() {
-        // A rename is durable when its directory is.
-        Some(directory) if directory.as_os_str().is_empty() => File::open(".")?.sync_all(),
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => Ok(()),
     }
 }
