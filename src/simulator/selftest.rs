@@ -120,13 +120,19 @@ fn marking_error(stage: &mut Stage<'_>, verdict: &mut Verdict) -> io::Result<()>
     let (mut bare_errors, mut our_errors, mut differences) = (Vec::new(), Vec::new(), Vec::new());
     for pair in 0..stage.pairs {
         let reading = direct.exchange(&request)?;
-        let bare_error = first_token_error(stage, &reading.body, |body| token_arrival(&reading, body));
+        let bare_error =
+            first_token_error(stage, &reading.body, |body| token_arrival(&reading, body));
         let reading = through.exchange(&request)?;
         let Some(record) = record(stage) else {
-            verdict.findings.push(format!("stream {pair}: no record within a second"));
+            verdict
+                .findings
+                .push(format!("stream {pair}: no record within a second"));
             continue;
         };
-        let marked = record.attempts.last().and_then(|last| last.timeline.get(Mark::FirstToken));
+        let marked = record
+            .attempts
+            .last()
+            .and_then(|last| last.timeline.get(Mark::FirstToken));
         let our_error = first_token_error(stage, &reading.body, |_| marked);
         check_bytes(stage, &reading.body, verdict, pair);
         if let (Some(bare_error), Some(our_error)) = (bare_error, our_error) {
@@ -137,15 +143,34 @@ fn marking_error(stage: &mut Stage<'_>, verdict: &mut Verdict) -> io::Result<()>
         (stage.progress)((pair + 1) as f64 / stage.pairs as f64);
     }
     for (what, values, limits) in [
-        ("first token: bare reader − simulator's stamp", &mut bare_errors, (None, None)),
-        ("first token: mark − simulator's stamp", &mut our_errors, (None, None)),
-        ("marking error: mark − bare reader", &mut differences, (Some(20.0), Some(100.0))),
+        (
+            "first token: bare reader − simulator's stamp",
+            &mut bare_errors,
+            (None, None),
+        ),
+        (
+            "first token: mark − simulator's stamp",
+            &mut our_errors,
+            (None, None),
+        ),
+        (
+            "marking error: mark − bare reader",
+            &mut differences,
+            (Some(20.0), Some(100.0)),
+        ),
     ] {
         values.sort_by(f64::total_cmp);
         for (suffix, share, at_most) in [(" (median)", 0.5, limits.0), (" (p99)", 0.99, limits.1)] {
             let index = ((values.len() as f64 - 1.0) * share).round() as usize;
-            let Some(value) = values.get(index).copied() else { continue };
-            verdict.figures.push(Figure { what: title(what, suffix), value, unit: "µs", at_most });
+            let Some(value) = values.get(index).copied() else {
+                continue;
+            };
+            verdict.figures.push(Figure {
+                what: title(what, suffix),
+                value,
+                unit: "µs",
+                at_most,
+            });
         }
     }
     Ok(())
@@ -159,7 +184,9 @@ fn title(what: &'static str, suffix: &str) -> &'static str {
         ("first token: mark − simulator's stamp", " (p99)") => {
             "first token: mark − simulator's stamp, p99"
         }
-        ("marking error: mark − bare reader", " (p99)") => "marking error: mark − bare reader, p99",
+        ("marking error: mark − bare reader", " (p99)") => {
+            "marking error: mark − bare reader, p99"
+        }
         (what, _) => what,
     }
 }
@@ -199,7 +226,9 @@ fn completion_id(body: &[u8]) -> Option<String> {
 /// The bytes through are as many as the simulator wrote for that request.
 fn check_bytes(stage: &Stage<'_>, body: &[u8], verdict: &mut Verdict, pair: usize) {
     let Some(truth) = completion_id(body).and_then(|id| stage.simulator.truth(&id)) else {
-        verdict.findings.push(format!("stream {pair}: the simulator does not know its own answer"));
+        verdict.findings.push(format!(
+            "stream {pair}: the simulator does not know its own answer"
+        ));
         return;
     };
     if truth.body_bytes != body.len() as u64 {
@@ -217,7 +246,9 @@ fn faults(stage: &mut Stage<'_>, verdict: &mut Verdict) -> io::Result<()> {
         let mut connection = bare::Connection::open(stage.through)?;
         let reading = connection.exchange(&request(model))?;
         let Some(record) = record(stage) else {
-            verdict.findings.push(format!("{model}: no record within a second"));
+            verdict
+                .findings
+                .push(format!("{model}: no record within a second"));
             continue;
         };
         if record.outcome != wanted {
@@ -228,7 +259,9 @@ fn faults(stage: &mut Stage<'_>, verdict: &mut Verdict) -> io::Result<()> {
             ));
         }
         if wanted == Outcome::Truncated && reading.end != ReadEnd::Complete {
-            verdict.findings.push(format!("{model}: the client's stream broke without a word"));
+            verdict
+                .findings
+                .push(format!("{model}: the client's stream broke without a word"));
         }
     }
     Ok(())
