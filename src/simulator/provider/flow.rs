@@ -143,9 +143,16 @@ impl Flow {
         loop {
             if let Some((bytes, act)) = self.queue.pop_front() {
                 out.extend_from_slice(&bytes);
+                // What is not said here says nothing: the responses API tells some errors late.
+                if bytes.is_empty() && matches!(act, Act::Event { .. }) {
+                    continue;
+                }
                 return act;
             }
             if let Some(act) = self.strike(out) {
+                if out.is_empty() && matches!(act, Act::Event { .. }) {
+                    continue;
+                }
                 return act;
             }
             let Some(carried) = self.speak(out) else {

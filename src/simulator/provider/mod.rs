@@ -52,31 +52,39 @@ pub mod script;
 
 mod lexicon;
 
-mod asked;
-
 mod tools;
+
+mod asked;
 
 mod answer;
 
-mod voice;
+mod head;
 
 mod errors;
 
 mod encoding;
 
-mod endpoints;
+mod voice;
 
 mod flow;
+
+mod endpoints;
+
+mod stage;
 
 mod socket;
 
 mod request;
 
-mod head;
-
 mod transmit;
 
+mod pages;
+
 mod exchange;
+
+mod reply;
+
+mod refusal;
 
 mod connection;
 
@@ -86,4 +94,5 @@ pub use behaviour::{Behaviour, Delay, Delivery, Drift, Incident};
 pub use fault::Fault;
 pub use quirks::{Quirks, RateHeaders, ReasoningField};
 pub use script::{Framing, Script, Then};
-pub use server::{Config, Pacing, Persona, Simulator};
+pub use server::{Config, Simulator};
+pub use stage::{Pacing, Persona};

@@ -330,13 +330,12 @@ impl<'a> Outlet<'a> {
         let Some((every, comment)) = self.keepalive else {
             return self.socket.wait(due).await;
         };
-        loop {
-            let next = self.socket.now().plus(every);
-            if next >= due {
-                return self.socket.wait(due).await;
-            }
+        let mut next = self.socket.now().plus(every);
+        while next < due {
             self.socket.wait(next).await?;
             self.piece(comment, Carried::KEEPALIVE, None).await?;
+            next = next.plus(every);
         }
+        self.socket.wait(due).await
     }
 }

@@ -55,7 +55,7 @@ impl Voice for Chat {
         if index == answer.choices {
             return usage_event(answer, out);
         }
-        if !answer.has(Fault::MissingDone) {
+        if !answer.lacks_done() {
             out.extend_from_slice(b"data: [DONE]\n\n");
         }
         Carried::DONE
