@@ -1,6 +1,7 @@
 //! Runs the program until it is told to stop: `tollgate serve`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,7 +13,10 @@ use super::sources::{self, Environment};
 use super::{banner, reload, secret_file};
 use crate::clock::Clock;
 use crate::edge::upstream::ProxyRules;
+use crate::config::settings::Settings;
+use crate::proxy::settle::Offer;
 use crate::record::Origin;
+use crate::recorder::{Recorder, Running};
 
 /// How often draining looks whether it is over.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
@@ -26,6 +30,8 @@ pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFau
         print(&warning.render(&file));
     }
     let settings = loaded.settings;
+    let clock = Clock::system();
+    let (recorder, recording) = open_store(&settings, &clock, print)?;
     let (secret, warning) = secret_file::of_store(&settings.store.path);
     if let Some(warning) = warning {
         tracing::warn!("{warning}");
@@ -36,11 +42,11 @@ pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFau
         .map_err(|error| AppFault::Runtime(format!("cannot start the runtime: {error}")))?;
     let node = Node::start(Parts {
         settings: settings.clone(),
-        offer: std::sync::Arc::new(|_| {}),
+        offer: offer_to(&recorder),
         secret,
         origin: Origin::Live,
         proxies: proxies(),
-        clock: Clock::system(),
+        clock,
     })?;
     let store = settings.store.path.display().to_string();
     print(&banner::banner(&settings, &loaded.found, node.address, None, &store));
@@ -48,7 +54,7 @@ pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFau
     let drain = settings.timeouts.drain;
     runtime.block_on(async {
         tokio::select! {
-            () = reload::watch_config(path, std::sync::Arc::clone(&node.shared), said) => {}
+            () = reload::watch_config(path, Arc::clone(&node.shared), said) => {}
             () = told_to_stop() => {}
         }
         tracing::info!("draining: exchanges at work may take {drain:?}");
@@ -60,7 +66,37 @@ pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFau
         }
     });
     node.stop();
+    let health = recording.shutdown();
+    if health.dropped() > 0 {
+        tracing::warn!("{} records were dropped", health.dropped());
+    }
     Ok(())
+}
+
+/// Opens the store and starts its writer, and says what was found there.
+pub(super) fn open_store(
+    settings: &Settings,
+    clock: &Clock,
+    print: &dyn Fn(&str),
+) -> Result<(Recorder, Running), AppFault> {
+    let (recorder, recording, opened) = Recorder::start(&settings.store, clock.clone())
+        .map_err(|error| AppFault::Runtime(error.to_string()))?;
+    if let Some(aside) = opened.moved_aside {
+        print(&format!(
+            "the store was damaged: it was moved aside to {} and a new one was begun",
+            aside.display()
+        ));
+    }
+    Ok((recorder, recording))
+}
+
+/// What the street hands its records to.
+pub(super) fn offer_to(recorder: &Recorder) -> Offer {
+    let recorder = recorder.clone();
+    Arc::new(move |record| {
+        // A full queue is counted by the recorder; nobody waits for room.
+        let _ = recorder.offer(record);
+    })
 }
 
 /// Forward proxies from the environment; curl's lower-case names count too.

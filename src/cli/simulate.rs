@@ -55,8 +55,10 @@ pub(super) fn run(args: &Args) -> ExitCode {
     match Simulator::start(config) {
         Ok(simulator) => {
             output::note(&format!("simulating at {} (seed {})", simulator.url("/v1"), args.seed));
-            simulator.wait();
-            ExitCode::SUCCESS
+            loop {
+                // Its threads do the work until somebody ends the program.
+                std::thread::park();
+            }
         }
         Err(error) => {
             output::note(&format!("tollgate: cannot listen on {}: {error}", args.listen));

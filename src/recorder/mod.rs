@@ -1,1 +1,14 @@
-//! Carries finished records to the store and the live feed.
+//! Carries finished records to the statistics in memory, the store and the live feed.
+
+pub mod recent;
+
+mod health;
+
+mod writer;
+
+mod handle;
+
+pub use handle::{Recorder, Running};
+pub use health::{State, StoreHealth};
+pub use recent::Recent;
+pub use writer::{Opener, Pace};

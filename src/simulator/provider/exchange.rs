@@ -4,25 +4,23 @@ use fastrand::Rng;
 
 use crate::config::settings::AuthScheme;
 use crate::record::{Language, Moment, Nanos, WallTime};
-use crate::simulator::truth::{Credential, OpenTruth, Truth};
+use crate::simulator::truth::{Credential, Truth};
 
 use super::asked::Asked;
 use super::behaviour::Behaviour;
-use super::encoding::Encoder;
 use super::endpoints::Endpoint;
-use super::errors::{Problem, rate_headers};
+use super::errors::Problem;
 use super::fault::Fault;
-use super::flow::Timing;
 use super::grammar::{self, BadWord};
-use super::head::{BodyEnd, Head};
+use super::ledger::OpenTruth;
 use super::lexicon::mix;
 use super::pages::{own_page, show};
-use super::quirks::{Quirks, RateHeaders};
+use super::quirks::Quirks;
 use super::request::{Body, RequestHead, Unreadable, read_body};
 use super::script::{Framing, Script, Then};
 use super::socket::{After, Gone, Socket};
 use super::stage::{Persona, Stage};
-use super::transmit::Outlet;
+use super::timing::Timing;
 
 /// One request being answered.
 pub(super) struct Exchange<'a> {
@@ -59,9 +57,7 @@ pub(super) async fn serve(
     if let Some(json) = own_page(stage, head.path()) {
         return show(stage, socket, &head, &json).await;
     }
-    let Some(persona) = stage.persona(head.path()) else {
-        return After::Close;
-    };
+    let persona = stage.persona(head.path());
     let endpoint = Endpoint::of(head.path());
     let number = stage.next_exchange();
     let tail = format!("{}-{number}", stage.port);
@@ -97,6 +93,7 @@ pub(super) async fn serve(
     let mut truth = exchange.truth.lock();
     truth.finished_at = Some(now);
     truth.peer_end = peer_end;
+    truth.writes.shrink_to_fit();
     after
 }
 
@@ -316,87 +313,6 @@ impl Exchange<'_> {
                 )
             }
             _ => None,
-        }
-    }
-
-    /// The head of a good answer.
-    pub(super) fn good_head(
-        &self,
-        content_type: &'static str,
-        end: BodyEnd,
-        behaviour: &Behaviour,
-        fault: Option<Fault>,
-    ) -> Head {
-        let quirks = &self.persona.quirks;
-        let mut headers = Vec::with_capacity(12);
-        let anthropic = quirks.rate_headers == RateHeaders::Anthropic;
-        let name = if anthropic {
-            "request-id"
-        } else {
-            "x-request-id"
-        };
-        headers.push((name.to_owned(), format!("req_sim-{}", self.tail)));
-        if quirks.rate_headers == RateHeaders::Durations {
-            headers.push(("openai-processing-ms".into(), "7".into()));
-            headers.push(("openai-version".into(), "2020-10-01".into()));
-        }
-        let limited = matches!(
-            fault,
-            Some(Fault::RateLimit | Fault::RateLimitDate | Fault::RateLimitMillis)
-        );
-        let wait = behaviour.retry_after;
-        rate_headers(quirks.rate_headers, limited, wait, self.now, &mut headers);
-        if let Some(coding) = fault.and_then(Encoder::name) {
-            headers.push(("content-encoding".into(), coding.into()));
-        }
-        let ends = end == BodyEnd::Close || fault == Some(Fault::Http10);
-        Head {
-            status: 200,
-            content_type: Some(content_type),
-            headers,
-            end,
-            keep: self.head.keeps() && !ends,
-            fault,
-            size: behaviour.fault_size,
-        }
-    }
-
-    pub(super) fn outlet(&mut self, behaviour: &Behaviour, fault: Option<Fault>) -> Outlet<'_> {
-        let drip = self.length(behaviour, 1_000_000);
-        Outlet::new(
-            self.socket,
-            &self.truth,
-            self.start,
-            behaviour,
-            &self.persona.quirks,
-            fault,
-            drip,
-        )
-    }
-
-    /// What becomes of the connection after a complete answer.
-    pub(super) async fn after(
-        &mut self,
-        behaviour: &Behaviour,
-        fault: Option<Fault>,
-        keep: bool,
-    ) -> After {
-        match fault {
-            Some(Fault::CloseAfterAnswer | Fault::ResetAfterAnswer) => {
-                let due = self.socket.now().plus(self.length(behaviour, 0));
-                if self.socket.wait(due).await.is_err() {
-                    return After::Drop;
-                }
-                if fault == Some(Fault::ResetAfterAnswer) {
-                    After::Reset
-                } else {
-                    After::Close
-                }
-            }
-            Some(Fault::HalfClose) => After::HalfClose,
-            Some(Fault::LengthLong | Fault::FakeUpgrade | Fault::BadStatusLine) => After::Close,
-            _ if keep => After::Keep,
-            _ => After::Close,
         }
     }
 

@@ -12,11 +12,14 @@ use super::asked::Asked;
 use super::behaviour::Behaviour;
 use super::encoding::{Encoder, gzip_bomb};
 use super::endpoints::{Endpoint, Facts, plain_json};
+use super::errors::rate_headers;
 use super::exchange::{Exchange, Part};
 use super::fault::Fault;
 use super::flow::{Act, Ending, Flow};
 use super::head::{BodyEnd, Head};
+use super::quirks::RateHeaders;
 use super::socket::{After, Gone};
+use super::transmit::Outlet;
 use super::voice::voice;
 
 impl Exchange<'_> {
@@ -233,6 +236,87 @@ impl Exchange<'_> {
             .await?;
         outlet.finish().await?;
         Ok(self.after(behaviour, Some(fault), head.keep).await)
+    }
+
+    /// The head of a good answer.
+    pub(super) fn good_head(
+        &self,
+        content_type: &'static str,
+        end: BodyEnd,
+        behaviour: &Behaviour,
+        fault: Option<Fault>,
+    ) -> Head {
+        let quirks = &self.persona.quirks;
+        let mut headers = Vec::with_capacity(12);
+        let anthropic = quirks.rate_headers == RateHeaders::Anthropic;
+        let name = if anthropic {
+            "request-id"
+        } else {
+            "x-request-id"
+        };
+        headers.push((name.to_owned(), format!("req_sim-{}", self.tail)));
+        if quirks.rate_headers == RateHeaders::Durations {
+            headers.push(("openai-processing-ms".into(), "7".into()));
+            headers.push(("openai-version".into(), "2020-10-01".into()));
+        }
+        let limited = matches!(
+            fault,
+            Some(Fault::RateLimit | Fault::RateLimitDate | Fault::RateLimitMillis)
+        );
+        let wait = behaviour.retry_after;
+        rate_headers(quirks.rate_headers, limited, wait, self.now, &mut headers);
+        if let Some(coding) = fault.and_then(Encoder::name) {
+            headers.push(("content-encoding".into(), coding.into()));
+        }
+        let ends = end == BodyEnd::Close || fault == Some(Fault::Http10);
+        Head {
+            status: 200,
+            content_type: Some(content_type),
+            headers,
+            end,
+            keep: self.head.keeps() && !ends,
+            fault,
+            size: behaviour.fault_size,
+        }
+    }
+
+    pub(super) fn outlet(&mut self, behaviour: &Behaviour, fault: Option<Fault>) -> Outlet<'_> {
+        let drip = self.length(behaviour, 1_000_000);
+        Outlet::new(
+            self.socket,
+            &self.truth,
+            self.start,
+            behaviour,
+            &self.persona.quirks,
+            fault,
+            drip,
+        )
+    }
+
+    /// What becomes of the connection after a complete answer.
+    pub(super) async fn after(
+        &mut self,
+        behaviour: &Behaviour,
+        fault: Option<Fault>,
+        keep: bool,
+    ) -> After {
+        match fault {
+            Some(Fault::CloseAfterAnswer | Fault::ResetAfterAnswer) => {
+                let due = self.socket.now().plus(self.length(behaviour, 0));
+                if self.socket.wait(due).await.is_err() {
+                    return After::Drop;
+                }
+                if fault == Some(Fault::ResetAfterAnswer) {
+                    After::Reset
+                } else {
+                    After::Close
+                }
+            }
+            Some(Fault::HalfClose) => After::HalfClose,
+            Some(Fault::LengthLong | Fault::FakeUpgrade | Fault::BadStatusLine) => After::Close,
+            _ if keep => After::Keep,
+            _ => After::Close,
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use super::stage::{OpenCount, Pacing, Persona, Scene, Stage};
 pub struct Config {
     /// Address; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Whom it plays; the first whose prefix fits answers. Never empty: `OpenAI` by default.
+    /// Whom it plays; the first whose prefix fits answers, and `OpenAI` where none does.
     pub personas: Vec<Persona>,
     /// TLS, where spoken.
     pub tls: Option<Arc<rustls::ServerConfig>>,
@@ -91,11 +91,12 @@ impl fmt::Debug for Simulator {
 impl Simulator {
     /// Binds, and serves on threads of its own.
     pub fn start(config: Config) -> io::Result<Self> {
-        let first = bind(config.listen)?;
+        let shared = config.threads > 1;
+        let first = bind(config.listen, shared)?;
         let address = first.local_addr()?;
         let mut listeners = vec![first];
         for _ in 1..config.threads.max(1) {
-            listeners.push(bind(address)?);
+            listeners.push(bind(address, shared)?);
         }
         let stage = Arc::new(Stage::new(Scene {
             personas: config.personas,
@@ -213,15 +214,16 @@ impl Drop for Simulator {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<StdListener> {
+fn bind(address: SocketAddr, shared: bool) -> io::Result<StdListener> {
     let socket = RawSocket::new(
         Domain::for_address(address),
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
-    // Every thread has a listener of its own at the same address.
-    socket.set_reuse_port(true)?;
+    // Several threads have a listener each at the same address; otherwise a second simulator at
+    // the same port is a mistake.
+    socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(4096)?;

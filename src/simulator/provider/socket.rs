@@ -10,8 +10,9 @@ use tokio_rustls::server::TlsStream;
 
 use crate::clock::Clock;
 use crate::record::{Moment, Nanos};
-use crate::simulator::truth::{Carried, OpenTruth, PeerEnd, Sizes};
+use crate::simulator::truth::{Carried, PeerEnd, Sizes};
 
+use super::ledger::OpenTruth;
 use super::stage::Pacing;
 
 /// The two kinds of connection.

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::simulator::truth::Ledger;
 
 use super::behaviour::Behaviour;
+use super::ledger::Ledger;
 use super::quirks::Quirks;
 use super::script::Script;
 
@@ -74,13 +74,15 @@ impl Persona {
 
 /// What all connections of a simulator share.
 pub(super) struct Stage {
-    pub(super) personas: Vec<Persona>,
+    personas: Vec<Persona>,
     pub(super) clock: Clock,
     pub(super) pacing: Pacing,
     pub(super) seed: u64,
     pub(super) port: u16,
     pub(super) body_bytes_max: u64,
     pub(super) ledger: Ledger,
+    /// Who answers where nobody else does.
+    stranger: Persona,
     scripts: Mutex<HashMap<String, Arc<Script>>>,
     /// Number of scripts, so that the usual request need not lock.
     script_count: AtomicUsize,
@@ -110,6 +112,7 @@ impl Stage {
             port: scene.port,
             body_bytes_max: scene.body_bytes_max,
             ledger: Ledger::default(),
+            stranger: Persona::new(Quirks::openai(), Behaviour::default()),
             scripts: Mutex::default(),
             script_count: AtomicUsize::new(0),
             exchanges: AtomicU64::new(0),
@@ -129,9 +132,9 @@ impl Stage {
     }
 
     /// Who answers at a path.
-    pub(super) fn persona(&self, path: &str) -> Option<&Persona> {
+    pub(super) fn persona(&self, path: &str) -> &Persona {
         let fits = |persona: &&Persona| path.starts_with(&persona.prefix);
-        self.personas.iter().find(fits).or(self.personas.first())
+        self.personas.iter().find(fits).unwrap_or(&self.stranger)
     }
 
     /// The script for a model, a path, or a segment of the path.

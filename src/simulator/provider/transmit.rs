@@ -1,13 +1,15 @@
 //! Sends an answer's bytes at their moments: framed, encoded, split, merged, or spoiled.
 
 use crate::record::{Moment, Nanos, WallTime};
-use crate::simulator::truth::{Carried, OpenTruth};
+use crate::simulator::truth::Carried;
 
 use super::behaviour::{Behaviour, Delivery};
 use super::encoding::Encoder;
 use super::fault::Fault;
-use super::flow::{Act, Ending, Flow, comment};
+use super::flow::{Act, Ending, Flow};
 use super::head::{BodyEnd, Head, chunk_size};
+use super::ledger::OpenTruth;
+use super::oddments::comment;
 use super::quirks::Quirks;
 use super::script::{Framing, Script, Then};
 use super::socket::{Gone, Socket};

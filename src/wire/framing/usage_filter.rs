@@ -56,13 +56,11 @@ impl UsageFilter {
         // `start` is where the current event begins in this chunk; what lies before it and after
         // `forwarded` is decided and leaves as one slice.
         let (mut start, mut forwarded, mut at) = (0, 0, 0);
-        if let Some(fate) = self.after_event_cr.take() {
-            if bytes.first() == Some(&b'\n') {
-                (start, at) = (1, 1);
-                if fate == Fate::Drop {
-                    forwarded = 1;
-                }
-            }
+        if let Some(fate) = self.after_event_cr.take()
+            && bytes.first() == Some(&b'\n')
+        {
+            (start, at) = (1, 1);
+            forwarded = usize::from(fate == Fate::Drop);
         }
         while let Some(end) = self.event_end(&bytes, &mut at) {
             let event = bytes.slice(start..end);
@@ -338,8 +336,11 @@ mod tests {
         let mut filter = UsageFilter::new();
         let chunk = Bytes::from(format!("data: {TOKEN}\n\ndata: {TOKEN}\n\n"));
         let out = filter.chunk(chunk.clone());
-        assert_eq!(out, [chunk.clone()]);
-        assert_eq!(out[0].as_ptr(), chunk.as_ptr());
+        assert_eq!(out.len(), 1);
+        assert_eq!(
+            (out[0].as_ptr(), out[0].len()),
+            (chunk.as_ptr(), chunk.len())
+        );
         // Around a removed event there are two slices.
         let chunk = Bytes::from(format!(
             "data: {TOKEN}\n\ndata: {USAGE}\n\ndata: [DONE]\n\n"
@@ -354,7 +355,7 @@ mod tests {
         assert!(filter.chunk(Bytes::from_static(b"data: ")).is_empty());
         assert!(filter.chunk(part.clone()).is_empty());
         assert_eq!(filter.chunk(part.clone()).len(), 3);
-        assert_eq!(filter.chunk(part.clone()).len(), 1);
+        assert_eq!(filter.chunk(part).len(), 1);
         let rest = Bytes::from(format!("\n\ndata: {USAGE}\n\ndata: x"));
         assert_eq!(filter.chunk(rest), [Bytes::from_static(b"\n\n")]);
         assert_eq!(filter.end(), Some(Bytes::from_static(b"data: x")));

@@ -97,14 +97,17 @@ impl Observer {
 
     /// Reads one chunk, as it came in one socket read at `at`.
     pub fn chunk(&mut self, at: Moment, bytes: &[u8]) -> Seen {
-        self.reader.at = at;
-        self.reader.read = self.reader.read.wrapping_add(1);
-        self.reader.timeline.set_first(Mark::FirstByte, at);
         self.reader.seen = Seen {
             done: self.reader.done,
             failed: self.reader.failed,
             ..Seen::default()
         };
+        if bytes.is_empty() {
+            return self.reader.seen;
+        }
+        self.reader.at = at;
+        self.reader.read = self.reader.read.wrapping_add(1);
+        self.reader.timeline.set_first(Mark::FirstByte, at);
         match self.inflate.take() {
             None => self.take(bytes),
             Some(mut inflate) => {

@@ -61,6 +61,13 @@ impl Writer<'_> {
         }
     }
 
+    /// Which of the optional values there are: some shapes come again and again.
+    pub(in super::super) fn shape(&mut self, bits: u64) {
+        let scope = std::mem::replace(&mut self.scope, Scope::Loose);
+        self.name(&format!("{bits:x}"));
+        self.scope = scope;
+    }
+
     /// A text of which each is another one.
     pub(in super::super) fn text(&mut self, text: &str) {
         text::write(self, text);
@@ -140,6 +147,10 @@ impl<'a, N: NameTable> Reader<'a, N> {
             0 => Ok(self.utf8()?.into()),
             id => self.names.name(NameId(id)).ok_or(Damaged),
         }
+    }
+
+    pub(in super::super) fn shape(&mut self) -> Read<u64> {
+        u64::from_str_radix(&self.name()?, 16).map_err(|_| Damaged)
     }
 
     pub(in super::super) fn text(&mut self) -> Read<String> {

@@ -1,0 +1,124 @@
+//! Tells how the store does: for the page, for metrics, for readiness.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use crate::record::WallTime;
+
+/// Whether records reach the disk.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum State {
+    /// They do.
+    #[default]
+    Ok,
+    /// They do not; traffic goes on, and the store is tried again.
+    Degraded {
+        /// Since when.
+        since: WallTime,
+        /// Why, in words that say what to do.
+        reason: String,
+    },
+    /// The recorder was stopped.
+    Stopped,
+}
+
+/// How the store does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoreHealth {
+    /// Whether records reach the disk.
+    pub state: State,
+    /// Records on the disk.
+    pub written: u64,
+    /// Records dropped because the queue was full.
+    pub dropped_queue_full: u64,
+    /// Records dropped because the store would not take them.
+    pub dropped_store_failed: u64,
+    /// Times that the store was opened again.
+    pub reopened: u64,
+    /// Panics of the writer that were caught.
+    pub panics: u64,
+    /// Records that retention removed.
+    pub trimmed: u64,
+    /// Records that wait.
+    pub queue_len: usize,
+    /// The damaged file that was moved aside, the latest one.
+    pub moved_aside: Option<PathBuf>,
+}
+
+impl StoreHealth {
+    /// Records dropped for any reason.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped_queue_full + self.dropped_store_failed
+    }
+
+    /// Whether records reach the disk.
+    #[must_use]
+    pub const fn is_ok(&self) -> bool {
+        matches!(self.state, State::Ok)
+    }
+}
+
+/// The counts behind [`StoreHealth`], written by whoever counts.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) written: AtomicU64,
+    pub(super) dropped_queue_full: AtomicU64,
+    pub(super) dropped_store_failed: AtomicU64,
+    pub(super) reopened: AtomicU64,
+    pub(super) panics: AtomicU64,
+    pub(super) trimmed: AtomicU64,
+    pub(super) queued: AtomicUsize,
+    /// Written by the writer, read by who asks: never on the way of an exchange.
+    told: Mutex<(State, Option<PathBuf>)>,
+}
+
+impl Counts {
+    pub(super) fn health(&self) -> StoreHealth {
+        let (state, moved_aside) = self.told().clone();
+        StoreHealth {
+            state,
+            written: self.written.load(Relaxed),
+            dropped_queue_full: self.dropped_queue_full.load(Relaxed),
+            dropped_store_failed: self.dropped_store_failed.load(Relaxed),
+            reopened: self.reopened.load(Relaxed),
+            panics: self.panics.load(Relaxed),
+            trimmed: self.trimmed.load(Relaxed),
+            queue_len: self.queued.load(Relaxed),
+            moved_aside,
+        }
+    }
+
+    /// Records reach the disk again, or never ceased to.
+    pub(super) fn well(&self) {
+        self.told().0 = State::Ok;
+    }
+
+    /// They do not, since `now` unless they did not before.
+    pub(super) fn degraded(&self, now: WallTime, reason: &str) {
+        let mut told = self.told();
+        let since = match told.0 {
+            State::Degraded { since, .. } => since,
+            _ => now,
+        };
+        told.0 = State::Degraded {
+            since,
+            reason: reason.to_owned(),
+        };
+    }
+
+    pub(super) fn stopped(&self) {
+        self.told().0 = State::Stopped;
+    }
+
+    pub(super) fn moved_aside(&self, path: Option<PathBuf>) {
+        if path.is_some() {
+            self.told().1 = path;
+        }
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, (State, Option<PathBuf>)> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,309 @@
+//! Writes batches on a thread of its own, and opens the store again when it fails.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::edge::store::{Opened, Store, StoreError};
+use crate::record::{ExchangeRecord, Moment, Nanos, WallTime};
+
+use super::handle::{Records, Shared};
+
+/// Opens the store, at start and after each failure.
+pub type Opener = Box<dyn FnMut() -> Result<(Store, Opened), StoreError> + Send>;
+
+/// How the writer goes about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// How long the first record of a batch waits for others. With the commit it stays below the
+    /// 100 ms that a crash may cost.
+    pub wait: Duration,
+    /// Records of a batch at most.
+    pub records: usize,
+    /// First wait before the store is opened again; doubles with each failure.
+    pub retry_min: Duration,
+    /// Longest such wait.
+    pub retry_max: Duration,
+    /// Times that a batch is tried that the store will not take though it opens.
+    pub tries: u32,
+    /// Time between looks at what is too old.
+    pub trim: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            wait: Duration::from_millis(50),
+            records: 4096,
+            retry_min: Duration::from_millis(100),
+            retry_max: Duration::from_secs(5),
+            tries: 5,
+            trim: Duration::from_mins(1),
+        }
+    }
+}
+
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    records: Records,
+    opener: Opener,
+    store: Option<Store>,
+    pace: Pace,
+    clock: Clock,
+    path: PathBuf,
+    /// Taken from the queue and not on the disk yet: kept over failures and panics.
+    in_hand: Vec<Arc<ExchangeRecord>>,
+    /// Times that the batch in hand failed for no reason that may heal.
+    failed: u32,
+    retry: Duration,
+    next_trim: Moment,
+    /// Date and moment of the start: a date that runs ahead of the clock removes nothing.
+    started: (WallTime, Moment),
+}
+
+impl Writer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        records: Records,
+        opener: Opener,
+        store: Store,
+        pace: Pace,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            path: store.path().to_owned(),
+            shared,
+            records,
+            opener,
+            store: Some(store),
+            pace,
+            in_hand: Vec::new(),
+            failed: 0,
+            retry: pace.retry_min,
+            next_trim: clock.now(),
+            started: (clock.wall(), clock.now()),
+            clock,
+        }
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    /// Works until it is told to stop, and through every panic.
+    pub(super) fn run(mut self) {
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work())) {
+            self.shared.counts.panics.fetch_add(1, Ordering::Relaxed);
+            let what = panic.downcast_ref::<&str>().copied().unwrap_or("a panic");
+            self.fail(&format!("the writer failed: {what}"), false);
+            // Closing a store that panicked may panic, too.
+            let store = self.store.take();
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(store)));
+        }
+        // Records offered from now on have nobody to write them.
+        self.shared.counts.stopped();
+    }
+
+    fn work(&mut self) {
+        while !self.is_stopping() {
+            self.await_batch();
+            self.write_batch();
+            self.trim();
+        }
+        self.flush();
+        self.store = None;
+    }
+
+    /// Waits for a first record, then as long as the batch may grow. What failed waits here for
+    /// its next try.
+    fn await_batch(&mut self) {
+        if !self.in_hand.is_empty() || self.store.is_none() {
+            self.sleep(self.retry, |_| false);
+            self.retry = (self.retry * 2).min(self.pace.retry_max);
+            return;
+        }
+        // Nothing to do until a record comes, but to look at what is too old.
+        self.sleep(self.pace.trim, |shared| queued(shared) > 0);
+        let full = self.pace.records;
+        self.sleep(self.pace.wait, |shared| {
+            queued(shared) == 0 || queued(shared) >= full
+        });
+    }
+
+    /// Sleeps for `span`, or until it is `enough`, or time to stop.
+    fn sleep(&self, span: Duration, enough: impl Fn(&Shared) -> bool) {
+        let until = self.clock.now().plus(nanos(span));
+        while !self.is_stopping() && !enough(&self.shared) {
+            let left = until.since(self.clock.now());
+            if left == Nanos(0) {
+                return;
+            }
+            let before = self.clock.now();
+            thread::park_timeout(Duration::from_nanos(left.0));
+            if self.clock.now() == before {
+                // A clock turned by hand: it would never be over.
+                return;
+            }
+        }
+    }
+
+    fn write_batch(&mut self) {
+        self.take_batch();
+        if !self.open() || self.in_hand.is_empty() {
+            return;
+        }
+        let appended = match &mut self.store {
+            Some(store) => store.append(&self.in_hand),
+            None => return,
+        };
+        match appended {
+            Ok(_) => self.acknowledge(),
+            Err(error) => {
+                tracing::warn!(%error, "the store failed and is opened again");
+                self.store = None;
+                self.fail(&error.to_string(), error.may_heal());
+            }
+        }
+    }
+
+    fn take_batch(&mut self) {
+        while self.in_hand.len() < self.pace.records {
+            let Ok(record) = self.records.try_recv() else {
+                return;
+            };
+            self.shared.counts.queued.fetch_sub(1, Ordering::AcqRel);
+            self.in_hand.push(record);
+        }
+    }
+
+    /// Whether there is a store to write to, after trying to open one.
+    fn open(&mut self) -> bool {
+        if self.store.is_some() {
+            return true;
+        }
+        match (self.opener)() {
+            Ok((store, opened)) => {
+                let counts = &self.shared.counts;
+                counts.reopened.fetch_add(1, Ordering::Relaxed);
+                if let Some(aside) = &opened.moved_aside {
+                    tracing::error!(path = %aside.display(), "the store was damaged and moved aside");
+                }
+                counts.moved_aside(opened.moved_aside);
+                if self.in_hand.is_empty() {
+                    // Otherwise the batch tells.
+                    counts.well();
+                }
+                self.store = Some(store);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the store cannot be opened");
+                // A store that does not open says nothing about the batch.
+                self.fail(&error.to_string(), true);
+                false
+            }
+        }
+    }
+
+    /// The batch is on the disk: only now it is shown.
+    fn acknowledge(&mut self) {
+        let counts = &self.shared.counts;
+        counts
+            .written
+            .fetch_add(self.in_hand.len() as u64, Ordering::Relaxed);
+        counts.well();
+        self.failed = 0;
+        self.retry = self.pace.retry_min;
+        if self.shared.feed.receiver_count() == 0 {
+            self.in_hand.clear();
+            return;
+        }
+        for record in self.in_hand.drain(..) {
+            // Nobody listens any more: that is no failure.
+            let _ = self.shared.feed.send(record);
+        }
+    }
+
+    /// The batch stays in hand for another try, unless it was tried enough.
+    fn fail(&mut self, reason: &str, may_heal: bool) {
+        self.shared.counts.degraded(self.clock.wall(), reason);
+        self.failed += u32::from(!may_heal);
+        if self.failed >= self.pace.tries {
+            self.drop_batch();
+        }
+    }
+
+    fn drop_batch(&mut self) {
+        let dropped = self.in_hand.len() as u64;
+        self.shared
+            .counts
+            .dropped_store_failed
+            .fetch_add(dropped, Ordering::Relaxed);
+        self.in_hand.clear();
+        self.failed = 0;
+    }
+
+    /// Writes everything that is left; what fails twice now is dropped.
+    fn flush(&mut self) {
+        loop {
+            self.take_batch();
+            if self.in_hand.is_empty() {
+                return;
+            }
+            self.write_batch();
+            if !self.in_hand.is_empty() {
+                self.write_batch();
+            }
+            if !self.in_hand.is_empty() {
+                self.drop_batch();
+            }
+        }
+    }
+
+    fn trim(&mut self) {
+        let now = self.clock.now();
+        let Some(store) = self.store.as_mut().filter(|_| now >= self.next_trim) else {
+            return;
+        };
+        let (wall, moment) = self.started;
+        let passed = i64::try_from(now.since(moment).0 / 1_000_000_000).unwrap_or(i64::MAX);
+        // A day over what has passed allows for suspended machines and corrected clocks, and not
+        // for a clock that jumps a year and would take all records with it.
+        let latest = wall.plus_secs(passed.saturating_add(86_400));
+        match store.trim(self.clock.wall().min(latest)) {
+            Ok(trimmed) => {
+                self.shared
+                    .counts
+                    .trimmed
+                    .fetch_add(trimmed.records, Ordering::Relaxed);
+                if !trimmed.more {
+                    self.next_trim = now.plus(nanos(self.pace.trim));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "old records could not be removed");
+                self.store = None;
+                self.next_trim = now.plus(nanos(self.pace.trim));
+                self.shared
+                    .counts
+                    .degraded(self.clock.wall(), &error.to_string());
+            }
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.shared.stop.load(Ordering::Acquire)
+    }
+}
+
+fn queued(shared: &Shared) -> usize {
+    shared.counts.queued.load(Ordering::Acquire)
+}
+
+fn nanos(span: Duration) -> Nanos {
+    Nanos(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX))
+}
