@@ -13,6 +13,7 @@
 mod support;
 
 mod e2e {
+    mod faults;
     mod identity;
     mod marks;
 }
