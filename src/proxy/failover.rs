@@ -201,7 +201,7 @@ async fn attempt(
                 upload.is_some_and(|upload| upload.client_failed.load(Ordering::Relaxed));
             let fault = match failed {
                 Ok(Err(fault)) => fault,
-                _ => overdue(job, is_last, &phases, patience),
+                _ => overdue(job, is_last, &phases, patience, shared.clock.now()),
             };
             return Tried::Failed(Box::new(unreached(
                 record,
@@ -327,8 +327,14 @@ fn patience(job: &Job<'_>, is_last: bool, shared: &Shared, settings: &Settings) 
     left.map_or(own, |left| left.min(own))
 }
 
-fn overdue(job: &Job<'_>, is_last: bool, phases: &Phases, patience: Duration) -> SendFault {
-    let class = if job.total.is_some_and(|_| patience.is_zero()) {
+fn overdue(
+    job: &Job<'_>,
+    is_last: bool,
+    phases: &Phases,
+    patience: Duration,
+    now: Moment,
+) -> SendFault {
+    let class = if job.total.is_some_and(|total| now >= total) {
         ErrorClass::TotalTimeout
     } else if is_last {
         ErrorClass::SilenceTimeout

@@ -159,6 +159,7 @@ pub fn error_event(language: Language, class: ErrorClass, message: &str) -> Stri
         ErrorClass::SilenceTimeout => "upstream_silence_timeout",
         ErrorClass::TotalTimeout => "upstream_total_timeout",
         ErrorClass::Truncated => "upstream_truncated",
+        ErrorClass::ProtocolError => "upstream_protocol_error",
         _ => "upstream_reset",
     };
     match language {

@@ -200,7 +200,12 @@ impl Ended {
             attempt.error_class = Some(error.class);
             attempt.error_code.clone_from(&error.code);
         }
-        if let Some(class) = self.fault {
+        // What the provider said in full stands, whatever became of the connection after it.
+        let said = matches!(
+            observation.end,
+            End::Complete | End::Unterminated | End::ErrorEvent
+        );
+        if let Some(class) = self.fault.filter(|_| !said) {
             attempt.error_class = Some(class);
         }
         attempt.cancelled_by = self.cancelled_by;
@@ -277,6 +282,8 @@ pub fn outcome_of(attempt: &AttemptRecord, generates: bool, stream: bool) -> Out
         (_, Some(Class::TotalTimeout)) => Outcome::TimedOut,
         (Some(End::ErrorEvent), _) => Outcome::InBandError,
         (_, Some(Class::EmptyResponse)) => Outcome::Empty,
+        // Another thing than an answer: a page of HTML in a 200.
+        (Some(End::Truncated), Some(Class::ProtocolError)) => Outcome::UpstreamError,
         (Some(End::Truncated | End::Reset), _) if nothing_came(attempt, generates, stream) => {
             Outcome::Empty
         }

@@ -355,6 +355,10 @@ impl Proxy {
                 .to_ascii_lowercase()
                 .starts_with("text/event-stream")
         });
+        // Into a compressed stream nothing can be put, and out of it nothing taken.
+        let coding = text(header::CONTENT_ENCODING);
+        let plain_events =
+            event_stream && coding.is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
         let mut response = Response::new(ProxyBody::empty());
         *response.status_mut() = reached.status;
         *response.headers_mut() = headers::to_client(&reached.headers);
@@ -368,7 +372,7 @@ impl Proxy {
             language,
             status: reached.status.as_u16(),
             content_type,
-            content_encoding: text(header::CONTENT_ENCODING),
+            content_encoding: coding,
             stream,
             model_asked: way.model.as_deref(),
             choices: exchange.draft().and_then(|draft| draft.request.choices),
@@ -377,7 +381,7 @@ impl Proxy {
             decoded_bytes_max: settings.limits.decoded_bytes,
             started: reached.send_start,
         });
-        let strips = reached.usage_injected && event_stream && reached.status.is_success();
+        let strips = reached.usage_injected && plain_events && reached.status.is_success();
         let headers = response.headers_mut();
         if strips {
             headers.remove(header::CONTENT_LENGTH);
@@ -399,7 +403,7 @@ impl Proxy {
             filter: strips.then(UsageFilter::new),
             exchange,
             language,
-            event_stream,
+            event_stream: plain_events,
             silence: settings.timeouts.silence,
             total,
             clock: self.shared.clock.clone(),

@@ -135,6 +135,8 @@ pub struct Tap {
     deferred: bool,
     verdict: Option<Verdict>,
     abort: Option<Abort>,
+    /// The terminator or an error of the provider's has gone by: nothing is left to be told.
+    told: bool,
 }
 
 /// Breaking off takes two turns: hyper drops what it has not flushed when a body fails.
@@ -179,6 +181,7 @@ impl Tap {
             deferred: false,
             verdict: None,
             abort: None,
+            told: false,
         };
         tap.end_if_over();
         tap
@@ -225,7 +228,8 @@ impl Tap {
             match poll_source(&mut parts.source, cx) {
                 Poll::Ready(Some(Ok(taken))) => match taken {
                     Taken::Data(data, at) => self.take_in(data, at),
-                    Taken::Trailers(frame) => return Poll::Ready(Some(Ok(frame))),
+                    // Trailers are hop-by-hop here: `Trailer`, which names them, stays too.
+                    Taken::Trailers => self.over(BodyEnd::Complete, None),
                 },
                 Poll::Ready(Some(Err(error))) => self.broken(&error),
                 Poll::Ready(None) => self.over(BodyEnd::Complete, None),
@@ -265,6 +269,7 @@ impl Tap {
         self.bytes_in += data.len() as u64;
         let seen = parts.observer.chunk(at, &data);
         let tokens = seen.token_events > 0;
+        self.told |= seen.done || seen.failed;
         match &mut parts.filter {
             None => self.queue.push_back(Piece {
                 bytes: data,
@@ -343,20 +348,20 @@ impl Tap {
     }
 
     fn broken(&mut self, error: &hyper::Error) {
-        let end = if is_short(error) {
-            BodyEnd::Truncated
-        } else {
-            BodyEnd::Reset
-        };
-        let class = match end {
-            BodyEnd::Truncated => ErrorClass::Truncated,
-            _ => ErrorClass::Reset,
+        let (end, class) = match fault_of(error) {
+            _ if error.is_incomplete_message() => (BodyEnd::Truncated, ErrorClass::Truncated),
+            io::ErrorKind::UnexpectedEof => (BodyEnd::Truncated, ErrorClass::Truncated),
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+                (BodyEnd::Reset, ErrorClass::ProtocolError)
+            }
+            _ => (BodyEnd::Reset, ErrorClass::Reset),
         };
         self.failed(end, class);
     }
 
     /// Tells the client in-band that its answer is not whole: as an event where the body is a
-    /// stream of events, else by breaking off, so that nobody takes a part for the whole.
+    /// stream of events and its length was not announced, else by breaking off, so that nobody
+    /// takes a part for the whole. After the terminator there is nothing to tell.
     fn failed(&mut self, end: BodyEnd, class: ErrorClass) {
         let Some(parts) = &mut self.parts else { return };
         let at = parts.clock.now();
@@ -367,13 +372,16 @@ impl Tap {
                 tokens: false,
             });
         }
-        if parts.event_stream {
+        if !parts.event_stream || self.length.is_some() {
+            self.abort = Some(Abort::Flush);
+        } else if !self.told {
             let message = match class {
                 ErrorClass::SilenceTimeout => {
                     "the provider fell silent for longer than timeouts.silence"
                 }
                 ErrorClass::TotalTimeout => "the exchange took longer than timeouts.total",
                 ErrorClass::Truncated => "the provider ended the stream before its end",
+                ErrorClass::ProtocolError => "the provider sent bytes that are not HTTP",
                 _ => "the connection to the provider broke in the middle of the stream",
             };
             let event = reject::error_event(parts.language, class, message);
@@ -382,8 +390,6 @@ impl Tap {
                 read_at: at,
                 tokens: false,
             });
-        } else {
-            self.abort = Some(Abort::Flush);
         }
         self.length = None;
         self.over(end, Some(class));
@@ -472,7 +478,7 @@ impl Drop for Tap {
 
 enum Taken {
     Data(Bytes, Option<Moment>),
-    Trailers(Frame<Bytes>),
+    Trailers,
 }
 
 fn poll_source(
@@ -490,24 +496,21 @@ fn poll_source(
             polled.map(|frame| {
                 frame.map(|frame| match frame.into_data() {
                     Ok(data) => Taken::Data(data, None),
-                    Err(frame) => Taken::Trailers(frame),
+                    Err(_) => Taken::Trailers,
                 })
             })
         }),
     }
 }
 
-/// Whether the peer ended its side early (against a reset or broken framing).
-fn is_short(error: &hyper::Error) -> bool {
-    if error.is_incomplete_message() {
-        return true;
-    }
+/// What the IO, or the reader of the framing, says of a body that broke.
+fn fault_of(error: &hyper::Error) -> io::ErrorKind {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
-            return io.kind() == io::ErrorKind::UnexpectedEof;
+            return io.kind();
         }
         source = cause.source();
     }
-    false
+    io::ErrorKind::Other
 }

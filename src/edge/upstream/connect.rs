@@ -28,6 +28,8 @@ use crate::record::{ErrorClass, Moment};
 
 /// How long one address is tried before the next one is tried beside it (RFC 8305, 5).
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+/// Largest response head, and largest single read of a body, on an HTTP/1 connection.
+const H1_BUFFER_MAX: usize = 64 * 1024;
 /// Windows of an HTTP/2 connection: what a provider may send ahead of a slow client.
 const H2_STREAM_WINDOW: u32 = 256 * 1024;
 const H2_CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
@@ -184,6 +186,7 @@ async fn handshake_h1(
     let log = IoLog::new(false);
     let io = TokioIo::new(Stamped::new(stream, log.clone(), clock.clone()));
     let (sender, connection) = http1::Builder::new()
+        .max_buf_size(H1_BUFFER_MAX)
         .handshake(io)
         .await
         .map_err(|error| SendFault::before(Phase::Connect, ErrorClass::Connect, error))?;

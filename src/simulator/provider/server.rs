@@ -191,6 +191,14 @@ impl Simulator {
         self.join();
     }
 
+    /// Waits until all threads have ended, which they do when told to stop.
+    pub fn wait(mut self) {
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so on stderr.
+            let _ = thread.join();
+        }
+    }
+
     fn join(&mut self) {
         self.stop.send_replace(true);
         for thread in self.threads.drain(..) {
