@@ -24,6 +24,9 @@ pub(super) struct Args {
     format: Format,
 }
 
+/// Findings listed in the table.
+const FINDINGS_SHOWN: usize = 10;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     Table,
@@ -74,8 +77,12 @@ fn table(verdict: &Verdict, pairs: usize) -> String {
     if verdict.findings.is_empty() {
         text.push_str("\n  bytes identical, faults recorded as what they are\n");
     }
-    for finding in &verdict.findings {
+    for finding in verdict.findings.iter().take(FINDINGS_SHOWN) {
         let _ = writeln!(text, "\n  FINDING: {finding}");
+    }
+    let more = verdict.findings.len().saturating_sub(FINDINGS_SHOWN);
+    if more > 0 {
+        let _ = writeln!(text, "\n  and {more} more (--format json shows all)");
     }
     text
 }
