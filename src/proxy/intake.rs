@@ -79,7 +79,6 @@ pub async fn read(
     clock: &Clock,
 ) -> Result<(Body, Moment), Reject> {
     if !language.is_inference() {
-        peer_is_at_body(peer);
         if http_body::Body::is_end_stream(&body) {
             return Ok((Body::Whole(Bytes::new()), peer.log.last_read()));
         }
@@ -94,11 +93,6 @@ pub async fn read(
         reject
     })?;
     Ok((Body::Read(bytes, Box::new(reading)), complete))
-}
-
-/// Reads of a body must not pass for the first byte of a next request.
-fn peer_is_at_body(peer: &Peer) {
-    let _ = peer.log.take_first_read();
 }
 
 fn content_headers(headers: &HeaderMap, bytes_max: u64) -> Result<(), Reject> {
@@ -153,9 +147,7 @@ async fn collect(
 ) -> Result<(Bytes, Moment), Reject> {
     let deadline = settings.timeouts.request_body;
     let reading = collect_within(body, settings.limits.request_body_bytes, peer, clock);
-    let collected = tokio::time::timeout(deadline, reading).await;
-    peer_is_at_body(peer);
-    collected.map_err(|_| too_slow(deadline))?
+    tokio::time::timeout(deadline, reading).await.map_err(|_| too_slow(deadline))?
 }
 
 fn too_slow(deadline: Duration) -> Reject {

@@ -131,6 +131,8 @@ impl Proxy {
         let language = intake::language_of(&parts.method, &address);
         let checked = self.check(&parts, &settings);
         if checked.is_ok() && is_preflight(&parts) {
+            // No exchange begins, but this request is over all the same.
+            let _ = peer.take_request_start();
             return preflight(&parts);
         }
         let admitted = checked.is_ok();
@@ -190,7 +192,7 @@ impl Proxy {
         peer: Arc<Peer>,
     ) -> Exchange {
         let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());
-        let started_at = peer.log.take_first_read().unwrap_or(now);
+        let started_at = peer.take_request_start().unwrap_or(now);
         let started = WallTime(wall.0 - (now.since(started_at).0 / 1000) as i64);
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let draft = ExchangeRecord {
