@@ -127,6 +127,8 @@ pub async fn serve<T, S, B>(
                 .half_close(false)
                 .header_read_timeout(None)
                 .max_buf_size(limits.header_bytes.max(BUFFER_MIN))
+                // A read may bring more than the buffer is to hold, so its size is no limit.
+                .max_header_size(limits.header_bytes)
                 .max_headers(limits.headers)
                 .serve_connection(io, service);
             let mut connection = pin!(connection);
