@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
-use super::reject::Reject;
+use super::reject::{METHODS, Reject};
 use crate::config::settings::{ServerSettings, Settings};
 
 /// Longest path and query that is taken.
@@ -220,7 +220,7 @@ fn method(method: &Method) -> Result<(), Reject> {
     Err(Reject::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
-        "the method is none of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        format!("the method is none of {METHODS}"),
     ))
 }
 

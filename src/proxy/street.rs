@@ -18,7 +18,7 @@ use super::filter;
 use super::headers;
 use super::intake::{self, Body};
 use super::models::ModelLists;
-use super::reject::Reject;
+use super::reject::{METHODS, Reject};
 use super::secret::Hasher;
 use super::settle::{Exchange, Settler};
 use super::tap::{ProxyBody, Tap, TapParts};
@@ -423,7 +423,7 @@ fn preflight(parts: &Parts) -> Response<ProxyBody> {
     let headers = response.headers_mut();
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        HeaderValue::from_static(METHODS),
     );
     if let Some(asked) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
