@@ -29,8 +29,12 @@ const REQUEST_DENIED: [&str; 21] = [
     "http2-settings",
     "x-real-ip",
 ];
-const REQUEST_DENIED_PREFIXES: [&str; 5] =
-    ["proxy-", "x-forwarded-", "x-tollgate-", "sec-fetch-", "access-control-"];
+const REQUEST_DENIED_PREFIXES: [&str; 6] =
+    ["proxy-", "x-forwarded-", "x-tollgate-", "sec-fetch-", "sec-websocket-", "access-control-"];
+
+/// Marks a request as having passed through a Tollgate. Marks of others before us stay beside
+/// ours: in a circle of two, each would take off what the other has to find.
+const INSTANCE: &str = "x-tollgate-instance";
 
 /// Response headers that stay here. `openai-organization` would tell whose account it is.
 const RESPONSE_DENIED: [&str; 11] = [
@@ -73,7 +77,10 @@ pub fn to_provider(
     if let Ok(host) = HeaderValue::from_str(&way.provider.base.authority()) {
         headers.insert(header::HOST, host);
     }
-    headers.insert("x-tollgate-instance", instance.clone());
+    for mark in client.get_all(INSTANCE) {
+        headers.append(INSTANCE, mark.clone());
+    }
+    headers.append(INSTANCE, instance.clone());
     headers
 }
 
@@ -94,10 +101,11 @@ fn pass(from: &HeaderMap, denied: &[&str], denied_prefixes: &[&str]) -> HeaderMa
         .collect();
     let mut headers = HeaderMap::with_capacity(from.len() + 6);
     for (name, value) in from {
-        let text = name.as_str();
-        let stays = denied.contains(&text)
-            || denied_prefixes.iter().any(|prefix| text.starts_with(prefix))
-            || named.iter().any(|other| other == text);
+        // Gateways to CGI and its heirs take `_` for `-`: what is denied is so in either spelling.
+        let dashed = name.as_str().replace('_', "-");
+        let stays = denied.contains(&dashed.as_str())
+            || denied_prefixes.iter().any(|prefix| dashed.starts_with(prefix))
+            || named.iter().any(|other| other == name.as_str());
         if !stays {
             headers.append(name.clone(), value.clone());
         }
@@ -117,6 +125,9 @@ mod tests {
             ("x-named", "1"),
             ("cookie", "a=b"),
             ("x-forwarded-for", "1.2.3.4"),
+            ("x_forwarded_for", "1.2.3.4"),
+            ("content_length", "5"),
+            ("session_id", "codex"),
             ("proxy-authorization", "Basic x"),
             ("authorization", "Bearer secret"),
             ("x-tollgate-tags", "a"),
@@ -132,6 +143,6 @@ mod tests {
         let passed = pass(&from, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
         let mut names: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["openai-beta", "user-agent", "x-stainless-lang"]);
+        assert_eq!(names, ["openai-beta", "session_id", "user-agent", "x-stainless-lang"]);
     }
 }
