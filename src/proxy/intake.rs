@@ -99,8 +99,10 @@ fn content_headers(headers: &HeaderMap, bytes_max: u64) -> Result<(), Reject> {
     let unsupported = |code, message: String| {
         Err(Reject::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message))
     };
-    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let is_json = content_type.is_some_and(|value| {
+    let mut content_types = headers.get_all(header::CONTENT_TYPE).iter();
+    // Of two, the provider might believe the other one.
+    let content_type = content_types.next().filter(|_| content_types.next().is_none());
+    let is_json = content_type.map(HeaderValue::as_bytes).is_some_and(|value| {
         let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
         let essence = essence.trim_ascii();
         essence.eq_ignore_ascii_case(b"application/json")
@@ -109,13 +111,13 @@ fn content_headers(headers: &HeaderMap, bytes_max: u64) -> Result<(), Reject> {
     if !is_json {
         return unsupported(
             "content_type",
-            "this endpoint takes JSON only; add the header `content-type: application/json` \
+            "this endpoint takes JSON only; add the header `content-type: application/json`, once \
              (curl: -H 'content-type: application/json')"
                 .to_owned(),
         );
     }
-    let coding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
-    if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return unsupported(
             "content_encoding",
             "compressed requests are not taken; send the body without content-encoding".to_owned(),
