@@ -16,4 +16,5 @@ mod e2e {
     mod faults;
     mod identity;
     mod marks;
+    mod reaching;
 }

@@ -7,7 +7,6 @@
     clippy::panic,
     reason = "a test fails by panicking"
 )]
-#![expect(clippy::print_stdout, reason = "the table is for whoever reads it")]
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
