@@ -13,6 +13,7 @@
 mod support;
 
 mod e2e {
+    mod clients;
     mod faults;
     mod identity;
     mod marks;
