@@ -27,7 +27,14 @@ fn main() -> Fallible<()> {
     let scene = Scene::set()?;
     let mut report = Report::default();
     let sides = scene.sides();
-    println!("sides: {}", sides.iter().map(|side| side.name).collect::<Vec<_>>().join(", "));
+    println!(
+        "sides: {}",
+        sides
+            .iter()
+            .map(|side| side.name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
     latency(&sides, &options, &mut report)?;
     throughput(&sides, &options, &mut report)?;
     cpu(&sides, &options, &mut report)?;
@@ -87,7 +94,13 @@ impl Scene {
         let simulator = free_address()?;
         children.push(
             Command::new(tollgate)
-                .args(["simulate", "--listen", &simulator.to_string(), "--behave", "n-8"])
+                .args([
+                    "simulate",
+                    "--listen",
+                    &simulator.to_string(),
+                    "--behave",
+                    "n-8",
+                ])
                 .stderr(Stdio::null())
                 .spawn()?,
         );
@@ -95,7 +108,10 @@ impl Scene {
         let mut sides = vec![("direct", simulator, usize::MAX)];
         let own = free_address()?;
         let config = folder.path().join("tollgate.toml");
-        fs::write(&config, tollgate_config(own, free_address()?, simulator, folder.path()))?;
+        fs::write(
+            &config,
+            tollgate_config(own, free_address()?, simulator, folder.path()),
+        )?;
         let log = fs::File::create(folder.path().join("tollgate.log"))?;
         children.push(
             Command::new(tollgate)
@@ -140,14 +156,21 @@ impl Scene {
                 sides.push(("envoy", address, children.len() - 1));
             }
         }
-        Ok(Self { children, sides, _folder: folder })
+        Ok(Self {
+            children,
+            sides,
+            _folder: folder,
+        })
     }
 
     fn sides(&self) -> Vec<Side> {
         let side = |(name, address, child): &(&'static str, SocketAddr, usize)| Side {
             name,
             address: *address,
-            processes: self.children.get(*child).map_or_else(Vec::new, |child| family(child.id())),
+            processes: self
+                .children
+                .get(*child)
+                .map_or_else(Vec::new, |child| family(child.id())),
         };
         self.sides.iter().map(side).collect()
     }
@@ -253,7 +276,11 @@ fn family(root: u32) -> Vec<u32> {
         next += 1;
         let tasks = format!("/proc/{parent}/task/{parent}/children");
         let children = fs::read_to_string(tasks).unwrap_or_default();
-        members.extend(children.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+        members.extend(
+            children
+                .split_whitespace()
+                .filter_map(|id| id.parse::<u32>().ok()),
+        );
     }
     members
 }
@@ -265,7 +292,10 @@ fn cpu_ms(side: &Side) -> f64 {
         text.split(' ').next()?.parse::<f64>().ok()
     };
     let of_process = |id: &u32| -> f64 {
-        let tasks = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+        let tasks = fs::read_dir(format!("/proc/{id}/task"))
+            .into_iter()
+            .flatten()
+            .flatten();
         tasks.filter_map(|task| of_task(task.path())).sum()
     };
     side.processes.iter().map(of_process).sum::<f64>() / 1e6
@@ -313,7 +343,10 @@ impl Client {
     fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: vec![0; 64 * 1024] })
+        Ok(Self {
+            stream,
+            buffer: vec![0; 64 * 1024],
+        })
     }
 
     fn exchange(&mut self, request: &[u8]) -> io::Result<Seen> {
@@ -336,7 +369,11 @@ impl Client {
             }
             if is_whole(&answer) {
                 let first_token = first_token.unwrap_or(at);
-                return Ok(Seen { first_token, total: at, reads });
+                return Ok(Seen {
+                    first_token,
+                    total: at,
+                    reads,
+                });
             }
         }
     }
@@ -347,11 +384,18 @@ fn has_token(bytes: &[u8]) -> bool {
 }
 
 fn is_whole(answer: &[u8]) -> bool {
-    let Some(head) = memchr::memmem::find(answer, b"\r\n\r\n") else { return false };
-    let length = answer[..head].split(|byte| *byte == b'\n').find_map(|line| {
-        let line = std::str::from_utf8(line).ok()?.to_ascii_lowercase();
-        line.strip_prefix("content-length:")?.trim().parse::<usize>().ok()
-    });
+    let Some(head) = memchr::memmem::find(answer, b"\r\n\r\n") else {
+        return false;
+    };
+    let length = answer[..head]
+        .split(|byte| *byte == b'\n')
+        .find_map(|line| {
+            let line = std::str::from_utf8(line).ok()?.to_ascii_lowercase();
+            line.strip_prefix("content-length:")?
+                .trim()
+                .parse::<usize>()
+                .ok()
+        });
     match length {
         Some(length) => answer.len() >= head + 4 + length,
         None => answer.ends_with(b"\r\n0\r\n\r\n"),
@@ -362,11 +406,21 @@ fn is_whole(answer: &[u8]) -> bool {
 fn latency(sides: &[Side], options: &Options, report: &mut Report) -> Fallible<()> {
     let per_round = if options.quick { 100 } else { 300 };
     for (what, request, pick) in [
-        ("short call, 1 connection, p50", request(SHORT, false), Pick::Total),
-        ("first token, 1 connection, p50", request(STREAM_NOW, true), Pick::FirstToken),
+        (
+            "short call, 1 connection, p50",
+            request(SHORT, false),
+            Pick::Total,
+        ),
+        (
+            "first token, 1 connection, p50",
+            request(STREAM_NOW, true),
+            Pick::FirstToken,
+        ),
     ] {
-        let mut clients =
-            sides.iter().map(|side| Client::connect(side.address)).collect::<Result<Vec<_>, _>>()?;
+        let mut clients = sides
+            .iter()
+            .map(|side| Client::connect(side.address))
+            .collect::<Result<Vec<_>, _>>()?;
         for client in &mut clients {
             (0..per_round / 2).try_for_each(|_| client.exchange(&request).map(drop))?;
         }
@@ -392,7 +446,11 @@ fn latency(sides: &[Side], options: &Options, report: &mut Report) -> Fallible<(
         let direct = rounds[0].clone();
         report.add(what, "µs", "direct", &direct);
         for (side, rounds) in sides.iter().zip(&rounds).skip(1) {
-            let added: Vec<f64> = rounds.iter().zip(&direct).map(|(own, base)| own - base).collect();
+            let added: Vec<f64> = rounds
+                .iter()
+                .zip(&direct)
+                .map(|(own, base)| own - base)
+                .collect();
             report.add(&format!("added: {what}"), "µs", side.name, &added);
         }
     }
@@ -413,7 +471,12 @@ fn throughput(sides: &[Side], options: &Options, report: &mut Report) -> Fallibl
         for side in sides {
             let before = cpu_ms(side);
             let (calls, elapsed) = load(side.address, &request, 16, lasts)?;
-            report.push("requests/s, 16 connections", "1/s", side.name, calls as f64 / elapsed);
+            report.push(
+                "requests/s, 16 connections",
+                "1/s",
+                side.name,
+                calls as f64 / elapsed,
+            );
             if !side.processes.is_empty() {
                 let cpu = (cpu_ms(side) - before) * 1e3 / calls as f64;
                 report.push("CPU per short call", "µs", side.name, cpu);
@@ -446,7 +509,11 @@ fn load(
             .collect();
         threads
             .into_iter()
-            .map(|thread| thread.join().map_err(|_| io::Error::other("a client panicked"))?)
+            .map(|thread| {
+                thread
+                    .join()
+                    .map_err(|_| io::Error::other("a client panicked"))?
+            })
             .sum::<io::Result<usize>>()
     })?;
     Ok((calls, began.elapsed().as_secs_f64()))
@@ -461,13 +528,23 @@ fn cpu(sides: &[Side], options: &Options, report: &mut Report) -> Fallible<()> {
             let before = cpu_ms(side);
             let seen = together(side.address, &request, streams, 2)?;
             let cpu = (cpu_ms(side) - before) / seen.len() as f64;
-            report.push("CPU per streamed exchange, 64 chunks at 5 ms", "ms", side.name, cpu);
+            report.push(
+                "CPU per streamed exchange, 64 chunks at 5 ms",
+                "ms",
+                side.name,
+                cpu,
+            );
         }
     }
     Ok(())
 }
 
-fn together(address: SocketAddr, request: &[u8], streams: usize, each: usize) -> Fallible<Vec<Seen>> {
+fn together(
+    address: SocketAddr,
+    request: &[u8],
+    streams: usize,
+    each: usize,
+) -> Fallible<Vec<Seen>> {
     thread::scope(|scope| {
         let threads: Vec<_> = (0..streams)
             .map(|_| {
@@ -479,7 +556,11 @@ fn together(address: SocketAddr, request: &[u8], streams: usize, each: usize) ->
             .collect();
         let mut all = Vec::new();
         for thread in threads {
-            all.extend(thread.join().map_err(|_| io::Error::other("a client panicked"))??);
+            all.extend(
+                thread
+                    .join()
+                    .map_err(|_| io::Error::other("a client panicked"))??,
+            );
         }
         Ok(all)
     })
@@ -492,7 +573,12 @@ fn chunks(sides: &[Side], report: &mut Report) -> Fallible<()> {
         let mut client = Client::connect(side.address)?;
         for _ in 0..5 {
             let seen = client.exchange(&request)?;
-            report.push("client reads per stream of 64 tokens", "", side.name, seen.reads as f64);
+            report.push(
+                "client reads per stream of 64 tokens",
+                "",
+                side.name,
+                seen.reads as f64,
+            );
         }
     }
     Ok(())
@@ -503,7 +589,12 @@ fn memory(sides: &[Side], options: &Options, report: &mut Report) -> Fallible<()
     let request = request(STREAM_HELD, true);
     for side in sides.iter().filter(|side| !side.processes.is_empty()) {
         let idle = rss_kib(side);
-        report.push("memory idle after the load", "MiB", side.name, idle / 1024.0);
+        report.push(
+            "memory idle after the load",
+            "MiB",
+            side.name,
+            idle / 1024.0,
+        );
         for open in [1, 100, if options.quick { 500 } else { 1000 }] {
             let mut clients = Vec::with_capacity(open);
             for _ in 0..open {
@@ -543,7 +634,10 @@ impl Report {
         if !self.rows.iter().any(|(row, _)| row == what) {
             self.rows.push((what.to_owned(), unit));
         }
-        self.values.entry((what.to_owned(), side)).or_default().push(value);
+        self.values
+            .entry((what.to_owned(), side))
+            .or_default()
+            .push(value);
     }
 
     fn add(&mut self, what: &str, unit: &'static str, side: &'static str, values: &[f64]) {
@@ -560,10 +654,15 @@ impl Report {
     }
 
     fn table(&self) -> String {
-        let mut text = format!("\n{:<48}{:<10}{:>12}   quartiles\n", "what", "side", "median");
+        let mut text = format!(
+            "\n{:<48}{:<10}{:>12}   quartiles\n",
+            "what", "side", "median"
+        );
         for (what, unit) in &self.rows {
             for side in ["direct", "nginx", "envoy", "tollgate"] {
-                let Some((low, mid, high)) = self.quartiles(what, side) else { continue };
+                let Some((low, mid, high)) = self.quartiles(what, side) else {
+                    continue;
+                };
                 let ratio = self
                     .quartiles(what, "nginx")
                     .filter(|_| side != "nginx" && side != "direct")

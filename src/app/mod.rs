@@ -16,4 +16,8 @@ pub mod banner;
 
 pub mod run;
 
+pub mod demo;
+
+pub mod selftest;
+
 pub use fault::AppFault;

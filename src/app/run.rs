@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::demo::Demo;
 use super::fault::AppFault;
 use super::node::{Node, Parts};
 use super::sources::{self, Environment};
 use super::{banner, reload, secret_file};
 use crate::clock::Clock;
-use crate::edge::upstream::ProxyRules;
 use crate::config::settings::Settings;
+use crate::edge::upstream::ProxyRules;
 use crate::proxy::settle::Offer;
 use crate::record::Origin;
 use crate::recorder::{Recorder, Running};
@@ -25,7 +26,10 @@ const DRAIN_TICK: Duration = Duration::from_millis(20);
 pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFault> {
     let path = sources::config_path(config.as_deref());
     let loaded = sources::load(path.as_deref())?;
-    let file = path.as_ref().map_or_else(|| "environment".to_owned(), |path| path.display().to_string());
+    let file = path.as_ref().map_or_else(
+        || "environment".to_owned(),
+        |path| path.display().to_string(),
+    );
     for warning in &loaded.warnings {
         print(&warning.render(&file));
     }
@@ -49,7 +53,13 @@ pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFau
         clock,
     })?;
     let store = settings.store.path.display().to_string();
-    print(&banner::banner(&settings, &loaded.found, node.address, None, &store));
+    print(&banner::banner(
+        &settings,
+        &loaded.found,
+        node.address,
+        None,
+        &store,
+    ));
     let (said, _) = watch::channel(reload::Reloads::default());
     let drain = settings.timeouts.drain;
     runtime.block_on(async {
@@ -70,6 +80,21 @@ pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFau
     if health.dropped() > 0 {
         tracing::warn!("{} records were dropped", health.dropped());
     }
+    Ok(())
+}
+
+/// Runs the demo until SIGTERM or SIGINT.
+pub fn demo(seed: u64, print: &dyn Fn(&str)) -> Result<(), AppFault> {
+    let demo = Demo::start(seed)?;
+    let Some(node) = &demo.node else {
+        return Ok(());
+    };
+    print(&banner::demo(node.address, demo.settings.admin.listen));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| AppFault::Runtime(format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(told_to_stop());
     Ok(())
 }
 
@@ -103,7 +128,9 @@ pub(super) fn offer_to(recorder: &Recorder) -> Offer {
 fn proxies() -> ProxyRules {
     let environment = Environment::read();
     let get = |names: [&str; 3]| {
-        names.iter().find_map(|name| environment.get(name).filter(|value| !value.is_empty()))
+        names
+            .iter()
+            .find_map(|name| environment.get(name).filter(|value| !value.is_empty()))
     };
     ProxyRules::new(
         get(["HTTPS_PROXY", "https_proxy", "ALL_PROXY"]).as_deref(),
@@ -114,9 +141,10 @@ fn proxies() -> ProxyRules {
 }
 
 async fn told_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {

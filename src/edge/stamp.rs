@@ -131,8 +131,15 @@ impl IoLog {
     /// A log for a connection that carries one exchange at a time, or several.
     #[must_use]
     pub fn new(multiplexed: bool) -> Self {
-        let reads_kept = if multiplexed { READS_KEPT_H2 } else { READS_KEPT_H1 };
-        Self(Arc::new(Mutex::new(State { reads_kept, ..State::default() })))
+        let reads_kept = if multiplexed {
+            READS_KEPT_H2
+        } else {
+            READS_KEPT_H1
+        };
+        Self(Arc::new(Mutex::new(State {
+            reads_kept,
+            ..State::default()
+        })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -194,7 +201,11 @@ impl IoLog {
     pub fn watch(&self, frame: &[u8], read_at: Moment, tokens: bool) {
         if let Some(last) = frame.last() {
             let last_byte = std::ptr::from_ref(last).addr();
-            self.state().watches.push_back(Watch { last_byte, read_at, tokens });
+            self.state().watches.push_back(Watch {
+                last_byte,
+                read_at,
+                tokens,
+            });
         }
     }
 
@@ -361,7 +372,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Stamped<T> {
         let polled = Pin::new(&mut self.inner).poll_write(cx, buf);
         if let Poll::Ready(Ok(written)) = polled {
             let at = self.clock.now();
-            self.log.write_completed(&[IoSlice::new(buf)], written, began, at);
+            self.log
+                .write_completed(&[IoSlice::new(buf)], written, began, at);
         }
         polled
     }

@@ -29,9 +29,15 @@ pub fn address<'a>(path: &'a str, settings: &Settings) -> Address<'a> {
         Some(_) if !first.is_empty() => {
             let after = &path[path.len() - rest.len() + first.len()..];
             let after = if after.is_empty() { "/" } else { after };
-            Address { provider: Some(first), path: after }
+            Address {
+                provider: Some(first),
+                path: after,
+            }
         }
-        _ => Address { provider: None, path },
+        _ => Address {
+            provider: None,
+            path,
+        },
     }
 }
 
@@ -84,7 +90,11 @@ pub fn find(
         .into_iter()
         .map(|(provider, model)| {
             let credential = credential(&provider, headers, addressed);
-            Way { provider, model, credential }
+            Way {
+                provider,
+                model,
+                credential,
+            }
         })
         .collect();
     let candidates = ways
@@ -95,7 +105,11 @@ pub fn find(
             usable: addressed || is_usable(way),
         })
         .collect();
-    Ok(Ways { ways, candidates, how })
+    Ok(Ways {
+        ways,
+        candidates,
+        how,
+    })
 }
 
 type Targets = (Vec<(Arc<Provider>, Option<Name>)>, &'static str, bool);
@@ -111,11 +125,16 @@ fn pin(headers: &HeaderMap) -> Result<Option<String>, Reject> {
             "x-tollgate-policy: the only policy of this version is `ordered`",
         ));
     }
-    let Some(value) = headers.get("x-tollgate-route") else { return Ok(None) };
-    value.to_str().map(|text| Some(text.trim().to_owned())).map_err(|_| {
-        let message = "x-tollgate-route must be `provider` or `provider/model`";
-        Reject::new(StatusCode::BAD_REQUEST, "unknown_route", message)
-    })
+    let Some(value) = headers.get("x-tollgate-route") else {
+        return Ok(None);
+    };
+    value
+        .to_str()
+        .map(|text| Some(text.trim().to_owned()))
+        .map_err(|_| {
+            let message = "x-tollgate-route must be `provider` or `provider/model`";
+            Reject::new(StatusCode::BAD_REQUEST, "unknown_route", message)
+        })
 }
 
 fn pinned_target(settings: &Settings, pin: &str, model: Option<&str>) -> Result<Targets, Reject> {
@@ -127,22 +146,37 @@ fn pinned_target(settings: &Settings, pin: &str, model: Option<&str>) -> Result<
         return Err(Reject::new(
             StatusCode::BAD_REQUEST,
             "unknown_route",
-            format!("x-tollgate-route names `{name}`, which is no provider here; {}", have(settings)),
+            format!(
+                "x-tollgate-route names `{name}`, which is no provider here; {}",
+                have(settings)
+            ),
         ));
     };
     // A model with routes says what it is called at the pinned provider.
     let configured = model
         .and_then(|model| routes_of(settings, model))
-        .and_then(|routes| routes.routes.iter().find(|route| route.provider == provider.name));
+        .and_then(|routes| {
+            routes
+                .routes
+                .iter()
+                .find(|route| route.provider == provider.name)
+        });
     let called = there
         .map(Name::from)
         .or_else(|| configured.and_then(|route| route.model.clone()))
         .or_else(|| model.map(Name::from));
-    Ok((vec![(Arc::clone(provider), called.filter(|_| model.is_some()))], "pinned", false))
+    Ok((
+        vec![(Arc::clone(provider), called.filter(|_| model.is_some()))],
+        "pinned",
+        false,
+    ))
 }
 
 fn routes_of<'a>(settings: &'a Settings, model: &str) -> Option<&'a Arc<ModelRoutes>> {
-    settings.models.iter().find(|routes| routes.name.as_str() == model)
+    settings
+        .models
+        .iter()
+        .find(|routes| routes.name.as_str() == model)
 }
 
 /// The order of the design, section 2: base URL, `[models]`, `provider/rest`, patterns, the only
@@ -162,7 +196,13 @@ fn targets(
         .default_provider
         .as_ref()
         .and_then(|name| settings.provider(name))
-        .map(|provider| (vec![(Arc::clone(provider), asked())], "default_provider", false));
+        .map(|provider| {
+            (
+                vec![(Arc::clone(provider), asked())],
+                "default_provider",
+                false,
+            )
+        });
     let only = match settings.providers.as_slice() {
         [only] => Some((vec![(Arc::clone(only), asked())], "only_provider", true)),
         _ => None,
@@ -192,14 +232,24 @@ fn targets(
         && let Some(provider) = settings.provider(name)
         && !rest.is_empty()
     {
-        return Ok((vec![(Arc::clone(provider), Some(Name::from(rest)))], "provider_prefix", true));
+        return Ok((
+            vec![(Arc::clone(provider), Some(Name::from(rest)))],
+            "provider_prefix",
+            true,
+        ));
     }
-    let owners = settings.providers.iter().map(|provider| (provider, provider.models.as_slice()));
+    let owners = settings
+        .providers
+        .iter()
+        .map(|provider| (provider, provider.models.as_slice()));
     if let Some(provider) = catalogue::owner_of(model, owners) {
         return Ok((vec![(Arc::clone(provider), asked())], "pattern", true));
     }
     only.or(default).ok_or_else(|| {
-        let mut message = format!("no provider here claims the model `{model}`; {}", have(settings));
+        let mut message = format!(
+            "no provider here claims the model `{model}`; {}",
+            have(settings)
+        );
         message.push_str(
             ". Ask for `provider/model`, use the base URL `/{provider}/v1`, or set \
              `server.default_provider`",
@@ -211,10 +261,22 @@ fn targets(
 /// What there is, for messages.
 fn have(settings: &Settings) -> String {
     let names = |names: Vec<&str>| {
-        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        }
     };
-    let providers = settings.providers.iter().map(|provider| provider.name.as_str()).collect();
-    let models = settings.models.iter().map(|routes| routes.name.as_str()).collect();
+    let providers = settings
+        .providers
+        .iter()
+        .map(|provider| provider.name.as_str())
+        .collect();
+    let models = settings
+        .models
+        .iter()
+        .map(|routes| routes.name.as_str())
+        .collect();
     format!("providers: {}; models: {}", names(providers), names(models))
 }
 
@@ -274,7 +336,9 @@ impl Credential {
 /// `/chat/completions`; Anthropic's does not and takes `/v1/messages`.
 #[must_use]
 pub fn upstream_path(provider: &Provider, path: &str, language: Language) -> String {
-    let without = path.strip_prefix("/v1").filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let without = path
+        .strip_prefix("/v1")
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let base = &provider.base.path;
     match (provider.dialect, without) {
         (Dialect::Anthropic, Some(_)) => format!("{base}{path}"),

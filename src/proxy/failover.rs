@@ -103,11 +103,15 @@ pub async fn first_answer(
     let mut left = steps.iter().copied().peekable();
     let mut current = left.next();
     loop {
-        let Some(index) = current else { return Err(nothing_to_try()) };
+        let Some(index) = current else {
+            return Err(nothing_to_try());
+        };
         let way = &ways[index];
         let is_last = left.peek().is_none() || matches!(body, Body::Streamed(..));
         let inject = injection && shared.may_inject(way, job, &body);
-        let tried = attempt(job, &mut body, way, inject, is_last, exchange, shared, pool, settings);
+        let tried = attempt(
+            job, &mut body, way, inject, is_last, exchange, shared, pool, settings,
+        );
         match tried.await {
             Tried::Answered(mut reached) => {
                 reached.way = index;
@@ -158,7 +162,10 @@ async fn attempt(
     let (outgoing, upload) = match outgoing(job, body, way, inject, shared) {
         Ok(outgoing) => outgoing,
         Err(reject) => {
-            return Tried::Failed(Box::new(Unreached { reject, outcome: Outcome::Rejected }));
+            return Tried::Failed(Box::new(Unreached {
+                reject,
+                outcome: Outcome::Rejected,
+            }));
         }
     };
     let mut timeline = Timeline::default();
@@ -179,7 +186,9 @@ async fn attempt(
     let patience = patience(job, is_last, shared, settings);
     let sending = pool.send(&way.provider, outgoing, &limits, &shared.clock, &mut phases);
     let sent = tokio::time::timeout(patience, sending).await;
-    let Some(draft) = exchange.draft() else { return Tried::Failed(Box::new(nothing_to_try())) };
+    let Some(draft) = exchange.draft() else {
+        return Tried::Failed(Box::new(nothing_to_try()));
+    };
     let Some(record) = draft.attempts.last_mut() else {
         return Tried::Failed(Box::new(nothing_to_try()));
     };
@@ -194,11 +203,20 @@ async fn attempt(
                 Ok(Err(fault)) => fault,
                 _ => overdue(job, is_last, &phases, patience, shared.clock.now()),
             };
-            return Tried::Failed(Box::new(unreached(record, way, fault, client_failed, shared)));
+            return Tried::Failed(Box::new(unreached(
+                record,
+                way,
+                fault,
+                client_failed,
+                shared,
+            )));
         }
     };
     if let Some(upload) = upload {
-        draft.request.bytes = draft.request.bytes.max(upload.bytes.load(Ordering::Relaxed));
+        draft.request.bytes = draft
+            .request
+            .bytes
+            .max(upload.bytes.load(Ordering::Relaxed));
     }
     read_answer(answer, way, job, inject, is_last, record, shared).await
 }
@@ -212,9 +230,15 @@ fn outgoing(
     shared: &Shared,
 ) -> Result<(Outgoing, Option<Arc<crate::edge::upstream::body::Upload>>), Reject> {
     let path = candidates::upstream_path(&way.provider, job.path, job.language);
-    let queries: Vec<&str> =
-        [way.provider.base.query.as_deref(), job.query].into_iter().flatten().collect();
-    let target = if queries.is_empty() { path } else { format!("{path}?{}", queries.join("&")) };
+    let queries: Vec<&str> = [way.provider.base.query.as_deref(), job.query]
+        .into_iter()
+        .flatten()
+        .collect();
+    let target = if queries.is_empty() {
+        path
+    } else {
+        format!("{path}?{}", queries.join("&"))
+    };
     let target = Uri::try_from(target).map_err(|_| {
         let message = "the path or query has characters that a URL cannot have";
         Reject::new(StatusCode::BAD_REQUEST, "request_target", message)
@@ -224,33 +248,45 @@ fn outgoing(
     let mut upload = None;
     let body = match body {
         Body::Read(bytes, reading) => {
-            let model = way.model.as_deref().filter(|model| reading.model.as_deref() != Some(model));
-            let edits = Edits { model, include_usage: inject };
+            let model = way
+                .model
+                .as_deref()
+                .filter(|model| reading.model.as_deref() != Some(model));
+            let edits = Edits {
+                model,
+                include_usage: inject,
+            };
             OutgoingBody::Whole(request::edit(bytes, reading, &edits))
         }
         Body::Whole(bytes) => OutgoingBody::Whole(bytes.clone()),
-        Body::Streamed(..) => {
-            match std::mem::replace(body, Body::Whole(Bytes::new())) {
-                Body::Streamed(incoming, sent) => {
-                    if let Some(length) = http_body::Body::size_hint(&incoming).exact() {
-                        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-                    }
-                    upload = Some(Arc::clone(&sent));
-                    OutgoingBody::Streamed(incoming, sent)
+        Body::Streamed(..) => match std::mem::replace(body, Body::Whole(Bytes::new())) {
+            Body::Streamed(incoming, sent) => {
+                if let Some(length) = http_body::Body::size_hint(&incoming).exact() {
+                    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
                 }
-                other => {
-                    *body = other;
-                    OutgoingBody::Whole(Bytes::new())
-                }
+                upload = Some(Arc::clone(&sent));
+                OutgoingBody::Streamed(incoming, sent)
             }
-        }
+            other => {
+                *body = other;
+                OutgoingBody::Whole(Bytes::new())
+            }
+        },
     };
     if let OutgoingBody::Whole(bytes) = &body
         && (!bytes.is_empty() || job.method == Method::POST)
     {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     }
-    Ok((Outgoing { method: job.method.clone(), target, headers, body }, upload))
+    Ok((
+        Outgoing {
+            method: job.method.clone(),
+            target,
+            headers,
+            body,
+        },
+        upload,
+    ))
 }
 
 fn is_renamed(way: &Way, asked: Option<&Name>) -> bool {
@@ -280,8 +316,14 @@ fn begun(way: &Way, timeline: Timeline, shared: &Shared) -> AttemptRecord {
 /// only while another route is left.
 fn patience(job: &Job<'_>, is_last: bool, shared: &Shared, settings: &Settings) -> Duration {
     let timeouts = &settings.timeouts;
-    let own = if is_last { timeouts.silence } else { timeouts.first_token.min(timeouts.silence) };
-    let left = job.total.map(|total| Duration::from_nanos(total.since(shared.clock.now()).0));
+    let own = if is_last {
+        timeouts.silence
+    } else {
+        timeouts.first_token.min(timeouts.silence)
+    };
+    let left = job
+        .total
+        .map(|total| Duration::from_nanos(total.since(shared.clock.now()).0));
     left.map_or(own, |left| left.min(own))
 }
 
@@ -309,7 +351,10 @@ fn overdue(
 
 fn note_phases(record: &mut AttemptRecord, phases: &Phases) {
     let marks = [
-        (Mark::PoolWait, Some(phases.lease.pool_wait).filter(|at| *at != Moment::default())),
+        (
+            Mark::PoolWait,
+            Some(phases.lease.pool_wait).filter(|at| *at != Moment::default()),
+        ),
         (Mark::Dns, phases.lease.connect.dns),
         (Mark::Connect, phases.lease.connect.connect),
         (Mark::Tls, phases.lease.connect.tls),
@@ -356,7 +401,12 @@ fn unreached(
         }
         _ => Outcome::UpstreamError,
     };
-    let reject = Reject::upstream(fault.class, &way.provider.name, &fault.detail, fault.written);
+    let reject = Reject::upstream(
+        fault.class,
+        &way.provider.name,
+        &fault.detail,
+        fault.written,
+    );
     Unreached { reject, outcome }
 }
 
@@ -370,7 +420,11 @@ async fn read_answer(
     record: &mut AttemptRecord,
     shared: &Shared,
 ) -> Tried {
-    let Answer { response, lease, log } = answer;
+    let Answer {
+        response,
+        lease,
+        log,
+    } = answer;
     let (parts, body) = response.into_parts();
     let reading = read_headers(&parts.headers);
     record.status = Some(parts.status.as_u16());
@@ -407,11 +461,19 @@ async fn read_answer(
         return Tried::Failed(Box::new(unreadable(record, way, shared)));
     };
     lease.finish(keep_alive);
-    let whole: Vec<u8> = chunks.iter().flat_map(|(bytes, _)| bytes.iter().copied()).collect();
+    let whole: Vec<u8> = chunks
+        .iter()
+        .flat_map(|(bytes, _)| bytes.iter().copied())
+        .collect();
     let preset = way.provider.preset.as_deref().unwrap_or_default();
     let status = parts.status.as_u16();
-    let classified =
-        errors::classify(way.provider.dialect, preset, status, &reached.headers, &whole);
+    let classified = errors::classify(
+        way.provider.dialect,
+        preset,
+        status,
+        &reached.headers,
+        &whole,
+    );
     if may_reject_injection && memchr::memmem::find(&whole, b"stream_options").is_some() {
         close_attempt(record, classified, whole.len(), shared);
         return Tried::WithoutInjection;
@@ -430,9 +492,17 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-fn redirected(record: &mut AttemptRecord, way: &Way, status: StatusCode, shared: &Shared) -> Unreached {
-    let class =
-        if is_redirect(status) { ErrorClass::Redirect } else { ErrorClass::ProtocolError };
+fn redirected(
+    record: &mut AttemptRecord,
+    way: &Way,
+    status: StatusCode,
+    shared: &Shared,
+) -> Unreached {
+    let class = if is_redirect(status) {
+        ErrorClass::Redirect
+    } else {
+        ErrorClass::ProtocolError
+    };
     record.timeline.set(Mark::Closed, shared.clock.now());
     record.end = Some(End::None);
     record.error_class = Some(class);
@@ -473,15 +543,22 @@ async fn read_error_body(body: Incoming, log: &IoLog) -> Option<VecDeque<(Bytes,
         let mut chunks = VecDeque::new();
         let mut total = 0;
         while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.ok()?.into_data() else { continue };
+            let Ok(data) = frame.ok()?.into_data() else {
+                continue;
+            };
             total += data.len();
             if total > ERROR_BODY_BYTES_MAX {
                 return None;
             }
-            let at = log.read_of(&data).map_or_else(Moment::default, |read| read.at);
+            let at = log
+                .read_of(&data)
+                .map_or_else(Moment::default, |read| read.at);
             chunks.push_back((data, at));
         }
         Some(chunks)
     };
-    tokio::time::timeout(ERROR_BODY_PATIENCE, reading).await.ok().flatten()
+    tokio::time::timeout(ERROR_BODY_PATIENCE, reading)
+        .await
+        .ok()
+        .flatten()
 }

@@ -55,7 +55,10 @@ fn target(request: &Parts) -> Result<(), Reject> {
              client's base URL to it, not its HTTP proxy",
         ));
     }
-    if uri.path_and_query().is_some_and(|target| target.as_str().len() > TARGET_BYTES_MAX) {
+    if uri
+        .path_and_query()
+        .is_some_and(|target| target.as_str().len() > TARGET_BYTES_MAX)
+    {
         return Err(Reject::new(
             StatusCode::URI_TOO_LONG,
             "request_target",
@@ -82,7 +85,10 @@ fn has_dot_segment(path: &str) -> bool {
 
 fn has_forbidden_byte(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    path.contains('\\') || ["%5c", "%00", "%0a", "%0d"].iter().any(|coded| lower.contains(coded))
+    path.contains('\\')
+        || ["%5c", "%00", "%0a", "%0d"]
+            .iter()
+            .any(|coded| lower.contains(coded))
 }
 
 /// The name asked for must be ours: else a web page whose name was pointed at this machine could
@@ -101,7 +107,10 @@ fn host(request: &Parts, server: &ServerSettings) -> Result<(), Reject> {
         return Err(bad("host", "the request must have exactly one Host header"));
     };
     let Some(name) = host_name(&named) else {
-        return Err(bad("host", "the Host header is not a host name with an optional port"));
+        return Err(bad(
+            "host",
+            "the Host header is not a host name with an optional port",
+        ));
     };
     if is_our_name(&name, server) {
         return Ok(());
@@ -122,7 +131,12 @@ pub(crate) fn host_name(value: &str) -> Option<String> {
         Some(rest) => {
             let (address, after) = rest.split_once(']')?;
             address.parse::<std::net::Ipv6Addr>().ok()?;
-            (address, after.strip_prefix(':').or_else(|| after.is_empty().then_some("80"))?)
+            (
+                address,
+                after
+                    .strip_prefix(':')
+                    .or_else(|| after.is_empty().then_some("80"))?,
+            )
         }
         None => value.split_once(':').unwrap_or((value, "80")),
     };
@@ -173,7 +187,9 @@ fn origin(headers: &HeaderMap, server: &ServerSettings) -> Result<(), Reject> {
 /// Whether the config lets pages of `origin` call.
 #[must_use]
 pub fn is_allowed_origin(origin: &HeaderValue, server: &ServerSettings) -> bool {
-    origin.to_str().is_ok_and(|origin| server.origins.contains(&origin.to_ascii_lowercase()))
+    origin
+        .to_str()
+        .is_ok_and(|origin| server.origins.contains(&origin.to_ascii_lowercase()))
 }
 
 /// Our own mark on a request means that it has come round in a circle.
@@ -192,7 +208,9 @@ fn loop_back(headers: &HeaderMap, instance: &str) -> Result<(), Reject> {
 
 fn upgrade(headers: &HeaderMap) -> Result<(), Reject> {
     let wants = |value: &HeaderValue| {
-        value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("websocket"))
+        value
+            .to_str()
+            .is_ok_and(|text| text.to_ascii_lowercase().contains("websocket"))
     };
     if !headers.get_all(header::UPGRADE).iter().any(wants) {
         return Ok(());
@@ -254,7 +272,12 @@ mod tests {
         for path in ["/v1/../x", "/v1/%2e%2E/x", "/.", "/v1/..;a/x", "/v1/.%2e"] {
             assert!(has_dot_segment(path), "{path}");
         }
-        for path in ["/v1/chat/completions", "/v1/files/a..b", "/v1/...", "/v1/.well-known/x"] {
+        for path in [
+            "/v1/chat/completions",
+            "/v1/files/a..b",
+            "/v1/...",
+            "/v1/.well-known/x",
+        ] {
             assert!(!has_dot_segment(path), "{path}");
         }
     }

@@ -29,8 +29,13 @@ const REQUEST_DENIED: [&str; 21] = [
     "http2-settings",
     "x-real-ip",
 ];
-const REQUEST_DENIED_PREFIXES: [&str; 5] =
-    ["proxy-", "x-forwarded-", "x-tollgate-", "sec-fetch-", "access-control-"];
+const REQUEST_DENIED_PREFIXES: [&str; 5] = [
+    "proxy-",
+    "x-forwarded-",
+    "x-tollgate-",
+    "sec-fetch-",
+    "access-control-",
+];
 
 /// Response headers that stay here. `openai-organization` would tell whose account it is.
 const RESPONSE_DENIED: [&str; 11] = [
@@ -58,14 +63,18 @@ pub fn to_provider(
 ) -> HeaderMap {
     let mut headers = pass(client, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
     for (name, value) in &way.provider.headers {
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
-        {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) {
             headers.insert(name, value);
         }
     }
     if identity {
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        );
     }
     if let Some((name, value)) = way.credential.header(way.provider.auth) {
         headers.insert(HeaderName::from_static(name), value);
@@ -84,25 +93,33 @@ pub fn to_client(provider: &HeaderMap) -> HeaderMap {
 }
 
 fn pass(from: &HeaderMap, denied: &[&str], denied_prefixes: &[&str]) -> HeaderMap {
-    // What `Connection` names is hop-by-hop too (RFC 9110, 7.6.1).
-    let named: Vec<String> = from
+    let named = named_by_connection(from);
+    let stays = |name: &HeaderName| {
+        let text = name.as_str();
+        denied.contains(&text)
+            || denied_prefixes
+                .iter()
+                .any(|prefix| text.starts_with(prefix))
+            || named.iter().any(|other| other == text)
+    };
+    let mut headers = HeaderMap::with_capacity(from.len() + 8);
+    for (name, value) in from {
+        if !stays(name) {
+            headers.append(name, value.clone());
+        }
+    }
+    headers
+}
+
+/// What `Connection` names is hop-by-hop too (RFC 9110, 7.6.1).
+fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
+    headers
         .get_all(header::CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(|name| name.trim().to_ascii_lowercase())
-        .collect();
-    let mut headers = HeaderMap::with_capacity(from.len() + 6);
-    for (name, value) in from {
-        let text = name.as_str();
-        let stays = denied.contains(&text)
-            || denied_prefixes.iter().any(|prefix| text.starts_with(prefix))
-            || named.iter().any(|other| other == text);
-        if !stays {
-            headers.append(name.clone(), value.clone());
-        }
-    }
-    headers
+        .collect()
 }
 
 #[cfg(test)]

@@ -16,9 +16,7 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::server::Peer;
 use crate::edge::upstream::body::Upload;
-use crate::record::{
-    KeyedHash, Language, Moment, Name, RequestFacts, Session, SessionSource,
-};
+use crate::record::{KeyedHash, Language, Moment, Name, RequestFacts, Session, SessionSource};
 use crate::wire::dialect::identify::identify;
 use crate::wire::dialect::request::{self, RequestReading};
 
@@ -61,8 +59,12 @@ pub fn endpoint_name(address: &Address<'_>, language: Language) -> Name {
     let path = if language.is_inference() {
         address.path.to_owned()
     } else {
-        let kept: Vec<_> =
-            address.path.split('/').filter(|segment| !segment.is_empty()).take(2).collect();
+        let kept: Vec<_> = address
+            .path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .take(2)
+            .collect();
         format!("/{}", kept.join("/"))
     };
     let mut end = path.len().min(64);
@@ -91,8 +93,11 @@ pub async fn read(
     content_headers(headers, settings.limits.request_body_bytes)?;
     let (bytes, complete) = collect(body, settings, peer, clock).await?;
     let reading = request::read(language, &bytes, settings.limits.json_depth).map_err(|fault| {
-        let mut reject =
-            Reject::new(StatusCode::BAD_REQUEST, "invalid_request", fault.to_string());
+        let mut reject = Reject::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            fault.to_string(),
+        );
         reject.param = fault.param();
         reject
     })?;
@@ -106,7 +111,11 @@ fn peer_is_at_body(peer: &Peer) {
 
 fn content_headers(headers: &HeaderMap, bytes_max: u64) -> Result<(), Reject> {
     let unsupported = |code, message: String| {
-        Err(Reject::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message))
+        Err(Reject::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            code,
+            message,
+        ))
     };
     let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     let is_json = content_type.is_some_and(|value| {
@@ -123,7 +132,9 @@ fn content_headers(headers: &HeaderMap, bytes_max: u64) -> Result<(), Reject> {
                 .to_owned(),
         );
     }
-    let coding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    let coding = headers
+        .get(header::CONTENT_ENCODING)
+        .map(HeaderValue::as_bytes);
     if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
         return unsupported(
             "content_encoding",
@@ -187,7 +198,9 @@ async fn collect_within(
             };
             Reject::new(StatusCode::BAD_REQUEST, code, message)
         })?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         if let Some(read) = peer.log.read_of(&data) {
             complete = read.at;
         }
@@ -205,7 +218,14 @@ async fn collect_within(
             rest.extend_from_slice(&data);
         }
     }
-    Ok((if rest.is_empty() { first } else { rest.freeze() }, complete))
+    Ok((
+        if rest.is_empty() {
+            first
+        } else {
+            rest.freeze()
+        },
+        complete,
+    ))
 }
 
 /// Whether the bytes came and are wrong, against bytes that did not come.
@@ -226,15 +246,24 @@ pub fn facts(headers: &HeaderMap, body: &Body, hasher: &Hasher) -> (RequestFacts
     let (bytes, reading) = match body {
         Body::Read(bytes, reading) => (bytes, reading),
         Body::Whole(bytes) => {
-            return (RequestFacts { bytes: bytes.len() as u64, ..Default::default() }, None);
+            return (
+                RequestFacts {
+                    bytes: bytes.len() as u64,
+                    ..Default::default()
+                },
+                None,
+            );
         }
         Body::Streamed(..) => return (RequestFacts::default(), None),
     };
     let mut facts = reading.facts.clone();
     facts.bytes = bytes.len() as u64;
     facts.prompt_hash = Some(hasher.hash("prompt", [bytes.as_ref()]));
-    let prefix: Vec<&[u8]> =
-        reading.prefix.iter().filter_map(|span| bytes.get(span.clone())).collect();
+    let prefix: Vec<&[u8]> = reading
+        .prefix
+        .iter()
+        .filter_map(|span| bytes.get(span.clone()))
+        .collect();
     if !prefix.is_empty() {
         facts.prefix_hash = Some(hasher.hash("prefix", prefix));
     }
@@ -252,11 +281,26 @@ fn session(
     let header = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
     let body = |text: &Option<String>| text.as_ref().map(|text| text.as_bytes().to_vec());
     let named = [
-        (SessionSource::Header, header("x-tollgate-session").map(<[u8]>::to_vec)),
-        (SessionSource::ClaudeCode, header("x-claude-code-session-id").map(<[u8]>::to_vec)),
-        (SessionSource::Codex, header("session_id").map(<[u8]>::to_vec)),
-        (SessionSource::PromptCacheKey, body(&reading.prompt_cache_key)),
-        (SessionSource::MetadataUserId, body(&reading.metadata_user_id)),
+        (
+            SessionSource::Header,
+            header("x-tollgate-session").map(<[u8]>::to_vec),
+        ),
+        (
+            SessionSource::ClaudeCode,
+            header("x-claude-code-session-id").map(<[u8]>::to_vec),
+        ),
+        (
+            SessionSource::Codex,
+            header("session_id").map(<[u8]>::to_vec),
+        ),
+        (
+            SessionSource::PromptCacheKey,
+            body(&reading.prompt_cache_key),
+        ),
+        (
+            SessionSource::MetadataUserId,
+            body(&reading.metadata_user_id),
+        ),
     ];
     let turn = reading.turn;
     named
@@ -265,13 +309,21 @@ fn session(
             let hash = hasher.hash("session", [key?.as_slice()]);
             Some(Session { hash, source, turn })
         })
-        .or_else(|| prefix.map(|hash| Session { hash, source: SessionSource::Prefix, turn }))
+        .or_else(|| {
+            prefix.map(|hash| Session {
+                hash,
+                source: SessionSource::Prefix,
+                turn,
+            })
+        })
 }
 
 /// `x-tollgate-tags: a, b`.
 #[must_use]
 pub fn tags(headers: &HeaderMap) -> Vec<Name> {
-    let text = headers.get("x-tollgate-tags").and_then(|value| value.to_str().ok());
+    let text = headers
+        .get("x-tollgate-tags")
+        .and_then(|value| value.to_str().ok());
     text.unwrap_or_default()
         .split(',')
         .map(str::trim)

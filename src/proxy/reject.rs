@@ -38,7 +38,15 @@ impl Reject {
             _ => "invalid_request_error",
         };
         let message = message.into();
-        Self { status, code, kind, message, param: None, retry_after: None, retry: None }
+        Self {
+            status,
+            code,
+            kind,
+            message,
+            param: None,
+            retry_after: None,
+            retry: None,
+        }
     }
 
     /// Names the field of the request concerned.
@@ -80,7 +88,11 @@ impl Reject {
             _ if maybe_billed => "the provider may have billed the request",
             _ => "the request was not processed; try again",
         };
-        let mut reject = Self::new(status, code, format!("provider {provider}: {detail}; {next}"));
+        let mut reject = Self::new(
+            status,
+            code,
+            format!("provider {provider}: {detail}; {next}"),
+        );
         reject.retry = maybe_billed.then_some(false);
         reject
     }
@@ -89,11 +101,21 @@ impl Reject {
     /// SDK reads too once `type` and `request_id` stand beside it.
     #[must_use]
     pub fn response(&self, language: Language, exchange: &str) -> Response<ProxyBody> {
-        let body = error_body(language, self.kind, self.code, &self.message, self.param, exchange);
+        let body = error_body(
+            language,
+            self.kind,
+            self.code,
+            &self.message,
+            self.param,
+            exchange,
+        );
         let mut response = Response::new(ProxyBody::full(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
         headers.insert("x-proxy-error", HeaderValue::from_static(self.code));
         if let Ok(id) = HeaderValue::from_str(exchange) {
             headers.insert("x-request-id", id);

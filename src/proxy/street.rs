@@ -59,8 +59,13 @@ pub struct Shared {
 impl Shared {
     /// Whether the usage event is to be asked for on this way.
     pub(super) fn may_inject(&self, way: &Way, job: &Job<'_>, body: &Body) -> bool {
-        let Body::Read(_, reading) = body else { return false };
-        let takes = matches!(job.language, Language::OpenAiChat | Language::OpenAiCompletions);
+        let Body::Read(_, reading) = body else {
+            return false;
+        };
+        let takes = matches!(
+            job.language,
+            Language::OpenAiChat | Language::OpenAiCompletions
+        );
         takes
             && reading.stream
             && reading.include_usage.is_none()
@@ -79,7 +84,10 @@ impl Shared {
 }
 
 fn memo_key(way: &Way) -> (Name, Name) {
-    (way.provider.name.clone(), way.model.clone().unwrap_or_default())
+    (
+        way.provider.name.clone(),
+        way.model.clone().unwrap_or_default(),
+    )
 }
 
 /// One worker's end of the street.
@@ -94,7 +102,11 @@ impl Proxy {
     /// A worker with its own pool.
     #[must_use]
     pub fn new(shared: Arc<Shared>, pool: Arc<Pool>, drain: Drain) -> Self {
-        Self { shared, pool, drain }
+        Self {
+            shared,
+            pool,
+            drain,
+        }
     }
 
     /// Takes one request to its answer, also where a handler panics: that exchange gets a 500
@@ -135,13 +147,21 @@ impl Proxy {
         }
         let admitted = checked.is_ok();
         let mut exchange = self.begin(&parts, &address, language, &settings, peer);
-        let id = exchange.draft().map(|draft| draft.id.to_string()).unwrap_or_default();
+        let id = exchange
+            .draft()
+            .map(|draft| draft.id)
+            .unwrap_or_default()
+            .text();
         let answered = match checked {
             Ok(()) => {
-                let street = self.street(&parts, body, &address, language, &settings, &mut exchange);
+                let street =
+                    self.street(&parts, body, &address, language, &settings, &mut exchange);
                 street.await
             }
-            Err(reject) => Err(Refused { reject, outcome: Outcome::Rejected }),
+            Err(reject) => Err(Refused {
+                reject,
+                outcome: Outcome::Rejected,
+            }),
         };
         let mut response = match answered {
             Ok(Answered::Relayed(reached, body)) => {
@@ -152,12 +172,12 @@ impl Proxy {
                 response
             }
             Err(Refused { reject, outcome }) => {
-                let response = reject.response(language, &id);
+                let response = reject.response(language, id.as_str());
                 exchange.settle_rejected(outcome, reject.status.as_u16(), reject.code);
                 response
             }
         };
-        if let Ok(id) = HeaderValue::from_str(&id) {
+        if let Ok(id) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert("x-tollgate-exchange", id);
         }
         if admitted {
@@ -167,7 +187,11 @@ impl Proxy {
     }
 
     fn check(&self, parts: &Parts, settings: &Settings) -> Result<(), Reject> {
-        filter::check(parts, settings, self.shared.instance.to_str().unwrap_or_default())?;
+        filter::check(
+            parts,
+            settings,
+            self.shared.instance.to_str().unwrap_or_default(),
+        )?;
         if !is_preflight(parts) {
             authorise(parts, settings)?;
         }
@@ -192,7 +216,12 @@ impl Proxy {
         let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());
         let started_at = peer.log.take_first_read().unwrap_or(now);
         let started = WallTime(wall.0 - (now.since(started_at).0 / 1000) as i64);
-        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &str| {
+            parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         let draft = ExchangeRecord {
             id: ExchangeId::new(started, fastrand::u64(..)),
             trace: header("traceparent").and_then(TraceId::from_traceparent),
@@ -222,7 +251,12 @@ impl Proxy {
             cached_answer: false,
             closed_at: Moment::default(),
         };
-        Exchange::begin(draft, Arc::clone(&self.shared.settler), peer, self.drain.clone())
+        Exchange::begin(
+            draft,
+            Arc::clone(&self.shared.settler),
+            peer,
+            self.drain.clone(),
+        )
     }
 
     async fn street(
@@ -235,8 +269,15 @@ impl Proxy {
         exchange: &mut Exchange,
     ) -> Result<Answered, Refused> {
         let clock = &self.shared.clock;
-        let (body, complete) =
-            intake::read(&parts.headers, body, language, settings, exchange.peer(), clock).await?;
+        let (body, complete) = intake::read(
+            &parts.headers,
+            body,
+            language,
+            settings,
+            exchange.peer(),
+            clock,
+        )
+        .await?;
         let (facts, session) = intake::facts(&parts.headers, &body, &self.shared.hasher);
         let model = match &body {
             Body::Read(_, reading) => reading.model.as_deref().map(Name::from),
@@ -248,10 +289,14 @@ impl Proxy {
             draft.session = session;
             draft.model.clone_from(&model);
         }
-        if language == Language::Models && address.provider.is_none() && settings.providers.len() > 1
+        if language == Language::Models
+            && address.provider.is_none()
+            && settings.providers.len() > 1
         {
             let lists = &self.shared.models;
-            let made = lists.answer(address.path, settings, &self.pool, clock).await?;
+            let made = lists
+                .answer(address.path, settings, &self.pool, clock)
+                .await?;
             return Ok(Answered::Made(made));
         }
         let found = candidates::find(settings, address, model.as_deref(), &parts.headers)?;
@@ -265,9 +310,7 @@ impl Proxy {
             language,
             stream,
             complete,
-            total: total.map(|span| {
-                complete.plus(crate::record::Nanos(span.as_nanos() as u64))
-            }),
+            total: total.map(|span| complete.plus(crate::record::Nanos(span.as_nanos() as u64))),
         };
         if let Some(draft) = exchange.draft() {
             draft.policy = plan.policy.into();
@@ -276,9 +319,17 @@ impl Proxy {
         let (ways, steps) = (&found.ways, &plan.steps);
         let (shared, pool) = (&*self.shared, &self.pool);
         let reached =
-            failover::first_answer(&job, body, ways, steps, exchange, shared, pool, settings).await?;
+            failover::first_answer(&job, body, ways, steps, exchange, shared, pool, settings)
+                .await?;
         let way = ways[reached.way].clone();
-        Ok(Answered::Relayed(Box::new(reached), Relay { way, stream, total: job.total }))
+        Ok(Answered::Relayed(
+            Box::new(reached),
+            Relay {
+                way,
+                stream,
+                total: job.total,
+            },
+        ))
     }
 
     /// The provider's answer as it stands, under the observer's eye.
@@ -292,11 +343,17 @@ impl Proxy {
     ) -> Response<ProxyBody> {
         let Relay { way, stream, total } = relay;
         let text = |name: header::HeaderName| {
-            reached.headers.get(name).and_then(|value| value.to_str().ok())
+            reached
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
         };
         let content_type = text(header::CONTENT_TYPE);
         let event_stream = content_type.is_some_and(|value| {
-            value.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
+            value
+                .trim_start()
+                .to_ascii_lowercase()
+                .starts_with("text/event-stream")
         });
         // Into a compressed stream nothing can be put, and out of it nothing taken.
         let coding = text(header::CONTENT_ENCODING);
@@ -387,13 +444,18 @@ impl From<Reject> for Refused {
 
 impl From<failover::Unreached> for Refused {
     fn from(unreached: failover::Unreached) -> Self {
-        Self { reject: unreached.reject, outcome: unreached.outcome }
+        Self {
+            reject: unreached.reject,
+            outcome: unreached.outcome,
+        }
     }
 }
 
 /// Where the config asks for a token, it comes as a header of its own, or as the API key.
 fn authorise(parts: &Parts, settings: &Settings) -> Result<(), Reject> {
-    let Some(token) = &settings.server.token else { return Ok(()) };
+    let Some(token) = &settings.server.token else {
+        return Ok(());
+    };
     let wanted = token.expose_secret().as_bytes();
     let sent = ["x-tollgate-token", "authorization", "x-api-key", "api-key"]
         .iter()
@@ -412,13 +474,19 @@ fn authorise(parts: &Parts, settings: &Settings) -> Result<(), Reject> {
 /// Comparison in constant time: the time taken says nothing of where two secrets differ.
 fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len()
-        && one.iter().zip(other).fold(0_u8, |differ, (a, b)| differ | (a ^ b)) == 0
+        && one
+            .iter()
+            .zip(other)
+            .fold(0_u8, |differ, (a, b)| differ | (a ^ b))
+            == 0
 }
 
 fn is_preflight(parts: &Parts) -> bool {
     parts.method == Method::OPTIONS
         && parts.headers.contains_key(header::ORIGIN)
-        && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        && parts
+            .headers
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// A browser asks before it sends; the filter has let its origin pass, as for every answer that
@@ -435,16 +503,24 @@ fn preflight(parts: &Parts) -> Response<ProxyBody> {
     if let Some(asked) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
     }
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    headers.insert(
+        header::ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static("600"),
+    );
     response
 }
 
 fn allow_origin(parts: &Parts, response: &mut Response<ProxyBody>) {
-    let Some(origin) = parts.headers.get(header::ORIGIN) else { return };
+    let Some(origin) = parts.headers.get(header::ORIGIN) else {
+        return;
+    };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("*"),
+    );
 }
 
 /// Counts for health and metrics.
@@ -453,6 +529,9 @@ impl Shared {
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
         let settler = &self.settler;
-        (settler.accepted.load(Ordering::Relaxed), settler.settled.load(Ordering::Relaxed))
+        (
+            settler.accepted.load(Ordering::Relaxed),
+            settler.settled.load(Ordering::Relaxed),
+        )
     }
 }

@@ -159,8 +159,7 @@ impl Tap {
     #[must_use]
     pub fn new(parts: TapParts) -> Self {
         let peer = parts.exchange.peer();
-        let client =
-            (peer.protocol == Protocol::Http1).then(|| peer.log.clone());
+        let client = (peer.protocol == Protocol::Http1).then(|| peer.log.clone());
         let length = match (&parts.source, &parts.filter) {
             (Source::Incoming(body), None) => body.size_hint().exact(),
             (Source::Read(chunks), None) => {
@@ -223,7 +222,9 @@ impl Tap {
                 }
                 None => {}
             }
-            let Some(parts) = &mut self.parts else { return Poll::Ready(None) };
+            let Some(parts) = &mut self.parts else {
+                return Poll::Ready(None);
+            };
             match poll_source(&mut parts.source, cx) {
                 Poll::Ready(Some(Ok(taken))) => match taken {
                     Taken::Data(data, at) => self.take_in(data, at),
@@ -233,7 +234,9 @@ impl Tap {
                 Poll::Ready(Some(Err(error))) => self.broken(&error),
                 Poll::Ready(None) => self.over(BodyEnd::Complete, None),
                 Poll::Pending => {
-                    let Some(verdict) = self.overdue(cx) else { return Poll::Pending };
+                    let Some(verdict) = self.overdue(cx) else {
+                        return Poll::Pending;
+                    };
                     self.failed(verdict.0, verdict.1);
                 }
             }
@@ -255,7 +258,9 @@ impl Tap {
     fn take_in(&mut self, data: Bytes, at: Option<Moment>) {
         let Some(parts) = &mut self.parts else { return };
         let read = parts.upstream.as_ref().and_then(|log| log.read_of(&data));
-        let at = at.or(read.map(|read| read.at)).unwrap_or_else(|| parts.clock.now());
+        let at = at
+            .or(read.map(|read| read.at))
+            .unwrap_or_else(|| parts.clock.now());
         let number = read.map_or(self.last_read, |read| read.number);
         // Frames of one read may share a write; those of two may not.
         self.deferred = number == self.last_read;
@@ -266,10 +271,18 @@ impl Tap {
         let tokens = seen.token_events > 0;
         self.told |= seen.done || seen.failed;
         match &mut parts.filter {
-            None => self.queue.push_back(Piece { bytes: data, read_at: at, tokens }),
+            None => self.queue.push_back(Piece {
+                bytes: data,
+                read_at: at,
+                tokens,
+            }),
             Some(filter) => {
                 let pieces = filter.chunk(data).into_iter();
-                self.queue.extend(pieces.map(|bytes| Piece { bytes, read_at: at, tokens }));
+                self.queue.extend(pieces.map(|bytes| Piece {
+                    bytes,
+                    read_at: at,
+                    tokens,
+                }));
             }
         }
         self.end_if_over();
@@ -318,7 +331,11 @@ impl Tap {
         };
         self.verdict = Some(Verdict { end, fault, at });
         if let Some(tail) = parts.filter.take().and_then(UsageFilter::end) {
-            self.queue.push_back(Piece { bytes: tail, read_at: at, tokens: false });
+            self.queue.push_back(Piece {
+                bytes: tail,
+                read_at: at,
+                tokens: false,
+            });
         }
         if let Some(lease) = parts.lease.take()
             && matches!(end, BodyEnd::Complete)
@@ -349,7 +366,11 @@ impl Tap {
         let Some(parts) = &mut self.parts else { return };
         let at = parts.clock.now();
         if let Some(tail) = parts.filter.take().and_then(UsageFilter::end) {
-            self.queue.push_back(Piece { bytes: tail, read_at: at, tokens: false });
+            self.queue.push_back(Piece {
+                bytes: tail,
+                read_at: at,
+                tokens: false,
+            });
         }
         if !parts.event_stream || self.length.is_some() {
             self.abort = Some(Abort::Flush);
@@ -364,15 +385,20 @@ impl Tap {
                 _ => "the connection to the provider broke in the middle of the stream",
             };
             let event = reject::error_event(parts.language, class, message);
-            self.queue.push_back(Piece { bytes: event.into(), read_at: at, tokens: false });
+            self.queue.push_back(Piece {
+                bytes: event.into(),
+                read_at: at,
+                tokens: false,
+            });
         }
         self.length = None;
         self.over(end, Some(class));
     }
 
     fn settle(&mut self, cancelled_by: Option<CancelledBy>) {
-        let (Some(parts), Some(verdict)) = (self.parts.take(), self.verdict) else { return };
-        let observation = parts.observer.end(verdict.at, verdict.end);
+        let (Some(parts), Some(verdict)) = (self.parts.take(), self.verdict) else {
+            return;
+        };
         let mut oddities = Vec::new();
         if self.length.is_some_and(|length| self.bytes_in > length) {
             oddities.push(Oddity::ExtraBytes);
@@ -380,7 +406,8 @@ impl Tap {
         let deadline = matches!(verdict.end, BodyEnd::Stalled | BodyEnd::CutByLimit)
             .then_some(CancelledBy::Deadline);
         parts.exchange.settle_relayed(Ended {
-            observation,
+            observer: parts.observer,
+            end: verdict.end,
             fault: verdict.fault,
             cancelled_by: cancelled_by.or(deadline),
             at: verdict.at,
@@ -419,7 +446,9 @@ impl Tap {
 /// How long a stream that has been quiet for `quiet` may be left alone.
 fn patience(parts: &TapParts, quiet: Nanos) -> Duration {
     let silence = parts.silence.saturating_sub(Duration::from_nanos(quiet.0));
-    let total = parts.total.map(|total| Duration::from_nanos(total.since(parts.clock.now()).0));
+    let total = parts
+        .total
+        .map(|total| Duration::from_nanos(total.since(parts.clock.now()).0));
     total.map_or(silence, |total| total.min(silence))
 }
 
@@ -438,7 +467,11 @@ impl Drop for Tap {
         } else {
             (BodyEnd::ClientGone, CancelledBy::Client)
         };
-        self.verdict = Some(Verdict { end, fault: None, at });
+        self.verdict = Some(Verdict {
+            end,
+            fault: None,
+            at,
+        });
         self.settle(Some(by));
     }
 }
@@ -454,7 +487,9 @@ fn poll_source(
 ) -> Poll<Option<Result<Taken, hyper::Error>>> {
     match source {
         Source::Read(chunks) => {
-            let taken = chunks.pop_front().map(|(bytes, at)| Ok(Taken::Data(bytes, Some(at))));
+            let taken = chunks
+                .pop_front()
+                .map(|(bytes, at)| Ok(Taken::Data(bytes, Some(at))));
             Poll::Ready(taken)
         }
         Source::Incoming(body) => Pin::new(body).poll_frame(cx).map(|polled| {

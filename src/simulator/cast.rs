@@ -34,13 +34,76 @@ pub struct Part {
 /// Every part of the demo. Invented numbers, in the manner of the real ones: they say nothing
 /// about any provider.
 pub const PARTS: [Part; 7] = [
-    part("openai", "gpt-4.1", 420, 0.32, 13_000, 140, (0.004, 0.003, 0.001), 5),
-    part("openrouter", "openai/gpt-4.1", 475, 0.40, 13_400, 140, (0.006, 0.006, 0.004), 4),
-    part("openai", "gpt-4.1-mini", 310, 0.30, 8_500, 110, (0.004, 0.002, 0.001), 4),
-    part("anthropic", "claude-sonnet-4-6", 690, 0.35, 15_000, 160, (0.003, 0.012, 0.001), 4),
-    part("openrouter", "anthropic/claude-sonnet-4-6", 760, 0.42, 15_400, 160, (0.004, 0.010, 0.004), 3),
-    part("groq", "llama-3.1-8b-instant", 165, 0.45, 1_900, 120, (0.020, 0.002, 0.001), 3),
-    part("together", "meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo", 240, 0.38, 5_200, 120, (0.006, 0.004, 0.002), 2),
+    part(
+        "openai",
+        "gpt-4.1",
+        420,
+        0.32,
+        13_000,
+        140,
+        (0.004, 0.003, 0.001),
+        5,
+    ),
+    part(
+        "openrouter",
+        "openai/gpt-4.1",
+        475,
+        0.40,
+        13_400,
+        140,
+        (0.006, 0.006, 0.004),
+        4,
+    ),
+    part(
+        "openai",
+        "gpt-4.1-mini",
+        310,
+        0.30,
+        8_500,
+        110,
+        (0.004, 0.002, 0.001),
+        4,
+    ),
+    part(
+        "anthropic",
+        "claude-sonnet-4-6",
+        690,
+        0.35,
+        15_000,
+        160,
+        (0.003, 0.012, 0.001),
+        4,
+    ),
+    part(
+        "openrouter",
+        "anthropic/claude-sonnet-4-6",
+        760,
+        0.42,
+        15_400,
+        160,
+        (0.004, 0.010, 0.004),
+        3,
+    ),
+    part(
+        "groq",
+        "llama-3.1-8b-instant",
+        165,
+        0.45,
+        1_900,
+        120,
+        (0.020, 0.002, 0.001),
+        3,
+    ),
+    part(
+        "together",
+        "meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo",
+        240,
+        0.38,
+        5_200,
+        120,
+        (0.006, 0.004, 0.002),
+        2,
+    ),
 ];
 
 #[expect(clippy::too_many_arguments, reason = "a row of the table above")]
@@ -108,7 +171,10 @@ impl Part {
                 (Fault::Http503, self.overloaded),
                 (Fault::CloseMid, self.cut),
             ],
-            drift: Some(Arc::new(Drift { hours: HOURS, incidents })),
+            drift: Some(Arc::new(Drift {
+                hours: HOURS,
+                incidents,
+            })),
             ..Behaviour::default()
         }
     }
@@ -128,7 +194,9 @@ pub fn personas(presets: &[Preset], start: WallTime) -> Vec<Persona> {
         let behaviour = part.behaviour(start);
         let prefix = format!("/{}", part.provider);
         if !personas.iter().any(|persona| persona.prefix == prefix) {
-            let preset = presets.iter().find(|preset| preset.name.as_str() == part.provider);
+            let preset = presets
+                .iter()
+                .find(|preset| preset.name.as_str() == part.provider);
             let quirks = preset.map_or_else(Quirks::openai, Quirks::of_preset);
             personas.push(Persona::new(quirks, behaviour.clone()).at(&prefix));
         }

@@ -87,8 +87,11 @@ impl Draft {
         }
         timeline.set(Mark::SendStart, sent);
         timeline.set(Mark::RequestSent, sent.plus(Nanos(15_000)));
-        let kind =
-            if part.provider == "openrouter" { ProviderKind::Router } else { ProviderKind::Direct };
+        let kind = if part.provider == "openrouter" {
+            ProviderKind::Router
+        } else {
+            ProviderKind::Direct
+        };
         let attempt = AttemptRecord {
             provider: Name::from(part.provider),
             kind,
@@ -138,11 +141,18 @@ impl Draft {
             tokens: Tokens::default(),
             cost: None,
             cost_billed: None,
-            own: OwnDelay { inbound: Some(Nanos(rng.u64(45_000..95_000))), ..OwnDelay::default() },
+            own: OwnDelay {
+                inbound: Some(Nanos(rng.u64(45_000..95_000))),
+                ..OwnDelay::default()
+            },
             cached_answer: false,
             closed_at: zero,
         };
-        Self { record, attempt, sent }
+        Self {
+            record,
+            attempt,
+            sent,
+        }
     }
 
     fn refused(&mut self, status: u16, class: ErrorClass, outcome: Outcome) {
@@ -217,8 +227,12 @@ impl Draft {
         } else {
             self.attempt.end = Some(End::Complete);
             self.attempt.finish = vec![FinishReason::Stop];
-            self.attempt.timeline.set(Mark::Usage, last.plus(Nanos(300_000)));
-            self.attempt.timeline.set(Mark::Done, last.plus(Nanos(350_000)));
+            self.attempt
+                .timeline
+                .set(Mark::Usage, last.plus(Nanos(300_000)));
+            self.attempt
+                .timeline
+                .set(Mark::Done, last.plus(Nanos(350_000)));
             self.record.tokens = Tokens {
                 usage: Usage {
                     input: self.record.request.prompt_tokens_estimated,
@@ -247,7 +261,10 @@ mod tests {
 
     #[test]
     fn the_past_is_in_order_and_repeatable() {
-        let now = Now { moment: Moment(90_000_000_000_000_000), wall: WallTime(1_795_307_749_000_000) };
+        let now = Now {
+            moment: Moment(90_000_000_000_000_000),
+            wall: WallTime(1_795_307_749_000_000),
+        };
         let day = Nanos::from_millis(86_400_000);
         let records = past(2_000, day, now, 7);
         assert_eq!(records.len(), 2_000);
@@ -255,7 +272,10 @@ mod tests {
         assert_eq!(records, past(2_000, day, now, 7));
         assert!(records.iter().all(|record| record.attempts.len() == 1));
         for outcome in [Outcome::Ok, Outcome::RateLimited, Outcome::UpstreamError] {
-            assert!(records.iter().any(|record| record.outcome == outcome), "{outcome:?}");
+            assert!(
+                records.iter().any(|record| record.outcome == outcome),
+                "{outcome:?}"
+            );
         }
     }
 }

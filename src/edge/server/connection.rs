@@ -43,7 +43,13 @@ impl Peer {
     #[must_use]
     pub fn new(address: SocketAddr, protocol: Protocol) -> Arc<Self> {
         let log = IoLog::new(protocol == Protocol::Http2);
-        Arc::new(Self { address, log, protocol, in_flight: AtomicU32::new(0), panicked: AtomicBool::new(false) })
+        Arc::new(Self {
+            address,
+            log,
+            protocol,
+            in_flight: AtomicU32::new(0),
+            panicked: AtomicBool::new(false),
+        })
     }
 
     /// Begins an exchange.

@@ -52,7 +52,9 @@ impl Body for UpstreamBody {
                         let length = frame.data_ref().map_or(0, Bytes::len);
                         upload.bytes.fetch_add(length as u64, Ordering::Relaxed);
                     }
-                    Poll::Ready(Some(Err(_))) => upload.client_failed.store(true, Ordering::Relaxed),
+                    Poll::Ready(Some(Err(_))) => {
+                        upload.client_failed.store(true, Ordering::Relaxed)
+                    }
                     _ => {}
                 }
                 polled

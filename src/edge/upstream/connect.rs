@@ -151,8 +151,11 @@ async fn connect(addresses: &[SocketAddr], host: &str) -> Result<TcpStream, Send
         } else if attempts.is_empty() {
             break;
         }
-        let patience =
-            if left.len() == 0 { Duration::from_secs(3600) } else { NEXT_ADDRESS_AFTER };
+        let patience = if left.len() == 0 {
+            Duration::from_secs(3600)
+        } else {
+            NEXT_ADDRESS_AFTER
+        };
         match tokio::time::timeout(patience, attempts.join_next()).await {
             Ok(Some(Ok((_, Ok(stream))))) => return Ok(stream),
             Ok(Some(Ok((address, Err(error))))) => {
@@ -162,7 +165,11 @@ async fn connect(addresses: &[SocketAddr], host: &str) -> Result<TcpStream, Send
         }
     }
     Err(last_error.unwrap_or_else(|| {
-        SendFault::before(Phase::Connect, ErrorClass::Connect, format!("no address of {host}"))
+        SendFault::before(
+            Phase::Connect,
+            ErrorClass::Connect,
+            format!("no address of {host}"),
+        )
     }))
 }
 
@@ -187,7 +194,12 @@ async fn handshake_h1(
         // Its errors reach the request that is on it; an idle one has nobody to tell.
         let _ = connection.await;
     });
-    Ok(Connection { sender: Sender::Http1(sender), log, socket, driver: driver.abort_handle() })
+    Ok(Connection {
+        sender: Sender::Http1(sender),
+        log,
+        socket,
+        driver: driver.abort_handle(),
+    })
 }
 
 async fn handshake_h2(
@@ -209,7 +221,12 @@ async fn handshake_h2(
     let driver = tokio::spawn(async move {
         let _ = connection.await;
     });
-    Ok(Connection { sender: Sender::Http2(sender), log, socket, driver: driver.abort_handle() })
+    Ok(Connection {
+        sender: Sender::Http2(sender),
+        log,
+        socket,
+        driver: driver.abort_handle(),
+    })
 }
 
 /// A TCP socket that can be asked whether its peer has closed while hyper owns its bytes.
