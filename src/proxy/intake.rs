@@ -1,5 +1,6 @@
 //! Reads a request once: what it is, what it asks for, and the little that must be known of it.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use crate::wire::dialect::request::{self, RequestReading};
 
 /// Headers that may hold a client's credential.
 const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+/// Code of a body that its client did not send to the end.
+pub const REQUEST_INCOMPLETE: &str = "request_incomplete";
 /// Tags kept of a request, and bytes kept of each.
 const TAGS_MAX: usize = 8;
 const TAG_BYTES_MAX: usize = 64;
@@ -186,9 +189,13 @@ async fn collect_within(
     let mut rest = BytesMut::new();
     let mut complete = clock.now();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| {
-            let message = "the body is cut short or its chunked framing is broken";
-            Reject::new(StatusCode::BAD_REQUEST, "request_body", message)
+        let frame = frame.map_err(|error| {
+            let (code, message) = if is_broken_framing(&error) {
+                ("request_body", "the chunked framing of the body is broken")
+            } else {
+                (REQUEST_INCOMPLETE, "the body broke off before its end")
+            };
+            Reject::new(StatusCode::BAD_REQUEST, code, message)
         })?;
         let Ok(data) = frame.into_data() else {
             continue;
@@ -218,6 +225,21 @@ async fn collect_within(
         },
         complete,
     ))
+}
+
+/// Whether the bytes came and are wrong, against bytes that did not come.
+fn is_broken_framing(error: &hyper::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            return matches!(
+                io.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+            );
+        }
+        source = cause.source();
+    }
+    false
 }
 
 /// What the headers and the body say of the request, content only as keyed hashes.

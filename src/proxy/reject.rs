@@ -184,9 +184,13 @@ pub fn error_event(language: Language, class: ErrorClass, message: &str) -> Stri
             format!("\n\nevent: error\ndata: {data}\n\n")
         }
         Language::OpenAiResponses => {
+            // Flat as the API says it; OpenAI's SDKs raise only what stands in `error`.
             let data = serde_json::json!({
                 "type": "error", "code": code, "message": message, "param": null,
                 "sequence_number": 0,
+                "error": {
+                    "message": message, "type": "upstream_error", "param": null, "code": code,
+                },
             });
             format!("\n\nevent: error\ndata: {data}\n\n")
         }

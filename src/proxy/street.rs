@@ -435,10 +435,13 @@ struct Refused {
 
 impl From<Reject> for Refused {
     fn from(reject: Reject) -> Self {
-        let outcome = match reject.status.as_u16() {
-            // A client that does not send its body is gone in all but name.
-            408 => Outcome::ClientGone,
-            _ => Outcome::Rejected,
+        // A client that does not send its body to the end is gone, or as good as gone.
+        let gone = reject.status == StatusCode::REQUEST_TIMEOUT
+            || reject.code == intake::REQUEST_INCOMPLETE;
+        let outcome = if gone {
+            Outcome::ClientGone
+        } else {
+            Outcome::Rejected
         };
         Self { reject, outcome }
     }
