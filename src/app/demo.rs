@@ -11,7 +11,7 @@ use fastrand::Rng;
 
 use super::fault::AppFault;
 use super::node::{Node, Parts};
-use super::run::{offer_to, open_store};
+use super::recording::{offer_to, open_store};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::config::{self, Sources, presets};

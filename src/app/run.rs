@@ -10,14 +10,12 @@ use tokio::sync::watch;
 use super::demo::Demo;
 use super::fault::AppFault;
 use super::node::{Node, Parts};
+use super::recording::{offer_to, open_store};
 use super::sources::{self, Environment};
 use super::{banner, reload, secret_file};
 use crate::clock::Clock;
-use crate::config::settings::Settings;
 use crate::edge::upstream::ProxyRules;
-use crate::proxy::settle::Offer;
 use crate::record::Origin;
-use crate::recorder::{Recorder, Running};
 
 /// How often draining looks whether it is over.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
@@ -96,32 +94,6 @@ pub fn demo(seed: u64, print: &dyn Fn(&str)) -> Result<(), AppFault> {
         .map_err(|error| AppFault::Runtime(format!("cannot start the runtime: {error}")))?;
     runtime.block_on(told_to_stop());
     Ok(())
-}
-
-/// Opens the store and starts its writer, and says what was found there.
-pub(super) fn open_store(
-    settings: &Settings,
-    clock: &Clock,
-    print: &dyn Fn(&str),
-) -> Result<(Recorder, Running), AppFault> {
-    let (recorder, recording, opened) = Recorder::start(&settings.store, clock.clone())
-        .map_err(|error| AppFault::Runtime(error.to_string()))?;
-    if let Some(aside) = opened.moved_aside {
-        print(&format!(
-            "the store was damaged: it was moved aside to {} and a new one was begun",
-            aside.display()
-        ));
-    }
-    Ok((recorder, recording))
-}
-
-/// What the street hands its records to.
-pub(super) fn offer_to(recorder: &Recorder) -> Offer {
-    let recorder = recorder.clone();
-    Arc::new(move |record| {
-        // A full queue is counted by the recorder; nobody waits for room.
-        let _ = recorder.offer(record);
-    })
 }
 
 /// Forward proxies from the environment; curl's lower-case names count too.

@@ -5,42 +5,13 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::intake;
+use super::address::Address;
 use super::reject::Reject;
+use super::secret;
 use crate::config::settings::{AuthScheme, ModelRoutes, Provider, Settings};
 use crate::record::{Dialect, Language, Name};
 use crate::routing::catalogue;
 use crate::routing::plan::Candidate;
-
-/// Where a request's path points, before its model is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address<'a> {
-    /// The provider that the base URL named (`/{provider}/v1/…`).
-    pub provider: Option<&'a str>,
-    /// The path without the provider: `/v1/…`.
-    pub path: &'a str,
-}
-
-/// Splits `/{provider}/v1/…`; any other path is taken whole.
-#[must_use]
-pub fn address<'a>(path: &'a str, settings: &Settings) -> Address<'a> {
-    let rest = path.trim_start_matches('/');
-    let first = rest.split('/').next().unwrap_or_default();
-    match settings.provider(first) {
-        Some(_) if !first.is_empty() => {
-            let after = &path[path.len() - rest.len() + first.len()..];
-            let after = if after.is_empty() { "/" } else { after };
-            Address {
-                provider: Some(first),
-                path: after,
-            }
-        }
-        _ => Address {
-            provider: None,
-            path,
-        },
-    }
-}
 
 /// One way for this request: a provider, the model's name there, and a credential.
 #[derive(Debug, Clone)]
@@ -291,7 +262,7 @@ pub fn is_token(value: &HeaderValue, settings: &Settings) -> bool {
     let token = settings.server.token.as_ref();
     token.is_some_and(|token| {
         same(
-            intake::bare(value.as_bytes()),
+            secret::bare(value.as_bytes()),
             token.expose_secret().as_bytes(),
         )
     })

@@ -13,10 +13,11 @@ use secrecy::ExposeSecret as _;
 
 use super::candidates::{self, Credential, Way};
 use super::headers;
-use super::intake::{self, Body};
+use super::intake::Body;
 use super::reject::Reject;
+use super::secret;
 use super::settle::{Exchange, inbound_delay};
-use super::street::Shared;
+use super::shared::Shared;
 use super::tap::Source;
 use crate::config::settings::Settings;
 use crate::edge::stamp::IoLog;
@@ -108,7 +109,7 @@ pub async fn first_answer(
         };
         let way = &ways[index];
         let is_last = left.peek().is_none() || matches!(body, Body::Streamed(..));
-        let inject = injection && shared.may_inject(way, job, &body);
+        let inject = injection && shared.may_inject(way, job.language, &body);
         let tried = attempt(
             job, &mut body, way, inject, is_last, exchange, shared, pool, settings,
         );
@@ -294,7 +295,7 @@ fn is_renamed(way: &Way, asked: Option<&Name>) -> bool {
 }
 
 fn begun(way: &Way, timeline: Timeline, shared: &Shared) -> AttemptRecord {
-    let hash = |value: &[u8]| Some(shared.hasher.hash("credential", [intake::bare(value)]));
+    let hash = |value: &[u8]| Some(shared.hasher.hash("credential", [secret::bare(value)]));
     let (credential, client_credential) = match &way.credential {
         Credential::Configured(key) => (hash(key.expose_secret().as_bytes()), false),
         Credential::Client(_, value) => (hash(value.as_bytes()), true),
