@@ -1,5 +1,7 @@
 //! Passes headers on in both directions, all but those that must not travel.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::candidates::Way;
@@ -29,8 +31,14 @@ const REQUEST_DENIED: [&str; 21] = [
     "http2-settings",
     "x-real-ip",
 ];
-const REQUEST_DENIED_PREFIXES: [&str; 6] =
-    ["proxy-", "x-forwarded-", "x-tollgate-", "sec-fetch-", "sec-websocket-", "access-control-"];
+const REQUEST_DENIED_PREFIXES: [&str; 6] = [
+    "proxy-",
+    "x-forwarded-",
+    "x-tollgate-",
+    "sec-fetch-",
+    "sec-websocket-",
+    "access-control-",
+];
 
 /// Marks a request as having passed through a Tollgate. Marks of others before us stay beside
 /// ours: in a circle of two, each would take off what the other has to find.
@@ -62,14 +70,18 @@ pub fn to_provider(
 ) -> HeaderMap {
     let mut headers = pass(client, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
     for (name, value) in &way.provider.headers {
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
-        {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) {
             headers.insert(name, value);
         }
     }
     if identity {
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        );
     }
     if let Some((name, value)) = way.credential.header(way.provider.auth) {
         headers.insert(HeaderName::from_static(name), value);
@@ -102,9 +114,14 @@ fn pass(from: &HeaderMap, denied: &[&str], denied_prefixes: &[&str]) -> HeaderMa
     let mut headers = HeaderMap::with_capacity(from.len() + 6);
     for (name, value) in from {
         // Gateways to CGI and its heirs take `_` for `-`: what is denied is so in either spelling.
-        let dashed = name.as_str().replace('_', "-");
-        let stays = denied.contains(&dashed.as_str())
-            || denied_prefixes.iter().any(|prefix| dashed.starts_with(prefix))
+        let dashed = match name.as_str() {
+            text if text.contains('_') => Cow::Owned(text.replace('_', "-")),
+            text => Cow::Borrowed(text),
+        };
+        let stays = denied.contains(&dashed.as_ref())
+            || denied_prefixes
+                .iter()
+                .any(|prefix| dashed.starts_with(prefix))
             || named.iter().any(|other| other == name.as_str());
         if !stays {
             headers.append(name.clone(), value.clone());
@@ -143,6 +160,14 @@ mod tests {
         let passed = pass(&from, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
         let mut names: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["openai-beta", "session_id", "user-agent", "x-stainless-lang"]);
+        assert_eq!(
+            names,
+            [
+                "openai-beta",
+                "session_id",
+                "user-agent",
+                "x-stainless-lang"
+            ]
+        );
     }
 }
