@@ -22,6 +22,8 @@ pub struct Way {
     pub model: Option<Name>,
     /// The credential to send.
     pub credential: Credential,
+    /// Whether the client itself addressed the provider, so that its own credentials may go there.
+    pub addressed: bool,
 }
 
 /// The credential that goes with a request.
@@ -58,14 +60,17 @@ pub fn find(
         Some(pin) => pinned_target(settings, &pin, model)?,
         None => targets(settings, address, model)?,
     };
+    let home = model.and_then(|model| home_of(settings, model));
     let ways: Vec<_> = targets
         .into_iter()
         .map(|(provider, model)| {
+            let addressed = addressed || home == Some(&provider.name);
             let credential = credential(settings, &provider, headers, addressed);
             Way {
                 provider,
                 model,
                 credential,
+                addressed,
             }
         })
         .collect();
@@ -74,7 +79,7 @@ pub fn find(
         .map(|way| Candidate {
             provider: way.provider.name.clone(),
             model: way.model.clone(),
-            usable: addressed || is_usable(way),
+            usable: way.addressed || is_usable(way),
         })
         .collect();
     Ok(Ways {
@@ -276,6 +281,12 @@ fn same(one: &[u8], other: &[u8]) -> bool {
             .zip(other)
             .fold(0_u8, |differ, (a, b)| differ | (a ^ b))
             == 0
+}
+
+/// The provider whose own the model is, by the names that providers claim.
+fn home_of<'a>(settings: &'a Settings, model: &str) -> Option<&'a Name> {
+    let claims = |provider: &'a Arc<Provider>| (&provider.name, provider.models.as_slice());
+    catalogue::owner_of(model, settings.providers.iter().map(claims))
 }
 
 /// The configured credential, else the client's own where the client addressed this provider.

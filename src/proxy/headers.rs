@@ -1,7 +1,5 @@
 //! Passes headers on in both directions, all but those that must not travel.
 
-use std::borrow::Cow;
-
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::candidates::Way;
@@ -96,6 +94,16 @@ pub fn to_provider(
     headers
 }
 
+/// The marks of the instances that a request came through, and nothing else of its headers.
+#[must_use]
+pub fn marks(client: &HeaderMap) -> HeaderMap {
+    let mut marks = HeaderMap::new();
+    for mark in client.get_all(INSTANCE) {
+        marks.append(INSTANCE, mark.clone());
+    }
+    marks
+}
+
 /// The headers for the client.
 #[must_use]
 pub fn to_client(provider: &HeaderMap) -> HeaderMap {
@@ -134,28 +142,7 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(|name| name.trim().to_ascii_lowercase())
-<<<<<<< HEAD
         .collect()
-=======
-        .collect();
-    let mut headers = HeaderMap::with_capacity(from.len() + 6);
-    for (name, value) in from {
-        // Gateways to CGI and its heirs take `_` for `-`: what is denied is so in either spelling.
-        let dashed = match name.as_str() {
-            text if text.contains('_') => Cow::Owned(text.replace('_', "-")),
-            text => Cow::Borrowed(text),
-        };
-        let stays = denied.contains(&dashed.as_ref())
-            || denied_prefixes
-                .iter()
-                .any(|prefix| dashed.starts_with(prefix))
-            || named.iter().any(|other| other == name.as_str());
-        if !stays {
-            headers.append(name.clone(), value.clone());
-        }
-    }
-    headers
->>>>>>> corpus
 }
 
 #[cfg(test)]

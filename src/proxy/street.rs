@@ -16,6 +16,7 @@ use super::failover::{self, Job, Reached};
 use super::filter;
 use super::headers;
 use super::intake::{self, Body};
+use super::models::Asked;
 use super::reject::{METHODS, Reject};
 use super::settle::Exchange;
 use super::shared::Shared;
@@ -236,10 +237,13 @@ impl Proxy {
             && address.provider.is_none()
             && settings.providers.len() > 1
         {
+            let asked = Asked {
+                path: address.path,
+                marks: &headers::marks(&parts.headers),
+                instance: &self.shared.instance,
+            };
             let lists = &self.shared.models;
-            let made = lists
-                .answer(address.path, settings, &self.pool, clock)
-                .await?;
+            let made = lists.answer(asked, settings, &self.pool, clock).await?;
             return Ok(Answered::Made(made));
         }
         let found = candidates::find(settings, address, model.as_deref(), &parts.headers)?;

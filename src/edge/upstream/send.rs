@@ -158,6 +158,21 @@ fn rebuilt((head, body): (Request<()>, Bytes)) -> Request<UpstreamBody> {
     head.map(|()| UpstreamBody::whole(body))
 }
 
+/// Writes the moments of sending into the phases, also where the call is dropped half-way.
+struct Noting<'a> {
+    log: IoLog,
+    began: Option<Moment>,
+    phases: &'a mut Phases,
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        let (first, last, _) = self.log.writes_so_far();
+        self.phases.send_start = self.began.or(first);
+        self.phases.request_sent = last;
+    }
+}
+
 async fn exchange(
     lease: &mut Lease,
     request: Request<UpstreamBody>,
@@ -172,8 +187,18 @@ async fn exchange(
     let log = lease.log().ok_or_else(gone)?.clone();
     log.begin_writes();
     let began = clock.now();
+    let noting = Noting {
+        log: log.clone(),
+        // On a shared connection the first write may be another exchange's.
+        began: shared.then_some(began),
+        phases,
+    };
+    noting.phases.protocol = if shared {
+        Protocol::Http2
+    } else {
+        Protocol::Http1
+    };
     let sent = if shared {
-        phases.protocol = Protocol::Http2;
         let Some(Connection {
             sender: Sender::Http2(sender),
             ..
@@ -183,7 +208,6 @@ async fn exchange(
         };
         sender.clone().try_send_request(absolute(request)).await
     } else {
-        phases.protocol = Protocol::Http1;
         let Some(Connection {
             sender: Sender::Http1(sender),
             ..
@@ -193,10 +217,8 @@ async fn exchange(
         };
         sender.try_send_request(request).await
     };
-    let (first, last, written) = log.writes_so_far();
-    // On a shared connection the first write may be another exchange's.
-    phases.send_start = if shared { Some(began) } else { first };
-    phases.request_sent = last;
+    drop(noting);
+    let (_, _, written) = log.writes_so_far();
     match sent {
         Ok(response) => {
             phases.headers = Some(log.last_read().max(began));
