@@ -15,7 +15,11 @@ pub fn banner(
     admin: Option<SocketAddr>,
     store: &str,
 ) -> String {
-    let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
+    let scheme = if settings.server.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let mut text = format!("tollgate {}\n\n", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(text, "  data plane   {scheme}://{data}/v1");
     if let Some(admin) = admin {
@@ -37,9 +41,26 @@ pub fn banner(
     text
 }
 
+/// The text printed by the demo.
+#[must_use]
+pub fn demo(data: SocketAddr, admin: SocketAddr) -> String {
+    format!(
+        "tollgate {} demo\n\n  EVERYTHING HERE IS SIMULATED: providers, traffic and the last day.\n\n\
+         \x20 page         http://{admin}/\n\
+         \x20 data plane   http://{data}/v1\n\n\
+         Try it:  curl -N http://{data}/openai/v1/chat/completions \\\n\
+         \x20          -H 'content-type: application/json' \\\n\
+         \x20          -d '{{\"model\":\"gpt-4.1\",\"stream\":true,\"messages\":[]}}'\n\n\
+         Ctrl-C ends it and removes its store.\n",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
 fn providers(settings: &Settings, found: &[(Name, String)]) -> String {
-    let (with_key, without): (Vec<_>, Vec<_>) =
-        settings.providers.iter().partition(|provider| provider.key.is_some());
+    let (with_key, without): (Vec<_>, Vec<_>) = settings
+        .providers
+        .iter()
+        .partition(|provider| provider.key.is_some());
     let mut text = String::from("  providers    ");
     if with_key.is_empty() {
         text.push_str("no key found: clients' own keys are forwarded to the provider addressed\n");
@@ -52,10 +73,17 @@ fn providers(settings: &Settings, found: &[(Name, String)]) -> String {
             .or(provider.key_source.as_deref())
             .unwrap_or("config");
         let indent = if index == 0 { "" } else { "               " };
-        let _ = writeln!(text, "{indent}{:<12} {} (key from {from})", provider.name, provider.base);
+        let _ = writeln!(
+            text,
+            "{indent}{:<12} {} (key from {from})",
+            provider.name, provider.base
+        );
     }
     if !without.is_empty() {
-        let names: Vec<_> = without.iter().map(|provider| provider.name.as_str()).collect();
+        let names: Vec<_> = without
+            .iter()
+            .map(|provider| provider.name.as_str())
+            .collect();
         let _ = writeln!(text, "  without key  {}", names.join(", "));
     }
     text

@@ -14,6 +14,12 @@ pub mod reload;
 
 pub mod banner;
 
+pub mod recording;
+
+pub mod demo;
+
+pub mod selftest;
+
 pub mod run;
 
 pub use fault::AppFault;

@@ -100,10 +100,20 @@ impl Node {
         let (drain, stop) = Drain::new();
         let counters = Arc::new(Counters::default());
         let configs = TlsConfigs::default();
-        let mut node =
-            Self { shared, counters, address, workers: Vec::new(), stop, drain: drain.clone() };
+        let mut node = Self {
+            shared,
+            counters,
+            address,
+            workers: Vec::new(),
+            stop,
+            drain: drain.clone(),
+        };
         for (number, listener) in listeners.into_iter().enumerate() {
-            let pool = Pool::new(parts.proxies.clone(), configs.clone(), node.shared.clock.clone());
+            let pool = Pool::new(
+                parts.proxies.clone(),
+                configs.clone(),
+                node.shared.clock.clone(),
+            );
             let worker = Worker {
                 listener,
                 tls: tls.clone(),
@@ -172,7 +182,14 @@ impl Worker {
     }
 
     async fn serve(self) -> io::Result<()> {
-        let Self { listener, tls, proxy, shared, counters, drain } = self;
+        let Self {
+            listener,
+            tls,
+            proxy,
+            shared,
+            counters,
+            drain,
+        } = self;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let clock = shared.clock.clone();
         let limits = move || limits(&shared.settings.load());

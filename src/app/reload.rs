@@ -25,10 +25,18 @@ pub struct Reloads {
 }
 
 /// Watches `path` and SIGHUP, and swaps the settings in `shared`, for as long as it is polled.
-pub async fn watch_config(path: Option<PathBuf>, shared: Arc<Shared>, said: watch::Sender<Reloads>) {
+pub async fn watch_config(
+    path: Option<PathBuf>,
+    shared: Arc<Shared>,
+    said: watch::Sender<Reloads>,
+) {
     let (changed, mut changes) = mpsc::channel(1);
-    let watcher = path.as_deref().and_then(|path| watcher(path, changed.clone()));
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    let watcher = path
+        .as_deref()
+        .and_then(|path| watcher(path, changed.clone()));
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        return;
+    };
     loop {
         tokio::select! {
             _ = hangup.recv() => {}
@@ -52,7 +60,8 @@ fn watcher(path: &Path, changed: mpsc::Sender<()>) -> Option<notify::Recommended
         let Ok(event) = event else { return };
         let concerns = event.paths.iter().any(|path| {
             // `..data` is what a Kubernetes mount swaps.
-            path.file_name().is_some_and(|file| file == name || file == "..data")
+            path.file_name()
+                .is_some_and(|file| file == name || file == "..data")
         });
         if concerns && !event.kind.is_access() {
             // Full means that a change is noted already.
@@ -96,5 +105,9 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("admin.listen", old.admin.listen != new.admin.listen),
         ("store.path", old.store.path != new.store.path),
     ];
-    changes.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
+    changes
+        .into_iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(key, _)| key)
+        .collect()
 }

@@ -1,13 +1,16 @@
 //! Runs the program until it is told to stop: `tollgate serve`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::demo::Demo;
 use super::fault::AppFault;
 use super::node::{Node, Parts};
+use super::recording::{offer_to, open_store};
 use super::sources::{self, Environment};
 use super::{banner, reload, secret_file};
 use crate::clock::Clock;
@@ -21,11 +24,16 @@ const DRAIN_TICK: Duration = Duration::from_millis(20);
 pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFault> {
     let path = sources::config_path(config.as_deref());
     let loaded = sources::load(path.as_deref())?;
-    let file = path.as_ref().map_or_else(|| "environment".to_owned(), |path| path.display().to_string());
+    let file = path.as_ref().map_or_else(
+        || "environment".to_owned(),
+        |path| path.display().to_string(),
+    );
     for warning in &loaded.warnings {
         print(&warning.render(&file));
     }
     let settings = loaded.settings;
+    let clock = Clock::system();
+    let (recorder, recording) = open_store(&settings, &clock, print)?;
     let (secret, warning) = secret_file::of_store(&settings.store.path);
     if let Some(warning) = warning {
         tracing::warn!("{warning}");
@@ -36,19 +44,25 @@ pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFau
         .map_err(|error| AppFault::Runtime(format!("cannot start the runtime: {error}")))?;
     let node = Node::start(Parts {
         settings: settings.clone(),
-        offer: std::sync::Arc::new(|_| {}),
+        offer: offer_to(&recorder),
         secret,
         origin: Origin::Live,
         proxies: proxies(),
-        clock: Clock::system(),
+        clock,
     })?;
     let store = settings.store.path.display().to_string();
-    print(&banner::banner(&settings, &loaded.found, node.address, None, &store));
+    print(&banner::banner(
+        &settings,
+        &loaded.found,
+        node.address,
+        None,
+        &store,
+    ));
     let (said, _) = watch::channel(reload::Reloads::default());
     let drain = settings.timeouts.drain;
     runtime.block_on(async {
         tokio::select! {
-            () = reload::watch_config(path, std::sync::Arc::clone(&node.shared), said) => {}
+            () = reload::watch_config(path, Arc::clone(&node.shared), said) => {}
             () = told_to_stop() => {}
         }
         tracing::info!("draining: exchanges at work may take {drain:?}");
@@ -60,6 +74,25 @@ pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFau
         }
     });
     node.stop();
+    let health = recording.shutdown();
+    if health.dropped() > 0 {
+        tracing::warn!("{} records were dropped", health.dropped());
+    }
+    Ok(())
+}
+
+/// Runs the demo until SIGTERM or SIGINT.
+pub fn demo(seed: u64, print: &dyn Fn(&str)) -> Result<(), AppFault> {
+    let demo = Demo::start(seed)?;
+    let Some(node) = &demo.node else {
+        return Ok(());
+    };
+    print(&banner::demo(node.address, demo.settings.admin.listen));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| AppFault::Runtime(format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(told_to_stop());
     Ok(())
 }
 
@@ -67,7 +100,9 @@ pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFau
 fn proxies() -> ProxyRules {
     let environment = Environment::read();
     let get = |names: [&str; 3]| {
-        names.iter().find_map(|name| environment.get(name).filter(|value| !value.is_empty()))
+        names
+            .iter()
+            .find_map(|name| environment.get(name).filter(|value| !value.is_empty()))
     };
     ProxyRules::new(
         get(["HTTPS_PROXY", "https_proxy", "ALL_PROXY"]).as_deref(),
@@ -78,9 +113,10 @@ fn proxies() -> ProxyRules {
 }
 
 async fn told_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {

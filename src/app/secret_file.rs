@@ -16,7 +16,9 @@ pub fn of_store(store: &Path) -> (Vec<u8>, Option<String>) {
         Ok(secret) => (secret, None),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let secret = fresh();
-            let warning = write(&path, &secret).err().map(|error| not_kept(&path, &error));
+            let warning = write(&path, &secret)
+                .err()
+                .map(|error| not_kept(&path, &error));
             (secret, warning)
         }
         Err(error) => (fresh(), Some(not_kept(&path, &error))),
@@ -24,7 +26,10 @@ pub fn of_store(store: &Path) -> (Vec<u8>, Option<String>) {
 }
 
 fn not_kept(path: &Path, error: &io::Error) -> String {
-    format!("the hashing secret cannot be kept in {}: {error}", path.display())
+    format!(
+        "the hashing secret cannot be kept in {}: {error}",
+        path.display()
+    )
 }
 
 fn beside(store: &Path) -> PathBuf {
@@ -46,7 +51,10 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     if secret.len() == LENGTH {
         Ok(secret)
     } else {
-        Err(io::Error::other(format!("it has {} bytes instead of {LENGTH}", secret.len())))
+        Err(io::Error::other(format!(
+            "it has {} bytes instead of {LENGTH}",
+            secret.len()
+        )))
     }
 }
 

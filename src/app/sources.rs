@@ -22,7 +22,9 @@ impl Environment {
     pub fn read() -> Self {
         let mut files = BTreeMap::new();
         for name in [".env", ".env.local"] {
-            let Ok(entries) = dotenvy::from_path_iter(name) else { continue };
+            let Ok(entries) = dotenvy::from_path_iter(name) else {
+                continue;
+            };
             files.extend(entries.filter_map(Result::ok));
         }
         Self { files }
@@ -31,7 +33,9 @@ impl Environment {
     /// A variable: the real environment wins.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok().or_else(|| self.files.get(name).cloned())
+        std::env::var(name)
+            .ok()
+            .or_else(|| self.files.get(name).cloned())
     }
 }
 
@@ -57,12 +61,18 @@ pub fn data_dir() -> PathBuf {
 pub fn load(path: Option<&Path>) -> Result<Loaded, AppFault> {
     let text = match path {
         Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
-            AppFault::Usage(format!("cannot read the config {}: {error}", path.display()))
+            AppFault::Usage(format!(
+                "cannot read the config {}: {error}",
+                path.display()
+            ))
         })?),
         None => None,
     };
     let environment = Environment::read();
-    let file = path.map_or_else(|| "environment".to_owned(), |path| path.display().to_string());
+    let file = path.map_or_else(
+        || "environment".to_owned(),
+        |path| path.display().to_string(),
+    );
     let sources = Sources {
         text: text.as_deref(),
         file: &file,

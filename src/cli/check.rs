@@ -8,7 +8,9 @@ use crate::app::{AppFault, sources};
 
 /// Validate a config: every problem with its key, line, what was found and what was expected
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  tollgate check\n  tollgate check --config tollgate.toml --format json")]
+#[command(
+    after_help = "Examples:\n  tollgate check\n  tollgate check --config tollgate.toml --format json"
+)]
 pub(super) struct Args {
     /// How to print the findings
     #[arg(long, value_enum, default_value = "text")]
@@ -23,13 +25,20 @@ enum Format {
 
 pub(super) fn run(args: &Args, config: Option<PathBuf>) -> ExitCode {
     let path = sources::config_path(config.as_deref());
-    let shown = path.as_ref().map_or_else(|| "environment".to_owned(), |path| path.display().to_string());
+    let shown = path.as_ref().map_or_else(
+        || "environment".to_owned(),
+        |path| path.display().to_string(),
+    );
     match sources::load(path.as_deref()) {
         Ok(loaded) => {
             let providers = loaded.settings.providers.len();
             let models = loaded.settings.models.len();
             if args.format == Format::Json {
-                let warnings: Vec<_> = loaded.warnings.iter().map(|problem| problem.view()).collect();
+                let warnings: Vec<_> = loaded
+                    .warnings
+                    .iter()
+                    .map(|problem| problem.view())
+                    .collect();
                 let view = serde_json::json!({
                     "file": shown, "ok": true, "providers": providers, "models": models,
                     "problems": warnings,
@@ -39,7 +48,9 @@ pub(super) fn run(args: &Args, config: Option<PathBuf>) -> ExitCode {
                 for warning in &loaded.warnings {
                     output::print(&warning.render(&shown));
                 }
-                output::print(&format!("{shown}: ok, {providers} provider(s), {models} model(s)"));
+                output::print(&format!(
+                    "{shown}: ok, {providers} provider(s), {models} model(s)"
+                ));
             }
             ExitCode::SUCCESS
         }

@@ -43,14 +43,23 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 fn init(file: &PathBuf) -> ExitCode {
     use std::io::Write as _;
-    let created = std::fs::OpenOptions::new().write(true).create_new(true).open(file);
+    let created = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(file);
     match created.and_then(|mut file| file.write_all(template::EXAMPLE.as_bytes())) {
         Ok(()) => {
-            output::note(&format!("wrote {}; `tollgate check` looks at it", file.display()));
+            output::note(&format!(
+                "wrote {}; `tollgate check` looks at it",
+                file.display()
+            ));
             ExitCode::SUCCESS
         }
         Err(error) => {
-            output::note(&format!("tollgate: cannot write {}: {error}", file.display()));
+            output::note(&format!(
+                "tollgate: cannot write {}: {error}",
+                file.display()
+            ));
             ExitCode::from(2)
         }
     }

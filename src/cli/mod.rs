@@ -4,7 +4,11 @@ mod output;
 
 mod serve;
 
+mod demo;
+
 mod simulate;
+
+mod selftest;
 
 mod stored;
 
@@ -47,7 +51,13 @@ use clap::{Parser, Subcommand};
 )]
 struct Cli {
     /// Config file; ./tollgate.toml or the user's config directory otherwise
-    #[arg(long, short, global = true, env = "TOLLGATE_CONFIG", value_name = "FILE")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        env = "TOLLGATE_CONFIG",
+        value_name = "FILE"
+    )]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
@@ -56,12 +66,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Demo(demo::Args),
     Report(report::Args),
     Explain(explain::Args),
     Export(export::Args),
     Db(db::Args),
     Check(check::Args),
     Simulate(simulate::Args),
+    Selftest(selftest::Args),
     Config(config::Args),
     Healthcheck(healthcheck::Args),
     Completions(completions::Args),
@@ -74,11 +86,13 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Serve(serve::Args {})) {
         Command::Serve(args) => serve::run(args, cli.config),
+        Command::Demo(args) => demo::run(&args),
         Command::Report(args) => report::run(args, cli.config),
         Command::Explain(args) => explain::run(&args, cli.config),
         Command::Export(args) => export::run(&args, cli.config),
         Command::Db(args) => db::run(&args, cli.config),
         Command::Check(args) => check::run(&args, cli.config),
+        Command::Selftest(args) => selftest::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, cli.config),

@@ -9,7 +9,11 @@ use crate::app::AppFault;
 pub(super) fn print(text: &str) {
     let mut out = anstream::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| {
-        if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") }
+        if text.ends_with('\n') {
+            Ok(())
+        } else {
+            out.write_all(b"\n")
+        }
     });
     let _ = out.flush();
 }
@@ -18,7 +22,11 @@ pub(super) fn print(text: &str) {
 pub(super) fn note(text: &str) {
     let mut err = anstream::stderr().lock();
     let _ = err.write_all(text.as_bytes()).and_then(|()| {
-        if text.ends_with('\n') { Ok(()) } else { err.write_all(b"\n") }
+        if text.ends_with('\n') {
+            Ok(())
+        } else {
+            err.write_all(b"\n")
+        }
     });
 }
 
@@ -28,7 +36,9 @@ pub(super) fn fail(fault: &AppFault) -> ExitCode {
         AppFault::Config(problems) => {
             note(&problems.to_string());
             let errors = problems.list.len();
-            note(&format!("tollgate: {errors} problem(s) in the config; nothing was started"));
+            note(&format!(
+                "tollgate: {errors} problem(s) in the config; nothing was started"
+            ));
         }
         other => note(&format!("tollgate: {other}")),
     }

@@ -9,12 +9,14 @@ use crate::simulator::provider::{Behaviour, Config, Pacing, Persona, Quirks, Sim
 
 /// Run simulated providers: OpenAI- and Anthropic-speaking, with declared timing and faults
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  tollgate simulate --listen 127.0.0.1:4200\n  \
+#[command(
+    after_help = "Examples:\n  tollgate simulate --listen 127.0.0.1:4200\n  \
     tollgate simulate --behave ft-350ms:gap-12ms:n-120\n  \
     curl http://127.0.0.1:4200/v1/chat/completions -H 'content-type: application/json' \\\n    \
     -d '{\"model\":\"sim:ft-200ms:gap-20ms:n-32\",\"stream\":true,\"messages\":[]}'\n\n\
     Each preset is played below its own name (/groq/…), OpenAI everywhere else. The stamps of a\n\
-    request are at GET /truth/{id}, with the id of its completion.")]
+    request are at GET /truth/{id}, with the id of its completion."
+)]
 pub(super) struct Args {
     /// Address to listen on
     #[arg(long, default_value = "127.0.0.1:4200")]
@@ -36,7 +38,10 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> ExitCode {
     let mut behaviour = Behaviour::default();
     if let Err(word) = grammar::apply(&args.behave, &mut behaviour) {
-        output::note(&format!("tollgate: --behave: `{}` is no word of the grammar", word.0));
+        output::note(&format!(
+            "tollgate: --behave: `{}` is no word of the grammar",
+            word.0
+        ));
         return ExitCode::from(2);
     }
     let named = presets().into_iter().map(|preset| {
@@ -47,19 +52,32 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let config = Config {
         listen: args.listen,
         personas: named.chain([everywhere]).collect(),
-        pacing: if args.precise { Pacing::Precise } else { Pacing::Relaxed },
+        pacing: if args.precise {
+            Pacing::Precise
+        } else {
+            Pacing::Relaxed
+        },
         threads: args.threads.max(1),
         seed: args.seed,
         ..Config::default()
     };
     match Simulator::start(config) {
         Ok(simulator) => {
-            output::note(&format!("simulating at {} (seed {})", simulator.url("/v1"), args.seed));
-            simulator.wait();
-            ExitCode::SUCCESS
+            output::note(&format!(
+                "simulating at {} (seed {})",
+                simulator.url("/v1"),
+                args.seed
+            ));
+            loop {
+                // Its threads do the work until somebody ends the program.
+                std::thread::park();
+            }
         }
         Err(error) => {
-            output::note(&format!("tollgate: cannot listen on {}: {error}", args.listen));
+            output::note(&format!(
+                "tollgate: cannot listen on {}: {error}",
+                args.listen
+            ));
             ExitCode::from(3)
         }
     }

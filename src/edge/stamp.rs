@@ -131,8 +131,15 @@ impl IoLog {
     /// A log for a connection that carries one exchange at a time, or several.
     #[must_use]
     pub fn new(multiplexed: bool) -> Self {
-        let reads_kept = if multiplexed { READS_KEPT_H2 } else { READS_KEPT_H1 };
-        Self(Arc::new(Mutex::new(State { reads_kept, ..State::default() })))
+        let reads_kept = if multiplexed {
+            READS_KEPT_H2
+        } else {
+            READS_KEPT_H1
+        };
+        Self(Arc::new(Mutex::new(State {
+            reads_kept,
+            ..State::default()
+        })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -194,7 +201,11 @@ impl IoLog {
     pub fn watch(&self, frame: &[u8], read_at: Moment, tokens: bool) {
         if let Some(last) = frame.last() {
             let last_byte = std::ptr::from_ref(last).addr();
-            self.state().watches.push_back(Watch { last_byte, read_at, tokens });
+            self.state().watches.push_back(Watch {
+                last_byte,
+                read_at,
+                tokens,
+            });
         }
     }
 
@@ -233,6 +244,10 @@ impl IoLog {
         }
     }
 
+    fn awaits_first_write(&self) -> bool {
+        self.state().first_write.is_none()
+    }
+
     fn read_completed(&self, bytes: &[u8], at: Moment) {
         let mut state = self.state();
         state.read_count += 1;
@@ -253,9 +268,15 @@ impl IoLog {
         state.next_read = (next + 1) % kept;
     }
 
-    fn write_completed(&self, slices: &[IoSlice<'_>], written: usize, began: Moment, at: Moment) {
+    fn write_completed(
+        &self,
+        slices: &[IoSlice<'_>],
+        written: usize,
+        began: Option<Moment>,
+        at: Moment,
+    ) {
         let mut state = self.state();
-        state.first_write.get_or_insert(began);
+        state.first_write = state.first_write.or(began);
         state.last_write = Some(at);
         state.bytes_written += written as u64;
         if state.watches.is_empty() {
@@ -357,11 +378,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Stamped<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let began = self.clock.now();
+        // Only the first write of an exchange needs its beginning: a clock is not read for nothing.
+        let began = self.log.awaits_first_write().then(|| self.clock.now());
         let polled = Pin::new(&mut self.inner).poll_write(cx, buf);
         if let Poll::Ready(Ok(written)) = polled {
             let at = self.clock.now();
-            self.log.write_completed(&[IoSlice::new(buf)], written, began, at);
+            self.log
+                .write_completed(&[IoSlice::new(buf)], written, began, at);
         }
         polled
     }
@@ -371,7 +394,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Stamped<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let began = self.clock.now();
+        // Only the first write of an exchange needs its beginning: a clock is not read for nothing.
+        let began = self.log.awaits_first_write().then(|| self.clock.now());
         let polled = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
         if let Poll::Ready(Ok(written)) = polled {
             let at = self.clock.now();

@@ -5,35 +5,13 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::address::Address;
 use super::reject::Reject;
+use super::secret;
 use crate::config::settings::{AuthScheme, ModelRoutes, Provider, Settings};
 use crate::record::{Dialect, Language, Name};
 use crate::routing::catalogue;
 use crate::routing::plan::Candidate;
-
-/// Where a request's path points, before its model is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address<'a> {
-    /// The provider that the base URL named (`/{provider}/v1/…`).
-    pub provider: Option<&'a str>,
-    /// The path without the provider: `/v1/…`.
-    pub path: &'a str,
-}
-
-/// Splits `/{provider}/v1/…`; any other path is taken whole.
-#[must_use]
-pub fn address<'a>(path: &'a str, settings: &Settings) -> Address<'a> {
-    let rest = path.trim_start_matches('/');
-    let first = rest.split('/').next().unwrap_or_default();
-    match settings.provider(first) {
-        Some(_) if !first.is_empty() => {
-            let after = &path[path.len() - rest.len() + first.len()..];
-            let after = if after.is_empty() { "/" } else { after };
-            Address { provider: Some(first), path: after }
-        }
-        _ => Address { provider: None, path },
-    }
-}
 
 /// One way for this request: a provider, the model's name there, and a credential.
 #[derive(Debug, Clone)]
@@ -44,6 +22,8 @@ pub struct Way {
     pub model: Option<Name>,
     /// The credential to send.
     pub credential: Credential,
+    /// Whether the client itself addressed the provider, so that its own credentials may go there.
+    pub addressed: bool,
 }
 
 /// The credential that goes with a request.
@@ -80,11 +60,18 @@ pub fn find(
         Some(pin) => pinned_target(settings, &pin, model)?,
         None => targets(settings, address, model)?,
     };
+    let home = model.and_then(|model| home_of(settings, model));
     let ways: Vec<_> = targets
         .into_iter()
         .map(|(provider, model)| {
-            let credential = credential(&provider, headers, addressed);
-            Way { provider, model, credential }
+            let addressed = addressed || home == Some(&provider.name);
+            let credential = credential(settings, &provider, headers, addressed);
+            Way {
+                provider,
+                model,
+                credential,
+                addressed,
+            }
         })
         .collect();
     let candidates = ways
@@ -92,10 +79,14 @@ pub fn find(
         .map(|way| Candidate {
             provider: way.provider.name.clone(),
             model: way.model.clone(),
-            usable: addressed || is_usable(way),
+            usable: way.addressed || is_usable(way),
         })
         .collect();
-    Ok(Ways { ways, candidates, how })
+    Ok(Ways {
+        ways,
+        candidates,
+        how,
+    })
 }
 
 type Targets = (Vec<(Arc<Provider>, Option<Name>)>, &'static str, bool);
@@ -111,11 +102,16 @@ fn pin(headers: &HeaderMap) -> Result<Option<String>, Reject> {
             "x-tollgate-policy: the only policy of this version is `ordered`",
         ));
     }
-    let Some(value) = headers.get("x-tollgate-route") else { return Ok(None) };
-    value.to_str().map(|text| Some(text.trim().to_owned())).map_err(|_| {
-        let message = "x-tollgate-route must be `provider` or `provider/model`";
-        Reject::new(StatusCode::BAD_REQUEST, "unknown_route", message)
-    })
+    let Some(value) = headers.get("x-tollgate-route") else {
+        return Ok(None);
+    };
+    value
+        .to_str()
+        .map(|text| Some(text.trim().to_owned()))
+        .map_err(|_| {
+            let message = "x-tollgate-route must be `provider` or `provider/model`";
+            Reject::new(StatusCode::BAD_REQUEST, "unknown_route", message)
+        })
 }
 
 fn pinned_target(settings: &Settings, pin: &str, model: Option<&str>) -> Result<Targets, Reject> {
@@ -127,22 +123,37 @@ fn pinned_target(settings: &Settings, pin: &str, model: Option<&str>) -> Result<
         return Err(Reject::new(
             StatusCode::BAD_REQUEST,
             "unknown_route",
-            format!("x-tollgate-route names `{name}`, which is no provider here; {}", have(settings)),
+            format!(
+                "x-tollgate-route names `{name}`, which is no provider here; {}",
+                have(settings)
+            ),
         ));
     };
     // A model with routes says what it is called at the pinned provider.
     let configured = model
         .and_then(|model| routes_of(settings, model))
-        .and_then(|routes| routes.routes.iter().find(|route| route.provider == provider.name));
+        .and_then(|routes| {
+            routes
+                .routes
+                .iter()
+                .find(|route| route.provider == provider.name)
+        });
     let called = there
         .map(Name::from)
         .or_else(|| configured.and_then(|route| route.model.clone()))
         .or_else(|| model.map(Name::from));
-    Ok((vec![(Arc::clone(provider), called.filter(|_| model.is_some()))], "pinned", false))
+    Ok((
+        vec![(Arc::clone(provider), called.filter(|_| model.is_some()))],
+        "pinned",
+        false,
+    ))
 }
 
 fn routes_of<'a>(settings: &'a Settings, model: &str) -> Option<&'a Arc<ModelRoutes>> {
-    settings.models.iter().find(|routes| routes.name.as_str() == model)
+    settings
+        .models
+        .iter()
+        .find(|routes| routes.name.as_str() == model)
 }
 
 /// The order of the design, section 2: base URL, `[models]`, `provider/rest`, patterns, the only
@@ -162,7 +173,13 @@ fn targets(
         .default_provider
         .as_ref()
         .and_then(|name| settings.provider(name))
-        .map(|provider| (vec![(Arc::clone(provider), asked())], "default_provider", false));
+        .map(|provider| {
+            (
+                vec![(Arc::clone(provider), asked())],
+                "default_provider",
+                false,
+            )
+        });
     let only = match settings.providers.as_slice() {
         [only] => Some((vec![(Arc::clone(only), asked())], "only_provider", true)),
         _ => None,
@@ -192,14 +209,24 @@ fn targets(
         && let Some(provider) = settings.provider(name)
         && !rest.is_empty()
     {
-        return Ok((vec![(Arc::clone(provider), Some(Name::from(rest)))], "provider_prefix", true));
+        return Ok((
+            vec![(Arc::clone(provider), Some(Name::from(rest)))],
+            "provider_prefix",
+            true,
+        ));
     }
-    let owners = settings.providers.iter().map(|provider| (provider, provider.models.as_slice()));
+    let owners = settings
+        .providers
+        .iter()
+        .map(|provider| (provider, provider.models.as_slice()));
     if let Some(provider) = catalogue::owner_of(model, owners) {
         return Ok((vec![(Arc::clone(provider), asked())], "pattern", true));
     }
     only.or(default).ok_or_else(|| {
-        let mut message = format!("no provider here claims the model `{model}`; {}", have(settings));
+        let mut message = format!(
+            "no provider here claims the model `{model}`; {}",
+            have(settings)
+        );
         message.push_str(
             ". Ask for `provider/model`, use the base URL `/{provider}/v1`, or set \
              `server.default_provider`",
@@ -211,10 +238,22 @@ fn targets(
 /// What there is, for messages.
 fn have(settings: &Settings) -> String {
     let names = |names: Vec<&str>| {
-        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        }
     };
-    let providers = settings.providers.iter().map(|provider| provider.name.as_str()).collect();
-    let models = settings.models.iter().map(|routes| routes.name.as_str()).collect();
+    let providers = settings
+        .providers
+        .iter()
+        .map(|provider| provider.name.as_str())
+        .collect();
+    let models = settings
+        .models
+        .iter()
+        .map(|routes| routes.name.as_str())
+        .collect();
     format!("providers: {}; models: {}", names(providers), names(models))
 }
 
@@ -222,8 +261,41 @@ fn is_usable(way: &Way) -> bool {
     way.provider.auth == AuthScheme::None || !matches!(way.credential, Credential::None)
 }
 
+/// Whether a header's value is Tollgate's own token, which lets a client in and goes no further.
+#[must_use]
+pub fn is_token(value: &HeaderValue, settings: &Settings) -> bool {
+    let token = settings.server.token.as_ref();
+    token.is_some_and(|token| {
+        same(
+            secret::bare(value.as_bytes()),
+            token.expose_secret().as_bytes(),
+        )
+    })
+}
+
+/// Comparison in constant time: the time taken says nothing of where two secrets differ.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len()
+        && one
+            .iter()
+            .zip(other)
+            .fold(0_u8, |differ, (a, b)| differ | (a ^ b))
+            == 0
+}
+
+/// The provider whose own the model is, by the names that providers claim.
+fn home_of<'a>(settings: &'a Settings, model: &str) -> Option<&'a Name> {
+    let claims = |provider: &'a Arc<Provider>| (&provider.name, provider.models.as_slice());
+    catalogue::owner_of(model, settings.providers.iter().map(claims))
+}
+
 /// The configured credential, else the client's own where the client addressed this provider.
-fn credential(provider: &Provider, headers: &HeaderMap, addressed: bool) -> Credential {
+fn credential(
+    settings: &Settings,
+    provider: &Provider,
+    headers: &HeaderMap,
+    addressed: bool,
+) -> Credential {
     if let Some(key) = &provider.key {
         return Credential::Configured(key.clone());
     }
@@ -232,8 +304,16 @@ fn credential(provider: &Provider, headers: &HeaderMap, addressed: bool) -> Cred
     }
     client_headers(provider.auth)
         .iter()
-        .find_map(|name| Some(Credential::Client(name, headers.get(*name)?.clone())))
-        .unwrap_or(Credential::None)
+        .flat_map(|name| {
+            headers
+                .get_all(*name)
+                .iter()
+                .map(move |value| (*name, value))
+        })
+        .find(|(_, value)| !is_token(value, settings))
+        .map_or(Credential::None, |(name, value)| {
+            Credential::Client(name, value.clone())
+        })
 }
 
 /// Headers in which a client may carry the credential of a scheme, best first.
@@ -274,7 +354,9 @@ impl Credential {
 /// `/chat/completions`; Anthropic's does not and takes `/v1/messages`.
 #[must_use]
 pub fn upstream_path(provider: &Provider, path: &str, language: Language) -> String {
-    let without = path.strip_prefix("/v1").filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let without = path
+        .strip_prefix("/v1")
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let base = &provider.base.path;
     match (provider.dialect, without) {
         (Dialect::Anthropic, Some(_)) => format!("{base}{path}"),

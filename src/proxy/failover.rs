@@ -1,6 +1,7 @@
 //! Tries the steps of a plan until one answers, and records every try.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,13 +14,15 @@ use secrecy::ExposeSecret as _;
 
 use super::candidates::{self, Credential, Way};
 use super::headers;
-use super::intake::{self, Body};
+use super::intake::Body;
 use super::reject::Reject;
+use super::secret;
 use super::settle::{Exchange, inbound_delay};
-use super::street::Shared;
+use super::shared::Shared;
 use super::tap::Source;
 use crate::config::settings::Settings;
 use crate::edge::stamp::IoLog;
+use crate::edge::upstream::body::Upload;
 use crate::edge::upstream::pool::PoolLimits;
 use crate::edge::upstream::send::{OutgoingBody, keep_alive_of};
 use crate::edge::upstream::{Answer, Lease, Outgoing, Phases, Pool, SendFault};
@@ -32,6 +35,8 @@ use crate::wire::dialect::request::{self, Edits};
 
 /// Body of a failing response that is read before the next route is tried.
 const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Query parameters that carry credentials at some provider.
+const KEY_PARAMETERS: [&str; 5] = ["key", "api_key", "api-key", "apikey", "access_token"];
 /// Time for that.
 const ERROR_BODY_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -103,11 +108,15 @@ pub async fn first_answer(
     let mut left = steps.iter().copied().peekable();
     let mut current = left.next();
     loop {
-        let Some(index) = current else { return Err(nothing_to_try()) };
+        let Some(index) = current else {
+            return Err(nothing_to_try());
+        };
         let way = &ways[index];
         let is_last = left.peek().is_none() || matches!(body, Body::Streamed(..));
-        let inject = injection && shared.may_inject(way, job, &body);
-        let tried = attempt(job, &mut body, way, inject, is_last, exchange, shared, pool, settings);
+        let inject = injection && shared.may_inject(way, job.language, &body);
+        let tried = attempt(
+            job, &mut body, way, inject, is_last, exchange, shared, pool, settings,
+        );
         match tried.await {
             Tried::Answered(mut reached) => {
                 reached.way = index;
@@ -158,7 +167,10 @@ async fn attempt(
     let (outgoing, upload) = match outgoing(job, body, way, inject, shared) {
         Ok(outgoing) => outgoing,
         Err(reject) => {
-            return Tried::Failed(Box::new(Unreached { reject, outcome: Outcome::Rejected }));
+            return Tried::Failed(Box::new(Unreached {
+                reject,
+                outcome: Outcome::Rejected,
+            }));
         }
     };
     let mut timeline = Timeline::default();
@@ -170,37 +182,118 @@ async fn attempt(
         draft.request.model_replaced = is_renamed(way, draft.model.as_ref());
         draft.attempts.push(begun(way, timeline, shared));
     }
-    let mut phases = Phases::default();
     let limits = PoolLimits {
         idle: settings.timeouts.pool_idle,
         connect: settings.timeouts.connect,
         connections: settings.limits.connections_per_provider,
     };
     let patience = patience(job, is_last, shared, settings);
-    let sending = pool.send(&way.provider, outgoing, &limits, &shared.clock, &mut phases);
-    let sent = tokio::time::timeout(patience, sending).await;
-    let Some(draft) = exchange.draft() else { return Tried::Failed(Box::new(nothing_to_try())) };
+    let mut noting = Noting {
+        exchange: &mut *exchange,
+        phases: Phases::default(),
+    };
+    let sending = pool.send(
+        &way.provider,
+        outgoing,
+        &limits,
+        &shared.clock,
+        &mut noting.phases,
+    );
+    let body_patience = settings.timeouts.request_body.min(patience);
+    let sent = wait(sending, patience, upload.as_deref(), body_patience).await;
+    let phases = noting.phases;
+    drop(noting);
+    let Some(draft) = exchange.draft() else {
+        return Tried::Failed(Box::new(nothing_to_try()));
+    };
     let Some(record) = draft.attempts.last_mut() else {
         return Tried::Failed(Box::new(nothing_to_try()));
     };
-    note_phases(record, &phases);
     draft.own.inbound = inbound_delay(&record.timeline);
     let answer = match sent {
         Ok(Ok(answer)) => answer,
         failed => {
-            let client_failed =
-                upload.is_some_and(|upload| upload.client_failed.load(Ordering::Relaxed));
+            let client_failed = matches!(failed, Err(Waited::Client))
+                || upload.is_some_and(|upload| upload.client_failed.load(Ordering::Relaxed));
             let fault = match failed {
                 Ok(Err(fault)) => fault,
-                _ => overdue(job, is_last, &phases, patience),
+                _ => overdue(job, is_last, &phases, patience, shared.clock.now()),
             };
-            return Tried::Failed(Box::new(unreached(record, way, fault, client_failed, shared)));
+            return Tried::Failed(Box::new(unreached(
+                record,
+                way,
+                fault,
+                client_failed,
+                shared,
+            )));
         }
     };
     if let Some(upload) = upload {
-        draft.request.bytes = draft.request.bytes.max(upload.bytes.load(Ordering::Relaxed));
+        draft.request.bytes = draft
+            .request
+            .bytes
+            .max(upload.bytes.load(Ordering::Relaxed));
     }
     read_answer(answer, way, job, inject, is_last, record, shared).await
+}
+
+/// Writes the phases of a call into its record, also where the call is dropped half-way.
+struct Noting<'a> {
+    exchange: &'a mut Exchange,
+    phases: Phases,
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        let draft = self.exchange.draft();
+        if let Some(record) = draft.and_then(|draft| draft.attempts.last_mut()) {
+            note_phases(record, &self.phases);
+        }
+    }
+}
+
+/// Who let a wait grow too long.
+enum Waited {
+    /// The client, in the middle of its upload.
+    Client,
+    /// The provider.
+    Provider,
+}
+
+/// Waits for the response headers. While an upload moves, nobody is silent; one that the client
+/// lets rest is the client's fault, one that the provider does not take is the provider's.
+async fn wait<T>(
+    sending: impl Future<Output = T>,
+    patience: Duration,
+    upload: Option<&Upload>,
+    body_patience: Duration,
+) -> Result<T, Waited> {
+    let mut sending = pin!(sending);
+    let mut silent = Duration::ZERO;
+    loop {
+        let awaits_client = upload.is_some_and(Upload::awaits_client);
+        let span = if awaits_client {
+            body_patience
+        } else {
+            patience
+        };
+        let before = upload.map(Upload::bytes);
+        if let Ok(sent) = tokio::time::timeout(span, sending.as_mut()).await {
+            return Ok(sent);
+        }
+        silent = if upload.map(Upload::bytes) == before {
+            silent + span
+        } else {
+            Duration::ZERO
+        };
+        let still_client = upload.is_some_and(Upload::awaits_client);
+        if awaits_client && still_client && !silent.is_zero() {
+            return Err(Waited::Client);
+        }
+        if silent >= patience {
+            return Err(Waited::Provider);
+        }
+    }
 }
 
 /// What to send: the client's bytes, with the declared splices and the provider's headers.
@@ -210,11 +303,21 @@ fn outgoing(
     way: &Way,
     inject: bool,
     shared: &Shared,
-) -> Result<(Outgoing, Option<Arc<crate::edge::upstream::body::Upload>>), Reject> {
+) -> Result<(Outgoing, Option<Arc<Upload>>), Reject> {
     let path = candidates::upstream_path(&way.provider, job.path, job.language);
-    let queries: Vec<&str> =
-        [way.provider.base.query.as_deref(), job.query].into_iter().flatten().collect();
-    let target = if queries.is_empty() { path } else { format!("{path}?{}", queries.join("&")) };
+    let queries: Vec<&str> = way
+        .provider
+        .base
+        .query
+        .iter()
+        .map(String::as_str)
+        .chain(query_for(way, job.query))
+        .collect();
+    let target = if queries.is_empty() {
+        path
+    } else {
+        format!("{path}?{}", queries.join("&"))
+    };
     let target = Uri::try_from(target).map_err(|_| {
         let message = "the path or query has characters that a URL cannot have";
         Reject::new(StatusCode::BAD_REQUEST, "request_target", message)
@@ -224,33 +327,60 @@ fn outgoing(
     let mut upload = None;
     let body = match body {
         Body::Read(bytes, reading) => {
-            let model = way.model.as_deref().filter(|model| reading.model.as_deref() != Some(model));
-            let edits = Edits { model, include_usage: inject };
+            let model = way
+                .model
+                .as_deref()
+                .filter(|model| reading.model.as_deref() != Some(model));
+            let edits = Edits {
+                model,
+                include_usage: inject,
+            };
             OutgoingBody::Whole(request::edit(bytes, reading, &edits))
         }
         Body::Whole(bytes) => OutgoingBody::Whole(bytes.clone()),
-        Body::Streamed(..) => {
-            match std::mem::replace(body, Body::Whole(Bytes::new())) {
-                Body::Streamed(incoming, sent) => {
-                    if let Some(length) = http_body::Body::size_hint(&incoming).exact() {
-                        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-                    }
-                    upload = Some(Arc::clone(&sent));
-                    OutgoingBody::Streamed(incoming, sent)
+        Body::Streamed(..) => match std::mem::replace(body, Body::Whole(Bytes::new())) {
+            Body::Streamed(incoming, sent) => {
+                if let Some(length) = http_body::Body::size_hint(&incoming).exact() {
+                    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
                 }
-                other => {
-                    *body = other;
-                    OutgoingBody::Whole(Bytes::new())
-                }
+                upload = Some(Arc::clone(&sent));
+                OutgoingBody::Streamed(incoming, sent)
             }
-        }
+            other => {
+                *body = other;
+                OutgoingBody::Whole(Bytes::new())
+            }
+        },
     };
     if let OutgoingBody::Whole(bytes) = &body
         && (!bytes.is_empty() || job.method == Method::POST)
     {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     }
-    Ok((Outgoing { method: job.method.clone(), target, headers, body }, upload))
+    Ok((
+        Outgoing {
+            method: job.method.clone(),
+            target,
+            headers,
+            body,
+        },
+        upload,
+    ))
+}
+
+/// The parameters of the client's query that may go this way: keys in it are credentials.
+fn query_for<'a>(way: &Way, query: Option<&'a str>) -> impl Iterator<Item = &'a str> {
+    let keeps_keys = way.addressed && way.provider.key.is_none();
+    query
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .filter(move |parameter| {
+            let name = parameter.split('=').next().unwrap_or_default();
+            keeps_keys
+                || !KEY_PARAMETERS
+                    .iter()
+                    .any(|key| name.eq_ignore_ascii_case(key))
+        })
 }
 
 fn is_renamed(way: &Way, asked: Option<&Name>) -> bool {
@@ -258,7 +388,7 @@ fn is_renamed(way: &Way, asked: Option<&Name>) -> bool {
 }
 
 fn begun(way: &Way, timeline: Timeline, shared: &Shared) -> AttemptRecord {
-    let hash = |value: &[u8]| Some(shared.hasher.hash("credential", [intake::bare(value)]));
+    let hash = |value: &[u8]| Some(shared.hasher.hash("credential", [secret::bare(value)]));
     let (credential, client_credential) = match &way.credential {
         Credential::Configured(key) => (hash(key.expose_secret().as_bytes()), false),
         Credential::Client(_, value) => (hash(value.as_bytes()), true),
@@ -280,13 +410,25 @@ fn begun(way: &Way, timeline: Timeline, shared: &Shared) -> AttemptRecord {
 /// only while another route is left.
 fn patience(job: &Job<'_>, is_last: bool, shared: &Shared, settings: &Settings) -> Duration {
     let timeouts = &settings.timeouts;
-    let own = if is_last { timeouts.silence } else { timeouts.first_token.min(timeouts.silence) };
-    let left = job.total.map(|total| Duration::from_nanos(total.since(shared.clock.now()).0));
+    let own = if is_last {
+        timeouts.silence
+    } else {
+        timeouts.first_token.min(timeouts.silence)
+    };
+    let left = job
+        .total
+        .map(|total| Duration::from_nanos(total.since(shared.clock.now()).0));
     left.map_or(own, |left| left.min(own))
 }
 
-fn overdue(job: &Job<'_>, is_last: bool, phases: &Phases, patience: Duration) -> SendFault {
-    let class = if job.total.is_some_and(|_| patience.is_zero()) {
+fn overdue(
+    job: &Job<'_>,
+    is_last: bool,
+    phases: &Phases,
+    patience: Duration,
+    now: Moment,
+) -> SendFault {
+    let class = if job.total.is_some_and(|total| now >= total) {
         ErrorClass::TotalTimeout
     } else if is_last {
         ErrorClass::SilenceTimeout
@@ -303,7 +445,10 @@ fn overdue(job: &Job<'_>, is_last: bool, phases: &Phases, patience: Duration) ->
 
 fn note_phases(record: &mut AttemptRecord, phases: &Phases) {
     let marks = [
-        (Mark::PoolWait, Some(phases.lease.pool_wait).filter(|at| *at != Moment::default())),
+        (
+            Mark::PoolWait,
+            Some(phases.lease.pool_wait).filter(|at| *at != Moment::default()),
+        ),
         (Mark::Dns, phases.lease.connect.dns),
         (Mark::Connect, phases.lease.connect.connect),
         (Mark::Tls, phases.lease.connect.tls),
@@ -350,7 +495,12 @@ fn unreached(
         }
         _ => Outcome::UpstreamError,
     };
-    let reject = Reject::upstream(fault.class, &way.provider.name, &fault.detail, fault.written);
+    let reject = Reject::upstream(
+        fault.class,
+        &way.provider.name,
+        &fault.detail,
+        fault.written,
+    );
     Unreached { reject, outcome }
 }
 
@@ -364,7 +514,11 @@ async fn read_answer(
     record: &mut AttemptRecord,
     shared: &Shared,
 ) -> Tried {
-    let Answer { response, lease, log } = answer;
+    let Answer {
+        response,
+        lease,
+        log,
+    } = answer;
     let (parts, body) = response.into_parts();
     let reading = read_headers(&parts.headers);
     record.status = Some(parts.status.as_u16());
@@ -401,11 +555,19 @@ async fn read_answer(
         return Tried::Failed(Box::new(unreadable(record, way, shared)));
     };
     lease.finish(keep_alive);
-    let whole: Vec<u8> = chunks.iter().flat_map(|(bytes, _)| bytes.iter().copied()).collect();
+    let whole: Vec<u8> = chunks
+        .iter()
+        .flat_map(|(bytes, _)| bytes.iter().copied())
+        .collect();
     let preset = way.provider.preset.as_deref().unwrap_or_default();
     let status = parts.status.as_u16();
-    let classified =
-        errors::classify(way.provider.dialect, preset, status, &reached.headers, &whole);
+    let classified = errors::classify(
+        way.provider.dialect,
+        preset,
+        status,
+        &reached.headers,
+        &whole,
+    );
     if may_reject_injection && memchr::memmem::find(&whole, b"stream_options").is_some() {
         close_attempt(record, classified, whole.len(), shared);
         return Tried::WithoutInjection;
@@ -424,9 +586,17 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-fn redirected(record: &mut AttemptRecord, way: &Way, status: StatusCode, shared: &Shared) -> Unreached {
-    let class =
-        if is_redirect(status) { ErrorClass::Redirect } else { ErrorClass::ProtocolError };
+fn redirected(
+    record: &mut AttemptRecord,
+    way: &Way,
+    status: StatusCode,
+    shared: &Shared,
+) -> Unreached {
+    let class = if is_redirect(status) {
+        ErrorClass::Redirect
+    } else {
+        ErrorClass::ProtocolError
+    };
     record.timeline.set(Mark::Closed, shared.clock.now());
     record.end = Some(End::None);
     record.error_class = Some(class);
@@ -467,15 +637,22 @@ async fn read_error_body(body: Incoming, log: &IoLog) -> Option<VecDeque<(Bytes,
         let mut chunks = VecDeque::new();
         let mut total = 0;
         while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.ok()?.into_data() else { continue };
+            let Ok(data) = frame.ok()?.into_data() else {
+                continue;
+            };
             total += data.len();
             if total > ERROR_BODY_BYTES_MAX {
                 return None;
             }
-            let at = log.read_of(&data).map_or_else(Moment::default, |read| read.at);
+            let at = log
+                .read_of(&data)
+                .map_or_else(Moment::default, |read| read.at);
             chunks.push_back((data, at));
         }
         Some(chunks)
     };
-    tokio::time::timeout(ERROR_BODY_PATIENCE, reading).await.ok().flatten()
+    tokio::time::timeout(ERROR_BODY_PATIENCE, reading)
+        .await
+        .ok()
+        .flatten()
 }

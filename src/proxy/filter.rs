@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
-use super::reject::Reject;
+use super::reject::{METHODS, Reject};
 use crate::config::settings::{ServerSettings, Settings};
 use crate::edge::server::host_name;
 
@@ -66,22 +66,28 @@ fn target(request: &Parts) -> Result<(), Reject> {
             format!("the path and query are longer than {TARGET_BYTES_MAX} bytes"),
         ));
     }
-    if has_dot_segment(uri.path()) || has_forbidden_byte(uri.path()) {
+    // Most paths have none of these, and are not looked at any closer.
+    let is_odd = uri.path().contains(['.', '%', '\\']);
+    if is_odd && (has_dot_segment(uri.path()) || has_forbidden_byte(uri.path())) {
         return Err(bad(
             "request_target",
-            "the path has a `.` or `..` segment, a backslash, or an encoded slash or NUL; send it \
-             in its plain form",
+            "the path has a `.` or `..` segment, a backslash, or an encoded NUL or line end; send \
+             it in its plain form",
         ));
     }
     Ok(())
 }
 
 fn has_dot_segment(path: &str) -> bool {
-    path.split('/').any(|segment| {
-        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-        // A parameter (`..;x`) hides a dot segment from some servers.
-        matches!(plain.split(';').next(), Some("." | ".."))
-    })
+    // Some servers decode before they look for segments.
+    let plain = path
+        .to_ascii_lowercase()
+        .replace("%2e", ".")
+        .replace("%2f", "/");
+    // A parameter (`..;x`) hides a dot segment from some servers.
+    plain
+        .split('/')
+        .any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }
 
 fn has_forbidden_byte(path: &str) -> bool {
@@ -154,11 +160,11 @@ fn origin(headers: &HeaderMap, server: &ServerSettings) -> Result<(), Reject> {
         Some(true) => return Ok(()),
         None => {}
     }
-    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    match site {
-        None | Some(b"same-origin" | b"none") => Ok(()),
-        Some(_) => refused(),
+    let is_foreign = |site: &HeaderValue| !matches!(site.as_bytes(), b"same-origin" | b"none");
+    if headers.get_all("sec-fetch-site").iter().any(is_foreign) {
+        return refused();
     }
+    Ok(())
 }
 
 /// Whether the config lets pages of `origin` call.
@@ -171,7 +177,11 @@ pub fn is_allowed_origin(origin: &HeaderValue, server: &ServerSettings) -> bool 
 
 /// Our own mark on a request means that it has come round in a circle.
 fn loop_back(headers: &HeaderMap, instance: &str) -> Result<(), Reject> {
-    let ours = |value: &HeaderValue| value.as_bytes() == instance.as_bytes();
+    // Somebody on the way may have joined several marks into one list.
+    let ours = |value: &HeaderValue| {
+        let mut marks = value.as_bytes().split(|byte| *byte == b',');
+        marks.any(|mark| mark.trim_ascii() == instance.as_bytes())
+    };
     if !headers.get_all("x-tollgate-instance").iter().any(ours) {
         return Ok(());
     }
@@ -215,7 +225,7 @@ fn method(method: &Method) -> Result<(), Reject> {
     Err(Reject::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
-        "the method is none of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        format!("the method is none of {METHODS}"),
     ))
 }
 
@@ -225,7 +235,14 @@ mod tests {
 
     #[test]
     fn dot_segments_are_found_however_they_are_written() {
-        for path in ["/v1/../x", "/v1/%2e%2E/x", "/.", "/v1/..;a/x", "/v1/.%2e"] {
+        for path in [
+            "/v1/../x",
+            "/v1/%2e%2E/x",
+            "/.",
+            "/v1/..;a/x",
+            "/v1/.%2e",
+            "/v1/..%2Fx",
+        ] {
             assert!(has_dot_segment(path), "{path}");
         }
         for path in [

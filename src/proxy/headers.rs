@@ -29,8 +29,18 @@ const REQUEST_DENIED: [&str; 21] = [
     "http2-settings",
     "x-real-ip",
 ];
-const REQUEST_DENIED_PREFIXES: [&str; 5] =
-    ["proxy-", "x-forwarded-", "x-tollgate-", "sec-fetch-", "access-control-"];
+const REQUEST_DENIED_PREFIXES: [&str; 6] = [
+    "proxy-",
+    "x-forwarded-",
+    "x-tollgate-",
+    "sec-fetch-",
+    "sec-websocket-",
+    "access-control-",
+];
+
+/// Marks a request as having passed through a Tollgate. Marks of others before us stay beside
+/// ours: in a circle of two, each would take off what the other has to find.
+const INSTANCE: &str = "x-tollgate-instance";
 
 /// Response headers that stay here. `openai-organization` would tell whose account it is.
 const RESPONSE_DENIED: [&str; 11] = [
@@ -58,14 +68,18 @@ pub fn to_provider(
 ) -> HeaderMap {
     let mut headers = pass(client, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
     for (name, value) in &way.provider.headers {
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
-        {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) {
             headers.insert(name, value);
         }
     }
     if identity {
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        );
     }
     if let Some((name, value)) = way.credential.header(way.provider.auth) {
         headers.insert(HeaderName::from_static(name), value);
@@ -73,8 +87,21 @@ pub fn to_provider(
     if let Ok(host) = HeaderValue::from_str(&way.provider.base.authority()) {
         headers.insert(header::HOST, host);
     }
-    headers.insert("x-tollgate-instance", instance.clone());
+    for mark in client.get_all(INSTANCE) {
+        headers.append(INSTANCE, mark.clone());
+    }
+    headers.append(INSTANCE, instance.clone());
     headers
+}
+
+/// The marks of the instances that a request came through, and nothing else of its headers.
+#[must_use]
+pub fn marks(client: &HeaderMap) -> HeaderMap {
+    let mut marks = HeaderMap::new();
+    for mark in client.get_all(INSTANCE) {
+        marks.append(INSTANCE, mark.clone());
+    }
+    marks
 }
 
 /// The headers for the client.
@@ -84,25 +111,38 @@ pub fn to_client(provider: &HeaderMap) -> HeaderMap {
 }
 
 fn pass(from: &HeaderMap, denied: &[&str], denied_prefixes: &[&str]) -> HeaderMap {
-    // What `Connection` names is hop-by-hop too (RFC 9110, 7.6.1).
-    let named: Vec<String> = from
+    let named = named_by_connection(from);
+    let stays = |name: &HeaderName| {
+        // Gateways to CGI and its heirs take `_` for `-`: what is denied is so in either spelling.
+        let dashed = name
+            .as_str()
+            .contains('_')
+            .then(|| name.as_str().replace('_', "-"));
+        let text = dashed.as_deref().unwrap_or(name.as_str());
+        denied.contains(&text)
+            || denied_prefixes
+                .iter()
+                .any(|prefix| text.starts_with(prefix))
+            || named.iter().any(|other| other == name.as_str())
+    };
+    let mut headers = HeaderMap::with_capacity(from.len() + 8);
+    for (name, value) in from {
+        if !stays(name) {
+            headers.append(name, value.clone());
+        }
+    }
+    headers
+}
+
+/// What `Connection` names is hop-by-hop too (RFC 9110, 7.6.1).
+fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
+    headers
         .get_all(header::CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(|name| name.trim().to_ascii_lowercase())
-        .collect();
-    let mut headers = HeaderMap::with_capacity(from.len() + 6);
-    for (name, value) in from {
-        let text = name.as_str();
-        let stays = denied.contains(&text)
-            || denied_prefixes.iter().any(|prefix| text.starts_with(prefix))
-            || named.iter().any(|other| other == text);
-        if !stays {
-            headers.append(name.clone(), value.clone());
-        }
-    }
-    headers
+        .collect()
 }
 
 #[cfg(test)]
@@ -117,6 +157,9 @@ mod tests {
             ("x-named", "1"),
             ("cookie", "a=b"),
             ("x-forwarded-for", "1.2.3.4"),
+            ("x_forwarded_for", "1.2.3.4"),
+            ("content_length", "5"),
+            ("session_id", "codex"),
             ("proxy-authorization", "Basic x"),
             ("authorization", "Bearer secret"),
             ("x-tollgate-tags", "a"),
@@ -132,6 +175,14 @@ mod tests {
         let passed = pass(&from, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
         let mut names: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["openai-beta", "user-agent", "x-stainless-lang"]);
+        assert_eq!(
+            names,
+            [
+                "openai-beta",
+                "session_id",
+                "user-agent",
+                "x-stainless-lang"
+            ]
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Reads a request once: what it is, what it asks for, and the little that must be known of it.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,21 +9,21 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use super::candidates::Address;
+use super::address::Address;
 use super::reject::Reject;
-use super::secret::Hasher;
+use super::secret::{Hasher, bare};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::server::Peer;
 use crate::edge::upstream::body::Upload;
-use crate::record::{
-    KeyedHash, Language, Moment, Name, RequestFacts, Session, SessionSource,
-};
+use crate::record::{KeyedHash, Language, Moment, Name, RequestFacts, Session, SessionSource};
 use crate::wire::dialect::identify::identify;
 use crate::wire::dialect::request::{self, RequestReading};
 
 /// Headers that may hold a client's credential.
 const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+/// Code of a body that its client did not send to the end.
+pub const REQUEST_INCOMPLETE: &str = "request_incomplete";
 /// Tags kept of a request, and bytes kept of each.
 const TAGS_MAX: usize = 8;
 const TAG_BYTES_MAX: usize = 64;
@@ -58,8 +59,12 @@ pub fn endpoint_name(address: &Address<'_>, language: Language) -> Name {
     let path = if language.is_inference() {
         address.path.to_owned()
     } else {
-        let kept: Vec<_> =
-            address.path.split('/').filter(|segment| !segment.is_empty()).take(2).collect();
+        let kept: Vec<_> = address
+            .path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .take(2)
+            .collect();
         format!("/{}", kept.join("/"))
     };
     let mut end = path.len().min(64);
@@ -79,7 +84,6 @@ pub async fn read(
     clock: &Clock,
 ) -> Result<(Body, Moment), Reject> {
     if !language.is_inference() {
-        peer_is_at_body(peer);
         if http_body::Body::is_end_stream(&body) {
             return Ok((Body::Whole(Bytes::new()), peer.log.last_read()));
         }
@@ -88,40 +92,49 @@ pub async fn read(
     content_headers(headers, settings.limits.request_body_bytes)?;
     let (bytes, complete) = collect(body, settings, peer, clock).await?;
     let reading = request::read(language, &bytes, settings.limits.json_depth).map_err(|fault| {
-        let mut reject =
-            Reject::new(StatusCode::BAD_REQUEST, "invalid_request", fault.to_string());
+        let mut reject = Reject::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            fault.to_string(),
+        );
         reject.param = fault.param();
         reject
     })?;
     Ok((Body::Read(bytes, Box::new(reading)), complete))
 }
 
-/// Reads of a body must not pass for the first byte of a next request.
-fn peer_is_at_body(peer: &Peer) {
-    let _ = peer.log.take_first_read();
-}
-
 fn content_headers(headers: &HeaderMap, bytes_max: u64) -> Result<(), Reject> {
     let unsupported = |code, message: String| {
-        Err(Reject::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message))
+        Err(Reject::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            code,
+            message,
+        ))
     };
-    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let is_json = content_type.is_some_and(|value| {
-        let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
-        let essence = essence.trim_ascii();
-        essence.eq_ignore_ascii_case(b"application/json")
-            || (essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json"))
-    });
+    let mut content_types = headers.get_all(header::CONTENT_TYPE).iter();
+    // Of two, the provider might believe the other one.
+    let content_type = content_types
+        .next()
+        .filter(|_| content_types.next().is_none());
+    let is_json = content_type
+        .map(HeaderValue::as_bytes)
+        .is_some_and(|value| {
+            let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
+            let essence = essence.trim_ascii();
+            essence.eq_ignore_ascii_case(b"application/json")
+                || (essence.len() > 5
+                    && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json"))
+        });
     if !is_json {
         return unsupported(
             "content_type",
-            "this endpoint takes JSON only; add the header `content-type: application/json` \
+            "this endpoint takes JSON only; add the header `content-type: application/json`, once \
              (curl: -H 'content-type: application/json')"
                 .to_owned(),
         );
     }
-    let coding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
-    if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return unsupported(
             "content_encoding",
             "compressed requests are not taken; send the body without content-encoding".to_owned(),
@@ -153,9 +166,9 @@ async fn collect(
 ) -> Result<(Bytes, Moment), Reject> {
     let deadline = settings.timeouts.request_body;
     let reading = collect_within(body, settings.limits.request_body_bytes, peer, clock);
-    let collected = tokio::time::timeout(deadline, reading).await;
-    peer_is_at_body(peer);
-    collected.map_err(|_| too_slow(deadline))?
+    tokio::time::timeout(deadline, reading)
+        .await
+        .map_err(|_| too_slow(deadline))?
 }
 
 fn too_slow(deadline: Duration) -> Reject {
@@ -176,11 +189,17 @@ async fn collect_within(
     let mut rest = BytesMut::new();
     let mut complete = clock.now();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| {
-            let message = "the body is cut short or its chunked framing is broken";
-            Reject::new(StatusCode::BAD_REQUEST, "request_body", message)
+        let frame = frame.map_err(|error| {
+            let (code, message) = if is_broken_framing(&error) {
+                ("request_body", "the chunked framing of the body is broken")
+            } else {
+                (REQUEST_INCOMPLETE, "the body broke off before its end")
+            };
+            Reject::new(StatusCode::BAD_REQUEST, code, message)
         })?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         if let Some(read) = peer.log.read_of(&data) {
             complete = read.at;
         }
@@ -198,7 +217,29 @@ async fn collect_within(
             rest.extend_from_slice(&data);
         }
     }
-    Ok((if rest.is_empty() { first } else { rest.freeze() }, complete))
+    Ok((
+        if rest.is_empty() {
+            first
+        } else {
+            rest.freeze()
+        },
+        complete,
+    ))
+}
+
+/// Whether the bytes came and are wrong, against bytes that did not come.
+fn is_broken_framing(error: &hyper::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            return matches!(
+                io.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+            );
+        }
+        source = cause.source();
+    }
+    false
 }
 
 /// What the headers and the body say of the request, content only as keyed hashes.
@@ -207,15 +248,24 @@ pub fn facts(headers: &HeaderMap, body: &Body, hasher: &Hasher) -> (RequestFacts
     let (bytes, reading) = match body {
         Body::Read(bytes, reading) => (bytes, reading),
         Body::Whole(bytes) => {
-            return (RequestFacts { bytes: bytes.len() as u64, ..Default::default() }, None);
+            return (
+                RequestFacts {
+                    bytes: bytes.len() as u64,
+                    ..Default::default()
+                },
+                None,
+            );
         }
         Body::Streamed(..) => return (RequestFacts::default(), None),
     };
     let mut facts = reading.facts.clone();
     facts.bytes = bytes.len() as u64;
     facts.prompt_hash = Some(hasher.hash("prompt", [bytes.as_ref()]));
-    let prefix: Vec<&[u8]> =
-        reading.prefix.iter().filter_map(|span| bytes.get(span.clone())).collect();
+    let prefix: Vec<&[u8]> = reading
+        .prefix
+        .iter()
+        .filter_map(|span| bytes.get(span.clone()))
+        .collect();
     if !prefix.is_empty() {
         facts.prefix_hash = Some(hasher.hash("prefix", prefix));
     }
@@ -233,11 +283,26 @@ fn session(
     let header = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
     let body = |text: &Option<String>| text.as_ref().map(|text| text.as_bytes().to_vec());
     let named = [
-        (SessionSource::Header, header("x-tollgate-session").map(<[u8]>::to_vec)),
-        (SessionSource::ClaudeCode, header("x-claude-code-session-id").map(<[u8]>::to_vec)),
-        (SessionSource::Codex, header("session_id").map(<[u8]>::to_vec)),
-        (SessionSource::PromptCacheKey, body(&reading.prompt_cache_key)),
-        (SessionSource::MetadataUserId, body(&reading.metadata_user_id)),
+        (
+            SessionSource::Header,
+            header("x-tollgate-session").map(<[u8]>::to_vec),
+        ),
+        (
+            SessionSource::ClaudeCode,
+            header("x-claude-code-session-id").map(<[u8]>::to_vec),
+        ),
+        (
+            SessionSource::Codex,
+            header("session_id").map(<[u8]>::to_vec),
+        ),
+        (
+            SessionSource::PromptCacheKey,
+            body(&reading.prompt_cache_key),
+        ),
+        (
+            SessionSource::MetadataUserId,
+            body(&reading.metadata_user_id),
+        ),
     ];
     let turn = reading.turn;
     named
@@ -246,13 +311,21 @@ fn session(
             let hash = hasher.hash("session", [key?.as_slice()]);
             Some(Session { hash, source, turn })
         })
-        .or_else(|| prefix.map(|hash| Session { hash, source: SessionSource::Prefix, turn }))
+        .or_else(|| {
+            prefix.map(|hash| Session {
+                hash,
+                source: SessionSource::Prefix,
+                turn,
+            })
+        })
 }
 
 /// `x-tollgate-tags: a, b`.
 #[must_use]
 pub fn tags(headers: &HeaderMap) -> Vec<Name> {
-    let text = headers.get("x-tollgate-tags").and_then(|value| value.to_str().ok());
+    let text = headers
+        .get("x-tollgate-tags")
+        .and_then(|value| value.to_str().ok());
     text.unwrap_or_default()
         .split(',')
         .map(str::trim)
@@ -269,14 +342,4 @@ pub fn client_key(headers: &HeaderMap, hasher: &Hasher) -> Option<KeyedHash> {
         .iter()
         .find_map(|name| headers.get(*name))
         .map(|value| hasher.hash("credential", [bare(value.as_bytes())]))
-}
-
-/// A credential without its scheme, so that one key has one hash in whichever header it comes.
-#[must_use]
-pub fn bare(value: &[u8]) -> &[u8] {
-    let scheme = b"bearer ";
-    match value.get(..scheme.len()) {
-        Some(start) if start.eq_ignore_ascii_case(scheme) => value[scheme.len()..].trim_ascii(),
-        _ => value.trim_ascii(),
-    }
 }

@@ -44,30 +44,45 @@ impl ModelLists {
     /// The list (`/v1/models`), or one entry of it (`/v1/models/{id}`).
     pub async fn answer(
         &self,
-        path: &str,
+        asked: Asked<'_>,
         settings: &Settings,
         pool: &Arc<Pool>,
         clock: &Clock,
     ) -> Result<Response<ProxyBody>, Reject> {
         let mut models = configured(settings);
         let mut missing = Vec::new();
-        for provider in settings.providers.iter().filter(|provider| can_list(provider)) {
-            match self.of(provider, settings, pool, clock).await {
+        for provider in settings
+            .providers
+            .iter()
+            .filter(|provider| can_list(provider))
+        {
+            match self.of(provider, asked, settings, pool, clock).await {
                 Some(listed) => models.extend(listed),
                 None => missing.push(provider.name.to_string()),
             }
         }
-        let wanted = path.split_once("models/").map(|(_, id)| id).filter(|id| !id.is_empty());
+        let wanted = asked
+            .path
+            .split_once("models/")
+            .map(|(_, id)| id)
+            .filter(|id| !id.is_empty());
         let body = match wanted {
             None => serde_json::json!({"object": "list", "data": models}),
-            Some(id) => models.into_iter().find(|model| model["id"] == id).ok_or_else(|| {
-                let message = format!("no provider here lists the model `{id}`; GET /v1/models");
-                Reject::new(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
-            })?,
+            Some(id) => models
+                .into_iter()
+                .find(|model| model["id"] == id)
+                .ok_or_else(|| {
+                    let message =
+                        format!("no provider here lists the model `{id}`; GET /v1/models");
+                    Reject::new(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
+                })?,
         };
         let mut response = Response::new(ProxyBody::full(body.to_string()));
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
         if let Ok(names) = HeaderValue::from_str(&missing.join(", "))
             && !missing.is_empty()
         {
@@ -80,6 +95,7 @@ impl ModelLists {
     async fn of(
         &self,
         provider: &Arc<Provider>,
+        asked: Asked<'_>,
         settings: &Settings,
         pool: &Arc<Pool>,
         clock: &Clock,
@@ -87,15 +103,23 @@ impl ModelLists {
         let now = clock.now();
         let known = self.lists().get(provider.name.as_str()).cloned();
         let current = known.filter(|list| {
-            let for_long = if list.models.is_some() { CURRENT_FOR } else { RETRY_AFTER };
+            let for_long = if list.models.is_some() {
+                CURRENT_FOR
+            } else {
+                RETRY_AFTER
+            };
             now.since(list.fetched) < for_long
         });
         if let Some(list) = current {
             return list.models;
         }
-        let fetched = tokio::time::timeout(PATIENCE, fetch(provider, settings, pool, clock)).await;
+        let fetched =
+            tokio::time::timeout(PATIENCE, fetch(provider, asked, settings, pool, clock)).await;
         let models = fetched.ok().flatten();
-        let list = List { models: models.clone(), fetched: now };
+        let list = List {
+            models: models.clone(),
+            fetched: now,
+        };
         self.lists().insert(provider.name.clone(), list);
         models
     }
@@ -112,7 +136,11 @@ fn configured(settings: &Settings) -> Vec<Value> {
             "id": name.as_str(), "object": "model", "created": 0, "owned_by": "tollgate",
         })
     };
-    settings.models.iter().map(|routes| entry(&routes.name)).collect()
+    settings
+        .models
+        .iter()
+        .map(|routes| entry(&routes.name))
+        .collect()
 }
 
 /// A provider is asked with a key of its own; without one, where it may need none: on this
@@ -121,24 +149,43 @@ fn can_list(provider: &Provider) -> bool {
     provider.key.is_some() || provider.auth == AuthScheme::None || provider.preset.is_none()
 }
 
+/// The request that asks for the list: the marks of those it came through, and our own.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Its path.
+    pub path: &'a str,
+    /// The marks of the instances that it came through.
+    pub marks: &'a HeaderMap,
+    /// Our own mark, against circles.
+    pub instance: &'a HeaderValue,
+}
+
 async fn fetch(
     provider: &Arc<Provider>,
+    asked: Asked<'_>,
     settings: &Settings,
     pool: &Arc<Pool>,
     clock: &Clock,
 ) -> Option<Vec<Value>> {
-    let credential = provider.key.clone().map_or(Credential::None, Credential::Configured);
-    let way = Way { provider: Arc::clone(provider), model: None, credential };
+    let credential = provider
+        .key
+        .clone()
+        .map_or(Credential::None, Credential::Configured);
+    let way = Way {
+        provider: Arc::clone(provider),
+        model: None,
+        credential,
+        addressed: false,
+    };
     let path = candidates::upstream_path(provider, "/v1/models", Language::Models);
     let target = match &provider.base.query {
         Some(query) => format!("{path}?{query}"),
         None => path,
     };
-    let instance = HeaderValue::from_static("models");
     let outgoing = Outgoing {
         method: Method::GET,
         target: Uri::try_from(target).ok()?,
-        headers: headers::to_provider(&HeaderMap::new(), &way, true, &instance),
+        headers: headers::to_provider(asked.marks, &way, true, asked.instance),
         body: OutgoingBody::Whole(Bytes::new()),
     };
     let limits = PoolLimits {
@@ -147,19 +194,31 @@ async fn fetch(
         connections: settings.limits.connections_per_provider,
     };
     let mut phases = Phases::default();
-    let answer = pool.send(provider, outgoing, &limits, clock, &mut phases).await.ok()?;
+    let answer = pool
+        .send(provider, outgoing, &limits, clock, &mut phases)
+        .await
+        .ok()?;
     let (parts, body) = answer.response.into_parts();
     if !parts.status.is_success() {
         return None;
     }
-    let bytes = Limited::new(body, LIST_BYTES_MAX).collect().await.ok()?.to_bytes();
+    let bytes = Limited::new(body, LIST_BYTES_MAX)
+        .collect()
+        .await
+        .ok()?
+        .to_bytes();
     answer.lease.finish(None);
     let mut list: Value = serde_json::from_slice(&bytes).ok()?;
     let models = match list["data"].take() {
         Value::Array(models) => models,
         _ => return None,
     };
-    Some(models.into_iter().filter_map(|model| prefixed(model, &provider.name)).collect())
+    Some(
+        models
+            .into_iter()
+            .filter_map(|model| prefixed(model, &provider.name))
+            .collect(),
+    )
 }
 
 fn prefixed(mut model: Value, provider: &Name) -> Option<Value> {

@@ -5,6 +5,9 @@ use http::{HeaderValue, Response, StatusCode, header};
 use super::tap::ProxyBody;
 use crate::record::{ErrorClass, Language};
 
+/// The methods that are passed on, for `Allow`.
+pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// An answer of Tollgate's own making.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
@@ -38,7 +41,15 @@ impl Reject {
             _ => "invalid_request_error",
         };
         let message = message.into();
-        Self { status, code, kind, message, param: None, retry_after: None, retry: None }
+        Self {
+            status,
+            code,
+            kind,
+            message,
+            param: None,
+            retry_after: None,
+            retry: None,
+        }
     }
 
     /// Names the field of the request concerned.
@@ -80,7 +91,11 @@ impl Reject {
             _ if maybe_billed => "the provider may have billed the request",
             _ => "the request was not processed; try again",
         };
-        let mut reject = Self::new(status, code, format!("provider {provider}: {detail}; {next}"));
+        let mut reject = Self::new(
+            status,
+            code,
+            format!("provider {provider}: {detail}; {next}"),
+        );
         reject.retry = maybe_billed.then_some(false);
         reject
     }
@@ -89,14 +104,35 @@ impl Reject {
     /// SDK reads too once `type` and `request_id` stand beside it.
     #[must_use]
     pub fn response(&self, language: Language, exchange: &str) -> Response<ProxyBody> {
-        let body = error_body(language, self.kind, self.code, &self.message, self.param, exchange);
+        let body = error_body(
+            language,
+            self.kind,
+            self.code,
+            &self.message,
+            self.param,
+            exchange,
+        );
         let mut response = Response::new(ProxyBody::full(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
         headers.insert("x-proxy-error", HeaderValue::from_static(self.code));
         if let Ok(id) = HeaderValue::from_str(exchange) {
             headers.insert("x-request-id", id);
+        }
+        match self.status {
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
+            }
+            // Says what is spoken instead (RFC 9110, 15.5.22).
+            StatusCode::UPGRADE_REQUIRED => {
+                headers.insert(header::UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+                headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            }
+            _ => {}
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -126,40 +162,5 @@ fn error_body(
             serde_json::json!({"type": "error", "error": error, "request_id": exchange}).to_string()
         }
         _ => serde_json::json!({"error": error}).to_string(),
-    }
-}
-
-/// A failure after the response has begun, as an event in the client's language. The blank line
-/// in front ends an event that the provider left half sent.
-#[must_use]
-pub fn error_event(language: Language, class: ErrorClass, message: &str) -> String {
-    let code = match class {
-        ErrorClass::SilenceTimeout => "upstream_silence_timeout",
-        ErrorClass::TotalTimeout => "upstream_total_timeout",
-        ErrorClass::Truncated => "upstream_truncated",
-        _ => "upstream_reset",
-    };
-    match language {
-        Language::AnthropicMessages => {
-            let data = serde_json::json!({
-                "type": "error", "error": {"type": "api_error", "message": message, "code": code},
-            });
-            format!("\n\nevent: error\ndata: {data}\n\n")
-        }
-        Language::OpenAiResponses => {
-            let data = serde_json::json!({
-                "type": "error", "code": code, "message": message, "param": null,
-                "sequence_number": 0,
-            });
-            format!("\n\nevent: error\ndata: {data}\n\n")
-        }
-        _ => {
-            let data = serde_json::json!({
-                "error": {
-                    "message": message, "type": "upstream_error", "param": null, "code": code,
-                },
-            });
-            format!("\n\ndata: {data}\n\n")
-        }
     }
 }

@@ -11,7 +11,7 @@ use crate::record::{
     AttemptRecord, CancelledBy, End, ErrorClass, ExchangeRecord, Mark, Moment, Nanos, Oddity,
     Outcome, Timeline, TokenSource, Tokens,
 };
-use crate::wire::observer::Observation;
+use crate::wire::observer::{BodyEnd, Observer};
 
 /// Takes a finished record; must not wait.
 pub type Offer = Arc<dyn Fn(ExchangeRecord) + Send + Sync>;
@@ -39,7 +39,9 @@ impl Settler {
     #[must_use]
     pub fn in_flight(&self) -> u64 {
         let settled = self.settled.load(Ordering::Relaxed);
-        self.accepted.load(Ordering::Relaxed).saturating_sub(settled)
+        self.accepted
+            .load(Ordering::Relaxed)
+            .saturating_sub(settled)
     }
 }
 
@@ -64,7 +66,13 @@ impl Exchange {
     ) -> Self {
         settler.accepted.fetch_add(1, Ordering::Relaxed);
         let at_work = peer.begin();
-        Self { draft: Some(Box::new(draft)), settler, peer, drain, _at_work: at_work }
+        Self {
+            draft: Some(Box::new(draft)),
+            settler,
+            peer,
+            drain,
+            _at_work: at_work,
+        }
     }
 
     /// The record so far.
@@ -99,18 +107,18 @@ impl Exchange {
     /// Settles an exchange whose answer went through the tap. The client's writes follow once
     /// the last frame has left; `ended` is when the provider's side was over.
     pub fn settle_relayed(mut self, ended: Ended) {
-        let writes_known = ended.writes_known;
-        if let Some(draft) = self.draft() {
-            ended.apply(draft);
-        }
         let log = self.peer.log.clone();
-        if !writes_known {
+        if !ended.writes_known {
             drop(log.take_writes());
+            if let Some(draft) = self.draft() {
+                ended.apply(draft);
+            }
             self.offer();
             return;
         }
         log.when_written(Box::new(move |writes, all_written| {
             if let Some(draft) = self.draft() {
+                ended.apply(draft);
                 apply_writes(draft, &writes, all_written);
             }
             self.offer();
@@ -118,7 +126,9 @@ impl Exchange {
     }
 
     fn offer(&mut self) {
-        let Some(mut draft) = self.draft.take() else { return };
+        let Some(mut draft) = self.draft.take() else {
+            return;
+        };
         draft.closed_at = self.settler.clock.now();
         self.settler.settled.fetch_add(1, Ordering::Relaxed);
         (self.settler.offer)(*draft);
@@ -152,8 +162,10 @@ impl Drop for Exchange {
 /// How the provider's side of a relayed exchange ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// What the observer read.
-    pub observation: Observation,
+    /// What observed the body; it concludes once the client has its bytes.
+    pub observer: Observer,
+    /// How the body ended.
+    pub end: BodyEnd,
     /// A failure of the transport or a deadline of ours, where there was one.
     pub fault: Option<ErrorClass>,
     /// Who cancelled it, where somebody did.
@@ -176,8 +188,10 @@ impl Ended {
         let usage_injected = draft.request.usage_injected;
         let asked_to_stream = draft.request.stream;
         let generates = draft.language.generates();
-        let Some(attempt) = draft.attempts.last_mut() else { return };
-        let observation = self.observation;
+        let Some(attempt) = draft.attempts.last_mut() else {
+            return;
+        };
+        let observation = self.observer.end(self.at, self.end);
         merge_marks(&mut attempt.timeline, &observation.timeline);
         attempt.timeline.set(Mark::Closed, self.at);
         attempt.end = Some(observation.end);
@@ -186,11 +200,18 @@ impl Ended {
             attempt.error_class = Some(error.class);
             attempt.error_code.clone_from(&error.code);
         }
-        if let Some(class) = self.fault {
+        // What the provider said in full stands, whatever became of the connection after it.
+        let said = matches!(
+            observation.end,
+            End::Complete | End::Unterminated | End::ErrorEvent
+        );
+        if let Some(class) = self.fault.filter(|_| !said) {
             attempt.error_class = Some(class);
         }
         attempt.cancelled_by = self.cancelled_by;
-        attempt.maybe_billed |= attempt.error_class.is_some() && attempt.status == Some(200);
+        // What was begun and is of no use may be billed all the same.
+        let in_vain = attempt.error_class.is_some() || attempt.cancelled_by.is_some();
+        attempt.maybe_billed |= in_vain && attempt.status == Some(200);
         attempt.gaps = observation.gaps;
         attempt.finish = observation.finish;
         attempt.model_answered = observation.model_answered;
@@ -251,9 +272,9 @@ pub fn outcome_of(attempt: &AttemptRecord, generates: bool, stream: bool) -> Out
     if status >= 400 {
         return match attempt.error_class {
             Some(Class::RateLimited | Class::Quota) => Outcome::RateLimited,
-            Some(Class::Overloaded | Class::ServerError | Class::Timeout | Class::ProtocolError) => {
-                Outcome::UpstreamError
-            }
+            Some(
+                Class::Overloaded | Class::ServerError | Class::Timeout | Class::ProtocolError,
+            ) => Outcome::UpstreamError,
             _ if status >= 500 => Outcome::UpstreamError,
             _ => Outcome::ClientError,
         };
@@ -263,6 +284,8 @@ pub fn outcome_of(attempt: &AttemptRecord, generates: bool, stream: bool) -> Out
         (_, Some(Class::TotalTimeout)) => Outcome::TimedOut,
         (Some(End::ErrorEvent), _) => Outcome::InBandError,
         (_, Some(Class::EmptyResponse)) => Outcome::Empty,
+        // Another thing than an answer: a page of HTML in a 200.
+        (Some(End::Truncated), Some(Class::ProtocolError)) => Outcome::UpstreamError,
         (Some(End::Truncated | End::Reset), _) if nothing_came(attempt, generates, stream) => {
             Outcome::Empty
         }

@@ -6,81 +6,31 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use arc_swap::ArcSwap;
-use dashmap::DashSet;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use secrecy::ExposeSecret as _;
 
-use super::candidates::{self, Address, Way};
+use super::address::{self, Address};
+use super::candidates::{self, Way};
 use super::failover::{self, Job, Reached};
 use super::filter;
 use super::headers;
 use super::intake::{self, Body};
-use super::models::ModelLists;
-use super::reject::Reject;
-use super::secret::Hasher;
-use super::settle::{Exchange, Settler};
+use super::models::Asked;
+use super::reject::{METHODS, Reject};
+use super::settle::Exchange;
+use super::shared::Shared;
 use super::tap::{ProxyBody, Tap, TapParts};
-use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::server::{Drain, Peer};
 use crate::edge::upstream::Pool;
 use crate::record::{
-    ExchangeId, ExchangeRecord, KeyedHash, Language, Moment, Name, Origin, Outcome, OwnDelay,
-    RequestFacts, Tokens, TraceId, WallTime,
+    ExchangeId, ExchangeRecord, KeyedHash, Language, Moment, Name, Outcome, OwnDelay, RequestFacts,
+    Tokens, TraceId, WallTime,
 };
 use crate::routing::plan;
 use crate::wire::framing::usage_filter::UsageFilter;
 use crate::wire::observer::{Expect, Observer};
-
-/// What all workers share.
-#[derive(Debug)]
-pub struct Shared {
-    /// The settings in force, swapped as a whole.
-    pub settings: ArcSwap<Settings>,
-    /// Where exchanges end.
-    pub settler: Arc<Settler>,
-    /// The clock.
-    pub clock: Clock,
-    /// Hashes what must not be kept.
-    pub hasher: Hasher,
-    /// This run's own mark, against loops.
-    pub instance: HeaderValue,
-    /// Where records are said to come from.
-    pub origin: Origin,
-    /// Model lists of the providers.
-    pub models: ModelLists,
-    /// (provider, model) that refused `stream_options`.
-    pub refuses_injection: DashSet<(Name, Name)>,
-}
-
-impl Shared {
-    /// Whether the usage event is to be asked for on this way.
-    pub(super) fn may_inject(&self, way: &Way, job: &Job<'_>, body: &Body) -> bool {
-        let Body::Read(_, reading) = body else { return false };
-        let takes = matches!(job.language, Language::OpenAiChat | Language::OpenAiCompletions);
-        takes
-            && reading.stream
-            && reading.include_usage.is_none()
-            && way.provider.inject_usage
-            && (self.refuses_injection.is_empty()
-                || !self.refuses_injection.contains(&memo_key(way)))
-    }
-
-    pub(super) fn forget_injection(&self, way: &Way) {
-        tracing::info!(
-            provider = %way.provider.name,
-            "the provider refuses stream_options: usage is not asked for there any more"
-        );
-        self.refuses_injection.insert(memo_key(way));
-    }
-}
-
-fn memo_key(way: &Way) -> (Name, Name) {
-    (way.provider.name.clone(), way.model.clone().unwrap_or_default())
-}
 
 /// One worker's end of the street.
 #[derive(Debug, Clone)]
@@ -94,7 +44,11 @@ impl Proxy {
     /// A worker with its own pool.
     #[must_use]
     pub fn new(shared: Arc<Shared>, pool: Arc<Pool>, drain: Drain) -> Self {
-        Self { shared, pool, drain }
+        Self {
+            shared,
+            pool,
+            drain,
+        }
     }
 
     /// Takes one request to its answer, also where a handler panics: that exchange gets a 500
@@ -127,21 +81,31 @@ impl Proxy {
     async fn handle(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<ProxyBody> {
         let settings = self.shared.settings.load_full();
         let (parts, body) = request.into_parts();
-        let address = candidates::address(parts.uri.path(), &settings);
+        let address = address::split(parts.uri.path(), &settings);
         let language = intake::language_of(&parts.method, &address);
         let checked = self.check(&parts, &settings);
         if checked.is_ok() && is_preflight(&parts) {
+            // No exchange begins, but this request is over all the same.
+            let _ = peer.take_request_start();
             return preflight(&parts);
         }
         let admitted = checked.is_ok();
         let mut exchange = self.begin(&parts, &address, language, &settings, peer);
-        let id = exchange.draft().map(|draft| draft.id.to_string()).unwrap_or_default();
+        let id = exchange
+            .draft()
+            .map(|draft| draft.id)
+            .unwrap_or_default()
+            .text();
         let answered = match checked {
             Ok(()) => {
-                let street = self.street(&parts, body, &address, language, &settings, &mut exchange);
+                let street =
+                    self.street(&parts, body, &address, language, &settings, &mut exchange);
                 street.await
             }
-            Err(reject) => Err(Refused { reject, outcome: Outcome::Rejected }),
+            Err(reject) => Err(Refused {
+                reject,
+                outcome: Outcome::Rejected,
+            }),
         };
         let mut response = match answered {
             Ok(Answered::Relayed(reached, body)) => {
@@ -152,12 +116,12 @@ impl Proxy {
                 response
             }
             Err(Refused { reject, outcome }) => {
-                let response = reject.response(language, &id);
+                let response = reject.response(language, id.as_str());
                 exchange.settle_rejected(outcome, reject.status.as_u16(), reject.code);
                 response
             }
         };
-        if let Ok(id) = HeaderValue::from_str(&id) {
+        if let Ok(id) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert("x-tollgate-exchange", id);
         }
         if admitted {
@@ -167,7 +131,11 @@ impl Proxy {
     }
 
     fn check(&self, parts: &Parts, settings: &Settings) -> Result<(), Reject> {
-        filter::check(parts, settings, self.shared.instance.to_str().unwrap_or_default())?;
+        filter::check(
+            parts,
+            settings,
+            self.shared.instance.to_str().unwrap_or_default(),
+        )?;
         if !is_preflight(parts) {
             authorise(parts, settings)?;
         }
@@ -190,9 +158,14 @@ impl Proxy {
         peer: Arc<Peer>,
     ) -> Exchange {
         let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());
-        let started_at = peer.log.take_first_read().unwrap_or(now);
+        let started_at = peer.take_request_start().unwrap_or(now);
         let started = WallTime(wall.0 - (now.since(started_at).0 / 1000) as i64);
-        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &str| {
+            parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         let draft = ExchangeRecord {
             id: ExchangeId::new(started, fastrand::u64(..)),
             trace: header("traceparent").and_then(TraceId::from_traceparent),
@@ -222,7 +195,12 @@ impl Proxy {
             cached_answer: false,
             closed_at: Moment::default(),
         };
-        Exchange::begin(draft, Arc::clone(&self.shared.settler), peer, self.drain.clone())
+        Exchange::begin(
+            draft,
+            Arc::clone(&self.shared.settler),
+            peer,
+            self.drain.clone(),
+        )
     }
 
     async fn street(
@@ -235,8 +213,15 @@ impl Proxy {
         exchange: &mut Exchange,
     ) -> Result<Answered, Refused> {
         let clock = &self.shared.clock;
-        let (body, complete) =
-            intake::read(&parts.headers, body, language, settings, exchange.peer(), clock).await?;
+        let (body, complete) = intake::read(
+            &parts.headers,
+            body,
+            language,
+            settings,
+            exchange.peer(),
+            clock,
+        )
+        .await?;
         let (facts, session) = intake::facts(&parts.headers, &body, &self.shared.hasher);
         let model = match &body {
             Body::Read(_, reading) => reading.model.as_deref().map(Name::from),
@@ -248,10 +233,17 @@ impl Proxy {
             draft.session = session;
             draft.model.clone_from(&model);
         }
-        if language == Language::Models && address.provider.is_none() && settings.providers.len() > 1
+        if language == Language::Models
+            && address.provider.is_none()
+            && settings.providers.len() > 1
         {
+            let asked = Asked {
+                path: address.path,
+                marks: &headers::marks(&parts.headers),
+                instance: &self.shared.instance,
+            };
             let lists = &self.shared.models;
-            let made = lists.answer(address.path, settings, &self.pool, clock).await?;
+            let made = lists.answer(asked, settings, &self.pool, clock).await?;
             return Ok(Answered::Made(made));
         }
         let found = candidates::find(settings, address, model.as_deref(), &parts.headers)?;
@@ -265,9 +257,7 @@ impl Proxy {
             language,
             stream,
             complete,
-            total: total.map(|span| {
-                complete.plus(crate::record::Nanos(span.as_nanos() as u64))
-            }),
+            total: total.map(|span| complete.plus(crate::record::Nanos(span.as_nanos() as u64))),
         };
         if let Some(draft) = exchange.draft() {
             draft.policy = plan.policy.into();
@@ -276,9 +266,17 @@ impl Proxy {
         let (ways, steps) = (&found.ways, &plan.steps);
         let (shared, pool) = (&*self.shared, &self.pool);
         let reached =
-            failover::first_answer(&job, body, ways, steps, exchange, shared, pool, settings).await?;
+            failover::first_answer(&job, body, ways, steps, exchange, shared, pool, settings)
+                .await?;
         let way = ways[reached.way].clone();
-        Ok(Answered::Relayed(Box::new(reached), Relay { way, stream, total: job.total }))
+        Ok(Answered::Relayed(
+            Box::new(reached),
+            Relay {
+                way,
+                stream,
+                total: job.total,
+            },
+        ))
     }
 
     /// The provider's answer as it stands, under the observer's eye.
@@ -292,12 +290,22 @@ impl Proxy {
     ) -> Response<ProxyBody> {
         let Relay { way, stream, total } = relay;
         let text = |name: header::HeaderName| {
-            reached.headers.get(name).and_then(|value| value.to_str().ok())
+            reached
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
         };
         let content_type = text(header::CONTENT_TYPE);
         let event_stream = content_type.is_some_and(|value| {
-            value.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
+            value
+                .trim_start()
+                .to_ascii_lowercase()
+                .starts_with("text/event-stream")
         });
+        // Into a compressed stream nothing can be put, and out of it nothing taken.
+        let coding = text(header::CONTENT_ENCODING);
+        let plain_events =
+            event_stream && coding.is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
         let mut response = Response::new(ProxyBody::empty());
         *response.status_mut() = reached.status;
         *response.headers_mut() = headers::to_client(&reached.headers);
@@ -311,7 +319,7 @@ impl Proxy {
             language,
             status: reached.status.as_u16(),
             content_type,
-            content_encoding: text(header::CONTENT_ENCODING),
+            content_encoding: coding,
             stream,
             model_asked: way.model.as_deref(),
             choices: exchange.draft().and_then(|draft| draft.request.choices),
@@ -320,7 +328,7 @@ impl Proxy {
             decoded_bytes_max: settings.limits.decoded_bytes,
             started: reached.send_start,
         });
-        let strips = reached.usage_injected && event_stream && reached.status.is_success();
+        let strips = reached.usage_injected && plain_events && reached.status.is_success();
         let headers = response.headers_mut();
         if strips {
             headers.remove(header::CONTENT_LENGTH);
@@ -342,7 +350,7 @@ impl Proxy {
             filter: strips.then(UsageFilter::new),
             exchange,
             language,
-            event_stream,
+            event_stream: plain_events,
             silence: settings.timeouts.silence,
             total,
             clock: self.shared.clock.clone(),
@@ -373,10 +381,13 @@ struct Refused {
 
 impl From<Reject> for Refused {
     fn from(reject: Reject) -> Self {
-        let outcome = match reject.status.as_u16() {
-            // A client that does not send its body is gone in all but name.
-            408 => Outcome::ClientGone,
-            _ => Outcome::Rejected,
+        // A client that does not send its body to the end is gone, or as good as gone.
+        let gone = reject.status == StatusCode::REQUEST_TIMEOUT
+            || reject.code == intake::REQUEST_INCOMPLETE;
+        let outcome = if gone {
+            Outcome::ClientGone
+        } else {
+            Outcome::Rejected
         };
         Self { reject, outcome }
     }
@@ -384,18 +395,22 @@ impl From<Reject> for Refused {
 
 impl From<failover::Unreached> for Refused {
     fn from(unreached: failover::Unreached) -> Self {
-        Self { reject: unreached.reject, outcome: unreached.outcome }
+        Self {
+            reject: unreached.reject,
+            outcome: unreached.outcome,
+        }
     }
 }
 
 /// Where the config asks for a token, it comes as a header of its own, or as the API key.
 fn authorise(parts: &Parts, settings: &Settings) -> Result<(), Reject> {
-    let Some(token) = &settings.server.token else { return Ok(()) };
-    let wanted = token.expose_secret().as_bytes();
+    if settings.server.token.is_none() {
+        return Ok(());
+    }
     let sent = ["x-tollgate-token", "authorization", "x-api-key", "api-key"]
         .iter()
-        .filter_map(|name| parts.headers.get(*name))
-        .any(|value| same(intake::bare(value.as_bytes()), wanted));
+        .flat_map(|name| parts.headers.get_all(*name))
+        .any(|value| candidates::is_token(value, settings));
     if sent {
         return Ok(());
     }
@@ -406,16 +421,12 @@ fn authorise(parts: &Parts, settings: &Settings) -> Result<(), Reject> {
     ))
 }
 
-/// Comparison in constant time: the time taken says nothing of where two secrets differ.
-fn same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len()
-        && one.iter().zip(other).fold(0_u8, |differ, (a, b)| differ | (a ^ b)) == 0
-}
-
 fn is_preflight(parts: &Parts) -> bool {
     parts.method == Method::OPTIONS
         && parts.headers.contains_key(header::ORIGIN)
-        && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        && parts
+            .headers
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// A browser asks before it sends; the filter has let its origin pass, as for every answer that
@@ -427,29 +438,27 @@ fn preflight(parts: &Parts) -> Response<ProxyBody> {
     let headers = response.headers_mut();
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        HeaderValue::from_static(METHODS),
     );
     if let Some(asked) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
     }
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    headers.insert(
+        header::ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static("600"),
+    );
     response
 }
 
 fn allow_origin(parts: &Parts, response: &mut Response<ProxyBody>) {
-    let Some(origin) = parts.headers.get(header::ORIGIN) else { return };
+    let Some(origin) = parts.headers.get(header::ORIGIN) else {
+        return;
+    };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
-}
-
-/// Counts for health and metrics.
-impl Shared {
-    /// Exchanges begun and settled since the start.
-    #[must_use]
-    pub fn counts(&self) -> (u64, u64) {
-        let settler = &self.settler;
-        (settler.accepted.load(Ordering::Relaxed), settler.settled.load(Ordering::Relaxed))
-    }
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("*"),
+    );
 }

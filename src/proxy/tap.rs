@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
-use super::reject;
+use super::inband;
 use super::settle::{Ended, Exchange};
 use crate::clock::Clock;
 use crate::edge::stamp::IoLog;
@@ -135,6 +135,8 @@ pub struct Tap {
     deferred: bool,
     verdict: Option<Verdict>,
     abort: Option<Abort>,
+    /// The terminator or an error of the provider's has gone by: nothing is left to be told.
+    told: bool,
 }
 
 /// Breaking off takes two turns: hyper drops what it has not flushed when a body fails.
@@ -157,8 +159,7 @@ impl Tap {
     #[must_use]
     pub fn new(parts: TapParts) -> Self {
         let peer = parts.exchange.peer();
-        let client =
-            (peer.protocol == Protocol::Http1).then(|| peer.log.clone());
+        let client = (peer.protocol == Protocol::Http1).then(|| peer.log.clone());
         let length = match (&parts.source, &parts.filter) {
             (Source::Incoming(body), None) => body.size_hint().exact(),
             (Source::Read(chunks), None) => {
@@ -180,6 +181,7 @@ impl Tap {
             deferred: false,
             verdict: None,
             abort: None,
+            told: false,
         };
         tap.end_if_over();
         tap
@@ -220,16 +222,21 @@ impl Tap {
                 }
                 None => {}
             }
-            let Some(parts) = &mut self.parts else { return Poll::Ready(None) };
+            let Some(parts) = &mut self.parts else {
+                return Poll::Ready(None);
+            };
             match poll_source(&mut parts.source, cx) {
                 Poll::Ready(Some(Ok(taken))) => match taken {
                     Taken::Data(data, at) => self.take_in(data, at),
-                    Taken::Trailers(frame) => return Poll::Ready(Some(Ok(frame))),
+                    // Trailers are hop-by-hop here: `Trailer`, which names them, stays too.
+                    Taken::Trailers => self.over(BodyEnd::Complete, None),
                 },
                 Poll::Ready(Some(Err(error))) => self.broken(&error),
                 Poll::Ready(None) => self.over(BodyEnd::Complete, None),
                 Poll::Pending => {
-                    let Some(verdict) = self.overdue(cx) else { return Poll::Pending };
+                    let Some(verdict) = self.overdue(cx) else {
+                        return Poll::Pending;
+                    };
                     self.failed(verdict.0, verdict.1);
                 }
             }
@@ -251,7 +258,9 @@ impl Tap {
     fn take_in(&mut self, data: Bytes, at: Option<Moment>) {
         let Some(parts) = &mut self.parts else { return };
         let read = parts.upstream.as_ref().and_then(|log| log.read_of(&data));
-        let at = at.or(read.map(|read| read.at)).unwrap_or_else(|| parts.clock.now());
+        let at = at
+            .or(read.map(|read| read.at))
+            .unwrap_or_else(|| parts.clock.now());
         let number = read.map_or(self.last_read, |read| read.number);
         // Frames of one read may share a write; those of two may not.
         self.deferred = number == self.last_read;
@@ -260,11 +269,20 @@ impl Tap {
         self.bytes_in += data.len() as u64;
         let seen = parts.observer.chunk(at, &data);
         let tokens = seen.token_events > 0;
+        self.told |= seen.done || seen.failed;
         match &mut parts.filter {
-            None => self.queue.push_back(Piece { bytes: data, read_at: at, tokens }),
+            None => self.queue.push_back(Piece {
+                bytes: data,
+                read_at: at,
+                tokens,
+            }),
             Some(filter) => {
                 let pieces = filter.chunk(data).into_iter();
-                self.queue.extend(pieces.map(|bytes| Piece { bytes, read_at: at, tokens }));
+                self.queue.extend(pieces.map(|bytes| Piece {
+                    bytes,
+                    read_at: at,
+                    tokens,
+                }));
             }
         }
         self.end_if_over();
@@ -313,7 +331,11 @@ impl Tap {
         };
         self.verdict = Some(Verdict { end, fault, at });
         if let Some(tail) = parts.filter.take().and_then(UsageFilter::end) {
-            self.queue.push_back(Piece { bytes: tail, read_at: at, tokens: false });
+            self.queue.push_back(Piece {
+                bytes: tail,
+                read_at: at,
+                tokens: false,
+            });
         }
         if let Some(lease) = parts.lease.take()
             && matches!(end, BodyEnd::Complete)
@@ -326,43 +348,57 @@ impl Tap {
     }
 
     fn broken(&mut self, error: &hyper::Error) {
-        let end = if is_short(error) { BodyEnd::Truncated } else { BodyEnd::Reset };
-        let class = match end {
-            BodyEnd::Truncated => ErrorClass::Truncated,
-            _ => ErrorClass::Reset,
+        let (end, class) = match fault_of(error) {
+            _ if error.is_incomplete_message() => (BodyEnd::Truncated, ErrorClass::Truncated),
+            io::ErrorKind::UnexpectedEof => (BodyEnd::Truncated, ErrorClass::Truncated),
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+                (BodyEnd::Reset, ErrorClass::ProtocolError)
+            }
+            _ => (BodyEnd::Reset, ErrorClass::Reset),
         };
         self.failed(end, class);
     }
 
     /// Tells the client in-band that its answer is not whole: as an event where the body is a
-    /// stream of events, else by breaking off, so that nobody takes a part for the whole.
+    /// stream of events and its length was not announced, else by breaking off, so that nobody
+    /// takes a part for the whole. After the terminator there is nothing to tell.
     fn failed(&mut self, end: BodyEnd, class: ErrorClass) {
         let Some(parts) = &mut self.parts else { return };
         let at = parts.clock.now();
         if let Some(tail) = parts.filter.take().and_then(UsageFilter::end) {
-            self.queue.push_back(Piece { bytes: tail, read_at: at, tokens: false });
+            self.queue.push_back(Piece {
+                bytes: tail,
+                read_at: at,
+                tokens: false,
+            });
         }
-        if parts.event_stream {
+        if !parts.event_stream || self.length.is_some() {
+            self.abort = Some(Abort::Flush);
+        } else if !self.told {
             let message = match class {
                 ErrorClass::SilenceTimeout => {
                     "the provider fell silent for longer than timeouts.silence"
                 }
                 ErrorClass::TotalTimeout => "the exchange took longer than timeouts.total",
                 ErrorClass::Truncated => "the provider ended the stream before its end",
+                ErrorClass::ProtocolError => "the provider sent bytes that are not HTTP",
                 _ => "the connection to the provider broke in the middle of the stream",
             };
-            let event = reject::error_event(parts.language, class, message);
-            self.queue.push_back(Piece { bytes: event.into(), read_at: at, tokens: false });
-        } else {
-            self.abort = Some(Abort::Flush);
+            let event = inband::error_event(parts.language, class, message);
+            self.queue.push_back(Piece {
+                bytes: event.into(),
+                read_at: at,
+                tokens: false,
+            });
         }
         self.length = None;
         self.over(end, Some(class));
     }
 
     fn settle(&mut self, cancelled_by: Option<CancelledBy>) {
-        let (Some(parts), Some(verdict)) = (self.parts.take(), self.verdict) else { return };
-        let observation = parts.observer.end(verdict.at, verdict.end);
+        let (Some(parts), Some(verdict)) = (self.parts.take(), self.verdict) else {
+            return;
+        };
         let mut oddities = Vec::new();
         if self.length.is_some_and(|length| self.bytes_in > length) {
             oddities.push(Oddity::ExtraBytes);
@@ -370,7 +406,8 @@ impl Tap {
         let deadline = matches!(verdict.end, BodyEnd::Stalled | BodyEnd::CutByLimit)
             .then_some(CancelledBy::Deadline);
         parts.exchange.settle_relayed(Ended {
-            observation,
+            observer: parts.observer,
+            end: verdict.end,
             fault: verdict.fault,
             cancelled_by: cancelled_by.or(deadline),
             at: verdict.at,
@@ -409,7 +446,9 @@ impl Tap {
 /// How long a stream that has been quiet for `quiet` may be left alone.
 fn patience(parts: &TapParts, quiet: Nanos) -> Duration {
     let silence = parts.silence.saturating_sub(Duration::from_nanos(quiet.0));
-    let total = parts.total.map(|total| Duration::from_nanos(total.since(parts.clock.now()).0));
+    let total = parts
+        .total
+        .map(|total| Duration::from_nanos(total.since(parts.clock.now()).0));
     total.map_or(silence, |total| total.min(silence))
 }
 
@@ -428,14 +467,18 @@ impl Drop for Tap {
         } else {
             (BodyEnd::ClientGone, CancelledBy::Client)
         };
-        self.verdict = Some(Verdict { end, fault: None, at });
+        self.verdict = Some(Verdict {
+            end,
+            fault: None,
+            at,
+        });
         self.settle(Some(by));
     }
 }
 
 enum Taken {
     Data(Bytes, Option<Moment>),
-    Trailers(Frame<Bytes>),
+    Trailers,
 }
 
 fn poll_source(
@@ -444,31 +487,30 @@ fn poll_source(
 ) -> Poll<Option<Result<Taken, hyper::Error>>> {
     match source {
         Source::Read(chunks) => {
-            let taken = chunks.pop_front().map(|(bytes, at)| Ok(Taken::Data(bytes, Some(at))));
+            let taken = chunks
+                .pop_front()
+                .map(|(bytes, at)| Ok(Taken::Data(bytes, Some(at))));
             Poll::Ready(taken)
         }
         Source::Incoming(body) => Pin::new(body).poll_frame(cx).map(|polled| {
             polled.map(|frame| {
                 frame.map(|frame| match frame.into_data() {
                     Ok(data) => Taken::Data(data, None),
-                    Err(frame) => Taken::Trailers(frame),
+                    Err(_) => Taken::Trailers,
                 })
             })
         }),
     }
 }
 
-/// Whether the peer ended its side early (against a reset or broken framing).
-fn is_short(error: &hyper::Error) -> bool {
-    if error.is_incomplete_message() {
-        return true;
-    }
+/// What the IO, or the reader of the framing, says of a body that broke.
+fn fault_of(error: &hyper::Error) -> io::ErrorKind {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
-            return io.kind() == io::ErrorKind::UnexpectedEof;
+            return io.kind();
         }
         source = cause.source();
     }
-    false
+    io::ErrorKind::Other
 }

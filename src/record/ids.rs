@@ -37,15 +37,41 @@ impl ExchangeId {
     }
 }
 
+impl ExchangeId {
+    /// The id as text, without an allocation: it stands on every answer.
+    #[must_use]
+    pub fn text(self) -> IdText {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'-'; 36];
+        let mut at = 0;
+        for (index, byte) in self.0.into_iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                at += 1;
+            }
+            text[at] = DIGITS[usize::from(byte >> 4)];
+            text[at + 1] = DIGITS[usize::from(byte & 15)];
+            at += 2;
+        }
+        IdText(text)
+    }
+}
+
+/// An exchange id as its 36 characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdText([u8; 36]);
+
+impl IdText {
+    /// The characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Hexadecimal digits and hyphens only: never empty.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for ExchangeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, byte) in self.0.iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
+        f.pad(self.text().as_str())
     }
 }
 

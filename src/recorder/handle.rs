@@ -2,19 +2,20 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, OnceLock};
-use std::thread::{self, JoinHandle, Thread};
+use std::thread::{self, JoinHandle};
 
 use tokio::sync::broadcast;
 
 use crate::clock::Clock;
 use crate::config::settings::StoreSettings;
-use crate::edge::store::{Opened, Store, StoreError};
+use crate::edge::store::{Opened, Store, StoreError, StoreReader};
 use crate::record::ExchangeRecord;
 
 use super::health::{Counts, StoreHealth};
 use super::recent::Recent;
+use super::shared::Shared;
 use super::writer::{Opener, Pace, Writer};
 
 /// Where finished records go: clones are the same recorder.
@@ -24,17 +25,6 @@ pub struct Recorder {
     shared: Arc<Shared>,
 }
 
-/// What the recorder's handles and its writer share.
-pub(super) struct Shared {
-    pub(super) counts: Counts,
-    pub(super) recent: Recent,
-    pub(super) feed: broadcast::Sender<Arc<ExchangeRecord>>,
-    pub(super) stop: AtomicBool,
-    pub(super) queue_max: usize,
-    pub(super) batch_max: usize,
-    writer: OnceLock<Thread>,
-}
-
 /// The writer at work: the recorder ends when this is shut down, or dropped.
 #[derive(Debug)]
 pub struct Running {
@@ -42,8 +32,8 @@ pub struct Running {
     writer: Option<JoinHandle<()>>,
 }
 
-/// Records that a slow subscriber may lag behind before it misses some.
-const FEED_RECORDS: usize = 1024;
+/// Records that a slow subscriber may lag behind before it misses some: a full batch.
+const FEED_RECORDS: usize = 4096;
 
 impl Recorder {
     /// Opens the store of `settings` and starts its writer.
@@ -78,6 +68,7 @@ impl Recorder {
         let shared = Arc::new(Shared {
             counts: Counts::default(),
             recent: Recent::default(),
+            reader: Arc::new(store.reader()?),
             feed: broadcast::Sender::new(FEED_RECORDS),
             stop: AtomicBool::new(false),
             queue_max: queue_max.max(1),
@@ -124,6 +115,12 @@ impl Recorder {
         self.shared.counts.health()
     }
 
+    /// Reads what is written. Blocks: on a runtime, call it where blocking is allowed.
+    #[must_use]
+    pub fn reader(&self) -> Arc<StoreReader> {
+        Arc::clone(&self.shared.reader)
+    }
+
     /// What routes did lately.
     #[must_use]
     pub fn recent(&self) -> &Recent {
@@ -135,22 +132,6 @@ impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder")
             .field("health", &self.health())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    fn wake(&self) {
-        if let Some(writer) = self.writer.get() {
-            writer.unpark();
-        }
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
-            .field("counts", &self.counts)
             .finish_non_exhaustive()
     }
 }
@@ -191,6 +172,3 @@ impl Drop for Running {
         self.stop();
     }
 }
-
-/// The receiving end of the queue.
-pub(super) type Records = Receiver<Arc<ExchangeRecord>>;

@@ -27,14 +27,19 @@ pub struct Plan {
 /// The policy `ordered`: candidates in the order of the config, unusable ones left out.
 #[must_use]
 pub fn ordered(candidates: &[Candidate], how_found: &'static str) -> Plan {
-    let steps: Vec<_> =
-        (0..candidates.len()).filter(|index| candidates[*index].usable).collect();
+    let steps: Vec<_> = (0..candidates.len())
+        .filter(|index| candidates[*index].usable)
+        .collect();
     let reason = match steps.first() {
         None => "no_credential",
         Some(0) => how_found,
         Some(_) => "first_with_credential",
     };
-    Plan { steps, policy: "ordered", reason }
+    Plan {
+        steps,
+        policy: "ordered",
+        reason,
+    }
 }
 
 #[cfg(test)]
@@ -43,7 +48,11 @@ mod tests {
 
     #[test]
     fn unusable_candidates_are_left_out_and_said() {
-        let candidate = |usable| Candidate { provider: "p".into(), model: None, usable };
+        let candidate = |usable| Candidate {
+            provider: "p".into(),
+            model: None,
+            usable,
+        };
         for (usable, steps, reason) in [
             (vec![true, true], vec![0, 1], "model"),
             (vec![false, true], vec![1], "first_with_credential"),

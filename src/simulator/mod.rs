@@ -6,6 +6,12 @@ pub mod provider;
 
 pub mod bare;
 
+pub mod cast;
+
+pub mod history;
+
+pub mod selftest;
+
 pub use provider::{
     Behaviour, Config, Delay, Delivery, Fault, Framing, Pacing, Persona, Quirks, Script, Simulator,
     Then,

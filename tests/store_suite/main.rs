@@ -7,8 +7,14 @@
 
 mod append;
 mod backend;
+mod crash;
+mod damage;
+mod golden;
+mod processes;
 mod recorder;
 mod records;
+mod retention;
+mod upkeep;
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,4 +32,12 @@ pub(crate) fn settings(path: &Path) -> StoreSettings {
         keep_hours: Duration::from_hours(400 * 24),
         queue_max: 65_536,
     }
+}
+
+/// How many seeds to try: `SEEDS=1000` widens every test that has them.
+pub(crate) fn seeds(default: u64) -> u64 {
+    let widened = std::env::var("SEEDS")
+        .ok()
+        .and_then(|seeds| seeds.parse().ok());
+    widened.unwrap_or(default)
 }

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use tollgate::record::*;
+use tollgate::record::{
+    AttemptRecord, CancelledBy, End, ErrorClass, ExchangeId, ExchangeRecord, FinishReason, Gaps,
+    KeyedHash, Language, Mark, Moment, Name, Nanos, Oddity, Origin, Outcome, OwnDelay, PicoDollars,
+    Protocol, ProviderKind, RateLimitHeader, RequestFacts, ServerTiming, Session, SessionSource,
+    Timeline, TokenSource, Tokens, TraceId, Usage, WallTime,
+};
 
 /// A small generator of its own, so that a seed gives the same records everywhere.
 #[derive(Clone)]

@@ -45,7 +45,11 @@ pub fn listen(
 ) -> Result<Vec<TcpListener>, ListenFault> {
     let fault = |error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => ListenFault::InUse { address, key },
-        _ => ListenFault::Refused { address, key, error },
+        _ => ListenFault::Refused {
+            address,
+            key,
+            error,
+        },
     };
     drop(open(address, false).map_err(fault)?);
     let first = open(address, count > 1).map_err(fault)?;
@@ -58,7 +62,11 @@ pub fn listen(
 }
 
 fn open(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // A restart must not wait for connections of the last run to time out.
     socket.set_reuse_address(true)?;
     if shared {
@@ -81,6 +89,9 @@ mod tests {
         let taken = first[0].local_addr().unwrap();
         assert_eq!(first[1].local_addr().unwrap(), taken);
         let second = listen(taken, 2, "server.listen").unwrap_err().to_string();
-        assert!(second.contains("already in use") && second.contains("server.listen"), "{second}");
+        assert!(
+            second.contains("already in use") && second.contains("server.listen"),
+            "{second}"
+        );
     }
 }

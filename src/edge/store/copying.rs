@@ -1,5 +1,7 @@
 //! Copies a store into a new file, tightly packed, without its damaged rows.
 
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use redb::{
@@ -8,10 +10,11 @@ use redb::{
 };
 
 use super::codec::seal;
-use super::error::StoreError;
+use super::error::{StoreError, guarded};
+use super::file::create_file;
 use super::keys::Grain;
 use super::ledger::Ledger;
-use super::open::write_meta;
+use super::meta::write_meta;
 use super::tables::{DETAILS, NAMES, SUMMARIES, rollups};
 
 /// Rows written in one transaction of a copy.
@@ -20,10 +23,25 @@ const ROWS_MAX: usize = 100_000;
 /// Memory for pages of a copy.
 const CACHE_BYTES: usize = 64 << 20;
 
+/// Copies a store to `to`, where there is nothing yet; half a copy is removed.
+pub(super) fn back_up(
+    to: &Path,
+    copy: impl FnOnce() -> Result<u64, StoreError>,
+) -> Result<u64, StoreError> {
+    if to.exists() {
+        let source = io::ErrorKind::AlreadyExists.into();
+        return Err(StoreError::io(to.to_owned(), source));
+    }
+    guarded(to, copy).inspect_err(|_| {
+        let _ = fs::remove_file(to);
+    })
+}
+
 /// Copies what `txn` sees to the new file `to`, and says how many rows were left out because
 /// they are damaged. The numbers of names stay as they are.
 pub(super) fn copy(txn: &ReadTransaction, ledger: &Ledger, to: &Path) -> Result<u64, StoreError> {
     let failed = |error: redb::Error| StoreError::at(to, error);
+    create_file(to)?;
     let mut db = Builder::new()
         .set_cache_size(CACHE_BYTES)
         .create(to)

@@ -78,6 +78,9 @@ pub enum StoreError {
     /// An earlier error left the handle unusable.
     #[error("the store {0} failed before and must be opened again")]
     Broken(PathBuf),
+    /// Its writer was killed, and nobody has opened it for writing since.
+    #[error("the store {0} was not closed well and is being put in order: try again")]
+    Unsettled(PathBuf),
     /// Somebody still reads.
     #[error("the store {0} is being read: try again when that is over")]
     Busy(PathBuf),

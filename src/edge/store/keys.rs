@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use crate::record::{ExchangeId, Origin, WallTime};
 
-use super::codec::listed::Listed;
 use super::names::NameId;
 
 /// The key of an exchange's rows: its id, whose first bytes are its start.
@@ -71,7 +70,8 @@ impl RollupKey {
         bytes[2..6].copy_from_slice(&self.place.to_be_bytes());
         bytes[6..10].copy_from_slice(&self.provider.0.to_be_bytes());
         bytes[10..14].copy_from_slice(&self.model.0.to_be_bytes());
-        bytes[14] = self.origin.place();
+        // Its place in the list of all, which is append-only.
+        bytes[14] = self.origin as u8;
         bytes[15] = u8::from(self.stream);
         bytes
     }
@@ -85,7 +85,7 @@ impl RollupKey {
             place: number(2),
             provider: NameId(number(6)),
             model: NameId(number(10)),
-            origin: Origin::at(bytes[14])?,
+            origin: *Origin::ALL.get(usize::from(bytes[14]))?,
             stream: bytes[15] == 1,
         })
     }

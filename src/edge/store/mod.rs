@@ -7,27 +7,33 @@ mod error;
 
 mod names;
 
+mod keys;
+
 mod codec;
 
 mod summary;
-
-mod keys;
 
 mod tables;
 
 mod ledger;
 
+mod meta;
+
+mod file;
+
 mod buckets;
+
+mod copying;
+
+mod source;
+
+mod reader;
 
 mod writer;
 
 mod open;
 
 mod retention;
-
-mod reader;
-
-mod copying;
 
 mod upkeep;
 

@@ -13,7 +13,7 @@ impl NameId {
     pub const NONE: Self = Self(0);
 
     /// There is one, and numbers are spent: the detail has it.
-    pub const OTHER: Self = Self(0xff_ffff);
+    pub const OTHER: Self = Self(0xffff);
 }
 
 /// Whose texts ask for numbers: clients must not be able to spend those of the configuration.
@@ -28,6 +28,7 @@ pub(super) enum Scope {
 impl Scope {
     const fn limit(self) -> usize {
         match self {
+            // A number takes two bytes in a summary.
             Self::Core => 60_000,
             Self::Loose => 16_000,
         }
@@ -35,7 +36,7 @@ impl Scope {
 }
 
 /// Longest text that gets a number.
-const NAME_BYTES_MAX: usize = 256;
+const NAME_BYTES_MAX: usize = 1024;
 
 /// Finds the text of a number.
 pub(super) trait NameTable {
@@ -167,7 +168,7 @@ mod tests {
         }
         assert_eq!(names.id("one more", Scope::Loose), None);
         assert!(names.id("openai", Scope::Core).is_some());
-        assert_eq!(names.id(&"x".repeat(300), Scope::Core), None);
+        assert_eq!(names.id(&"x".repeat(3000), Scope::Core), None);
     }
 
     #[test]

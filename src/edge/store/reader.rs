@@ -1,50 +1,30 @@
 //! Reads a store, also one that another process writes to.
 
 use std::fmt;
-use std::fs;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
-use redb::{
-    Builder, ConcurrencyMode, Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase,
-    ReadableTable,
-};
+use redb::{Database, ReadTransaction};
 
 use crate::record::{ExchangeId, ExchangeRecord, WallTime};
 use crate::statistics::Rollup;
 
 use super::codec;
+use super::copying::{back_up, copy};
 use super::error::{StoreError, guarded};
 use super::keys::{self, Grain, RollupKey};
+use super::meta::read_ledger;
 use super::names::Names;
-use super::open::{check_schema, load_names};
+use super::source::{Held, Source};
 use super::summary::Summary;
-use super::tables::{DETAILS, NAMES, SUMMARIES, rollups};
+use super::tables::{DETAILS, SUMMARIES, rollups};
 
 /// Reads a store beside its writer. No snapshot is held for longer than a page of rows, so that
 /// a long report does not make the file grow.
 pub struct StoreReader {
     path: PathBuf,
     source: Source,
-    names: Mutex<Arc<Names>>,
-}
-
-enum Source {
-    File(Mutex<Option<Arc<OpenFile>>>),
-    Memory(Weak<Database>),
-}
-
-struct OpenFile {
-    db: ReadOnlyDatabase,
-    /// Which file it is: the path may come to name another one.
-    identity: (u64, u64),
-}
-
-/// What is read from: kept open for one call.
-enum Held {
-    File(Arc<OpenFile>),
-    Memory(Arc<Database>),
 }
 
 /// What a scan met.
@@ -59,28 +39,23 @@ pub struct Scanned {
 /// Rows read in one transaction.
 const PAGE_ROWS: usize = 16_384;
 
-/// Memory for pages read; the system's own cache does the rest.
-const CACHE_BYTES: usize = 16 << 20;
-
 impl StoreReader {
     /// Opens the store at `path` for reading.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let reader = Self {
             path: path.to_owned(),
-            source: Source::File(Mutex::default()),
-            names: Mutex::default(),
+            source: Source::file(),
         };
-        reader.held()?;
+        reader.source.hold(path)?;
         Ok(reader)
     }
 
     pub(super) fn of_memory(path: &Path, db: Weak<Database>) -> Result<Self, StoreError> {
         let reader = Self {
             path: path.to_owned(),
-            source: Source::Memory(db),
-            names: Mutex::default(),
+            source: Source::memory(db),
         };
-        reader.held()?;
+        reader.source.hold(path)?;
         Ok(reader)
     }
 
@@ -92,7 +67,7 @@ impl StoreReader {
         mut each: impl FnMut(&Summary) -> ControlFlow<()>,
     ) -> Result<Scanned, StoreError> {
         let mut scanned = Scanned::default();
-        self.pages(keys::exchanges(&range), |txn, from, end| {
+        self.pages(keys::exchanges(&range), |_, txn, from, end| {
             let table = txn.open_table(SUMMARIES)?;
             let mut page = Page::default();
             for row in table
@@ -120,7 +95,7 @@ impl StoreReader {
     /// The summaries of the newest `count` exchanges begun within `range`, newest first.
     pub fn newest(&self, range: Range<WallTime>, count: usize) -> Result<Vec<Summary>, StoreError> {
         let bounds = keys::exchanges(&range);
-        self.read(|txn| {
+        self.read(|_, txn| {
             let table = txn.open_table(SUMMARIES)?;
             let mut newest = Vec::with_capacity(count.min(1024));
             for row in table
@@ -145,8 +120,8 @@ impl StoreReader {
         mut each: impl FnMut(ExchangeRecord) -> ControlFlow<()>,
     ) -> Result<Scanned, StoreError> {
         let mut scanned = Scanned::default();
-        self.pages(keys::exchanges(&range), |txn, from, end| {
-            let names = self.fresh_names(txn)?;
+        self.pages(keys::exchanges(&range), |held, txn, from, end| {
+            let names = held.names(txn)?;
             let table = txn.open_table(DETAILS)?;
             let mut page = Page::default();
             for row in table
@@ -173,8 +148,8 @@ impl StoreReader {
 
     /// The whole record of one exchange; absent where there is none.
     pub fn detail(&self, id: ExchangeId) -> Result<Option<ExchangeRecord>, StoreError> {
-        let found = self.read(|txn| {
-            let names = self.fresh_names(txn)?;
+        let found = self.read(|held, txn| {
+            let names = held.names(txn)?;
             let value = txn.open_table(DETAILS)?.get(&id.0)?;
             Ok(value.map(|value| codec::exchange::decode(id, value.value(), &*names)))
         })?;
@@ -199,7 +174,7 @@ impl StoreReader {
         let mut scanned = Scanned::default();
         self.pages(
             keys::rollups(definitions, grain, &range),
-            |txn, from, end| {
+            |_, txn, from, end| {
                 let table = txn.open_table(rollups(grain))?;
                 let mut page = Page::default();
                 for row in table
@@ -226,21 +201,33 @@ impl StoreReader {
         Ok(scanned)
     }
 
+    /// Copies the store as it is now to the new file `to`, and says how many damaged rows were
+    /// left out. The one job that holds a snapshot for long: a copy is of one moment.
+    pub fn backup(&self, to: &Path) -> Result<u64, StoreError> {
+        let held = self.source.hold(&self.path)?;
+        back_up(to, || {
+            let failed = |error: redb::Error| StoreError::at(&self.path, error);
+            let txn = held.begin_read().map_err(failed)?;
+            let ledger = read_ledger(&txn).map_err(failed)?;
+            copy(&txn, &ledger.unwrap_or_default(), to)
+        })
+    }
+
     /// The texts of all numbers that rows read so far can have.
     pub fn names(&self) -> Result<Arc<Names>, StoreError> {
-        self.read(|txn| self.fresh_names(txn))
+        self.read(Held::names)
     }
 
     /// Reads page by page, each in a transaction of its own.
     fn pages(
         &self,
-        range: Range<[u8; 16]>,
-        mut read: impl FnMut(&ReadTransaction, &[u8; 16], &[u8; 16]) -> Result<Page, redb::Error>,
+        range: Range<Key>,
+        mut read: impl FnMut(&Held, &ReadTransaction, &Key, &Key) -> Result<Page, redb::Error>,
     ) -> Result<(), StoreError> {
-        let held = self.held()?;
+        let held = self.source.hold(&self.path)?;
         let mut from = range.start;
         while from < range.end {
-            let page = self.within(&held, |txn| read(txn, &from, &range.end))?;
+            let page = self.within(&held, |txn| read(&held, txn, &from, &range.end))?;
             match page.next() {
                 Some(next) => from = next,
                 None => break,
@@ -251,10 +238,10 @@ impl StoreReader {
 
     fn read<T>(
         &self,
-        read: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
+        read: impl FnOnce(&Held, &ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        let held = self.held()?;
-        self.within(&held, read)
+        let held = self.source.hold(&self.path)?;
+        self.within(&held, |txn| read(&held, txn))
     }
 
     fn within<T>(
@@ -263,49 +250,10 @@ impl StoreReader {
         read: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
         guarded(&self.path, || {
-            let txn = match held {
-                Held::File(file) => file.db.begin_read(),
-                Held::Memory(db) => db.begin_read(),
-            };
-            txn.map_err(redb::Error::from)
+            held.begin_read()
                 .and_then(|txn| read(&txn))
                 .map_err(|error| StoreError::at(&self.path, error))
         })
-    }
-
-    fn fresh_names(&self, txn: &ReadTransaction) -> Result<Arc<Names>, redb::Error> {
-        let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        let table = txn.open_table(NAMES)?;
-        let last = table.last()?.map(|(id, _)| id.value());
-        if last.is_some_and(|id| id > known.last().0) {
-            load_names(txn, Arc::make_mut(&mut known))?;
-        }
-        Ok(Arc::clone(&known))
-    }
-
-    /// What to read from now: the file that the path names now, should it be another one.
-    fn held(&self) -> Result<Held, StoreError> {
-        match &self.source {
-            Source::Memory(db) => {
-                let db = db.upgrade();
-                db.map(Held::Memory)
-                    .ok_or_else(|| StoreError::Broken(self.path.clone()))
-            }
-            Source::File(open) => {
-                let identity = identity(&self.path)?;
-                let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(file) = open.as_ref().filter(|file| file.identity == identity) {
-                    return Ok(Held::File(Arc::clone(file)));
-                }
-                let file = Arc::new(OpenFile {
-                    db: open_read_only(&self.path)?,
-                    identity,
-                });
-                *open = Some(Arc::clone(&file));
-                *self.names.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
-                Ok(Held::File(file))
-            }
-        }
     }
 }
 
@@ -317,43 +265,18 @@ impl fmt::Debug for StoreReader {
     }
 }
 
-fn open_read_only(path: &Path) -> Result<ReadOnlyDatabase, StoreError> {
-    guarded(path, || {
-        let db = Builder::new()
-            .set_cache_size(CACHE_BYTES)
-            .set_concurrency_mode(ConcurrencyMode::SingleWriter)
-            .open_read_only(path)
-            .map_err(|error| StoreError::at(path, error))?;
-        let txn = db
-            .begin_read()
-            .map_err(|error| StoreError::at(path, error))?;
-        check_schema(&txn, path)?;
-        Ok(db)
-    })
-}
-
-#[cfg(unix)]
-fn identity(path: &Path) -> Result<(u64, u64), StoreError> {
-    use std::os::unix::fs::MetadataExt;
-    let meta = fs::metadata(path).map_err(|error| StoreError::io(path.to_owned(), error))?;
-    Ok((meta.dev(), meta.ino()))
-}
-
-#[cfg(not(unix))]
-fn identity(path: &Path) -> Result<(u64, u64), StoreError> {
-    fs::metadata(path).map_err(|error| StoreError::io(path.to_owned(), error))?;
-    Ok((0, 0))
-}
+/// Exchanges and roll-ups have keys of one length.
+type Key = [u8; 16];
 
 /// Where a page of rows ended.
 #[derive(Default)]
 struct Page {
-    at: Option<[u8; 16]>,
+    at: Option<Key>,
     ended: bool,
 }
 
 impl Page {
-    const fn read(&mut self, key: [u8; 16]) {
+    const fn read(&mut self, key: Key) {
         self.at = Some(key);
     }
 
@@ -363,7 +286,7 @@ impl Page {
         self
     }
 
-    fn next(&self) -> Option<[u8; 16]> {
+    fn next(&self) -> Option<Key> {
         if self.ended {
             return None;
         }

@@ -9,13 +9,14 @@ use crate::statistics::{Figures, Metric, Rate};
 use super::codec::exchange::asked_scope;
 use super::codec::listed::Listed;
 use super::codec::seal;
+use super::keys;
 use super::names::{NameId, Names, Scope};
 
 /// The version of this layout, in every row's seal.
 const SUMMARY: u8 = 1;
 
 /// Bytes of a row.
-pub(super) const SUMMARY_BYTES: usize = 123;
+pub(super) const SUMMARY_BYTES: usize = 100;
 
 /// A row as it is on disk.
 pub(super) type Row = [u8; SUMMARY_BYTES];
@@ -25,7 +26,7 @@ pub(super) type Row = [u8; SUMMARY_BYTES];
 pub struct Summary {
     /// The exchange.
     pub id: ExchangeId,
-    /// Date of the request's first byte.
+    /// Date of the request's first byte, as its id has it.
     pub started: WallTime,
     /// How it ended.
     pub outcome: Outcome,
@@ -69,7 +70,7 @@ pub struct Summary {
     pub status: Option<u16>,
     /// Why the model stopped, of the first choice.
     pub finish: Option<FinishReason>,
-    /// The derived numbers.
+    /// The derived numbers, but for the time to first byte.
     pub figures: Figures,
     /// Tokens used.
     pub usage: Usage,
@@ -99,7 +100,7 @@ impl Summary {
         let route_model = last.and_then(|attempt| attempt.model.as_deref());
         Self {
             id: record.id,
-            started: record.started,
+            started: keys::date(record.id),
             outcome: record.outcome,
             error_class: last.and_then(|attempt| attempt.error_class),
             end: last.and_then(|attempt| attempt.end),
@@ -141,7 +142,6 @@ impl Summary {
             row: &mut row,
             at: seal::SEAL,
         };
-        f.put(self.started.0 as u64, 8);
         f.put(self.flags(), 1);
         f.put(u64::from(self.attempts), 1);
         f.put(u64::from(self.stalls), 1);
@@ -154,11 +154,10 @@ impl Summary {
         f.listed(self.token_source);
         f.put(self.status.map_or(0, u64::from), 2);
         for id in self.names() {
-            f.put(u64::from(id.0), 3);
+            f.put(u64::from(id.0), 2);
         }
         let figures = &self.figures;
         for span in [
-            figures.ttfb.ok_or(None),
             figures.own_delay.ok_or(None),
             figures.first_token.map_err(Some),
             figures.first_answer.map_err(Some),
@@ -171,7 +170,7 @@ impl Summary {
         }
         f.metric(figures.output_rate.map(|rate| rate.0).map_err(Some), 4);
         for count in self.counts() {
-            f.metric(count.ok_or(None), 4);
+            f.metric(count.ok_or(None), 3);
         }
         for cost in [self.cost, self.cost_billed] {
             f.metric(cost.map(|cost| cost.0).ok_or(None), 7);
@@ -188,7 +187,6 @@ impl Summary {
             row,
             at: seal::SEAL,
         };
-        let started = WallTime(f.take(8) as i64);
         let flags = f.take(1);
         let flag = |bit: u32| flags >> bit & 1 == 1;
         let (attempts, stalls) = (f.take(1) as u8, f.take(1) as u8);
@@ -199,18 +197,18 @@ impl Summary {
         let status = Some(f.take(2) as u16).filter(|status| *status != 0);
         let mut ids = [NameId::NONE; 4];
         for id in &mut ids {
-            *id = NameId(f.take(3) as u32);
+            *id = NameId(f.take(2) as u32);
         }
         let [provider, route_model, model, served_by] = ids;
         let figures = f.figures();
         let mut counts = [None; 5];
         for count in &mut counts {
-            *count = f.metric(4).ok();
+            *count = f.metric(3).ok();
         }
         let [input, cached_read, cache_write, output, reasoning] = counts;
         Some(Self {
             id,
-            started,
+            started: keys::date(id),
             outcome,
             error_class,
             end,
@@ -307,13 +305,13 @@ impl Fields<'_> {
         self.put(value.map_or(NO_REASON, |value| u64::from(value.place())), 1);
     }
 
-    /// A number, or the reason why there is none. One too large for its field stands at the
-    /// field's end; the detail has it whole.
+    /// A number, or the reason why there is none. One too large for its field is absent rather
+    /// than wrong; the detail has it.
     fn metric(&mut self, value: Result<u64, Option<NullReason>>, width: usize) {
         let absent = absent(width);
         match value {
-            Ok(value) => self.put(value.min(absent - 1), width),
-            Err(None) => self.put(absent + NO_REASON, width),
+            Ok(value) if value < absent => self.put(value, width),
+            Ok(_) | Err(None) => self.put(absent + NO_REASON, width),
             Err(Some(reason)) => self.put(absent + u64::from(reason.place()), width),
         }
     }
@@ -350,7 +348,8 @@ impl Taken<'_> {
 
     fn figures(&mut self) -> Figures {
         Figures {
-            ttfb: self.span().ok(),
+            // Nobody compares routes by it: the detail has it.
+            ttfb: None,
             own_delay: self.span().ok(),
             first_token: self.span(),
             first_answer: self.span(),
@@ -373,7 +372,7 @@ mod tests {
 
     #[test]
     fn numbers_and_reasons_share_a_field() {
-        for width in [4, 6, 7] {
+        for width in [3, 4, 6, 7] {
             let mut row: Row = [0; SUMMARY_BYTES];
             let top = absent(width) - 1;
             let values = [
@@ -394,9 +393,11 @@ mod tests {
             }
             let mut f = Taken { row: &row, at: 5 };
             for value in values {
-                let expected = value
-                    .map(|value| value.min(top))
-                    .map_err(|reason| reason.unwrap_or(NullReason::NoToken));
+                let expected = match value {
+                    Ok(value) if value > top => Err(NullReason::NoToken),
+                    Ok(value) => Ok(value),
+                    Err(reason) => Err(reason.unwrap_or(NullReason::NoToken)),
+                };
                 assert_eq!(f.metric(width), expected, "{width}");
             }
         }

@@ -1,13 +1,14 @@
 //! Packs a store and backs it up.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use redb::ReadableDatabase;
 
-use super::copying::copy;
+use super::copying::{back_up, copy};
 use super::error::{StoreError, guarded};
+use super::file::{beside, durable_rename};
 use super::writer::Store;
 
 /// What a compaction did.
@@ -22,16 +23,10 @@ pub struct Compacted {
 }
 
 impl Store {
-    /// Copies the store as it is now to the new file `to`. The writer waits meanwhile.
+    /// Copies the store as it is now to the new file `to`, and says how many damaged rows were
+    /// left out. The writer waits meanwhile.
     pub fn backup(&self, to: &Path) -> Result<u64, StoreError> {
-        if to.exists() {
-            let source = io::ErrorKind::AlreadyExists.into();
-            return Err(StoreError::io(to.to_owned(), source));
-        }
-        self.copy_to(to).inspect_err(|_| {
-            // Half a copy is worse than none.
-            let _ = fs::remove_file(to);
-        })
+        back_up(to, || self.copy_to(to))
     }
 
     /// Packs the file: copies what is sound into a new one beside it, and takes that in its place.
@@ -72,24 +67,5 @@ impl Store {
             let txn = txn.map_err(|error| StoreError::at(&self.path, error))?;
             copy(&txn, &self.ledger, to)
         })
-    }
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-fn durable_rename(from: &Path, to: &Path) -> io::Result<()> {
-    let permissions = fs::metadata(to)?.permissions();
-    fs::set_permissions(from, permissions)?;
-    File::open(from)?.sync_all()?;
-    fs::rename(from, to)?;
-    match to.parent() {
-        // A rename is durable when its directory is.
-        Some(directory) if directory.as_os_str().is_empty() => File::open(".")?.sync_all(),
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => Ok(()),
     }
 }

@@ -15,6 +15,7 @@ use super::codec::{self, seal};
 use super::error::{StoreError, guarded};
 use super::keys::Grain;
 use super::ledger::Ledger;
+use super::meta::NAME;
 use super::names::Names;
 use super::summary::{SUMMARY_BYTES, Summary};
 use super::tables::{DETAILS, META, META_LEDGER, NAMES, SUMMARIES, rollups};
@@ -177,9 +178,6 @@ impl Store {
         Ok(())
     }
 }
-
-/// The version of a name's row: its text.
-pub(super) const NAME: u8 = 1;
 
 /// Bytes that an exchange counts for: keys and values of both its rows.
 pub(super) const fn row_bytes(detail: usize) -> u64 {

@@ -28,6 +28,8 @@ use crate::record::{ErrorClass, Moment};
 
 /// How long one address is tried before the next one is tried beside it (RFC 8305, 5).
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+/// Largest response head, and largest single read of a body, on an HTTP/1 connection.
+const H1_BUFFER_MAX: usize = 64 * 1024;
 /// Windows of an HTTP/2 connection: what a provider may send ahead of a slow client.
 const H2_STREAM_WINDOW: u32 = 256 * 1024;
 const H2_CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
@@ -149,8 +151,11 @@ async fn connect(addresses: &[SocketAddr], host: &str) -> Result<TcpStream, Send
         } else if attempts.is_empty() {
             break;
         }
-        let patience =
-            if left.len() == 0 { Duration::from_secs(3600) } else { NEXT_ADDRESS_AFTER };
+        let patience = if left.len() == 0 {
+            Duration::from_secs(3600)
+        } else {
+            NEXT_ADDRESS_AFTER
+        };
         match tokio::time::timeout(patience, attempts.join_next()).await {
             Ok(Some(Ok((_, Ok(stream))))) => return Ok(stream),
             Ok(Some(Ok((address, Err(error))))) => {
@@ -160,7 +165,11 @@ async fn connect(addresses: &[SocketAddr], host: &str) -> Result<TcpStream, Send
         }
     }
     Err(last_error.unwrap_or_else(|| {
-        SendFault::before(Phase::Connect, ErrorClass::Connect, format!("no address of {host}"))
+        SendFault::before(
+            Phase::Connect,
+            ErrorClass::Connect,
+            format!("no address of {host}"),
+        )
     }))
 }
 
@@ -177,6 +186,7 @@ async fn handshake_h1(
     let log = IoLog::new(false);
     let io = TokioIo::new(Stamped::new(stream, log.clone(), clock.clone()));
     let (sender, connection) = http1::Builder::new()
+        .max_buf_size(H1_BUFFER_MAX)
         .handshake(io)
         .await
         .map_err(|error| SendFault::before(Phase::Connect, ErrorClass::Connect, error))?;
@@ -184,7 +194,12 @@ async fn handshake_h1(
         // Its errors reach the request that is on it; an idle one has nobody to tell.
         let _ = connection.await;
     });
-    Ok(Connection { sender: Sender::Http1(sender), log, socket, driver: driver.abort_handle() })
+    Ok(Connection {
+        sender: Sender::Http1(sender),
+        log,
+        socket,
+        driver: driver.abort_handle(),
+    })
 }
 
 async fn handshake_h2(
@@ -206,7 +221,12 @@ async fn handshake_h2(
     let driver = tokio::spawn(async move {
         let _ = connection.await;
     });
-    Ok(Connection { sender: Sender::Http2(sender), log, socket, driver: driver.abort_handle() })
+    Ok(Connection {
+        sender: Sender::Http2(sender),
+        log,
+        socket,
+        driver: driver.abort_handle(),
+    })
 }
 
 /// A TCP socket that can be asked whether its peer has closed while hyper owns its bytes.

@@ -37,7 +37,12 @@ pub struct SendFault {
 impl SendFault {
     /// A fault before anything was written.
     pub fn before(phase: Phase, class: ErrorClass, detail: impl fmt::Display) -> Self {
-        Self { phase, class, detail: detail.to_string(), written: false }
+        Self {
+            phase,
+            class,
+            detail: detail.to_string(),
+            written: false,
+        }
     }
 }
 

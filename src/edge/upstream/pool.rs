@@ -104,7 +104,12 @@ impl Pool {
     /// An empty pool.
     #[must_use]
     pub fn new(rules: ProxyRules, tls: TlsConfigs, clock: Clock) -> Self {
-        Self { shelves: Mutex::default(), rules, tls, clock }
+        Self {
+            shelves: Mutex::default(),
+            rules,
+            tls,
+            clock,
+        }
     }
 
     /// Lends a connection to `provider`: a pooled one unless `fresh`, else a new one.
@@ -130,7 +135,9 @@ impl Pool {
             Sender::Http1(_) => Held::Own(connection, permit),
             Sender::Http2(_) => {
                 let shared = Arc::new(connection);
-                self.shelf(provider, limits, |shelf| shelf.shared = Some(Arc::clone(&shared)));
+                self.shelf(provider, limits, |shelf| {
+                    shelf.shared = Some(Arc::clone(&shared))
+                });
                 Held::Shared(shared)
             }
         };
@@ -164,11 +171,27 @@ impl Pool {
         } else {
             None
         };
-        let proxy = self.rules.for_host(provider.base.https, &provider.base.host);
-        connect::open(&Target { base: &provider.base, tls, proxy }, &self.clock, times).await
+        let proxy = self
+            .rules
+            .for_host(provider.base.https, &provider.base.host);
+        connect::open(
+            &Target {
+                base: &provider.base,
+                tls,
+                proxy,
+            },
+            &self.clock,
+            times,
+        )
+        .await
     }
 
-    fn too_slow(&self, provider: &Provider, limits: &PoolLimits, times: &ConnectTimes) -> SendFault {
+    fn too_slow(
+        &self,
+        provider: &Provider,
+        limits: &PoolLimits,
+        times: &ConnectTimes,
+    ) -> SendFault {
         let (phase, doing) = match times {
             ConnectTimes { dns: None, .. } => (Phase::Dns, "resolving the name of"),
             ConnectTimes { connect: None, .. } => (Phase::Connect, "connecting to"),
@@ -223,8 +246,12 @@ impl Pool {
     async fn take(&self, provider: &Provider) -> Option<Held> {
         loop {
             let candidate = self.pop(provider)?;
-            let Held::Own(mut connection, permit) = candidate else { return Some(candidate) };
-            let Sender::Http1(sender) = &mut connection.sender else { continue };
+            let Held::Own(mut connection, permit) = candidate else {
+                return Some(candidate);
+            };
+            let Sender::Http1(sender) = &mut connection.sender else {
+                continue;
+            };
             if !sender.is_ready() {
                 let ready = tokio::time::timeout(READY_PATIENCE, sender.ready()).await;
                 if !matches!(ready, Ok(Ok(()))) {
@@ -242,7 +269,9 @@ impl Pool {
     fn pop(&self, provider: &Provider) -> Option<Held> {
         let now = self.clock.now();
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
-        let shelf = shelves.get_mut(provider.name.as_str()).filter(|shelf| shelf.fits(provider))?;
+        let shelf = shelves
+            .get_mut(provider.name.as_str())
+            .filter(|shelf| shelf.fits(provider))?;
         if let Some(shared) = &shelf.shared {
             if let Sender::Http2(sender) = &shared.sender
                 && !sender.is_closed()
@@ -253,7 +282,8 @@ impl Pool {
             shelf.shared = None;
         }
         while let Some(idle) = shelf.idle.pop() {
-            let open = matches!(&idle.connection.sender, Sender::Http1(sender) if !sender.is_closed());
+            let open =
+                matches!(&idle.connection.sender, Sender::Http1(sender) if !sender.is_closed());
             if open && idle.until > now {
                 return Some(Held::Own(idle.connection, idle.permit));
             }
@@ -282,7 +312,11 @@ impl Pool {
             }
             keep
         });
-        shelf.idle.push(Idle { connection, permit, until });
+        shelf.idle.push(Idle {
+            connection,
+            permit,
+            until,
+        });
     }
 }
 
@@ -322,17 +356,22 @@ impl Lease {
     /// Gives the connection back after a whole answer. `keep_for` is the server's own word
     /// (`Keep-Alive: timeout=…`), where it gave one.
     pub fn finish(mut self, keep_for: Option<Duration>) {
-        let Some(Held::Own(connection, permit)) = self.held.take() else { return };
+        let Some(Held::Own(connection, permit)) = self.held.take() else {
+            return;
+        };
         let closed = matches!(&connection.sender, Sender::Http1(sender) if sender.is_closed());
         // A second less than promised: the server's clock starts before ours.
         let promised = keep_for.map(|span| span.saturating_sub(Duration::from_secs(1)));
-        let idle = promised.map_or(self.idle, |span| self.idle.min(Nanos(span.as_nanos() as u64)));
+        let idle = promised.map_or(self.idle, |span| {
+            self.idle.min(Nanos(span.as_nanos() as u64))
+        });
         if closed || idle == Nanos(0) {
             connection.driver.abort();
             return;
         }
         let until = self.pool.clock.now().plus(idle);
-        self.pool.give_back(&self.provider, connection, permit, until);
+        self.pool
+            .give_back(&self.provider, connection, permit, until);
     }
 }
 

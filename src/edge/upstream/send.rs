@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 
-use super::body::{UpstreamBody, Upload};
+use super::body::{Upload, UpstreamBody};
 use super::connect::{Connection, Sender};
 use super::fault::{Phase, SendFault, root_cause};
 use super::pool::{Lease, LeaseTimes, Pool, PoolLimits};
@@ -82,7 +82,12 @@ impl Pool {
         clock: &Clock,
         phases: &mut Phases,
     ) -> Result<Answer, SendFault> {
-        let Outgoing { method, target, headers, body } = outgoing;
+        let Outgoing {
+            method,
+            target,
+            headers,
+            body,
+        } = outgoing;
         let mut request = Request::new(UpstreamBody::whole(Bytes::new()));
         *request.method_mut() = method;
         *request.uri_mut() = target;
@@ -100,7 +105,9 @@ impl Pool {
         loop {
             // The last try is on a fresh connection, whatever the pool holds.
             let fresh = phases.resends + 1 >= RESENDS_MAX;
-            let mut lease = self.lease(provider, limits, fresh, &mut phases.lease).await?;
+            let mut lease = self
+                .lease(provider, limits, fresh, &mut phases.lease)
+                .await?;
             phases.reused = lease.reused;
             let copy = (lease.reused && again.is_some()).then(|| head_of(&request));
             match exchange(&mut lease, request, clock, phases).await {
@@ -109,7 +116,11 @@ impl Pool {
                         let fault = "the connection vanished";
                         return Err(SendFault::before(Phase::Headers, ErrorClass::Reset, fault));
                     };
-                    return Ok(Answer { response, lease, log });
+                    return Ok(Answer {
+                        response,
+                        lease,
+                        log,
+                    });
                 }
                 Err(failed) => {
                     let unsent = match failed.unsent {
@@ -147,6 +158,21 @@ fn rebuilt((head, body): (Request<()>, Bytes)) -> Request<UpstreamBody> {
     head.map(|()| UpstreamBody::whole(body))
 }
 
+/// Writes the moments of sending into the phases, also where the call is dropped half-way.
+struct Noting<'a> {
+    log: IoLog,
+    began: Option<Moment>,
+    phases: &'a mut Phases,
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        let (first, last, _) = self.log.writes_so_far();
+        self.phases.send_start = self.began.or(first);
+        self.phases.request_sent = last;
+    }
+}
+
 async fn exchange(
     lease: &mut Lease,
     request: Request<UpstreamBody>,
@@ -161,23 +187,38 @@ async fn exchange(
     let log = lease.log().ok_or_else(gone)?.clone();
     log.begin_writes();
     let began = clock.now();
+    let noting = Noting {
+        log: log.clone(),
+        // On a shared connection the first write may be another exchange's.
+        began: shared.then_some(began),
+        phases,
+    };
+    noting.phases.protocol = if shared {
+        Protocol::Http2
+    } else {
+        Protocol::Http1
+    };
     let sent = if shared {
-        phases.protocol = Protocol::Http2;
-        let Some(Connection { sender: Sender::Http2(sender), .. }) = lease.connection() else {
+        let Some(Connection {
+            sender: Sender::Http2(sender),
+            ..
+        }) = lease.connection()
+        else {
             return Err(gone());
         };
         sender.clone().try_send_request(absolute(request)).await
     } else {
-        phases.protocol = Protocol::Http1;
-        let Some(Connection { sender: Sender::Http1(sender), .. }) = lease.connection_mut() else {
+        let Some(Connection {
+            sender: Sender::Http1(sender),
+            ..
+        }) = lease.connection_mut()
+        else {
             return Err(gone());
         };
         sender.try_send_request(request).await
     };
-    let (first, last, written) = log.writes_so_far();
-    // On a shared connection the first write may be another exchange's.
-    phases.send_start = if shared { Some(began) } else { first };
-    phases.request_sent = last;
+    drop(noting);
+    let (_, _, written) = log.writes_so_far();
     match sent {
         Ok(response) => {
             phases.headers = Some(log.last_read().max(began));
@@ -187,10 +228,22 @@ async fn exchange(
             let unsent = error.take_message();
             let written = unsent.is_none() && written > 0;
             let error = error.into_error();
-            let class = if error.is_parse() { ErrorClass::ProtocolError } else { ErrorClass::Reset };
+            let class = if error.is_parse() {
+                ErrorClass::ProtocolError
+            } else {
+                ErrorClass::Reset
+            };
             let phase = if written { Phase::Headers } else { Phase::Send };
             let detail = root_cause(&error);
-            Err(Failed { fault: SendFault { phase, class, detail, written }, unsent })
+            Err(Failed {
+                fault: SendFault {
+                    phase,
+                    class,
+                    detail,
+                    written,
+                },
+                unsent,
+            })
         }
     }
 }
@@ -211,6 +264,8 @@ fn absolute(mut request: Request<UpstreamBody>) -> Request<UpstreamBody> {
 #[must_use]
 pub fn keep_alive_of(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get("keep-alive")?.to_str().ok()?;
-    let seconds = value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?;
+    let seconds = value
+        .split(',')
+        .find_map(|part| part.trim().strip_prefix("timeout="))?;
     seconds.trim().parse().ok().map(Duration::from_secs)
 }

@@ -47,7 +47,9 @@ fn with_roots_of(path: &Path) -> Result<ClientConfig, TlsFault> {
         CertificateDer::pem_file_iter(path).map_err(|error| fault(error.to_string()))?
     {
         let certificate = certificate.map_err(|error| fault(error.to_string()))?;
-        roots.add(certificate).map_err(|error| fault(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| fault(error.to_string()))?;
     }
     if roots.is_empty() {
         return Err(fault("no certificate in it; expected PEM".to_owned()));

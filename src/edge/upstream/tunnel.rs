@@ -43,8 +43,15 @@ impl ForwardProxy {
             Some((host, port)) => (host, port.parse().ok()?),
             None => (address, 80),
         };
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        (!host.is_empty()).then_some(Self { host, port, credentials })
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        (!host.is_empty()).then_some(Self {
+            host,
+            port,
+            credentials,
+        })
     }
 }
 
@@ -78,17 +85,25 @@ impl ProxyRules {
     #[must_use]
     pub fn for_host(&self, https: bool, host: &str) -> Option<&ForwardProxy> {
         let loopback = host == "localhost"
-            || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+            || host
+                .parse()
+                .is_ok_and(|address: std::net::IpAddr| address.is_loopback());
         let exempt = loopback
             || self.exempt.iter().any(|entry| {
                 entry == "*"
                     || host == entry
-                    || host.strip_suffix(entry.as_str()).is_some_and(|rest| rest.ends_with('.'))
+                    || host
+                        .strip_suffix(entry.as_str())
+                        .is_some_and(|rest| rest.ends_with('.'))
             });
         if exempt {
             return None;
         }
-        if https { self.https.as_ref() } else { self.http.as_ref() }
+        if https {
+            self.https.as_ref()
+        } else {
+            self.http.as_ref()
+        }
     }
 }
 
@@ -100,7 +115,11 @@ pub(super) async fn open(
     host: &str,
     port: u16,
 ) -> io::Result<()> {
-    let target = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let target = if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    };
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
     if let Some(credentials) = &proxy.credentials {
         request.push_str("Proxy-Authorization: Basic ");
@@ -113,26 +132,38 @@ pub(super) async fn open(
     // Byte by byte, so that nothing of what follows the answer is taken from the TLS layer.
     while !answer.ends_with(b"\r\n\r\n") {
         if answer.len() >= ANSWER_BYTES_MAX {
-            return Err(io::Error::other("the forward proxy's answer to CONNECT has no end"));
+            return Err(io::Error::other(
+                "the forward proxy's answer to CONNECT has no end",
+            ));
         }
         answer.push(stream.read_u8().await?);
     }
-    let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let line = answer
+        .split(|byte| *byte == b'\r')
+        .next()
+        .unwrap_or_default();
     let status = String::from_utf8_lossy(line);
-    if status.split(' ').nth(1).is_some_and(|code| code.starts_with('2')) {
+    if status
+        .split(' ')
+        .nth(1)
+        .is_some_and(|code| code.starts_with('2'))
+    {
         Ok(())
     } else {
-        Err(io::Error::other(format!("the forward proxy answered CONNECT with `{status}`")))
+        Err(io::Error::other(format!(
+            "the forward proxy answered CONNECT with `{status}`"
+        )))
     }
 }
 
 /// RFC 4648 Base64, for the one short header that needs it.
 fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] =
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
-        let value = group.iter().fold(0_u32, |value, byte| value << 8 | u32::from(*byte))
+        let value = group
+            .iter()
+            .fold(0_u32, |value, byte| value << 8 | u32::from(*byte))
             << (8 * (3 - group.len()));
         for position in 0..4 {
             if position <= group.len() {
@@ -176,7 +207,12 @@ mod tests {
 
     #[test]
     fn base64_is_that_of_rfc_4648() {
-        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foobar", "Zm9vYmFy")] {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             assert_eq!(base64(plain.as_bytes()), coded);
         }
     }

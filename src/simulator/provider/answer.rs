@@ -166,6 +166,11 @@ impl Answer {
         self.fault == Some(fault)
     }
 
+    /// Whether its terminator is left out.
+    pub(super) fn lacks_done(&self) -> bool {
+        self.has(Fault::MissingDone) || self.has(Fault::CloseDelimitedNoDone)
+    }
+
     /// Tokens of all choices.
     pub(super) fn tokens(&self) -> u32 {
         let each = self.parts.iter().map(Part::tokens);

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::exchange::{After, serve};
+use super::exchange::serve;
 use super::request::{RequestHead, Unreadable};
-use super::server::Stage;
-use super::socket::{Io, Socket};
+use super::socket::{After, Io, Socket};
+use super::stage::Stage;
 
 /// Serves a connection until either side ends it, or the simulator stops while it is idle.
 pub(super) async fn converse(stage: Arc<Stage>, io: Io, mut stop: watch::Receiver<bool>) {

@@ -140,11 +140,7 @@ pub(super) fn plain_json(endpoint: &Endpoint, facts: &Facts<'_>) -> Option<Value
             "completion_window": "24h", "created_at": created, "errors": null,
             "request_counts": {"total": 0, "completed": 0, "failed": 0},
         }),
-        Endpoint::Moderations => json!({
-            "id": format!("modr-sim-{tail}"), "model": model,
-            "results": [{"flagged": false, "categories": {"violence": false},
-                "category_scores": {"violence": 0.001}}],
-        }),
+        Endpoint::Moderations => moderation(tail, model),
         Endpoint::Rerank => json!({
             "id": format!("rerank-sim-{tail}"), "model": model,
             "results": [{"index": 0, "relevance_score": 0.9}], "usage": {"total_tokens": tokens},
@@ -182,6 +178,39 @@ fn embeddings(facts: &Facts<'_>, model: &str) -> Value {
     })
 }
 
+fn moderation(tail: &str, model: &str) -> Value {
+    const CATEGORIES: [&str; 13] = [
+        "harassment",
+        "harassment/threatening",
+        "hate",
+        "hate/threatening",
+        "illicit",
+        "illicit/violent",
+        "self-harm",
+        "self-harm/instructions",
+        "self-harm/intent",
+        "sexual",
+        "sexual/minors",
+        "violence",
+        "violence/graphic",
+    ];
+    let each = |value: Value| -> Value {
+        let fields = CATEGORIES
+            .iter()
+            .map(|name| ((*name).to_owned(), value.clone()));
+        Value::Object(fields.collect())
+    };
+    json!({
+        "id": format!("modr-sim-{tail}"), "model": model,
+        "results": [{
+            "flagged": false,
+            "categories": each(json!(false)),
+            "category_scores": each(json!(0.001)),
+            "category_applied_input_types": each(json!(["text"])),
+        }],
+    })
+}
+
 fn model_list(facts: &Facts<'_>) -> Value {
     let data: Vec<Value> = facts
         .models
@@ -202,7 +231,7 @@ fn model_json(facts: &Facts<'_>, id: &str) -> Value {
     // Fields of both families stand side by side: neither SDK minds the other's.
     json!({
         "id": id, "object": "model", "type": "model", "created": 1_795_000_000,
-        "created_at": "2026-11-18T00:00:00Z", "display_name": id, "owned_by": &*facts.quirks.owner,
+        "created_at": "2026-11-18T00:00:00Z", "display_name": id, "lifecycle": "active", "owned_by": &*facts.quirks.owner,
     })
 }
 

@@ -1,70 +1,49 @@
 //! Takes one request from its head to the last byte of its answer.
 
-use std::borrow::Cow;
-
 use fastrand::Rng;
-use serde_json::Value;
 
 use crate::config::settings::AuthScheme;
-use crate::record::{Moment, Nanos, WallTime};
-use crate::simulator::truth::{Carried, Credential, OpenTruth, Truth};
+use crate::record::{Language, Moment, Nanos, WallTime};
+use crate::simulator::truth::{Credential, Truth};
 
-use super::answer::{Answer, Making};
 use super::asked::Asked;
 use super::behaviour::Behaviour;
-use super::encoding::{Encoder, gzip_bomb};
-use super::endpoints::{Endpoint, Facts, plain_json};
-use super::errors::{Problem, rate_headers, retry_headers, shape_at};
+use super::endpoints::Endpoint;
+use super::errors::Problem;
 use super::fault::Fault;
-use super::flow::{Ending, Flow, Timing};
 use super::grammar::{self, BadWord};
-use super::head::{BodyEnd, Head};
+use super::ledger::OpenTruth;
 use super::lexicon::mix;
-use super::quirks::{Quirks, RateHeaders};
+use super::pages::{own_page, show};
+use super::quirks::Quirks;
 use super::request::{Body, RequestHead, Unreadable, read_body};
 use super::script::{Framing, Script, Then};
-use super::server::{Persona, Stage};
-use super::socket::{Gone, Socket};
-use super::transmit::Outlet;
-use super::voice::voice;
-
-/// What becomes of the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum After {
-    /// It waits for the next request.
-    Keep,
-    /// It is closed so that the peer sees FIN.
-    Close,
-    /// It is closed at once: the peer has gone.
-    Drop,
-    /// It is reset.
-    Reset,
-    /// Its writing side is closed.
-    HalfClose,
-}
+use super::socket::{After, Gone, Socket};
+use super::stage::{Persona, Stage};
+use super::timing::Timing;
 
 /// One request being answered.
-struct Exchange<'a> {
-    stage: &'a Stage,
-    persona: &'a Persona,
-    socket: &'a mut Socket,
-    head: RequestHead,
-    endpoint: Endpoint,
-    truth: OpenTruth,
-    tail: String,
-    number: u64,
-    place: u32,
-    now: WallTime,
+pub(super) struct Exchange<'a> {
+    pub(super) stage: &'a Stage,
+    pub(super) persona: &'a Persona,
+    pub(super) socket: &'a mut Socket,
+    pub(super) head: RequestHead,
+    pub(super) endpoint: Endpoint,
+    pub(super) truth: OpenTruth,
+    pub(super) tail: String,
+    pub(super) number: u64,
+    pub(super) place: u32,
+    pub(super) now: WallTime,
     /// When the request was complete.
-    start: Moment,
+    pub(super) start: Moment,
 }
 
 /// How this request is to be answered.
-struct Part {
-    behaviour: Behaviour,
-    fault: Option<Fault>,
-    timing: Timing,
-    seed: u64,
+pub(super) struct Part {
+    pub(super) behaviour: Behaviour,
+    pub(super) fault: Option<Fault>,
+    pub(super) timing: Timing,
+    pub(super) seed: u64,
 }
 
 /// Serves one request.
@@ -78,9 +57,7 @@ pub(super) async fn serve(
     if let Some(json) = own_page(stage, head.path()) {
         return show(stage, socket, &head, &json).await;
     }
-    let Some(persona) = stage.persona(head.path()) else {
-        return After::Close;
-    };
+    let persona = stage.persona(head.path());
     let endpoint = Endpoint::of(head.path());
     let number = stage.next_exchange();
     let tail = format!("{}-{number}", stage.port);
@@ -116,52 +93,16 @@ pub(super) async fn serve(
     let mut truth = exchange.truth.lock();
     truth.finished_at = Some(now);
     truth.peer_end = peer_end;
+    truth.writes.shrink_to_fit();
     after
-}
-
-/// Pages about the simulator itself: no truths are kept about them.
-fn own_page(stage: &Stage, path: &str) -> Option<(u16, String)> {
-    match path {
-        "/truth" => Some((200, stage.ledger.index())),
-        "/health" => Some((200, "{\"status\":\"ok\"}".to_owned())),
-        _ => {
-            let truth = stage.ledger.find(path.strip_prefix("/truth/")?);
-            let json = truth.map(|truth| (200, truth.json().to_string()));
-            Some(json.unwrap_or((404, "{\"error\":\"no such truth\"}".to_owned())))
-        }
-    }
-}
-
-async fn show(
-    stage: &Stage,
-    socket: &mut Socket,
-    head: &RequestHead,
-    page: &(u16, String),
-) -> After {
-    let answer = Head {
-        status: page.0,
-        content_type: Some("application/json"),
-        headers: Vec::new(),
-        end: BodyEnd::Length(page.1.len()),
-        keep: head.keeps(),
-        fault: None,
-        size: None,
-    };
-    let mut bytes = answer.bytes(stage.clock.wall());
-    bytes.extend_from_slice(page.1.as_bytes());
-    match socket.write_aside(&bytes).await {
-        Ok(()) if answer.keep => After::Keep,
-        Ok(()) => After::Close,
-        Err(_) => After::Drop,
-    }
 }
 
 fn credential(head: &RequestHead, quirks: &Quirks) -> Credential {
     // Besides the persona's own header, the two that SDKs of either family send are looked at.
     let own = quirks.auth.header();
-    let mut names = own
-        .into_iter()
-        .chain(["authorization", "x-api-key", "api-key", "x-goog-api-key"]);
+    let mut names =
+        own.into_iter()
+            .chain(["authorization", "x-api-key", "api-key", "x-goog-api-key"]);
     let found = names.find_map(|name| head.header(name).map(|value| (name, value)));
     Credential {
         header: found.map(|(name, _)| name),
@@ -273,9 +214,7 @@ impl Exchange<'_> {
         }
         if !matches!(
             self.endpoint,
-            Endpoint::Generate(
-                crate::record::Language::OpenAiChat | crate::record::Language::OpenAiCompletions
-            )
+            Endpoint::Generate(Language::OpenAiChat | Language::OpenAiCompletions)
         ) {
             asked.choices = 1;
         }
@@ -328,7 +267,7 @@ impl Exchange<'_> {
     }
 
     /// What `for` says, or else that many nanoseconds.
-    fn length(&self, behaviour: &Behaviour, default: u64) -> Nanos {
+    pub(super) fn length(&self, behaviour: &Behaviour, default: u64) -> Nanos {
         let mut rng = Rng::with_seed(self.stage.seed ^ self.number);
         behaviour
             .fault_for
@@ -377,396 +316,6 @@ impl Exchange<'_> {
         }
     }
 
-    /// Answers with one of the kinds of answer.
-    async fn answer(&mut self, asked: &Asked, part: Part, length: u64) -> After {
-        if let Some(after) = self.answer_status(&part).await {
-            return after;
-        }
-        let after = match self.endpoint.clone() {
-            Endpoint::Generate(language) => {
-                let making = Making {
-                    language,
-                    tail: self.tail.clone(),
-                    created: self.now.as_secs(),
-                    behaviour: &part.behaviour,
-                    quirks: &self.persona.quirks,
-                    fault: part.fault,
-                    seed: part.seed,
-                };
-                let answer = Answer::new(asked, making);
-                self.truth.lock().tokens = answer.tokens();
-                if asked.stream {
-                    self.answer_stream(answer, part).await
-                } else {
-                    self.answer_whole(&answer, part).await
-                }
-            }
-            Endpoint::Speech => self.answer_speech(part).await,
-            _ => self.answer_plain(asked, part, length).await,
-        };
-        after.unwrap_or(After::Drop)
-    }
-
-    async fn answer_stream(&mut self, answer: Answer, part: Part) -> Result<After, Gone> {
-        let fault = part.fault;
-        let head_due = part.timing.head;
-        let mut flow = Flow::new(answer, &part.behaviour, part.timing);
-        if let Some(Fault::LengthShort | Fault::LengthLong | Fault::TwoLengths) = fault {
-            let mut body = Vec::new();
-            while let super::flow::Act::Event { .. } = flow.next(&mut body) {}
-            return self
-                .send_body("text/event-stream", &body, head_due, &part.behaviour, fault)
-                .await;
-        }
-        let close = matches!(
-            fault,
-            Some(Fault::CloseDelimited | Fault::CloseDelimitedNoDone | Fault::Http10)
-        );
-        let end = if close {
-            BodyEnd::Close
-        } else {
-            BodyEnd::Chunked
-        };
-        let head = self.good_head(
-            "text/event-stream; charset=utf-8",
-            end,
-            &part.behaviour,
-            fault,
-        );
-        let now = self.now;
-        let mut outlet = self.outlet(&part.behaviour, fault);
-        outlet.head(&head, head_due, now).await?;
-        if let Some(after) = after_headers(fault) {
-            return Ok(after);
-        }
-        Ok(match outlet.flow(&mut flow).await? {
-            Ending::Reset => After::Reset,
-            Ending::Cut => After::Close,
-            Ending::Complete => self.after(&part.behaviour, fault, head.keep).await,
-        })
-    }
-
-    async fn answer_whole(&mut self, answer: &Answer, part: Part) -> Result<After, Gone> {
-        let body = voice(answer.language).whole(answer);
-        let mut timing = part.timing;
-        let strokes = answer.strokes().min(1 << 20);
-        // A whole answer is ready when the last token of its stream would be.
-        let gaps = (1..strokes).fold(0_u64, |sum, _| sum.saturating_add(timing.gap().0));
-        let due = Nanos(timing.first.0.saturating_add(gaps));
-        self.send_body("application/json", &body, due, &part.behaviour, part.fault)
-            .await
-    }
-
-    async fn answer_plain(
-        &mut self,
-        asked: &Asked,
-        part: Part,
-        length: u64,
-    ) -> Result<After, Gone> {
-        let models = self.persona.model_ids();
-        let facts = Facts {
-            asked,
-            quirks: &self.persona.quirks,
-            tail: &self.tail,
-            created: self.now.as_secs(),
-            seed: part.seed,
-            body_bytes: length,
-            models: &models,
-        };
-        let json = plain_json(&self.endpoint, &facts).unwrap_or(Value::Null);
-        let due = part.timing.first;
-        let body = json.to_string();
-        self.send_body(
-            "application/json",
-            body.as_bytes(),
-            due,
-            &part.behaviour,
-            part.fault,
-        )
-        .await
-    }
-
-    /// Binary sound in as many pieces as there are tokens.
-    async fn answer_speech(&mut self, part: Part) -> Result<After, Gone> {
-        let behaviour = &part.behaviour;
-        let mut timing = part.timing;
-        let head = self.good_head("audio/mpeg", BodyEnd::Chunked, behaviour, part.fault);
-        let now = self.now;
-        let size = behaviour.token_bytes.unwrap_or(1024);
-        let mut outlet = self.outlet(behaviour, part.fault);
-        outlet.head(&head, timing.head, now).await?;
-        let mut due = timing.first;
-        for token in 0..behaviour.tokens {
-            let mut piece = vec![0xff, 0xfb];
-            piece.resize(size.max(2), (token % 251) as u8);
-            outlet.event(&piece, Carried::tokens(token, 1), due).await?;
-            due = Nanos(due.0 + timing.gap().0);
-        }
-        outlet.finish().await?;
-        Ok(self.after(behaviour, part.fault, head.keep).await)
-    }
-
-    /// Sends a body whose length is known, and lets the faults of such bodies strike.
-    async fn send_body(
-        &mut self,
-        content_type: &'static str,
-        body: &[u8],
-        due: Nanos,
-        behaviour: &Behaviour,
-        fault: Option<Fault>,
-    ) -> Result<After, Gone> {
-        let body = encode(body, behaviour, fault);
-        let end = match fault {
-            Some(Fault::CloseDelimited | Fault::CloseDelimitedNoDone | Fault::Http10) => {
-                BodyEnd::Close
-            }
-            Some(fault) if by_chunks(fault) => BodyEnd::Chunked,
-            _ => BodyEnd::Length(body.len()),
-        };
-        let head = self.good_head(content_type, end, behaviour, fault);
-        let now = self.now;
-        let stall = self.length(behaviour, 1_000_000_000);
-        let no_body = self.head.method == "HEAD";
-        let mut outlet = self.outlet(behaviour, fault);
-        let half = body.len() / 2;
-        let halves = match fault {
-            Some(Fault::ResetMid) => Some(After::Reset),
-            Some(Fault::CloseMid | Fault::PartialEvent | Fault::EndMid) => Some(After::Close),
-            Some(Fault::StallMid) => None,
-            Some(Fault::ResetAfterHeaders | Fault::CloseAfterHeaders) => {
-                outlet.head(&head, due, now).await?;
-                return Ok(after_headers(fault).unwrap_or(After::Close));
-            }
-            Some(fault) if by_chunks(fault) || fault == Fault::Drip => {
-                outlet.head(&head, due, now).await?;
-                return self.send_pieces(&body, due, behaviour, fault, head).await;
-            }
-            _ => {
-                let body: &[u8] = if no_body { &[] } else { &body };
-                let carried = Carried::WHOLE.and(Carried::DONE);
-                outlet.at_once(&head, body, due, now, carried).await?;
-                let keep = head.keep && fault != Some(Fault::LengthLong);
-                return Ok(self.after(behaviour, fault, keep).await);
-            }
-        };
-        outlet
-            .at_once(&head, &body[..half], due, now, Carried::PART)
-            .await?;
-        if let Some(after) = halves {
-            return Ok(after);
-        }
-        let due = Nanos(due.0 + stall.0);
-        outlet.wait(due).await?;
-        let carried = Carried::WHOLE.and(Carried::DONE);
-        outlet.raw(&body[half..], carried, Some(due)).await?;
-        Ok(self.after(behaviour, fault, head.keep).await)
-    }
-
-    /// Sends a body of known length piece by piece, after its head.
-    async fn send_pieces(
-        &mut self,
-        body: &[u8],
-        due: Nanos,
-        behaviour: &Behaviour,
-        fault: Fault,
-        head: Head,
-    ) -> Result<After, Gone> {
-        let mut outlet = self.outlet(behaviour, Some(fault));
-        outlet.resume(head.end);
-        let (first, rest) = body.split_at(body.len() / 2);
-        outlet.event(first, Carried::PART, due).await?;
-        let spoilt: Option<&[u8]> = match fault {
-            Fault::ChunkBadHex => Some(b"xyz\r\n{"),
-            Fault::ChunkOverflow => Some(b"fffffffffffffffffff\r\n{"),
-            Fault::ChunkNoCrLf => Some(b"1\r\n{1\r\n}"),
-            _ => None,
-        };
-        if let Some(spoilt) = spoilt {
-            outlet.raw(spoilt, Carried::RAW, None).await?;
-            return Ok(After::Close);
-        }
-        outlet
-            .event(rest, Carried::WHOLE.and(Carried::DONE), due)
-            .await?;
-        outlet.finish().await?;
-        Ok(self.after(behaviour, Some(fault), head.keep).await)
-    }
-
-    /// Answers with a status, if that is what the fault asks for.
-    async fn answer_status(&mut self, part: &Part) -> Option<After> {
-        let fault = part.fault?;
-        let behaviour = &part.behaviour;
-        let code = behaviour.fault_code;
-        let due = part.timing.head;
-        let (status, content_type, body): (u16, _, Cow<'_, [u8]>) = match fault {
-            Fault::HttpHtml => (code.unwrap_or(502), Some("text/html"), HTML.into()),
-            Fault::HtmlIn200 => (200, Some("text/html"), HTML.into()),
-            Fault::HttpEmpty => (code.unwrap_or(500), None, b"".into()),
-            Fault::HttpLarge => {
-                let size = behaviour.fault_size.unwrap_or(5_000_000);
-                (
-                    code.unwrap_or(500),
-                    Some("application/json"),
-                    large_error(size).into(),
-                )
-            }
-            Fault::Redirect => (code.unwrap_or(302), None, b"".into()),
-            _ => {
-                let problem = Problem::of_fault(fault, behaviour)?;
-                let json = self.problem_json(&problem);
-                let status = if fault == Fault::ErrorIn200 {
-                    200
-                } else {
-                    problem.status
-                };
-                (status, Some("application/json"), json.into_bytes().into())
-            }
-        };
-        let mut head = self.good_head("", BodyEnd::Length(body.len()), behaviour, None);
-        head.status = status;
-        head.content_type = content_type;
-        if let Some(problem) = Problem::of_fault(fault, behaviour) {
-            problem.headers(self.shape(), &mut head.headers);
-        }
-        retry_headers(fault, behaviour.retry_after, self.now, &mut head.headers);
-        if fault == Fault::Redirect {
-            let location = "http://127.0.0.1:9/elsewhere".to_owned();
-            head.headers.push(("location".into(), location));
-        }
-        Some(
-            self.send_status(head, &body, due, behaviour)
-                .await
-                .unwrap_or(After::Drop),
-        )
-    }
-
-    async fn send_status(
-        &mut self,
-        head: Head,
-        body: &[u8],
-        due: Nanos,
-        behaviour: &Behaviour,
-    ) -> Result<After, Gone> {
-        let now = self.now;
-        let body = if self.head.method == "HEAD" {
-            &[]
-        } else {
-            body
-        };
-        let mut outlet = self.outlet(behaviour, None);
-        outlet
-            .at_once(&head, body, due, now, Carried::ERROR)
-            .await?;
-        Ok(if head.keep { After::Keep } else { After::Close })
-    }
-
-    /// Answers a problem at once, and closes: the body may not have been read.
-    async fn fail(&mut self, problem: &Problem) -> After {
-        let body = self.problem_json(problem);
-        let behaviour = Behaviour::default();
-        let end = BodyEnd::Length(body.len());
-        let mut head = self.good_head("application/json", end, &behaviour, None);
-        head.status = problem.status;
-        let complete = self.truth.lock().received_at.is_some();
-        head.keep = head.keep && complete;
-        problem.headers(self.shape(), &mut head.headers);
-        let sent = self
-            .send_status(head, body.as_bytes(), Nanos(0), &behaviour)
-            .await;
-        sent.unwrap_or(After::Drop)
-    }
-
-    async fn answer_early(&mut self, behaviour: &Behaviour) -> After {
-        self.truth.lock().fault = Some(Fault::EarlyResponse.name());
-        let problem = Problem::of_fault(Fault::EarlyResponse, behaviour);
-        self.fail(&problem.unwrap_or_else(|| Problem::of_status(413)))
-            .await
-    }
-
-    fn problem_json(&self, problem: &Problem) -> String {
-        problem.json(self.shape(), &self.tail).to_string()
-    }
-
-    fn shape(&self) -> crate::config::settings::ErrorShape {
-        shape_at(self.endpoint.language(), &self.persona.quirks)
-    }
-
-    /// The head of a good answer.
-    fn good_head(
-        &self,
-        content_type: &'static str,
-        end: BodyEnd,
-        behaviour: &Behaviour,
-        fault: Option<Fault>,
-    ) -> Head {
-        let quirks = &self.persona.quirks;
-        let mut headers = Vec::with_capacity(12);
-        let anthropic = quirks.rate_headers == RateHeaders::Anthropic;
-        let name = if anthropic {
-            "request-id"
-        } else {
-            "x-request-id"
-        };
-        headers.push((name.to_owned(), format!("req_sim-{}", self.tail)));
-        if quirks.rate_headers == RateHeaders::Durations {
-            headers.push(("openai-processing-ms".into(), "7".into()));
-            headers.push(("openai-version".into(), "2020-10-01".into()));
-        }
-        let limited = matches!(
-            fault,
-            Some(Fault::RateLimit | Fault::RateLimitDate | Fault::RateLimitMillis)
-        );
-        let wait = behaviour.retry_after;
-        rate_headers(quirks.rate_headers, limited, wait, self.now, &mut headers);
-        if let Some(coding) = fault.and_then(Encoder::name) {
-            headers.push(("content-encoding".into(), coding.into()));
-        }
-        let ends = end == BodyEnd::Close || fault == Some(Fault::Http10);
-        Head {
-            status: 200,
-            content_type: Some(content_type),
-            headers,
-            end,
-            keep: self.head.keeps() && !ends,
-            fault,
-            size: behaviour.fault_size,
-        }
-    }
-
-    fn outlet(&mut self, behaviour: &Behaviour, fault: Option<Fault>) -> Outlet<'_> {
-        let drip = self.length(behaviour, 1_000_000);
-        Outlet::new(
-            self.socket,
-            &self.truth,
-            self.start,
-            behaviour,
-            &self.persona.quirks,
-            fault,
-            drip,
-        )
-    }
-
-    /// What becomes of the connection after a complete answer.
-    async fn after(&mut self, behaviour: &Behaviour, fault: Option<Fault>, keep: bool) -> After {
-        match fault {
-            Some(Fault::CloseAfterAnswer | Fault::ResetAfterAnswer) => {
-                let due = self.socket.now().plus(self.length(behaviour, 0));
-                if self.socket.wait(due).await.is_err() {
-                    return After::Drop;
-                }
-                if fault == Some(Fault::ResetAfterAnswer) {
-                    After::Reset
-                } else {
-                    After::Close
-                }
-            }
-            Some(Fault::HalfClose) => After::HalfClose,
-            Some(Fault::LengthLong | Fault::FakeUpgrade | Fault::BadStatusLine) => After::Close,
-            _ if keep => After::Keep,
-            _ => After::Close,
-        }
-    }
-
     async fn play(&mut self, script: &Script) -> After {
         let behaviour = Behaviour::default();
         let mut outlet = self.outlet(&behaviour, None);
@@ -781,52 +330,4 @@ impl Exchange<'_> {
             },
         }
     }
-}
-
-const HTML: &[u8] = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
-<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>simulator</center>\r\n</body>\r\n</html>\r\n";
-
-fn large_error(size: usize) -> Vec<u8> {
-    let mut body =
-        br#"{"error":{"type":"server_error","param":null,"code":"large","message":""#.to_vec();
-    body.resize(size.max(body.len() + 3) - 3, b'e');
-    body.extend_from_slice(b"\"}}");
-    body
-}
-
-/// Faults for which a whole body goes out in chunks.
-const fn by_chunks(fault: Fault) -> bool {
-    matches!(
-        fault,
-        Fault::TinyChunks
-            | Fault::ChunkBadHex
-            | Fault::ChunkOverflow
-            | Fault::ChunkNoCrLf
-            | Fault::ChunkExtension
-            | Fault::Trailers
-            | Fault::LengthAndChunked
-    )
-}
-
-const fn after_headers(fault: Option<Fault>) -> Option<After> {
-    match fault {
-        Some(Fault::ResetAfterHeaders) => Some(After::Reset),
-        Some(Fault::CloseAfterHeaders) => Some(After::Close),
-        _ => None,
-    }
-}
-
-/// The body in the coding that the fault asks for.
-fn encode<'a>(body: &'a [u8], behaviour: &Behaviour, fault: Option<Fault>) -> Cow<'a, [u8]> {
-    if fault == Some(Fault::GzipBomb) {
-        return gzip_bomb(behaviour.fault_size.unwrap_or(1 << 30)).into();
-    }
-    let Some(mut encoder) = Encoder::of(fault) else {
-        return body.into();
-    };
-    let mut encoded = encoder.push(body);
-    if fault != Some(Fault::GzipTruncated) {
-        encoded.extend(encoder.finish());
-    }
-    encoded.into()
 }

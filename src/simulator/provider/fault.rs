@@ -150,11 +150,12 @@ faults! {
     // Error events.
     /// An error event first, and then the end.
     ErrorFirst = "error_first",
-    /// An error event first, and then the terminator.
+    /// An error event first, and then the terminator; `response.failed` alone in the responses API.
     ErrorFirstDone = "error_first_done",
     /// An error event instead of token event `at`, and then the end.
     ErrorMid = "error_mid",
-    /// An error event instead of token event `at`, and then the terminator.
+    /// An error event instead of token event `at`, and then the terminator; `response.failed` alone
+    /// in the responses API.
     ErrorMidDone = "error_mid_done",
     // SSE that is not as it should be.
     /// Lines end with CR only.

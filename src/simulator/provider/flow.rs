@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 
-use fastrand::Rng;
-
 use crate::config::settings::Keepalive;
 use crate::record::{Language, Nanos};
 use crate::simulator::truth::Carried;
 
 use super::answer::{Answer, Stroke};
-use super::behaviour::{Behaviour, Delay};
+use super::behaviour::Behaviour;
 use super::fault::Fault;
+use super::oddments::{comment, replace};
+use super::timing::Timing;
 use super::voice::{Voice, voice};
 
 /// What is to be done next.
@@ -48,8 +48,9 @@ pub(super) enum Ending {
     Reset,
 }
 
+/// Where in the answer the flow stands.
 #[derive(Debug, Clone, Copy)]
-enum Beat {
+pub(super) enum Beat {
     Open(u32),
     Start(usize, u32),
     Stroke(Stroke),
@@ -61,51 +62,19 @@ enum Beat {
 
 /// The events of a streamed answer.
 pub(super) struct Flow {
-    answer: Answer,
-    voice: Box<dyn Voice>,
-    beat: Beat,
-    queue: VecDeque<(Vec<u8>, Act)>,
-    timing: Timing,
+    pub(super) answer: Answer,
+    pub(super) voice: Box<dyn Voice>,
+    pub(super) beat: Beat,
+    pub(super) queue: VecDeque<(Vec<u8>, Act)>,
+    pub(super) timing: Timing,
     /// Moment of the event that is next.
-    due: Nanos,
-    stroke: u32,
-    token: u32,
-    strike_at: u32,
-    struck: bool,
-    fault_for: Option<Nanos>,
-    fault_size: Option<usize>,
-}
-
-/// The draws that pace an answer.
-pub(super) struct Timing {
-    rng: Rng,
-    gap: Delay,
-    factor: f64,
-    /// Head and role.
-    pub(super) head: Nanos,
-    /// First token.
-    pub(super) first: Nanos,
-}
-
-impl Timing {
-    /// Draws head and first token.
-    pub(super) fn new(behaviour: &Behaviour, factor: f64, mut rng: Rng) -> Self {
-        let scaled = |span: Nanos| Nanos((span.0 as f64 * factor) as u64);
-        let first = scaled(behaviour.first_token.draw(&mut rng));
-        let head = scaled(behaviour.head.draw(&mut rng)).min(first);
-        Self {
-            rng,
-            gap: behaviour.gap,
-            factor,
-            head,
-            first,
-        }
-    }
-
-    /// Draws the next gap.
-    pub(super) fn gap(&mut self) -> Nanos {
-        Nanos((self.gap.draw(&mut self.rng).0 as f64 * self.factor) as u64)
-    }
+    pub(super) due: Nanos,
+    pub(super) stroke: u32,
+    pub(super) token: u32,
+    pub(super) strike_at: u32,
+    pub(super) struck: bool,
+    pub(super) fault_for: Option<Nanos>,
+    pub(super) fault_size: Option<usize>,
 }
 
 impl Flow {
@@ -143,9 +112,16 @@ impl Flow {
         loop {
             if let Some((bytes, act)) = self.queue.pop_front() {
                 out.extend_from_slice(&bytes);
+                // What is not said here says nothing: the responses API tells some errors late.
+                if bytes.is_empty() && matches!(act, Act::Event { .. }) {
+                    continue;
+                }
                 return act;
             }
             if let Some(act) = self.strike(out) {
+                if out.is_empty() && matches!(act, Act::Event { .. }) {
+                    continue;
+                }
                 return act;
             }
             let Some(carried) = self.speak(out) else {
@@ -160,7 +136,7 @@ impl Flow {
     }
 
     /// Speaks one beat into the buffer; an event that is not spoken leaves it empty.
-    fn speak(&mut self, out: &mut Vec<u8>) -> Option<Carried> {
+    pub(super) fn speak(&mut self, out: &mut Vec<u8>) -> Option<Carried> {
         let answer = &self.answer;
         let carried = match self.beat {
             Beat::Open(index) => {
@@ -278,130 +254,6 @@ impl Flow {
         }
     }
 
-    /// Lets the fault strike if its moment has come: before its token event, or before the end of
-    /// an answer that has none.
-    fn strike(&mut self, out: &mut Vec<u8>) -> Option<Act> {
-        let here = match self.beat {
-            Beat::Stroke(_) => self.stroke == self.strike_at,
-            Beat::Close(0) => true,
-            _ => false,
-        };
-        if !here || self.struck {
-            return None;
-        }
-        self.struck = true;
-        let fault = self.answer.fault?;
-        match fault {
-            Fault::ResetMid => return Some(Act::End(Ending::Reset)),
-            Fault::CloseMid => return Some(Act::End(Ending::Cut)),
-            Fault::EndMid => return Some(Act::End(Ending::Complete)),
-            Fault::StallMid | Fault::StallFirstToken => self.stall(),
-            Fault::RoleThenSilence => {
-                let due = self.after(STALL);
-                self.queue.push_back((Vec::new(), Act::End(Ending::Cut)));
-                return Some(Act::Wait { due });
-            }
-            Fault::ErrorMid | Fault::ErrorMidDone => return Some(self.strike_error(fault, out)),
-            Fault::CommentFlood => self.flood(),
-            Fault::ChunkBadHex | Fault::ChunkOverflow => {
-                let line: &[u8] = match fault {
-                    Fault::ChunkBadHex => b"xyz\r\ndata: ",
-                    _ => b"fffffffffffffffffff\r\ndata: ",
-                };
-                out.extend_from_slice(line);
-                self.queue.push_back((Vec::new(), Act::End(Ending::Cut)));
-                return Some(Act::Raw { due: self.due });
-            }
-            _ => return self.strike_event(fault, out),
-        }
-        None
-    }
-
-    /// Faults that spoil an event, or put another beside it.
-    fn strike_event(&mut self, fault: Fault, out: &mut Vec<u8>) -> Option<Act> {
-        if fault == Fault::SseUnknown {
-            out.extend_from_slice(UNKNOWN_EVENT);
-            let (due, carried) = (self.due, Carried::RAW);
-            return Some(Act::Event { due, carried });
-        }
-        let beside = beside(fault, self.fault_size);
-        let spoils = matches!(
-            fault,
-            Fault::PartialEvent | Fault::SseNoBlankLine | Fault::SseBadJson | Fault::ChunkNoCrLf
-        );
-        if !spoils && beside.is_none() {
-            return None;
-        }
-        let mut carried = self.speak(out)?;
-        let due = self.due;
-        if let Some(beside) = beside {
-            let act = Act::Event {
-                due,
-                carried: Carried::RAW,
-            };
-            self.queue.push_back((beside, act));
-        }
-        match fault {
-            Fault::PartialEvent => {
-                out.truncate(out.len() / 2);
-                carried = Carried::PART;
-                self.queue
-                    .push_back((Vec::new(), Act::End(Ending::Complete)));
-            }
-            Fault::SseNoBlankLine => out.truncate(out.len() - 1),
-            Fault::SseBadJson => {
-                out.truncate(out.len() - 3);
-                out.extend_from_slice(b"\n\n");
-            }
-            Fault::ChunkNoCrLf => {
-                let size = format!("{:x}\r\n", out.len());
-                out.splice(0..0, size.into_bytes());
-                return Some(Act::Raw { due });
-            }
-            _ => {}
-        }
-        Some(Act::Event { due, carried })
-    }
-
-    fn strike_error(&mut self, fault: Fault, out: &mut Vec<u8>) -> Act {
-        self.voice.error(&self.answer, out);
-        let due = self.due;
-        if fault == Fault::ErrorMidDone {
-            let mut done = Vec::new();
-            self.voice.terminator(&self.answer, &mut done);
-            let carried = Carried::DONE;
-            self.queue.push_back((done, Act::Event { due, carried }));
-        }
-        self.queue
-            .push_back((Vec::new(), Act::End(Ending::Complete)));
-        let carried = Carried::ERROR;
-        Act::Event { due, carried }
-    }
-
-    fn after(&self, span: Nanos) -> Nanos {
-        Nanos(self.due.0 + self.fault_for.unwrap_or(span).0)
-    }
-
-    /// Shifts everything that comes by the length of the stall.
-    fn stall(&mut self) {
-        let span = self.fault_for.unwrap_or(STALL);
-        if self.stroke == 0 {
-            self.timing.first = Nanos(self.due.max(self.timing.first).0 + span.0);
-        } else {
-            self.due = Nanos(self.due.0 + span.0);
-        }
-    }
-
-    fn flood(&mut self) {
-        let due = self.due;
-        let carried = Carried::KEEPALIVE;
-        let comment = comment(self.answer.quirks.keepalive).unwrap_or(b": flood\n\n");
-        for _ in 0..COMMENTS {
-            self.queue
-                .push_back((comment.to_vec(), Act::Event { due, carried }));
-        }
-    }
-
     /// Changes how an event is written down.
     fn spoil(&self, out: &mut Vec<u8>, carried: Carried) {
         match self.answer.fault {
@@ -418,15 +270,6 @@ impl Flow {
         }
     }
 }
-
-/// Length of a stall of which nothing is said.
-const STALL: Nanos = Nanos(1_000_000_000);
-
-/// Comments of a flood.
-const COMMENTS: usize = 1000;
-
-const UNKNOWN_EVENT: &[u8] = b"id: 7\nretry: 3000\nodd: field\nfieldwithoutcolon\n: comment\n\
-event: sim.unknown\ndata: {\"type\":\"sim.unknown\",\"choices\":[]}\n\n";
 
 /// What stands before the first event.
 fn opening(answer: &Answer, due: Nanos) -> VecDeque<(Vec<u8>, Act)> {
@@ -468,41 +311,4 @@ fn opening(answer: &Answer, due: Nanos) -> VecDeque<(Vec<u8>, Act)> {
         }
     }
     queue
-}
-
-/// What a provider sends to keep a waiting stream alive.
-pub(super) const fn comment(keepalive: Keepalive) -> Option<&'static [u8]> {
-    match keepalive {
-        Keepalive::None => None,
-        Keepalive::Comment => Some(b": PROCESSING\n\n"),
-        Keepalive::BareComment => Some(b":\n\n"),
-        Keepalive::PingEvent => Some(b"event: ping\ndata: {\"type\": \"ping\"}\n\n"),
-    }
-}
-
-/// The event that a fault puts beside the struck one.
-fn beside(fault: Fault, size: Option<usize>) -> Option<Vec<u8>> {
-    match fault {
-        Fault::SseBadUtf8 => Some(b"data: {\"choices\":[],\"pad\":\"\xff\xfe\xc3\"}\n\n".to_vec()),
-        Fault::SseNul => Some(b"data: {\"choices\":[],\"pad\":\"\0\"}\n\n".to_vec()),
-        Fault::SseHugeLine => {
-            let mut event = b"data: {\"choices\":[],\"pad\":\"".to_vec();
-            event.resize(event.len() + size.unwrap_or(8 << 20), b'p');
-            event.extend_from_slice(b"\"}\n\n");
-            Some(event)
-        }
-        _ => None,
-    }
-}
-
-fn replace(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len() + 16);
-    let mut rest = 0;
-    for at in memchr::memmem::find_iter(text, from) {
-        out.extend_from_slice(&text[rest..at]);
-        out.extend_from_slice(to);
-        rest = at + from.len();
-    }
-    out.extend_from_slice(&text[rest..]);
-    out
 }

@@ -39,6 +39,18 @@
 //! | `code` | status | status of `http_status`, `redirect`, `early_response` |
 //! | `ra` | delay | Retry-After of the rate limits |
 //! | `seed` | number | seed of this request's draws |
+//!
+//! A model whose name contains `missing` is not found, one whose name contains `reason` reasons,
+//! and a prompt that says "use the tool" has the tools that it offers called.
+//!
+//! # Truth
+//!
+//! `GET /truth/{id}` tells what really happened: `id` is the request's `x-sim-id`, or any id in its
+//! answer (`chatcmpl-sim-4100-7`, and `req_sim-4100-7` in the header that names the request).
+//! Moments are nanoseconds of `CLOCK_MONOTONIC`, comparable between processes of one machine.
+//! `GET /truth` lists the ids kept, `GET /health` says that the simulator is at work.
+//!
+//! What cannot be generated can be played byte for byte: see [`Script`].
 
 pub mod fault;
 
@@ -52,31 +64,47 @@ pub mod script;
 
 mod lexicon;
 
-mod asked;
-
 mod tools;
+
+mod asked;
 
 mod answer;
 
-mod voice;
+mod head;
 
 mod errors;
 
 mod encoding;
 
-mod endpoints;
+mod voice;
+
+mod oddments;
+
+mod timing;
 
 mod flow;
+
+mod strike;
+
+mod endpoints;
+
+mod ledger;
+
+mod stage;
 
 mod socket;
 
 mod request;
 
-mod head;
-
 mod transmit;
 
+mod pages;
+
 mod exchange;
+
+mod reply;
+
+mod refusal;
 
 mod connection;
 
@@ -86,4 +114,5 @@ pub use behaviour::{Behaviour, Delay, Delivery, Drift, Incident};
 pub use fault::Fault;
 pub use quirks::{Quirks, RateHeaders, ReasoningField};
 pub use script::{Framing, Script, Then};
-pub use server::{Config, Pacing, Persona, Simulator};
+pub use server::{Config, Simulator};
+pub use stage::{Pacing, Persona};

@@ -166,3 +166,55 @@ fn rate_headers(name: &str) -> RateHeaders {
         _ => RateHeaders::None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_expected_credential_is_taken() {
+        let quirks = Quirks::anthropic().with_key("right");
+        for (header, value, taken) in [
+            ("x-api-key", "right", true),
+            ("x-api-key", "wrong", false),
+            ("authorization", "Bearer right", true),
+            ("authorization", "right", false),
+        ] {
+            assert_eq!(quirks.accepts(header, value), taken, "{header}: {value}");
+        }
+        assert!(Quirks::openai().accepts("authorization", ""));
+    }
+
+    #[test]
+    fn presets_have_their_manner() {
+        for (name, reasoning, rate) in [
+            (
+                "openai",
+                ReasoningField::ReasoningContent,
+                RateHeaders::Durations,
+            ),
+            ("groq", ReasoningField::Reasoning, RateHeaders::Durations),
+            (
+                "openrouter",
+                ReasoningField::ReasoningDetails,
+                RateHeaders::EpochMillis,
+            ),
+            (
+                "mistral",
+                ReasoningField::ReasoningContent,
+                RateHeaders::BySize,
+            ),
+            (
+                "my-vllm",
+                ReasoningField::ReasoningContent,
+                RateHeaders::None,
+            ),
+        ] {
+            assert_eq!(
+                (reasoning_field(name), rate_headers(name)),
+                (reasoning, rate),
+                "{name}"
+            );
+        }
+    }
+}

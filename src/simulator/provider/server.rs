@@ -1,11 +1,10 @@
 //! Starts and stops a simulator on threads of its own, and gives out its truths.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,81 +15,21 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
-use crate::simulator::truth::{Ledger, Truth};
+use crate::simulator::truth::Truth;
 
 use super::behaviour::Behaviour;
 use super::connection::converse;
 use super::quirks::Quirks;
 use super::script::Script;
 use super::socket::Io;
-
-/// How exactly the schedule is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pacing {
-    /// By timers: late by up to about a millisecond, cheap enough for thousands of streams.
-    #[default]
-    Relaxed,
-    /// By watching the clock before each write: exact for a single stream, and burns its core.
-    Precise,
-}
-
-/// One provider that a simulator plays, for the paths that begin with its prefix.
-#[derive(Debug, Clone)]
-pub struct Persona {
-    /// Beginning of the path; empty for all paths.
-    pub prefix: String,
-    /// In which manner it speaks.
-    pub quirks: Quirks,
-    /// How its models behave.
-    pub behaviour: Behaviour,
-    /// How some of them behave instead: exact names, or beginnings with a trailing `*`.
-    pub models: Vec<(String, Behaviour)>,
-}
-
-impl Persona {
-    /// One for all paths.
-    #[must_use]
-    pub fn new(quirks: Quirks, behaviour: Behaviour) -> Self {
-        Self {
-            prefix: String::new(),
-            quirks,
-            behaviour,
-            models: Vec::new(),
-        }
-    }
-
-    /// The same for the paths that begin with that prefix.
-    #[must_use]
-    pub fn at(mut self, prefix: &str) -> Self {
-        prefix.clone_into(&mut self.prefix);
-        self
-    }
-
-    /// The behaviour of a model.
-    pub(super) fn behaviour_of(&self, model: &str) -> &Behaviour {
-        let fits = |pattern: &str| match pattern.strip_suffix('*') {
-            Some(beginning) => model.starts_with(beginning),
-            None => model == pattern,
-        };
-        let own = self.models.iter().find(|(pattern, _)| fits(pattern));
-        own.map_or(&self.behaviour, |(_, behaviour)| behaviour)
-    }
-
-    /// Ids for the model list.
-    pub(super) fn model_ids(&self) -> Vec<String> {
-        let own = self.models.iter().map(|(pattern, _)| pattern.clone());
-        own.filter(|pattern| !pattern.ends_with('*'))
-            .chain(["sim".to_owned(), "sim-reason".to_owned()])
-            .collect()
-    }
-}
+use super::stage::{OpenCount, Pacing, Persona, Scene, Stage};
 
 /// What a simulator is started with.
 #[derive(Clone)]
 pub struct Config {
     /// Address; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Whom it plays; the first whose prefix fits answers. Never empty: `OpenAI` by default.
+    /// Whom it plays; the first whose prefix fits answers, and `OpenAI` where none does.
     pub personas: Vec<Persona>,
     /// TLS, where spoken.
     pub tls: Option<Arc<rustls::ServerConfig>>,
@@ -132,52 +71,6 @@ impl fmt::Debug for Config {
     }
 }
 
-/// What all connections of a simulator share.
-pub(super) struct Stage {
-    pub(super) personas: Vec<Persona>,
-    pub(super) clock: Clock,
-    pub(super) pacing: Pacing,
-    pub(super) seed: u64,
-    pub(super) port: u16,
-    pub(super) body_bytes_max: u64,
-    pub(super) ledger: Ledger,
-    scripts: Mutex<HashMap<String, Arc<Script>>>,
-    /// Number of scripts, so that the usual request need not lock.
-    script_count: AtomicUsize,
-    exchanges: AtomicU64,
-    connections: AtomicU64,
-    open: AtomicUsize,
-}
-
-impl Stage {
-    /// The number of the next exchange, from 1.
-    pub(super) fn next_exchange(&self) -> u64 {
-        self.exchanges.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// The number of the next connection, from 1.
-    pub(super) fn next_connection(&self) -> u64 {
-        self.connections.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// Who answers at a path.
-    pub(super) fn persona(&self, path: &str) -> Option<&Persona> {
-        let fits = |persona: &&Persona| path.starts_with(&persona.prefix);
-        self.personas.iter().find(fits).or(self.personas.first())
-    }
-
-    /// The script for a model, a path, or a segment of the path.
-    pub(super) fn script(&self, model: Option<&str>, path: &str) -> Option<Arc<Script>> {
-        if self.script_count.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        let scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys = model.into_iter().chain([path]).chain(path.split('/'));
-        keys.filter(|key| !key.is_empty())
-            .find_map(|key| scripts.get(key).cloned())
-    }
-}
-
 /// A simulator at work. Dropping it stops it.
 pub struct Simulator {
     address: SocketAddr,
@@ -198,26 +91,21 @@ impl fmt::Debug for Simulator {
 impl Simulator {
     /// Binds, and serves on threads of its own.
     pub fn start(config: Config) -> io::Result<Self> {
-        let first = bind(config.listen)?;
+        let shared = config.threads > 1;
+        let first = bind(config.listen, shared)?;
         let address = first.local_addr()?;
         let mut listeners = vec![first];
         for _ in 1..config.threads.max(1) {
-            listeners.push(bind(address)?);
+            listeners.push(bind(address, shared)?);
         }
-        let stage = Arc::new(Stage {
+        let stage = Arc::new(Stage::new(Scene {
             personas: config.personas,
             clock: config.clock,
             pacing: config.pacing,
             seed: config.seed,
             port: address.port(),
             body_bytes_max: config.body_bytes_max,
-            ledger: Ledger::default(),
-            scripts: Mutex::default(),
-            script_count: AtomicUsize::new(0),
-            exchanges: AtomicU64::new(0),
-            connections: AtomicU64::new(0),
-            open: AtomicUsize::new(0),
-        });
+        }));
         let acceptor = config.tls.map(TlsAcceptor::from);
         let (stop, stopped) = watch::channel(false);
         let grace = Arc::new(AtomicU64::new(0));
@@ -258,27 +146,12 @@ impl Simulator {
 
     /// Plays a script for a model's name, a whole path, or a segment of a path.
     pub fn play(&self, key: &str, script: Script) {
-        let mut scripts = self.scripts();
-        scripts.insert(key.to_owned(), Arc::new(script));
-        self.stage
-            .script_count
-            .store(scripts.len(), Ordering::Relaxed);
+        self.stage.set_script(key, Some(script));
     }
 
     /// Forgets a script.
     pub fn forget(&self, key: &str) {
-        let mut scripts = self.scripts();
-        scripts.remove(key);
-        self.stage
-            .script_count
-            .store(scripts.len(), Ordering::Relaxed);
-    }
-
-    fn scripts(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Script>>> {
-        self.stage
-            .scripts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.stage.set_script(key, None);
     }
 
     /// What is known about the exchange of that id: its `x-sim-id`, or any id in its answer.
@@ -298,12 +171,12 @@ impl Simulator {
 
     /// Connections open now.
     pub fn open_connections(&self) -> usize {
-        self.stage.open.load(Ordering::Relaxed)
+        self.stage.connection_counts().0
     }
 
     /// Connections ever accepted.
     pub fn connection_count(&self) -> u64 {
-        self.stage.connections.load(Ordering::Relaxed)
+        self.stage.connection_counts().1
     }
 
     /// Stops: no more connections, idle ones close, exchanges at work get a second.
@@ -341,15 +214,16 @@ impl Drop for Simulator {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<StdListener> {
+fn bind(address: SocketAddr, shared: bool) -> io::Result<StdListener> {
     let socket = RawSocket::new(
         Domain::for_address(address),
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
-    // Every thread has a listener of its own at the same address.
-    socket.set_reuse_port(true)?;
+    // Several threads have a listener each at the same address; otherwise a second simulator at
+    // the same port is a mistake.
+    socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(4096)?;
@@ -412,21 +286,5 @@ impl Worker {
             };
             converse(Arc::clone(&stage), io, stop).await;
         }
-    }
-}
-
-/// Counts an open connection as long as it lives.
-struct OpenCount(Arc<Stage>);
-
-impl OpenCount {
-    fn new(stage: &Arc<Stage>) -> Self {
-        stage.open.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(stage))
-    }
-}
-
-impl Drop for OpenCount {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -10,9 +10,10 @@ use tokio_rustls::server::TlsStream;
 
 use crate::clock::Clock;
 use crate::record::{Moment, Nanos};
-use crate::simulator::truth::{Carried, OpenTruth, PeerEnd, Sizes};
+use crate::simulator::truth::{Carried, PeerEnd, Sizes};
 
-use super::server::Pacing;
+use super::ledger::OpenTruth;
+use super::stage::Pacing;
 
 /// The two kinds of connection.
 pub(super) enum Io {
@@ -33,6 +34,21 @@ pub(super) struct Socket {
     pub(super) inbox_since: Moment,
     /// When the peer was seen to close, and how.
     pub(super) peer_end: Option<(Moment, PeerEnd)>,
+}
+
+/// What becomes of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// It waits for the next request.
+    Keep,
+    /// It is closed so that the peer sees FIN.
+    Close,
+    /// It is closed at once: the peer has gone.
+    Drop,
+    /// It is reset.
+    Reset,
+    /// Its writing side is closed.
+    HalfClose,
 }
 
 /// The peer has gone: there is nobody to write to.
@@ -145,32 +161,29 @@ impl Socket {
         carried: Carried,
         truth: &OpenTruth,
     ) -> Result<(), Gone> {
-        let (at, blocked, result) = match &mut self.io {
-            Io::Plain(stream) => write_plain(stream, bytes, &self.clock).await,
+        let wire = bytes.len();
+        let note = Note {
+            due,
+            sizes: Sizes { wire, body },
+            carried,
+        };
+        let result = match &mut self.io {
+            Io::Plain(stream) => write_plain(stream, bytes, &self.clock, truth, note).await,
             Io::Tls(stream) => {
-                let at = self.clock.now();
+                note.write_down(self.clock.now(), truth);
                 let written = stream.write_all(bytes).await;
-                let flushed = if written.is_ok() {
+                if written.is_ok() {
                     stream.flush().await
                 } else {
                     written
-                };
-                (at, false, flushed)
+                }
             }
         };
-        let wire = bytes.len();
-        let carried = if blocked {
-            carried.and(Carried::BLOCKED)
-        } else {
-            carried
-        };
-        if result.is_ok() {
-            truth.lock().note(at, due, Sizes { wire, body }, carried);
-            return Ok(());
-        }
-        let now = self.clock.now();
-        self.peer_end = self.peer_end.or(Some((now, PeerEnd::Reset)));
-        Err(Gone)
+        result.map_err(|_| {
+            let now = self.clock.now();
+            self.peer_end = self.peer_end.or(Some((now, PeerEnd::Reset)));
+            Gone
+        })
     }
 
     /// Writes what belongs to no request's answer: `100 Continue`.
@@ -216,28 +229,44 @@ impl Socket {
     }
 }
 
+/// What is noted about a write.
+struct Note {
+    due: Option<Moment>,
+    sizes: Sizes,
+    carried: Carried,
+}
+
+impl Note {
+    fn write_down(self, at: Moment, truth: &OpenTruth) {
+        truth.lock().note(at, self.due, self.sizes, self.carried);
+    }
+}
+
 async fn write_plain(
     stream: &TcpStream,
     bytes: &[u8],
     clock: &Clock,
-) -> (Moment, bool, io::Result<()>) {
-    let mut at = None;
+    truth: &OpenTruth,
+    mut note: Note,
+) -> io::Result<()> {
+    let mut first = None;
     let mut written = 0;
-    let mut calls = 0;
     loop {
-        if let Err(error) = stream.writable().await {
-            return (at.unwrap_or_else(|| clock.now()), calls > 1, Err(error));
-        }
-        calls += 1;
+        stream.writable().await?;
+        // Who asks for the truth after having read these bytes must find them noted: the lock is
+        // taken before the call, and no await comes before it is given back.
+        let mut truth = truth.lock();
         let now = clock.now();
-        let at = *at.get_or_insert(now);
+        let at = *first.get_or_insert(now);
         match stream.try_write(&bytes[written..]) {
             Ok(count) => written += count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return (at, calls > 1, Err(error)),
+            Err(error) => return Err(error),
         }
         if written == bytes.len() {
-            return (at, calls > 1, Ok(()));
+            truth.note(at, note.due, note.sizes, note.carried);
+            return Ok(());
         }
+        note.carried = note.carried.and(Carried::BLOCKED);
     }
 }

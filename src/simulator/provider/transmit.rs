@@ -1,13 +1,15 @@
 //! Sends an answer's bytes at their moments: framed, encoded, split, merged, or spoiled.
 
 use crate::record::{Moment, Nanos, WallTime};
-use crate::simulator::truth::{Carried, OpenTruth};
+use crate::simulator::truth::Carried;
 
 use super::behaviour::{Behaviour, Delivery};
 use super::encoding::Encoder;
 use super::fault::Fault;
-use super::flow::{Act, Ending, Flow, comment};
+use super::flow::{Act, Ending, Flow};
 use super::head::{BodyEnd, Head, chunk_size};
+use super::ledger::OpenTruth;
+use super::oddments::comment;
 use super::quirks::Quirks;
 use super::script::{Framing, Script, Then};
 use super::socket::{Gone, Socket};
@@ -330,13 +332,12 @@ impl<'a> Outlet<'a> {
         let Some((every, comment)) = self.keepalive else {
             return self.socket.wait(due).await;
         };
-        loop {
-            let next = self.socket.now().plus(every);
-            if next >= due {
-                return self.socket.wait(due).await;
-            }
+        let mut next = self.socket.now().plus(every);
+        while next < due {
             self.socket.wait(next).await?;
             self.piece(comment, Carried::KEEPALIVE, None).await?;
+            next = next.plus(every);
         }
+        self.socket.wait(due).await
     }
 }

@@ -168,7 +168,7 @@ impl<'de> Lenient<'de> for Text<'de> {
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Count(pub(crate) Option<u64>);
 
-impl<'de> Lenient<'de> for Count {
+impl Lenient<'_> for Count {
     fn count(count: u64) -> Self {
         Self(Some(count))
     }
@@ -188,7 +188,7 @@ impl<'de> Lenient<'de> for Count {
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Number(pub(crate) Option<f64>);
 
-impl<'de> Lenient<'de> for Number {
+impl Lenient<'_> for Number {
     fn number(number: f64) -> Self {
         Self(Some(number))
     }
@@ -207,7 +207,7 @@ impl<'de> Lenient<'de> for Number {
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Truth(pub(crate) Option<bool>);
 
-impl<'de> Lenient<'de> for Truth {
+impl Lenient<'_> for Truth {
     fn truth(truth: bool) -> Self {
         Self(Some(truth))
     }
@@ -217,7 +217,7 @@ impl<'de> Lenient<'de> for Truth {
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Filled(pub(crate) bool);
 
-impl<'de> Lenient<'de> for Filled {
+impl Lenient<'_> for Filled {
     fn text(text: &str) -> Self {
         Self(!text.is_empty())
     }

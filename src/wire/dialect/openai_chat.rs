@@ -1,4 +1,4 @@
-//! Reads chat completions, chunks and whole ones, of OpenAI and of everyone who copies them.
+//! Reads chat completions, chunks and whole ones, of `OpenAI` and of everyone who copies them.
 
 use serde::de::{IgnoredAny, SeqAccess};
 
@@ -320,7 +320,7 @@ fn learn_times(chunk: &Chunk<'_>, learned: &mut Learned) {
     );
 }
 
-/// A finish reason in OpenAI's words; those that report a failure are [`FinishReason::Error`].
+/// A finish reason in `OpenAI`'s words; those that report a failure are [`FinishReason::Error`].
 fn finish_reason(word: &str) -> FinishReason {
     match word {
         // `eos`: Together.

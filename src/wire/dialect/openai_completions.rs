@@ -1,4 +1,4 @@
-//! Reads OpenAI's older completions: chat's chunks, with the text of a choice beside its index.
+//! Reads `OpenAI`'s older completions: chat's chunks, with the text of a choice beside its index.
 
 use super::learned::{Learned, Signal};
 use super::openai_chat;

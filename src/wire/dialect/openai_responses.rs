@@ -1,4 +1,4 @@
-//! Reads OpenAI's responses: named events, and whole ones.
+//! Reads `OpenAI`'s responses: named events, and whole ones.
 
 use serde::de::SeqAccess;
 
@@ -134,7 +134,12 @@ pub(super) fn learn_event(dialect: Dialect, data: &[u8], learned: &mut Learned) 
         }
         "error" => learned.error = Some(in_band(dialect, data)),
         _ if is_error(event.error) => learned.error = Some(in_band(dialect, data)),
-        _ => signal.unknown = !kind.starts_with("response.") || kind.ends_with(".delta"),
+        _ => {
+            let known = kind
+                .strip_prefix("response.")
+                .is_some_and(|name| !name.contains("delta"));
+            signal.unknown = !known;
+        }
     }
     Some(signal)
 }

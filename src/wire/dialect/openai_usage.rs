@@ -1,4 +1,4 @@
-//! Reads the usage object of OpenAI and of everyone who copies it, into one meaning.
+//! Reads the usage object of `OpenAI` and of everyone who copies it, into one meaning.
 
 use super::learned::{Learned, SECOND};
 use super::lenient::{Count, Number, Raw, lenient_object, reread};
@@ -111,7 +111,7 @@ impl UsageObject<'_> {
     }
 }
 
-/// What the provider bills: OpenRouter in dollars, xAI in ticks of 10^-10 dollars.
+/// What the provider bills: `OpenRouter` in dollars, xAI in ticks of 10^-10 dollars.
 fn cost(object: &UsageObject<'_>) -> Option<PicoDollars> {
     let dollars = object.cost.0.filter(|cost| (0.0..1e6).contains(cost));
     let ticks = object.ticks.0.and_then(|ticks| ticks.checked_mul(100));

@@ -33,7 +33,7 @@ enum Decoder {
     Zlib(ZlibDecoder<Vec<u8>>),
     Bare(DeflateDecoder<Vec<u8>>),
     Brotli(Box<DecompressorWriter<Vec<u8>>>),
-    Zstd(ZstdDecoder),
+    Zstd(Box<ZstdDecoder>),
     Unknown,
 }
 
@@ -52,7 +52,7 @@ impl Inflate {
             "gzip" | "x-gzip" => Decoder::Gzip(MultiGzDecoder::new(Vec::new())),
             "deflate" => Decoder::Deflate(Vec::new(), Vec::new()),
             "br" => Decoder::Brotli(Box::new(DecompressorWriter::new(Vec::new(), STEP_BYTES))),
-            "zstd" => Decoder::Zstd(ZstdDecoder::new()),
+            "zstd" => Decoder::Zstd(Box::new(ZstdDecoder::new())),
             _ => Decoder::Unknown,
         };
         Some(Self {

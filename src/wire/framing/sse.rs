@@ -85,51 +85,75 @@ impl Splitter {
             };
             at += end + 1;
             if rest[end] == b'\r' {
-                match chunk.get(at) {
-                    Some(b'\n') => at += 1,
-                    Some(_) => {}
-                    None => self.after_cr = true,
-                }
-            }
-            let whole = self.line.is_empty() && self.started;
-            if !whole {
-                self.keep(&rest[..end]);
-                if self.noticed.too_large {
-                    break;
-                }
-                let line = std::mem::take(&mut self.line);
-                let text = self.start(&line);
-                if text.is_empty() {
-                    let flow = self.dispatch(direct.take(), &mut sink);
-                    self.reuse(line);
-                    if flow.is_break() {
-                        return at;
-                    }
-                    continue;
-                }
-                self.settle(direct.take());
-                self.field(text, false);
-                self.reuse(line);
-                continue;
+                self.after_cr = at == chunk.len();
+                at += usize::from(chunk.get(at) == Some(&b'\n'));
             }
             let line = &rest[..end];
-            if line.is_empty() {
-                if self.dispatch(direct.take(), &mut sink).is_break() {
-                    return at;
-                }
-            } else if line.len() > self.event_bytes_max {
-                self.noticed.too_large = true;
-            } else if let Some(value) = self.field(line, true) {
-                if self.has_data || direct.is_some() {
-                    self.settle(direct.take());
-                    self.append(value);
-                } else {
-                    direct = Some(value);
-                }
+            let flow = if self.line.is_empty() && self.started {
+                self.whole_line(line, &mut direct, &mut sink)
+            } else {
+                self.joined_line(line, &mut sink)
+            };
+            if flow.is_break() {
+                return at;
             }
         }
-        self.settle(direct);
+        if let Some(value) = direct {
+            self.append(value);
+        }
         at
+    }
+
+    /// Takes a line that lies whole in the chunk.
+    fn whole_line<'c>(
+        &mut self,
+        line: &'c [u8],
+        direct: &mut Option<&'c [u8]>,
+        sink: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        if line.is_empty() {
+            return self.dispatch(direct.take(), sink);
+        }
+        if let Some(value) = self.field(line) {
+            if self.has_data || direct.is_some() {
+                if let Some(first) = direct.take() {
+                    self.append(first);
+                }
+                self.append(value);
+            } else {
+                *direct = Some(value);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Takes the end of a line that began in an earlier chunk, or the first line of all, which
+    /// may begin with a BOM. It is the first of its chunk, so nothing is held of that directly.
+    fn joined_line(
+        &mut self,
+        end: &[u8],
+        sink: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.keep(end);
+        if self.noticed.too_large {
+            return ControlFlow::Continue(());
+        }
+        let mut line = std::mem::take(&mut self.line);
+        let text = self.start(&line);
+        let flow = if text.is_empty() {
+            self.dispatch(None, sink)
+        } else {
+            if let Some(value) = self.field(text) {
+                self.append(value);
+            }
+            ControlFlow::Continue(())
+        };
+        // The space serves the next such line, unless it was an unusually long one.
+        if line.capacity() <= KEPT_BYTES_MAX {
+            line.clear();
+            self.line = line;
+        }
+        flow
     }
 
     /// The event that the end of the stream left without its blank line, if any.
@@ -139,8 +163,10 @@ impl Splitter {
         }
         let line = std::mem::take(&mut self.line);
         let text = self.start(&line);
-        if !text.is_empty() {
-            self.field(text, false);
+        if !text.is_empty()
+            && let Some(value) = self.field(text)
+        {
+            self.append(value);
         }
         (!self.data.is_empty()).then_some(Event {
             data: &self.data,
@@ -180,15 +206,7 @@ impl Splitter {
         (self.line, self.data) = (Vec::new(), Vec::new());
     }
 
-    /// Keeps the space of a line for the next one, unless it was an unusually long one.
-    fn reuse(&mut self, mut line: Vec<u8>) {
-        if line.capacity() <= KEPT_BYTES_MAX {
-            line.clear();
-            self.line = line;
-        }
-    }
-
-    /// Strips the BOM of the first line, and judges the size of a line that was put together.
+    /// Strips the BOM of the first line.
     fn start<'l>(&mut self, line: &'l [u8]) -> &'l [u8] {
         let mut text = line;
         if !self.started {
@@ -201,20 +219,14 @@ impl Splitter {
         text
     }
 
-    /// Takes one line that is not empty. A data value is returned if `direct`, else kept.
-    fn field<'l>(&mut self, line: &'l [u8], direct: bool) -> Option<&'l [u8]> {
+    /// Takes one line that is not empty; returns the value of a data line.
+    fn field<'l>(&mut self, line: &'l [u8]) -> Option<&'l [u8]> {
         if line.len() > self.event_bytes_max {
             self.stop();
             return None;
         }
-        if let Some(rest) = line.strip_prefix(b"data") {
-            if let Some(value) = value(rest) {
-                if direct {
-                    return Some(value);
-                }
-                self.append(value);
-                return None;
-            }
+        if let Some(value) = line.strip_prefix(b"data").and_then(value) {
+            return Some(value);
         }
         if line[0] == b':' {
             self.noticed.comments = self.noticed.comments.saturating_add(1);
@@ -226,13 +238,6 @@ impl Splitter {
             self.raw.push(b'\n');
         }
         None
-    }
-
-    /// Copies a data line out of a chunk that is about to go.
-    fn settle(&mut self, direct: Option<&[u8]>) {
-        if let Some(value) = direct {
-            self.append(value);
-        }
     }
 
     fn append(&mut self, value: &[u8]) {

@@ -7,7 +7,8 @@ use super::observe::{Body, Observer, is_failing};
 use super::reader::Reader;
 use super::seen::{BodyEnd, Observation};
 use crate::record::{
-    End, ErrorClass, FinishReason, Language, Oddity, Outcome, TokenSource, Tokens, Usage,
+    Dialect, End, ErrorClass, FinishReason, Language, Mark, Moment, Oddity, Outcome, TokenSource,
+    Tokens, Usage,
 };
 use crate::wire::dialect::errors::{Classified, classify, in_band, is_error_body, outcome};
 use crate::wire::dialect::language::{Form, ends_with_done, form, learn_whole};
@@ -63,8 +64,19 @@ impl Ending {
     }
 }
 
+impl Observer {
+    /// Concludes, when the body ended at `at` in this way.
+    #[must_use]
+    pub fn end(mut self, at: Moment, how: BodyEnd) -> Observation {
+        if matches!(how, BodyEnd::Complete | BodyEnd::Truncated | BodyEnd::Reset) {
+            self.reader.timeline.set_first(Mark::Done, at);
+        }
+        conclude(self, how)
+    }
+}
+
 /// Ends reading and puts the observation together.
-pub(super) fn conclude(mut observer: Observer, how: BodyEnd) -> Observation {
+fn conclude(mut observer: Observer, how: BodyEnd) -> Observation {
     let body = std::mem::replace(&mut observer.body, Body::Opaque);
     let streamed = matches!(body, Body::Stream(_) | Body::Over { .. });
     let comments = match &body {
@@ -274,7 +286,10 @@ fn assemble(observer: Observer, ending: Ending, streamed: bool, comments: u32) -
     if learned.usage_objects > 1 && reader.language != Language::AnthropicMessages {
         oddities.add(Oddity::UsageTwice);
     }
-    if is_changed(observer.model_asked.as_deref(), learned.model.as_deref()) {
+    // A deployment at Azure has any name.
+    if reader.dialect != Dialect::Azure
+        && is_changed(observer.model_asked.as_deref(), learned.model.as_deref())
+    {
         oddities.add(Oddity::ModelChanged);
     }
     if meter.is_lossy() {
@@ -348,5 +363,21 @@ fn is_changed(asked: Option<&str>, answered: Option<&str>) -> bool {
         name.split(':').next().unwrap_or(name).to_ascii_lowercase()
     };
     let (asked, answered): (String, String) = (core(asked), core(answered));
-    !asked.starts_with(&answered) && !answered.starts_with(&asked)
+    let rest = answered
+        .strip_prefix(&asked)
+        .or_else(|| asked.strip_prefix(&answered));
+    !rest.is_some_and(is_edition)
+}
+
+/// Whether what one name has more than another tells an edition of the same model (`-2025-04-14`,
+/// `-0613`, `-latest`) and not another one (`-mini`, or `-6` after a version 4).
+fn is_edition(rest: &str) -> bool {
+    let mut dated = false;
+    rest.split(['-', '@'])
+        .filter(|part| !part.is_empty())
+        .all(|part| {
+            let number = part.bytes().all(|byte| byte.is_ascii_digit());
+            dated |= number && part.len() >= 3;
+            (number && dated) || matches!(part, "latest" | "preview" | "instruct" | "it" | "chat")
+        })
 }

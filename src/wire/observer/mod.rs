@@ -6,11 +6,13 @@ mod gaps;
 
 mod oddities;
 
+mod template;
+
 mod reader;
 
-mod ending;
-
 mod observe;
+
+mod ending;
 
 pub use observe::Observer;
 pub use seen::{BodyEnd, Expect, Observation, Seen, TokenKind};

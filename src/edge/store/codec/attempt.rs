@@ -12,7 +12,7 @@ use super::timing::{read_gaps, read_timeline, write_gaps, write_timeline};
 
 /// Writes `attempt`; `zero` is the exchange's start.
 pub(super) fn write(w: &mut Writer<'_>, attempt: &AttemptRecord, zero: Moment) {
-    w.number(presence(attempt).bits());
+    w.shape(presence(attempt).bits());
     w.name(&attempt.provider);
     for name in [
         &attempt.region,
@@ -42,7 +42,7 @@ pub(super) fn write(w: &mut Writer<'_>, attempt: &AttemptRecord, zero: Moment) {
 
 /// Reads what [`write`] wrote.
 pub(super) fn read<N: NameTable>(r: &mut Reader<'_, N>, zero: Moment) -> Read<AttemptRecord> {
-    let mut has = Presence::of(r.number()?);
+    let mut has = Presence::of(r.shape()?);
     let mut attempt = AttemptRecord {
         provider: r.name()?,
         kind: [ProviderKind::Direct, ProviderKind::Router][usize::from(has.take())],
@@ -104,15 +104,19 @@ fn presence(attempt: &AttemptRecord) -> Presence {
 
 fn write_lists(w: &mut Writer<'_>, attempt: &AttemptRecord) {
     if !attempt.rate_limits.is_empty() {
-        w.list(&attempt.rate_limits, |w, header| {
-            w.name(&header.name);
-            w.text(&header.value);
-        });
+        // A provider sends the same ones with every answer: their names are one name.
+        let names: Vec<&str> = attempt
+            .rate_limits
+            .iter()
+            .map(|header| &*header.name)
+            .collect();
+        w.name(&names.join(BETWEEN_NAMES));
+        w.list(&attempt.rate_limits, |w, header| w.text(&header.value));
     }
     if !attempt.server_timings.is_empty() {
         w.list(&attempt.server_timings, |w, timing| {
             w.name(&timing.source);
-            w.number(timing.span.0);
+            write_reported(w, timing.span);
         });
     }
     if !attempt.finish.is_empty() {
@@ -128,24 +132,57 @@ fn read_lists<N: NameTable>(
     has: &mut Presence,
     attempt: &mut AttemptRecord,
 ) -> Read<()> {
-    let rate_limit = |r: &mut Reader<'_, N>| {
-        Ok(RateLimitHeader {
-            name: r.name()?,
-            value: r.text()?.into(),
-        })
-    };
     let timing = |r: &mut Reader<'_, N>| {
         Ok(ServerTiming {
             source: r.name()?,
-            span: Nanos(r.number()?),
+            span: read_reported(r)?,
         })
     };
-    attempt.rate_limits = take(has, r, |r| r.list(rate_limit))?.unwrap_or_default();
+    attempt.rate_limits = take(has, r, read_rate_limits)?.unwrap_or_default();
     attempt.server_timings = take(has, r, |r| r.list(timing))?.unwrap_or_default();
     attempt.finish = take(has, r, |r| r.list(read_listed))?.unwrap_or_default();
     attempt.oddities = take(has, r, |r| r.list(read_listed))?.unwrap_or_default();
     Ok(())
 }
+
+/// Cannot be in a header's name.
+const BETWEEN_NAMES: &str = "\n";
+
+fn read_rate_limits<N: NameTable>(r: &mut Reader<'_, N>) -> Read<Vec<RateLimitHeader>> {
+    let names = r.name()?;
+    let values = r.list(Reader::text)?;
+    if names.split(BETWEEN_NAMES).count() != values.len() {
+        return Err(Damaged);
+    }
+    let named = names.split(BETWEEN_NAMES).zip(values);
+    let headers = named.map(|(name, value)| RateLimitHeader {
+        name: name.into(),
+        value: value.into(),
+    });
+    Ok(headers.collect())
+}
+
+/// Providers report whole milliseconds, mostly: those are short.
+fn write_reported(w: &mut Writer<'_>, span: Nanos) {
+    let millis = span.0 / NANOS_PER_MILLI;
+    if millis * NANOS_PER_MILLI == span.0 {
+        w.number(millis << 1 | 1);
+    } else {
+        w.number(span.0 << 1);
+        w.byte((span.0 >> 63) as u8);
+    }
+}
+
+fn read_reported<N: NameTable>(r: &mut Reader<'_, N>) -> Read<Nanos> {
+    let number = r.number()?;
+    if number & 1 == 1 {
+        return Ok(Nanos((number >> 1).saturating_mul(NANOS_PER_MILLI)));
+    }
+    let high = u64::from(r.byte()? & 1);
+    Ok(Nanos(high << 63 | number >> 1))
+}
+
+const NANOS_PER_MILLI: u64 = 1_000_000;
 
 /// Does something with a value that is there.
 pub(super) fn optional<T>(value: Option<T>, write: impl FnOnce(T)) {

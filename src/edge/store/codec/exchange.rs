@@ -1,8 +1,9 @@
 //! Codes the detail of an exchange: everything that its record holds.
 
 use crate::record::{
-    ExchangeId, ExchangeRecord, KeyedHash, Language, Moment, Nanos, Origin, Outcome, OwnDelay,
-    PicoDollars, Protocol, RequestFacts, Session, SessionSource, Tokens, TraceId, Usage, WallTime,
+    ExchangeId, ExchangeRecord, KeyedHash, Language, Mark, Moment, Nanos, Origin, Outcome,
+    OwnDelay, PicoDollars, Protocol, RequestFacts, Session, SessionSource, Tokens, TraceId, Usage,
+    WallTime,
 };
 
 use super::super::keys;
@@ -40,10 +41,9 @@ pub(in super::super) fn decode<N: NameTable>(
 }
 
 fn write(w: &mut Writer<'_>, record: &ExchangeRecord) {
-    w.number(presence(record).bits());
+    w.shape(presence(record).bits());
     w.signed(record.started.0.wrapping_sub(keys::date(record.id).0));
     w.number(record.started_at.0);
-    w.signed(record.closed_at.0.wrapping_sub(record.started_at.0) as i64);
     w.byte(record.origin.place());
     w.byte(record.language.place());
     w.byte(record.outcome.place());
@@ -60,10 +60,9 @@ fn write(w: &mut Writer<'_>, record: &ExchangeRecord) {
 }
 
 fn read<N: NameTable>(r: &mut Reader<'_, N>, id: ExchangeId) -> Read<ExchangeRecord> {
-    let mut has = Presence::of(r.number()?);
+    let mut has = Presence::of(r.shape()?);
     let started = WallTime(keys::date(id).0.wrapping_add(r.signed()?));
     let started_at = Moment(r.number()?);
-    let closed_at = Moment(started_at.0.wrapping_add(r.signed()? as u64));
     let origin: Origin = read_listed(r)?;
     let language: Language = read_listed(r)?;
     let outcome: Outcome = read_listed(r)?;
@@ -71,11 +70,11 @@ fn read<N: NameTable>(r: &mut Reader<'_, N>, id: ExchangeId) -> Read<ExchangeRec
     let (endpoint, policy, reason) = (r.name()?, r.name()?, r.name()?);
     let client_protocol = [Protocol::Http1, Protocol::Http2][usize::from(has.take())];
     let cached_answer = has.take();
-    let record = ExchangeRecord {
+    let mut record = ExchangeRecord {
         id,
         started,
         started_at,
-        closed_at,
+        closed_at: Moment::default(),
         origin,
         language,
         outcome,
@@ -90,16 +89,17 @@ fn read<N: NameTable>(r: &mut Reader<'_, N>, id: ExchangeId) -> Read<ExchangeRec
         client_key: take(&mut has, r, read_hash_name)?,
         session: take(&mut has, r, read_session)?,
         client_retries: take(&mut has, r, Reader::narrow)?,
-        tags: r.list(Reader::name)?,
+        tags: take(&mut has, r, |r| r.list(Reader::name))?.unwrap_or_default(),
         request: read_request(r, &mut has)?,
         attempts: r.list(|r| attempt::read(r, started_at))?,
-        status: take(&mut has, r, Reader::narrow)?,
+        status: None,
         cost: take(&mut has, r, |r| Ok(PicoDollars(r.number()?)))?,
         cost_billed: take(&mut has, r, |r| Ok(PicoDollars(r.number()?)))?,
         own: read_own(r, &mut has)?,
         tokens: read_tokens(r, &mut has)?,
-        response_bytes: r.number()?,
+        response_bytes: 0,
     };
+    read_ending(r, &mut has, &mut record)?;
     // What is left over is not of this version.
     r.is_empty().then_some(record).ok_or(Damaged)
 }
@@ -117,6 +117,7 @@ fn presence(record: &ExchangeRecord) -> Presence {
         .put(record.client_key.is_some())
         .put(record.session.is_some())
         .put(record.client_retries.is_some())
+        .put(!record.tags.is_empty())
         .put(request.image)
         .put(request.audio)
         .put(request.document)
@@ -133,7 +134,6 @@ fn presence(record: &ExchangeRecord) -> Presence {
         .put(request.response_format.is_some())
         .put(request.prompt_hash.is_some())
         .put(request.prefix_hash.is_some())
-        .put(record.status.is_some())
         .put(record.cost.is_some())
         .put(record.cost_billed.is_some())
         .put(own.inbound.is_some())
@@ -148,6 +148,7 @@ fn presence(record: &ExchangeRecord) -> Presence {
         .put(usage.reasoning.is_some())
         .put(usage.audio.is_some())
         .put(record.tokens.source.is_some())
+        .put(record.status.is_some())
 }
 
 fn write_client(w: &mut Writer<'_>, record: &ExchangeRecord) {
@@ -163,7 +164,9 @@ fn write_client(w: &mut Writer<'_>, record: &ExchangeRecord) {
         w.number(u64::from(session.turn));
     });
     optional(record.client_retries, |count| w.number(u64::from(count)));
-    w.list(&record.tags, |w, tag| w.name(tag));
+    if !record.tags.is_empty() {
+        w.list(&record.tags, |w, tag| w.name(tag));
+    }
 }
 
 /// How freely the model asked for may get a number.
@@ -221,7 +224,6 @@ fn read_request<N: NameTable>(r: &mut Reader<'_, N>, has: &mut Presence) -> Read
 }
 
 fn write_result(w: &mut Writer<'_>, record: &ExchangeRecord) {
-    optional(record.status, |status| w.number(u64::from(status)));
     optional(record.cost, |cost| w.number(cost.0));
     optional(record.cost_billed, |cost| w.number(cost.0));
     for span in [
@@ -245,7 +247,50 @@ fn write_result(w: &mut Writer<'_>, record: &ExchangeRecord) {
         optional(count, |count| w.number(count));
     }
     optional(record.tokens.source, |source| w.byte(source.place()));
-    w.number(record.response_bytes);
+    write_ending(w, record);
+}
+
+/// What the client got is what the last attempt brought, mostly: the difference is short.
+fn write_ending(w: &mut Writer<'_>, record: &ExchangeRecord) {
+    let last = Last::of(record);
+    optional(record.status, |status| {
+        w.signed(i64::from(status) - i64::from(last.status));
+    });
+    w.signed(record.response_bytes.wrapping_sub(last.bytes) as i64);
+    w.signed(record.closed_at.0.wrapping_sub(last.closed.0) as i64);
+}
+
+fn read_ending<N: NameTable>(
+    r: &mut Reader<'_, N>,
+    has: &mut Presence,
+    record: &mut ExchangeRecord,
+) -> Read<()> {
+    let last = Last::of(record);
+    let status = take(has, r, Reader::signed)?;
+    let status = status.map(|more| u16::try_from(more.saturating_add(last.status.into())));
+    record.status = status.transpose().map_err(|_| Damaged)?;
+    record.response_bytes = last.bytes.wrapping_add(r.signed()? as u64);
+    record.closed_at = Moment(last.closed.0.wrapping_add(r.signed()? as u64));
+    Ok(())
+}
+
+/// What the end of an exchange differs little from.
+struct Last {
+    status: u16,
+    bytes: u64,
+    closed: Moment,
+}
+
+impl Last {
+    fn of(record: &ExchangeRecord) -> Self {
+        let last = record.attempts.last();
+        let closed = last.and_then(|attempt| attempt.timeline.get(Mark::Closed));
+        Self {
+            status: last.and_then(|attempt| attempt.status).unwrap_or(200),
+            bytes: last.map_or(0, |attempt| attempt.response_bytes),
+            closed: closed.unwrap_or(record.started_at),
+        }
+    }
 }
 
 fn read_own<N: NameTable>(r: &mut Reader<'_, N>, has: &mut Presence) -> Read<OwnDelay> {

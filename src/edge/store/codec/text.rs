@@ -16,12 +16,25 @@ const DATE: u8 = 5;
 /// What rate-limit values are made of: digits, times, durations. Half a byte each.
 const PACKED_CHARS: &[u8; 16] = b"0123456789.smh-:";
 
+impl Writer<'_> {
+    /// A text of which each is another one.
+    pub(in super::super) fn text(&mut self, text: &str) {
+        write(self, text);
+    }
+}
+
+impl<N: NameTable> Reader<'_, N> {
+    pub(in super::super) fn text(&mut self) -> Read<String> {
+        read(self)
+    }
+}
+
 /// Writes `text` in the shortest form that reads back to the very same bytes.
 pub(in super::super) fn write(w: &mut Writer<'_>, text: &str) {
     let bytes = text.as_bytes();
     if let Some(number) = canonical_integer(text) {
-        w.byte(INTEGER);
-        w.number(number);
+        w.byte(INTEGER | (number as u8 & 31) << 3);
+        w.number(number >> 5);
     } else if bytes.len() > 1 && bytes.iter().all(|byte| PACKED_CHARS.contains(byte)) {
         head(w, PACKED, bytes.len());
         let code = |byte: u8| PACKED_CHARS.iter().position(|c| *c == byte).unwrap_or(0) as u8;
@@ -45,7 +58,7 @@ pub(in super::super) fn read<N: NameTable>(r: &mut Reader<'_, N>) -> Read<String
     let first = r.byte()?;
     let length = usize::from(first >> 3);
     match first & 7 {
-        INTEGER => Ok(r.number()?.to_string()),
+        INTEGER => Ok((r.number()? << 5 | length as u64).to_string()),
         PACKED => read_packed(r, length),
         UUID => Ok(uuid_text(r.fixed()?)),
         DATE => Ok(date_text(u32::from_le_bytes(r.fixed()?))),

@@ -10,7 +10,7 @@ pub(super) fn write_timeline(w: &mut Writer<'_>, timeline: &Timeline, zero: Mome
     let bits = timeline
         .iter()
         .fold(0_u64, |bits, (mark, _)| bits | 1 << (mark as u8));
-    w.number(bits);
+    w.shape(bits);
     let mut before = zero.0;
     for (_, at) in timeline.iter() {
         // Wrapping, so that any two moments have a difference.
@@ -21,7 +21,7 @@ pub(super) fn write_timeline(w: &mut Writer<'_>, timeline: &Timeline, zero: Mome
 
 /// Reads what [`write_timeline`] wrote.
 pub(super) fn read_timeline<N: NameTable>(r: &mut Reader<'_, N>, zero: Moment) -> Read<Timeline> {
-    let bits = r.number()?;
+    let bits = r.shape()?;
     let mut timeline = Timeline::default();
     let mut before = zero.0;
     for mark in Mark::ALL {

@@ -27,7 +27,7 @@ impl Voice for Chat {
     fn open(&mut self, answer: &Answer, choice: u32, out: &mut Vec<u8>) {
         let calls = answer.parts.first().is_some_and(Part::is_call);
         let content = if calls { "null" } else { "\"\"" };
-        chunk(answer, out, |out| {
+        chunk(answer, 0, out, |out| {
             put!(
                 out,
                 r#"{{"index":{choice},"delta":{{"role":"assistant","content":{content},"refusal":null}},"logprobs":null,"finish_reason":null}}"#
@@ -36,7 +36,10 @@ impl Voice for Chat {
     }
 
     fn stroke(&mut self, answer: &Answer, stroke: Stroke, out: &mut Vec<u8>) {
-        chunk(answer, out, |out| {
+        let before = answer.parts[..stroke.part].iter().map(Part::tokens);
+        let each = before.sum::<u32>() + stroke.from;
+        let so_far = u64::from(each) * u64::from(answer.choices) + u64::from(stroke.count);
+        chunk(answer, so_far, out, |out| {
             put!(out, r#"{{"index":{},"delta":"#, stroke.choice);
             delta(answer, stroke, out);
             out.extend_from_slice(br#","logprobs":null,"finish_reason":null}"#);
@@ -55,7 +58,7 @@ impl Voice for Chat {
         if index == answer.choices {
             return usage_event(answer, out);
         }
-        if !answer.has(Fault::MissingDone) {
+        if !answer.lacks_done() {
             out.extend_from_slice(b"data: [DONE]\n\n");
         }
         Carried::DONE
@@ -103,13 +106,21 @@ fn head(answer: &Answer, object: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\",");
 }
 
-/// One chunk with what `choices` puts into its choices.
-fn chunk(answer: &Answer, out: &mut Vec<u8>, choices: impl FnOnce(&mut Vec<u8>)) {
+/// One chunk with what `choices` puts into its choices, when `so_far` tokens are out.
+fn chunk(answer: &Answer, so_far: u64, out: &mut Vec<u8>, choices: impl FnOnce(&mut Vec<u8>)) {
     chunk_with(answer, out, choices, |out| {
         let every = answer.has(Fault::UsageEveryEvent);
         if every {
+            let output = so_far.min(answer.usage.output);
             out.extend_from_slice(br#","usage":"#);
-            usage(answer, answer.usage, out);
+            usage(
+                answer,
+                Usage {
+                    output,
+                    ..answer.usage
+                },
+                out,
+            );
         } else if answer.include_usage {
             out.extend_from_slice(br#","usage":null"#);
         }

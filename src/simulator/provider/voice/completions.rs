@@ -55,7 +55,7 @@ impl Voice for Completions {
             out.extend_from_slice(b"}\n\n");
             return Carried::USAGE;
         }
-        if !answer.has(Fault::MissingDone) {
+        if !answer.lacks_done() {
             out.extend_from_slice(b"data: [DONE]\n\n");
         }
         Carried::DONE

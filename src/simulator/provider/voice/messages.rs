@@ -106,7 +106,7 @@ impl Voice for Messages {
 
     fn close(&mut self, answer: &Answer, index: u32, out: &mut Vec<u8>) -> Carried {
         if index == 1 {
-            if !answer.has(Fault::MissingDone) {
+            if !answer.lacks_done() {
                 self.terminator(answer, out);
             }
             return Carried::DONE;

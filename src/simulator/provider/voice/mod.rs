@@ -1,5 +1,7 @@
 //! Speaks an answer in the language of its endpoint, event by event or whole.
 
+mod speech;
+
 mod chat;
 
 mod completions;
@@ -8,6 +10,7 @@ mod messages;
 
 mod responses;
 
-mod speech;
+mod choice;
 
-pub(super) use speech::{Voice, voice};
+pub(super) use choice::voice;
+pub(super) use speech::Voice;

@@ -117,7 +117,7 @@ impl Voice for Responses {
     }
 
     fn close(&mut self, answer: &Answer, _: u32, out: &mut Vec<u8>) -> Carried {
-        if answer.has(Fault::MissingDone) || answer.has(Fault::MissingFinish) {
+        if answer.lacks_done() || answer.has(Fault::MissingFinish) {
             return Carried::default();
         }
         self.terminator(answer, out);
@@ -125,6 +125,9 @@ impl Voice for Responses {
     }
 
     fn error(&mut self, answer: &Answer, out: &mut Vec<u8>) {
+        if State::ended(answer) == State::Failed {
+            return;
+        }
         let sequence = self.sequence;
         self.sequence += 1;
         responses_error_event(answer, sequence, out);
@@ -134,6 +137,7 @@ impl Voice for Responses {
         let state = State::ended(answer);
         let name = match state {
             State::Incomplete => "response.incomplete",
+            State::Failed => "response.failed",
             State::InProgress | State::Completed => "response.completed",
         };
         self.event(out, name, |out| {
@@ -286,10 +290,15 @@ enum State {
     InProgress,
     Completed,
     Incomplete,
+    Failed,
 }
 
 impl State {
     fn ended(answer: &Answer) -> Self {
+        // An error that has a terminator is told by the terminator.
+        if answer.has(Fault::ErrorMidDone) || answer.has(Fault::ErrorFirstDone) {
+            return Self::Failed;
+        }
         match answer.finish() {
             "length" | "content_filter" => Self::Incomplete,
             _ => Self::Completed,
@@ -302,11 +311,17 @@ fn response(answer: &Answer, state: State, out: &mut Vec<u8>) {
         State::InProgress => "in_progress",
         State::Completed => "completed",
         State::Incomplete => "incomplete",
+        State::Failed => "failed",
+    };
+    let error = if state == State::Failed {
+        r#"{"code":"server_error","message":"The model failed to generate a response."}"#
+    } else {
+        "null"
     };
     let (tail, created) = (&answer.tail, answer.created);
     put!(
         out,
-        r#"{{"id":"resp_sim-{tail}","object":"response","created_at":{created},"status":"{status}","background":false,"error":null,"incomplete_details":"#
+        r#"{{"id":"resp_sim-{tail}","object":"response","created_at":{created},"status":"{status}","background":false,"error":{error},"incomplete_details":"#
     );
     match (state, answer.finish()) {
         (State::Incomplete, "length") => {
@@ -320,7 +335,7 @@ fn response(answer: &Answer, state: State, out: &mut Vec<u8>) {
     out.extend_from_slice(br#","instructions":null,"max_output_tokens":null,"model":""#);
     push_escaped(out, &answer.model);
     out.extend_from_slice(br#"","output":["#);
-    if state != State::InProgress {
+    if !matches!(state, State::InProgress | State::Failed) {
         for part in 0..answer.parts.len() {
             if part > 0 {
                 out.push(b',');
@@ -329,7 +344,8 @@ fn response(answer: &Answer, state: State, out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(br#"],"parallel_tool_calls":true,"previous_response_id":null,"reasoning":{"effort":null,"summary":null},"service_tier":"default","store":false,"temperature":1.0,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],"top_p":1.0,"truncation":"disabled","usage":"#);
-    if state == State::InProgress || answer.has(Fault::UsageMissing) {
+    let usage_told = !matches!(state, State::InProgress | State::Failed);
+    if !usage_told || answer.has(Fault::UsageMissing) {
         out.extend_from_slice(b"null");
     } else {
         usage(answer, out);

@@ -1,10 +1,8 @@
 //! Says what every language of an endpoint must be able to say.
 
-use crate::record::Language;
 use crate::simulator::truth::Carried;
 
 use super::super::answer::{Answer, Part, Stroke};
-use super::{chat, completions, messages, responses};
 
 /// A language. An answer is spoken as: openings; for each part its starts, its strokes, its ends;
 /// closings. Each call appends one whole event.
@@ -37,14 +35,4 @@ pub(in super::super) trait Voice: Send {
     fn terminator(&mut self, answer: &Answer, out: &mut Vec<u8>);
     /// Speaks the whole answer as one JSON body.
     fn whole(&self, answer: &Answer) -> Vec<u8>;
-}
-
-/// The voice of an endpoint's language.
-pub(in super::super) fn voice(language: Language) -> Box<dyn Voice> {
-    match language {
-        Language::OpenAiCompletions => Box::new(completions::Completions),
-        Language::OpenAiResponses => Box::new(responses::Responses::default()),
-        Language::AnthropicMessages => Box::new(messages::Messages),
-        _ => Box::new(chat::Chat),
-    }
 }

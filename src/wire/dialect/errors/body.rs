@@ -55,7 +55,7 @@ struct Code {
     number: Option<u64>,
 }
 
-impl<'de> Lenient<'de> for Code {
+impl Lenient<'_> for Code {
     fn text(text: &str) -> Self {
         let number = text.parse().ok();
         let word = if number.is_some() { "" } else { text }.to_owned();

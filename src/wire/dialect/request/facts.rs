@@ -144,27 +144,27 @@ impl<'a> Counter<'a, '_> {
     fn prompts(&mut self, raw: Raw<'a>, n: u64) {
         let Some(raw) = raw else { return };
         let mut prompts = 1;
-        if raw.get().starts_with('[') {
-            let list = reread::<List<Raw<'a>>>(Some(raw)).0;
-            let first = list.first().copied().flatten().map_or("", RawValue::get);
-            if first.starts_with(['"', '[', '{']) {
+        match raw.get().strip_prefix('[').map(str::trim_start) {
+            Some(rest) if rest.starts_with(['"', '[', '{']) => {
+                let list = reread::<List<Raw<'a>>>(Some(raw)).0;
                 prompts = list.len() as u64;
                 for prompt in list.into_iter().flatten() {
                     self.prompt(prompt);
                 }
-            } else {
-                self.tokens += list.len() as u64;
             }
-        } else {
-            self.prompt(raw);
+            _ => self.prompt(raw),
         }
         self.reading.facts.choices = Some(clip(prompts.saturating_mul(n)));
     }
 
     fn prompt(&mut self, raw: &'a RawValue) {
-        match raw.get().as_bytes().first() {
-            Some(b'[') => self.tokens += reread::<List<Raw<'_>>>(Some(raw)).0.len() as u64,
-            _ => self.text_bytes += text_bytes(raw.get()),
+        match raw.get().strip_prefix('[').map(str::trim_start) {
+            Some("]") => {}
+            // Numbers hold no commas: there may be a million of them, and they need no reading.
+            Some(rest) => {
+                self.tokens += 1 + memchr::memchr_iter(b',', rest.as_bytes()).count() as u64;
+            }
+            None => self.text_bytes += text_bytes(raw.get()),
         }
     }
 
@@ -296,7 +296,7 @@ fn text_bytes(json: &str) -> u64 {
     bytes as u64
 }
 
-fn kind_of<'a>(raw: Raw<'a>) -> Choice<'a> {
+fn kind_of(raw: Raw<'_>) -> Choice<'_> {
     reread(raw)
 }
 

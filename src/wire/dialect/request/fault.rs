@@ -66,7 +66,7 @@ pub enum RequestFault {
 }
 
 impl RequestFault {
-    /// The `param` of an error body in OpenAI's shape.
+    /// The `param` of an error body in `OpenAI`'s shape.
     #[must_use]
     pub const fn param(&self) -> Option<&'static str> {
         match self {

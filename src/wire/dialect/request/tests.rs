@@ -517,7 +517,7 @@ proptest! {
         let edits = Edits { model: model.as_deref(), include_usage };
         let edited = edit(&bytes, &reading, &edits);
 
-        let mut expected = body.clone();
+        let mut expected = body;
         if let Some(model) = &model {
             expected["model"] = model.as_str().into();
         }
@@ -529,9 +529,18 @@ proptest! {
         }
         let parsed: Value = serde_json::from_slice(&edited).unwrap();
         prop_assert_eq!(parsed, expected);
-        // What is left of the old bytes is a subsequence that lacks only the spliced values.
-        if model.is_none() && !include_usage {
-            prop_assert_eq!(edited, bytes);
+        // Byte for byte: nothing changes without an edit, and a model's name changes alone.
+        match (&model, &reading.model_span) {
+            _ if include_usage => {}
+            (None, _) => prop_assert_eq!(edited, bytes),
+            (Some(model), Some(span)) => {
+                let name = Value::from(model.as_str()).to_string();
+                let spliced = [&text[..span.start], &name, &text[span.end..]].concat();
+                let same = reading.model.as_deref() == Some(model);
+                let expected = if same { text } else { spliced };
+                prop_assert_eq!(&edited[..], expected.as_bytes());
+            }
+            (Some(_), None) => {}
         }
     }
 

@@ -1,0 +1,213 @@
+//! Runs the demo: simulated providers, a day of made-up past, and traffic through the real street.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::fault::AppFault;
+use super::node::{Node, Parts};
+use super::recording::{offer_to, open_store};
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::config::{self, Sources, presets};
+use crate::edge::upstream::ProxyRules;
+use crate::record::{Nanos, Origin};
+use crate::recorder::{Recorder, Running};
+use crate::simulator::cast::{self, PARTS, Part};
+use crate::simulator::history::{self, Now};
+use crate::simulator::{Config, Pacing, Simulator};
+
+/// Where the demo listens if the places are free.
+const DATA_PORT: u16 = 4100;
+const ADMIN_PORT: u16 = 4101;
+/// Exchanges of the made-up day.
+const PAST_EXCHANGES: usize = 6_000;
+const PAST: Nanos = Nanos::from_millis(24 * 3_600_000);
+/// Clients that send the live traffic, and their mean pause.
+const CLIENTS: usize = 6;
+const PAUSE_MS: u64 = 900;
+/// Longest wait of a demo client for bytes.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running demo; dropped, it ends and its store is gone.
+#[derive(Debug)]
+pub struct Demo {
+    /// The data plane.
+    pub node: Option<Node>,
+    /// Where records go.
+    pub recorder: Recorder,
+    /// The settings it runs by.
+    pub settings: Settings,
+    stop: Arc<AtomicBool>,
+    clients: Vec<JoinHandle<()>>,
+    recording: Option<Running>,
+    _simulator: Simulator,
+    _folder: tempfile::TempDir,
+}
+
+impl Demo {
+    /// Starts everything; the past is in the store when this returns.
+    pub fn start(seed: u64) -> Result<Self, AppFault> {
+        let runtime = |what: &str, error: io::Error| AppFault::Runtime(format!("{what}: {error}"));
+        let clock = Clock::system();
+        let folder = tempfile::tempdir().map_err(|error| runtime("cannot make a folder", error))?;
+        let simulator = Simulator::start(Config {
+            personas: cast::personas(&presets::presets(), clock.wall()),
+            pacing: Pacing::Relaxed,
+            seed,
+            ..Config::default()
+        })
+        .map_err(|error| runtime("cannot start the simulated providers", error))?;
+        let settings = settings(simulator.addr(), folder.path())?;
+        let (recorder, recording) = open_store(&settings, &clock, &|_| {})?;
+        let now = Now {
+            moment: clock.now(),
+            wall: clock.wall(),
+        };
+        for record in history::past(PAST_EXCHANGES, PAST, now, seed) {
+            // The queue is larger than the past: nothing is dropped here.
+            let _ = recorder.offer(record);
+        }
+        let node = Node::start(Parts {
+            settings: settings.clone(),
+            offer: offer_to(&recorder),
+            secret: b"the demo has no secrets".to_vec(),
+            origin: Origin::Demo,
+            proxies: ProxyRules::default(),
+            clock,
+        })?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let clients = (0..CLIENTS)
+            .map(|number| client(node.address, seed + number as u64, Arc::clone(&stop)))
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(|error| runtime("cannot start the demo's clients", error))?;
+        Ok(Self {
+            node: Some(node),
+            recorder,
+            settings,
+            stop,
+            clients,
+            recording: Some(recording),
+            _simulator: simulator,
+            _folder: folder,
+        })
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(node) = self.node.take() {
+            node.stop();
+        }
+        for client in self.clients.drain(..) {
+            let _ = client.join();
+        }
+        drop(self.recording.take());
+    }
+}
+
+/// Settings whose providers are the simulated ones, on the usual ports or the next free ones.
+fn settings(simulator: SocketAddr, folder: &std::path::Path) -> Result<Settings, AppFault> {
+    let mut text = format!(
+        "[server]\nlisten = \"{}\"\n[admin]\nlisten = \"{}\"\n[store]\npath = \"{}\"\n",
+        free(DATA_PORT),
+        free(ADMIN_PORT),
+        folder.join("demo.redb").display()
+    );
+    let mut named: Vec<&str> = PARTS.iter().map(|part| part.provider).collect();
+    named.dedup();
+    named.sort_unstable();
+    named.dedup();
+    for provider in named {
+        let tail = if provider == "anthropic" { "" } else { "/v1" };
+        text.push_str(&format!(
+            "[providers.{provider}]\nbase_url = \"http://{simulator}/{provider}{tail}\"\n\
+             api_key = \"demo\"\n"
+        ));
+    }
+    let loaded = config::load(&Sources {
+        text: Some(&text),
+        file: "demo",
+        env: &|_| None,
+        read_file: &|_| Err(io::Error::other("the demo reads no files")),
+        data_dir: folder.to_owned(),
+        cores: thread::available_parallelism().map_or(1, usize::from),
+    })?;
+    Ok(loaded.settings)
+}
+
+/// The first free address from `port` on.
+fn free(port: u16) -> SocketAddr {
+    (port..port.saturating_add(100))
+        .step_by(2)
+        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+        .find(|address| TcpListener::bind(address).is_ok())
+        .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+fn client(address: SocketAddr, seed: u64, stop: Arc<AtomicBool>) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new()
+        .name("demo-client".to_owned())
+        .spawn(move || {
+            let mut rng = Rng::with_seed(seed);
+            let shares: u32 = PARTS.iter().map(|part| part.traffic).sum();
+            while !stop.load(Ordering::Relaxed) {
+                let mut left = rng.u32(0..shares);
+                let part = PARTS.iter().find(|part| {
+                    let mine = left < part.traffic;
+                    left = left.saturating_sub(part.traffic);
+                    mine
+                });
+                if let Some(part) = part {
+                    // A demo client has nothing to do with an answer but to take it.
+                    let _ = call(address, part, &mut rng);
+                }
+                let pause = -(1.0 - rng.f64()).ln() * PAUSE_MS as f64;
+                thread::sleep(Duration::from_millis((pause as u64).min(5_000)));
+            }
+        })
+}
+
+/// One streamed call on a connection of its own, read to its end; now and then given up early.
+fn call(address: SocketAddr, part: &Part, rng: &mut Rng) -> io::Result<()> {
+    let words = rng.usize(20..400);
+    let prompt = "word ".repeat(words);
+    let tokens = part.tokens / 2 + rng.u32(0..part.tokens);
+    let body = format!(
+        "{{\"model\":\"{}\",\"stream\":true,\"max_tokens\":{tokens},\
+         \"messages\":[{{\"role\":\"user\",\"content\":\"{prompt}\"}}]}}",
+        part.model
+    );
+    let path = if part.is_anthropic() {
+        "messages"
+    } else {
+        "chat/completions"
+    };
+    let request = format!(
+        "POST /{}/v1/{path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         User-Agent: tollgate-demo\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        part.provider,
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(CLIENT_PATIENCE))?;
+    stream.write_all(request.as_bytes())?;
+    let gives_up_after = if rng.f64() < 0.02 {
+        rng.usize(1..20)
+    } else {
+        usize::MAX
+    };
+    let mut buffer = [0; 16 * 1024];
+    for _ in 0..gives_up_after {
+        if stream.read(&mut buffer)? == 0 {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! Names the providers that the demo plays, and how each of their models behaves.
+
+use std::sync::Arc;
+
+use super::provider::{Behaviour, Delay, Drift, Fault, Incident, Persona, Quirks};
+use crate::config::presets::Preset;
+use crate::record::{Nanos, WallTime};
+
+/// One way to a model, as the demo plays it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Part {
+    /// The provider, which is a preset's name.
+    pub provider: &'static str,
+    /// The model's name there.
+    pub model: &'static str,
+    /// Median of the first token, ms.
+    pub first_token_ms: u64,
+    /// Spread of the first token (sigma of its logarithm).
+    pub spread: f64,
+    /// Median gap between tokens, µs.
+    pub gap_us: u64,
+    /// Usual length of an answer, tokens.
+    pub tokens: u32,
+    /// Share of the requests that meet a rate limit.
+    pub rate_limited: f64,
+    /// Share that meets an overload.
+    pub overloaded: f64,
+    /// Share whose stream breaks off.
+    pub cut: f64,
+    /// Share of the demo's traffic, in parts of the sum of all.
+    pub traffic: u32,
+}
+
+/// Every part of the demo. Invented numbers, in the manner of the real ones: they say nothing
+/// about any provider.
+pub const PARTS: [Part; 7] = [
+    part(
+        "openai",
+        "gpt-4.1",
+        420,
+        0.32,
+        13_000,
+        140,
+        (0.004, 0.003, 0.001),
+        5,
+    ),
+    part(
+        "openrouter",
+        "openai/gpt-4.1",
+        475,
+        0.40,
+        13_400,
+        140,
+        (0.006, 0.006, 0.004),
+        4,
+    ),
+    part(
+        "openai",
+        "gpt-4.1-mini",
+        310,
+        0.30,
+        8_500,
+        110,
+        (0.004, 0.002, 0.001),
+        4,
+    ),
+    part(
+        "anthropic",
+        "claude-sonnet-4-6",
+        690,
+        0.35,
+        15_000,
+        160,
+        (0.003, 0.012, 0.001),
+        4,
+    ),
+    part(
+        "openrouter",
+        "anthropic/claude-sonnet-4-6",
+        760,
+        0.42,
+        15_400,
+        160,
+        (0.004, 0.010, 0.004),
+        3,
+    ),
+    part(
+        "groq",
+        "llama-3.1-8b-instant",
+        165,
+        0.45,
+        1_900,
+        120,
+        (0.020, 0.002, 0.001),
+        3,
+    ),
+    part(
+        "together",
+        "meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo",
+        240,
+        0.38,
+        5_200,
+        120,
+        (0.006, 0.004, 0.002),
+        2,
+    ),
+];
+
+#[expect(clippy::too_many_arguments, reason = "a row of the table above")]
+const fn part(
+    provider: &'static str,
+    model: &'static str,
+    first_token_ms: u64,
+    spread: f64,
+    gap_us: u64,
+    tokens: u32,
+    (rate_limited, overloaded, cut): (f64, f64, f64),
+    traffic: u32,
+) -> Part {
+    Part {
+        provider,
+        model,
+        first_token_ms,
+        spread,
+        gap_us,
+        tokens,
+        rate_limited,
+        overloaded,
+        cut,
+        traffic,
+    }
+}
+
+/// Slower in the afternoon, when everybody works; in UTC hours.
+const HOURS: [f64; 24] = [
+    0.92, 0.90, 0.88, 0.88, 0.90, 0.93, 0.97, 1.00, 1.04, 1.06, 1.05, 1.04, 1.06, 1.10, 1.16, 1.20,
+    1.18, 1.14, 1.08, 1.04, 1.00, 0.97, 0.95, 0.93,
+];
+/// The bad hour of the demo's day: how long before the start it began, how long it lasted, how
+/// much slower everything was, and how often it failed.
+const INCIDENT_AGO_SECS: i64 = 5 * 3600;
+const INCIDENT_SECS: i64 = 40 * 60;
+const INCIDENT_SLOWDOWN: f64 = 2.4;
+const INCIDENT_RATE: f64 = 0.12;
+/// Whom it met.
+const INCIDENT_PROVIDER: &str = "openrouter";
+
+impl Part {
+    /// The behaviour of this part, on a day that began a demo at `start`.
+    #[must_use]
+    pub fn behaviour(&self, start: WallTime) -> Behaviour {
+        let incidents = if self.provider == INCIDENT_PROVIDER {
+            let from = start.plus_secs(-INCIDENT_AGO_SECS);
+            vec![Incident {
+                from,
+                until: from.plus_secs(INCIDENT_SECS),
+                slowdown: INCIDENT_SLOWDOWN,
+                rate: INCIDENT_RATE,
+                fault: Fault::Http503,
+            }]
+        } else {
+            Vec::new()
+        };
+        Behaviour {
+            first_token: Delay::LogNormal(Nanos::from_millis(self.first_token_ms), self.spread),
+            gap: Delay::LogNormal(Nanos(self.gap_us * 1000), 0.45),
+            tokens: self.tokens,
+            keepalive: Some(Nanos::from_millis(300)),
+            faults: vec![
+                (Fault::RateLimit, self.rate_limited),
+                (Fault::Http503, self.overloaded),
+                (Fault::CloseMid, self.cut),
+            ],
+            drift: Some(Arc::new(Drift {
+                hours: HOURS,
+                incidents,
+            })),
+            ..Behaviour::default()
+        }
+    }
+
+    /// Whether the provider speaks Anthropic's language.
+    #[must_use]
+    pub fn is_anthropic(&self) -> bool {
+        self.provider == "anthropic"
+    }
+}
+
+/// The personas of the whole cast, each below its provider's name.
+#[must_use]
+pub fn personas(presets: &[Preset], start: WallTime) -> Vec<Persona> {
+    let mut personas: Vec<Persona> = Vec::new();
+    for part in &PARTS {
+        let behaviour = part.behaviour(start);
+        let prefix = format!("/{}", part.provider);
+        if !personas.iter().any(|persona| persona.prefix == prefix) {
+            let preset = presets
+                .iter()
+                .find(|preset| preset.name.as_str() == part.provider);
+            let quirks = preset.map_or_else(Quirks::openai, Quirks::of_preset);
+            personas.push(Persona::new(quirks, behaviour.clone()).at(&prefix));
+        }
+        if let Some(persona) = personas.iter_mut().find(|persona| persona.prefix == prefix) {
+            persona.models.push((part.model.to_owned(), behaviour));
+        }
+    }
+    personas
+}

@@ -1,0 +1,21 @@
+//! Takes whole exchanges through a node and simulated providers, and holds the proxy to its promises.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+#![expect(
+    clippy::print_stdout,
+    reason = "figures are printed for whoever reads them"
+)]
+
+mod support;
+
+mod e2e {
+    mod clients;
+    mod faults;
+    mod identity;
+    mod marks;
+    mod reaching;
+}

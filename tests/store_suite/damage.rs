@@ -1,0 +1,277 @@
+//! Files that are not what was written: never a panic, never a wrong row.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use redb::{ConcurrencyMode, ReadableDatabase, ReadableTable, TableDefinition};
+use tollgate::clock::Clock;
+use tollgate::edge::store::{SCHEMA, Store, StoreError, StoreReader};
+use tollgate::record::{Moment, WallTime};
+
+use super::append::{ALWAYS, ids};
+use super::records::{Random, mixed};
+use super::{seeds, settings};
+
+fn written(path: &Path, count: usize) -> Vec<std::sync::Arc<tollgate::record::ExchangeRecord>> {
+    let (mut store, _) = Store::open(&settings(path), &Clock::system()).unwrap();
+    let records = mixed(21, count, 50_000);
+    store.append(&records).unwrap();
+    records
+}
+
+fn raw(path: &Path) -> redb::Database {
+    let mut builder = redb::Builder::new();
+    builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
+    builder.open(path).unwrap()
+}
+
+#[test]
+fn a_file_that_is_no_store_is_moved_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(Moment(0), WallTime(1_795_307_749_000_000));
+    for (name, bytes) in [
+        ("junk", vec![7; 10_000]),
+        ("short", b"redb".to_vec()),
+        ("zeros", vec![0; 1 << 20]),
+    ] {
+        let path = directory.path().join(name);
+        fs::write(&path, &bytes).unwrap();
+        let (mut store, opened) = Store::open(&settings(&path), &clock).unwrap();
+        let aside = directory
+            .path()
+            .join(format!("{name}.corrupt-20261122T003549Z"));
+        assert_eq!(opened.moved_aside.as_ref(), Some(&aside));
+        assert!(opened.created && opened.damage.is_some());
+        assert_eq!(fs::read(&aside).unwrap(), bytes, "nothing is thrown away");
+        store.append(&mixed(1, 10, 10)).unwrap();
+        drop(store);
+        // A second one at the same second does not take the first one's name.
+        fs::write(&path, &bytes).unwrap();
+        let (_, opened) = Store::open(&settings(&path), &clock).unwrap();
+        assert_eq!(
+            opened.moved_aside,
+            Some(PathBuf::from(format!("{}-1", aside.display())))
+        );
+    }
+}
+
+#[test]
+fn flipped_bits_are_never_served() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = directory.path().join("good");
+    let records = written(&good, 300);
+    let bytes = fs::read(&good).unwrap();
+    let path = directory.path().join("bad");
+    let mut outcomes = [0; 3];
+    for seed in 0..seeds(24) {
+        let mut random = Random(seed);
+        let mut bad = bytes.clone();
+        match seed % 4 {
+            0 => bad.truncate(random.below(bytes.len() as u64) as usize),
+            1 => {
+                let page = random.below(bytes.len() as u64 / 4096) as usize * 4096;
+                bad[page..page + 4096].fill(0);
+            }
+            2 => bad[random.below(300) as usize] ^= 1 << random.below(8),
+            _ => {
+                for _ in 0..8 {
+                    bad[random.below(bytes.len() as u64) as usize] ^= 1 << random.below(8);
+                }
+            }
+        }
+        fs::write(&path, &bad).unwrap();
+        // A reader beside no writer meets the file as it is.
+        if let Ok(reader) = StoreReader::open(&path) {
+            outcomes[0] += 1;
+            let _ = reader.scan(ALWAYS, |summary| {
+                let record = records.iter().find(|record| record.id == summary.id);
+                let record = record.expect("a summary that was never written");
+                assert_eq!(summary.outcome, record.outcome, "seed {seed}");
+                ControlFlow::Continue(())
+            });
+            for record in &records {
+                if let Ok(Some(read)) = reader.detail(record.id) {
+                    assert_eq!(read, **record, "seed {seed}");
+                }
+            }
+            drop(reader);
+        }
+        // A writer checks small files whole, and begins anew where they are not sound.
+        match Store::open(&settings(&path), &Clock::system()) {
+            Ok((mut store, opened)) => {
+                outcomes[1 + usize::from(opened.moved_aside.is_some())] += 1;
+                store.append(&records).unwrap();
+                assert!(store.verify().unwrap().is_clean(), "seed {seed}");
+            }
+            // A version that is not ours any more, or a table that is not: refused, left alone.
+            Err(error) => assert!(
+                matches!(error, StoreError::Newer { .. } | StoreError::Foreign(_)),
+                "seed {seed}: {error}"
+            ),
+        }
+    }
+    assert!(outcomes.iter().all(|count| *count > 0), "{outcomes:?}");
+}
+
+#[test]
+fn a_damaged_row_is_skipped_and_counted() {
+    const DETAILS: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("details.v1");
+    const SUMMARIES: TableDefinition<'_, &[u8; 16], &[u8; 100]> =
+        TableDefinition::new("summaries.v1");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.redb");
+    let records = written(&path, 50);
+    let db = raw(&path);
+    let write = db.begin_write().unwrap();
+    {
+        let mut details = write.open_table(DETAILS).unwrap();
+        let mut value = details
+            .get(&records[7].id.0)
+            .unwrap()
+            .unwrap()
+            .value()
+            .to_vec();
+        value[30] ^= 16;
+        details.insert(&records[7].id.0, &*value).unwrap();
+        let mut summaries = write.open_table(SUMMARIES).unwrap();
+        let mut row = *summaries.get(&records[9].id.0).unwrap().unwrap().value();
+        row[20] ^= 1;
+        summaries.insert(&records[9].id.0, &row).unwrap();
+    }
+    write.commit().unwrap();
+    drop(db);
+    let reader = StoreReader::open(&path).unwrap();
+    let mut seen = Vec::new();
+    let scanned = reader.scan(ALWAYS, |summary| {
+        seen.push(summary.id);
+        ControlFlow::Continue(())
+    });
+    assert_eq!((scanned.unwrap().damaged, seen.len()), (1, 49));
+    assert!(!seen.contains(&records[9].id));
+    let error = reader.detail(records[7].id).unwrap_err();
+    assert!(matches!(error, StoreError::Row { .. }), "{error}");
+    let scanned = reader
+        .records(ALWAYS, |_| ControlFlow::Continue(()))
+        .unwrap();
+    assert_eq!((scanned.rows, scanned.damaged), (49, 1));
+    drop(reader);
+    let (mut store, opened) = Store::open(&settings(&path), &Clock::system()).unwrap();
+    assert_eq!(
+        opened.moved_aside, None,
+        "one row is no reason to give up a store"
+    );
+    let verified = store.verify().unwrap();
+    assert_eq!(verified.damaged, 2);
+    assert!(!verified.is_clean() && verified.pages_sound);
+    let (store, compacted) = store.compact().unwrap();
+    assert_eq!(compacted.damaged, 2);
+    assert_eq!(ids(&store.reader().unwrap()).len(), 49);
+}
+
+#[test]
+fn a_newer_store_is_refused_by_name_and_version() {
+    const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta.v1");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.redb");
+    written(&path, 5);
+    let db = raw(&path);
+    let mut value = vec![1, 0, 0, 0, 0];
+    value.extend_from_slice(&(SCHEMA + 1).to_le_bytes());
+    value.extend_from_slice(b"9.9.9");
+    let mut hasher = crc32fast::Hasher::new();
+    for part in [&b"schema"[..], &value[..1], &value[5..]] {
+        hasher.update(part);
+    }
+    let sum = hasher.finalize();
+    value[1..5].copy_from_slice(&sum.to_le_bytes());
+    let write = db.begin_write().unwrap();
+    write
+        .open_table(META)
+        .unwrap()
+        .insert("schema", &*value)
+        .unwrap();
+    write.commit().unwrap();
+    drop(db);
+    let before = fs::read(&path).unwrap();
+    for error in [
+        Store::open(&settings(&path), &Clock::system()).unwrap_err(),
+        StoreReader::open(&path).unwrap_err(),
+    ] {
+        let said = error.to_string();
+        for part in [
+            "schema 2",
+            "tollgate 9.9.9",
+            "schema 1",
+            env!("CARGO_PKG_VERSION"),
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+    assert!(fs::read(&path).unwrap() == before, "not a byte is changed");
+}
+
+#[test]
+fn another_program_s_database_is_left_alone() {
+    const OTHER: TableDefinition<'_, u64, u64> = TableDefinition::new("mine");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("other.redb");
+    let db = redb::Database::create(&path).unwrap();
+    let write = db.begin_write().unwrap();
+    write.open_table(OTHER).unwrap().insert(1, 2).unwrap();
+    write.commit().unwrap();
+    drop(db);
+    let before = fs::read(&path).unwrap();
+    let error = Store::open(&settings(&path), &Clock::system()).unwrap_err();
+    assert!(matches!(error, StoreError::Foreign(_)), "{error}");
+    assert!(fs::read(&path).unwrap() == before, "not a byte is changed");
+    let db = redb::Database::open(&path).unwrap();
+    let read = db.begin_read().unwrap();
+    assert_eq!(
+        read.open_table(OTHER)
+            .unwrap()
+            .get(1)
+            .unwrap()
+            .unwrap()
+            .value(),
+        2
+    );
+}
+
+#[test]
+fn a_second_writer_is_told_that_the_store_is_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.redb");
+    let (store, _) = Store::open(&settings(&path), &Clock::system()).unwrap();
+    let error = Store::open(&settings(&path), &Clock::system()).unwrap_err();
+    assert!(matches!(error, StoreError::InUse(_)) && error.to_string().contains("in use"));
+    drop(store);
+    Store::open(&settings(&path), &Clock::system()).unwrap();
+}
+
+#[test]
+fn bad_places_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "x").unwrap();
+    for path in [file.join("store.redb"), directory.path().to_owned()] {
+        let error = Store::open(&settings(&path), &Clock::system()).unwrap_err();
+        assert!(
+            error.to_string().contains(&path.display().to_string()),
+            "{error}"
+        );
+    }
+    let error = StoreReader::open(&directory.path().join("none")).unwrap_err();
+    assert!(matches!(error, StoreError::Missing(_)), "{error}");
+    let error = Store::open(
+        &settings(Path::new("/proc/none/store.redb")),
+        &Clock::system(),
+    );
+    assert!(
+        matches!(
+            error,
+            Err(StoreError::Denied { .. } | StoreError::Io { .. })
+        ),
+        "{error:?}"
+    );
+}

@@ -1,0 +1,10 @@
+//! Sets a node before simulated providers, asks by bare socket, and finds what was recorded.
+
+pub(crate) mod ask;
+pub(crate) mod records;
+pub(crate) mod rig;
+pub(crate) mod samples;
+pub(crate) mod tls;
+
+pub(crate) use ask::Ask;
+pub(crate) use rig::{Plan, Rig};
