@@ -177,22 +177,27 @@ async fn attempt(
         draft.request.model_replaced = is_renamed(way, draft.model.as_ref());
         draft.attempts.push(begun(way, timeline, shared));
     }
-    let mut phases = Phases::default();
+    let mut noting = Noting {
+        exchange,
+        phases: Phases::default(),
+    };
     let limits = PoolLimits {
         idle: settings.timeouts.pool_idle,
         connect: settings.timeouts.connect,
         connections: settings.limits.connections_per_provider,
     };
     let patience = patience(job, is_last, shared, settings);
-    let sending = pool.send(&way.provider, outgoing, &limits, &shared.clock, &mut phases);
+    let phases = &mut noting.phases;
+    let sending = pool.send(&way.provider, outgoing, &limits, &shared.clock, phases);
     let sent = tokio::time::timeout(patience, sending).await;
+    let phases = noting.phases;
+    drop(noting);
     let Some(draft) = exchange.draft() else {
         return Tried::Failed(Box::new(nothing_to_try()));
     };
     let Some(record) = draft.attempts.last_mut() else {
         return Tried::Failed(Box::new(nothing_to_try()));
     };
-    note_phases(record, &phases);
     draft.own.inbound = inbound_delay(&record.timeline);
     let answer = match sent {
         Ok(Ok(answer)) => answer,
@@ -346,6 +351,21 @@ fn overdue(
         class,
         detail: format!("no response within {patience:?}"),
         written: phases.lease.pool_wait != Moment::default(),
+    }
+}
+
+/// Notes the phases of a call, also where the client goes before its answer has come.
+struct Noting<'a> {
+    exchange: &'a mut Exchange,
+    phases: Phases,
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        let draft = self.exchange.draft();
+        if let Some(record) = draft.and_then(|draft| draft.attempts.last_mut()) {
+            note_phases(record, &self.phases);
+        }
     }
 }
 

@@ -233,7 +233,10 @@ fn is_broken_framing(error: &hyper::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
-            return matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput);
+            return matches!(
+                io.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+            );
         }
         source = cause.source();
     }

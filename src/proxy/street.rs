@@ -437,7 +437,11 @@ impl From<Reject> for Refused {
         // A client that does not send its body to the end is gone, or as good as gone.
         let gone = reject.status == StatusCode::REQUEST_TIMEOUT
             || reject.code == intake::REQUEST_INCOMPLETE;
-        let outcome = if gone { Outcome::ClientGone } else { Outcome::Rejected };
+        let outcome = if gone {
+            Outcome::ClientGone
+        } else {
+            Outcome::Rejected
+        };
         Self { reject, outcome }
     }
 }
