@@ -5,6 +5,9 @@ use http::{HeaderValue, Response, StatusCode, header};
 use super::tap::ProxyBody;
 use crate::record::{ErrorClass, Language};
 
+/// The methods that are passed on, for `Allow`.
+pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// An answer of Tollgate's own making.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
@@ -119,6 +122,17 @@ impl Reject {
         headers.insert("x-proxy-error", HeaderValue::from_static(self.code));
         if let Ok(id) = HeaderValue::from_str(exchange) {
             headers.insert("x-request-id", id);
+        }
+        match self.status {
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
+            }
+            // Says what is spoken instead (RFC 9110, 15.5.22).
+            StatusCode::UPGRADE_REQUIRED => {
+                headers.insert(header::UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+                headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            }
+            _ => {}
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
