@@ -8,6 +8,7 @@ use fastrand::Rng;
 use tollgate::record::{Moment, Outcome};
 use tollgate::simulator::bare::ReadEnd;
 
+use super::marks::assert_in_order;
 use crate::support::records::until;
 use crate::support::{Ask, Rig};
 
@@ -217,6 +218,7 @@ fn pipelined_requests_are_answered_in_order_and_recorded_each() {
         assert_eq!(tokens, expected, "{number}: {}", reading.text());
         let record = rig.record(ask);
         assert_eq!(record.outcome, Outcome::Ok, "{number}");
+        assert_in_order(&record.attempts[0], "pipelined");
     }
 }
 
