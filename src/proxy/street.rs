@@ -229,6 +229,9 @@ impl Proxy {
         };
         let stream = facts.stream;
         if let Some(draft) = exchange.draft() {
+            // A request that came in one read with the one before it began no later than it was
+            // complete.
+            draft.started_at = draft.started_at.min(complete);
             draft.request = facts;
             draft.session = session;
             draft.model.clone_from(&model);
