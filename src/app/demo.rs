@@ -8,7 +8,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use fastrand::Rng;
+use tokio::sync::watch;
 
+use super::admin::Admin;
 use super::fault::AppFault;
 use super::node::{Node, Parts};
 use super::recording::{offer_to, open_store};
@@ -17,10 +19,11 @@ use crate::config::settings::Settings;
 use crate::config::{self, Sources, presets};
 use crate::edge::upstream::ProxyRules;
 use crate::record::{Nanos, Origin};
-use crate::recorder::{Recorder, Running};
+use crate::recorder::Running;
 use crate::simulator::cast::{self, PARTS, Part};
 use crate::simulator::history::{self, Now};
 use crate::simulator::{Config, Pacing, Simulator};
+use crate::ui::Reloads;
 
 /// Where the demo listens if the places are free.
 const DATA_PORT: u16 = 4100;
@@ -39,10 +42,8 @@ const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
 pub struct Demo {
     /// The data plane.
     pub node: Option<Node>,
-    /// Where records go.
-    pub recorder: Recorder,
-    /// The settings it runs by.
-    pub settings: Settings,
+    /// The page.
+    pub admin: Option<Admin>,
     stop: Arc<AtomicBool>,
     clients: Vec<JoinHandle<()>>,
     recording: Option<Running>,
@@ -81,6 +82,8 @@ impl Demo {
             proxies: ProxyRules::default(),
             clock,
         })?;
+        let (_, reloads) = watch::channel(Reloads::default());
+        let admin = Admin::start(&node, &recorder, &settings, reloads)?;
         let stop = Arc::new(AtomicBool::new(false));
         let clients = (0..CLIENTS)
             .map(|number| client(node.address, seed + number as u64, Arc::clone(&stop)))
@@ -88,8 +91,7 @@ impl Demo {
             .map_err(|error| runtime("cannot start the demo's clients", error))?;
         Ok(Self {
             node: Some(node),
-            recorder,
-            settings,
+            admin: Some(admin),
             stop,
             clients,
             recording: Some(recording),
@@ -104,6 +106,9 @@ impl Drop for Demo {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(node) = self.node.take() {
             node.stop();
+        }
+        if let Some(admin) = self.admin.take() {
+            admin.join();
         }
         for client in self.clients.drain(..) {
             let _ = client.join();

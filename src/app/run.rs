@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::admin::Admin;
 use super::demo::Demo;
 use super::fault::AppFault;
 use super::node::{Node, Parts};
@@ -16,6 +17,7 @@ use super::{banner, reload, secret_file};
 use crate::clock::Clock;
 use crate::edge::upstream::ProxyRules;
 use crate::record::Origin;
+use crate::ui::Reloads;
 
 /// How often draining looks whether it is over.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
@@ -50,15 +52,11 @@ pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFau
         proxies: proxies(),
         clock,
     })?;
+    let (said, reloads) = watch::channel(Reloads::default());
+    let admin = Admin::start(&node, &recorder, &settings, reloads)?;
     let store = settings.store.path.display().to_string();
-    print(&banner::banner(
-        &settings,
-        &loaded.found,
-        node.address,
-        None,
-        &store,
-    ));
-    let (said, _) = watch::channel(reload::Reloads::default());
+    let addresses = (node.address, admin.address);
+    print(&banner::banner(&settings, &loaded.found, addresses, &store));
     let drain = settings.timeouts.drain;
     runtime.block_on(async {
         tokio::select! {
@@ -74,6 +72,7 @@ pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFau
         }
     });
     node.stop();
+    admin.join();
     let health = recording.shutdown();
     if health.dropped() > 0 {
         tracing::warn!("{} records were dropped", health.dropped());
@@ -87,7 +86,10 @@ pub fn demo(seed: u64, print: &dyn Fn(&str)) -> Result<(), AppFault> {
     let Some(node) = &demo.node else {
         return Ok(());
     };
-    print(&banner::demo(node.address, demo.settings.admin.listen));
+    let Some(admin) = &demo.admin else {
+        return Ok(());
+    };
+    print(&banner::demo(node.address, admin.address));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
