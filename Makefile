@@ -9,11 +9,8 @@ SHELL := /bin/sh
 
 CARGO  ?= cargo
 PYTHON ?= python3
-NPM    ?= npm
 
-VENV   := target/venv
 JUDGE  := target/judge
-NODE   := target/node
 BENCH  := target/bench
 KILLS  ?= 200
 
@@ -37,7 +34,7 @@ fast: ## The same without browser and SDKs: nothing is installed
 
 # What the tests need beside Rust: a browser, and the official SDKs in two languages.
 .PHONY: test-tools
-test-tools: browser $(VENV)/.ready $(NODE)/.ready
+test-tools: browser sdks
 
 .PHONY: browser
 browser:
@@ -50,19 +47,10 @@ browser:
 	  echo "make test needs a browser: install chromium" >&2; exit 1; \
 	fi
 
-$(VENV)/.ready:
-	rm -rf $(VENV)
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    'openai>=3,<4' 'anthropic>=2,<3'
-	touch $@
-
-$(NODE)/.ready:
-	rm -rf $(NODE)
-	mkdir -p $(NODE)
-	$(NPM) install --prefix $(NODE) --silent --no-audit --no-fund \
-	    'openai@^6' '@anthropic-ai/sdk@^1'
-	touch $@
+# Idempotent; installs below target/sdk.
+.PHONY: sdks
+sdks:
+	@sh tests/sdk/prepare.sh
 
 # ---------------------------------------------------------------------------- figures
 
