@@ -29,11 +29,11 @@ use crate::ui::Reloads;
 const DATA_PORT: u16 = 4100;
 const ADMIN_PORT: u16 = 4101;
 /// Exchanges of the made-up day.
-const PAST_EXCHANGES: usize = 6_000;
+const PAST_EXCHANGES: usize = 40_000;
 const PAST: Nanos = Nanos::from_millis(24 * 3_600_000);
 /// Clients that send the live traffic, and their mean pause.
 const CLIENTS: usize = 6;
-const PAUSE_MS: u64 = 900;
+const PAUSE_MS: u64 = 6_000;
 /// Longest wait of a demo client for bytes.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -174,7 +174,7 @@ fn client(address: SocketAddr, seed: u64, stop: Arc<AtomicBool>) -> io::Result<J
                     let _ = call(address, part, &mut rng);
                 }
                 let pause = -(1.0 - rng.f64()).ln() * PAUSE_MS as f64;
-                thread::sleep(Duration::from_millis((pause as u64).min(5_000)));
+                thread::sleep(Duration::from_millis((pause as u64).min(30_000)));
             }
         })
 }
