@@ -671,7 +671,7 @@ async fn labels_without_end_are_counted_as_other() {
     assert!(text.contains("\"other\""), "{text}");
     let sets = text
         .lines()
-        .filter(|line| line.contains("{") && (line.contains("_count") || line.contains("_total{")));
+        .filter(|line| line.contains('{') && (line.contains("_count") || line.contains("_total{")));
     assert!(sets.count() <= 1_020);
     assert!(text.ends_with("# EOF\n"));
 }

@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args, config: Option<PathBuf>) -> ExitCode {
                 let warnings: Vec<_> = loaded
                     .warnings
                     .iter()
-                    .map(|problem| problem.view())
+                    .map(super::super::config::problem::Problem::view)
                     .collect();
                 let view = serde_json::json!({
                     "file": shown, "ok": true, "providers": providers, "models": models,

@@ -254,13 +254,15 @@ impl Item {
             model: record.model.as_ref().map(ToString::to_string),
             error_class: last
                 .and_then(|attempt| attempt.error_class)
-                .map(|class| class.name()),
+                .map(super::super::record::outcome::ErrorClass::name),
             status: record.status,
             stream: record.request.stream,
             attempts: record.attempts.len(),
             tokens_input: record.tokens.usage.input,
             tokens_output: record.tokens.usage.output,
-            cost_usd: record.cost.map(|cost| cost.as_dollars()),
+            cost_usd: record
+                .cost
+                .map(super::super::record::units::PicoDollars::as_dollars),
             ..Self::bare(
                 record.id.to_string(),
                 record.started.rfc3339(),
@@ -279,13 +281,17 @@ impl Item {
             provider: listed.provider.clone(),
             route_model: listed.route_model.clone(),
             model: listed.model.clone(),
-            error_class: row.error_class.map(|class| class.name()),
+            error_class: row
+                .error_class
+                .map(super::super::record::outcome::ErrorClass::name),
             status: row.status,
             stream: row.stream,
             attempts: usize::from(row.attempts),
             tokens_input: row.usage.input,
             tokens_output: row.usage.output,
-            cost_usd: row.cost.map(|cost| cost.as_dollars()),
+            cost_usd: row
+                .cost
+                .map(super::super::record::units::PicoDollars::as_dollars),
             ..Self::bare(
                 row.id.to_string(),
                 row.started.rfc3339(),
@@ -318,12 +324,15 @@ impl Item {
             stream: false,
             attempts: 0,
             first_token_ms: millis(figures.first_token),
-            first_token_reason: figures.first_token.err().map(|reason| reason.name()),
+            first_token_reason: figures
+                .first_token
+                .err()
+                .map(super::super::record::timeline::NullReason::name),
             total_ms: millis(figures.total),
             output_rate: figures
                 .output_rate
                 .ok()
-                .map(|rate| rate.as_tokens_per_second()),
+                .map(super::super::statistics::metric::Rate::as_tokens_per_second),
             tokens_input: None,
             tokens_output: None,
             cost_usd: None,

@@ -1,4 +1,4 @@
-//! Drives a headless Chromium over the DevTools protocol, on the pipes that it opens for that.
+//! Drives a headless Chromium over the `DevTools` protocol, on the pipes that it opens for that.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};

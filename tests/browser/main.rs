@@ -1,6 +1,6 @@
-//! Looks at the page in a browser. Runs only where TOLLGATE_BROWSER is set: it needs Chromium.
+//! Looks at the page in a browser. Runs only where `TOLLGATE_BROWSER` is set: it needs Chromium.
 //!
-//! With TOLLGATE_PICTURES set to a directory, what the browser saw is left there.
+//! With `TOLLGATE_PICTURES` set to a directory, what the browser saw is left there.
 
 #![expect(
     clippy::unwrap_used,

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use tollgate::clock::Clock;
 use tollgate::record::{CancelledBy, End, Mark, Outcome, TokenSource};
 
-use super::marks::assert_in_order;
 use crate::support::records::until;
 use crate::support::{Ask, Rig};
 

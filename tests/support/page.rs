@@ -41,9 +41,10 @@ pub(crate) fn held(path: &Path, settings: Settings, health: StoreHealth) -> Held
     let path = path.to_owned();
     let reader = std::sync::OnceLock::new();
     let (subscribe, settings) = (feed.clone(), Arc::new(settings));
-    let reader: tollgate::ui::handles::Ask<_> = Arc::new(move || match reader.get() {
-        Some(reader) => Ok(Arc::clone(reader)),
-        None => {
+    let reader: tollgate::ui::handles::Ask<_> = Arc::new(move || {
+        if let Some(reader) = reader.get() {
+            Ok(Arc::clone(reader))
+        } else {
             let opened = Arc::new(StoreReader::open(&path)?);
             Ok(Arc::clone(reader.get_or_init(|| opened)))
         }

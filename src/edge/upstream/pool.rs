@@ -136,7 +136,7 @@ impl Pool {
             Sender::Http2(_) => {
                 let shared = Arc::new(connection);
                 self.shelf(provider, limits, |shelf| {
-                    shelf.shared = Some(Arc::clone(&shared))
+                    shelf.shared = Some(Arc::clone(&shared));
                 });
                 Held::Shared(shared)
             }
