@@ -1,5 +1,6 @@
 //! Runs the demo: simulated providers, a day of made-up past, and traffic through the real street.
 
+use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -131,10 +132,11 @@ fn settings(simulator: SocketAddr, folder: &std::path::Path) -> Result<Settings,
     named.dedup();
     for provider in named {
         let tail = if provider == "anthropic" { "" } else { "/v1" };
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "[providers.{provider}]\nbase_url = \"http://{simulator}/{provider}{tail}\"\n\
              api_key = \"demo\"\n"
-        ));
+        );
     }
     let loaded = config::load(&Sources {
         text: Some(&text),

@@ -1,6 +1,6 @@
 //! Runs the program until it is told to stop: `tollgate serve`.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ use crate::ui::Reloads;
 const DRAIN_TICK: Duration = Duration::from_millis(20);
 
 /// Serves until SIGTERM or SIGINT. `print` takes the start-up text.
-pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFault> {
-    let path = sources::config_path(config.as_deref());
+pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault> {
+    let path = sources::config_path(config);
     let loaded = sources::load(path.as_deref())?;
     let file = path.as_ref().map_or_else(
         || "environment".to_owned(),

@@ -1,6 +1,6 @@
 //! `tollgate check`: validates a config, all problems at once.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::output;
@@ -23,8 +23,8 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(args: &Args, config: Option<PathBuf>) -> ExitCode {
-    let path = sources::config_path(config.as_deref());
+pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
+    let path = sources::config_path(config);
     let shown = path.as_ref().map_or_else(
         || "environment".to_owned(),
         |path| path.display().to_string(),
