@@ -13,7 +13,9 @@
 mod support;
 
 mod e2e {
+    mod clients;
     mod faults;
     mod identity;
     mod marks;
+    mod reaching;
 }

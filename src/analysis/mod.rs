@@ -1,1 +1,5 @@
-//! Arranges and renders reports.
+//! Judges answers, judges policies on recorded traffic, arranges and renders reports.
+
+pub mod tables;
+
+pub mod render;

@@ -10,6 +10,16 @@ mod simulate;
 
 mod selftest;
 
+mod stored;
+
+mod report;
+
+mod explain;
+
+mod export;
+
+mod db;
+
 mod check;
 
 mod config;
@@ -57,6 +67,10 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Demo(demo::Args),
+    Report(report::Args),
+    Explain(explain::Args),
+    Export(export::Args),
+    Db(db::Args),
     Check(check::Args),
     Simulate(simulate::Args),
     Selftest(selftest::Args),
@@ -73,6 +87,10 @@ pub fn run() -> ExitCode {
     match cli.command.unwrap_or(Command::Serve(serve::Args {})) {
         Command::Serve(args) => serve::run(args, cli.config),
         Command::Demo(args) => demo::run(&args),
+        Command::Report(args) => report::run(args, cli.config),
+        Command::Explain(args) => explain::run(&args, cli.config),
+        Command::Export(args) => export::run(&args, cli.config),
+        Command::Db(args) => db::run(&args, cli.config),
         Command::Check(args) => check::run(&args, cli.config),
         Command::Selftest(args) => selftest::run(&args),
         Command::Simulate(args) => simulate::run(&args),

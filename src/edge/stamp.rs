@@ -244,6 +244,10 @@ impl IoLog {
         }
     }
 
+    fn awaits_first_write(&self) -> bool {
+        self.state().first_write.is_none()
+    }
+
     fn read_completed(&self, bytes: &[u8], at: Moment) {
         let mut state = self.state();
         state.read_count += 1;
@@ -264,9 +268,15 @@ impl IoLog {
         state.next_read = (next + 1) % kept;
     }
 
-    fn write_completed(&self, slices: &[IoSlice<'_>], written: usize, began: Moment, at: Moment) {
+    fn write_completed(
+        &self,
+        slices: &[IoSlice<'_>],
+        written: usize,
+        began: Option<Moment>,
+        at: Moment,
+    ) {
         let mut state = self.state();
-        state.first_write.get_or_insert(began);
+        state.first_write = state.first_write.or(began);
         state.last_write = Some(at);
         state.bytes_written += written as u64;
         if state.watches.is_empty() {
@@ -368,7 +378,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Stamped<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let began = self.clock.now();
+        // Only the first write of an exchange needs its beginning: a clock is not read for nothing.
+        let began = self.log.awaits_first_write().then(|| self.clock.now());
         let polled = Pin::new(&mut self.inner).poll_write(cx, buf);
         if let Poll::Ready(Ok(written)) = polled {
             let at = self.clock.now();
@@ -383,7 +394,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Stamped<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let began = self.clock.now();
+        // Only the first write of an exchange needs its beginning: a clock is not read for nothing.
+        let began = self.log.awaits_first_write().then(|| self.clock.now());
         let polled = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
         if let Poll::Ready(Ok(written)) = polled {
             let at = self.clock.now();

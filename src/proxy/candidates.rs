@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::intake;
 use super::reject::Reject;
 use crate::config::settings::{AuthScheme, ModelRoutes, Provider, Settings};
 use crate::record::{Dialect, Language, Name};
@@ -89,7 +90,7 @@ pub fn find(
     let ways: Vec<_> = targets
         .into_iter()
         .map(|(provider, model)| {
-            let credential = credential(&provider, headers, addressed);
+            let credential = credential(settings, &provider, headers, addressed);
             Way {
                 provider,
                 model,
@@ -284,8 +285,35 @@ fn is_usable(way: &Way) -> bool {
     way.provider.auth == AuthScheme::None || !matches!(way.credential, Credential::None)
 }
 
+/// Whether a header's value is Tollgate's own token, which lets a client in and goes no further.
+#[must_use]
+pub fn is_token(value: &HeaderValue, settings: &Settings) -> bool {
+    let token = settings.server.token.as_ref();
+    token.is_some_and(|token| {
+        same(
+            intake::bare(value.as_bytes()),
+            token.expose_secret().as_bytes(),
+        )
+    })
+}
+
+/// Comparison in constant time: the time taken says nothing of where two secrets differ.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len()
+        && one
+            .iter()
+            .zip(other)
+            .fold(0_u8, |differ, (a, b)| differ | (a ^ b))
+            == 0
+}
+
 /// The configured credential, else the client's own where the client addressed this provider.
-fn credential(provider: &Provider, headers: &HeaderMap, addressed: bool) -> Credential {
+fn credential(
+    settings: &Settings,
+    provider: &Provider,
+    headers: &HeaderMap,
+    addressed: bool,
+) -> Credential {
     if let Some(key) = &provider.key {
         return Credential::Configured(key.clone());
     }
@@ -294,8 +322,16 @@ fn credential(provider: &Provider, headers: &HeaderMap, addressed: bool) -> Cred
     }
     client_headers(provider.auth)
         .iter()
-        .find_map(|name| Some(Credential::Client(name, headers.get(*name)?.clone())))
-        .unwrap_or(Credential::None)
+        .flat_map(|name| {
+            headers
+                .get_all(*name)
+                .iter()
+                .map(move |value| (*name, value))
+        })
+        .find(|(_, value)| !is_token(value, settings))
+        .map_or(Credential::None, |(name, value)| {
+            Credential::Client(name, value.clone())
+        })
 }
 
 /// Headers in which a client may carry the credential of a scheme, best first.

@@ -1,15 +1,17 @@
 //! Refuses requests that no honest client sends, before anything of them is believed.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
-use super::reject::Reject;
+use super::reject::{METHODS, Reject};
 use crate::config::settings::{ServerSettings, Settings};
 
 /// Longest path and query that is taken.
 const TARGET_BYTES_MAX: usize = 16 * 1024;
+/// Longest host name (RFC 1035, 2.3.4).
+const HOST_NAME_BYTES_MAX: usize = 253;
 
 /// Checks framing, target, Host, Origin and method of a request: everything but its body.
 pub fn check(request: &Parts, settings: &Settings, instance: &str) -> Result<(), Reject> {
@@ -68,19 +70,23 @@ fn target(request: &Parts) -> Result<(), Reject> {
     if has_dot_segment(uri.path()) || has_forbidden_byte(uri.path()) {
         return Err(bad(
             "request_target",
-            "the path has a `.` or `..` segment, a backslash, or an encoded slash or NUL; send it \
-             in its plain form",
+            "the path has a `.` or `..` segment, a backslash, or an encoded NUL or line end; send \
+             it in its plain form",
         ));
     }
     Ok(())
 }
 
 fn has_dot_segment(path: &str) -> bool {
-    path.split('/').any(|segment| {
-        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-        // A parameter (`..;x`) hides a dot segment from some servers.
-        matches!(plain.split(';').next(), Some("." | ".."))
-    })
+    // Some servers decode before they look for segments.
+    let plain = path
+        .to_ascii_lowercase()
+        .replace("%2e", ".")
+        .replace("%2f", "/");
+    // A parameter (`..;x`) hides a dot segment from some servers.
+    plain
+        .split('/')
+        .any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }
 
 fn has_forbidden_byte(path: &str) -> bool {
@@ -127,26 +133,28 @@ fn host(request: &Parts, server: &ServerSettings) -> Result<(), Reject> {
 
 /// The lower-case name of a Host value; IPv6 without its brackets.
 pub(crate) fn host_name(value: &str) -> Option<String> {
-    let (name, port) = match value.strip_prefix('[') {
-        Some(rest) => {
-            let (address, after) = rest.split_once(']')?;
-            address.parse::<std::net::Ipv6Addr>().ok()?;
-            (
-                address,
-                after
-                    .strip_prefix(':')
-                    .or_else(|| after.is_empty().then_some("80"))?,
-            )
-        }
-        None => value.split_once(':').unwrap_or((value, "80")),
+    let (name, port) = if let Some(rest) = value.strip_prefix('[') {
+        let (address, after) = rest.split_once(']')?;
+        // One address, one spelling: that of the config.
+        let address = address.parse::<Ipv6Addr>().ok()?.to_string();
+        (
+            address,
+            after
+                .strip_prefix(':')
+                .or_else(|| after.is_empty().then_some("80"))?,
+        )
+    } else {
+        let (name, port) = value.split_once(':').unwrap_or((value, "80"));
+        (name.to_ascii_lowercase(), port)
     };
     let plausible = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+    // `parse` would take a sign.
+    let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
     let ok = !name.is_empty()
+        && name.len() <= HOST_NAME_BYTES_MAX
         && name.bytes().all(plausible)
-        && !port.is_empty()
-        && port.len() <= 5
-        && port.bytes().all(|byte| byte.is_ascii_digit());
-    ok.then(|| name.to_ascii_lowercase())
+        && is_port;
+    ok.then_some(name)
 }
 
 fn is_our_name(name: &str, server: &ServerSettings) -> bool {
@@ -177,11 +185,11 @@ fn origin(headers: &HeaderMap, server: &ServerSettings) -> Result<(), Reject> {
         Some(true) => return Ok(()),
         None => {}
     }
-    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    match site {
-        None | Some(b"same-origin" | b"none") => Ok(()),
-        Some(_) => refused(),
+    let is_foreign = |site: &HeaderValue| !matches!(site.as_bytes(), b"same-origin" | b"none");
+    if headers.get_all("sec-fetch-site").iter().any(is_foreign) {
+        return refused();
     }
+    Ok(())
 }
 
 /// Whether the config lets pages of `origin` call.
@@ -194,7 +202,11 @@ pub fn is_allowed_origin(origin: &HeaderValue, server: &ServerSettings) -> bool 
 
 /// Our own mark on a request means that it has come round in a circle.
 fn loop_back(headers: &HeaderMap, instance: &str) -> Result<(), Reject> {
-    let ours = |value: &HeaderValue| value.as_bytes() == instance.as_bytes();
+    // Somebody on the way may have joined several marks into one list.
+    let ours = |value: &HeaderValue| {
+        let mut marks = value.as_bytes().split(|byte| *byte == b',');
+        marks.any(|mark| mark.trim_ascii() == instance.as_bytes())
+    };
     if !headers.get_all("x-tollgate-instance").iter().any(ours) {
         return Ok(());
     }
@@ -238,7 +250,7 @@ fn method(method: &Method) -> Result<(), Reject> {
     Err(Reject::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
-        "the method is none of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        format!("the method is none of {METHODS}"),
     ))
 }
 
@@ -252,10 +264,13 @@ mod tests {
             ("localhost:4100", Some("localhost")),
             ("LOCALHOST", Some("localhost")),
             ("[::1]:4100", Some("::1")),
+            ("[2001:DB8:0::1]", Some("2001:db8::1")),
             ("127.0.0.1", Some("127.0.0.1")),
             ("evil.example:80", Some("evil.example")),
             ("localhost:", None),
             ("localhost:99999999", None),
+            ("localhost:65536", None),
+            ("localhost:+80", None),
             ("localhost:80@evil", None),
             ("a b", None),
             ("", None),
@@ -269,7 +284,14 @@ mod tests {
 
     #[test]
     fn dot_segments_are_found_however_they_are_written() {
-        for path in ["/v1/../x", "/v1/%2e%2E/x", "/.", "/v1/..;a/x", "/v1/.%2e"] {
+        for path in [
+            "/v1/../x",
+            "/v1/%2e%2E/x",
+            "/.",
+            "/v1/..;a/x",
+            "/v1/.%2e",
+            "/v1/..%2Fx",
+        ] {
             assert!(has_dot_segment(path), "{path}");
         }
         for path in [

@@ -29,13 +29,18 @@ const REQUEST_DENIED: [&str; 21] = [
     "http2-settings",
     "x-real-ip",
 ];
-const REQUEST_DENIED_PREFIXES: [&str; 5] = [
+const REQUEST_DENIED_PREFIXES: [&str; 6] = [
     "proxy-",
     "x-forwarded-",
     "x-tollgate-",
     "sec-fetch-",
+    "sec-websocket-",
     "access-control-",
 ];
+
+/// Marks a request as having passed through a Tollgate. Marks of others before us stay beside
+/// ours: in a circle of two, each would take off what the other has to find.
+const INSTANCE: &str = "x-tollgate-instance";
 
 /// Response headers that stay here. `openai-organization` would tell whose account it is.
 const RESPONSE_DENIED: [&str; 11] = [
@@ -82,7 +87,10 @@ pub fn to_provider(
     if let Ok(host) = HeaderValue::from_str(&way.provider.base.authority()) {
         headers.insert(header::HOST, host);
     }
-    headers.insert("x-tollgate-instance", instance.clone());
+    for mark in client.get_all(INSTANCE) {
+        headers.append(INSTANCE, mark.clone());
+    }
+    headers.append(INSTANCE, instance.clone());
     headers
 }
 
@@ -95,12 +103,17 @@ pub fn to_client(provider: &HeaderMap) -> HeaderMap {
 fn pass(from: &HeaderMap, denied: &[&str], denied_prefixes: &[&str]) -> HeaderMap {
     let named = named_by_connection(from);
     let stays = |name: &HeaderName| {
-        let text = name.as_str();
+        // Gateways to CGI and its heirs take `_` for `-`: what is denied is so in either spelling.
+        let dashed = name
+            .as_str()
+            .contains('_')
+            .then(|| name.as_str().replace('_', "-"));
+        let text = dashed.as_deref().unwrap_or(name.as_str());
         denied.contains(&text)
             || denied_prefixes
                 .iter()
                 .any(|prefix| text.starts_with(prefix))
-            || named.iter().any(|other| other == text)
+            || named.iter().any(|other| other == name.as_str())
     };
     let mut headers = HeaderMap::with_capacity(from.len() + 8);
     for (name, value) in from {
@@ -134,6 +147,9 @@ mod tests {
             ("x-named", "1"),
             ("cookie", "a=b"),
             ("x-forwarded-for", "1.2.3.4"),
+            ("x_forwarded_for", "1.2.3.4"),
+            ("content_length", "5"),
+            ("session_id", "codex"),
             ("proxy-authorization", "Basic x"),
             ("authorization", "Bearer secret"),
             ("x-tollgate-tags", "a"),
@@ -149,6 +165,14 @@ mod tests {
         let passed = pass(&from, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
         let mut names: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["openai-beta", "user-agent", "x-stainless-lang"]);
+        assert_eq!(
+            names,
+            [
+                "openai-beta",
+                "session_id",
+                "user-agent",
+                "x-stainless-lang"
+            ]
+        );
     }
 }

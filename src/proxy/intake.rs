@@ -1,5 +1,6 @@
 //! Reads a request once: what it is, what it asks for, and the little that must be known of it.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use crate::wire::dialect::request::{self, RequestReading};
 
 /// Headers that may hold a client's credential.
 const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+/// Code of a body that its client did not send to the end.
+pub const REQUEST_INCOMPLETE: &str = "request_incomplete";
 /// Tags kept of a request, and bytes kept of each.
 const TAGS_MAX: usize = 8;
 const TAG_BYTES_MAX: usize = 64;
@@ -81,7 +84,6 @@ pub async fn read(
     clock: &Clock,
 ) -> Result<(Body, Moment), Reject> {
     if !language.is_inference() {
-        peer_is_at_body(peer);
         if http_body::Body::is_end_stream(&body) {
             return Ok((Body::Whole(Bytes::new()), peer.log.last_read()));
         }
@@ -101,11 +103,6 @@ pub async fn read(
     Ok((Body::Read(bytes, Box::new(reading)), complete))
 }
 
-/// Reads of a body must not pass for the first byte of a next request.
-fn peer_is_at_body(peer: &Peer) {
-    let _ = peer.log.take_first_read();
-}
-
 fn content_headers(headers: &HeaderMap, bytes_max: u64) -> Result<(), Reject> {
     let unsupported = |code, message: String| {
         Err(Reject::new(
@@ -114,25 +111,30 @@ fn content_headers(headers: &HeaderMap, bytes_max: u64) -> Result<(), Reject> {
             message,
         ))
     };
-    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let is_json = content_type.is_some_and(|value| {
-        let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
-        let essence = essence.trim_ascii();
-        essence.eq_ignore_ascii_case(b"application/json")
-            || (essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json"))
-    });
+    let mut content_types = headers.get_all(header::CONTENT_TYPE).iter();
+    // Of two, the provider might believe the other one.
+    let content_type = content_types
+        .next()
+        .filter(|_| content_types.next().is_none());
+    let is_json = content_type
+        .map(HeaderValue::as_bytes)
+        .is_some_and(|value| {
+            let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
+            let essence = essence.trim_ascii();
+            essence.eq_ignore_ascii_case(b"application/json")
+                || (essence.len() > 5
+                    && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json"))
+        });
     if !is_json {
         return unsupported(
             "content_type",
-            "this endpoint takes JSON only; add the header `content-type: application/json` \
+            "this endpoint takes JSON only; add the header `content-type: application/json`, once \
              (curl: -H 'content-type: application/json')"
                 .to_owned(),
         );
     }
-    let coding = headers
-        .get(header::CONTENT_ENCODING)
-        .map(HeaderValue::as_bytes);
-    if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return unsupported(
             "content_encoding",
             "compressed requests are not taken; send the body without content-encoding".to_owned(),
@@ -164,9 +166,9 @@ async fn collect(
 ) -> Result<(Bytes, Moment), Reject> {
     let deadline = settings.timeouts.request_body;
     let reading = collect_within(body, settings.limits.request_body_bytes, peer, clock);
-    let collected = tokio::time::timeout(deadline, reading).await;
-    peer_is_at_body(peer);
-    collected.map_err(|_| too_slow(deadline))?
+    tokio::time::timeout(deadline, reading)
+        .await
+        .map_err(|_| too_slow(deadline))?
 }
 
 fn too_slow(deadline: Duration) -> Reject {
@@ -187,9 +189,13 @@ async fn collect_within(
     let mut rest = BytesMut::new();
     let mut complete = clock.now();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| {
-            let message = "the body is cut short or its chunked framing is broken";
-            Reject::new(StatusCode::BAD_REQUEST, "request_body", message)
+        let frame = frame.map_err(|error| {
+            let (code, message) = if is_broken_framing(&error) {
+                ("request_body", "the chunked framing of the body is broken")
+            } else {
+                (REQUEST_INCOMPLETE, "the body broke off before its end")
+            };
+            Reject::new(StatusCode::BAD_REQUEST, code, message)
         })?;
         let Ok(data) = frame.into_data() else {
             continue;
@@ -219,6 +225,21 @@ async fn collect_within(
         },
         complete,
     ))
+}
+
+/// Whether the bytes came and are wrong, against bytes that did not come.
+fn is_broken_framing(error: &hyper::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            return matches!(
+                io.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+            );
+        }
+        source = cause.source();
+    }
+    false
 }
 
 /// What the headers and the body say of the request, content only as keyed hashes.

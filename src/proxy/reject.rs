@@ -5,6 +5,9 @@ use http::{HeaderValue, Response, StatusCode, header};
 use super::tap::ProxyBody;
 use crate::record::{ErrorClass, Language};
 
+/// The methods that are passed on, for `Allow`.
+pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// An answer of Tollgate's own making.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
@@ -120,6 +123,17 @@ impl Reject {
         if let Ok(id) = HeaderValue::from_str(exchange) {
             headers.insert("x-request-id", id);
         }
+        match self.status {
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(header::ALLOW, HeaderValue::from_static(METHODS));
+            }
+            // Says what is spoken instead (RFC 9110, 15.5.22).
+            StatusCode::UPGRADE_REQUIRED => {
+                headers.insert(header::UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+                headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            }
+            _ => {}
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -170,9 +184,13 @@ pub fn error_event(language: Language, class: ErrorClass, message: &str) -> Stri
             format!("\n\nevent: error\ndata: {data}\n\n")
         }
         Language::OpenAiResponses => {
+            // Flat as the API says it; OpenAI's SDKs raise only what stands in `error`.
             let data = serde_json::json!({
                 "type": "error", "code": code, "message": message, "param": null,
                 "sequence_number": 0,
+                "error": {
+                    "message": message, "type": "upstream_error", "param": null, "code": code,
+                },
             });
             format!("\n\nevent: error\ndata: {data}\n\n")
         }

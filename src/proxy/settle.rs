@@ -209,7 +209,9 @@ impl Ended {
             attempt.error_class = Some(class);
         }
         attempt.cancelled_by = self.cancelled_by;
-        attempt.maybe_billed |= attempt.error_class.is_some() && attempt.status == Some(200);
+        // What was begun and is of no use may be billed all the same.
+        let in_vain = attempt.error_class.is_some() || attempt.cancelled_by.is_some();
+        attempt.maybe_billed |= in_vain && attempt.status == Some(200);
         attempt.gaps = observation.gaps;
         attempt.finish = observation.finish;
         attempt.model_answered = observation.model_answered;

@@ -11,7 +11,6 @@ use dashmap::DashSet;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use secrecy::ExposeSecret as _;
 
 use super::candidates::{self, Address, Way};
 use super::failover::{self, Job, Reached};
@@ -19,7 +18,7 @@ use super::filter;
 use super::headers;
 use super::intake::{self, Body};
 use super::models::ModelLists;
-use super::reject::Reject;
+use super::reject::{METHODS, Reject};
 use super::secret::Hasher;
 use super::settle::{Exchange, Settler};
 use super::tap::{ProxyBody, Tap, TapParts};
@@ -143,6 +142,8 @@ impl Proxy {
         let language = intake::language_of(&parts.method, &address);
         let checked = self.check(&parts, &settings);
         if checked.is_ok() && is_preflight(&parts) {
+            // No exchange begins, but this request is over all the same.
+            let _ = peer.take_request_start();
             return preflight(&parts);
         }
         let admitted = checked.is_ok();
@@ -214,7 +215,7 @@ impl Proxy {
         peer: Arc<Peer>,
     ) -> Exchange {
         let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());
-        let started_at = peer.log.take_first_read().unwrap_or(now);
+        let started_at = peer.take_request_start().unwrap_or(now);
         let started = WallTime(wall.0 - (now.since(started_at).0 / 1000) as i64);
         let header = |name: &str| {
             parts
@@ -434,10 +435,13 @@ struct Refused {
 
 impl From<Reject> for Refused {
     fn from(reject: Reject) -> Self {
-        let outcome = match reject.status.as_u16() {
-            // A client that does not send its body is gone in all but name.
-            408 => Outcome::ClientGone,
-            _ => Outcome::Rejected,
+        // A client that does not send its body to the end is gone, or as good as gone.
+        let gone = reject.status == StatusCode::REQUEST_TIMEOUT
+            || reject.code == intake::REQUEST_INCOMPLETE;
+        let outcome = if gone {
+            Outcome::ClientGone
+        } else {
+            Outcome::Rejected
         };
         Self { reject, outcome }
     }
@@ -454,14 +458,13 @@ impl From<failover::Unreached> for Refused {
 
 /// Where the config asks for a token, it comes as a header of its own, or as the API key.
 fn authorise(parts: &Parts, settings: &Settings) -> Result<(), Reject> {
-    let Some(token) = &settings.server.token else {
+    if settings.server.token.is_none() {
         return Ok(());
-    };
-    let wanted = token.expose_secret().as_bytes();
+    }
     let sent = ["x-tollgate-token", "authorization", "x-api-key", "api-key"]
         .iter()
-        .filter_map(|name| parts.headers.get(*name))
-        .any(|value| same(intake::bare(value.as_bytes()), wanted));
+        .flat_map(|name| parts.headers.get_all(*name))
+        .any(|value| candidates::is_token(value, settings));
     if sent {
         return Ok(());
     }
@@ -470,16 +473,6 @@ fn authorise(parts: &Parts, settings: &Settings) -> Result<(), Reject> {
         "invalid_api_key",
         "this tollgate asks for its token: send it as the API key or in `x-tollgate-token`",
     ))
-}
-
-/// Comparison in constant time: the time taken says nothing of where two secrets differ.
-fn same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len()
-        && one
-            .iter()
-            .zip(other)
-            .fold(0_u8, |differ, (a, b)| differ | (a ^ b))
-            == 0
 }
 
 fn is_preflight(parts: &Parts) -> bool {
@@ -499,7 +492,7 @@ fn preflight(parts: &Parts) -> Response<ProxyBody> {
     let headers = response.headers_mut();
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        HeaderValue::from_static(METHODS),
     );
     if let Some(asked) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());

@@ -1,1 +1,3 @@
-//! Shows it: page, JSON API, live feed.
+//! Shows it: page, JSON API, live feed; acts on services by handles.
+
+pub mod rows;

@@ -280,7 +280,7 @@ pub(crate) fn mixed(seed: u64, count: usize, every: i64) -> Vec<Arc<ExchangeReco
         .collect()
 }
 
-fn fail(random: &mut Random, record: &mut ExchangeRecord) {
+pub(crate) fn fail(random: &mut Random, record: &mut ExchangeRecord) {
     let mut lost = record.attempts[0].clone();
     lost.error_class = Some(ErrorClass::ALL[random.below(25) as usize]);
     lost.end = Some(End::None);

@@ -4,6 +4,7 @@ pub(crate) mod ask;
 pub(crate) mod records;
 pub(crate) mod rig;
 pub(crate) mod samples;
+pub(crate) mod tls;
 
 pub(crate) use ask::Ask;
 pub(crate) use rig::{Plan, Rig};

@@ -25,9 +25,9 @@ const REST_AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// Sent to a connection over the limit, before it is closed.
 const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
 content-type: application/json\r\nretry-after: 1\r\nx-proxy-error: overloaded\r\n\
-connection: close\r\ncontent-length: 183\r\n\r\n\
+connection: close\r\ncontent-length: 189\r\n\r\n\
 {\"error\":{\"message\":\"tollgate has reached limits.connections open client connections; \
-raise the limit or close idle connections\",\"type\":\"overloaded\",\"param\":null,\
+raise the limit or close idle connections\",\"type\":\"overloaded_error\",\"param\":null,\
 \"code\":\"overloaded\"}}";
 
 /// Open client connections, over all workers.

@@ -59,6 +59,22 @@ impl Peer {
         AtWork(Arc::clone(self))
     }
 
+    /// When the request at hand began: the first read since then that is later than all that was
+    /// written. Earlier ones belong to a request that is answered.
+    #[must_use]
+    pub fn take_request_start(&self) -> Option<Moment> {
+        let began = self.request_start();
+        let _ = self.log.take_first_read();
+        began
+    }
+
+    fn request_start(&self) -> Option<Moment> {
+        let (_, last_write, _) = self.log.writes_so_far();
+        self.log
+            .first_read()
+            .filter(|read| last_write.is_none_or(|write| *read > write))
+    }
+
     fn is_idle(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) == 0
     }
@@ -66,6 +82,8 @@ impl Peer {
 
 impl Drop for AtWork {
     fn drop(&mut self) {
+        // Reads of this exchange's body must not pass for the beginning of the next request.
+        let _ = self.0.log.take_first_read();
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -117,6 +135,8 @@ pub async fn serve<T, S, B>(
                 .half_close(false)
                 .header_read_timeout(None)
                 .max_buf_size(limits.header_bytes.max(BUFFER_MIN))
+                // A read may bring more than the buffer is to hold, so its size is no limit.
+                .max_header_size(limits.header_bytes)
                 .max_headers(limits.headers)
                 .serve_connection(io, service);
             let mut connection = pin!(connection);
@@ -187,7 +207,7 @@ async fn watch_over(peer: &Peer, limits: ConnectionLimits, clock: &Clock) -> Ove
         }
         let ever_read = peer.log.last_read() != Moment::default();
         // Bytes of a request whose headers are not complete, or a client that never spoke.
-        let began = peer.log.first_read().or((!ever_read).then_some(opened));
+        let began = peer.request_start().or((!ever_read).then_some(opened));
         if let Some(began) = began {
             let deadline = began.plus(nanos(limits.request_headers));
             if now >= deadline {

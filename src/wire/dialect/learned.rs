@@ -47,6 +47,13 @@ pub(crate) struct Signal {
     pub(crate) unknown: bool,
 }
 
+impl Signal {
+    /// Whether it brought tokens, and nothing that has to be read out of it.
+    pub(crate) fn is_only_tokens(&self) -> bool {
+        !self.kinds.is_empty() && !self.usage && !self.unknown
+    }
+}
+
 /// What a response told so far.
 #[derive(Debug, Default)]
 pub(crate) struct Learned {

@@ -1,5 +1,7 @@
 //! Takes the usage event that Tollgate asked for out of a stream again, and nothing else.
 
+use std::sync::LazyLock;
+
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 use serde_json::value::RawValue;
@@ -187,13 +189,20 @@ fn push(out: &mut Vec<Bytes>, piece: Bytes) {
     }
 }
 
+/// Searchers are made once: making one costs more than searching an event.
+static CHOICES: LazyLock<memmem::Finder<'static>> =
+    LazyLock::new(|| memmem::Finder::new(b"\"choices\""));
+static ESCAPE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\\u"));
+
 /// Whether an event's data is an object with an empty `choices` array and a `usage` object.
 #[must_use]
 pub fn is_usage_only(event: &[u8]) -> bool {
     // Nearly every event is decided here. A key may be written with escapes, so those are read.
-    let may_be = memmem::find_iter(event, b"\"choices\"").any(|at| may_be_empty(&event[at + 9..]))
+    let may_be = CHOICES
+        .find_iter(event)
+        .any(|at| may_be_empty(&event[at + 9..]))
         && memmem::find(event, b"\"usage\"").is_some();
-    if !may_be && memmem::find(event, b"\\u").is_none() {
+    if !may_be && ESCAPE.find(event).is_none() {
         return false;
     }
     let event = event.strip_prefix(b"\xef\xbb\xbf").unwrap_or(event);

@@ -6,6 +6,8 @@ mod gaps;
 
 mod oddities;
 
+mod template;
+
 mod reader;
 
 mod ending;

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use super::gaps::GapMeter;
 use super::oddities::Oddities;
 use super::seen::{Seen, TokenKind};
+use super::template::Template;
 use crate::record::{Dialect, ErrorClass, Language, Mark, Moment, Oddity, Timeline};
 use crate::wire::dialect::errors::{Classified, in_band};
 use crate::wire::dialect::language::learn_event;
@@ -19,6 +20,7 @@ pub(super) struct Reader {
     pub(super) learned: Learned,
     pub(super) timeline: Timeline,
     pub(super) meter: GapMeter,
+    template: Template,
     pub(super) oddities: Oddities,
     /// Events with data, `[DONE]` aside.
     pub(super) events: u32,
@@ -47,6 +49,7 @@ impl Reader {
             learned: Learned::default(),
             timeline: Timeline::default(),
             meter: GapMeter::default(),
+            template: Template::default(),
             oddities: Oddities::default(),
             events: 0,
             read: 0,
@@ -76,6 +79,12 @@ impl Reader {
         let index = self.events;
         self.events = self.events.saturating_add(1);
         self.mark_first(Mark::FirstEvent);
+        if !event.error
+            && let Some(signal) = self.template.recognise(event.data)
+        {
+            self.take(index, signal);
+            return ControlFlow::Continue(());
+        }
         let signal = learn_event(self.dialect, self.language, event.data, &mut self.learned);
         let Some(signal) = signal else {
             self.oddities.add(Oddity::BadJson);
@@ -90,6 +99,8 @@ impl Reader {
         }
         if self.learned.ended {
             self.finish();
+        } else if signal.is_only_tokens() && !event.error {
+            self.template.keep(event.data, signal);
         }
         ControlFlow::Continue(())
     }

@@ -1,0 +1,140 @@
+//! Tests what reports look like in each format.
+
+use super::super::tables::routes::tests::{ended, report, stream};
+use super::*;
+use crate::analysis::tables::Row;
+use crate::record::{ErrorClass, Outcome};
+
+fn sample() -> RoutesReport {
+    let failed = |n: u64| {
+        (n % 20 == 19).then(|| ended(Outcome::UpstreamError, Some(ErrorClass::ServerError)))
+    };
+    let busy = (0..400).map(move |n| failed(n).unwrap_or_else(|| stream(200 + n)));
+    let quiet = (0..7).map(|n| Row {
+        model: 5,
+        ..stream(50 + n)
+    });
+    let rejected = [Row {
+        provider: 0,
+        model: 0,
+        ..ended(Outcome::Rejected, None)
+    }];
+    report(busy.chain(quiet).chain(rejected))
+}
+
+/// A report whose names are as hostile as names can be.
+fn hostile() -> RoutesReport {
+    let mut report = report([stream(1)]);
+    report.routes[0].route.provider = "=cmd|<script>alert(1)</script>".to_owned();
+    report.routes[0].route.model = Some(format!("\u{1b}[31m{}\u{202e}", "long-".repeat(60)));
+    report
+}
+
+#[test]
+fn a_table_fits_100_columns() {
+    for report in [sample(), hostile(), report([])] {
+        let text = routes(&report, Format::Table);
+        for line in text.lines() {
+            assert!(
+                line.chars().count() <= 100,
+                "{}: {line}",
+                line.chars().count()
+            );
+        }
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
+    }
+}
+
+#[test]
+fn a_table_says_what_it_withholds_and_why() {
+    let text = routes(&sample(), Format::Table);
+    for part in [
+        "provider-1",
+        "5.00 %",
+        "7 of 72",
+        "7 of 368",
+        "∞",
+        "Reached no provider: rejected 1",
+        "Definitions 1",
+        "Observational",
+    ] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+    let empty = routes(&report([]), Format::Table);
+    assert!(empty.contains("No exchange in this window"), "{empty}");
+}
+
+#[test]
+fn markdown_escapes_names() {
+    let text = routes(&hostile(), Format::Markdown);
+    assert!(text.contains("=cmd\\|&lt;script&gt;"), "{text}");
+    assert!(!text.contains("<script>"));
+    let columns = |line: &str| line.replace("\\|", "").matches('|').count();
+    let table: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+    assert!(
+        table[..3]
+            .iter()
+            .all(|line| columns(line) == columns(table[0]))
+    );
+}
+
+#[test]
+fn csv_is_rectangular_and_safe() {
+    let text = routes(&sample(), Format::Csv);
+    let mut reader = ::csv::ReaderBuilder::new().from_reader(text.as_bytes());
+    assert_eq!(reader.records().map(Result::unwrap).count(), 2);
+    let names = reader.headers().unwrap();
+    assert!(names.iter().any(|name| name == "first_token_ms_p99"));
+    assert!(routes(&hostile(), Format::Csv).contains("\"'=cmd|"));
+    assert_eq!(routes(&report([]), Format::Csv), "");
+}
+
+#[test]
+fn json_keeps_its_schema() {
+    let value: serde_json::Value = serde_json::from_str(&routes(&sample(), Format::Json)).unwrap();
+    let keys = |value: &serde_json::Value| {
+        let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        keys.sort();
+        keys.join(" ")
+    };
+    assert_eq!(value["schema"], "tollgate.report.routes/1");
+    assert_eq!(
+        keys(&value),
+        "configs damaged definitions design excluded lost_unread made program routes scanned \
+         schema selection span taken unrouted window"
+    );
+    let route = &value["routes"][0];
+    assert_eq!(
+        keys(route),
+        "attempt_failure_rate attempts cost credential_faults exchanges failure_rate \
+         first_answer_ms first_token_ms kind left_out_of_latency lost model outcomes \
+         output_rate own_delay_ms provider pseudo_streams rate_limited region \
+         reused_connections stalled streams tokens total_ms whole"
+    );
+    assert_eq!(
+        keys(&route["first_token_ms"]),
+        "failures iqr_over_p50 missing n p5 p50 p95 p95_over_p50 p99"
+    );
+    assert_eq!(route["failure_rate"]["part"], 20);
+    assert_eq!(route["first_token_ms"]["p99"]["reason"], "among_failures");
+    let withheld = &value["routes"][1]["first_token_ms"]["p99"];
+    assert_eq!(
+        (&withheld["needs"], &withheld["has"]),
+        (&368.into(), &7.into())
+    );
+    assert!(withheld["value"].is_null());
+}
+
+#[test]
+fn a_story_has_every_attempt_and_mark() {
+    let text = explain::exchange(&exchange::tests::full());
+    for part in [
+        "attempt 2 of 2",
+        "first_token ",
+        "truncated",
+        "served by  Azure",
+        "+1.50 ms",
+    ] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+}

@@ -1,0 +1,123 @@
+//! The report `routes`: what each way to a model did in a span of time.
+
+use std::collections::HashMap;
+
+use crate::record::{ErrorClass, KeyedHash, WallTime};
+
+use super::route::{OutcomeCounts, RouteName, RouteReport};
+use super::row::{Exclusion, Row, Selection};
+use super::tally::Tally;
+use super::window::Window;
+
+/// What a report is of, beside its numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportHead {
+    /// The span asked for.
+    pub window: Window,
+    /// When it was made.
+    pub made: WallTime,
+    /// The origins taken, by name.
+    pub origin: String,
+    /// The model asked for, where one was.
+    pub model: Option<String>,
+    /// The provider asked for, where one was.
+    pub provider: Option<String>,
+    /// Fingerprints of the settings under which its first and its last exchange ran.
+    pub configs: Vec<KeyedHash>,
+    /// Rows that were damaged and are missing.
+    pub damaged: u64,
+    /// Exchanges with several attempts whose lost ones were not looked up, for their number.
+    pub lost_unread: u64,
+}
+
+/// What each way to a model did in a span of time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoutesReport {
+    /// What it is of.
+    pub head: ReportHead,
+    /// Exchanges looked at.
+    pub scanned: u64,
+    /// Exchanges in it.
+    pub taken: u64,
+    /// Dates of the first and of the last exchange in it.
+    pub span: Option<(WallTime, WallTime)>,
+    /// Exchanges that are not in it, by reason, in the order of [`Exclusion::ALL`].
+    pub excluded: [u64; Exclusion::ALL.len()],
+    /// Exchanges that no provider saw.
+    pub unrouted: OutcomeCounts,
+    /// The routes, the busiest first.
+    pub routes: Vec<RouteReport>,
+}
+
+/// Makes a report of rows handed in one by one.
+#[derive(Debug, Default)]
+pub struct RoutesBuilder {
+    selection: Selection,
+    routes: HashMap<(u32, u32), Tally>,
+    excluded: [u64; Exclusion::ALL.len()],
+    unrouted: OutcomeCounts,
+    scanned: u64,
+    taken: u64,
+    span: Option<(WallTime, WallTime)>,
+}
+
+impl RoutesBuilder {
+    /// An empty report of what `selection` takes.
+    #[must_use]
+    pub fn new(selection: Selection) -> Self {
+        Self {
+            selection,
+            ..Self::default()
+        }
+    }
+
+    /// Adds one exchange, and says whether it is in the report.
+    pub fn add(&mut self, row: &Row) -> bool {
+        self.scanned += 1;
+        if let Some(reason) = self.selection.excludes(row) {
+            self.excluded[reason as usize] += 1;
+            return false;
+        }
+        self.taken += 1;
+        let (first, last) = self.span.unwrap_or((row.started, row.started));
+        self.span = Some((first.min(row.started), last.max(row.started)));
+        if row.provider == 0 {
+            self.unrouted.add(row.outcome);
+        } else {
+            self.tally((row.provider, row.model)).add(row);
+        }
+        true
+    }
+
+    /// Adds an attempt of an exchange in the report after which it went elsewhere.
+    pub fn add_lost(&mut self, provider: u32, model: u32, class: Option<ErrorClass>) {
+        self.tally((provider, model)).add_lost(class);
+    }
+
+    /// The report; `name` gives the texts of a provider's and a model's number.
+    pub fn finish(self, head: ReportHead, name: impl Fn(u32, u32) -> RouteName) -> RoutesReport {
+        let mut routes: Vec<RouteReport> = self
+            .routes
+            .into_iter()
+            .map(|((provider, model), tally)| tally.into_report(name(provider, model)))
+            .collect();
+        routes.sort_by_cached_key(|report| (u64::MAX - report.exchanges, report.route.text()));
+        RoutesReport {
+            head,
+            scanned: self.scanned,
+            taken: self.taken,
+            span: self.span,
+            excluded: self.excluded,
+            unrouted: self.unrouted,
+            routes,
+        }
+    }
+
+    fn tally(&mut self, route: (u32, u32)) -> &mut Tally {
+        self.routes.entry(route).or_default()
+    }
+}
+
+#[cfg(test)]
+#[path = "routes_tests.rs"]
+pub(in crate::analysis) mod tests;

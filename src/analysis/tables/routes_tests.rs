@@ -1,0 +1,290 @@
+//! Tests the report `routes` on rows made by hand.
+
+use super::super::route::Share;
+use super::super::spread::Figure;
+use super::*;
+use crate::record::{
+    Language, Nanos, NullReason, Origin, Outcome, PicoDollars, TokenSource, Usage,
+};
+use crate::statistics::{Figures, Rate};
+
+/// A successful stream of provider 1 and model 2 whose first token came after so many
+/// milliseconds.
+pub(in crate::analysis) fn stream(first_token: u64) -> Row {
+    let span = |ms| Ok(Nanos::from_millis(ms));
+    Row {
+        started: WallTime(1_795_307_749_000_000 + first_token as i64),
+        provider: 1,
+        model: 2,
+        asked: 3,
+        origin: Origin::Live,
+        language: Language::OpenAiChat,
+        outcome: Outcome::Ok,
+        error_class: None,
+        stream: true,
+        pseudo_stream: false,
+        reused: true,
+        background: false,
+        cached_answer: false,
+        stalls: 0,
+        figures: Figures {
+            ttfb: Some(Nanos::from_millis(first_token)),
+            first_token: span(first_token),
+            first_answer: span(first_token + 10),
+            first_text: span(first_token + 10),
+            total: span(first_token + 1_000),
+            ttft_client: span(first_token + 1),
+            e2e_client: span(first_token + 1_001),
+            output_rate: Ok(Rate(80_000)),
+            own_delay: Some(Nanos(41_000)),
+        },
+        usage: Usage {
+            input: Some(1_000),
+            cached_read: Some(256),
+            output: Some(64),
+            ..Usage::default()
+        },
+        token_source: Some(TokenSource::Usage),
+        cost: Some(PicoDollars(2_500_000_000)),
+        cost_billed: None,
+    }
+}
+
+/// The same exchange, ended otherwise.
+pub(in crate::analysis) fn ended(outcome: Outcome, class: Option<ErrorClass>) -> Row {
+    let absent = Err(NullReason::NoToken);
+    Row {
+        outcome,
+        error_class: class,
+        figures: Figures {
+            first_token: absent,
+            first_answer: absent,
+            first_text: absent,
+            total: absent,
+            output_rate: Err(NullReason::NoToken),
+            ..stream(1).figures
+        },
+        usage: Usage::default(),
+        token_source: None,
+        cost: None,
+        ..stream(1)
+    }
+}
+
+pub(in crate::analysis) fn head() -> ReportHead {
+    let now = WallTime(1_795_307_800_000_000);
+    ReportHead {
+        window: Window {
+            from: now.plus_secs(-86_400),
+            until: now,
+        },
+        made: now,
+        origin: "live".to_owned(),
+        model: None,
+        provider: None,
+        configs: vec![KeyedHash(0x1234_5678_9abc_def0)],
+        damaged: 0,
+        lost_unread: 0,
+    }
+}
+
+pub(in crate::analysis) fn report(rows: impl IntoIterator<Item = Row>) -> RoutesReport {
+    let mut builder = RoutesBuilder::new(Selection::default());
+    for row in rows {
+        builder.add(&row);
+    }
+    builder.finish(head(), |provider, model| RouteName {
+        provider: format!("provider-{provider}"),
+        model: Some(format!("model-{model}")),
+        region: None,
+        kind: None,
+    })
+}
+
+#[test]
+fn the_failure_rate_follows_the_outcomes() {
+    use ErrorClass as E;
+    // (outcome, class, in the failure rate's part, in its whole, rate limited, credential)
+    let cases = [
+        (Outcome::Ok, None, 0, 1, 0, 0),
+        (Outcome::ClientError, Some(E::BadRequest), 0, 0, 0, 0),
+        (Outcome::ClientError, Some(E::Auth), 0, 0, 0, 1),
+        (Outcome::ClientError, Some(E::Permission), 0, 0, 0, 1),
+        (Outcome::RateLimited, Some(E::RateLimited), 0, 0, 1, 0),
+        (Outcome::RateLimited, Some(E::Quota), 0, 0, 1, 0),
+        (Outcome::UpstreamError, Some(E::ServerError), 1, 1, 0, 0),
+        (Outcome::TimedOut, Some(E::FirstTokenTimeout), 1, 1, 0, 0),
+        (Outcome::Empty, Some(E::EmptyResponse), 1, 1, 0, 0),
+        (Outcome::Truncated, Some(E::Truncated), 1, 1, 0, 0),
+        (Outcome::Stalled, Some(E::SilenceTimeout), 1, 1, 0, 0),
+        (Outcome::InBandError, Some(E::Overloaded), 1, 1, 0, 0),
+        (Outcome::ClientGone, None, 0, 0, 0, 0),
+        (Outcome::Shutdown, None, 0, 0, 0, 0),
+        (Outcome::ProxyFault, None, 0, 0, 0, 0),
+    ];
+    for (outcome, class, part, whole, limited, credential) in cases {
+        let found = &report([ended(outcome, class)]).routes[0];
+        assert_eq!(found.failure_rate, Share::of(part, whole), "{outcome:?}");
+        assert_eq!(found.rate_limited, Share::of(limited, 1), "{outcome:?}");
+        assert_eq!(
+            found.credential_faults,
+            Share::of(credential, 1),
+            "{outcome:?}"
+        );
+        assert_eq!(found.outcomes.of(outcome), 1);
+    }
+}
+
+#[test]
+fn failures_are_infinite_and_others_are_left_out() {
+    let rows = (0..90)
+        .map(|n| stream(100 + n))
+        .chain((0..10).map(|_| ended(Outcome::UpstreamError, Some(ErrorClass::ServerError))))
+        .chain([
+            ended(Outcome::RateLimited, Some(ErrorClass::RateLimited)),
+            Row {
+                cached_answer: true,
+                ..stream(1)
+            },
+            Row {
+                background: true,
+                ..stream(1)
+            },
+        ]);
+    let found = &report(rows).routes[0];
+    assert_eq!(
+        (found.first_token.seen, found.first_token.failures),
+        (90, 10)
+    );
+    assert_eq!(found.first_token.p95, Figure::AmongFailures);
+    assert_eq!(
+        found.first_token.p99,
+        Figure::TooFew {
+            needs: 368,
+            has: 100
+        }
+    );
+    let left_out = (found.cached_answers, found.background, found.untimed);
+    assert_eq!(left_out, (1, 1, 1));
+    // A rate is not of failures: theirs is unknown, not slow.
+    assert_eq!(found.output_rate.count(), 90);
+}
+
+#[test]
+fn a_failed_whole_answer_is_no_late_first_token() {
+    let failed = Row {
+        stream: false,
+        ..ended(Outcome::UpstreamError, Some(ErrorClass::ServerError))
+    };
+    let found = &report([failed]).routes[0];
+    assert_eq!(
+        (
+            found.first_token.failures,
+            found.total.failures,
+            found.streams
+        ),
+        (0, 1, 0)
+    );
+}
+
+#[test]
+fn what_is_not_taken_is_counted_by_reason() {
+    let mut builder = RoutesBuilder::new(Selection {
+        provider: Some(1),
+        model: Some(3),
+        ..Selection::default()
+    });
+    let rows = [
+        (stream(1), None),
+        (
+            Row {
+                asked: 9,
+                model: 3,
+                ..stream(1)
+            },
+            None,
+        ),
+        (
+            Row {
+                origin: Origin::Probe,
+                ..stream(1)
+            },
+            Some(Exclusion::OtherOrigin),
+        ),
+        (
+            Row {
+                provider: 4,
+                ..stream(1)
+            },
+            Some(Exclusion::OtherProvider),
+        ),
+        (
+            Row {
+                asked: 9,
+                ..stream(1)
+            },
+            Some(Exclusion::OtherModel),
+        ),
+        (
+            Row {
+                language: Language::Models,
+                ..stream(1)
+            },
+            Some(Exclusion::NoModelCall),
+        ),
+    ];
+    for (row, excluded) in rows {
+        assert_eq!(builder.add(&row), excluded.is_none());
+    }
+    let found = builder.finish(head(), |_, _| RouteName::default());
+    assert_eq!(found.excluded, [1, 1, 1, 1]);
+    assert_eq!((found.scanned, found.taken), (6, 2));
+}
+
+#[test]
+fn rejected_exchanges_belong_to_no_route() {
+    let rejected = Row {
+        provider: 0,
+        model: 0,
+        ..ended(Outcome::Rejected, None)
+    };
+    let found = report([rejected, stream(5)]);
+    assert_eq!(found.unrouted.of(Outcome::Rejected), 1);
+    assert_eq!(found.routes.len(), 1);
+}
+
+#[test]
+fn lost_attempts_count_for_the_route_that_lost_them() {
+    let mut builder = RoutesBuilder::new(Selection::default());
+    builder.add(&stream(5));
+    for class in [
+        Some(ErrorClass::ServerError),
+        Some(ErrorClass::RateLimited),
+        Some(ErrorClass::Auth),
+        Some(ErrorClass::ContextLength),
+        None,
+    ] {
+        builder.add_lost(7, 2, class);
+    }
+    let found = builder.finish(head(), |provider, _| RouteName {
+        provider: provider.to_string(),
+        ..RouteName::default()
+    });
+    let lost = &found.routes[1];
+    assert_eq!(lost.route.provider, "7");
+    assert_eq!((lost.exchanges, lost.attempts), (0, 5));
+    assert_eq!(lost.attempt_failure_rate, Share::of(2, 2));
+    assert_eq!(lost.failure_rate.fraction(), None);
+    assert_eq!(lost.rate_limited, Share::of(1, 5));
+    assert_eq!(found.routes[0].attempt_failure_rate, Share::of(0, 1));
+}
+
+#[test]
+fn unknown_money_is_not_none() {
+    let found = &report([ended(Outcome::Ok, None)]).routes[0];
+    assert_eq!((found.costs.dollars(), found.tokens.unknown), (None, 1));
+    let found = &report([stream(1), stream(2), ended(Outcome::Ok, None)]).routes[0];
+    assert_eq!(found.costs.dollars(), Some(0.005));
+    assert_eq!(found.costs.dollars_each(), Some(0.0025));
+    assert_eq!(found.costs.priced, 2);
+}

@@ -1,0 +1,245 @@
+//! Finds the quantiles of many numbers, and withholds those that too few numbers stand behind.
+
+use crate::record::NullReason;
+use crate::statistics::quantile::{minimum_count, of_sorted_among};
+
+/// Confidence is 95 %: below the fewest numbers that give both ends of such an interval, a
+/// quantile is not printed.
+pub const ALPHA: f64 = 0.05;
+
+/// A number of a report, or why there is none.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Figure {
+    /// It.
+    Value(f64),
+    /// Too few numbers stand behind it.
+    TooFew {
+        /// The fewest that would do.
+        needs: u64,
+        /// Those there are.
+        has: u64,
+    },
+    /// It falls among the failures, which take infinitely long.
+    AmongFailures,
+}
+
+impl Figure {
+    /// The number, where there is one.
+    #[must_use]
+    pub const fn value(self) -> Option<f64> {
+        match self {
+            Self::Value(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The machine-readable name of why there is no number.
+    #[must_use]
+    pub const fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Value(_) => None,
+            Self::TooFew { .. } => Some("too_few"),
+            Self::AmongFailures => Some("among_failures"),
+        }
+    }
+
+    /// The number changed by `change`, the reason left as it is.
+    #[must_use]
+    pub fn map(self, change: impl FnOnce(f64) -> f64) -> Self {
+        match self {
+            Self::Value(value) => Self::Value(change(value)),
+            other => other,
+        }
+    }
+}
+
+/// How many numbers are spread, with the reasons of those that are missing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spread {
+    /// Numbers seen.
+    pub seen: u64,
+    /// Failures, which count as infinitely long.
+    pub failures: u64,
+    /// 5th percentile: of rates, the slow end.
+    pub p5: Figure,
+    /// Median.
+    pub p50: Figure,
+    /// 95th percentile.
+    pub p95: Figure,
+    /// 99th percentile.
+    pub p99: Figure,
+    /// Distance of the quartiles over the median: how steady it is.
+    pub iqr_over_median: Figure,
+    /// 95th percentile over the median: how far the tail is.
+    pub p95_over_p50: Figure,
+    /// Why numbers are missing, in the order of [`NullReason::ALL`].
+    pub nulls: [u64; NullReason::ALL.len()],
+}
+
+impl Spread {
+    /// How many numbers the quantiles are of, failures included.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.seen + self.failures
+    }
+
+    /// The reasons why numbers are missing, with their counts.
+    pub fn missing(&self) -> impl Iterator<Item = (NullReason, u64)> + '_ {
+        let reasons = NullReason::ALL.into_iter().zip(self.nulls);
+        reasons.filter(|(_, count)| *count > 0)
+    }
+}
+
+/// Numbers gathered one by one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Gathered {
+    values: Vec<u64>,
+    failures: u64,
+    nulls: [u64; NullReason::ALL.len()],
+}
+
+impl Gathered {
+    pub(super) fn add(&mut self, number: Result<u64, NullReason>) {
+        match number {
+            Ok(value) => self.values.push(value),
+            Err(reason) => self.nulls[reason as usize] += 1,
+        }
+    }
+
+    pub(super) const fn fail(&mut self) {
+        self.failures += 1;
+    }
+
+    pub(super) fn into_spread(mut self) -> Spread {
+        let failures = usize::try_from(self.failures).unwrap_or(usize::MAX);
+        let values = &mut self.values;
+        arrange(values, failures, &[0.05, 0.25, 0.5, 0.75, 0.95, 0.99]);
+        let of = |p: f64| figure(values, failures, p);
+        let (low, middle, high, p95) = (of(0.25), of(0.5), of(0.75), of(0.95));
+        Spread {
+            seen: values.len() as u64,
+            failures: self.failures,
+            p5: of(0.05),
+            p50: middle,
+            p95,
+            p99: of(0.99),
+            iqr_over_median: over(minus(high, low), middle),
+            p95_over_p50: over(p95, middle),
+            nulls: self.nulls,
+        }
+    }
+}
+
+/// The `p`-quantile of numbers of which at least those that it touches are in their places.
+fn figure(values: &[u64], failures: usize, p: f64) -> Figure {
+    let has = (values.len() + failures) as u64;
+    let needs = minimum_count(p, ALPHA).unwrap_or(u64::MAX);
+    if has < needs {
+        return Figure::TooFew { needs, has };
+    }
+    match of_sorted_among(values, failures, p) {
+        Some(value) if value.is_finite() => Figure::Value(value),
+        _ => Figure::AmongFailures,
+    }
+}
+
+fn minus(high: Figure, low: Figure) -> Figure {
+    match (high, low) {
+        (Figure::Value(high), Figure::Value(low)) => Figure::Value(high - low),
+        (Figure::Value(_), other) | (other, _) => other,
+    }
+}
+
+fn over(part: Figure, whole: Figure) -> Figure {
+    match (part, whole) {
+        (Figure::Value(part), Figure::Value(whole)) if whole > 0.0 => Figure::Value(part / whole),
+        // A median of zero: there is nothing to be steady about.
+        (Figure::Value(_), Figure::Value(_)) => Figure::Value(0.0),
+        (Figure::Value(_), other) | (other, _) => other,
+    }
+}
+
+/// Puts the numbers that the quantiles `ps` (ascending) touch into the places where sorting would
+/// put them, without sorting the rest.
+fn arrange(values: &mut [u64], failures: usize, ps: &[f64]) {
+    let last = (values.len() + failures).saturating_sub(1);
+    let mut ranks: Vec<usize> = ps
+        .iter()
+        .map(|p| (p * last as f64).floor() as usize)
+        .flat_map(|rank| [rank, rank + 1])
+        .filter(|rank| *rank < values.len())
+        .collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    select(values, 0, &ranks);
+}
+
+fn select(values: &mut [u64], offset: usize, ranks: &[usize]) {
+    let Some(middle) = ranks.get(ranks.len() / 2).copied() else {
+        return;
+    };
+    let place = middle - offset;
+    let (below, _, above) = values.select_nth_unstable(place);
+    let lower = ranks.partition_point(|rank| *rank < middle);
+    let upper = ranks.partition_point(|rank| *rank <= middle);
+    select(below, offset, &ranks[..lower]);
+    select(above, middle + 1, &ranks[upper..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::quantile::of_sorted;
+
+    fn spread(values: impl IntoIterator<Item = u64>, failures: u64) -> Spread {
+        let mut gathered = Gathered::default();
+        values.into_iter().for_each(|value| gathered.add(Ok(value)));
+        (0..failures).for_each(|_| gathered.fail());
+        gathered.into_spread()
+    }
+
+    #[test]
+    fn selecting_gives_what_sorting_gives() {
+        let values: Vec<u64> = (0..5_000_u64).map(|n| n * 7_919 % 5_003 * 13).collect();
+        let found = spread(values.clone(), 0);
+        let mut sorted = values;
+        sorted.sort_unstable();
+        for (figure, p) in [
+            (found.p5, 0.05),
+            (found.p50, 0.5),
+            (found.p95, 0.95),
+            (found.p99, 0.99),
+        ] {
+            assert_eq!(figure, Figure::Value(of_sorted(&sorted, p).unwrap()), "{p}");
+        }
+    }
+
+    #[test]
+    fn a_quantile_needs_its_numbers() {
+        for (count, p50, p95, p99) in [
+            (5, Some(6), Some(72), Some(368)),
+            (6, None, Some(72), Some(368)),
+            (72, None, None, Some(368)),
+            (368, None, None, None),
+        ] {
+            let found = spread(0..count, 0);
+            for (figure, needs) in [(found.p50, p50), (found.p95, p95), (found.p99, p99)] {
+                let expected = needs.map(|needs| Figure::TooFew { needs, has: count });
+                assert_eq!(expected.is_some(), figure.value().is_none(), "{count}");
+                assert!(expected.is_none_or(|expected| expected == figure));
+            }
+        }
+    }
+
+    #[test]
+    fn failures_take_infinitely_long() {
+        let found = spread([100; 90], 10);
+        assert_eq!(found.p50, Figure::Value(100.0));
+        assert_eq!(found.p95, Figure::AmongFailures);
+        assert_eq!(found.p95_over_p50, Figure::AmongFailures);
+        assert_eq!(found.iqr_over_median, Figure::Value(0.0));
+        assert_eq!((found.seen, found.count()), (90, 100));
+        assert_eq!(spread([], 400).p99, Figure::AmongFailures);
+        assert_eq!(spread([], 0).p50, Figure::TooFew { needs: 6, has: 0 });
+    }
+}

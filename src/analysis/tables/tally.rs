@@ -1,0 +1,213 @@
+//! Gathers what one route did.
+
+use std::array;
+
+use crate::record::{ErrorClass, NullReason, Outcome, PicoDollars, TokenSource, Usage};
+use crate::statistics::metric::{is_credential_fault, is_rate_limit, is_timed};
+use crate::statistics::rollup::TokenSums;
+
+use super::route::{Costs, Lost, OutcomeCounts, RouteName, RouteReport, Share};
+use super::row::Row;
+use super::spread::Gathered;
+
+/// What one route did so far.
+#[derive(Debug, Clone)]
+pub(super) struct Tally {
+    outcomes: OutcomeCounts,
+    streams: u64,
+    reused: u64,
+    pseudo_streams: u64,
+    stalled: u64,
+    background: u64,
+    cached_answers: u64,
+    untimed: u64,
+    rate_limited: u64,
+    credential_faults: u64,
+    lost: Lost,
+    first_token: Gathered,
+    first_answer: Gathered,
+    total: Gathered,
+    output_rate: Gathered,
+    own_delay: Gathered,
+    tokens: TokenSums,
+    sources: [u64; TokenSource::ALL.len()],
+    costs: Costs,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            outcomes: OutcomeCounts::default(),
+            streams: 0,
+            reused: 0,
+            pseudo_streams: 0,
+            stalled: 0,
+            background: 0,
+            cached_answers: 0,
+            untimed: 0,
+            rate_limited: 0,
+            credential_faults: 0,
+            lost: Lost::default(),
+            first_token: Gathered::default(),
+            first_answer: Gathered::default(),
+            total: Gathered::default(),
+            output_rate: Gathered::default(),
+            own_delay: Gathered::default(),
+            tokens: TokenSums::default(),
+            sources: array::from_fn(|_| 0),
+            costs: Costs::default(),
+        }
+    }
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, row: &Row) {
+        self.outcomes.add(row.outcome);
+        for (count, holds) in [
+            (&mut self.streams, row.stream),
+            (&mut self.reused, row.reused),
+            (&mut self.pseudo_streams, row.pseudo_stream),
+            (&mut self.stalled, row.stalls > 0),
+            (&mut self.background, row.background),
+            (&mut self.cached_answers, row.cached_answer),
+        ] {
+            *count += u64::from(holds);
+        }
+        if let Some(class) = row.error_class {
+            self.rate_limited += u64::from(is_rate_limit(class));
+            self.credential_faults += u64::from(is_credential_fault(class));
+        }
+        self.add_times(row);
+        self.add_usage(&row.usage, row.token_source);
+        self.costs.add(row.cost, row.cost_billed);
+    }
+
+    /// An attempt after which the exchange went elsewhere.
+    pub(super) fn add_lost(&mut self, class: Option<ErrorClass>) {
+        self.lost.attempts += 1;
+        match class {
+            Some(class) if is_rate_limit(class) => self.lost.rate_limited += 1,
+            Some(class) if is_credential_fault(class) => self.lost.credential_faults += 1,
+            Some(class) if is_callers_fault(class) => self.lost.client_errors += 1,
+            _ => self.lost.failures += 1,
+        }
+    }
+
+    fn add_times(&mut self, row: &Row) {
+        if row.background || row.cached_answer {
+            return;
+        }
+        let figures = &row.figures;
+        if let Some(own) = figures.own_delay {
+            self.own_delay.add(Ok(own.0));
+        }
+        if row.outcome.is_route_failure() {
+            self.total.fail();
+            if row.stream && row.language.generates() {
+                self.first_token.fail();
+                self.first_answer.fail();
+            }
+        } else if is_timed(row.outcome) {
+            self.first_token.add(figures.first_token.map(|span| span.0));
+            self.first_answer
+                .add(figures.first_answer.map(|span| span.0));
+            self.total.add(figures.total.map(|span| span.0));
+            self.output_rate.add(figures.output_rate.map(|rate| rate.0));
+        } else {
+            self.untimed += 1;
+        }
+    }
+
+    fn add_usage(&mut self, usage: &Usage, source: Option<TokenSource>) {
+        let tokens = &mut self.tokens;
+        if usage.is_unknown() {
+            tokens.unknown += 1;
+        }
+        if let Some(source) = source {
+            self.sources[source as usize] += 1;
+        }
+        for (sum, count) in [
+            (&mut tokens.input, usage.input),
+            (&mut tokens.cached_read, usage.cached_read),
+            (&mut tokens.cache_write, usage.cache_write),
+            (&mut tokens.output, usage.output),
+            (&mut tokens.reasoning, usage.reasoning),
+            (&mut tokens.audio, usage.audio),
+        ] {
+            *sum = sum.saturating_add(count.unwrap_or(0));
+        }
+    }
+
+    pub(super) fn into_report(self, route: RouteName) -> RouteReport {
+        let exchanges = self.outcomes.all();
+        let attempts = exchanges + self.lost.attempts;
+        let limited = self.rate_limited + self.lost.rate_limited;
+        let refused = self.credential_faults + self.lost.credential_faults;
+        let (failures, judged) = (self.outcomes.failures(), self.outcomes.judged());
+        RouteReport {
+            route,
+            exchanges,
+            streams: self.streams,
+            attempts,
+            failure_rate: Share::of(failures, judged),
+            attempt_failure_rate: Share::of(
+                failures + self.lost.failures,
+                judged + self.lost.failures,
+            ),
+            rate_limited: Share::of(limited, attempts),
+            credential_faults: Share::of(refused, attempts),
+            lost: self.lost,
+            outcomes: self.outcomes,
+            reused: self.reused,
+            pseudo_streams: self.pseudo_streams,
+            stalled: self.stalled,
+            background: self.background,
+            cached_answers: self.cached_answers,
+            untimed: self.untimed,
+            first_token: self.first_token.into_spread(),
+            first_answer: self.first_answer.into_spread(),
+            total: self.total.into_spread(),
+            output_rate: self.output_rate.into_spread(),
+            own_delay: self.own_delay.into_spread(),
+            tokens: self.tokens,
+            token_sources: self.sources,
+            costs: self.costs,
+        }
+    }
+}
+
+/// Errors that another route may mend and that say nothing about this one's health.
+const fn is_callers_fault(class: ErrorClass) -> bool {
+    matches!(
+        class,
+        ErrorClass::NotFound
+            | ErrorClass::BadRequest
+            | ErrorClass::Unprocessable
+            | ErrorClass::ContextLength
+            | ErrorClass::PayloadTooLarge
+            | ErrorClass::ContentFilter
+    )
+}
+
+impl Costs {
+    fn add(&mut self, cost: Option<PicoDollars>, billed: Option<PicoDollars>) {
+        for (sum, count, amount) in [
+            (&mut self.cost, &mut self.priced, cost),
+            (&mut self.billed, &mut self.billed_count, billed),
+        ] {
+            if let Some(amount) = amount {
+                *sum = sum.saturating_add(amount.0);
+                *count += 1;
+            }
+        }
+    }
+}
+
+impl OutcomeCounts {
+    pub(super) fn add(&mut self, outcome: Outcome) {
+        self.0[outcome as usize] += 1;
+    }
+}
+
+/// The reasons are numbered as they are listed.
+const _: () = assert!(NullReason::ALL[NullReason::ALL.len() - 1] as usize == 13);

@@ -1,0 +1,178 @@
+//! `tollgate db`: looks after the store.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::output;
+use super::stored::{Stop, StoreArgs};
+use crate::analysis::render::units::thousands;
+use crate::clock::Clock;
+use crate::config::settings::StoreSettings;
+use crate::edge::store::{Store, StoreError, StoreReader, Verified};
+
+/// Verify, compact or back up the store; no server may be running on it
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  tollgate db verify\n  tollgate db compact\n  \
+    tollgate db backup /backups/tollgate-2026-11-22.redb\n\n\
+    Exit codes: 0 sound, 1 something is damaged, 2 no such store, 3 in use or not readable"
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Check every page and row, and that roll-ups are what their records give
+    Verify(Plain),
+    /// Pack the file, leaving damaged rows out; needs as much free space as the result
+    Compact(Plain),
+    /// Copy the store to a new file
+    Backup {
+        /// The file to write; it must not exist
+        to: PathBuf,
+        #[command(flatten)]
+        plain: Plain,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Plain {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t = Shape::Text)]
+    format: Shape,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Shape {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+pub(super) fn run(args: &Args, config: Option<PathBuf>) -> ExitCode {
+    let config = config.as_deref();
+    let done = match &args.what {
+        What::Verify(plain) => verify(plain, config),
+        What::Compact(plain) => compact(plain, config),
+        What::Backup { to, plain } => backup(plain, to, config),
+    };
+    match done {
+        Ok(code) => code,
+        Err(stop) => stop.exit(),
+    }
+}
+
+/// Opens the store for writing. What is missing is not made, and what is damaged is not moved
+/// aside: these commands look after what is there.
+fn open(plain: &Plain, config: Option<&Path>) -> Result<Store, Stop> {
+    let settings = plain.store.settings(config)?;
+    let path = plain.store.path(settings.as_ref())?;
+    drop(StoreReader::open(&path)?);
+    let settings = settings.ok_or_else(|| {
+        Stop::Usage(
+            "the config does not load, and with it how long records are kept: `tollgate check`"
+                .to_owned(),
+        )
+    })?;
+    let settings = StoreSettings {
+        path,
+        ..settings.store
+    };
+    let (store, _) = Store::open(&settings, &Clock::system())?;
+    Ok(store)
+}
+
+fn verify(plain: &Plain, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    let mut store = match open(plain, config) {
+        Err(Stop::Store(error @ StoreError::Damaged { .. })) => {
+            return Err(Stop::Nothing(format!(
+                "{error}; `tollgate serve` moves it aside and begins a new one"
+            )));
+        }
+        other => other?,
+    };
+    let found = store.verify()?;
+    match plain.format {
+        Shape::Text => output::print(&verified(&found)),
+        Shape::Json => output::print(&format!(
+            "{:#}",
+            json!({
+                "sound": found.is_clean(),
+                "records": found.records,
+                "damaged": found.damaged,
+                "unmatched": found.unmatched,
+                "rollups": found.rollups,
+                "rollups_wrong": found.rollups_wrong,
+                "pages_sound": found.pages_sound,
+            })
+        )),
+    }
+    Ok(ExitCode::from(u8::from(!found.is_clean())))
+}
+
+fn verified(found: &Verified) -> String {
+    if found.is_clean() {
+        return format!(
+            "sound: {} exchanges, {} roll-ups equal to their records",
+            thousands(found.records),
+            thousands(found.rollups)
+        );
+    }
+    format!(
+        "not sound: {} exchanges read, {} rows damaged, {} unmatched, {} of {} roll-ups wrong, \
+         pages {}\n`tollgate db compact` leaves damaged rows out",
+        thousands(found.records),
+        found.damaged,
+        found.unmatched,
+        found.rollups_wrong,
+        found.rollups,
+        if found.pages_sound {
+            "sound"
+        } else {
+            "damaged"
+        },
+    )
+}
+
+fn compact(plain: &Plain, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    let (_, done) = open(plain, config)?.compact()?;
+    match plain.format {
+        Shape::Text => output::print(&format!(
+            "{} bytes, before {}; {} damaged rows left out",
+            thousands(done.after),
+            thousands(done.before),
+            done.damaged
+        )),
+        Shape::Json => output::print(&format!(
+            "{:#}",
+            json!({
+                "before": done.before, "after": done.after, "damaged": done.damaged,
+            })
+        )),
+    }
+    Ok(ExitCode::from(u8::from(done.damaged > 0)))
+}
+
+fn backup(plain: &Plain, to: &Path, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    let damaged = open(plain, config)?.backup(to)?;
+    match plain.format {
+        Shape::Text => output::print(&format!(
+            "copied to {}; {damaged} damaged rows left out",
+            to.display()
+        )),
+        Shape::Json => output::print(&format!(
+            "{:#}",
+            json!({
+                "to": to.display().to_string(), "damaged": damaged,
+            })
+        )),
+    }
+    Ok(ExitCode::from(u8::from(damaged > 0)))
+}

@@ -1,0 +1,297 @@
+//! Hands the rows of the store to the reports: the only place that knows both.
+
+use std::ops::ControlFlow;
+use std::ops::Range;
+
+use crate::analysis::tables::{
+    ReportHead, RouteName, RoutesBuilder, RoutesReport, Row, Selection, Window,
+};
+use crate::config::settings::Settings;
+use crate::edge::store::{NameId, Names, StoreError, StoreReader, Summary};
+use crate::record::{ExchangeId, ExchangeRecord, KeyedHash, Name, WallTime};
+
+pub use crate::analysis::tables::Origins;
+
+/// What a report is asked for, in names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The span of time.
+    pub window: Window,
+    /// Which origins.
+    pub origins: Origins,
+    /// The one model.
+    pub model: Option<String>,
+    /// The one provider.
+    pub provider: Option<String>,
+}
+
+/// Exchanges with several attempts whose lost ones are looked up for one report.
+const LOST_MAX: usize = 20_000;
+
+/// No name of a store has this number: what is asked for and not there.
+const NOWHERE: u32 = u32::MAX;
+
+/// One row of a report.
+#[must_use]
+pub const fn row(summary: &Summary) -> Row {
+    Row {
+        started: summary.started,
+        provider: summary.provider.0,
+        model: summary.route_model.0,
+        asked: summary.model.0,
+        origin: summary.origin,
+        language: summary.language,
+        outcome: summary.outcome,
+        error_class: summary.error_class,
+        stream: summary.stream,
+        pseudo_stream: summary.pseudo_stream,
+        reused: summary.reused,
+        background: summary.background,
+        cached_answer: summary.cached_answer,
+        stalls: summary.stalls,
+        figures: summary.figures,
+        usage: summary.usage,
+        token_source: summary.token_source,
+        cost: summary.cost,
+        cost_billed: summary.cost_billed,
+    }
+}
+
+/// The report `routes` of what `reader` holds. `settings` tell regions and kinds, where they are
+/// known; `seen` is called for every row, for whoever shows progress.
+pub fn routes(
+    reader: &StoreReader,
+    asked: &Asked,
+    settings: Option<&Settings>,
+    made: WallTime,
+    mut seen: impl FnMut(),
+) -> Result<RoutesReport, StoreError> {
+    let names = reader.names()?;
+    let mut builder = RoutesBuilder::new(selection(asked, &names));
+    let mut several = Vec::new();
+    let mut ends: Option<(ExchangeId, ExchangeId)> = None;
+    let scanned = reader.scan(asked.window.range(), |summary| {
+        seen();
+        if builder.add(&row(summary)) {
+            let first = ends.map_or(summary.id, |(first, _)| first);
+            ends = Some((first, summary.id));
+            if summary.attempts > 1 {
+                several.push(summary.id);
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    // Rows read meanwhile may have names that came after those known above.
+    let names = reader.names()?;
+    let lost_unread = several.len().saturating_sub(LOST_MAX);
+    for id in several.drain(lost_unread..) {
+        add_lost(reader, id, &names, &mut builder);
+    }
+    let head = ReportHead {
+        window: asked.window,
+        made,
+        origin: asked.origins.name().to_owned(),
+        model: asked.model.clone(),
+        provider: asked.provider.clone(),
+        configs: configs(reader, ends),
+        damaged: scanned.damaged,
+        lost_unread: lost_unread as u64,
+    };
+    Ok(builder.finish(head, |provider, model| {
+        route_name(&names, settings, NameId(provider), NameId(model))
+    }))
+}
+
+/// The text of a name's number, as it is shown; nothing where there is no name.
+#[must_use]
+pub fn text(names: &Names, id: NameId) -> Option<String> {
+    if id == NameId::NONE {
+        return None;
+    }
+    Some(
+        names
+            .get(id)
+            .map_or_else(|| "(other)".to_owned(), Name::to_string),
+    )
+}
+
+fn selection(asked: &Asked, names: &Names) -> Selection {
+    let number = |name: &String| names.find(name).map_or(NOWHERE, |id| id.0);
+    Selection {
+        origins: asked.origins,
+        provider: asked.provider.as_ref().map(number),
+        model: asked.model.as_ref().map(number),
+    }
+}
+
+/// Counts the lost attempts of one exchange. One that is damaged is among the damaged rows of
+/// `db verify`; the report goes on.
+fn add_lost(reader: &StoreReader, id: ExchangeId, names: &Names, builder: &mut RoutesBuilder) {
+    let Ok(Some(record)) = reader.detail(id) else {
+        return;
+    };
+    let lost = record.attempts.len().saturating_sub(1);
+    for attempt in &record.attempts[..lost] {
+        let number = |name: Option<&Name>| {
+            let id = name.map(|name| names.find(name).unwrap_or(NameId::OTHER));
+            id.unwrap_or(NameId::NONE).0
+        };
+        builder.add_lost(
+            number(Some(&attempt.provider)),
+            number(attempt.model.as_ref()),
+            attempt.error_class,
+        );
+    }
+}
+
+/// Fingerprints of the settings of the first and of the last exchange.
+fn configs(reader: &StoreReader, ends: Option<(ExchangeId, ExchangeId)>) -> Vec<KeyedHash> {
+    let of = |id| {
+        reader
+            .detail(id)
+            .ok()
+            .flatten()
+            .map(|record: ExchangeRecord| record.config)
+    };
+    let Some((first, last)) = ends else {
+        return Vec::new();
+    };
+    let mut configs: Vec<KeyedHash> = [of(first), of(last)].into_iter().flatten().collect();
+    configs.dedup();
+    configs
+}
+
+fn route_name(
+    names: &Names,
+    settings: Option<&Settings>,
+    provider: NameId,
+    model: NameId,
+) -> RouteName {
+    let provider = text(names, provider).unwrap_or_default();
+    let known = settings.and_then(|settings| settings.provider(&provider));
+    RouteName {
+        model: text(names, model),
+        region: known.and_then(|provider| provider.region.clone()),
+        kind: known.map(|provider| provider.kind),
+        provider,
+    }
+}
+
+/// One exchange of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its summary.
+    pub summary: Summary,
+    /// The provider of its last attempt.
+    pub provider: Option<String>,
+    /// The model's name there.
+    pub route_model: Option<String>,
+    /// The model asked for.
+    pub model: Option<String>,
+}
+
+/// Which exchanges a list shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListFilter {
+    /// Only those begun before this one.
+    pub before: Option<ExchangeId>,
+    /// Only those in whose provider, models, outcome, error class or origin this text occurs.
+    pub text: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListPage {
+    /// The exchanges, newest first.
+    pub list: Vec<Listed>,
+    /// Whether there may be older ones that were not looked at.
+    pub more: Option<ExchangeId>,
+}
+
+/// Rows looked at for one page of a list.
+const LOOKED_AT_MAX: usize = 50_000;
+/// Rows read at once.
+const PAGE_ROWS: usize = 2_000;
+
+/// The newest `limit` exchanges that `filter` lets through, newest first.
+pub fn list(
+    reader: &StoreReader,
+    filter: &ListFilter,
+    limit: usize,
+) -> Result<ListPage, StoreError> {
+    let mut page = ListPage::default();
+    let mut before = filter.before;
+    let mut looked_at = 0;
+    let needle = filter.text.as_ref().map(|text| text.to_lowercase());
+    let rows = if needle.is_some() {
+        PAGE_ROWS
+    } else {
+        limit + 256
+    };
+    loop {
+        // Ids of one millisecond share its rows: the range ends after it, and older ids are kept.
+        let newest = reader.newest(up_to(before), rows)?;
+        let names = reader.names()?;
+        let read = newest.len();
+        let older = |summary: &Summary| before.is_none_or(|before| summary.id < before);
+        let fresh: Vec<Summary> = newest.into_iter().filter(older).collect();
+        let Some(oldest) = fresh.last().map(|summary| summary.id) else {
+            return Ok(page);
+        };
+        for summary in fresh {
+            let listed = listed(&names, summary);
+            if needle
+                .as_ref()
+                .is_none_or(|needle| matches(&listed, needle))
+            {
+                if page.list.len() == limit {
+                    page.more = page.list.last().map(|last: &Listed| last.summary.id);
+                    return Ok(page);
+                }
+                page.list.push(listed);
+            }
+        }
+        looked_at += read;
+        if read < rows {
+            return Ok(page);
+        }
+        if looked_at >= LOOKED_AT_MAX {
+            page.more = Some(oldest);
+            return Ok(page);
+        }
+        before = Some(oldest);
+    }
+}
+
+/// All dates up to the millisecond of `before`, which is in its id.
+fn up_to(before: Option<ExchangeId>) -> Range<WallTime> {
+    let end = before.map_or(1 << 47, |id| {
+        let mut millis = [0; 8];
+        millis[2..].copy_from_slice(&id.0[..6]);
+        i64::from_be_bytes(millis) + 1
+    });
+    WallTime(0)..WallTime(end * 1000)
+}
+
+fn listed(names: &Names, summary: Summary) -> Listed {
+    Listed {
+        summary,
+        provider: text(names, summary.provider),
+        route_model: text(names, summary.route_model),
+        model: text(names, summary.model),
+    }
+}
+
+fn matches(listed: &Listed, needle: &str) -> bool {
+    let names = [&listed.provider, &listed.route_model, &listed.model];
+    let summary = &listed.summary;
+    names
+        .into_iter()
+        .flatten()
+        .any(|name| name.to_lowercase().contains(needle))
+        || summary.outcome.name().contains(needle)
+        || summary.origin.name().contains(needle)
+        || summary
+            .error_class
+            .is_some_and(|class| class.name().contains(needle))
+}

@@ -1,0 +1,230 @@
+//! Clients that go away, that read slowly, and that do not read at all.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use tollgate::clock::Clock;
+use tollgate::record::{CancelledBy, End, Mark, Outcome, TokenSource};
+
+use crate::support::records::until;
+use crate::support::{Ask, Rig};
+
+/// What is asserted of the delay; what is aimed at (10 ms) is only printed: the machine is noisy.
+const CANCEL_MAX: Duration = Duration::from_millis(250);
+
+/// How a client goes.
+#[derive(Debug, Clone, Copy)]
+enum Leaving {
+    Fin,
+    Reset,
+}
+
+/// How much of its answer it has seen by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    Headers,
+    Tokens,
+}
+
+/// Sends the request, and reads until that much has come.
+fn begin(rig: &Rig, ask: &Ask, seen: Seen) -> TcpStream {
+    let mut stream = TcpStream::connect(rig.addr()).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    stream.write_all(&ask.bytes()).unwrap();
+    if seen == Seen::Nothing {
+        until("the provider to have the request", || {
+            rig.simulator
+                .truth(&ask.tag)
+                .and_then(|truth| truth.received_at)
+        });
+        return stream;
+    }
+    let wanted = if seen == Seen::Headers {
+        "\r\n\r\n"
+    } else {
+        "\"content\":\""
+    };
+    let (mut text, mut buffer, mut found) = (String::new(), [0; 4096], 0);
+    // The role's event has an empty content too.
+    while found < if seen == Seen::Tokens { 4 } else { 1 } {
+        let count = stream.read(&mut buffer).unwrap();
+        assert!(count > 0, "ended early: {text}");
+        text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        found = text.matches(wanted).count();
+    }
+    stream
+}
+
+fn leave(stream: TcpStream, how: Leaving) {
+    match how {
+        Leaving::Fin => stream.shutdown(Shutdown::Both).unwrap(),
+        Leaving::Reset => {
+            // Lingering for no time makes closing a reset.
+            socket2::SockRef::from(&stream)
+                .set_linger(Some(Duration::ZERO))
+                .unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_client_that_goes_takes_the_providers_work_with_it() {
+    let rig = Rig::start();
+    let mut delays = Vec::new();
+    for round in 0..5 {
+        for how in [Leaving::Fin, Leaving::Reset] {
+            for (seen, ask) in [
+                (Seen::Nothing, Ask::chat("sim:hd-20s:ft-20s:n-3", true)),
+                (Seen::Nothing, Ask::chat("sim:ft-20s:n-3", false)),
+                (Seen::Headers, Ask::chat("sim:ft-20s:n-3", true)),
+                (Seen::Headers, Ask::chat("sim:ft-20s:n-3", true).to("/inj")),
+                (Seen::Tokens, Ask::chat("sim:gap-10ms:n-5000", true)),
+                (
+                    Seen::Tokens,
+                    Ask::chat("sim:gap-10ms:n-5000", true).to("/inj"),
+                ),
+            ] {
+                let place = format!("{round}: {how:?} having seen {seen:?}");
+                let stream = begin(&rig, &ask, seen);
+                let left_at = Clock::system().now();
+                leave(stream, how);
+                let (record, truth) = (rig.record(&ask), rig.truth(&ask));
+                let (closed_at, _) = truth.peer_end.unwrap_or_else(|| panic!("{place}: unseen"));
+                let delay = Duration::from_nanos(closed_at.since(left_at).0);
+                assert!(
+                    delay < CANCEL_MAX,
+                    "{place}: upstream closed after {delay:?}"
+                );
+                delays.push(delay);
+                assert_eq!(record.outcome, Outcome::ClientGone, "{place}");
+                assert_eq!(record.attempts.len(), 1, "{place}");
+                let attempt = &record.attempts[0];
+                assert_eq!(attempt.cancelled_by, Some(CancelledBy::Client), "{place}");
+                assert_eq!(attempt.end, Some(End::ClientGone), "{place}");
+                assert_eq!(attempt.error_class, None, "{place}");
+                assert_eq!(record.status.is_some(), seen != Seen::Nothing, "{place}");
+                assert!(
+                    attempt.maybe_billed,
+                    "{place}: the provider may bill what it did"
+                );
+                if seen == Seen::Tokens {
+                    assert!(
+                        record.tokens.usage.output.is_some_and(|n| n >= 3),
+                        "{place}"
+                    );
+                    assert_eq!(record.tokens.source, Some(TokenSource::Chunks), "{place}");
+                    assert!(attempt.timeline.get(Mark::FirstToken).is_some(), "{place}");
+                    assert!(attempt.timeline.get(Mark::Done).is_none(), "{place}");
+                }
+            }
+        }
+    }
+    delays.sort_unstable();
+    println!(
+        "client gone → provider sees it: median {:?}, p99 {:?}, worst {:?}, n = {}",
+        delays[delays.len() / 2],
+        delays[delays.len() * 99 / 100],
+        delays[delays.len() - 1],
+        delays.len()
+    );
+}
+
+#[test]
+fn a_client_that_goes_while_it_uploads() {
+    let rig = Rig::start();
+    for (ask, attempts) in [
+        // An inference body is read whole first: no provider hears of it.
+        (Ask::chat("sim", true), 0),
+        (
+            Ask::new("POST", "/v1/files").header("content-type", "application/octet-stream"),
+            1,
+        ),
+    ] {
+        let mut stream = TcpStream::connect(rig.addr()).unwrap();
+        stream.write_all(&ask.head(Some(1_000_000))).unwrap();
+        stream.write_all(&vec![b' '; 100_000]).unwrap();
+        if attempts == 1 {
+            until("the upload's beginning", || rig.simulator.truth(&ask.tag));
+        }
+        leave(stream, Leaving::Fin);
+        let record = rig.record(&ask);
+        assert_eq!(record.outcome, Outcome::ClientGone);
+        assert_eq!(record.attempts.len(), attempts);
+    }
+}
+
+#[test]
+fn a_slow_reader_slows_the_provider_and_fills_no_memory() {
+    // What lies between a provider that writes and a client that does not read: socket buffers
+    // of the kernel on both sides, and little else.
+    const BETWEEN_MAX: u64 = 24 << 20;
+    let rig = Rig::start();
+    for provider in ["/oa", "/inj"] {
+        let ask = Ask::chat("sim:cb-256k:n-800", true).to(provider);
+        let mut stream = TcpStream::connect(rig.addr()).unwrap();
+        stream.write_all(&ask.bytes()).unwrap();
+        // The provider's writes come to rest although it has 200 MB to say.
+        let mut last = (0, Instant::now());
+        until("the provider's writes to come to rest", || {
+            let written = rig
+                .simulator
+                .truth(&ask.tag)
+                .map_or(0, |truth| truth.body_bytes);
+            if written != last.0 {
+                last = (written, Instant::now());
+            }
+            (written > 0 && last.1.elapsed() > Duration::from_millis(300)).then_some(())
+        });
+        assert!(
+            last.0 < BETWEEN_MAX,
+            "{provider}: {} bytes taken ahead of the client",
+            last.0
+        );
+        // Read a little: a little more is taken.
+        let mut read = 0;
+        let mut buffer = vec![0; 64 << 10];
+        while read < 8 << 20 {
+            read += stream.read(&mut buffer).unwrap() as u64;
+        }
+        let written = rig.simulator.truth(&ask.tag).unwrap().body_bytes;
+        assert!(
+            written < read + BETWEEN_MAX,
+            "{provider}: {written} bytes written, {read} read"
+        );
+        // Others are served meanwhile.
+        let other = Ask::chat("sim:n-3", true);
+        assert_eq!(rig.send(&other).status, 200);
+        println!(
+            "{provider}: {} KiB taken ahead of a client that does not read",
+            last.0 >> 10
+        );
+        leave(stream, Leaving::Fin);
+        let record = rig.record(&ask);
+        assert_eq!(record.outcome, Outcome::ClientGone);
+    }
+}
+
+#[test]
+fn a_client_that_stops_reading_is_cut() {
+    let rig = Rig::configured("[timeouts]\nclient_write = \"300ms\"\nrequest_headers = \"200ms\"");
+    for ask in [
+        Ask::chat("sim:cb-256k:n-800", true),
+        Ask::chat("sim:cb-256k:n-800", false),
+    ] {
+        let mut stream = TcpStream::connect(rig.addr()).unwrap();
+        stream.write_all(&ask.bytes()).unwrap();
+        let record = rig.record(&ask);
+        assert_eq!(record.outcome, Outcome::ClientGone);
+        assert_eq!(record.status, Some(200));
+        let truth = rig.truth(&ask);
+        assert!(truth.peer_end.is_some() || truth.body_bytes > 0);
+        // The connection is gone, not only the exchange.
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+        assert_eq!(stream.read(&mut [0; 1]).unwrap_or(0), 0);
+    }
+}

@@ -1,0 +1,382 @@
+//! Providers that cannot be reached, that lead elsewhere, or that break what they promised.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tollgate::record::{End, ErrorClass as Class, Mark, Outcome};
+use tollgate::simulator::bare::{ReadEnd, Reading};
+use tollgate::simulator::{Config, Framing, Script, Simulator, Then};
+
+use crate::support::rig::simulator;
+use crate::support::tls::Certificates;
+use crate::support::{Ask, Rig};
+
+/// A port at which nobody listens.
+fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// A rig with one more provider, `there`, at this URL.
+fn rig_with(url: &str, more: &str) -> Rig {
+    Rig::configured(&format!(
+        "[providers.there]\nbase_url = \"{url}\"\napi_key = \"{{key}}\"\n{more}"
+    ))
+}
+
+/// Asks `there` and checks that the client gets our error and the record says the same.
+fn check_unreached(rig: &Rig, status: u16, code: &str, outcome: Outcome, class: Class) -> Reading {
+    let ask = Ask::chat("sim:n-2", true).to("/there");
+    let reading = rig.send(&ask);
+    let record = rig.record(&ask);
+    let json: Value = serde_json::from_slice(&reading.body).unwrap_or_default();
+    assert_eq!(
+        (reading.status, reading.header("x-proxy-error")),
+        (status, Some(code)),
+        "{json}"
+    );
+    assert_eq!(json["error"]["code"], code);
+    assert_eq!((record.outcome, record.status), (outcome, Some(status)));
+    assert_eq!(record.attempts.len(), 1, "{code}");
+    let attempt = &record.attempts[0];
+    assert_eq!(
+        (attempt.error_class, attempt.end, attempt.status),
+        (Some(class), Some(End::None), None)
+    );
+    // Nothing was written: nothing can have been billed, and a client may try again.
+    assert!(!attempt.maybe_billed, "{code}");
+    assert_eq!(reading.header("x-should-retry"), None, "{code}");
+    assert_eq!(attempt.timeline.get(Mark::SendStart), None, "{code}");
+    assert!(attempt.timeline.get(Mark::Closed).is_some(), "{code}");
+    reading
+}
+
+#[test]
+fn a_refused_connection() {
+    let rig = rig_with(&format!("http://127.0.0.1:{}/v1", closed_port()), "");
+    let reading = check_unreached(
+        &rig,
+        502,
+        "upstream_connect_error",
+        Outcome::UpstreamError,
+        Class::Connect,
+    );
+    assert!(
+        reading.text().contains("provider there"),
+        "{}",
+        reading.text()
+    );
+}
+
+#[test]
+fn a_name_that_is_none() {
+    let rig = rig_with("https://x.invalid/v1", "");
+    check_unreached(
+        &rig,
+        502,
+        "upstream_dns_error",
+        Outcome::UpstreamError,
+        Class::Dns,
+    );
+}
+
+#[test]
+fn a_connection_that_nobody_answers() {
+    let listener =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    listener
+        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    // Once the backlog is full, a further connection waits for an answer that never comes.
+    let mut held = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        held.push(stream);
+        assert!(held.len() < 64, "the backlog does not fill");
+    }
+    let rig = rig_with(
+        &format!("http://{address}/v1"),
+        "[timeouts]\nconnect = \"250ms\"",
+    );
+    let began = Instant::now();
+    let (class, code) = (Class::ConnectTimeout, "upstream_connect_timeout");
+    check_unreached(&rig, 504, code, Outcome::TimedOut, class);
+    assert!(began.elapsed() >= Duration::from_millis(250));
+}
+
+#[test]
+fn certificates_that_nobody_signed_and_names_that_are_not_theirs() {
+    let (certificates, other) = (Certificates::of(&["localhost"]), Certificates::new());
+    let tls = Some(certificates.server(&[]));
+    let provider = Simulator::start(Config { tls, ..simulator() }).unwrap();
+    let port = provider.addr().port();
+    let [root, ..] = certificates.files();
+    let [other_root, ..] = other.files();
+    for (host, roots) in [
+        ("localhost", String::new()),
+        (
+            "localhost",
+            format!("ca_file = \"{}\"", other_root.display()),
+        ),
+        ("127.0.0.1", format!("ca_file = \"{}\"", root.display())),
+    ] {
+        let rig = rig_with(&format!("https://{host}:{port}/v1"), &roots);
+        check_unreached(
+            &rig,
+            502,
+            "upstream_tls_error",
+            Outcome::UpstreamError,
+            Class::Tls,
+        );
+    }
+    // The key never left: no request was seen at all.
+    assert_eq!(provider.request_count(), 0);
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_and_one_that_never_shakes_hands() {
+    let plain = Simulator::start(simulator()).unwrap();
+    let rig = rig_with(&format!("https://127.0.0.1:{}/v1", plain.addr().port()), "");
+    check_unreached(
+        &rig,
+        502,
+        "upstream_tls_error",
+        Outcome::UpstreamError,
+        Class::Tls,
+    );
+    assert_eq!(plain.request_count(), 0);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/v1", silent.local_addr().unwrap());
+    let rig = rig_with(&url, "[timeouts]\nconnect = \"250ms\"");
+    let (class, code) = (Class::ConnectTimeout, "upstream_connect_timeout");
+    check_unreached(&rig, 504, code, Outcome::TimedOut, class);
+}
+
+#[test]
+fn a_redirect_is_not_followed_and_the_key_goes_nowhere() {
+    let rig = Rig::start();
+    let canary = TcpListener::bind("127.0.0.1:0").unwrap();
+    canary.set_nonblocking(true).unwrap();
+    for status in [301, 302, 303, 307, 308] {
+        let script = Script {
+            head: format!(
+                "HTTP/1.1 {status} Elsewhere\r\nlocation: http://{}/v1/chat/completions",
+                canary.local_addr().unwrap()
+            )
+            .into(),
+            body: Vec::new(),
+            framing: Framing::ContentLength,
+            then: Then::KeepAlive,
+        };
+        rig.simulator.play("elsewhere", script);
+        let ask = Ask::chat("elsewhere", false);
+        let reading = rig.send(&ask);
+        assert_eq!(
+            reading.header("x-proxy-error"),
+            Some("upstream_redirect"),
+            "{status}"
+        );
+        assert_eq!(reading.header("location"), None);
+        let record = rig.record(&ask);
+        assert_eq!(record.attempts[0].status, Some(status));
+        assert_eq!(record.attempts[0].error_class, Some(Class::Redirect));
+    }
+    // Nobody knocked: not even a connection, and so no key.
+    assert_eq!(
+        canary.accept().unwrap_err().kind(),
+        std::io::ErrorKind::WouldBlock
+    );
+}
+
+#[test]
+fn a_promise_to_keep_the_connection_may_be_broken_500_times() {
+    let (address, closed) = faithless_server();
+    let rig = rig_with(&format!("http://{address}/v1"), "");
+    let mut connection = rig.connect();
+    for number in 0..500 {
+        let ask = Ask::chat("m", false).to("/there");
+        let reading = connection.exchange(&ask.bytes()).unwrap();
+        let place = || format!("{number}: {}", reading.text());
+        assert_eq!(
+            (reading.status, reading.end),
+            (200, ReadEnd::Complete),
+            "{}",
+            place()
+        );
+        let record = rig.record(&ask);
+        assert_eq!(
+            (record.outcome, record.attempts.len()),
+            (Outcome::Ok, 1),
+            "{}",
+            place()
+        );
+        // A request that crosses the close on the wire may have been read, and is not sent
+        // twice: so the next one leaves when the close has.
+        closed.recv().unwrap();
+    }
+    let sum: u32 = rig
+        .records
+        .all()
+        .iter()
+        .map(|r| u32::from(r.attempts[0].resends))
+        .sum();
+    println!("500 broken promises: {sum} resends");
+}
+
+/// Answers one request on each connection, promises to keep it, and closes or resets it; says so.
+fn faithless_server() -> (SocketAddr, std::sync::mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, closed) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let answer = r#"{"object":"chat.completion","choices":[{"index":0,
+            "message":{"role":"assistant","content":"a"},"finish_reason":"stop"}]}"#;
+        for (number, stream) in listener.incoming().map_while(Result::ok).enumerate() {
+            let stream = answer_once(stream, "application/json", answer, "keep-alive: timeout=60");
+            if number % 2 == 0 {
+                // Lingering for no time makes closing a reset.
+                let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+            }
+            drop(stream);
+            if sender.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    (address, closed)
+}
+
+#[test]
+fn an_early_answer_stops_the_upload() {
+    let rig = Rig::start();
+    let path = "/sim:fault-early_response/v1/files";
+    let ask = Ask::new("POST", path).body(vec![b'x'; 8 << 20]);
+    let (head, body) = (ask.head(Some(8 << 20)), ask.json().to_vec());
+    let connection = rig.connect();
+    let mut writer = connection.socket().try_clone().unwrap();
+    let writing = std::thread::spawn(move || {
+        // Cut off in the middle: that is what is asked for.
+        let _ = writer
+            .write_all(&head)
+            .and_then(|()| writer.write_all(&body));
+    });
+    let mut connection = connection;
+    let reading = connection.read(tollgate::record::Moment(0), false, usize::MAX);
+    assert_eq!(reading.status, 413, "{}", reading.text());
+    assert_eq!(reading.end, ReadEnd::Complete);
+    drop(connection);
+    writing.join().unwrap();
+    let record = rig.record(&ask);
+    assert_eq!(record.outcome, Outcome::ClientError);
+    assert_eq!(record.attempts[0].status, Some(413));
+}
+
+#[test]
+fn a_refused_usage_option_is_tried_once_without_and_remembered() {
+    let refusal = json!({"error": {
+        "message": "Unrecognized request argument supplied: stream_options",
+        "type": "invalid_request_error", "param": "stream_options", "code": "unknown_parameter",
+    }});
+    // A server that refuses only what names the option: a script cannot read, a thread can.
+    let address = picky_server(&refusal);
+    let rig = Rig::configured(&format!(
+        "[providers.picky]\nbase_url = \"http://{address}/v1\"\napi_key = \"{{key}}\"\n\
+         inject_usage = true"
+    ));
+    for (number, attempts) in [(0, 2), (1, 1), (2, 1)] {
+        let ask = Ask::chat("picky-model", true).to("/picky");
+        let reading = rig.send(&ask);
+        assert_eq!(reading.status, 200, "{number}: {}", reading.text());
+        let record = rig.record(&ask);
+        assert_eq!(
+            (record.outcome, record.attempts.len()),
+            (Outcome::Ok, attempts),
+            "{number}"
+        );
+        assert!(!record.request.usage_injected, "{number}");
+        if attempts == 2 {
+            assert_eq!(record.attempts[0].status, Some(400));
+            assert_eq!(record.attempts[0].error_class, Some(Class::BadRequest));
+        }
+    }
+    // Another model of the same provider is asked anew.
+    let ask = Ask::chat("picky-other", true).to("/picky");
+    rig.send(&ask);
+    assert_eq!(rig.record(&ask).attempts.len(), 2);
+    // The client's own wish is the client's own matter.
+    let ask = Ask::chat_with_usage("picky-model").to("/picky");
+    assert_eq!(rig.send(&ask).status, 400);
+    assert_eq!(rig.record(&ask).attempts.len(), 1);
+}
+
+/// Answers 400 to what has `stream_options`, and a short stream to what has not.
+fn picky_server(refusal: &Value) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let refusal = refusal.to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            answer_picky(stream, &refusal);
+        }
+    });
+    address
+}
+
+fn answer_picky(mut stream: TcpStream, refusal: &str) {
+    let event =
+        json!({"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}]});
+    let request = read_request(&mut stream);
+    if memchr::memmem::find(&request, b"stream_options").is_some() {
+        write_answer(
+            &mut stream,
+            400,
+            "application/json",
+            refusal,
+            "connection: close",
+        );
+    } else {
+        let body = format!("data: {event}\n\ndata: [DONE]\n\n");
+        write_answer(
+            &mut stream,
+            200,
+            "text/event-stream",
+            &body,
+            "connection: close",
+        );
+    }
+}
+
+fn answer_once(mut stream: TcpStream, kind: &str, body: &str, header: &str) -> TcpStream {
+    read_request(&mut stream);
+    write_answer(&mut stream, 200, kind, body, header);
+    stream
+}
+
+/// A request whose body is JSON, which ends it.
+fn read_request(stream: &mut TcpStream) -> Vec<u8> {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    while !request.ends_with(b"}") {
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return request,
+            Ok(count) => request.extend_from_slice(&buffer[..count]),
+        }
+    }
+    request
+}
+
+fn write_answer(stream: &mut TcpStream, status: u16, kind: &str, body: &str, header: &str) {
+    let length = body.len();
+    let answer = format!(
+        "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\n{header}\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    );
+    // Who has gone needs no answer.
+    let _ = stream.write_all(answer.as_bytes());
+}

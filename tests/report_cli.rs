@@ -1,0 +1,229 @@
+//! Tests the commands that read a store, as a user runs them.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test helper cannot do, its test cannot either"
+)]
+
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+#[path = "support/filled.rs"]
+mod filled;
+
+use filled::{recent, store};
+
+/// Runs `tollgate` with `arguments` in `directory`, whose config names the store `s.redb`.
+fn command(directory: &Path, arguments: &[&str]) -> Command {
+    let config = directory.join("tollgate.toml");
+    let text = format!("[store]\npath = {:?}\n", directory.join("s.redb"));
+    fs::write(&config, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command
+        .current_dir(directory)
+        .env_remove("TOLLGATE_CONFIG")
+        .arg("--config")
+        .arg(config)
+        .args(arguments);
+    command
+}
+
+fn run(directory: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command(directory, arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+#[test]
+fn a_report_is_read_beside_the_writer_in_every_format() {
+    let directory = tempfile::tempdir().unwrap();
+    let records = recent(1, 900, 1_000_000);
+    let writer = store(&directory.path().join("s.redb"), &records);
+    for (format, part) in [
+        ("table", "openrouter"),
+        ("markdown", "| route |"),
+        ("json", "\"schema\": \"tollgate.report.routes/1\""),
+        ("csv", "provider,model,region"),
+    ] {
+        let arguments = ["report", "routes", "--format", format];
+        let (code, out, err) = run(directory.path(), &arguments);
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+        assert!(out.contains(part), "{format}: {out}");
+    }
+    drop(writer);
+}
+
+#[test]
+fn every_figure_can_be_computed_again_from_the_export() {
+    let directory = tempfile::tempdir().unwrap();
+    let records = recent(2, 1_500, 500_000);
+    drop(store(&directory.path().join("s.redb"), &records));
+    let (_, report, _) = run(directory.path(), &["report", "routes", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let (_, export, _) = run(directory.path(), &["export", "--format", "jsonl"]);
+    let lines: Vec<serde_json::Value> = export
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 1_500);
+    let route = &report["routes"][0];
+    let failing = [
+        "upstream_error",
+        "timed_out",
+        "empty",
+        "truncated",
+        "stalled",
+        "in_band_error",
+    ];
+    let (mut times, mut failures) = (Vec::new(), 0);
+    for line in &lines {
+        let Some(attempt) = line["attempts"].as_array().unwrap().last() else {
+            continue;
+        };
+        if attempt["provider"] != route["provider"] || attempt["model"] != route["model"] {
+            continue;
+        }
+        let outcome = line["outcome"].as_str().unwrap();
+        if failing.contains(&outcome) {
+            failures += u64::from(line["request"]["stream"] == true);
+        } else if ["ok", "client_gone", "shutdown"].contains(&outcome) && !attempt["gaps"].is_null()
+        {
+            let marks = &attempt["timeline_ns"];
+            let mark = |name: &str| marks[name].as_i64().unwrap();
+            times.push((mark("first_token") - mark("send_start")) as u64);
+        }
+    }
+    times.sort_unstable();
+    let spread = &route["first_token_ms"];
+    assert_eq!(spread["n"], times.len());
+    assert_eq!(spread["failures"], failures);
+    let p50 = tollgate::statistics::quantile::of_sorted_among(&times, failures as usize, 0.5);
+    let told = spread["p50"]["value"].as_f64().unwrap();
+    assert!((told - p50.unwrap() / 1e6).abs() < 1e-6, "{told} {p50:?}");
+}
+
+#[test]
+fn what_is_wrong_with_a_store_is_said_with_its_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.redb");
+    let report = ["report", "routes"];
+    let (code, _, err) = run(directory.path(), &report);
+    assert_eq!(code, 2);
+    assert!(err.contains("there is no store at"), "{err}");
+
+    drop(store(&path, &[]));
+    let (code, out, err) = run(directory.path(), &report);
+    assert_eq!(code, 0, "{out}");
+    assert!(err.contains("no exchange in this window"), "{err}");
+
+    fs::write(&path, vec![7; 5_000]).unwrap();
+    let (code, _, err) = run(directory.path(), &report);
+    assert_eq!(code, 3);
+    assert!(err.contains("is damaged"), "{err}");
+    let (code, _, err) = run(directory.path(), &["db", "verify"]);
+    assert_eq!(code, 1, "{err}");
+    assert!(path.exists(), "verify moves nothing");
+
+    for arguments in [
+        &["report", "routes", "--since", "yesterday"][..],
+        &["report", "routes", "--origin", "mars"],
+        &["report", "routes", "--since", "1h", "--until", "2h"],
+        &["explain", "12"],
+    ] {
+        assert_eq!(run(directory.path(), arguments).0, 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_store_is_verified_compacted_and_backed_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.redb");
+    drop(store(&path, &recent(3, 300, 1_000_000)));
+    let (code, out, err) = run(directory.path(), &["db", "verify"]);
+    assert_eq!(
+        (code, out.contains("sound: 300 exchanges")),
+        (0, true),
+        "{out}{err}"
+    );
+    assert_eq!(
+        run(directory.path(), &["db", "compact", "--format", "json"]).0,
+        0
+    );
+    let copy = directory.path().join("copy.redb");
+    let backup = ["db", "backup", copy.to_str().unwrap()];
+    assert_eq!(run(directory.path(), &backup).0, 0);
+    assert_eq!(
+        run(directory.path(), &backup).0,
+        3,
+        "a copy is never overwritten"
+    );
+    let arguments = ["export", "--store", copy.to_str().unwrap()];
+    assert_eq!(run(directory.path(), &arguments).1.lines().count(), 300);
+
+    let writer = store(&path, &[]);
+    let (code, _, err) = run(directory.path(), &["db", "compact"]);
+    assert_eq!((code, err.contains("in use")), (3, true), "{err}");
+    drop(writer);
+}
+
+#[test]
+fn one_exchange_is_explained() {
+    let directory = tempfile::tempdir().unwrap();
+    let records = recent(4, 3, 1_000_000);
+    drop(store(&directory.path().join("s.redb"), &records));
+    let id = records[1].id.to_string();
+    let (code, out, _) = run(directory.path(), &["explain", &id]);
+    assert_eq!(
+        (code, out.contains(&id), out.contains("send_start")),
+        (0, true, true),
+        "{out}"
+    );
+    let (_, out, _) = run(directory.path(), &["explain", &id, "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["id"], id);
+    let unknown = "00000000-0000-7000-8000-000000000000";
+    assert_eq!(run(directory.path(), &["explain", unknown]).0, 1);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(store(
+        &directory.path().join("s.redb"),
+        &recent(5, 2_000, 100_000),
+    ));
+    for format in ["jsonl", "csv"] {
+        let mut child = command(directory.path(), &["export", "--format", format])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut beginning = [0; 100];
+        child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut beginning)
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    }
+}
+
+#[test]
+fn the_fields_of_an_export_are_listed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, out, _) = run(directory.path(), &["export", "--fields"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("attempts[].gaps.sketch_bins"));
+    let (_, help, _) = run(directory.path(), &["export", "--help"]);
+    assert!(help.contains("started_mono_ns"), "{help}");
+}

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Installs the official SDKs under target/sdk, once: `openai` and `anthropic` for Python, `openai` for Node.
+set -eu
+cd "$(dirname "$0")/../.."
+mkdir -p target/sdk
+if [ ! -x target/sdk/venv/bin/python ]; then
+    python3 -m venv target/sdk/venv
+fi
+if ! target/sdk/venv/bin/python -c 'import openai, anthropic' 2>/dev/null; then
+    target/sdk/venv/bin/pip install --quiet --disable-pip-version-check openai anthropic
+fi
+if [ ! -d target/sdk/node/node_modules/openai ]; then
+    mkdir -p target/sdk/node
+    (cd target/sdk/node && npm init --yes >/dev/null 2>&1 && npm install --silent --no-audit --no-fund openai)
+fi
