@@ -29,6 +29,8 @@ pub async fn watch_config(
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         return;
     };
+    // What changed since it was read and before anybody watched.
+    reload(path.as_deref(), &shared, &said);
     loop {
         tokio::select! {
             _ = hangup.recv() => {}

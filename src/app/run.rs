@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::admin::Admin;
@@ -30,6 +31,8 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
         || "environment".to_owned(),
         |path| path.display().to_string(),
     );
+    let runtime = runtime()?;
+    let mut told = Told::listen(&runtime)?;
     for warning in &loaded.warnings {
         print(&warning.render(&file));
     }
@@ -40,10 +43,6 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
     if let Some(warning) = warning {
         tracing::warn!("{warning}");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| AppFault::Runtime(format!("cannot start the runtime: {error}")))?;
     let node = Node::start(Parts {
         settings: settings.clone(),
         offer: offer_to(&recorder),
@@ -61,14 +60,14 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
     runtime.block_on(async {
         tokio::select! {
             () = reload::watch_config(path, Arc::clone(&node.shared), said) => {}
-            () = told_to_stop() => {}
+            () = told.word_to_stop() => {}
         }
         tracing::info!("draining: exchanges at work may take {drain:?}");
         node.drain();
         tokio::select! {
             () = drained(&node) => {}
             () = tokio::time::sleep(drain) => tracing::warn!("drain time is over"),
-            () = told_to_stop() => tracing::warn!("told to stop again: now"),
+            () = told.word_to_stop() => tracing::warn!("told to stop again: now"),
         }
     });
     node.stop();
@@ -82,6 +81,8 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
 
 /// Runs the demo until SIGTERM or SIGINT.
 pub fn demo(seed: u64, print: &dyn Fn(&str)) -> Result<(), AppFault> {
+    let runtime = runtime()?;
+    let mut told = Told::listen(&runtime)?;
     let demo = Demo::start(seed)?;
     let Some(node) = &demo.node else {
         return Ok(());
@@ -90,11 +91,7 @@ pub fn demo(seed: u64, print: &dyn Fn(&str)) -> Result<(), AppFault> {
         return Ok(());
     };
     print(&banner::demo(node.address, admin.address));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| AppFault::Runtime(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(told_to_stop());
+    runtime.block_on(told.word_to_stop());
     Ok(())
 }
 
@@ -114,16 +111,39 @@ fn proxies() -> ProxyRules {
     )
 }
 
-async fn told_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+fn runtime() -> Result<Runtime, AppFault> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| AppFault::Runtime(format!("cannot start the runtime: {error}")))
+}
+
+/// The signals that tell to stop, heard from here on: one that comes while the program starts,
+/// or right after another one, is not lost and kills nobody.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Told {
+    fn listen(runtime: &Runtime) -> Result<Self, AppFault> {
+        let _within = runtime.enter();
+        let hear = |kind| {
+            signal(kind).map_err(|error| AppFault::Runtime(format!("cannot hear signals: {error}")))
+        };
+        // Whoever reloads listens anew; until then it does nothing instead of ending the program.
+        drop(hear(SignalKind::hangup())?);
+        Ok(Self {
+            terminate: hear(SignalKind::terminate())?,
+            interrupt: hear(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn word_to_stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 
