@@ -75,7 +75,9 @@ fn an_upload_streams_and_none_of_it_waits_here() {
 fn a_binary_download_is_the_same_bytes() {
     let rig = Rig::start();
     let mut rng = fastrand::Rng::with_seed(5);
-    let body = Bytes::from_iter(std::iter::repeat_with(|| rng.u8(..)).take(3_000_000));
+    let body: Bytes = std::iter::repeat_with(|| rng.u8(..))
+        .take(3_000_000)
+        .collect();
     for framing in [Framing::Chunked, Framing::ContentLength, Framing::Close] {
         let mut sound = script("200 OK", "audio/mpeg", &body);
         sound.framing = framing;

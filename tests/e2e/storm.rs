@@ -177,17 +177,14 @@ fn a_storm_leaves_one_record_for_each_exchange() {
 fn leave(rig: &Rig, ask: &Ask, client: Client) {
     let mut stream = TcpStream::connect(rig.addr()).unwrap();
     stream.write_all(&ask.bytes()).unwrap();
-    let enough = match client {
-        Client::LeavesAfter(bytes) => bytes,
+    let Client::LeavesAfter(enough) = client else {
         // A request that nobody has read is no exchange.
-        _ => {
-            until("the provider to have it", || {
-                rig.simulator
-                    .truth(&ask.tag)
-                    .and_then(|truth| truth.received_at)
-            });
-            return;
-        }
+        until("the provider to have it", || {
+            rig.simulator
+                .truth(&ask.tag)
+                .and_then(|truth| truth.received_at)
+        });
+        return;
     };
     let (mut read, mut buffer) = (0, [0; 1024]);
     while read < enough {
