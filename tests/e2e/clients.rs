@@ -8,6 +8,7 @@ use tollgate::clock::Clock;
 use tollgate::record::{CancelledBy, End, Mark, Outcome, TokenSource};
 use tollgate::simulator::Simulator;
 
+use super::marks::assert_in_order;
 use crate::support::program::Program;
 use crate::support::records::until;
 use crate::support::rig::{KEY, simulator};

@@ -49,6 +49,8 @@ mod tests {
             ("evil.example:80", Some("evil.example")),
             ("localhost:", None),
             ("localhost:99999999", None),
+            ("localhost:65536", None),
+            ("localhost:+80", None),
             ("localhost:80@evil", None),
             ("a b", None),
             ("", None),
