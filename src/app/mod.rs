@@ -16,6 +16,8 @@ pub mod banner;
 
 pub mod recording;
 
+pub mod admin;
+
 pub mod demo;
 
 pub mod selftest;

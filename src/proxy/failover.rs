@@ -93,6 +93,17 @@ pub struct Unreached {
     pub outcome: Outcome,
 }
 
+/// What trying works with.
+#[derive(Debug, Clone, Copy)]
+pub struct Means<'a> {
+    /// What all workers share.
+    pub shared: &'a Shared,
+    /// This worker's connections.
+    pub pool: &'a Arc<Pool>,
+    /// The settings that the exchange started with.
+    pub settings: &'a Settings,
+}
+
 /// Tries `steps` (indexes of `ways`) in order.
 pub async fn first_answer(
     job: &Job<'_>,
@@ -100,10 +111,9 @@ pub async fn first_answer(
     ways: &[Way],
     steps: &[usize],
     exchange: &mut Exchange,
-    shared: &Shared,
-    pool: &Arc<Pool>,
-    settings: &Settings,
+    means: Means<'_>,
 ) -> Result<Reached, Unreached> {
+    let shared = means.shared;
     let mut injection = true;
     let mut left = steps.iter().copied().peekable();
     let mut current = left.next();
@@ -114,9 +124,7 @@ pub async fn first_answer(
         let way = &ways[index];
         let is_last = left.peek().is_none() || matches!(body, Body::Streamed(..));
         let inject = injection && shared.may_inject(way, job.language, &body);
-        let tried = attempt(
-            job, &mut body, way, inject, is_last, exchange, shared, pool, settings,
-        );
+        let tried = attempt(job, &mut body, way, inject, is_last, exchange, means);
         match tried.await {
             Tried::Answered(mut reached) => {
                 reached.way = index;
@@ -160,10 +168,13 @@ async fn attempt(
     inject: bool,
     is_last: bool,
     exchange: &mut Exchange,
-    shared: &Shared,
-    pool: &Arc<Pool>,
-    settings: &Settings,
+    means: Means<'_>,
 ) -> Tried {
+    let Means {
+        shared,
+        pool,
+        settings,
+    } = means;
     let (outgoing, upload) = match outgoing(job, body, way, inject, shared) {
         Ok(outgoing) => outgoing,
         Err(reject) => {
@@ -222,7 +233,7 @@ async fn attempt(
             return Tried::Failed(Box::new(unreached(
                 record,
                 way,
-                fault,
+                &fault,
                 client_failed,
                 shared,
             )));
@@ -469,7 +480,7 @@ fn note_phases(record: &mut AttemptRecord, phases: &Phases) {
 fn unreached(
     record: &mut AttemptRecord,
     way: &Way,
-    fault: SendFault,
+    fault: &SendFault,
     client_failed: bool,
     shared: &Shared,
 ) -> Unreached {

@@ -209,9 +209,8 @@ async fn fetch(
         .to_bytes();
     answer.lease.finish(None);
     let mut list: Value = serde_json::from_slice(&bytes).ok()?;
-    let models = match list["data"].take() {
-        Value::Array(models) => models,
-        _ => return None,
+    let Value::Array(models) = list["data"].take() else {
+        return None;
     };
     Some(
         models

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 
 use super::address::{self, Address};
 use super::candidates::{self, Way};
-use super::failover::{self, Job, Reached};
+use super::failover::{self, Job, Means, Reached};
 use super::filter;
 use super::headers;
 use super::intake::{self, Body};
@@ -229,6 +229,9 @@ impl Proxy {
         };
         let stream = facts.stream;
         if let Some(draft) = exchange.draft() {
+            // A request that came in one read with the one before it began no later than it was
+            // complete.
+            draft.started_at = draft.started_at.min(complete);
             draft.request = facts;
             draft.session = session;
             draft.model.clone_from(&model);
@@ -265,9 +268,13 @@ impl Proxy {
         }
         let (ways, steps) = (&found.ways, &plan.steps);
         let (shared, pool) = (&*self.shared, &self.pool);
-        let reached =
-            failover::first_answer(&job, body, ways, steps, exchange, shared, pool, settings)
-                .await?;
+        let means = Means {
+            shared,
+            pool,
+            settings,
+        };
+        let trying = failover::first_answer(&job, body, ways, steps, exchange, means);
+        let reached = trying.await?;
         let way = ways[reached.way].clone();
         Ok(Answered::Relayed(
             Box::new(reached),

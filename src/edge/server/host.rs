@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-/// Longest host name (RFC 1035, 2.3.4).
+/// Longest host name there is (RFC 1035, 2.3.4, without the final dot).
 const HOST_NAME_BYTES_MAX: usize = 253;
 
 /// The lower-case name of a Host value; IPv6 without its brackets.
@@ -43,6 +43,8 @@ mod tests {
             ("LOCALHOST", Some("localhost")),
             ("[::1]:4100", Some("::1")),
             ("[2001:DB8:0::1]", Some("2001:db8::1")),
+            ("localhost:65536", None),
+            ("localhost:+80", None),
             ("127.0.0.1", Some("127.0.0.1")),
             ("evil.example:80", Some("evil.example")),
             ("localhost:", None),

@@ -72,7 +72,7 @@ impl Body for UpstreamBody {
                         upload.bytes.fetch_add(length as u64, Ordering::Relaxed);
                     }
                     Poll::Ready(Some(Err(_))) => {
-                        upload.client_failed.store(true, Ordering::Relaxed)
+                        upload.client_failed.store(true, Ordering::Relaxed);
                     }
                     _ => {}
                 }
