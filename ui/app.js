@@ -86,7 +86,7 @@
   };
 
   const badge = (origin) => {
-    if (origin === "live") return [];
+    if (origin === "live" || origin === rows.dataset.usual) return [];
     const simulated = origin === "demo";
     return [element("span", simulated ? "badge simulated" : "badge", simulated ? "simulated" : origin)];
   };

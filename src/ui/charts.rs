@@ -303,7 +303,7 @@ fn first_token(reader: &StoreReader, asked: &Asked) -> Result<Chart, StoreError>
             "How many streams had their first token by then; failures never have it, so that \
              their line stays below 100 %.{}{}",
             if left_out > 0 {
-                format!(" {left_out} routes with fewer are left out.")
+                format!(" Routes with fewer streams are left out: {left_out}.")
             } else {
                 String::new()
             },

@@ -31,7 +31,7 @@ pub(in crate::ui) async fn page(Extract(state): Shared, asking: Asking<ListQuery
             Ok(page) => {
                 @let items: Vec<Item> = page.list.iter().map(Item::of_row).collect();
                 @if items.is_empty() { (nothing(&query, &filter)) }
-                @else { (table::exchanges(&items, false)) }
+                @else { (table::exchanges(&items, false, state.handles.origin)) }
                 (pager(&query, &filter, page.more.map(|id| id.to_string())))
             }
         }

@@ -43,7 +43,7 @@ pub(in crate::ui) async fn page(Extract(state): Shared) -> Response {
             Ok(page) => {
                 @let items: Vec<Item> = page.list.iter().map(Item::of_row).collect();
                 @if items.is_empty() { (welcome(&state)) }
-                (table::exchanges(&items, true))
+                (table::exchanges(&items, true, state.handles.origin))
                 p { a href="/exchanges" { "All exchanges" } }
             }
         }

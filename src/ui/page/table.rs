@@ -8,8 +8,9 @@ use crate::ui::view::Item;
 
 use super::layout::origin_badge;
 
-/// The table of `items`; where it is `live`, new rows come in at its top.
-pub(super) fn exchanges(items: &[Item], live: bool) -> Markup {
+/// The table of `items`; where it is `live`, new rows come in at its top. Those of another origin
+/// than the `usual` one have a label.
+pub(super) fn exchanges(items: &[Item], live: bool, usual: Origin) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Exchanges" {
             table.exchanges {
@@ -27,22 +28,22 @@ pub(super) fn exchanges(items: &[Item], live: bool) -> Markup {
                         th.number.wide scope="col" { "Cost" }
                     }
                 }
-                tbody data-live-rows[live] {
-                    @for item in items { (row(item, live)) }
+                tbody data-live-rows[live] data-usual=(usual.name()) {
+                    @for item in items { (row(item, live, usual)) }
                 }
             }
         }
     }
 }
 
-fn row(item: &Item, live: bool) -> Markup {
+fn row(item: &Item, live: bool, usual: Origin) -> Markup {
     let millis = |ms: Option<f64>| ms.map_or_else(|| NOTHING.to_owned(), |ms| span(ms * 1e6));
     let count = |count: Option<u64>| count.map_or_else(|| NOTHING.to_owned(), thousands);
     html! {
         tr {
             td { a href=(format!("/exchanges/{}", item.id)) { time datetime=(item.started) { @if !live { (day(&item.started)) " " } (clock(&item.started)) } } }
             td.name {
-                (name(item.model.as_deref())) (badge(item.origin))
+                (name(item.model.as_deref())) (badge(item.origin, usual))
                 @if let Some(provider) = &item.provider { " " span.detail.narrow { "via " (plain(provider)) } }
             }
             td.name.wide { (route(item)) }
@@ -57,10 +58,9 @@ fn row(item: &Item, live: bool) -> Markup {
     }
 }
 
-fn badge(origin: &str) -> Markup {
-    Origin::from_name(origin)
-        .map(origin_badge)
-        .unwrap_or_default()
+fn badge(origin: &str, usual: Origin) -> Markup {
+    let other = Origin::from_name(origin).filter(|origin| *origin != usual);
+    other.map(origin_badge).unwrap_or_default()
 }
 
 /// How it ended, in words and not by colour alone.
