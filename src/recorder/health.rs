@@ -90,9 +90,10 @@ impl Counts {
         }
     }
 
-    /// Records reach the disk again, or never ceased to.
-    pub(super) fn well(&self) {
-        self.told().0 = State::Ok;
+    /// Records reach the disk. Says whether they did not before.
+    pub(super) fn well(&self) -> bool {
+        let before = std::mem::take(&mut self.told().0);
+        matches!(before, State::Degraded { .. })
     }
 
     /// They do not, since `now` unless they did not before.

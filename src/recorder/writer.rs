@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::edge::store::{Opened, Store, StoreError};
 use crate::record::{ExchangeRecord, Moment, Nanos, WallTime};
 
-use super::handle::{Records, Shared};
+use super::shared::{Records, Shared};
 
 /// Opens the store, at start and after each failure.
 pub type Opener = Box<dyn FnMut() -> Result<(Store, Opened), StoreError> + Send>;
@@ -40,7 +40,7 @@ impl Default for Pace {
             wait: Duration::from_millis(50),
             records: 4096,
             retry_min: Duration::from_millis(100),
-            retry_max: Duration::from_secs(5),
+            retry_max: Duration::from_secs(2),
             tries: 5,
             trim: Duration::from_mins(1),
         }
@@ -195,7 +195,7 @@ impl Writer {
                 counts.moved_aside(opened.moved_aside);
                 if self.in_hand.is_empty() {
                     // Otherwise the batch tells.
-                    counts.well();
+                    self.heal();
                 }
                 self.store = Some(store);
                 true
@@ -215,7 +215,7 @@ impl Writer {
         counts
             .written
             .fetch_add(self.in_hand.len() as u64, Ordering::Relaxed);
-        counts.well();
+        self.heal();
         self.failed = 0;
         self.retry = self.pace.retry_min;
         if self.shared.feed.receiver_count() == 0 {
@@ -225,6 +225,15 @@ impl Writer {
         for record in self.in_hand.drain(..) {
             // Nobody listens any more: that is no failure.
             let _ = self.shared.feed.send(record);
+        }
+    }
+
+    /// Records reach the disk; where they did not, whoever reads the log hears what it cost.
+    fn heal(&self) {
+        let counts = &self.shared.counts;
+        if counts.well() {
+            let dropped = counts.health().dropped();
+            tracing::info!(dropped, "the store takes records again");
         }
     }
 

@@ -1,0 +1,18 @@
+//! Runs the program itself and does to it what life does: kills, full disks, signals, bad configs.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::print_stdout,
+    reason = "figures are printed for whoever reads them"
+)]
+
+mod robust {
+    mod canary;
+    mod disk;
+    mod kills;
+    mod panics;
+    mod program;
+    mod reload;
+    mod starts;
+    mod stopping;
+}

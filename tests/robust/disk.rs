@@ -1,0 +1,126 @@
+//! Fills the disk under a running program: traffic goes on, what is dropped is counted, and recording resumes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tollgate::simulator::bare::Connection;
+
+use super::program::{Home, Program, chat, config, records, simulator};
+
+/// Calls while the disk is full: more than the writer and its queue hold.
+const CALLS: usize = 5_000;
+/// The least time in which recording must resume.
+const RESUMED: Duration = Duration::from_secs(5);
+
+/// A small file system in memory, gone when it is dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mounted(at: &Path) -> Result<Self, String> {
+        fs::create_dir(at).unwrap();
+        mount(&["-t", "tmpfs", "-o", "size=3m", "tollgate-test"], at)?;
+        Ok(Self(at.to_owned()))
+    }
+
+    fn grow(&self) {
+        mount(&["-o", "remount,size=64m"], &self.0).unwrap();
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // A mount that stays is seen by whoever looks; a test cannot do more.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+fn mount(words: &[&str], at: &Path) -> Result<(), String> {
+    let output = Command::new("mount").args(words).arg(at).output();
+    let output = output.map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    output.status.success().then_some(()).ok_or(said)
+}
+
+/// Calls on four connections; every one must be answered well.
+fn call(program: &Program, calls: usize, tag: &str) {
+    let turn = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut connection = Connection::open(program.address).unwrap();
+                loop {
+                    let turn = turn.fetch_add(1, Ordering::Relaxed);
+                    if turn >= calls {
+                        return;
+                    }
+                    let request = chat("sim:n-2", false, &format!("{tag}-{turn}"));
+                    let reading = connection.exchange(&request).unwrap();
+                    assert_eq!(reading.status, 200, "{}", reading.text());
+                }
+            });
+        }
+    });
+}
+
+/// The number before ` records were dropped`.
+fn dropped(said: &str) -> usize {
+    let before = said
+        .split_once(" records were dropped")
+        .map(|(before, _)| before);
+    let number = before.and_then(|text| text.rsplit(' ').next());
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn a_full_disk_stops_no_traffic_and_recording_resumes() {
+    let simulator = simulator();
+    let config = config(&simulator, "").replace("{folder}/store", "{folder}/disk/store");
+    let home = Home::new(&config);
+    let disk = match Disk::mounted(&home.folder.join("disk")) {
+        Ok(disk) => disk,
+        Err(reason) => {
+            println!("skipped, a small disk cannot be mounted: {reason}");
+            return;
+        }
+    };
+    let program = home.serve();
+    let mut calls = 0;
+    while !program.said().contains("no space is left") {
+        call(&program, 100, &format!("filling-{calls}"));
+        calls += 100;
+    }
+    let full_after = calls;
+    let began = Instant::now();
+    call(&program, CALLS, "full");
+    calls += CALLS;
+    let pace = CALLS as f64 / began.elapsed().as_secs_f64();
+    disk.grow();
+    let grown = Instant::now();
+    let resumed_after = program.hear("takes records again").max(grown.elapsed());
+    call(&program, 10, "after");
+    calls += 10;
+    let (status, said) = program.stop();
+    assert_eq!(status.code(), Some(0), "{said}");
+    let records = records(&home.folder.join("disk/store.redb"));
+    let kept_after = records
+        .iter()
+        .filter(|record| record.tags.iter().any(|tag| tag.starts_with("after-")));
+    assert_eq!(kept_after.count(), 10, "{said}");
+    let lost = dropped(&said);
+    assert!(lost > 0, "{said}");
+    assert_eq!(
+        records.len() + lost,
+        calls,
+        "every exchange is kept or counted: {said}"
+    );
+    println!(
+        "disk full after {full_after} exchanges; then {CALLS} answered at {pace:.0}/s, {lost} of \
+         {calls} records dropped and counted; recording resumed {resumed_after:?} after there \
+         was space"
+    );
+    assert!(resumed_after <= RESUMED, "{resumed_after:?}");
+}

@@ -1,0 +1,174 @@
+//! Tells the program to stop while it works: nothing that it carries is cut, and nothing is forgotten.
+
+use std::io::Read as _;
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tollgate::record::Outcome;
+use tollgate::simulator::bare::{Connection, ReadEnd};
+
+use super::program::{Home, Program, chat, config, records, simulator, until};
+
+const STREAMS: usize = 30;
+const IDLE: usize = 5;
+/// A stream of one and a half seconds, and one of an hour.
+const LONG: &str = "sim:ft-20ms:gap-50ms:n-30";
+const ENDLESS: &str = "sim:ft-5ms:gap-1s:n-3600";
+
+/// Starts `count` streams; each gives the reading of its whole answer.
+fn streams(
+    program: &Program,
+    model: &'static str,
+    count: usize,
+) -> Vec<thread::JoinHandle<tollgate::simulator::bare::Reading>> {
+    (0..count)
+        .map(|number| {
+            let mut connection = program.connect();
+            let request = chat(model, true, &format!("stream-{number}"));
+            thread::spawn(move || connection.exchange(&request).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn streams_in_flight_end_whole_and_idle_connections_are_closed() {
+    let simulator = simulator();
+    let home = Home::new(&config(&simulator, ""));
+    let program = home.serve();
+    let mut idle: Vec<Connection> = (0..IDLE).map(|_| program.connect()).collect();
+    for (number, connection) in idle.iter_mut().enumerate() {
+        let reading = connection.exchange(&chat("sim:n-2", false, &format!("idle-{number}")));
+        assert_eq!(reading.unwrap().status, 200);
+    }
+    let streams = streams(&program, LONG, STREAMS);
+    until("every stream at the provider", || {
+        let begun = |number: &usize| simulator.truth(&format!("stream-{number}")).is_some();
+        (0..STREAMS).all(|number| begun(&number)).then_some(())
+    });
+    program.signal(Signal::TERM);
+    let told = Instant::now();
+    for connection in idle {
+        let mut socket = connection.socket();
+        assert_eq!(
+            socket.read(&mut [0; 64]).unwrap(),
+            0,
+            "an idle connection was closed"
+        );
+    }
+    let idle_after = told.elapsed();
+    until("new connections refused", || {
+        TcpStream::connect(program.address).err()
+    });
+    let refused_after = told.elapsed();
+    for (number, stream) in streams.into_iter().enumerate() {
+        let reading = stream.join().unwrap();
+        let truth = simulator.truth(&format!("stream-{number}")).unwrap();
+        assert_eq!((reading.status, reading.end), (200, ReadEnd::Complete));
+        assert_eq!(
+            reading.body.len() as u64,
+            truth.body_bytes,
+            "stream {number}"
+        );
+        assert!(
+            reading.body.ends_with(b"data: [DONE]\n\n"),
+            "stream {number}"
+        );
+    }
+    let streams_after = told.elapsed();
+    let (status, said) = program.ended();
+    let ended_after = told.elapsed();
+    assert_eq!(status.code(), Some(0), "{said}");
+    let records = records(&home.store());
+    assert_eq!(records.len(), STREAMS + IDLE);
+    assert!(records.iter().all(|record| record.outcome == Outcome::Ok));
+    println!(
+        "SIGTERM with {STREAMS} streams: {IDLE} idle connections closed after {idle_after:?}, \
+         connections refused after {refused_after:?}, streams whole after {streams_after:?}, \
+         ended after {ended_after:?}"
+    );
+    assert!(idle_after < Duration::from_secs(1), "{idle_after:?}");
+    let further = ended_after.saturating_sub(streams_after);
+    assert!(further < Duration::from_secs(1), "{further:?}");
+}
+
+#[test]
+fn a_signal_right_at_the_start_ends_it_in_order() {
+    let simulator = simulator();
+    let home = Home::new(&config(&simulator, ""));
+    for signal in [Signal::TERM, Signal::INT] {
+        // As soon as it listens, and before it waits for anything.
+        let program = home.serve();
+        program.signal(Signal::HUP);
+        program.signal(signal);
+        let (status, said) = program.ended();
+        assert_eq!(status.code(), Some(0), "{signal:?}: {status} {said}");
+    }
+}
+
+/// What makes the program give up its streams.
+struct Case {
+    name: &'static str,
+    more: &'static str,
+    signals: &'static [Signal],
+}
+
+#[test]
+fn streams_that_do_not_end_are_cut_in_the_end_and_recorded() {
+    for case in [
+        Case {
+            name: "a second SIGTERM",
+            more: "",
+            signals: &[Signal::TERM, Signal::TERM],
+        },
+        Case {
+            name: "a second signal, SIGINT both",
+            more: "",
+            signals: &[Signal::INT, Signal::INT],
+        },
+        Case {
+            name: "the end of the drain time",
+            more: "[timeouts]\ndrain = \"300ms\"\n",
+            signals: &[Signal::TERM],
+        },
+    ] {
+        let name = case.name;
+        let simulator = simulator();
+        let home = Home::new(&config(&simulator, case.more));
+        let program = home.serve();
+        let streams = streams(&program, ENDLESS, 5);
+        until("first tokens written", || {
+            let tokens = |number| Some(simulator.truth(&format!("stream-{number}"))?.body_bytes);
+            (0..5)
+                .all(|number| tokens(number) > Some(300))
+                .then_some(())
+        });
+        for signal in case.signals {
+            program.signal(*signal);
+            program.hear("draining");
+        }
+        let told = Instant::now();
+        let (status, said) = program.ended();
+        assert_eq!(status.code(), Some(0), "{name}: {said}");
+        let after = told.elapsed();
+        assert!(after < Duration::from_secs(3), "{name}: {after:?}");
+        for stream in streams {
+            let reading = stream.join().unwrap();
+            let text = reading.text();
+            assert!(!text.contains("[DONE]"), "{name}: passed for whole: {text}");
+            let told = text.contains("\"error\"") || reading.end != ReadEnd::Complete;
+            assert!(told, "{name}: {:?} {text}", reading.end);
+        }
+        let records = records(&home.store());
+        assert_eq!(records.len(), 5, "{name}");
+        let shutdown =
+            |record: &tollgate::record::ExchangeRecord| record.outcome == Outcome::Shutdown;
+        assert!(
+            records.iter().all(shutdown),
+            "{name}: {:?}",
+            records[0].outcome
+        );
+        println!("{name}: ended after {after:?}");
+    }
+}
