@@ -5,6 +5,8 @@
 //!
 //! `cargo bench --bench overhead -- [--rounds N] [--json FILE] [--quick]`
 
+#![expect(clippy::print_stdout, reason = "a bench speaks to the terminal")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;

@@ -17,5 +17,9 @@ mod e2e {
     mod faults;
     mod identity;
     mod marks;
+    mod passing;
+    mod protocols;
     mod reaching;
+    mod routes;
+    mod storm;
 }

@@ -8,9 +8,13 @@
     reason = "a test fails by panicking"
 )]
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+
+#[path = "support/program.rs"]
+mod program;
+
+use program::Program;
 
 /// What comes through the proxy and not from the provider itself: a broken stream says so.
 const BETTER_THROUGH: [(&str, &str); 3] = [
@@ -18,54 +22,6 @@ const BETTER_THROUGH: [(&str, &str); 3] = [
     ("broken_responses", "APIError - upstream_truncated"),
     ("claude_broken_mid_stream", "APIStatusError 200 "),
 ];
-
-/// A process of ours, which ends with the test.
-struct Running {
-    child: Child,
-    address: String,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Starts the program, and reads the address that it prints.
-fn run(args: &[&str]) -> Running {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
-    command
-        .args(args)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let (sender, lines) = std::sync::mpsc::channel();
-    let streams: [Box<dyn std::io::Read + Send>; 2] = [
-        Box::new(child.stdout.take().unwrap()),
-        Box::new(child.stderr.take().unwrap()),
-    ];
-    for stream in streams {
-        let sender = sender.clone();
-        // Read to the end, so that the program never waits for a full pipe.
-        std::thread::spawn(move || {
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                let _ = sender.send(line);
-            }
-        });
-    }
-    drop(sender);
-    let found = lines.iter().find_map(|line| {
-        let (_, rest) = line.split_once("http://127.0.0.1:")?;
-        let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        Some(format!("127.0.0.1:{port}"))
-    });
-    Running {
-        child,
-        address: found.unwrap(),
-    }
-}
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -96,36 +52,22 @@ fn the_official_sdks_see_no_difference() {
         .current_dir(root())
         .status();
     assert!(prepared.unwrap().success(), "tests/sdk/prepare.sh");
-    let simulator = run(&[
-        "simulate",
-        "--listen",
-        "127.0.0.1:0",
-        "--behave",
-        "ft-5ms:gap-1ms:n-16",
-    ]);
+    let behave = "ft-5ms:gap-1ms:n-16";
+    let simulator = Program::run(&["simulate", "--listen", "127.0.0.1:0", "--behave", behave]);
     let provider = &simulator.address;
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("tollgate.toml");
-    let text = format!(
+    let providers = format!(
         r#"
-        [server]
-        listen = "127.0.0.1:0"
-        default_provider = "openai"
-        [admin]
-        listen = "127.0.0.1:0"
-        [store]
-        path = "{store}"
+        server.default_provider = "openai"
         [providers.openai]
         base_url = "http://{provider}/v1"
         api_key = "sk-of-the-test"
         models = ["sim*"]
         [providers.anthropic]
         base_url = "http://{provider}/anthropic"
-        "#,
-        store = folder.path().join("store.redb").display(),
+        "#
     );
-    std::fs::write(&config, text).unwrap();
-    let proxy = run(&["serve", "--config", config.to_str().unwrap()]);
+    let proxy = Program::serve(folder.path(), &providers);
     let python = root().join("target/sdk/venv/bin/python");
     let modules = root().join("target/sdk/node");
     let ask = |address: &str| {
@@ -143,6 +85,7 @@ fn the_official_sdks_see_no_difference() {
         all
     };
     let (direct, through) = (ask(provider), ask(&proxy.address));
+    println!("memory after it: {} KiB", proxy.memory_kib());
     assert_eq!(direct.len(), through.len());
     let mut findings = Vec::new();
     println!("{:<30} {:<60} through", "case", "direct");

@@ -11,8 +11,7 @@ use crate::record::Name;
 pub fn banner(
     settings: &Settings,
     found: &[(Name, String)],
-    data: SocketAddr,
-    admin: Option<SocketAddr>,
+    (data, admin): (SocketAddr, SocketAddr),
     store: &str,
 ) -> String {
     let scheme = if settings.server.tls.is_some() {
@@ -22,12 +21,11 @@ pub fn banner(
     };
     let mut text = format!("tollgate {}\n\n", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(text, "  data plane   {scheme}://{data}/v1");
-    if let Some(admin) = admin {
-        let _ = writeln!(text, "  page         http://{admin}/");
-    }
+    let _ = writeln!(text, "  page         http://{admin}/");
     let _ = writeln!(text, "  store        {store}");
     text.push_str(&providers(settings, found));
-    if settings.server.allow_unauthenticated {
+    let open = settings.server.allow_unauthenticated && settings.server.token.is_none();
+    if open && !data.ip().is_loopback() {
         text.push_str("\n  UNAUTHENTICATED: anybody who reaches the data plane can use its keys\n");
     }
     let _ = write!(

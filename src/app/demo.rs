@@ -1,5 +1,6 @@
 //! Runs the demo: simulated providers, a day of made-up past, and traffic through the real street.
 
+use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -8,29 +9,32 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use fastrand::Rng;
+use tokio::sync::watch;
 
+use super::admin::Admin;
 use super::fault::AppFault;
 use super::node::{Node, Parts};
-use super::run::{offer_to, open_store};
+use super::recording::{offer_to, open_store};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::config::{self, Sources, presets};
 use crate::edge::upstream::ProxyRules;
 use crate::record::{Nanos, Origin};
-use crate::recorder::{Recorder, Running};
+use crate::recorder::Running;
 use crate::simulator::cast::{self, PARTS, Part};
 use crate::simulator::history::{self, Now};
 use crate::simulator::{Config, Pacing, Simulator};
+use crate::ui::Reloads;
 
 /// Where the demo listens if the places are free.
 const DATA_PORT: u16 = 4100;
 const ADMIN_PORT: u16 = 4101;
 /// Exchanges of the made-up day.
-const PAST_EXCHANGES: usize = 6_000;
+const PAST_EXCHANGES: usize = 40_000;
 const PAST: Nanos = Nanos::from_millis(24 * 3_600_000);
 /// Clients that send the live traffic, and their mean pause.
 const CLIENTS: usize = 6;
-const PAUSE_MS: u64 = 900;
+const PAUSE_MS: u64 = 6_000;
 /// Longest wait of a demo client for bytes.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -39,10 +43,8 @@ const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
 pub struct Demo {
     /// The data plane.
     pub node: Option<Node>,
-    /// Where records go.
-    pub recorder: Recorder,
-    /// The settings it runs by.
-    pub settings: Settings,
+    /// The page.
+    pub admin: Option<Admin>,
     stop: Arc<AtomicBool>,
     clients: Vec<JoinHandle<()>>,
     recording: Option<Running>,
@@ -81,6 +83,8 @@ impl Demo {
             proxies: ProxyRules::default(),
             clock,
         })?;
+        let (_, reloads) = watch::channel(Reloads::default());
+        let admin = Admin::start(&node, &recorder, &settings, reloads)?;
         let stop = Arc::new(AtomicBool::new(false));
         let clients = (0..CLIENTS)
             .map(|number| client(node.address, seed + number as u64, Arc::clone(&stop)))
@@ -88,8 +92,7 @@ impl Demo {
             .map_err(|error| runtime("cannot start the demo's clients", error))?;
         Ok(Self {
             node: Some(node),
-            recorder,
-            settings,
+            admin: Some(admin),
             stop,
             clients,
             recording: Some(recording),
@@ -104,6 +107,9 @@ impl Drop for Demo {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(node) = self.node.take() {
             node.stop();
+        }
+        if let Some(admin) = self.admin.take() {
+            admin.join();
         }
         for client in self.clients.drain(..) {
             let _ = client.join();
@@ -126,10 +132,11 @@ fn settings(simulator: SocketAddr, folder: &std::path::Path) -> Result<Settings,
     named.dedup();
     for provider in named {
         let tail = if provider == "anthropic" { "" } else { "/v1" };
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "[providers.{provider}]\nbase_url = \"http://{simulator}/{provider}{tail}\"\n\
              api_key = \"demo\"\n"
-        ));
+        );
     }
     let loaded = config::load(&Sources {
         text: Some(&text),
@@ -169,7 +176,7 @@ fn client(address: SocketAddr, seed: u64, stop: Arc<AtomicBool>) -> io::Result<J
                     let _ = call(address, part, &mut rng);
                 }
                 let pause = -(1.0 - rng.f64()).ln() * PAUSE_MS as f64;
-                thread::sleep(Duration::from_millis((pause as u64).min(5_000)));
+                thread::sleep(Duration::from_millis((pause as u64).min(30_000)));
             }
         })
 }

@@ -14,10 +14,14 @@ pub mod reload;
 
 pub mod banner;
 
-pub mod run;
+pub mod recording;
+
+pub mod admin;
 
 pub mod demo;
 
 pub mod selftest;
+
+pub mod run;
 
 pub use fault::AppFault;

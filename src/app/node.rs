@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
+use dashmap::DashSet;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -20,6 +21,7 @@ use crate::edge::server::connection::ConnectionLimits;
 use crate::edge::server::{self, AcceptLimits, Counters, Drain, Peer, Stop};
 use crate::edge::upstream::pool::TlsConfigs;
 use crate::edge::upstream::{Pool, ProxyRules};
+use crate::proxy::models::ModelLists;
 use crate::proxy::settle::{Offer, Settler};
 use crate::proxy::tap::ProxyBody;
 use crate::proxy::{Hasher, Proxy, Shared};
@@ -94,8 +96,8 @@ impl Node {
             instance: HeaderValue::from_str(&instance)
                 .unwrap_or_else(|_| HeaderValue::from_static("tollgate")),
             origin: parts.origin,
-            models: Default::default(),
-            refuses_injection: Default::default(),
+            models: ModelLists::default(),
+            refuses_injection: DashSet::default(),
         });
         let (drain, stop) = Drain::new();
         let counters = Arc::new(Counters::default());

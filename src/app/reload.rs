@@ -11,18 +11,10 @@ use tokio::sync::{mpsc, watch};
 use super::sources;
 use crate::config::settings::Settings;
 use crate::proxy::Shared;
+use crate::ui::Reloads;
 
 /// Editors write a file in several steps; all of them are one change.
 const SETTLING: Duration = Duration::from_millis(200);
-
-/// What became of the last reload, for the page and the health checks.
-#[derive(Debug, Clone, Default)]
-pub struct Reloads {
-    /// Configs put in force since the start.
-    pub taken: u64,
-    /// The refusal of the last one, where it was refused.
-    pub refused: Option<String>,
-}
 
 /// Watches `path` and SIGHUP, and swaps the settings in `shared`, for as long as it is polled.
 pub async fn watch_config(

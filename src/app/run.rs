@@ -1,6 +1,6 @@
 //! Runs the program until it is told to stop: `tollgate serve`.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::admin::Admin;
 use super::demo::Demo;
 use super::fault::AppFault;
 use super::node::{Node, Parts};
+use super::recording::{offer_to, open_store};
 use super::sources::{self, Environment};
 use super::{banner, reload, secret_file};
 use crate::clock::Clock;
-use crate::config::settings::Settings;
 use crate::edge::upstream::ProxyRules;
-use crate::proxy::settle::Offer;
 use crate::record::Origin;
-use crate::recorder::{Recorder, Running};
+use crate::ui::Reloads;
 
 /// How often draining looks whether it is over.
 const DRAIN_TICK: Duration = Duration::from_millis(20);
 
 /// Serves until SIGTERM or SIGINT. `print` takes the start-up text.
-pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFault> {
-    let path = sources::config_path(config.as_deref());
+pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault> {
+    let path = sources::config_path(config);
     let loaded = sources::load(path.as_deref())?;
     let file = path.as_ref().map_or_else(
         || "environment".to_owned(),
@@ -51,15 +51,11 @@ pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFau
         proxies: proxies(),
         clock,
     })?;
+    let (said, reloads) = watch::channel(Reloads::default());
+    let admin = Admin::start(&node, &recorder, &settings, reloads)?;
     let store = settings.store.path.display().to_string();
-    print(&banner::banner(
-        &settings,
-        &loaded.found,
-        node.address,
-        None,
-        &store,
-    ));
-    let (said, _) = watch::channel(reload::Reloads::default());
+    let addresses = (node.address, admin.address);
+    print(&banner::banner(&settings, &loaded.found, addresses, &store));
     let drain = settings.timeouts.drain;
     runtime.block_on(async {
         tokio::select! {
@@ -75,6 +71,7 @@ pub fn serve(config: Option<PathBuf>, print: &dyn Fn(&str)) -> Result<(), AppFau
         }
     });
     node.stop();
+    admin.join();
     let health = recording.shutdown();
     if health.dropped() > 0 {
         tracing::warn!("{} records were dropped", health.dropped());
@@ -90,35 +87,12 @@ pub fn demo(seed: u64, print: &dyn Fn(&str)) -> Result<(), AppFault> {
     let Some(node) = &demo.node else {
         return Ok(());
     };
-    print(&banner::demo(node.address, demo.settings.admin.listen));
+    let Some(admin) = &demo.admin else {
+        return Ok(());
+    };
+    print(&banner::demo(node.address, admin.address));
     runtime.block_on(told.word_to_stop());
     Ok(())
-}
-
-/// Opens the store and starts its writer, and says what was found there.
-pub(super) fn open_store(
-    settings: &Settings,
-    clock: &Clock,
-    print: &dyn Fn(&str),
-) -> Result<(Recorder, Running), AppFault> {
-    let (recorder, recording, opened) = Recorder::start(&settings.store, clock.clone())
-        .map_err(|error| AppFault::Runtime(error.to_string()))?;
-    if let Some(aside) = opened.moved_aside {
-        print(&format!(
-            "the store was damaged: it was moved aside to {} and a new one was begun",
-            aside.display()
-        ));
-    }
-    Ok((recorder, recording))
-}
-
-/// What the street hands its records to.
-pub(super) fn offer_to(recorder: &Recorder) -> Offer {
-    let recorder = recorder.clone();
-    Arc::new(move |record| {
-        // A full queue is counted by the recorder; nobody waits for room.
-        let _ = recorder.offer(record);
-    })
 }
 
 /// Forward proxies from the environment; curl's lower-case names count too.

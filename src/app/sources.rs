@@ -84,20 +84,34 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, AppFault> {
     Ok(config::load(&sources)?)
 }
 
-/// Reads a file that holds a secret: nobody but its owner may be able to.
+/// Where container runtimes mount secrets, readable by more than their owner by default.
+const SECRET_MOUNTS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
+
+/// Reads a file that holds a secret: nobody but its owner may be able to. What a runtime mounted
+/// (a known place, the service manager's credentials, somebody else's file) is as it was given.
 fn read_secret_file(path: &Path) -> io::Result<String> {
     let text = std::fs::read_to_string(path)?;
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(path)?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(io::Error::other(format!(
-                "others may read it (mode {:o}); run `chmod 600 {}`",
-                mode & 0o777,
-                path.display()
-            )));
-        }
+    if let Some(mode) = too_open(path)? {
+        return Err(io::Error::other(format!(
+            "others may read it (mode {mode:o}); run `chmod 600 {}`",
+            path.display()
+        )));
     }
     Ok(text)
+}
+
+/// The mode of a file of our own that others may read.
+#[cfg(unix)]
+fn too_open(path: &Path) -> io::Result<Option<u32>> {
+    use std::os::unix::fs::MetadataExt as _;
+    let given = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let mounted = SECRET_MOUNTS.iter().map(Path::new).chain(given.as_deref());
+    if mounted.into_iter().any(|place| path.starts_with(place)) {
+        return Ok(None);
+    }
+    let metadata = std::fs::metadata(path)?;
+    let ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    let mode = metadata.mode() & 0o777;
+    Ok((ours && mode & 0o077 != 0).then_some(mode))
 }

@@ -1,6 +1,6 @@
 //! `tollgate check`: validates a config, all problems at once.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::output;
@@ -23,8 +23,8 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(args: &Args, config: Option<PathBuf>) -> ExitCode {
-    let path = sources::config_path(config.as_deref());
+pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
+    let path = sources::config_path(config);
     let shown = path.as_ref().map_or_else(
         || "environment".to_owned(),
         |path| path.display().to_string(),
@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args, config: Option<PathBuf>) -> ExitCode {
                 let warnings: Vec<_> = loaded
                     .warnings
                     .iter()
-                    .map(|problem| problem.view())
+                    .map(super::super::config::problem::Problem::view)
                     .collect();
                 let view = serde_json::json!({
                     "file": shown, "ok": true, "providers": providers, "models": models,

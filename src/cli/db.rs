@@ -56,8 +56,7 @@ enum Shape {
     Json,
 }
 
-pub(super) fn run(args: &Args, config: Option<PathBuf>) -> ExitCode {
-    let config = config.as_deref();
+pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
     let done = match &args.what {
         What::Verify(plain) => verify(plain, config),
         What::Compact(plain) => compact(plain, config),

@@ -1,6 +1,6 @@
 //! `tollgate explain`: one exchange, its attempts and their moments.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::output;
@@ -33,8 +33,8 @@ enum Shape {
     Json,
 }
 
-pub(super) fn run(args: &Args, config: Option<PathBuf>) -> ExitCode {
-    match explain(args, config.as_deref()) {
+pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
+    match explain(args, config) {
         Ok(code) => code,
         Err(stop) => stop.exit(),
     }

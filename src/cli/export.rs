@@ -10,6 +10,7 @@ use super::output;
 use super::stored::{Progress, Stop, StoreArgs, WindowArgs};
 use crate::analysis::render::exchange::{self, fields};
 use crate::clock::Clock;
+use crate::edge::store::Scanned;
 use crate::record::ExchangeRecord;
 
 /// Export raw records with every field
@@ -53,12 +54,12 @@ fn help() -> String {
     )
 }
 
-pub(super) fn run(args: &Args, config: Option<PathBuf>) -> ExitCode {
+pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
     if args.fields {
         output::print(&fields::help());
         return ExitCode::SUCCESS;
     }
-    match export(args, config.as_deref()) {
+    match export(args, config) {
         Ok(code) => code,
         Err(stop) => stop.exit(),
     }
@@ -70,7 +71,7 @@ fn export(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let mut out = Out::open(args.output.as_deref())?;
     let mut written = out.begin(args.format);
     let mut progress = Progress::new("records exported:");
-    let mut scanned = Default::default();
+    let mut scanned = Scanned::default();
     if written.is_ok() {
         scanned = reader.records(window.range(), |record| {
             progress.step();

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ pub(super) struct Args {
     address: Option<SocketAddr>,
 }
 
-pub(super) fn run(args: &Args, config: Option<PathBuf>) -> ExitCode {
+pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
     let address = args.address.or_else(|| {
-        let path = sources::config_path(config.as_deref());
+        let path = sources::config_path(config);
         let loaded = sources::load(path.as_deref()).ok()?;
         Some(reachable(loaded.settings.admin.listen))
     });

@@ -84,18 +84,19 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    let config = cli.config.as_deref();
     match cli.command.unwrap_or(Command::Serve(serve::Args {})) {
-        Command::Serve(args) => serve::run(args, cli.config),
+        Command::Serve(_) => serve::run(config),
         Command::Demo(args) => demo::run(&args),
-        Command::Report(args) => report::run(args, cli.config),
-        Command::Explain(args) => explain::run(&args, cli.config),
-        Command::Export(args) => export::run(&args, cli.config),
-        Command::Db(args) => db::run(&args, cli.config),
-        Command::Check(args) => check::run(&args, cli.config),
+        Command::Report(args) => report::run(&args, config),
+        Command::Explain(args) => explain::run(&args, config),
+        Command::Export(args) => export::run(&args, config),
+        Command::Db(args) => db::run(&args, config),
+        Command::Check(args) => check::run(&args, config),
         Command::Selftest(args) => selftest::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Config(args) => config::run(&args),
-        Command::Healthcheck(args) => healthcheck::run(&args, cli.config),
+        Command::Healthcheck(args) => healthcheck::run(&args, config),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

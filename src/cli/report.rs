@@ -1,6 +1,6 @@
 //! `tollgate report`: what was measured, from the store, also of a running server.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::output;
@@ -32,7 +32,7 @@ struct Routes {
     #[command(flatten)]
     window: WindowArgs,
     #[command(flatten)]
-    routes: RouteArgs,
+    of: RouteArgs,
     #[command(flatten)]
     store: StoreArgs,
     /// How it is written
@@ -52,19 +52,19 @@ enum Shape {
     Csv,
 }
 
-pub(super) fn run(args: Args, config: Option<PathBuf>) -> ExitCode {
-    let What::Routes(args) = args.what;
-    match routes(args, config.as_deref()) {
+pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
+    let What::Routes(args) = &args.what;
+    match routes(args, config) {
         Ok(code) => code,
         Err(stop) => stop.exit(),
     }
 }
 
-fn routes(args: Routes, config: Option<&Path>) -> Result<ExitCode, Stop> {
+fn routes(args: &Routes, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let clock = Clock::system();
     let window = args.window.window(&clock)?;
     let (reader, settings) = args.store.open(config)?;
-    let asked = args.routes.asked(window);
+    let asked = args.of.asked(window);
     let mut progress = Progress::new("exchanges read:");
     let seen = || progress.step();
     let report = rows::routes(&reader, &asked, settings.as_ref(), clock.wall(), seen)?;

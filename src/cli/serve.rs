@@ -1,6 +1,6 @@
 //! `tollgate serve`: runs the proxy and the page.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::output;
@@ -11,7 +11,7 @@ use crate::app;
 #[command(after_help = "Examples:\n  tollgate serve\n  tollgate serve --config tollgate.toml")]
 pub(super) struct Args {}
 
-pub(super) fn run(_: Args, config: Option<PathBuf>) -> ExitCode {
+pub(super) fn run(config: Option<&Path>) -> ExitCode {
     app::telemetry::init();
     match app::run::serve(config, &|text| output::note(text)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -62,12 +62,12 @@ impl WindowArgs {
 
 impl RouteArgs {
     /// What is asked for in `window`.
-    pub(super) fn asked(self, window: Window) -> Asked {
+    pub(super) fn asked(&self, window: Window) -> Asked {
         Asked {
             window,
             origins: self.origin,
-            model: self.model,
-            provider: self.provider,
+            model: self.model.clone(),
+            provider: self.provider.clone(),
         }
     }
 }

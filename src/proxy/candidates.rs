@@ -5,42 +5,13 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::intake;
+use super::address::Address;
 use super::reject::Reject;
+use super::secret;
 use crate::config::settings::{AuthScheme, ModelRoutes, Provider, Settings};
 use crate::record::{Dialect, Language, Name};
 use crate::routing::catalogue;
 use crate::routing::plan::Candidate;
-
-/// Where a request's path points, before its model is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address<'a> {
-    /// The provider that the base URL named (`/{provider}/v1/…`).
-    pub provider: Option<&'a str>,
-    /// The path without the provider: `/v1/…`.
-    pub path: &'a str,
-}
-
-/// Splits `/{provider}/v1/…`; any other path is taken whole.
-#[must_use]
-pub fn address<'a>(path: &'a str, settings: &Settings) -> Address<'a> {
-    let rest = path.trim_start_matches('/');
-    let first = rest.split('/').next().unwrap_or_default();
-    match settings.provider(first) {
-        Some(_) if !first.is_empty() => {
-            let after = &path[path.len() - rest.len() + first.len()..];
-            let after = if after.is_empty() { "/" } else { after };
-            Address {
-                provider: Some(first),
-                path: after,
-            }
-        }
-        _ => Address {
-            provider: None,
-            path,
-        },
-    }
-}
 
 /// One way for this request: a provider, the model's name there, and a credential.
 #[derive(Debug, Clone)]
@@ -51,6 +22,8 @@ pub struct Way {
     pub model: Option<Name>,
     /// The credential to send.
     pub credential: Credential,
+    /// Whether the client itself addressed the provider, so that its own credentials may go there.
+    pub addressed: bool,
 }
 
 /// The credential that goes with a request.
@@ -87,14 +60,17 @@ pub fn find(
         Some(pin) => pinned_target(settings, &pin, model)?,
         None => targets(settings, address, model)?,
     };
+    let home = model.and_then(|model| home_of(settings, model));
     let ways: Vec<_> = targets
         .into_iter()
         .map(|(provider, model)| {
+            let addressed = addressed || home == Some(&provider.name);
             let credential = credential(settings, &provider, headers, addressed);
             Way {
                 provider,
                 model,
                 credential,
+                addressed,
             }
         })
         .collect();
@@ -103,7 +79,7 @@ pub fn find(
         .map(|way| Candidate {
             provider: way.provider.name.clone(),
             model: way.model.clone(),
-            usable: addressed || is_usable(way),
+            usable: way.addressed || is_usable(way),
         })
         .collect();
     Ok(Ways {
@@ -291,7 +267,7 @@ pub fn is_token(value: &HeaderValue, settings: &Settings) -> bool {
     let token = settings.server.token.as_ref();
     token.is_some_and(|token| {
         same(
-            intake::bare(value.as_bytes()),
+            secret::bare(value.as_bytes()),
             token.expose_secret().as_bytes(),
         )
     })
@@ -305,6 +281,12 @@ fn same(one: &[u8], other: &[u8]) -> bool {
             .zip(other)
             .fold(0_u8, |differ, (a, b)| differ | (a ^ b))
             == 0
+}
+
+/// The provider whose own the model is, by the names that providers claim.
+fn home_of<'a>(settings: &'a Settings, model: &str) -> Option<&'a Name> {
+    let claims = |provider: &'a Arc<Provider>| (&provider.name, provider.models.as_slice());
+    catalogue::owner_of(model, settings.providers.iter().map(claims))
 }
 
 /// The configured credential, else the client's own where the client addressed this provider.

@@ -1,6 +1,7 @@
 //! Tries the steps of a plan until one answers, and records every try.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,13 +14,15 @@ use secrecy::ExposeSecret as _;
 
 use super::candidates::{self, Credential, Way};
 use super::headers;
-use super::intake::{self, Body};
+use super::intake::Body;
 use super::reject::Reject;
+use super::secret;
 use super::settle::{Exchange, inbound_delay};
-use super::street::Shared;
+use super::shared::Shared;
 use super::tap::Source;
 use crate::config::settings::Settings;
 use crate::edge::stamp::IoLog;
+use crate::edge::upstream::body::Upload;
 use crate::edge::upstream::pool::PoolLimits;
 use crate::edge::upstream::send::{OutgoingBody, keep_alive_of};
 use crate::edge::upstream::{Answer, Lease, Outgoing, Phases, Pool, SendFault};
@@ -32,6 +35,8 @@ use crate::wire::dialect::request::{self, Edits};
 
 /// Body of a failing response that is read before the next route is tried.
 const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Query parameters that carry credentials at some provider.
+const KEY_PARAMETERS: [&str; 5] = ["key", "api_key", "api-key", "apikey", "access_token"];
 /// Time for that.
 const ERROR_BODY_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -88,6 +93,17 @@ pub struct Unreached {
     pub outcome: Outcome,
 }
 
+/// What trying works with.
+#[derive(Debug, Clone, Copy)]
+pub struct Means<'a> {
+    /// What all workers share.
+    pub shared: &'a Shared,
+    /// This worker's connections.
+    pub pool: &'a Arc<Pool>,
+    /// The settings that the exchange started with.
+    pub settings: &'a Settings,
+}
+
 /// Tries `steps` (indexes of `ways`) in order.
 pub async fn first_answer(
     job: &Job<'_>,
@@ -95,10 +111,9 @@ pub async fn first_answer(
     ways: &[Way],
     steps: &[usize],
     exchange: &mut Exchange,
-    shared: &Shared,
-    pool: &Arc<Pool>,
-    settings: &Settings,
+    means: Means<'_>,
 ) -> Result<Reached, Unreached> {
+    let shared = means.shared;
     let mut injection = true;
     let mut left = steps.iter().copied().peekable();
     let mut current = left.next();
@@ -108,10 +123,8 @@ pub async fn first_answer(
         };
         let way = &ways[index];
         let is_last = left.peek().is_none() || matches!(body, Body::Streamed(..));
-        let inject = injection && shared.may_inject(way, job, &body);
-        let tried = attempt(
-            job, &mut body, way, inject, is_last, exchange, shared, pool, settings,
-        );
+        let inject = injection && shared.may_inject(way, job.language, &body);
+        let tried = attempt(job, &mut body, way, inject, is_last, exchange, means);
         match tried.await {
             Tried::Answered(mut reached) => {
                 reached.way = index;
@@ -155,10 +168,13 @@ async fn attempt(
     inject: bool,
     is_last: bool,
     exchange: &mut Exchange,
-    shared: &Shared,
-    pool: &Arc<Pool>,
-    settings: &Settings,
+    means: Means<'_>,
 ) -> Tried {
+    let Means {
+        shared,
+        pool,
+        settings,
+    } = means;
     let (outgoing, upload) = match outgoing(job, body, way, inject, shared) {
         Ok(outgoing) => outgoing,
         Err(reject) => {
@@ -177,28 +193,39 @@ async fn attempt(
         draft.request.model_replaced = is_renamed(way, draft.model.as_ref());
         draft.attempts.push(begun(way, timeline, shared));
     }
-    let mut phases = Phases::default();
     let limits = PoolLimits {
         idle: settings.timeouts.pool_idle,
         connect: settings.timeouts.connect,
         connections: settings.limits.connections_per_provider,
     };
     let patience = patience(job, is_last, shared, settings);
-    let sending = pool.send(&way.provider, outgoing, &limits, &shared.clock, &mut phases);
-    let sent = tokio::time::timeout(patience, sending).await;
+    let mut noting = Noting {
+        exchange: &mut *exchange,
+        phases: Phases::default(),
+    };
+    let sending = pool.send(
+        &way.provider,
+        outgoing,
+        &limits,
+        &shared.clock,
+        &mut noting.phases,
+    );
+    let body_patience = settings.timeouts.request_body.min(patience);
+    let sent = wait(sending, patience, upload.as_deref(), body_patience).await;
+    let phases = noting.phases;
+    drop(noting);
     let Some(draft) = exchange.draft() else {
         return Tried::Failed(Box::new(nothing_to_try()));
     };
     let Some(record) = draft.attempts.last_mut() else {
         return Tried::Failed(Box::new(nothing_to_try()));
     };
-    note_phases(record, &phases);
     draft.own.inbound = inbound_delay(&record.timeline);
     let answer = match sent {
         Ok(Ok(answer)) => answer,
         failed => {
-            let client_failed =
-                upload.is_some_and(|upload| upload.client_failed.load(Ordering::Relaxed));
+            let client_failed = matches!(failed, Err(Waited::Client))
+                || upload.is_some_and(|upload| upload.client_failed.load(Ordering::Relaxed));
             let fault = match failed {
                 Ok(Err(fault)) => fault,
                 _ => overdue(job, is_last, &phases, patience, shared.clock.now()),
@@ -206,7 +233,7 @@ async fn attempt(
             return Tried::Failed(Box::new(unreached(
                 record,
                 way,
-                fault,
+                &fault,
                 client_failed,
                 shared,
             )));
@@ -221,6 +248,65 @@ async fn attempt(
     read_answer(answer, way, job, inject, is_last, record, shared).await
 }
 
+/// Writes the phases of a call into its record, also where the call is dropped half-way.
+struct Noting<'a> {
+    exchange: &'a mut Exchange,
+    phases: Phases,
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        let draft = self.exchange.draft();
+        if let Some(record) = draft.and_then(|draft| draft.attempts.last_mut()) {
+            note_phases(record, &self.phases);
+        }
+    }
+}
+
+/// Who let a wait grow too long.
+enum Waited {
+    /// The client, in the middle of its upload.
+    Client,
+    /// The provider.
+    Provider,
+}
+
+/// Waits for the response headers. While an upload moves, nobody is silent; one that the client
+/// lets rest is the client's fault, one that the provider does not take is the provider's.
+async fn wait<T>(
+    sending: impl Future<Output = T>,
+    patience: Duration,
+    upload: Option<&Upload>,
+    body_patience: Duration,
+) -> Result<T, Waited> {
+    let mut sending = pin!(sending);
+    let mut silent = Duration::ZERO;
+    loop {
+        let awaits_client = upload.is_some_and(Upload::awaits_client);
+        let span = if awaits_client {
+            body_patience
+        } else {
+            patience
+        };
+        let before = upload.map(Upload::bytes);
+        if let Ok(sent) = tokio::time::timeout(span, sending.as_mut()).await {
+            return Ok(sent);
+        }
+        silent = if upload.map(Upload::bytes) == before {
+            silent + span
+        } else {
+            Duration::ZERO
+        };
+        let still_client = upload.is_some_and(Upload::awaits_client);
+        if awaits_client && still_client && !silent.is_zero() {
+            return Err(Waited::Client);
+        }
+        if silent >= patience {
+            return Err(Waited::Provider);
+        }
+    }
+}
+
 /// What to send: the client's bytes, with the declared splices and the provider's headers.
 fn outgoing(
     job: &Job<'_>,
@@ -228,11 +314,15 @@ fn outgoing(
     way: &Way,
     inject: bool,
     shared: &Shared,
-) -> Result<(Outgoing, Option<Arc<crate::edge::upstream::body::Upload>>), Reject> {
+) -> Result<(Outgoing, Option<Arc<Upload>>), Reject> {
     let path = candidates::upstream_path(&way.provider, job.path, job.language);
-    let queries: Vec<&str> = [way.provider.base.query.as_deref(), job.query]
-        .into_iter()
-        .flatten()
+    let queries: Vec<&str> = way
+        .provider
+        .base
+        .query
+        .iter()
+        .map(String::as_str)
+        .chain(query_for(way, job.query))
         .collect();
     let target = if queries.is_empty() {
         path
@@ -289,12 +379,27 @@ fn outgoing(
     ))
 }
 
+/// The parameters of the client's query that may go this way: keys in it are credentials.
+fn query_for<'a>(way: &Way, query: Option<&'a str>) -> impl Iterator<Item = &'a str> {
+    let keeps_keys = way.addressed && way.provider.key.is_none();
+    query
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .filter(move |parameter| {
+            let name = parameter.split('=').next().unwrap_or_default();
+            keeps_keys
+                || !KEY_PARAMETERS
+                    .iter()
+                    .any(|key| name.eq_ignore_ascii_case(key))
+        })
+}
+
 fn is_renamed(way: &Way, asked: Option<&Name>) -> bool {
     way.model.is_some() && way.model.as_ref() != asked
 }
 
 fn begun(way: &Way, timeline: Timeline, shared: &Shared) -> AttemptRecord {
-    let hash = |value: &[u8]| Some(shared.hasher.hash("credential", [intake::bare(value)]));
+    let hash = |value: &[u8]| Some(shared.hasher.hash("credential", [secret::bare(value)]));
     let (credential, client_credential) = match &way.credential {
         Credential::Configured(key) => (hash(key.expose_secret().as_bytes()), false),
         Credential::Client(_, value) => (hash(value.as_bytes()), true),
@@ -375,7 +480,7 @@ fn note_phases(record: &mut AttemptRecord, phases: &Phases) {
 fn unreached(
     record: &mut AttemptRecord,
     way: &Way,
-    fault: SendFault,
+    fault: &SendFault,
     client_failed: bool,
     shared: &Shared,
 ) -> Unreached {

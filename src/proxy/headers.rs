@@ -94,6 +94,16 @@ pub fn to_provider(
     headers
 }
 
+/// The marks of the instances that a request came through, and nothing else of its headers.
+#[must_use]
+pub fn marks(client: &HeaderMap) -> HeaderMap {
+    let mut marks = HeaderMap::new();
+    for mark in client.get_all(INSTANCE) {
+        marks.append(INSTANCE, mark.clone());
+    }
+    marks
+}
+
 /// The headers for the client.
 #[must_use]
 pub fn to_client(provider: &HeaderMap) -> HeaderMap {

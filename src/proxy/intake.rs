@@ -9,9 +9,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use super::candidates::Address;
+use super::address::Address;
 use super::reject::Reject;
-use super::secret::Hasher;
+use super::secret::{Hasher, bare};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::server::Peer;
@@ -342,14 +342,4 @@ pub fn client_key(headers: &HeaderMap, hasher: &Hasher) -> Option<KeyedHash> {
         .iter()
         .find_map(|name| headers.get(*name))
         .map(|value| hasher.hash("credential", [bare(value.as_bytes())]))
-}
-
-/// A credential without its scheme, so that one key has one hash in whichever header it comes.
-#[must_use]
-pub fn bare(value: &[u8]) -> &[u8] {
-    let scheme = b"bearer ";
-    match value.get(..scheme.len()) {
-        Some(start) if start.eq_ignore_ascii_case(scheme) => value[scheme.len()..].trim_ascii(),
-        _ => value.trim_ascii(),
-    }
 }

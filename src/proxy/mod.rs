@@ -2,25 +2,32 @@
 
 pub mod secret;
 
+pub mod inband;
+
+pub mod settle;
+
 pub mod tap;
 
 pub mod reject;
 
 pub mod filter;
 
+pub mod address;
+
 pub mod candidates;
 
 pub mod headers;
 
-pub mod settle;
-
 pub mod intake;
 
-pub mod failover;
-
 pub mod models;
+
+pub mod shared;
+
+pub mod failover;
 
 pub mod street;
 
 pub use secret::Hasher;
-pub use street::{Proxy, Shared};
+pub use shared::Shared;
+pub use street::Proxy;

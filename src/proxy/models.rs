@@ -44,7 +44,7 @@ impl ModelLists {
     /// The list (`/v1/models`), or one entry of it (`/v1/models/{id}`).
     pub async fn answer(
         &self,
-        path: &str,
+        asked: Asked<'_>,
         settings: &Settings,
         pool: &Arc<Pool>,
         clock: &Clock,
@@ -56,12 +56,13 @@ impl ModelLists {
             .iter()
             .filter(|provider| can_list(provider))
         {
-            match self.of(provider, settings, pool, clock).await {
+            match self.of(provider, asked, settings, pool, clock).await {
                 Some(listed) => models.extend(listed),
                 None => missing.push(provider.name.to_string()),
             }
         }
-        let wanted = path
+        let wanted = asked
+            .path
             .split_once("models/")
             .map(|(_, id)| id)
             .filter(|id| !id.is_empty());
@@ -94,6 +95,7 @@ impl ModelLists {
     async fn of(
         &self,
         provider: &Arc<Provider>,
+        asked: Asked<'_>,
         settings: &Settings,
         pool: &Arc<Pool>,
         clock: &Clock,
@@ -111,7 +113,8 @@ impl ModelLists {
         if let Some(list) = current {
             return list.models;
         }
-        let fetched = tokio::time::timeout(PATIENCE, fetch(provider, settings, pool, clock)).await;
+        let fetched =
+            tokio::time::timeout(PATIENCE, fetch(provider, asked, settings, pool, clock)).await;
         let models = fetched.ok().flatten();
         let list = List {
             models: models.clone(),
@@ -146,8 +149,20 @@ fn can_list(provider: &Provider) -> bool {
     provider.key.is_some() || provider.auth == AuthScheme::None || provider.preset.is_none()
 }
 
+/// The request that asks for the list: the marks of those it came through, and our own.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Its path.
+    pub path: &'a str,
+    /// The marks of the instances that it came through.
+    pub marks: &'a HeaderMap,
+    /// Our own mark, against circles.
+    pub instance: &'a HeaderValue,
+}
+
 async fn fetch(
     provider: &Arc<Provider>,
+    asked: Asked<'_>,
     settings: &Settings,
     pool: &Arc<Pool>,
     clock: &Clock,
@@ -160,17 +175,17 @@ async fn fetch(
         provider: Arc::clone(provider),
         model: None,
         credential,
+        addressed: false,
     };
     let path = candidates::upstream_path(provider, "/v1/models", Language::Models);
     let target = match &provider.base.query {
         Some(query) => format!("{path}?{query}"),
         None => path,
     };
-    let instance = HeaderValue::from_static("models");
     let outgoing = Outgoing {
         method: Method::GET,
         target: Uri::try_from(target).ok()?,
-        headers: headers::to_provider(&HeaderMap::new(), &way, true, &instance),
+        headers: headers::to_provider(asked.marks, &way, true, asked.instance),
         body: OutgoingBody::Whole(Bytes::new()),
     };
     let limits = PoolLimits {
@@ -194,9 +209,8 @@ async fn fetch(
         .to_bytes();
     answer.lease.finish(None);
     let mut list: Value = serde_json::from_slice(&bytes).ok()?;
-    let models = match list["data"].take() {
-        Value::Array(models) => models,
-        _ => return None,
+    let Value::Array(models) = list["data"].take() else {
+        return None;
     };
     Some(
         models

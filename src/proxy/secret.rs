@@ -49,6 +49,16 @@ impl fmt::Debug for Hasher {
     }
 }
 
+/// A credential without its scheme, so that one key has one hash in whichever header it comes.
+#[must_use]
+pub fn bare(value: &[u8]) -> &[u8] {
+    let scheme = b"bearer ";
+    match value.get(..scheme.len()) {
+        Some(start) if start.eq_ignore_ascii_case(scheme) => value[scheme.len()..].trim_ascii(),
+        _ => value.trim_ascii(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -139,6 +139,7 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let panicked = self.peer.panicked.load(Ordering::Relaxed) || std::thread::panicking();
         let stopping = self.drain.is_stopping();
+        let now = self.settler.clock.now();
         let Some(draft) = self.draft() else { return };
         let (outcome, cancelled) = if panicked {
             (Outcome::ProxyFault, None)
@@ -153,7 +154,8 @@ impl Drop for Exchange {
         {
             attempt.end = Some(if panicked { End::None } else { End::ClientGone });
             attempt.cancelled_by = cancelled;
-            attempt.maybe_billed = true;
+            attempt.maybe_billed = attempt.timeline.get(Mark::SendStart).is_some();
+            attempt.timeline.set(Mark::Closed, now);
         }
         self.offer();
     }
@@ -195,7 +197,8 @@ impl Ended {
         merge_marks(&mut attempt.timeline, &observation.timeline);
         attempt.timeline.set(Mark::Closed, self.at);
         attempt.end = Some(observation.end);
-        let read_error = observation.error;
+        // What the client has already (304) is no failure to send it.
+        let read_error = observation.error.filter(|_| attempt.status != Some(304));
         if let Some(error) = &read_error {
             attempt.error_class = Some(error.class);
             attempt.error_code.clone_from(&error.code);

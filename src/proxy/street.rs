@@ -6,88 +6,31 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use arc_swap::ArcSwap;
-use dashmap::DashSet;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
-use super::candidates::{self, Address, Way};
-use super::failover::{self, Job, Reached};
+use super::address::{self, Address};
+use super::candidates::{self, Way};
+use super::failover::{self, Job, Means, Reached};
 use super::filter;
 use super::headers;
 use super::intake::{self, Body};
-use super::models::ModelLists;
+use super::models::Asked;
 use super::reject::{METHODS, Reject};
-use super::secret::Hasher;
-use super::settle::{Exchange, Settler};
+use super::settle::Exchange;
+use super::shared::Shared;
 use super::tap::{ProxyBody, Tap, TapParts};
-use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::server::{Drain, Peer};
 use crate::edge::upstream::Pool;
 use crate::record::{
-    ExchangeId, ExchangeRecord, KeyedHash, Language, Moment, Name, Origin, Outcome, OwnDelay,
-    RequestFacts, Tokens, TraceId, WallTime,
+    ExchangeId, ExchangeRecord, KeyedHash, Language, Moment, Name, Outcome, OwnDelay, RequestFacts,
+    Tokens, TraceId, WallTime,
 };
 use crate::routing::plan;
 use crate::wire::framing::usage_filter::UsageFilter;
 use crate::wire::observer::{Expect, Observer};
-
-/// What all workers share.
-#[derive(Debug)]
-pub struct Shared {
-    /// The settings in force, swapped as a whole.
-    pub settings: ArcSwap<Settings>,
-    /// Where exchanges end.
-    pub settler: Arc<Settler>,
-    /// The clock.
-    pub clock: Clock,
-    /// Hashes what must not be kept.
-    pub hasher: Hasher,
-    /// This run's own mark, against loops.
-    pub instance: HeaderValue,
-    /// Where records are said to come from.
-    pub origin: Origin,
-    /// Model lists of the providers.
-    pub models: ModelLists,
-    /// (provider, model) that refused `stream_options`.
-    pub refuses_injection: DashSet<(Name, Name)>,
-}
-
-impl Shared {
-    /// Whether the usage event is to be asked for on this way.
-    pub(super) fn may_inject(&self, way: &Way, job: &Job<'_>, body: &Body) -> bool {
-        let Body::Read(_, reading) = body else {
-            return false;
-        };
-        let takes = matches!(
-            job.language,
-            Language::OpenAiChat | Language::OpenAiCompletions
-        );
-        takes
-            && reading.stream
-            && reading.include_usage.is_none()
-            && way.provider.inject_usage
-            && (self.refuses_injection.is_empty()
-                || !self.refuses_injection.contains(&memo_key(way)))
-    }
-
-    pub(super) fn forget_injection(&self, way: &Way) {
-        tracing::info!(
-            provider = %way.provider.name,
-            "the provider refuses stream_options: usage is not asked for there any more"
-        );
-        self.refuses_injection.insert(memo_key(way));
-    }
-}
-
-fn memo_key(way: &Way) -> (Name, Name) {
-    (
-        way.provider.name.clone(),
-        way.model.clone().unwrap_or_default(),
-    )
-}
 
 /// One worker's end of the street.
 #[derive(Debug, Clone)]
@@ -138,7 +81,7 @@ impl Proxy {
     async fn handle(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<ProxyBody> {
         let settings = self.shared.settings.load_full();
         let (parts, body) = request.into_parts();
-        let address = candidates::address(parts.uri.path(), &settings);
+        let address = address::split(parts.uri.path(), &settings);
         let language = intake::language_of(&parts.method, &address);
         let checked = self.check(&parts, &settings);
         if checked.is_ok() && is_preflight(&parts) {
@@ -286,6 +229,9 @@ impl Proxy {
         };
         let stream = facts.stream;
         if let Some(draft) = exchange.draft() {
+            // A request that came in one read with the one before it began no later than it was
+            // complete.
+            draft.started_at = draft.started_at.min(complete);
             draft.request = facts;
             draft.session = session;
             draft.model.clone_from(&model);
@@ -294,10 +240,13 @@ impl Proxy {
             && address.provider.is_none()
             && settings.providers.len() > 1
         {
+            let asked = Asked {
+                path: address.path,
+                marks: &headers::marks(&parts.headers),
+                instance: &self.shared.instance,
+            };
             let lists = &self.shared.models;
-            let made = lists
-                .answer(address.path, settings, &self.pool, clock)
-                .await?;
+            let made = lists.answer(asked, settings, &self.pool, clock).await?;
             return Ok(Answered::Made(made));
         }
         let found = candidates::find(settings, address, model.as_deref(), &parts.headers)?;
@@ -319,9 +268,13 @@ impl Proxy {
         }
         let (ways, steps) = (&found.ways, &plan.steps);
         let (shared, pool) = (&*self.shared, &self.pool);
-        let reached =
-            failover::first_answer(&job, body, ways, steps, exchange, shared, pool, settings)
-                .await?;
+        let means = Means {
+            shared,
+            pool,
+            settings,
+        };
+        let trying = failover::first_answer(&job, body, ways, steps, exchange, means);
+        let reached = trying.await?;
         let way = ways[reached.way].clone();
         Ok(Answered::Relayed(
             Box::new(reached),
@@ -515,17 +468,4 @@ fn allow_origin(parts: &Parts, response: &mut Response<ProxyBody>) {
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static("*"),
     );
-}
-
-/// Counts for health and metrics.
-impl Shared {
-    /// Exchanges begun and settled since the start.
-    #[must_use]
-    pub fn counts(&self) -> (u64, u64) {
-        let settler = &self.settler;
-        (
-            settler.accepted.load(Ordering::Relaxed),
-            settler.settled.load(Ordering::Relaxed),
-        )
-    }
 }

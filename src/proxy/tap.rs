@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
-use super::reject;
+use super::inband;
 use super::settle::{Ended, Exchange};
 use crate::clock::Clock;
 use crate::edge::stamp::IoLog;
@@ -384,7 +384,7 @@ impl Tap {
                 ErrorClass::ProtocolError => "the provider sent bytes that are not HTTP",
                 _ => "the connection to the provider broke in the middle of the stream",
             };
-            let event = reject::error_event(parts.language, class, message);
+            let event = inband::error_event(parts.language, class, message);
             self.queue.push_back(Piece {
                 bytes: event.into(),
                 read_at: at,

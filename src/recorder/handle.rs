@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, OnceLock};
-use std::thread::{self, JoinHandle, Thread};
+use std::thread::{self, JoinHandle};
 
 use tokio::sync::broadcast;
 
@@ -15,6 +15,7 @@ use crate::record::ExchangeRecord;
 
 use super::health::{Counts, StoreHealth};
 use super::recent::Recent;
+use super::shared::Shared;
 use super::writer::{Opener, Pace, Writer};
 
 /// Where finished records go: clones are the same recorder.
@@ -22,18 +23,6 @@ use super::writer::{Opener, Pace, Writer};
 pub struct Recorder {
     queue: SyncSender<Arc<ExchangeRecord>>,
     shared: Arc<Shared>,
-}
-
-/// What the recorder's handles and its writer share.
-pub(super) struct Shared {
-    pub(super) counts: Counts,
-    pub(super) recent: Recent,
-    reader: Arc<StoreReader>,
-    pub(super) feed: broadcast::Sender<Arc<ExchangeRecord>>,
-    pub(super) stop: AtomicBool,
-    pub(super) queue_max: usize,
-    pub(super) batch_max: usize,
-    writer: OnceLock<Thread>,
 }
 
 /// The writer at work: the recorder ends when this is shut down, or dropped.
@@ -147,22 +136,6 @@ impl fmt::Debug for Recorder {
     }
 }
 
-impl Shared {
-    fn wake(&self) {
-        if let Some(writer) = self.writer.get() {
-            writer.unpark();
-        }
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
-            .field("counts", &self.counts)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Running {
     fn spawn(shared: Arc<Shared>, writer: Writer) -> Result<Self, StoreError> {
         let thread = thread::Builder::new().name("recorder".to_owned());
@@ -199,6 +172,3 @@ impl Drop for Running {
         self.stop();
     }
 }
-
-/// The receiving end of the queue.
-pub(super) type Records = Receiver<Arc<ExchangeRecord>>;

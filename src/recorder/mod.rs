@@ -4,6 +4,8 @@ pub mod recent;
 
 mod health;
 
+mod shared;
+
 mod writer;
 
 mod handle;

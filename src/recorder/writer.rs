@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::edge::store::{Opened, Store, StoreError};
 use crate::record::{ExchangeRecord, Moment, Nanos, WallTime};
 
-use super::handle::{Records, Shared};
+use super::shared::{Records, Shared};
 
 /// Opens the store, at start and after each failure.
 pub type Opener = Box<dyn FnMut() -> Result<(Store, Opened), StoreError> + Send>;

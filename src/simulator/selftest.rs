@@ -1,5 +1,6 @@
 //! Judges Tollgate by the simulator's stamps: marking error, byte identity, fault classes.
 
+use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -263,10 +264,11 @@ fn identity(stage: &mut Stage<'_>, verdict: &mut Verdict) -> io::Result<()> {
 fn known_stream() -> String {
     let mut text = String::from(": waiting\r\n\r\n");
     for piece in ["", "Grüße", " 🙂", " \\u00e9", " tail"] {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "data:  {{\"id\":\"k\",\"choices\":[{{\"index\":0, \"delta\":\
              {{\"content\":\"{piece}\"}}}}],\"obfuscation\":\"x\"}}\n\n"
-        ));
+        );
     }
     text.push_str(
         "data: {\"id\":\"k\",\"choices\":[{\"index\":0,\"delta\":{},\

@@ -1,3 +1,40 @@
 //! Shows it: page, JSON API, live feed; acts on services by handles.
 
 pub mod rows;
+
+pub mod handles;
+
+mod fault;
+
+mod sessions;
+
+mod lately;
+
+mod metrics;
+
+mod state;
+
+mod guard;
+
+pub mod view;
+
+mod svg;
+
+mod ask;
+
+mod charts;
+
+mod openapi;
+
+mod assets;
+
+mod live;
+
+mod api;
+
+mod page;
+
+mod router;
+
+pub use handles::{Addresses, Counts, Handles, Reloads};
+pub use router::{Ui, router};

@@ -115,7 +115,7 @@ pub fn text(names: &Names, id: NameId) -> Option<String> {
     )
 }
 
-fn selection(asked: &Asked, names: &Names) -> Selection {
+pub(super) fn selection(asked: &Asked, names: &Names) -> Selection {
     let number = |name: &String| names.find(name).map_or(NOWHERE, |id| id.0);
     Selection {
         origins: asked.origins,

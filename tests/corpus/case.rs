@@ -24,6 +24,8 @@ pub(crate) struct Case {
     pub(crate) records: Option<&'static [(Outcome, &'static str)]>,
     /// Whether the client goes away: the answers may be missing, and at most one exchange began.
     pub(crate) gone: bool,
+    /// Whether the client is told to go on (100).
+    pub(crate) goes_on: bool,
     /// Endpoint of the last record.
     pub(crate) endpoint: Option<&'static str>,
     /// Texts that the last answer holds, head or body.
@@ -52,6 +54,8 @@ pub(crate) enum Step {
     Pause(u64),
     /// Closes its sending half.
     Finish,
+    /// Breaks the connection off (TCP reset), and reads nothing any more.
+    Reset,
 }
 
 /// One answer.
@@ -103,6 +107,7 @@ pub(crate) fn steps(
         lenient: false,
         records: None,
         gone: false,
+        goes_on: false,
         endpoint: None,
         says: Vec::new(),
         hides: Vec::new(),
@@ -150,6 +155,11 @@ impl Case {
     /// a race.
     pub(crate) fn gone(mut self) -> Self {
         self.gone = true;
+        self
+    }
+
+    pub(crate) fn goes_on(mut self) -> Self {
+        self.goes_on = true;
         self
     }
 

@@ -8,7 +8,7 @@ use super::case::Step;
 use super::template::{Known, expand};
 
 /// Longest wait for an answer, or for the close after it.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One answer as it came.
 #[derive(Debug, Default)]
@@ -94,6 +94,14 @@ pub(crate) fn run(
             Step::Pause(pause) => {
                 std::thread::sleep(Duration::from_millis(*pause));
                 continue;
+            }
+            Step::Reset => {
+                let linger = Some(Duration::ZERO);
+                socket2::SockRef::from(&stream).set_linger(linger).unwrap();
+                return Got {
+                    closed: true,
+                    ..Got::default()
+                };
             }
             Step::Finish => {
                 let _ = stream.shutdown(Shutdown::Write);

@@ -1,12 +1,13 @@
 //! Errors of our own: their shape in each language, and that a provider's own pass untouched.
 
 use std::io::Write as _;
+use std::sync::atomic::Ordering;
 
 use tollgate::record::Outcome;
 
 use super::case::{Case, PASS, Step, Want, case, steps};
 use super::judge::{family, unlike};
-use super::world::{Setup, World};
+use super::world::{Setup, World, wait_for};
 
 #[rustfmt::skip]
 pub(crate) fn cases() -> Vec<Case> {
@@ -44,9 +45,8 @@ fn who_comes_over_a_limit_is_told_so() {
           Content-Length: 27\r\n\r\n{\"model\":\"sim:ft-9s:hd-9s\"}",
     )
     .unwrap();
-    while world.node.shared.settler.in_flight() == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    let open = || world.node.counters.open.load(Ordering::SeqCst);
+    wait_for(|| world.node.shared.settler.in_flight() == 1);
     let ask = |closes| world.run(&[Step::Write("{GOOD}")], 1, closes);
     let busy = ask(false);
     assert_eq!(
@@ -55,7 +55,9 @@ fn who_comes_over_a_limit_is_told_so() {
         "{busy:?}"
     );
     assert_eq!(busy.answers[0].header("retry-after"), Some("1"));
+    wait_for(|| open() == 1);
     let second = std::net::TcpStream::connect(world.node.address).unwrap();
+    wait_for(|| open() == 2);
     let full = ask(true);
     let answer = &full.answers[0];
     assert_eq!(

@@ -7,7 +7,7 @@ use super::case::{Case, Want};
 use super::client::{Answer, Got};
 use super::template::expand;
 use super::upstream::{Seen, answer_to};
-use super::world::{Setup, World};
+use super::world::{Setup, World, wait_for};
 
 /// What no record, and no answer of our own, may hold any of.
 const SECRET: &str = "CANARY";
@@ -62,11 +62,16 @@ fn judge(world: &World, case: &Case) -> Vec<String> {
     }
     answers(world, case, &got, &mut faults);
     kept(case, &records, &mut faults);
+    if case.may_reach {
+        // What was given up may be on its way still.
+        let sent: usize = records.iter().map(|record| record.attempts.len()).sum();
+        wait_for(|| world.upstream_requests() >= all + sent);
+    }
     let seen = world.raw.since(raw);
     let reached = world.upstream_requests() - all;
     let answered = |want: &&Want| matches!(want, Want::Provider(_));
     let due = case.wants.iter().filter(answered).count();
-    if reached < due || (reached > due && !case.may_reach) {
+    if (reached < due && !case.gone) || (reached > due && !case.may_reach) {
         faults.push(format!(
             "providers saw {reached} requests instead of {due}: {seen:?}"
         ));
@@ -95,6 +100,13 @@ fn relayed(case: &Case, got: &Got, seen: &[Seen]) -> Option<String> {
 fn answers(world: &World, case: &Case, got: &Got, faults: &mut Vec<String>) {
     if got.gave_up {
         faults.push(format!("nothing came for long; so far {got:?}"));
+    }
+    let interim: &[u16] = if case.goes_on { &[100] } else { &[] };
+    if got.interim != interim {
+        faults.push(format!(
+            "interim answers {:?}, wanted {interim:?}",
+            got.interim
+        ));
     }
     if case.closes && !got.closed {
         faults.push("the connection was left open".to_owned());
@@ -192,13 +204,20 @@ fn kept(case: &Case, records: &[ExchangeRecord], faults: &mut Vec<String>) {
             faults.push(format!("a record holds what was sent: {text}"));
         }
     }
+    for pair in records.windows(2) {
+        if pair[1].started_at < pair[0].closed_at {
+            faults.push(format!(
+                "an exchange began before the one before it was over: {pair:?}"
+            ));
+        }
+    }
     let found: Vec<(Outcome, &str)> = records
         .iter()
         .map(|record| (record.outcome, record.reason.as_str()))
         .collect();
     let fits = match case.records {
         _ if case.gone => {
-            let gone = [Outcome::ClientGone, Outcome::Rejected];
+            let gone = [Outcome::ClientGone, Outcome::Rejected, Outcome::Ok];
             found.len() <= 1 && found.iter().all(|(outcome, _)| gone.contains(outcome))
         }
         Some(wanted) => found == wanted,

@@ -18,9 +18,9 @@ pub(crate) fn cases() -> Vec<Case> {
         case("declared-chunk-1-tb", "{POST}Transfer-Encoding: chunked\r\n\r\n10000000000\r\n{repeat 34603008  }", LARGE, "a chunk's size is no promise").closes(),
         json_of_limit(),
         case("passed-through-33-mib", "POST /raw/v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 34603008\r\n\r\n{repeat 34603008 a}", PASS, "design 3: files stream through, whatever their size"),
-        case("asking", "{POST}Expect: 100-continue\r\nContent-Length: {LEN}\r\n\r\n{CHAT}", PASS, "RFC 9110 10.1.1").body("{CHAT}"),
-        steps("asking-and-waiting", vec![Step::Write("{POST}Expect: 100-continue\r\nContent-Length: {LEN}\r\n\r\n"), Step::Pause(50), Step::Write("{CHAT}")], vec![PASS], "RFC 9110 10.1.1").body("{CHAT}"),
-        steps("asking-and-waiting-streamed", vec![Step::Write("POST /raw/v1/files HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"), Step::Pause(50), Step::Write("abc")], vec![PASS], "RFC 9110 10.1.1").body("abc"),
+        case("asking", "{POST}Expect: 100-continue\r\nContent-Length: {LEN}\r\n\r\n{CHAT}", PASS, "RFC 9110 10.1.1").goes_on().body("{CHAT}"),
+        steps("asking-and-waiting", vec![Step::Write("{POST}Expect: 100-continue\r\nContent-Length: {LEN}\r\n\r\n"), Step::Pause(50), Step::Write("{CHAT}")], vec![PASS], "RFC 9110 10.1.1").goes_on().body("{CHAT}"),
+        steps("asking-and-waiting-streamed", vec![Step::Write("POST /raw/v1/files HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"), Step::Pause(50), Step::Write("abc")], vec![PASS], "RFC 9110 10.1.1").goes_on().body("abc"),
         case("asking-refused", "POST /raw/v1/chat/completions HTTP/1.1\r\nHost: evil.test\r\nExpect: 100-continue\r\nContent-Length: {LEN}\r\n\r\n", Want::Own(421, "host_not_allowed"), "RFC 9110 10.1.1: refused without 100"),
         case("asking-http10", "POST /raw/v1/chat/completions HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: {LEN}\r\n\r\n{CHAT}", PASS, "RFC 9110 10.1.1: ignored"),
     ]

@@ -137,6 +137,14 @@ impl World {
     }
 }
 
+/// Waits until something is so, for a second at most.
+pub(crate) fn wait_for(reached: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !reached() && begun.elapsed() < Duration::from_secs(1) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 fn settings(setup: Setup, sim: u16, raw: u16) -> tollgate::config::settings::Settings {
     let Setup {
         server,

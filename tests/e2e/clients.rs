@@ -6,8 +6,12 @@ use std::time::{Duration, Instant};
 
 use tollgate::clock::Clock;
 use tollgate::record::{CancelledBy, End, Mark, Outcome, TokenSource};
+use tollgate::simulator::Simulator;
 
+use super::marks::assert_in_order;
+use crate::support::program::Program;
 use crate::support::records::until;
+use crate::support::rig::{KEY, simulator};
 use crate::support::{Ask, Rig};
 
 /// What is asserted of the delay; what is aimed at (10 ms) is only printed: the machine is noisy.
@@ -69,6 +73,7 @@ fn leave(stream: TcpStream, how: Leaving) {
                 .unwrap();
         }
     }
+    drop(stream);
 }
 
 #[test]
@@ -111,6 +116,15 @@ fn a_client_that_goes_takes_the_providers_work_with_it() {
                     attempt.maybe_billed,
                     "{place}: the provider may bill what it did"
                 );
+                assert_in_order(attempt, &place);
+                for mark in [
+                    Mark::PoolWait,
+                    Mark::SendStart,
+                    Mark::RequestSent,
+                    Mark::Closed,
+                ] {
+                    assert!(attempt.timeline.get(mark).is_some(), "{place}: no {mark:?}");
+                }
                 if seen == Seen::Tokens {
                     assert!(
                         record.tokens.usage.output.is_some_and(|n| n >= 3),
@@ -206,6 +220,50 @@ fn a_slow_reader_slows_the_provider_and_fills_no_memory() {
         let record = rig.record(&ask);
         assert_eq!(record.outcome, Outcome::ClientGone);
     }
+}
+
+#[test]
+fn slow_readers_cost_little_memory_each() {
+    // The first streams set up what the allocator keeps: what counts is what further ones add.
+    const FEW: u64 = 8;
+    const MANY: u64 = 40;
+    // Twice the bar of 256 KiB: a debug build on a busy machine.
+    const EACH_MAX_KIB: u64 = 512;
+    let simulator = Simulator::start(simulator()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let providers = format!(
+        "[providers.oa]\nbase_url = \"http://{}/v1\"\napi_key = \"{KEY}\"",
+        simulator.addr()
+    );
+    let proxy = Program::serve(folder.path(), &providers);
+    let mut streams = Vec::new();
+    let mut memory_with = |count: u64| {
+        while (streams.len() as u64) < count {
+            let ask = Ask::chat("sim:cb-64k:n-4000", true);
+            let mut stream = TcpStream::connect(&proxy.address).unwrap();
+            stream.write_all(&ask.bytes()).unwrap();
+            streams.push((ask, stream));
+        }
+        let mut last = (0, Instant::now());
+        until("the providers' writes to come to rest", || {
+            let truths = streams
+                .iter()
+                .filter_map(|(ask, _)| simulator.truth(&ask.tag));
+            let written = truths.map(|truth| truth.body_bytes).sum::<u64>();
+            if written != last.0 {
+                last = (written, Instant::now());
+            }
+            (written > 0 && last.1.elapsed() > Duration::from_millis(300)).then_some(())
+        });
+        proxy.memory_kib()
+    };
+    let few = memory_with(FEW);
+    let many = memory_with(MANY);
+    let each = many.saturating_sub(few) / (MANY - FEW);
+    println!(
+        "clients that do not read: {each} KiB each ({few} KiB with {FEW}, {many} with {MANY})"
+    );
+    assert!(each <= EACH_MAX_KIB, "{each} KiB each");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Every fault of a provider, what the client gets of it, and what is recorded.
 
 use serde_json::{Value, json};
-use tollgate::record::{End, ErrorClass as Class, ExchangeRecord, Outcome};
+use tollgate::record::{End, ErrorClass as Class, ExchangeRecord, Mark, Outcome};
 use tollgate::simulator::Truth;
 use tollgate::simulator::bare::{ReadEnd, Reading};
 
+use super::marks::assert_in_order;
 use crate::support::{Ask, Rig};
 
 /// What the client gets.
@@ -128,6 +129,22 @@ fn compare(
     let attempt = &record.attempts[0];
     check("end", show(&Some(row.end)), show(&attempt.end));
     check("class", show(&row.class), show(&attempt.error_class));
+    let timeline = &attempt.timeline;
+    for mark in [
+        Mark::PoolWait,
+        Mark::SendStart,
+        Mark::RequestSent,
+        Mark::Closed,
+    ] {
+        check(
+            "mark",
+            format!("{mark:?}"),
+            timeline
+                .get(mark)
+                .map_or_else(String::new, |_| format!("{mark:?}")),
+        );
+    }
+    assert_in_order(attempt, name);
     if !matches!(row.client, Own(..)) {
         check(
             "provider's status",

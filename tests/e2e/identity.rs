@@ -356,21 +356,26 @@ fn compressed_bodies_pass_as_they_are_and_their_usage_is_read() {
                 .into();
                 let replay = format!("replay-{coding}-{stream}-{cut}");
                 rig.simulator.play(&replay, script);
-                let ask =
+                // Out of a compressed stream nothing is taken, and for that none of it is held.
+                let injected = Ask::chat(&replay, stream).to("/inj");
+                let asked =
                     Ask::chat_with_usage(&replay).with(&serde_json::json!({"stream": stream}));
-                let reading = rig.send(&ask);
-                let place = || format!("{coding}, stream {stream}, cut at {cut}");
-                assert_same(&reading.body, &body, place);
-                assert_eq!(reading.header("content-encoding"), Some(encoding.as_str()));
-                let record = rig.record(&ask);
-                assert_eq!(record.outcome, Outcome::Ok, "{}", place());
-                assert_eq!(record.tokens.usage.output, Some(7), "{}", place());
-                assert_eq!(
-                    record.tokens.source,
-                    Some(TokenSource::Usage),
-                    "{}",
-                    place()
-                );
+                for (ask, source) in [
+                    (asked, TokenSource::Usage),
+                    (injected, TokenSource::UsageInjected),
+                ] {
+                    let reading = rig.send(&ask);
+                    let place =
+                        || format!("{coding}, {}, stream {stream}, cut at {cut}", ask.target());
+                    assert_same(&reading.body, &body, place);
+                    assert_eq!(reading.header("content-encoding"), Some(encoding.as_str()));
+                    assert!(reading.chunks > 1, "{}: pieces were held", place());
+                    let record = rig.record(&ask);
+                    assert_eq!(record.outcome, Outcome::Ok, "{}", place());
+                    assert_eq!(record.tokens.usage.output, Some(7), "{}", place());
+                    let source = if stream { source } else { TokenSource::Usage };
+                    assert_eq!(record.tokens.source, Some(source), "{}", place());
+                }
             }
         }
     }

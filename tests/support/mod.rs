@@ -1,6 +1,8 @@
 //! Sets a node before simulated providers, asks by bare socket, and finds what was recorded.
 
 pub(crate) mod ask;
+pub(crate) mod h2;
+pub(crate) mod program;
 pub(crate) mod records;
 pub(crate) mod rig;
 pub(crate) mod samples;

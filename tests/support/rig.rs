@@ -11,6 +11,7 @@ use tollgate::clock::Clock;
 use tollgate::config::settings::Settings;
 use tollgate::config::{self, Sources};
 use tollgate::edge::upstream::ProxyRules;
+use tollgate::proxy::Shared;
 use tollgate::record::{ExchangeRecord, Name, Origin};
 use tollgate::simulator::bare::{Connection, Reading};
 use tollgate::simulator::{Behaviour, Config, Persona, Quirks, Simulator, Truth};
@@ -143,9 +144,17 @@ impl Rig {
         (reading, self.record(ask), self.truth(ask))
     }
 
+    /// Stops the node while it is at work.
+    pub(crate) fn stop(&mut self) {
+        if let Some(node) = self.node.take() {
+            let shared = Arc::clone(&node.shared);
+            node.stop();
+            self.check_books(&shared);
+        }
+    }
+
     /// Exactly one record for every exchange begun: sum(records) + in flight = accepted.
-    fn check_books(&self) {
-        let shared = &self.node().shared;
+    fn check_books(&self, shared: &Shared) {
         let balanced = until("every exchange settled", || {
             let (accepted, settled) = shared.counts();
             // A record follows its exchange's settling at once, and no later.
@@ -169,10 +178,10 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.check_books();
-        }
         if let Some(node) = self.node.take() {
+            if !std::thread::panicking() {
+                self.check_books(&node.shared);
+            }
             node.stop();
         }
     }

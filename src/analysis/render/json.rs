@@ -50,7 +50,7 @@ fn route(route: &RouteReport) -> Value {
         "provider": name.provider,
         "model": name.model,
         "region": name.region.as_deref(),
-        "kind": name.kind.map(|kind| kind.name()),
+        "kind": name.kind.map(crate::record::attempt::ProviderKind::name),
         "exchanges": route.exchanges,
         "streams": route.streams,
         "whole": route.exchanges - route.streams,

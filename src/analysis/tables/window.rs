@@ -75,12 +75,11 @@ fn calendar(text: &str) -> Option<WallTime> {
         None => (text, "00:00:00"),
     };
     let [year, month, day] = numbers(day, '-')?;
-    let seconds = match numbers::<3>(time.split('.').next()?, ':') {
-        Some([hour, minute, second]) => clock_time(hour, minute, second)?,
-        None => {
-            let [hour, minute] = numbers(time, ':')?;
-            clock_time(hour, minute, 0)?
-        }
+    let seconds = if let Some([hour, minute, second]) = numbers::<3>(time.split('.').next()?, ':') {
+        clock_time(hour, minute, second)?
+    } else {
+        let [hour, minute] = numbers(time, ':')?;
+        clock_time(hour, minute, 0)?
     };
     let valid = (1970..=9999).contains(&year)
         && (1..=12).contains(&month)

@@ -60,10 +60,14 @@ impl Peer {
     }
 
     /// When the request at hand began: the first read since then that is later than all that was
-    /// written. Earlier ones belong to a request that is answered.
+    /// written. Earlier ones belong to a request that is answered. Where several requests share
+    /// the connection, their reads cannot be told apart: then it is the latest.
     #[must_use]
     pub fn take_request_start(&self) -> Option<Moment> {
-        let began = self.request_start();
+        let began = match self.protocol {
+            Protocol::Http1 => self.request_start(),
+            Protocol::Http2 => Some(self.log.last_read()),
+        };
         let _ = self.log.take_first_read();
         began
     }

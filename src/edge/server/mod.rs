@@ -2,6 +2,8 @@
 
 pub mod drain;
 
+pub mod host;
+
 pub mod listen;
 
 pub mod tls;
@@ -13,4 +15,5 @@ pub mod accept;
 pub use accept::{AcceptLimits, Counters, serve};
 pub use connection::Peer;
 pub use drain::{Drain, Stop};
+pub use host::host_name;
 pub use listen::{ListenFault, listen};

@@ -25,6 +25,22 @@ pub struct Upload {
     pub bytes: AtomicU64,
     /// Whether the client's side broke: its fault, not the provider's.
     pub client_failed: AtomicBool,
+    /// Whether the next bytes are the client's to send.
+    awaits_client: AtomicBool,
+}
+
+impl Upload {
+    /// Bytes taken from the client so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether the next bytes are the client's to send.
+    #[must_use]
+    pub fn awaits_client(&self) -> bool {
+        self.awaits_client.load(Ordering::Relaxed)
+    }
 }
 
 impl UpstreamBody {
@@ -47,13 +63,16 @@ impl Body for UpstreamBody {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Streamed(incoming, upload) => {
                 let polled = Pin::new(incoming).poll_frame(cx);
+                upload
+                    .awaits_client
+                    .store(polled.is_pending(), Ordering::Relaxed);
                 match &polled {
                     Poll::Ready(Some(Ok(frame))) => {
                         let length = frame.data_ref().map_or(0, Bytes::len);
                         upload.bytes.fetch_add(length as u64, Ordering::Relaxed);
                     }
                     Poll::Ready(Some(Err(_))) => {
-                        upload.client_failed.store(true, Ordering::Relaxed)
+                        upload.client_failed.store(true, Ordering::Relaxed);
                     }
                     _ => {}
                 }

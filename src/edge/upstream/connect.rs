@@ -152,7 +152,7 @@ async fn connect(addresses: &[SocketAddr], host: &str) -> Result<TcpStream, Send
             break;
         }
         let patience = if left.len() == 0 {
-            Duration::from_secs(3600)
+            Duration::from_hours(1)
         } else {
             NEXT_ADDRESS_AFTER
         };

@@ -33,7 +33,10 @@ pub struct PoolLimits {
 
 /// TLS settings made so far, shared by all pools: one copy of the system's roots.
 #[derive(Debug, Default, Clone)]
-pub struct TlsConfigs(Arc<Mutex<HashMap<(Option<PathBuf>, bool), Arc<ClientConfig>>>>);
+pub struct TlsConfigs(Arc<Mutex<MadeConfigs>>);
+
+/// TLS settings by file of further roots, and by whether HTTP/2 is offered.
+type MadeConfigs = HashMap<(Option<PathBuf>, bool), Arc<ClientConfig>>;
 
 impl TlsConfigs {
     fn get(&self, ca_file: Option<&PathBuf>, http2: bool) -> Result<Arc<ClientConfig>, TlsFault> {
@@ -129,14 +132,14 @@ impl Pool {
         let opening = self.open(provider, &mut times.connect);
         let connection = match tokio::time::timeout(limits.connect, opening).await {
             Ok(opened) => opened?,
-            Err(_) => return Err(self.too_slow(provider, limits, &times.connect)),
+            Err(_) => return Err(too_slow(provider, limits, &times.connect)),
         };
         let held = match &connection.sender {
             Sender::Http1(_) => Held::Own(connection, permit),
             Sender::Http2(_) => {
                 let shared = Arc::new(connection);
                 self.shelf(provider, limits, |shelf| {
-                    shelf.shared = Some(Arc::clone(&shared))
+                    shelf.shared = Some(Arc::clone(&shared));
                 });
                 Held::Shared(shared)
             }
@@ -184,24 +187,6 @@ impl Pool {
             times,
         )
         .await
-    }
-
-    fn too_slow(
-        &self,
-        provider: &Provider,
-        limits: &PoolLimits,
-        times: &ConnectTimes,
-    ) -> SendFault {
-        let (phase, doing) = match times {
-            ConnectTimes { dns: None, .. } => (Phase::Dns, "resolving the name of"),
-            ConnectTimes { connect: None, .. } => (Phase::Connect, "connecting to"),
-            ConnectTimes { .. } => (Phase::Tls, "shaking TLS hands with"),
-        };
-        let detail = format!(
-            "{doing} {} took longer than timeouts.connect ({:?})",
-            provider.base.host, limits.connect
-        );
-        SendFault::before(phase, ErrorClass::ConnectTimeout, detail)
     }
 
     async fn permit(
@@ -318,6 +303,19 @@ impl Pool {
             until,
         });
     }
+}
+
+fn too_slow(provider: &Provider, limits: &PoolLimits, times: &ConnectTimes) -> SendFault {
+    let (phase, doing) = match times {
+        ConnectTimes { dns: None, .. } => (Phase::Dns, "resolving the name of"),
+        ConnectTimes { connect: None, .. } => (Phase::Connect, "connecting to"),
+        ConnectTimes { .. } => (Phase::Tls, "shaking TLS hands with"),
+    };
+    let detail = format!(
+        "{doing} {} took longer than timeouts.connect ({:?})",
+        provider.base.host, limits.connect
+    );
+    SendFault::before(phase, ErrorClass::ConnectTimeout, detail)
 }
 
 impl Shelf {

@@ -170,33 +170,37 @@ async fn exchange(
         unsent: None,
     };
     let log = lease.log().ok_or_else(gone)?.clone();
-    log.begin_writes();
+    if !shared {
+        log.begin_writes();
+    }
     let began = clock.now();
-    let sent = if shared {
-        phases.protocol = Protocol::Http2;
-        let Some(Connection {
-            sender: Sender::Http2(sender),
-            ..
-        }) = lease.connection()
-        else {
-            return Err(gone());
-        };
-        sender.clone().try_send_request(absolute(request)).await
+    phases.protocol = if shared {
+        Protocol::Http2
     } else {
-        phases.protocol = Protocol::Http1;
-        let Some(Connection {
+        Protocol::Http1
+    };
+    let writing = Writing {
+        log: &log,
+        began,
+        shared,
+        phases,
+    };
+    let sent = match lease.connection_mut() {
+        Some(Connection {
             sender: Sender::Http1(sender),
             ..
-        }) = lease.connection_mut()
-        else {
-            return Err(gone());
-        };
-        sender.try_send_request(request).await
+        }) => sender.try_send_request(request).await,
+        _ => match lease.connection() {
+            Some(Connection {
+                sender: Sender::Http2(sender),
+                ..
+            }) => sender.clone().try_send_request(absolute(request)).await,
+            _ => return Err(gone()),
+        },
     };
-    let (first, last, written) = log.writes_so_far();
-    // On a shared connection the first write may be another exchange's.
-    phases.send_start = if shared { Some(began) } else { first };
-    phases.request_sent = last;
+    drop(writing);
+    // On a shared connection what may have been written counts as written.
+    let began_to_write = shared || log.writes_so_far().2 > 0;
     match sent {
         Ok(response) => {
             phases.headers = Some(log.last_read().max(began));
@@ -204,7 +208,7 @@ async fn exchange(
         }
         Err(mut error) => {
             let unsent = error.take_message();
-            let written = unsent.is_none() && written > 0;
+            let written = unsent.is_none() && began_to_write;
             let error = error.into_error();
             let class = if error.is_parse() {
                 ErrorClass::ProtocolError
@@ -223,6 +227,26 @@ async fn exchange(
                 unsent,
             })
         }
+    }
+}
+
+/// Notes when the request was written, also where nobody waits for its answer any more.
+struct Writing<'a> {
+    log: &'a IoLog,
+    began: Moment,
+    shared: bool,
+    phases: &'a mut Phases,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        let (first, last, _) = self.log.writes_so_far();
+        // The writes of a shared connection are of many exchanges and cannot be told apart.
+        (self.phases.send_start, self.phases.request_sent) = if self.shared {
+            (Some(self.began), None)
+        } else {
+            (first, last)
+        };
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct Signal {
 
 impl Signal {
     /// Whether it brought tokens, and nothing that has to be read out of it.
-    pub(crate) fn is_only_tokens(&self) -> bool {
+    pub(crate) fn is_only_tokens(self) -> bool {
         !self.kinds.is_empty() && !self.usage && !self.unknown
     }
 }

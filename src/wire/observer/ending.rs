@@ -7,7 +7,8 @@ use super::observe::{Body, Observer, is_failing};
 use super::reader::Reader;
 use super::seen::{BodyEnd, Observation};
 use crate::record::{
-    Dialect, End, ErrorClass, FinishReason, Language, Oddity, Outcome, TokenSource, Tokens, Usage,
+    Dialect, End, ErrorClass, FinishReason, Language, Mark, Moment, Oddity, Outcome, TokenSource,
+    Tokens, Usage,
 };
 use crate::wire::dialect::errors::{Classified, classify, in_band, is_error_body, outcome};
 use crate::wire::dialect::language::{Form, ends_with_done, form, learn_whole};
@@ -63,8 +64,19 @@ impl Ending {
     }
 }
 
+impl Observer {
+    /// Concludes, when the body ended at `at` in this way.
+    #[must_use]
+    pub fn end(mut self, at: Moment, how: BodyEnd) -> Observation {
+        if matches!(how, BodyEnd::Complete | BodyEnd::Truncated | BodyEnd::Reset) {
+            self.reader.timeline.set_first(Mark::Done, at);
+        }
+        conclude(self, how)
+    }
+}
+
 /// Ends reading and puts the observation together.
-pub(super) fn conclude(mut observer: Observer, how: BodyEnd) -> Observation {
+fn conclude(mut observer: Observer, how: BodyEnd) -> Observation {
     let body = std::mem::replace(&mut observer.body, Body::Opaque);
     let streamed = matches!(body, Body::Stream(_) | Body::Over { .. });
     let comments = match &body {

@@ -10,9 +10,9 @@ mod template;
 
 mod reader;
 
-mod ending;
-
 mod observe;
+
+mod ending;
 
 pub use observe::Observer;
 pub use seen::{BodyEnd, Expect, Observation, Seen, TokenKind};

@@ -1,8 +1,7 @@
 //! Observes one response from its first chunk to its end, and cannot fail it.
 
-use super::ending::conclude;
 use super::reader::Reader;
-use super::seen::{BodyEnd, Expect, Observation, Seen};
+use super::seen::{Expect, Seen};
 use crate::record::{Mark, Moment, Oddity};
 use crate::wire::dialect::errors::Classified;
 use crate::wire::dialect::language::{Form, form};
@@ -128,15 +127,6 @@ impl Observer {
     #[must_use]
     pub fn failure(&self) -> Option<&Classified> {
         self.reader.learned.error.as_ref()
-    }
-
-    /// Concludes, when the body ended at `at` in this way.
-    #[must_use]
-    pub fn end(mut self, at: Moment, how: BodyEnd) -> Observation {
-        if matches!(how, BodyEnd::Complete | BodyEnd::Truncated | BodyEnd::Reset) {
-            self.reader.timeline.set_first(Mark::Done, at);
-        }
-        conclude(self, how)
     }
 
     /// Decides what the body is, by its first byte that is no blank, and by what was announced.

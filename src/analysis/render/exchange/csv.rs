@@ -45,8 +45,8 @@ pub fn lines(record: &ExchangeRecord) -> String {
 
 /// A column, by the path of its field.
 enum Column {
-    OfExchange(&'static str),
-    OfAttempt(&'static str),
+    Exchange(&'static str),
+    Attempt(&'static str),
     OfTimeline(Mark),
 }
 
@@ -55,9 +55,9 @@ fn columns() -> Vec<Column> {
     for (path, _) in FIELDS {
         match path.strip_prefix("attempts[].") {
             Some("timeline_ns") => columns.extend(Mark::ALL.map(Column::OfTimeline)),
-            Some(path) => columns.push(Column::OfAttempt(path)),
+            Some(path) => columns.push(Column::Attempt(path)),
             None if *path == "attempts" => {}
-            None => columns.push(Column::OfExchange(path)),
+            None => columns.push(Column::Exchange(path)),
         }
     }
     columns
@@ -66,16 +66,16 @@ fn columns() -> Vec<Column> {
 impl Column {
     fn name(&self) -> String {
         match self {
-            Self::OfExchange(path) => path.replace('.', "_"),
-            Self::OfAttempt(path) => format!("attempt_{}", path.replace('.', "_")),
+            Self::Exchange(path) => path.replace('.', "_"),
+            Self::Attempt(path) => format!("attempt_{}", path.replace('.', "_")),
             Self::OfTimeline(mark) => format!("attempt_timeline_{}_ns", mark.name()),
         }
     }
 
     fn field(&self, exchange: &Value, attempt: &Value) -> String {
         let found = match self {
-            Self::OfExchange(path) => at(exchange, path),
-            Self::OfAttempt(path) => at(attempt, path),
+            Self::Exchange(path) => at(exchange, path),
+            Self::Attempt(path) => at(attempt, path),
             Self::OfTimeline(mark) => attempt
                 .get("timeline_ns")
                 .and_then(|marks| marks.get(mark.name())),

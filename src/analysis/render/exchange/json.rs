@@ -117,7 +117,7 @@ impl Serialize for Counts<'_> {
             "output": usage.output,
             "reasoning": usage.reasoning,
             "audio": usage.audio,
-            "source": self.0.source.map(|source| source.name()),
+            "source": self.0.source.map(crate::record::usage::TokenSource::name),
         })
     }
 }
@@ -164,10 +164,10 @@ impl Serialize for Attempt<'_> {
             "service_tier": attempt.service_tier.as_deref(),
             "upstream_request_id": attempt.upstream_request_id.as_deref(),
             "status": attempt.status,
-            "error_class": attempt.error_class.map(|class| class.name()),
+            "error_class": attempt.error_class.map(crate::record::outcome::ErrorClass::name),
             "error_code": attempt.error_code.as_deref(),
-            "end": attempt.end.map(|end| end.name()),
-            "cancelled_by": attempt.cancelled_by.map(|by| by.name()),
+            "end": attempt.end.map(crate::record::outcome::End::name),
+            "cancelled_by": attempt.cancelled_by.map(crate::record::outcome::CancelledBy::name),
             "maybe_billed": attempt.maybe_billed,
             "rate_limits": Limits(attempt),
             "server_timings_ns": Timings(attempt),

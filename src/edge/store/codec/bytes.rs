@@ -3,7 +3,6 @@
 use crate::record::Name;
 
 use super::super::names::{NameId, NameTable, Names, Scope};
-use super::text;
 
 /// What a reader found where a value should have been: the row is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +65,6 @@ impl Writer<'_> {
         let scope = std::mem::replace(&mut self.scope, Scope::Loose);
         self.name(&format!("{bits:x}"));
         self.scope = scope;
-    }
-
-    /// A text of which each is another one.
-    pub(in super::super) fn text(&mut self, text: &str) {
-        text::write(self, text);
     }
 
     /// A list after its length.
@@ -151,10 +145,6 @@ impl<'a, N: NameTable> Reader<'a, N> {
 
     pub(in super::super) fn shape(&mut self) -> Read<u64> {
         u64::from_str_radix(&self.name()?, 16).map_err(|_| Damaged)
-    }
-
-    pub(in super::super) fn text(&mut self) -> Read<String> {
-        text::read(self)
     }
 
     pub(in super::super) fn list<T>(

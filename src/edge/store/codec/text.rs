@@ -16,6 +16,19 @@ const DATE: u8 = 5;
 /// What rate-limit values are made of: digits, times, durations. Half a byte each.
 const PACKED_CHARS: &[u8; 16] = b"0123456789.smh-:";
 
+impl Writer<'_> {
+    /// A text of which each is another one.
+    pub(in super::super) fn text(&mut self, text: &str) {
+        write(self, text);
+    }
+}
+
+impl<N: NameTable> Reader<'_, N> {
+    pub(in super::super) fn text(&mut self) -> Read<String> {
+        read(self)
+    }
+}
+
 /// Writes `text` in the shortest form that reads back to the very same bytes.
 pub(in super::super) fn write(w: &mut Writer<'_>, text: &str) {
     let bytes = text.as_bytes();

@@ -1,0 +1,97 @@
+//! Runs the admin plane beside the data plane: page, JSON API, metrics, health.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+use tokio::sync::watch;
+
+use super::fault::AppFault;
+use super::node::Node;
+use crate::config::settings::Settings;
+use crate::edge::server;
+use crate::recorder::Recorder;
+use crate::ui::{Addresses, Counts, Handles, Reloads, Ui};
+
+/// A running admin plane. It ends with the node whose word to stop it hears.
+#[derive(Debug)]
+pub struct Admin {
+    /// Its address.
+    pub address: SocketAddr,
+    thread: JoinHandle<()>,
+}
+
+impl Admin {
+    /// Starts it on a thread of its own, so that no report slows the data plane.
+    pub fn start(
+        node: &Node,
+        recorder: &Recorder,
+        settings: &Settings,
+        reloads: watch::Receiver<Reloads>,
+    ) -> Result<Self, AppFault> {
+        let runtime_fault =
+            |error: std::io::Error| AppFault::Runtime(format!("cannot start the page: {error}"));
+        let mut listeners = server::listen(settings.admin.listen, 1, "admin.listen")?;
+        let listener = listeners.remove(0);
+        let address = listener.local_addr().map_err(runtime_fault)?;
+        let handles = handles(node, recorder, reloads, address);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(runtime_fault)?;
+        let thread = std::thread::Builder::new()
+            .name("admin".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    match tokio::net::TcpListener::from_std(listener) {
+                        Ok(listener) => Ui::new(handles).serve(listener).await,
+                        Err(error) => tracing::error!(%error, "the page cannot listen"),
+                    }
+                });
+            })
+            .map_err(runtime_fault)?;
+        Ok(Self { address, thread })
+    }
+
+    /// Waits for its end, which the node's stop brings.
+    pub fn join(self) {
+        // A page that panicked has nothing left to wait for.
+        let _ = self.thread.join();
+    }
+}
+
+fn handles(
+    node: &Node,
+    recorder: &Recorder,
+    reloads: watch::Receiver<Reloads>,
+    admin: SocketAddr,
+) -> Handles {
+    let of = |recorder: &Recorder| recorder.clone();
+    let (reading, feeding, asking) = (of(recorder), of(recorder), of(recorder));
+    let (shared, counted) = (Arc::clone(&node.shared), Arc::clone(&node.shared));
+    let counters = Arc::clone(&node.counters);
+    Handles {
+        reader: Arc::new(move || Ok(reading.reader())),
+        feed: Arc::new(move || feeding.subscribe()),
+        store: Arc::new(move || asking.health()),
+        counts: Arc::new(move || {
+            let (accepted, settled) = counted.counts();
+            Counts {
+                in_flight: accepted.saturating_sub(settled),
+                accepted,
+                connections: counters.open.load(Ordering::Relaxed) as u64,
+                refused: counters.refused.load(Ordering::Relaxed) as u64,
+            }
+        }),
+        settings: Arc::new(move || shared.settings.load_full()),
+        reloads: Arc::new(move || reloads.borrow().clone()),
+        clock: node.shared.clock.clone(),
+        origin: node.shared.origin,
+        addresses: Addresses {
+            data: node.address,
+            admin,
+        },
+        drain: node.drain_signal(),
+    }
+}

@@ -1,0 +1,79 @@
+//! Holds what all workers of the street share.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arc_swap::ArcSwap;
+use dashmap::DashSet;
+use http::HeaderValue;
+
+use super::candidates::Way;
+use super::intake::Body;
+use super::models::ModelLists;
+use super::secret::Hasher;
+use super::settle::Settler;
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::record::{Language, Name, Origin};
+
+/// What all workers share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The settings in force, swapped as a whole.
+    pub settings: ArcSwap<Settings>,
+    /// Where exchanges end.
+    pub settler: Arc<Settler>,
+    /// The clock.
+    pub clock: Clock,
+    /// Hashes what must not be kept.
+    pub hasher: Hasher,
+    /// This run's own mark, against loops.
+    pub instance: HeaderValue,
+    /// Where records are said to come from.
+    pub origin: Origin,
+    /// Model lists of the providers.
+    pub models: ModelLists,
+    /// (provider, model) that refused `stream_options`.
+    pub refuses_injection: DashSet<(Name, Name)>,
+}
+
+impl Shared {
+    /// Exchanges begun and settled since the start.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        let settler = &self.settler;
+        (
+            settler.accepted.load(Ordering::Relaxed),
+            settler.settled.load(Ordering::Relaxed),
+        )
+    }
+
+    /// Whether the usage event is to be asked for on this way.
+    pub(super) fn may_inject(&self, way: &Way, language: Language, body: &Body) -> bool {
+        let Body::Read(_, reading) = body else {
+            return false;
+        };
+        let takes = matches!(language, Language::OpenAiChat | Language::OpenAiCompletions);
+        takes
+            && reading.stream
+            && reading.include_usage.is_none()
+            && way.provider.inject_usage
+            && (self.refuses_injection.is_empty()
+                || !self.refuses_injection.contains(&memo_key(way)))
+    }
+
+    pub(super) fn forget_injection(&self, way: &Way) {
+        tracing::info!(
+            provider = %way.provider.name,
+            "the provider refuses stream_options: usage is not asked for there any more"
+        );
+        self.refuses_injection.insert(memo_key(way));
+    }
+}
+
+fn memo_key(way: &Way) -> (Name, Name) {
+    (
+        way.provider.name.clone(),
+        way.model.clone().unwrap_or_default(),
+    )
+}

@@ -1,0 +1,110 @@
+//! Reads what a page or a program asks for out of its query.
+
+use serde::Deserialize;
+
+use crate::analysis::tables::Window;
+use crate::record::ExchangeId;
+
+use super::fault::Fault;
+use super::rows::{Asked, ListFilter, Origins};
+use super::state::{Question, State};
+
+/// What a report or chart is asked for. Empty is the same as absent: forms send it so.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct ReportQuery {
+    pub(super) since: Option<String>,
+    pub(super) until: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) provider: Option<String>,
+    pub(super) origin: Option<String>,
+}
+
+/// Which exchanges are asked for.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct ListQuery {
+    pub(super) limit: Option<String>,
+    pub(super) before: Option<String>,
+    pub(super) filter: Option<String>,
+}
+
+/// Exchanges of one page unless it is said otherwise, and at most.
+const LIMIT: usize = 50;
+const LIMIT_MAX: usize = 500;
+/// Longest text of a query that is looked at.
+const TEXT_BYTES_MAX: usize = 256;
+
+fn given(text: Option<&String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+}
+
+impl ReportQuery {
+    /// The same with `since` where none is given.
+    pub(super) fn or_since(mut self, since: &str) -> Self {
+        self.since = given(self.since.as_ref()).or_else(|| Some(since.to_owned()));
+        self
+    }
+
+    pub(super) fn question(&self) -> Question {
+        Question {
+            since: given(self.since.as_ref()),
+            until: given(self.until.as_ref()),
+            model: given(self.model.as_ref()),
+            provider: given(self.provider.as_ref()),
+            origin: given(self.origin.as_ref()),
+        }
+    }
+
+    /// What is asked for, in terms of a report.
+    pub(super) fn asked(&self, state: &State) -> Result<Asked, Fault> {
+        let question = self.question();
+        let now = state.handles.clock.wall();
+        let window = Window::read(question.since.as_deref(), question.until.as_deref(), now)
+            .map_err(|message| Fault::bad("window", message))?;
+        let usual = if state.is_simulated() { "demo" } else { "live" };
+        let origin = question.origin.as_deref().unwrap_or(usual);
+        let origins = Origins::from_name(origin).ok_or_else(|| {
+            let message = "origin is one of live, real, all, probe, bench, eval, shadow, demo";
+            Fault::bad("origin", message)
+        })?;
+        Ok(Asked {
+            window,
+            origins,
+            model: question.model,
+            provider: question.provider,
+        })
+    }
+}
+
+impl ListQuery {
+    pub(super) fn limit(&self) -> Result<usize, Fault> {
+        match given(self.limit.as_ref()).map(|text| text.parse::<usize>()) {
+            None => Ok(LIMIT),
+            Some(Ok(limit)) if (1..=LIMIT_MAX).contains(&limit) => Ok(limit),
+            Some(_) => Err(Fault::bad(
+                "limit",
+                format!("limit is a number from 1 to {LIMIT_MAX}"),
+            )),
+        }
+    }
+
+    pub(super) fn list_filter(&self) -> Result<ListFilter, Fault> {
+        let before = given(self.before.as_ref())
+            .map(|text| id(&text))
+            .transpose()?;
+        let text = given(self.filter.as_ref());
+        if text
+            .as_ref()
+            .is_some_and(|text| text.len() > TEXT_BYTES_MAX)
+        {
+            return Err(Fault::bad("filter", "the filter is longer than 256 bytes"));
+        }
+        Ok(ListFilter { before, text })
+    }
+}
+
+/// An exchange's id.
+pub(super) fn id(text: &str) -> Result<ExchangeId, Fault> {
+    text.parse()
+        .map_err(|error| Fault::bad("id", format!("{error}")))
+}

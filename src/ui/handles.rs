@@ -1,0 +1,81 @@
+//! Names what the page is given to look at and to act on.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::edge::server::Drain;
+use crate::edge::store::{StoreError, StoreReader};
+use crate::record::{ExchangeRecord, Origin};
+use crate::recorder::StoreHealth;
+
+/// Asks a service for something, whenever it is wanted.
+pub type Ask<T> = Arc<dyn Fn() -> T + Send + Sync>;
+
+/// What is counted while the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Exchanges at work.
+    pub in_flight: u64,
+    /// Exchanges begun since the start.
+    pub accepted: u64,
+    /// Open client connections.
+    pub connections: u64,
+    /// Connections refused at the limit since the start.
+    pub refused: u64,
+}
+
+/// What became of changed configs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reloads {
+    /// Configs put in force since the start.
+    pub taken: u64,
+    /// The refusal of the last one, where it was refused.
+    pub refused: Option<String>,
+}
+
+/// Where the services listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// The data plane.
+    pub data: SocketAddr,
+    /// The admin plane: this page.
+    pub admin: SocketAddr,
+}
+
+/// What the page is given.
+#[derive(Clone)]
+pub struct Handles {
+    /// A reader of the store, opened anew where the last one is of no use any more.
+    pub reader: Ask<Result<Arc<StoreReader>, StoreError>>,
+    /// The live feed: records once they are on the disk.
+    pub feed: Ask<broadcast::Receiver<Arc<ExchangeRecord>>>,
+    /// How the store does.
+    pub store: Ask<StoreHealth>,
+    /// What is counted.
+    pub counts: Ask<Counts>,
+    /// The settings in force.
+    pub settings: Ask<Arc<Settings>>,
+    /// What became of changed configs.
+    pub reloads: Ask<Reloads>,
+    /// The clock.
+    pub clock: Clock,
+    /// Where this program's own records are said to come from.
+    pub origin: Origin,
+    /// Where the services listen.
+    pub addresses: Addresses,
+    /// The word to stop.
+    pub drain: Drain,
+}
+
+impl fmt::Debug for Handles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handles")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}

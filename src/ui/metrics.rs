@@ -1,0 +1,397 @@
+//! Counts for Prometheus, under OpenTelemetry's names for generative AI where there are some.
+//!
+//! Source: open-telemetry/semantic-conventions-genai, `gen-ai-metrics.md` (client instruments),
+//! spelled as the Prometheus exporter spells them. Quantiles are never made of these buckets.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::record::{AttemptRecord, ExchangeRecord, Language, Mark};
+use crate::recorder::StoreHealth;
+use crate::statistics::sketch::value_of;
+use crate::statistics::{DEFINITIONS, Figures, metric};
+
+use super::handles::{Counts, Reloads};
+
+/// The content type of the exposition.
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Sets of labels over all families: model names come from clients, who may invent them without
+/// end. Further ones are counted as `other`.
+const LABEL_SETS_MAX: usize = 1_000;
+/// What is shown of a name.
+const NAME_BYTES_MAX: usize = 128;
+
+/// OpenTelemetry's buckets of durations, in seconds.
+const SECONDS: [f64; 14] = [
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+/// OpenTelemetry's buckets of token counts.
+const TOKENS: [f64; 14] = [
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+/// Buckets of Tollgate's own delay, in seconds: 5 µs to 50 ms.
+const OWN: [f64; 13] = [
+    5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2,
+];
+
+type Labels = Vec<(&'static str, String)>;
+type Histograms = Family<Labels, Histogram, fn() -> Histogram>;
+
+/// What is counted of finished exchanges.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    registry: Registry,
+    sets: AtomicUsize,
+    duration: Histograms,
+    first_chunk: Histograms,
+    per_chunk: Histograms,
+    tokens: Histograms,
+    first_token: Histograms,
+    own_delay: Histograms,
+    exchanges: Family<Labels, Counter>,
+    attempts_lost: Family<Labels, Counter>,
+    cost: Family<Labels, Counter>,
+    missed: Counter,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        let seconds: fn() -> Histogram = || Histogram::new(SECONDS);
+        let tokens: fn() -> Histogram = || Histogram::new(TOKENS);
+        let own: fn() -> Histogram = || Histogram::new(OWN);
+        let mut metrics = Self {
+            registry: Registry::default(),
+            sets: AtomicUsize::new(0),
+            duration: Family::new_with_constructor(seconds),
+            first_chunk: Family::new_with_constructor(seconds),
+            per_chunk: Family::new_with_constructor(seconds),
+            tokens: Family::new_with_constructor(tokens),
+            first_token: Family::new_with_constructor(seconds),
+            own_delay: Family::new_with_constructor(own),
+            exchanges: Family::default(),
+            attempts_lost: Family::default(),
+            cost: Family::default(),
+            missed: Counter::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        for (name, help, family) in [
+            (
+                "gen_ai_client_operation_duration_seconds",
+                "From the request's first byte to the end of the exchange",
+                &self.duration,
+            ),
+            (
+                "gen_ai_client_operation_time_to_first_chunk_seconds",
+                "From the request's send to the first event with data, of whatever kind",
+                &self.first_chunk,
+            ),
+            (
+                "gen_ai_client_operation_time_per_output_chunk_seconds",
+                "Between two events with tokens",
+                &self.per_chunk,
+            ),
+            ("gen_ai_client_token_usage", "Tokens used", &self.tokens),
+            (
+                "tollgate_first_token_seconds",
+                "From the request's send to the first generated token",
+                &self.first_token,
+            ),
+            (
+                "tollgate_own_delay_seconds",
+                "What tollgate added to the first token, or to a whole answer",
+                &self.own_delay,
+            ),
+        ] {
+            registry.register(name, help, family.clone());
+        }
+        for (name, help, family) in [
+            (
+                "tollgate_exchanges",
+                "Exchanges by outcome",
+                &self.exchanges,
+            ),
+            (
+                "tollgate_attempts_lost",
+                "Attempts after which another route was tried",
+                &self.attempts_lost,
+            ),
+            (
+                "tollgate_cost_picodollars",
+                "Cost by the price table, of exchanges that have a price",
+                &self.cost,
+            ),
+        ] {
+            registry.register(name, help, family.clone());
+        }
+        let help = "Committed records that these counts missed because they came too fast";
+        registry.register("tollgate_metrics_missed_records", help, self.missed.clone());
+    }
+
+    /// Records that the feed lost before they were counted.
+    pub(super) fn missed(&self, count: u64) {
+        self.missed.inc_by(count);
+    }
+
+    /// Counts a finished exchange.
+    pub(super) fn observe(&self, record: &ExchangeRecord) {
+        let last = record.attempts.last();
+        let outcome = ("outcome", record.outcome.name().to_owned());
+        let mut labels = route(record, last);
+        labels.push(outcome);
+        self.counter(&self.exchanges, labels).inc();
+        let lost = record.attempts.len().saturating_sub(1);
+        for attempt in &record.attempts[..lost] {
+            self.counter(&self.attempts_lost, route(record, Some(attempt)))
+                .inc();
+        }
+        if let Some(cost) = record.cost {
+            self.counter(&self.cost, route(record, last)).inc_by(cost.0);
+        }
+        if !record.language.is_inference() {
+            return;
+        }
+        let mut labels = otel(record, last);
+        if let Some(error) = error_type(record, last) {
+            labels.push(("error_type", error.to_owned()));
+        }
+        let whole = record.closed_at.since(record.started_at);
+        self.histogram(&self.duration, labels)
+            .observe(whole.as_secs());
+        self.observe_tokens(record, last);
+        if let Some(attempt) = last.filter(|_| metric::in_latency(record)) {
+            self.observe_times(record, attempt);
+        }
+    }
+
+    fn observe_tokens(&self, record: &ExchangeRecord, last: Option<&AttemptRecord>) {
+        let usage = &record.tokens.usage;
+        for (kind, count) in [("input", usage.input), ("output", usage.output)] {
+            if let Some(count) = count {
+                let mut labels = otel(record, last);
+                labels.push(("gen_ai_token_type", kind.to_owned()));
+                self.histogram(&self.tokens, labels).observe(count as f64);
+            }
+        }
+    }
+
+    fn observe_times(&self, record: &ExchangeRecord, attempt: &AttemptRecord) {
+        let figures = Figures::of(record);
+        let last = Some(attempt);
+        if let Some(own) = figures.own_delay {
+            self.histogram(&self.own_delay, route(record, last))
+                .observe(own.as_secs());
+        }
+        let timeline = &attempt.timeline;
+        if let Some(span) = timeline.span(Mark::SendStart, Mark::FirstEvent) {
+            self.histogram(&self.first_chunk, otel(record, last))
+                .observe(span.as_secs());
+        }
+        if let Ok(span) = figures.first_token {
+            self.histogram(&self.first_token, route(record, last))
+                .observe(span.as_secs());
+        }
+        let Some(gaps) = attempt.gaps.as_ref().filter(|gaps| gaps.token_events > 1) else {
+            return;
+        };
+        let per_chunk = self.histogram(&self.per_chunk, otel(record, last));
+        for (bin, count) in &gaps.sketch.bins {
+            let seconds = value_of(*bin) as f64 / 1e9;
+            (0..*count).for_each(|_| per_chunk.observe(seconds));
+        }
+    }
+
+    fn histogram(&self, family: &Histograms, labels: Labels) -> Histogram {
+        let fresh = family.get(&labels).is_none();
+        family.get_or_create_owned(&self.capped(labels, fresh))
+    }
+
+    fn counter(&self, family: &Family<Labels, Counter>, labels: Labels) -> Counter {
+        let fresh = family.get(&labels).is_none();
+        family.get_or_create_owned(&self.capped(labels, fresh))
+    }
+
+    /// The labels, or `other` in the place of every name where there are too many sets.
+    fn capped(&self, labels: Labels, fresh: bool) -> Labels {
+        if !fresh || self.sets.fetch_add(1, Ordering::Relaxed) < LABEL_SETS_MAX {
+            return labels;
+        }
+        self.sets.fetch_sub(1, Ordering::Relaxed);
+        let bounded = [
+            "outcome",
+            "error_type",
+            "gen_ai_token_type",
+            "gen_ai_operation_name",
+        ];
+        let other = |(name, value): (&'static str, String)| {
+            let keep = bounded.contains(&name);
+            (name, if keep { value } else { "other".to_owned() })
+        };
+        labels.into_iter().map(other).collect()
+    }
+
+    /// The exposition, with what services count themselves.
+    pub(super) fn exposition(
+        &self,
+        store: &StoreHealth,
+        counts: Counts,
+        reloads: &Reloads,
+    ) -> String {
+        let mut text = String::new();
+        let mut services = Registry::default();
+        register_services(&mut services, store, counts, reloads);
+        // Writing to a text does not fail.
+        let _ = encode_registry(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, &services);
+        let _ = encode_eof(&mut text);
+        text
+    }
+}
+
+fn register_services(
+    registry: &mut Registry,
+    store: &StoreHealth,
+    counts: Counts,
+    reloads: &Reloads,
+) {
+    for (name, help, value) in [
+        ("tollgate_in_flight", "Exchanges at work", counts.in_flight),
+        (
+            "tollgate_connections",
+            "Open client connections",
+            counts.connections,
+        ),
+        (
+            "tollgate_store_up",
+            "Whether records reach the disk",
+            u64::from(store.is_ok()),
+        ),
+        (
+            "tollgate_store_queue",
+            "Records that wait for the disk",
+            store.queue_len as u64,
+        ),
+        (
+            "tollgate_config_refused",
+            "Whether the last changed config was refused",
+            u64::from(reloads.refused.is_some()),
+        ),
+    ] {
+        registry.register(name, help, ConstGauge::new(value as i64));
+    }
+    for (name, help, value) in [
+        ("tollgate_accepted", "Exchanges begun", counts.accepted),
+        (
+            "tollgate_connections_refused",
+            "Connections refused at the limit",
+            counts.refused,
+        ),
+        (
+            "tollgate_records_written",
+            "Records on the disk",
+            store.written,
+        ),
+        (
+            "tollgate_records_dropped_queue_full",
+            "Records dropped because the queue was full",
+            store.dropped_queue_full,
+        ),
+        (
+            "tollgate_records_dropped_store_failed",
+            "Records dropped because the store would not take them",
+            store.dropped_store_failed,
+        ),
+        (
+            "tollgate_store_reopened",
+            "Times that the store was opened again",
+            store.reopened,
+        ),
+        (
+            "tollgate_config_reloads",
+            "Changed configs put in force",
+            reloads.taken,
+        ),
+    ] {
+        registry.register(name, help, ConstCounter::new(value));
+    }
+    let info = vec![
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("definitions", DEFINITIONS.to_string()),
+    ];
+    let build = prometheus_client::metrics::info::Info::new(info);
+    registry.register("tollgate_build", "This program", build);
+}
+
+fn route(record: &ExchangeRecord, attempt: Option<&AttemptRecord>) -> Labels {
+    let model = attempt.and_then(|attempt| attempt.model.as_deref());
+    vec![
+        ("provider", name(attempt.map(|attempt| &*attempt.provider))),
+        ("model", name(model.or(record.model.as_deref()))),
+        ("origin", record.origin.name().to_owned()),
+    ]
+}
+
+fn otel(record: &ExchangeRecord, attempt: Option<&AttemptRecord>) -> Labels {
+    let answered = attempt.and_then(|attempt| attempt.model_answered.as_deref());
+    vec![
+        (
+            "gen_ai_operation_name",
+            operation(record.language).to_owned(),
+        ),
+        (
+            "gen_ai_provider_name",
+            name(attempt.map(|attempt| &*attempt.provider)),
+        ),
+        ("gen_ai_request_model", name(record.model.as_deref())),
+        ("gen_ai_response_model", name(answered)),
+    ]
+}
+
+const fn operation(language: Language) -> &'static str {
+    match language {
+        Language::OpenAiCompletions => "text_completion",
+        Language::OpenAiEmbeddings => "embeddings",
+        Language::GeminiGenerate => "generate_content",
+        _ => "chat",
+    }
+}
+
+fn error_type<'a>(record: &ExchangeRecord, attempt: Option<&AttemptRecord>) -> Option<&'a str> {
+    if record.outcome == crate::record::Outcome::Ok {
+        return None;
+    }
+    let class = attempt.and_then(|attempt| attempt.error_class);
+    Some(class.map_or(record.outcome.name(), |class| class.name()))
+}
+
+fn name(text: Option<&str>) -> String {
+    let text = text.unwrap_or_default();
+    let end = (0..=text.len().min(NAME_BYTES_MAX))
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
+    text[..end.unwrap_or(0)].to_owned()
+}

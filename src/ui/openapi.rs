@@ -1,0 +1,270 @@
+//! Describes the JSON API as an `OpenAPI` 3.1 document.
+
+use serde_json::{Map, Value, json};
+
+/// A path of the API.
+struct Operation {
+    path: &'static str,
+    summary: &'static str,
+    parameters: &'static [Parameter],
+    answer: Answer,
+}
+
+/// A parameter: name, and what it means.
+type Parameter = (&'static str, &'static str);
+
+/// What is answered.
+enum Answer {
+    /// JSON of the schema of that name.
+    Json(&'static str),
+    /// Another content type.
+    Other(&'static str),
+}
+
+const REPORT: &[Parameter] = &[
+    (
+        "since",
+        "Beginning: an age (90m, 24h, 7d) or a date; the last 24 hours otherwise",
+    ),
+    ("until", "End, in the same words; now otherwise"),
+    (
+        "model",
+        "Only this model, as asked for or as the provider calls it",
+    ),
+    ("provider", "Only this provider"),
+    (
+        "origin",
+        "live, real (all but simulated), all, probe, bench, eval, shadow or demo",
+    ),
+];
+
+#[rustfmt::skip]
+const OPERATIONS: &[Operation] = &[
+    Operation { path: "/api/overview", summary: "What is going on now", parameters: &[], answer: Answer::Json("Overview") },
+    Operation { path: "/api/live", summary: "Server-sent events: `overview`, and `exchanges` once they are on the disk", parameters: &[], answer: Answer::Other("text/event-stream") },
+    Operation { path: "/api/routes", summary: "The report of routes", parameters: REPORT, answer: Answer::Json("RoutesReport") },
+    Operation { path: "/api/exchanges", summary: "Exchanges, newest first", parameters: &[
+        ("limit", "How many, 1 to 500; 50 otherwise"),
+        ("before", "Only those begun before this exchange: `next_before` of the page before"),
+        ("filter", "Only those in whose provider, models, outcome, error class or origin this occurs"),
+    ], answer: Answer::Json("Exchanges") },
+    Operation { path: "/api/exchanges/{id}", summary: "One exchange with every field", parameters: &[], answer: Answer::Json("Exchange") },
+    Operation { path: "/api/charts/{chart}", summary: "Points of a chart: latency, volume, first-token", parameters: REPORT, answer: Answer::Json("Chart") },
+    Operation { path: "/api/health", summary: "How services do, and the settings without secrets", parameters: &[], answer: Answer::Json("Health") },
+    Operation { path: "/api/openapi.json", summary: "This document", parameters: &[], answer: Answer::Other("application/json") },
+    Operation { path: "/metrics", summary: "Metrics for Prometheus", parameters: &[], answer: Answer::Other("application/openmetrics-text") },
+    Operation { path: "/healthz", summary: "Whether the program runs", parameters: &[], answer: Answer::Other("text/plain") },
+    Operation { path: "/readyz", summary: "Whether records reach the disk; 503 where they do not", parameters: &[], answer: Answer::Json("Ready") },
+];
+
+/// The document.
+pub(super) fn document() -> Value {
+    let paths: Map<String, Value> = OPERATIONS
+        .iter()
+        .map(|operation| {
+            (
+                operation.path.to_owned(),
+                json!({ "get": described(operation) }),
+            )
+        })
+        .collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tollgate",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "What ways to models cost in time, money and failures. Within one \
+                version of a schema keys are added, never renamed or removed.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "`admin.token`, where the config sets one",
+                },
+            },
+        },
+        "security": [{ "token": [] }, {}],
+    })
+}
+
+fn described(operation: &Operation) -> Value {
+    let in_path = operation
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let in_path = in_path.map(|name| {
+        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+    });
+    let in_query = operation.parameters.iter().map(|(name, meaning)| {
+        json!({
+            "name": name, "in": "query", "description": meaning, "schema": { "type": "string" },
+        })
+    });
+    let parameters: Vec<Value> = in_path.chain(in_query).collect();
+    let content = match operation.answer {
+        Answer::Json(name) => json!({
+            "application/json": { "schema": { "$ref": format!("#/components/schemas/{name}") } },
+        }),
+        Answer::Other(kind) => json!({ kind: {} }),
+    };
+    json!({
+        "summary": operation.summary,
+        "parameters": parameters,
+        "responses": {
+            "200": { "description": "It", "content": content },
+            "default": {
+                "description": "Why there is none",
+                "content": {
+                    "application/json": { "schema": { "$ref": "#/components/schemas/Error" } },
+                },
+            },
+        },
+    })
+}
+
+fn schemas() -> Value {
+    json!({
+        "Error": object("error", json!({ "error": object("code message", json!({
+            "code": { "type": "string" }, "message": { "type": "string" },
+        })) })),
+        "Share": object("value part whole", json!({
+            "value": nullable("number"), "part": whole(), "whole": whole(),
+        })),
+        "Figure": object("value", json!({
+            "value": nullable("number"),
+            "reason": { "enum": ["too_few", "among_failures"] },
+            "needs": whole(),
+            "has": whole(),
+        })),
+        "Spread": object(
+            "n failures p5 p50 p95 p99 iqr_over_p50 p95_over_p50 missing",
+            json!({
+                "n": whole(), "failures": whole(), "p5": to("Figure"), "p50": to("Figure"),
+                "p95": to("Figure"), "p99": to("Figure"), "iqr_over_p50": to("Figure"),
+                "p95_over_p50": to("Figure"), "missing": counts(),
+            }),
+        ),
+        "Store": object(
+            "state reason since written queue dropped_queue_full dropped_store_failed reopened \
+             trimmed moved_aside",
+            json!({
+                "state": { "enum": ["ok", "degraded", "stopped"] }, "reason": nullable("string"),
+                "since": nullable("string"), "written": whole(), "queue": whole(),
+            }),
+        ),
+        "Overview": object(
+            "schema time uptime_seconds program simulated in_flight accepted connections \
+             requests_per_minute exchanges failure_rate first_token_ms own_delay_us store",
+            json!({
+                "schema": { "const": "tollgate.overview/1" }, "time": text(),
+                "simulated": { "type": "boolean" }, "in_flight": whole(),
+                "requests_per_minute": whole(), "failure_rate": to("Share"),
+                "first_token_ms": object("p50 p95", json!({
+                    "p50": to("Figure"), "p95": to("Figure"),
+                })),
+                "own_delay_us": object("p50 p99", json!({
+                    "p50": to("Figure"), "p99": to("Figure"),
+                })),
+                "store": to("Store"),
+            }),
+        ),
+        "RouteReport": object(
+            "provider model region kind exchanges streams whole attempts failure_rate \
+             attempt_failure_rate rate_limited credential_faults lost outcomes first_token_ms \
+             first_answer_ms total_ms output_rate own_delay_ms left_out_of_latency \
+             pseudo_streams stalled reused_connections tokens cost",
+            json!({
+                "provider": text(), "model": nullable("string"), "exchanges": whole(),
+                "failure_rate": to("Share"), "attempt_failure_rate": to("Share"),
+                "rate_limited": to("Share"), "credential_faults": to("Share"),
+                "outcomes": counts(), "first_token_ms": to("Spread"),
+                "first_answer_ms": to("Spread"), "total_ms": to("Spread"),
+                "output_rate": to("Spread"), "own_delay_ms": to("Spread"),
+                "tokens": object("input cached_read cache_write output reasoning unknown sources", json!({})),
+                "cost": object("usd usd_each priced reason billed_usd billed_count", json!({})),
+            }),
+        ),
+        "RoutesReport": object(
+            "schema definitions program design made window span selection configs scanned taken \
+             damaged lost_unread excluded unrouted routes",
+            json!({
+                "schema": { "const": "tollgate.report.routes/1" }, "definitions": whole(),
+                "window": object("from until", json!({ "from": text(), "until": text() })),
+                "excluded": counts(), "unrouted": counts(),
+                "routes": { "type": "array", "items": to("RouteReport") },
+            }),
+        ),
+        "Item": object(
+            "id started origin model provider route_model outcome failed error_class status \
+             stream attempts first_token_ms first_token_reason total_ms output_rate \
+             tokens_input tokens_output cost_usd",
+            json!({
+                "id": text(), "started": text(), "origin": text(), "outcome": text(),
+                "failed": { "type": "boolean" }, "first_token_ms": nullable("number"),
+            }),
+        ),
+        "Exchanges": object("schema exchanges next_before", json!({
+            "schema": { "const": "tollgate.exchanges/1" },
+            "exchanges": { "type": "array", "items": to("Item") },
+            "next_before": nullable("string"),
+        })),
+        "Exchange": object(
+            "schema definitions id started started_mono_ns closed_ns origin config endpoint \
+             language request policy reason outcome tokens own attempts",
+            json!({
+                "schema": { "const": "tollgate.exchange/1" },
+                "attempts": { "type": "array", "items": object(
+                    "provider kind model status error_class end timeline_ns gaps", json!({}),
+                ) },
+            }),
+        ),
+        "Chart": object("schema chart title x y series note", json!({
+            "schema": { "const": "tollgate.chart/1" },
+            "series": { "type": "array", "items": object("name points", json!({
+                "name": text(), "points": { "type": "array" },
+            })) },
+        })),
+        "Health": object(
+            "schema ready program started simulated store in_flight connections \
+             connections_refused config reloads unauthenticated providers",
+            json!({
+                "schema": { "const": "tollgate.health/1" },
+                "store": to("Store"),
+                "reloads": object("taken refused", json!({})),
+                "providers": { "type": "array", "items": object(
+                    "name kind dialect base_url region key_from", json!({}),
+                ) },
+            }),
+        ),
+        "Ready": object("ready store stopping", json!({ "ready": { "type": "boolean" } })),
+    })
+}
+
+fn object(required: &str, properties: Value) -> Value {
+    let required: Vec<&str> = required.split_whitespace().collect();
+    json!({ "type": "object", "required": required, "properties": properties })
+}
+
+fn to(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn text() -> Value {
+    json!({ "type": "string" })
+}
+
+fn whole() -> Value {
+    json!({ "type": "integer", "minimum": 0 })
+}
+
+fn nullable(kind: &str) -> Value {
+    json!({ "type": [kind, "null"] })
+}
+
+fn counts() -> Value {
+    json!({ "type": "object", "additionalProperties": whole() })
+}

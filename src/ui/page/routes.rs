@@ -1,0 +1,267 @@
+//! The report of routes: each way to a model, with how sure its numbers are.
+
+use axum::extract::State as Extract;
+use axum::response::Response;
+use maud::{Markup, html};
+
+use crate::analysis::render::units::{
+    NOTHING, dollars, figure, minute, percent, plain, rate, short, span, thousands, three_digits,
+    why,
+};
+use crate::analysis::tables::{Exclusion, Figure, RouteReport, RoutesReport, Share, Spread};
+use crate::record::TokenSource;
+use crate::ui::api::{Asking, Shared, query};
+use crate::ui::ask::ReportQuery;
+use crate::ui::charts::{self, Which};
+use crate::ui::svg::chart;
+
+use super::layout::{self, Place};
+
+/// Windows offered.
+const WINDOWS: [(&str, &str); 5] = [
+    ("1h", "1 hour"),
+    ("6h", "6 hours"),
+    ("24h", "24 hours"),
+    ("7d", "7 days"),
+    ("30d", "30 days"),
+];
+const ORIGINS: [&str; 8] = [
+    "live", "real", "all", "probe", "bench", "eval", "shadow", "demo",
+];
+
+pub(in crate::ui) async fn page(Extract(state): Shared, asking: Asking<ReportQuery>) -> Response {
+    let asked = query(asking).map(|query| query.or_since("24h"));
+    let asked = asked.and_then(|query| Ok((query.asked(&state)?, query)));
+    let (asked, query) = match asked {
+        Ok(asked) => asked,
+        Err(fault) => return layout::fault(&state, &fault),
+    };
+    let origin = asked.origins.name();
+    let report = state.routes(query.question(), asked.clone()).await;
+    let drawn = state.read(move |reader| {
+        let latency = charts::draw(reader, Which::Latency, &asked)?;
+        Ok([charts::draw(reader, Which::FirstToken, &asked)?, latency])
+    });
+    let drawn = drawn.await;
+    let body = html! {
+        (form(&query, origin))
+        @match &report {
+            Err(fault) => (layout::instead(fault)),
+            Ok(report) => (shown(report)),
+        }
+        @match &drawn {
+            // The same fault as above.
+            Err(_) if report.is_err() => {}
+            Err(fault) => (layout::instead(fault)),
+            Ok(drawn) => { div.charts { @for one in drawn { (chart(one)) } } }
+        }
+    };
+    layout::page(&state, Place::Routes, "Routes", &body)
+}
+
+fn form(query: &ReportQuery, origin: &str) -> Markup {
+    let since = query.since.as_deref().unwrap_or_default();
+    let offered = WINDOWS.iter().any(|(value, _)| *value == since);
+    html! {
+        form.filter method="get" action="/routes" {
+            label { "Window "
+                select name="since" {
+                    @if !offered { option value=(since) selected { (plain(since)) } }
+                    @for (value, name) in WINDOWS {
+                        option value=(value) selected[value == since] { (name) }
+                    }
+                }
+            }
+            label { "Traffic "
+                select name="origin" {
+                    @for name in ORIGINS { option selected[name == origin] { (name) } }
+                }
+            }
+            label { "Provider " input name="provider" value=[query.provider.as_deref()] autocomplete="off"; }
+            label { "Model " input name="model" value=[query.model.as_deref()] autocomplete="off"; }
+            button { "Show" }
+        }
+    }
+}
+
+fn shown(report: &RoutesReport) -> Markup {
+    html! {
+        @if report.routes.is_empty() {
+            div.notice { p {
+                "No exchange of this kind reached a provider in this window. "
+                @if report.scanned > 0 { (thousands(report.scanned)) " others are there: try all traffic, or fewer conditions." }
+                @else { "A wider window may have some." }
+            } }
+        } @else {
+            p.lead {
+                (thousands(report.taken)) " exchanges, " (minute(report.head.window.from)) " to " (minute(report.head.window.until))
+                " · " span.badge { "observational" } " routes saw different requests at different times"
+            }
+            div.scroll tabindex="0" role="region" aria-label="Routes" {
+                table.routes {
+                    thead { tr {
+                        @for (class, name) in [
+                            ("", "Route"), ("number", "Exchanges"), ("number", "Failed"), ("", ""),
+                            ("number", "First token"), ("number", "First answer"), ("number", "Total"),
+                            ("number", "Tokens/s"), ("number", "Own delay"), ("number", "Tokens"), ("number", "Cost"),
+                        ] { th scope="col" class=[(!class.is_empty()).then_some(class)] { (name) } }
+                    } }
+                    @for route in &report.routes { (route_rows(route)) }
+                }
+            }
+        }
+        (notes(report))
+    }
+}
+
+/// A body of three rows, one for each quantile.
+fn route_rows(route: &RouteReport) -> Markup {
+    let name = &route.route;
+    let known: Vec<String> = name
+        .kind
+        .map(|kind| kind.name().to_owned())
+        .into_iter()
+        .chain(name.region.as_deref().map(plain))
+        .collect();
+    html! {
+        tbody {
+            tr {
+                th.name scope="rowgroup" rowspan="3" {
+                    (plain(&name.provider))
+                    @if let Some(model) = &name.model { br; span.model { (plain(model)) } }
+                    @if !known.is_empty() { br; span.detail { (known.join(", ")) } }
+                    @if route.pseudo_streams > 0 {
+                        br; span.badge.fair title="held back and sent in one burst" { "bursts " (thousands(route.pseudo_streams)) }
+                    }
+                }
+                td.number rowspan="3" {
+                    (thousands(route.exchanges)) br;
+                    span.detail { (short(route.streams)) " streams" br; (short(route.exchanges - route.streams)) " whole" }
+                }
+                td.number rowspan="3" {
+                    (percent(route.failure_rate)) br;
+                    span.detail {
+                        "limited " (percent(route.rate_limited)) br;
+                        "key refused " (percent(route.credential_faults))
+                        @if route.lost.attempts > 0 { br; "lost attempts " (short(route.lost.attempts)) }
+                    }
+                }
+                (quantiles(route, "p50", |spread| spread.p50))
+                td.number rowspan="3" { (tokens(route)) }
+                td.number rowspan="3" { (cost(route)) }
+            }
+            tr { (quantiles(route, "p95", |spread| spread.p95)) }
+            tr { (quantiles(route, "p99", |spread| spread.p99)) }
+        }
+    }
+}
+
+fn quantiles(route: &RouteReport, name: &str, of: fn(&Spread) -> Figure) -> Markup {
+    let cells: [(&Spread, fn(f64) -> String); 5] = [
+        (&route.first_token, span),
+        (&route.first_answer, span),
+        (&route.total, span),
+        (&route.output_rate, rate),
+        (&route.own_delay, span),
+    ];
+    html! {
+        th.quantile scope="row" { (name) }
+        @for (spread, write) in cells {
+            @let one = of(spread);
+            td.number.withheld[one.value().is_none()] title=[why(one)] { (figure(one, write)) }
+        }
+    }
+}
+
+fn tokens(route: &RouteReport) -> Markup {
+    let tokens = &route.tokens;
+    let known = route.exchanges > tokens.unknown;
+    html! {
+        @if known {
+            (short(tokens.input)) " in" br;
+            (short(tokens.output)) " out" br;
+            span.detail { (short(tokens.cached_read)) " cached" }
+        } @else { (NOTHING) }
+    }
+}
+
+fn cost(route: &RouteReport) -> Markup {
+    let costs = &route.costs;
+    html! {
+        @match costs.dollars() {
+            None => { (NOTHING) br; span.detail { "no price" } }
+            Some(sum) => {
+                (dollars(sum)) br;
+                span.detail {
+                    (costs.dollars_each().map_or_else(String::new, dollars)) " each"
+                    @if costs.priced < route.exchanges {
+                        br; "of " (percent(Share::of(costs.priced, route.exchanges))) " priced"
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn notes(report: &RoutesReport) -> Markup {
+    let excluded: Vec<String> = Exclusion::ALL
+        .into_iter()
+        .zip(report.excluded)
+        .filter(|(_, count)| *count > 0)
+        .map(|(reason, count)| format!("{} {}", reason.name(), thousands(count)))
+        .collect();
+    let unrouted: Vec<String> = report
+        .unrouted
+        .iter()
+        .map(|(outcome, count)| format!("{} {}", outcome.name(), thousands(count)))
+        .collect();
+    let head = &report.head;
+    html! {
+        details.notes {
+            summary { "How to read these numbers" }
+            ul {
+                li { "Failures count as infinitely long (∞). Failed is of exchanges that ended well or by the route's fault." }
+                li { "“41 of 368” means that the quantile needs 368 numbers and has 41: p50 needs 6, p95 72, p99 368." }
+                @if !excluded.is_empty() { li { "Not in this report, of " (thousands(report.scanned)) " looked at: " (excluded.join(", ")) "." } }
+                @if !unrouted.is_empty() { li { "Reached no provider: " (unrouted.join(", ")) "." } }
+                @if head.damaged > 0 { li { (head.damaged) " damaged rows are missing." } }
+                @if head.lost_unread > 0 { li { "Lost attempts of " (thousands(head.lost_unread)) " exchanges are not counted." } }
+                @for route in &report.routes { (missing(route)) }
+                li { "Config of the first and last exchange: "
+                    (head.configs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) }
+            }
+        }
+    }
+}
+
+fn missing(route: &RouteReport) -> Markup {
+    let list = |spread: &Spread| -> Vec<String> {
+        spread
+            .missing()
+            .map(|(reason, count)| format!("{} {}", reason.name(), thousands(count)))
+            .collect()
+    };
+    let (times, rates) = (list(&route.first_token), list(&route.output_rate));
+    let sources: Vec<String> = TokenSource::ALL
+        .into_iter()
+        .zip(route.token_sources)
+        .filter(|(_, count)| *count > 0)
+        .map(|(source, count)| format!("{} {}", source.name(), thousands(count)))
+        .collect();
+    let steady = if route.streams > 0 {
+        &route.first_token
+    } else {
+        &route.total
+    };
+    html! {
+        li {
+            strong { (plain(&route.route.text())) }
+            ": quartiles apart by " (figure(steady.iqr_over_median, three_digits)) " of the median, p95 "
+            (figure(steady.p95_over_p50, three_digits)) " times it"
+            @if !times.is_empty() { "; no first token of " (times.join(", ")) }
+            @if !rates.is_empty() { "; no output rate of " (rates.join(", ")) }
+            @if !sources.is_empty() { "; tokens counted by " (sources.join(", ")) }
+            "."
+        }
+    }
+}

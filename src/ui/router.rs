@@ -1,0 +1,157 @@
+//! Says which path is answered by what, and serves it on a listener of its own.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use http::{Request, Response};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use tokio::net::TcpListener;
+use tower::ServiceExt as _;
+
+use crate::config::settings::Settings;
+use crate::edge::server::connection::{AtWork, ConnectionLimits};
+use crate::edge::server::{self, AcceptLimits, Counters, Peer};
+
+use super::handles::Handles;
+use super::page::{exchange, exchanges, health, login, overview, routes};
+use super::state::State;
+use super::{api, assets, guard, live};
+
+/// Largest body taken: a form with a token.
+const BODY_BYTES_MAX: usize = 4 << 10;
+/// Open connections of the admin plane.
+const CONNECTIONS_MAX: usize = 256;
+
+/// The page and its API.
+#[derive(Debug, Clone)]
+pub struct Ui(Arc<State>);
+
+impl Ui {
+    /// A page that looks at `handles`.
+    #[must_use]
+    pub fn new(handles: Handles) -> Self {
+        Self(Arc::new(State::new(handles)))
+    }
+
+    /// Its paths.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/", get(overview::page))
+            .route("/routes", get(routes::page))
+            .route("/exchanges", get(exchanges::page))
+            .route("/exchanges/{id}", get(exchange::page))
+            .route("/health", get(health::page))
+            .route("/login", get(login::page).post(login::sign_in))
+            .route("/logout", post(login::sign_out))
+            .route("/assets/style.css", get(assets::style))
+            .route("/assets/app.js", get(assets::script))
+            .route("/favicon.svg", get(assets::icon))
+            .route("/api/overview", get(api::overview))
+            .route("/api/live", get(live::live))
+            .route("/api/routes", get(api::routes))
+            .route("/api/exchanges", get(api::exchanges))
+            .route("/api/exchanges/{id}", get(api::exchange))
+            .route("/api/charts/{chart}", get(api::chart))
+            .route("/api/health", get(api::health))
+            .route("/api/openapi.json", get(api::description))
+            .route("/api/{*rest}", get(api::unknown))
+            .route("/metrics", get(api::metrics))
+            .route("/healthz", get(api::healthz))
+            .route("/readyz", get(api::readyz))
+            .fallback(super::page::nowhere)
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .layer(middleware::from_fn_with_state(
+                Arc::clone(&self.0),
+                guard::guard,
+            ))
+            .with_state(Arc::clone(&self.0))
+    }
+
+    /// Takes the live feed into metrics and the overview: never ends.
+    pub async fn follow(&self) {
+        self.0.follow().await;
+    }
+
+    /// Serves `listener` until the word to stop, and follows the feed meanwhile.
+    pub async fn serve(&self, listener: TcpListener) {
+        let router = self.router();
+        let service = move |peer: Arc<Peer>| {
+            let router = router.clone();
+            service_fn(move |request| answer(router.clone(), request, Arc::clone(&peer)))
+        };
+        let handles = &self.0.handles;
+        let settings = Arc::clone(&handles.settings);
+        let limits = move || limits(&settings());
+        let (clock, drain) = (handles.clock.clone(), handles.drain.clone());
+        let counters = Arc::new(Counters::default());
+        tokio::select! {
+            () = server::serve(listener, None, limits, service, counters, clock, drain) => {}
+            () = self.follow() => {}
+        }
+    }
+}
+
+/// The paths of a page that looks at `handles`, without its feed being followed: for tests.
+pub fn router(handles: Handles) -> Router {
+    Ui::new(handles).router()
+}
+
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    peer: Arc<Peer>,
+) -> Result<Response<Working>, Infallible> {
+    let at_work = peer.begin();
+    let response = router.oneshot(request.map(Body::new)).await?;
+    Ok(response.map(|body| Working {
+        body,
+        _at_work: at_work,
+    }))
+}
+
+/// A body whose connection is not idle while it lasts.
+struct Working {
+    body: Body,
+    _at_work: AtWork,
+}
+
+impl http_body::Body for Working {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn limits(settings: &Settings) -> AcceptLimits {
+    AcceptLimits {
+        connections: CONNECTIONS_MAX,
+        connection: ConnectionLimits {
+            request_headers: settings.timeouts.request_headers,
+            idle: settings.timeouts.client_idle,
+            write: settings.timeouts.client_write,
+            header_bytes: settings.limits.header_bytes,
+            headers: settings.limits.headers,
+        },
+    }
+}

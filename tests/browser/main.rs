@@ -1,0 +1,192 @@
+//! Looks at the page in a browser. Runs only where `TOLLGATE_BROWSER` is set: it needs Chromium.
+//!
+//! With `TOLLGATE_PICTURES` set to a directory, what the browser saw is left there.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test helper cannot do, its test cannot either"
+)]
+
+mod chromium;
+
+#[path = "../support/filled.rs"]
+mod filled;
+
+#[path = "../support/page.rs"]
+mod page;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chromium::Browser;
+use page::{held, hostile};
+use tempfile::TempDir;
+use tokio::sync::broadcast;
+use tollgate::edge::server::Stop;
+use tollgate::record::{ExchangeId, ExchangeRecord, Name};
+use tollgate::recorder::StoreHealth;
+use tollgate::ui::Ui;
+
+/// A page that is served.
+struct Served {
+    address: SocketAddr,
+    feed: broadcast::Sender<Arc<ExchangeRecord>>,
+    ids: Vec<ExchangeId>,
+    stop: Stop,
+    _directory: TempDir,
+}
+
+fn serve(count: usize) -> Served {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tollgate.redb");
+    let mut records = filled::recent(7, count, 3_500_000_000 / count.max(1) as i64);
+    for (record, name) in records.iter_mut().rev().skip(3).zip(hostile()) {
+        record.model = Some(Name::from(name));
+    }
+    drop(filled::store(&path, &records));
+    let config = "[providers.openai]\napi_key = \"sk-0123456789abcdef0123456789abcdef\"\n\
+        [providers.openrouter]\n[providers.groq]\n[providers.anthropic]\n";
+    let settings = page::settings(config, directory.path());
+    let held = held(&path, settings, StoreHealth::default());
+    let ui = Ui::new(held.handles);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            ui.serve(tokio::net::TcpListener::from_std(listener).unwrap())
+                .await;
+        });
+    });
+    Served {
+        address,
+        feed: held.feed,
+        ids: records.iter().map(|record| record.id).collect(),
+        stop: held.stop,
+        _directory: directory,
+    }
+}
+
+fn is_wanted() -> bool {
+    std::env::var_os("TOLLGATE_BROWSER").is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+/// Whatever is opened: no error, no request elsewhere, nothing wider than the screen.
+fn is_sound(browser: &mut Browser, origin: &str, what: &str) {
+    let complaints = browser.complaints();
+    assert!(complaints.is_empty(), "{what}: {complaints:#?}");
+    for url in browser.requests() {
+        assert!(url.starts_with(origin), "{what} asks for {url}");
+    }
+    let wide = browser.ask("document.documentElement.scrollWidth - innerWidth");
+    assert!(wide.as_i64().unwrap() <= 0, "{what} is {wide} px too wide");
+}
+
+#[test]
+fn every_page_is_sound_wide_and_narrow_light_and_dark() {
+    if !is_wanted() {
+        return;
+    }
+    let (full, empty) = (serve(3_000), serve(0));
+    let mut browser = Browser::start();
+    let exchange = format!("/exchanges/{}", full.ids[full.ids.len() - 2]);
+    let pages = [
+        (&full, "overview", "/"),
+        (&full, "routes", "/routes"),
+        (&full, "exchanges", "/exchanges"),
+        (&full, "exchange", &exchange),
+        (&full, "health", "/health"),
+        (&full, "login", "/login"),
+        (&empty, "empty-overview", "/"),
+        (&empty, "empty-routes", "/routes"),
+    ];
+    for (width, height) in [(1400, 900), (400, 800)] {
+        for dark in [false, true] {
+            browser.look(width, height, dark);
+            for (served, name, path) in pages {
+                let origin = format!("http://{}", served.address);
+                browser.open(&format!("{origin}{path}"));
+                let what = format!("{name}-{width}-{}", if dark { "dark" } else { "light" });
+                if name.ends_with("overview") {
+                    let state = "document.querySelector('[data-live-state]').textContent";
+                    browser.wait_for(&format!("{state} === 'live'"));
+                }
+                is_sound(&mut browser, &origin, &what);
+                if let Some(directory) = std::env::var_os("TOLLGATE_PICTURES") {
+                    let file = std::path::Path::new(&directory).join(format!("{what}.png"));
+                    std::fs::write(file, browser.picture()).unwrap();
+                }
+            }
+        }
+    }
+    full.stop.drain();
+    empty.stop.drain();
+}
+
+#[test]
+fn the_overview_follows_what_is_committed() {
+    if !is_wanted() {
+        return;
+    }
+    let served = serve(40);
+    let origin = format!("http://{}", served.address);
+    let mut browser = Browser::start();
+    browser.look(1400, 900, false);
+    browser.open(&format!("{origin}/"));
+    browser.wait_for("document.querySelector('[data-live-state]').textContent === 'live'");
+    let mut fresh = filled::recent(99, 5, 1_000);
+    for (record, name) in fresh.iter_mut().zip(hostile()) {
+        record.model = Some(Name::from(name));
+    }
+    let id = fresh[4].id.to_string();
+    for record in fresh {
+        served.feed.send(Arc::new(record)).unwrap();
+    }
+    browser.wait_for(&format!(
+        "document.querySelector('tr.fresh a[href$=\"{id}\"]') !== null"
+    ));
+    let first = browser.ask("document.querySelector('tbody tr a').href");
+    assert!(first.as_str().unwrap().ends_with(&id), "{first}");
+    assert_eq!(
+        browser.ask("document.querySelectorAll('td img, td script, td svg').length"),
+        0
+    );
+    is_sound(&mut browser, &origin, "live overview");
+    // The server goes: the page says so.
+    served.stop.drain();
+    browser.wait_for("document.querySelector('[data-live-state]').textContent !== 'live'");
+}
+
+#[test]
+fn the_page_is_used_by_keyboard() {
+    if !is_wanted() {
+        return;
+    }
+    let served = serve(40);
+    let mut browser = Browser::start();
+    browser.look(1400, 900, false);
+    browser.open(&format!("http://{}/", served.address));
+    browser.press("Tab", 9);
+    assert_eq!(browser.ask("document.activeElement.className"), "skip");
+    for _ in 0..3 {
+        browser.press("Tab", 9);
+    }
+    assert_eq!(browser.ask("document.activeElement.textContent"), "Routes");
+    let outline = "getComputedStyle(document.activeElement).outlineStyle";
+    assert_eq!(browser.ask(outline), "solid");
+    browser.press("Enter", 13);
+    browser.wait_for("location.pathname === '/routes'");
+    browser.wait_for("document.readyState === 'complete'");
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(
+        browser.ask("document.querySelector('[aria-current]').textContent"),
+        "Routes"
+    );
+    served.stop.drain();
+}

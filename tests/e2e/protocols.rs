@@ -1,0 +1,271 @@
+//! TLS and HTTP/2 on either side: what is measured there, and what cannot be.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use tollgate::record::{CancelledBy, Mark, Outcome, Protocol};
+use tollgate::simulator::Config;
+use tollgate::simulator::bare::ReadEnd;
+
+use super::marks::assert_in_order;
+use crate::support::h2::{self, H2Provider};
+use crate::support::records::until;
+use crate::support::rig::simulator;
+use crate::support::tls::Certificates;
+use crate::support::{Ask, Plan, Rig};
+
+const ROLE: &str =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
+const TOKEN: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"word \"}}]}\n\n";
+const END: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+const PIECES: [&str; 5] = [ROLE, TOKEN, TOKEN, TOKEN, END];
+
+/// A rig with one more provider, `secure`, at this port of `localhost`.
+fn rig_to(port: u16, certificates: &Certificates, http2: bool) -> Rig {
+    let [root, ..] = certificates.files();
+    Rig::configured(&format!(
+        "[providers.secure]\nbase_url = \"https://localhost:{port}/v1\"\napi_key = \"{{key}}\"\n\
+         ca_file = \"{}\"\nhttp2 = {http2}",
+        root.display()
+    ))
+}
+
+#[test]
+fn a_provider_over_tls_has_a_phase_for_it_on_fresh_connections_only() {
+    let certificates = Certificates::new();
+    let tls = Some(certificates.server(&["http/1.1"]));
+    let provider = tollgate::simulator::Simulator::start(Config { tls, ..simulator() }).unwrap();
+    let rig = rig_to(provider.addr().port(), &certificates, true);
+    let mut connection = rig.connect();
+    for reused in [false, true, true] {
+        let ask = Ask::chat("sim:ft-20ms:gap-20ms:n-3", true).to("/secure");
+        let reading = connection.exchange(&ask.bytes()).unwrap();
+        assert_eq!((reading.status, reading.end), (200, ReadEnd::Complete));
+        let record = rig.record(&ask);
+        let truth = until("the truth", || {
+            provider
+                .truth(&ask.tag)
+                .filter(|truth| truth.finished_at.is_some())
+        });
+        assert_eq!(reading.body.len() as u64, truth.body_bytes);
+        let attempt = &record.attempts[0];
+        assert_eq!(
+            (record.outcome, attempt.protocol),
+            (Outcome::Ok, Protocol::Http1)
+        );
+        assert_eq!((attempt.reused, truth.reused()), (reused, reused));
+        assert_in_order(attempt, "TLS");
+        for mark in [Mark::Dns, Mark::Connect, Mark::Tls] {
+            assert_eq!(attempt.timeline.get(mark).is_none(), reused, "{mark:?}");
+        }
+        let first = attempt.timeline.get(Mark::FirstToken).unwrap();
+        assert!(truth.token_at(0).unwrap() <= first && first < truth.token_at(1).unwrap());
+        assert_eq!(truth.credential.matched, Some(true));
+    }
+}
+
+#[test]
+fn a_provider_over_http2_carries_all_on_one_connection() {
+    let certificates = Certificates::new();
+    let provider = H2Provider::start(&certificates, &PIECES, Duration::from_millis(30));
+    let rig = rig_to(provider.address.port(), &certificates, true);
+    let whole = PIECES.concat();
+    let ask_one = |reused: bool| {
+        let ask = Ask::chat("gpt", true).to("/secure");
+        let reading = rig.send(&ask);
+        assert_eq!(
+            (reading.status, reading.end),
+            (200, ReadEnd::Complete),
+            "{}",
+            reading.text()
+        );
+        assert_eq!(reading.text(), whole);
+        let (record, done) = (rig.record(&ask), provider.done(&ask.tag).unwrap());
+        let attempt = &record.attempts[0];
+        assert_eq!(
+            (record.outcome, attempt.protocol),
+            (Outcome::Ok, Protocol::Http2)
+        );
+        assert_eq!(attempt.reused, reused);
+        assert_in_order(attempt, "h2");
+        for mark in [Mark::Dns, Mark::Connect, Mark::Tls] {
+            assert_eq!(attempt.timeline.get(mark).is_none(), reused, "{mark:?}");
+        }
+        let first = attempt.timeline.get(Mark::FirstToken).unwrap();
+        assert!(done.pieces[1] <= first, "first token before it was sent");
+        assert!(first < done.pieces[2], "first token only with the second");
+        assert!(attempt.timeline.get(Mark::ClientFirstToken).unwrap() >= first);
+    };
+    ask_one(false);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| ask_one(true));
+        }
+    });
+    assert_eq!(provider.connections(), 1);
+}
+
+#[test]
+fn a_stream_that_its_client_leaves_ends_alone() {
+    let certificates = Certificates::new();
+    let mut pieces = vec![ROLE];
+    pieces.extend([TOKEN; 100]);
+    pieces.push(END);
+    let provider = H2Provider::start(&certificates, &pieces, Duration::from_millis(5));
+    let rig = rig_to(provider.address.port(), &certificates, true);
+    let stays = Ask::chat("gpt", true).to("/secure");
+    std::thread::scope(|scope| {
+        let staying = scope.spawn(|| rig.send(&stays));
+        until("the one that stays", || {
+            provider.done(&stays.tag).filter(|d| !d.pieces.is_empty())
+        });
+        let leaves = Ask::chat("gpt", true).to("/secure");
+        let mut connection = rig.connect();
+        connection.exchange_until(&leaves.bytes(), 200).unwrap();
+        drop(connection);
+        let record = rig.record(&leaves);
+        assert_eq!(record.outcome, Outcome::ClientGone);
+        assert_eq!(record.attempts[0].cancelled_by, Some(CancelledBy::Client));
+        until("the stream to be reset", || {
+            provider.done(&leaves.tag)?.left
+        });
+        let reading = staying.join().unwrap();
+        assert_eq!(
+            (reading.end, reading.text()),
+            (ReadEnd::Complete, pieces.concat())
+        );
+    });
+    assert_eq!(rig.record(&stays).outcome, Outcome::Ok);
+    assert_eq!(provider.connections(), 1);
+}
+
+/// A rig whose data plane speaks TLS.
+fn secure_rig(certificates: &Certificates) -> Rig {
+    let [_, own, key] = certificates.files();
+    let config = format!(
+        "[server.tls]\ncertificate = \"{}\"\nkey = \"{}\"",
+        own.display(),
+        key.display()
+    );
+    Rig::with(Plan {
+        config,
+        ..Plan::default()
+    })
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn h2_request(ask: &Ask) -> Request<Full<Bytes>> {
+    Request::post(format!("https://localhost{}", ask.target()))
+        .header("content-type", "application/json")
+        .header("x-tollgate-tags", &ask.tag)
+        .header("x-sim-id", &ask.tag)
+        .body(Full::new(Bytes::copy_from_slice(ask.json())))
+        .unwrap()
+}
+
+#[test]
+fn a_client_over_http2_gets_the_same_bytes_and_no_marks_of_its_writes() {
+    let certificates = Certificates::new();
+    let rig = secure_rig(&certificates);
+    let asks: Vec<Ask> = (0..20)
+        .map(|number| match number % 4 {
+            0 => Ask::chat("sim:ft-5ms:gap-2ms:n-10", true),
+            1 => Ask::chat("sim:n-10", false),
+            2 => Ask::messages("sim:gap-2ms:n-10", true),
+            _ => Ask::chat("sim:gap-2ms:n-10", true).to("/inj"),
+        })
+        .collect();
+    let answers = runtime().block_on(async {
+        let sender = h2::connect(rig.addr(), &certificates).await;
+        let mut answers = tokio::task::JoinSet::new();
+        for ask in asks.clone() {
+            let mut sender = sender.clone();
+            answers.spawn(async move {
+                let response = sender.send_request(h2_request(&ask)).await.unwrap();
+                let status = response.status().as_u16();
+                let body = response.into_body().collect().await.unwrap().to_bytes();
+                (ask, status, body)
+            });
+        }
+        answers.join_all().await
+    });
+    assert_eq!(answers.len(), asks.len());
+    for (ask, status, body) in answers {
+        let (record, truth) = (rig.record(&ask), rig.truth(&ask));
+        assert_eq!(
+            (status, record.outcome),
+            (200, Outcome::Ok),
+            "{}",
+            ask.target()
+        );
+        assert_eq!(record.client_protocol, Protocol::Http2);
+        assert_eq!(record.response_bytes, body.len() as u64);
+        if ask.target().starts_with("/inj") {
+            assert!((body.len() as u64) < truth.body_bytes);
+        } else {
+            assert_eq!(body.len() as u64, truth.body_bytes, "{}", ask.target());
+        }
+        let attempt = &record.attempts[0];
+        assert_in_order(attempt, "h2 client");
+        for mark in [Mark::ClientFirstToken, Mark::ClientLastToken] {
+            assert_eq!(attempt.timeline.get(mark), None, "{mark:?}");
+        }
+        assert_eq!((record.own.first_token, record.own.last), (None, None));
+        let streamed = attempt.timeline.get(Mark::FirstToken).is_some();
+        assert_eq!(streamed, record.request.stream);
+    }
+}
+
+#[test]
+fn faults_and_departures_over_http2_concern_one_stream_only() {
+    let certificates = Certificates::new();
+    let rig = secure_rig(&certificates);
+    let stays = Ask::chat("sim:gap-5ms:n-60", true);
+    let breaks = Ask::chat("sim:gap-2ms:n-10:fault-close_mid:at-5", true);
+    let whole = Ask::chat("sim:n-60:fault-close_mid", false);
+    let leaves = Ask::chat("sim:gap-5ms:n-10000", true);
+    runtime().block_on(async {
+        let mut sender = h2::connect(rig.addr(), &certificates).await;
+        let staying = sender.send_request(h2_request(&stays)).await.unwrap();
+        let staying = tokio::spawn(staying.into_body().collect());
+        let broken = sender.send_request(h2_request(&breaks)).await.unwrap();
+        let broken = broken.into_body().collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&broken).into_owned();
+        assert!(
+            text.contains("upstream_truncated") && !text.contains("[DONE]"),
+            "{text}"
+        );
+        // No part for the whole: the stream is reset.
+        let cut = sender.send_request(h2_request(&whole)).await.unwrap();
+        assert!(cut.into_body().collect().await.is_err());
+        let mut left = sender
+            .send_request(h2_request(&leaves))
+            .await
+            .unwrap()
+            .into_body();
+        left.frame().await.unwrap().unwrap();
+        drop(left);
+        let body = staying.await.unwrap().unwrap().to_bytes();
+        assert!(body.ends_with(b"data: [DONE]\n\n"));
+    });
+    for (ask, outcome) in [
+        (&stays, Outcome::Ok),
+        (&breaks, Outcome::Truncated),
+        (&whole, Outcome::Truncated),
+        (&leaves, Outcome::ClientGone),
+    ] {
+        let record = rig.record(ask);
+        assert_eq!(record.outcome, outcome);
+        assert_eq!(record.attempts.len(), 1);
+    }
+    let truth = rig.truth(&leaves);
+    assert!(truth.peer_end.is_some(), "the provider was not told");
+}

@@ -1,0 +1,88 @@
+//! Builds the page over a store, with handles that a test holds.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+use tollgate::clock::Clock;
+use tollgate::config::settings::Settings;
+use tollgate::config::{Sources, load};
+use tollgate::edge::server::{Drain, Stop};
+use tollgate::edge::store::StoreReader;
+use tollgate::record::{ExchangeRecord, Origin};
+use tollgate::recorder::StoreHealth;
+use tollgate::ui::{Addresses, Counts, Handles, Reloads};
+
+/// What a test holds of a page.
+pub(crate) struct Held {
+    pub(crate) handles: Handles,
+    pub(crate) feed: broadcast::Sender<Arc<ExchangeRecord>>,
+    pub(crate) stop: Stop,
+}
+
+/// Settings of the config `text`, read as the program does.
+pub(crate) fn settings(text: &str, directory: &Path) -> Settings {
+    let sources = Sources {
+        text: Some(text),
+        file: "test",
+        env: &|_| None,
+        read_file: &|_| Err(io::ErrorKind::NotFound.into()),
+        data_dir: directory.to_owned(),
+        cores: 2,
+    };
+    load(&sources).unwrap().settings
+}
+
+/// Handles over the store at `path`.
+pub(crate) fn held(path: &Path, settings: Settings, health: StoreHealth) -> Held {
+    let (drain, stop) = Drain::new();
+    let feed = broadcast::Sender::new(1024);
+    let path = path.to_owned();
+    let reader = std::sync::OnceLock::new();
+    let (subscribe, settings) = (feed.clone(), Arc::new(settings));
+    let reader: tollgate::ui::handles::Ask<_> = Arc::new(move || {
+        if let Some(reader) = reader.get() {
+            Ok(Arc::clone(reader))
+        } else {
+            let opened = Arc::new(StoreReader::open(&path)?);
+            Ok(Arc::clone(reader.get_or_init(|| opened)))
+        }
+    });
+    let handles = Handles {
+        reader,
+        feed: Arc::new(move || subscribe.subscribe()),
+        store: Arc::new(move || health.clone()),
+        counts: Arc::new(|| Counts {
+            in_flight: 3,
+            accepted: 1_234,
+            connections: 5,
+            refused: 0,
+        }),
+        addresses: Addresses {
+            data: settings.server.listen,
+            admin: settings.admin.listen,
+        },
+        settings: Arc::new(move || Arc::clone(&settings)),
+        reloads: Arc::new(Reloads::default),
+        clock: Clock::system(),
+        origin: Origin::Live,
+        drain,
+    };
+    Held {
+        handles,
+        feed,
+        stop,
+    }
+}
+
+/// Names that no page may print as they are.
+pub(crate) fn hostile() -> [&'static str; 5] {
+    [
+        "<script>alert(1)</script>",
+        "\"><img src=x onerror=alert(1)>",
+        "' onmouseover='alert(1)",
+        "\u{202e}evil\u{0}",
+        "{{7*7}}</title><svg/onload=alert(1)>",
+    ]
+}

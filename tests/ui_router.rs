@@ -1,0 +1,677 @@
+//! Tests the page and its API as a browser or a program meets them, without a socket.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test helper cannot do, its test cannot either"
+)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use tempfile::TempDir;
+use tollgate::record::{Name, Origin};
+use tollgate::recorder::{State, StoreHealth};
+use tollgate::ui::{self, Ui};
+use tower::ServiceExt as _;
+
+#[path = "support/filled.rs"]
+mod filled;
+
+#[path = "support/page.rs"]
+mod page;
+
+use page::{Held, held, hostile};
+
+const TOKEN: &str = "a-token-of-more-than-32-characters-in-all";
+
+struct Site {
+    directory: TempDir,
+    held: Held,
+    router: Router,
+}
+
+/// A site over a store of `count` exchanges.
+fn site(count: usize, config: &str) -> Site {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.redb");
+    drop(filled::store(&path, &filled::recent(1, count, 2_000_000)));
+    over(directory, &path, config, StoreHealth::default())
+}
+
+fn over(directory: TempDir, path: &Path, config: &str, health: StoreHealth) -> Site {
+    let settings = page::settings(config, directory.path());
+    let held = held(path, settings, health);
+    let router = ui::router(held.handles.clone());
+    Site {
+        directory,
+        held,
+        router,
+    }
+}
+
+struct Got {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Got {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+async fn send(router: &Router, request: Request<Body>) -> Got {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    Got {
+        status: parts.status,
+        headers: parts.headers,
+        text: String::from_utf8(bytes.to_vec()).unwrap(),
+    }
+}
+
+async fn get(router: &Router, path: &str) -> Got {
+    get_with(router, path, &[]).await
+}
+
+async fn get_with(router: &Router, path: &str, headers: &[(&str, &str)]) -> Got {
+    let mut request = Request::get(path);
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header("host", "127.0.0.1:4101");
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    send(router, request.body(Body::empty()).unwrap()).await
+}
+
+const PAGES: [&str; 5] = ["/", "/routes", "/exchanges", "/health", "/login"];
+
+#[tokio::test]
+async fn every_page_is_written_with_strict_headers() {
+    let site = site(500, "");
+    for path in PAGES {
+        let got = get(&site.router, path).await;
+        assert_eq!(got.status, StatusCode::OK, "{path}");
+        assert_eq!(
+            got.header("content-security-policy"),
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+             connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; \
+             frame-ancestors 'none'; require-trusted-types-for 'script'"
+        );
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(got.header(name), value, "{path}: {name}");
+        }
+        for forbidden in [
+            "<style",
+            " style=",
+            "<script>",
+            "javascript:",
+            " onclick",
+            "//cdn",
+        ] {
+            assert!(!got.text.contains(forbidden), "{path} has {forbidden}");
+        }
+        assert!(
+            got.text.contains("<h1>") && got.text.contains("lang=\"en\""),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn names_from_outside_are_only_text() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.redb");
+    let mut records = filled::recent(1, 50, 1_000_000);
+    for (record, name) in records.iter_mut().zip(hostile().into_iter().cycle()) {
+        record.model = Some(Name::from(name));
+        record.tags = vec![Name::from(name)];
+        for attempt in &mut record.attempts {
+            attempt.model = Some(Name::from(name));
+            attempt.served_by = Some(Name::from(name));
+            attempt.error_code = Some(Name::from(name));
+        }
+    }
+    drop(filled::store(&path, &records));
+    let ids: Vec<String> = records[..5]
+        .iter()
+        .map(|record| record.id.to_string())
+        .collect();
+    let site = over(directory, &path, "", StoreHealth::default());
+    let mut paths: Vec<String> = PAGES.map(str::to_owned).to_vec();
+    paths.extend(ids.iter().map(|id| format!("/exchanges/{id}")));
+    paths.push("/exchanges?filter=%3Cscript%3Ealert(1)%3C/script%3E".to_owned());
+    paths.push("/routes?model=%22%3E%3Cimg%20src=x%20onerror=alert(1)%3E".to_owned());
+    paths.push("/no/such/%3Cscript%3E".to_owned());
+    for path in paths {
+        let got = get(&site.router, &path).await;
+        for forbidden in ["<script>alert", "<img", "<svg/onload", "\u{202e}", "\u{0}"] {
+            assert!(!got.text.contains(forbidden), "{path} has {forbidden}");
+        }
+    }
+    let ui = Ui::new(site.held.handles.clone());
+    let follower = ui.clone();
+    let following = tokio::spawn(async move { follower.follow().await });
+    tokio::task::yield_now().await;
+    for record in records {
+        site.held.feed.send(Arc::new(record)).unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    following.abort();
+    let got = get(&ui.router(), "/metrics").await;
+    let lines = got
+        .text
+        .lines()
+        .filter(|line| line.starts_with("tollgate_exchanges_total"));
+    assert!(lines.clone().count() >= 5, "{}", got.text);
+    assert!(
+        lines
+            .clone()
+            .all(|line| line.ends_with(|c: char| c.is_ascii_digit()))
+    );
+    assert!(got.text.contains("model=\"\\\"><img"), "{}", got.text);
+}
+
+#[tokio::test]
+async fn the_description_names_every_path_and_answers_keep_to_it() {
+    let site = site(300, "");
+    let description = get(&site.router, "/api/openapi.json").await.json();
+    let source = include_str!("../src/ui/router.rs");
+    let described: Vec<&String> = description["paths"].as_object().unwrap().keys().collect();
+    for line in source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix(".route(\""))
+    {
+        let path = line.split('"').next().unwrap();
+        let for_programs = (path.starts_with("/api/") && !path.contains('*'))
+            || ["/metrics", "/healthz", "/readyz"].contains(&path);
+        let known = described.iter().any(|known| *known == path);
+        assert_eq!(known, for_programs, "{path}");
+    }
+    let list = get(&site.router, "/api/exchanges?limit=1").await.json();
+    let id = list["exchanges"][0]["id"].as_str().unwrap().to_owned();
+    for path in described {
+        if path == "/api/live" {
+            continue;
+        }
+        let asked = path.replace("{id}", &id);
+        for chart in ["latency", "volume", "first-token"] {
+            let got = get(&site.router, &asked.replace("{chart}", chart)).await;
+            assert_eq!(got.status, StatusCode::OK, "{path}: {}", got.text);
+            let content = &description["paths"][path]["get"]["responses"]["200"]["content"];
+            if let Some(schema) = content
+                .get("application/json")
+                .and_then(|one| one.get("schema"))
+            {
+                assert_eq!(got.header("content-type"), "application/json");
+                assert_eq!(got.header("cache-control"), "no-store");
+                keeps(&description, schema, &got.json(), path);
+            }
+        }
+    }
+    let missing = get(&site.router, "/api/nothing").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    keeps(
+        &description,
+        &description["components"]["schemas"]["Error"],
+        &missing.json(),
+        "error",
+    );
+}
+
+/// Checks `value` against the part of JSON Schema that the description uses.
+fn keeps(description: &Value, schema: &Value, value: &Value, at: &str) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let name = reference.rsplit('/').next().unwrap();
+        return keeps(
+            description,
+            &description["components"]["schemas"][name],
+            value,
+            at,
+        );
+    }
+    for key in schema["required"].as_array().into_iter().flatten() {
+        assert!(
+            value.get(key.as_str().unwrap()).is_some(),
+            "{at} lacks {key}"
+        );
+    }
+    if let Some(wanted) = schema.get("const") {
+        assert_eq!(wanted, value, "{at}");
+    }
+    let kinds = match &schema["type"] {
+        Value::String(kind) => vec![kind.clone()],
+        Value::Array(kinds) => kinds
+            .iter()
+            .map(|kind| kind.as_str().unwrap().to_owned())
+            .collect(),
+        _ => Vec::new(),
+    };
+    let is = |kind: &String| match kind.as_str() {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_u64() || value.is_i64(),
+        "number" => value.is_number(),
+        "null" => value.is_null(),
+        other => unreachable!("{other}"),
+    };
+    assert!(
+        kinds.is_empty() || kinds.iter().any(is),
+        "{at}: {value} is none of {kinds:?}"
+    );
+    for (key, schema) in schema["properties"].as_object().into_iter().flatten() {
+        if let Some(value) = value.get(key) {
+            keeps(description, schema, value, &format!("{at}.{key}"));
+        }
+    }
+    if let (Some(items), Some(list)) = (schema.get("items"), value.as_array()) {
+        list.iter()
+            .for_each(|value| keeps(description, items, value, &format!("{at}[]")));
+    }
+}
+
+#[tokio::test]
+async fn other_sites_and_names_are_refused() {
+    let site = site(10, "[admin]\nhosts = [\"tollgate.example\"]\n");
+    let own = ("host", "127.0.0.1:4101");
+    let cases: &[(&[(&str, &str)], u16)] = &[
+        (&[("host", "localhost:4101")], 200),
+        (&[("host", "[::1]:4101")], 200),
+        (&[("host", "tollgate.example")], 200),
+        (&[("host", "evil.example")], 421),
+        (&[("host", "127.0.0.1.evil.example")], 421),
+        (&[("host", "a b")], 400),
+        (&[own, ("origin", "http://127.0.0.1:4101")], 200),
+        (&[own, ("origin", "http://127.0.0.1:9999")], 403),
+        (&[own, ("origin", "https://evil.example")], 403),
+        (&[own, ("origin", "null")], 403),
+        (&[own, ("sec-fetch-site", "same-origin")], 200),
+        (&[own, ("sec-fetch-site", "none")], 200),
+        (&[own, ("sec-fetch-site", "same-site")], 403),
+        (&[own, ("sec-fetch-site", "cross-site")], 403),
+    ];
+    for (headers, status) in cases {
+        let got = get_with(&site.router, "/api/overview", headers).await;
+        assert_eq!(got.status.as_u16(), *status, "{headers:?}: {}", got.text);
+        assert!(!got.header("content-security-policy").is_empty());
+    }
+    let link = [
+        own,
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    ];
+    assert_eq!(
+        get_with(&site.router, "/routes", &link).await.status,
+        StatusCode::OK
+    );
+    assert_eq!(
+        get_with(&site.router, "/api/routes", &link).await.status,
+        StatusCode::FORBIDDEN
+    );
+    let none = Request::get("/").body(Body::empty()).unwrap();
+    assert_eq!(
+        send(&site.router, none).await.status,
+        StatusCode::BAD_REQUEST
+    );
+}
+
+#[tokio::test]
+async fn a_token_opens_a_session_and_is_asked_for_everywhere_else() {
+    let site = site(10, &format!("[admin]\ntoken = \"{TOKEN}\"\n"));
+    let router = &site.router;
+    for path in [
+        "/api/overview",
+        "/metrics",
+        "/api/live",
+        "/api/openapi.json",
+    ] {
+        let got = get(router, path).await;
+        assert_eq!(got.status, StatusCode::UNAUTHORIZED, "{path}");
+        assert_eq!(got.header("www-authenticate"), "Bearer");
+    }
+    for path in ["/", "/routes", "/exchanges", "/health"] {
+        let got = get(router, path).await;
+        assert_eq!(
+            (got.status, got.header("location")),
+            (StatusCode::SEE_OTHER, "/login")
+        );
+        assert!(got.text.is_empty());
+    }
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/login",
+        "/assets/style.css",
+        "/favicon.svg",
+    ] {
+        assert_eq!(get(router, path).await.status, StatusCode::OK, "{path}");
+    }
+    let bearer = format!("Bearer {TOKEN}");
+    let got = get_with(router, "/api/overview", &[("authorization", &bearer)]).await;
+    assert_eq!(got.status, StatusCode::OK);
+    let got = get_with(
+        router,
+        "/api/overview",
+        &[("authorization", "Bearer wrong")],
+    )
+    .await;
+    assert_eq!(got.status, StatusCode::UNAUTHORIZED);
+    let got = get_with(
+        router,
+        "/api/overview",
+        &[("cookie", "tollgate_session=guess")],
+    )
+    .await;
+    assert_eq!(got.status, StatusCode::UNAUTHORIZED);
+
+    let sign_in = |token: &str, origin: &str| {
+        Request::post("/login")
+            .header("host", "127.0.0.1:4101")
+            .header("origin", origin)
+            .header(
+                "sec-fetch-site",
+                if origin == "null" {
+                    "same-origin"
+                } else {
+                    "cross-site"
+                },
+            )
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(format!("token={token}")))
+            .unwrap()
+    };
+    // Browsers send `null` for our own form, since no referrer is to be told.
+    assert_eq!(
+        send(router, sign_in(TOKEN, "https://evil.example"))
+            .await
+            .status,
+        403
+    );
+    assert_eq!(
+        send(router, sign_in("wrong", "null")).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    let got = send(router, sign_in(TOKEN, "null")).await;
+    assert_eq!(got.status, StatusCode::SEE_OTHER);
+    let cookie = got.header("set-cookie").to_owned();
+    assert!(
+        cookie.contains("HttpOnly; SameSite=Strict") && cookie.contains("Path=/"),
+        "{cookie}"
+    );
+    let cookie = cookie.split(';').next().unwrap();
+    let with_cookie = [("cookie", cookie)];
+    let got = get_with(router, "/", &with_cookie).await;
+    assert!(got.status == StatusCode::OK && got.text.contains("Sign out"));
+    let sign_out = Request::post("/logout")
+        .header("host", "127.0.0.1:4101")
+        .header("cookie", cookie)
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(send(router, sign_out).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(
+        get_with(router, "/api/overview", &with_cookie).await.status,
+        401
+    );
+
+    for _ in 0..30 {
+        get_with(
+            router,
+            "/api/overview",
+            &[("authorization", "Bearer wrong")],
+        )
+        .await;
+    }
+    let got = get_with(router, "/api/overview", &[("authorization", &bearer)]).await;
+    assert_eq!(got.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn a_list_is_paged_and_filtered_without_gaps() {
+    let site = site(400, "");
+    let (mut seen, mut before) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/api/exchanges?limit=70{before}");
+        let page = get(&site.router, &path).await.json();
+        for item in page["exchanges"].as_array().unwrap() {
+            seen.push(item["id"].as_str().unwrap().to_owned());
+        }
+        match page["next_before"].as_str() {
+            Some(id) => before = format!("&before={id}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), 400);
+    assert!(seen.is_sorted_by(|newer, older| newer > older));
+    let page = get(&site.router, "/api/exchanges?limit=500&filter=OpenRouter")
+        .await
+        .json();
+    let found = page["exchanges"].as_array().unwrap();
+    assert!(!found.is_empty() && found.len() < 400);
+    assert!(found.iter().all(|item| item["provider"] == "openrouter"));
+    for (path, code) in [
+        ("/api/exchanges?limit=0", "limit"),
+        ("/api/exchanges?limit=x", "limit"),
+        ("/api/exchanges?before=12", "id"),
+        ("/api/exchanges/zzz", "id"),
+        ("/api/routes?since=never", "window"),
+        ("/api/routes?origin=mars", "origin"),
+    ] {
+        let got = get(&site.router, path).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{path}");
+        assert_eq!(got.json()["error"]["code"], code);
+    }
+    let got = get(
+        &site.router,
+        "/exchanges/00000000-0000-7000-8000-000000000000",
+    )
+    .await;
+    assert_eq!(got.status, StatusCode::NOT_FOUND);
+    assert!(got.text.contains("no exchange"));
+}
+
+#[tokio::test]
+async fn states_without_data_say_what_to_do() {
+    let site = site(0, "");
+    let got = get(&site.router, "/").await;
+    assert!(
+        got.text
+            .contains("export OPENAI_BASE_URL=http://127.0.0.1:4100/v1"),
+        "{}",
+        got.text
+    );
+    for (path, text) in [
+        ("/routes", "A wider window may have some"),
+        ("/exchanges", "No exchange yet"),
+        ("/exchanges?filter=xyz", "No exchange has “xyz”"),
+    ] {
+        let got = get(&site.router, path).await;
+        assert!(
+            got.status == StatusCode::OK && got.text.contains(text),
+            "{path}: {}",
+            got.text
+        );
+    }
+    std::fs::remove_file(site.directory.path().join("s.redb")).unwrap();
+    for path in ["/", "/routes", "/exchanges"] {
+        let got = get(&site.router, path).await;
+        assert!(
+            got.text.contains("there is no store at"),
+            "{path}: {}",
+            got.text
+        );
+    }
+    let got = get(&site.router, "/api/routes").await;
+    assert_eq!(
+        (got.status, got.json()["error"]["code"].clone()),
+        (StatusCode::SERVICE_UNAVAILABLE, "store_missing".into())
+    );
+}
+
+#[tokio::test]
+async fn a_degraded_store_is_shown_everywhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.redb");
+    drop(filled::store(&path, &[]));
+    let health = StoreHealth {
+        state: State::Degraded {
+            since: tollgate::record::WallTime(1_795_307_749_000_000),
+            reason: "no space is left".to_owned(),
+        },
+        dropped_queue_full: 7,
+        ..StoreHealth::default()
+    };
+    let site = over(directory, &path, "", health);
+    for path in ["/", "/health"] {
+        assert!(
+            get(&site.router, path)
+                .await
+                .text
+                .contains("no space is left"),
+            "{path}"
+        );
+    }
+    assert_eq!(
+        get(&site.router, "/readyz").await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(get(&site.router, "/healthz").await.status, StatusCode::OK);
+    let metrics = get(&site.router, "/metrics").await.text;
+    assert!(metrics.contains("tollgate_store_up 0"), "{metrics}");
+    assert!(
+        metrics.contains("tollgate_records_dropped_queue_full_total 7"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn assets_are_known_by_their_tag() {
+    let site = site(0, "");
+    for path in ["/assets/style.css", "/assets/app.js", "/favicon.svg"] {
+        let got = get(&site.router, path).await;
+        let tag = got.header("etag").to_owned();
+        assert!(got.status == StatusCode::OK && !tag.is_empty());
+        let again = get_with(&site.router, path, &[("if-none-match", &tag)]).await;
+        assert_eq!(
+            (again.status, again.text.as_str()),
+            (StatusCode::NOT_MODIFIED, "")
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_live_feed_follows_the_commits() {
+    let site = site(0, "");
+    let request = Request::get("/api/live")
+        .header("host", "localhost")
+        .body(Body::empty());
+    let response = site.router.clone().oneshot(request.unwrap()).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut body = response.into_body();
+    let mut next = async || {
+        let frame = tokio::time::timeout(Duration::from_secs(5), body.frame())
+            .await
+            .unwrap();
+        frame.map(|frame| String::from_utf8(frame.unwrap().into_data().unwrap().to_vec()).unwrap())
+    };
+    assert!(
+        next()
+            .await
+            .unwrap()
+            .starts_with("event: overview\ndata: {")
+    );
+    let records = filled::recent(9, 3, 1_000);
+    let last = records[2].id.to_string();
+    for record in records {
+        site.held.feed.send(Arc::new(record)).unwrap();
+    }
+    let text = next().await.unwrap();
+    assert!(
+        text.starts_with("event: exchanges\ndata: [{") && text.contains(&last),
+        "{text}"
+    );
+    site.held.stop.drain();
+    assert!(next().await.is_none());
+}
+
+#[tokio::test]
+async fn simulated_exchanges_are_called_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.redb");
+    let mut records = filled::recent(3, 100, 1_000_000);
+    records
+        .iter_mut()
+        .for_each(|record| record.origin = Origin::Demo);
+    drop(filled::store(&path, &records));
+    let settings = page::settings("", directory.path());
+    let mut held = held(&path, settings, StoreHealth::default());
+    // Beside live traffic they are left out, and where they are shown they have a label.
+    let router = ui::router(held.handles.clone());
+    assert_eq!(get(&router, "/api/routes").await.json()["taken"], 0);
+    assert!(
+        get(&router, "/exchanges")
+            .await
+            .text
+            .contains("badge simulated")
+    );
+    // A demo shows nothing else.
+    held.handles.origin = Origin::Demo;
+    let router = ui::router(held.handles);
+    assert_eq!(get(&router, "/api/routes").await.json()["taken"], 100);
+    for path in PAGES {
+        assert!(
+            get(&router, path).await.text.contains("badge simulated"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn labels_without_end_are_counted_as_other() {
+    let site = site(0, "");
+    let ui = Ui::new(site.held.handles.clone());
+    let follower = ui.clone();
+    let following = tokio::spawn(async move { follower.follow().await });
+    tokio::task::yield_now().await;
+    let sample = filled::recent(5, 1, 1_000).remove(0);
+    for n in 0..600 {
+        let mut record = sample.clone();
+        record.model = Some(format!("invented-{n}").into());
+        site.held.feed.send(Arc::new(record)).unwrap();
+        if n % 100 == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    following.abort();
+    let text = get(&ui.router(), "/metrics").await.text;
+    assert!(text.contains("\"other\""), "{text}");
+    let sets = text
+        .lines()
+        .filter(|line| line.contains('{') && (line.contains("_count") || line.contains("_total{")));
+    assert!(sets.count() <= 1_020);
+    assert!(text.ends_with("# EOF\n"));
+}
