@@ -18,7 +18,10 @@ use filled::{recent, store};
 /// Runs `tollgate` with `arguments` in `directory`, whose config names the store `s.redb`.
 fn command(directory: &Path, arguments: &[&str]) -> Command {
     let config = directory.join("tollgate.toml");
-    let text = format!("[store]\npath = {:?}\n", directory.join("s.redb"));
+    let text = format!(
+        "[store]\npath = \"{}\"\n",
+        directory.join("s.redb").display()
+    );
     fs::write(&config, text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
     command
@@ -167,6 +170,12 @@ fn a_store_is_verified_compacted_and_backed_up() {
     assert_eq!(run(directory.path(), &arguments).1.lines().count(), 300);
 
     let writer = store(&path, &[]);
+    let beside = directory.path().join("beside.redb");
+    let (code, _, err) = run(
+        directory.path(),
+        &["db", "backup", beside.to_str().unwrap()],
+    );
+    assert_eq!(code, 0, "a backup beside the writer: {err}");
     let (code, _, err) = run(directory.path(), &["db", "compact"]);
     assert_eq!((code, err.contains("in use")), (3, true), "{err}");
     drop(writer);

@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "what a test helper cannot do, its test cannot either"
 )]
 
@@ -288,8 +289,9 @@ fn keeps(description: &Value, schema: &Value, value: &Value, at: &str) {
         }
     }
     if let (Some(items), Some(list)) = (schema.get("items"), value.as_array()) {
-        list.iter()
-            .for_each(|value| keeps(description, items, value, &format!("{at}[]")));
+        for value in list {
+            keeps(description, items, value, &format!("{at}[]"));
+        }
     }
 }
 
@@ -622,9 +624,9 @@ async fn simulated_exchanges_are_called_so() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s.redb");
     let mut records = filled::recent(3, 100, 1_000_000);
-    records
-        .iter_mut()
-        .for_each(|record| record.origin = Origin::Demo);
+    for record in &mut records {
+        record.origin = Origin::Demo;
+    }
     drop(filled::store(&path, &records));
     let settings = page::settings("", directory.path());
     let mut held = held(&path, settings, StoreHealth::default());

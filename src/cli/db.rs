@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::settings::StoreSettings;
 use crate::edge::store::{Store, StoreError, StoreReader, Verified};
 
-/// Verify, compact or back up the store; no server may be running on it
+/// Verify, compact or back up the store
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  tollgate db verify\n  tollgate db compact\n  \
@@ -26,11 +26,11 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Check every page and row, and that roll-ups are what their records give
+    /// Check every page and row, and that roll-ups are what their records give; not beside a server
     Verify(Plain),
-    /// Pack the file, leaving damaged rows out; needs as much free space as the result
+    /// Pack the file, leaving damaged rows out; not beside a server, and with as much free space
     Compact(Plain),
-    /// Copy the store to a new file
+    /// Copy the store to a new file, also beside a running server
     Backup {
         /// The file to write; it must not exist
         to: PathBuf,
@@ -160,7 +160,9 @@ fn compact(plain: &Plain, config: Option<&Path>) -> Result<ExitCode, Stop> {
 }
 
 fn backup(plain: &Plain, to: &Path, config: Option<&Path>) -> Result<ExitCode, Stop> {
-    let damaged = open(plain, config)?.backup(to)?;
+    // By a reader: a server may go on writing.
+    let (reader, _) = plain.store.open(config)?;
+    let damaged = reader.backup(to)?;
     match plain.format {
         Shape::Text => output::print(&format!(
             "copied to {}; {damaged} damaged rows left out",

@@ -1,5 +1,7 @@
 //! Serves what the page is dressed in: files that are part of the program.
 
+use std::fmt::Write as _;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use ring::digest::{SHA256, digest};
@@ -39,10 +41,12 @@ pub(super) async fn icon(headers: HeaderMap) -> Response {
 /// program may have other files.
 fn serve(asset: &Asset, headers: &HeaderMap) -> Response {
     let hash = digest(&SHA256, asset.text.as_bytes());
-    let hex: String = hash.as_ref()[..8]
+    let hex = hash.as_ref()[..8]
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+        .fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
     let tag = format!("\"{hex}\"");
     let known = headers
         .get_all(header::IF_NONE_MATCH)

@@ -46,11 +46,11 @@ pub(super) async fn guard(
     let settings = (state.handles.settings)();
     let checked = host(&parts, &settings.admin)
         .and_then(|()| origin(&parts))
-        .map_err(Fault::into_response)
+        .map_err(Refusal::Fault)
         .and_then(|()| authorise(&parts, &settings.admin, &state));
     let mut response = match checked {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.into_response(),
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -140,8 +140,25 @@ fn is_link(parts: &Parts) -> bool {
         && says("sec-fetch-dest", b"document")
 }
 
+/// Why a request is not let in.
+enum Refusal {
+    /// It is told so.
+    Fault(Fault),
+    /// A person is asked for the token.
+    SignIn,
+}
+
+impl Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Fault(fault) => fault.into_response(),
+            Self::SignIn => Redirect::to("/login").into_response(),
+        }
+    }
+}
+
 /// Where the config sets a token, it comes as a bearer token, or opened a session.
-fn authorise(parts: &Parts, admin: &AdminSettings, state: &State) -> Result<(), Response> {
+fn authorise(parts: &Parts, admin: &AdminSettings, state: &State) -> Result<(), Refusal> {
     let path = parts.uri.path();
     let open = matches!(path, "/healthz" | "/readyz" | "/login" | "/favicon.svg")
         || path.starts_with("/assets/");
@@ -149,7 +166,7 @@ fn authorise(parts: &Parts, admin: &AdminSettings, state: &State) -> Result<(), 
         return Ok(());
     };
     let now = state.handles.clock.now();
-    let refused = |status, code, message: &str| Fault::new(status, code, message).into_response();
+    let refused = |status, code, message: &str| Refusal::Fault(Fault::new(status, code, message));
     match bearer(&parts.headers).map(|sent| state.sessions.check(sent, token, now)) {
         Some(Verdict::Right) => return Ok(()),
         Some(Verdict::Wrong) => {
@@ -172,7 +189,7 @@ fn authorise(parts: &Parts, admin: &AdminSettings, state: &State) -> Result<(), 
     let for_people =
         parts.method == Method::GET && !path.starts_with("/api/") && path != "/metrics";
     if for_people {
-        return Err(Redirect::to("/login").into_response());
+        return Err(Refusal::SignIn);
     }
     let message =
         "send the token of `admin.token` as `Authorization: Bearer …`, or sign in at /login";

@@ -246,7 +246,9 @@ fn schemas() -> Value {
 
 fn object(required: &str, properties: Value) -> Value {
     let required: Vec<&str> = required.split_whitespace().collect();
-    json!({ "type": "object", "required": required, "properties": properties })
+    let mut object = json!({ "type": "object", "required": required });
+    object["properties"] = properties;
+    object
 }
 
 fn to(name: &str) -> Value {

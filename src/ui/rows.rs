@@ -26,7 +26,7 @@ pub struct Asked {
 }
 
 /// Exchanges with several attempts whose lost ones are looked up for one report.
-const LOST_MAX: usize = 20_000;
+const LOST_MAX: usize = 50_000;
 
 /// No name of a store has this number: what is asked for and not there.
 const NOWHERE: u32 = u32::MAX;
@@ -84,9 +84,9 @@ pub fn routes(
     // Rows read meanwhile may have names that came after those known above.
     let names = reader.names()?;
     let lost_unread = several.len().saturating_sub(LOST_MAX);
-    for id in several.drain(lost_unread..) {
-        add_lost(reader, id, &names, &mut builder);
-    }
+    let lost = reader.details(&several[lost_unread..], |record| {
+        add_lost(&record, &names, &mut builder);
+    })?;
     let head = ReportHead {
         window: asked.window,
         made,
@@ -94,7 +94,7 @@ pub fn routes(
         model: asked.model.clone(),
         provider: asked.provider.clone(),
         configs: configs(reader, ends),
-        damaged: scanned.damaged,
+        damaged: scanned.damaged + lost.damaged,
         lost_unread: lost_unread as u64,
     };
     Ok(builder.finish(head, |provider, model| {
@@ -124,12 +124,8 @@ pub(super) fn selection(asked: &Asked, names: &Names) -> Selection {
     }
 }
 
-/// Counts the lost attempts of one exchange. One that is damaged is among the damaged rows of
-/// `db verify`; the report goes on.
-fn add_lost(reader: &StoreReader, id: ExchangeId, names: &Names, builder: &mut RoutesBuilder) {
-    let Ok(Some(record)) = reader.detail(id) else {
-        return;
-    };
+/// Counts the lost attempts of one exchange.
+fn add_lost(record: &ExchangeRecord, names: &Names, builder: &mut RoutesBuilder) {
     let lost = record.attempts.len().saturating_sub(1);
     for attempt in &record.attempts[..lost] {
         let number = |name: Option<&Name>| {
@@ -239,7 +235,7 @@ pub fn list(
             return Ok(page);
         };
         for summary in fresh {
-            let listed = listed(&names, summary);
+            let listed = listed(&names, &summary);
             if needle
                 .as_ref()
                 .is_none_or(|needle| matches(&listed, needle))
@@ -273,9 +269,9 @@ fn up_to(before: Option<ExchangeId>) -> Range<WallTime> {
     WallTime(0)..WallTime(end * 1000)
 }
 
-fn listed(names: &Names, summary: Summary) -> Listed {
+fn listed(names: &Names, summary: &Summary) -> Listed {
     Listed {
-        summary,
+        summary: *summary,
         provider: text(names, summary.provider),
         route_model: text(names, summary.route_model),
         model: text(names, summary.model),

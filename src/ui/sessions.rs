@@ -1,5 +1,6 @@
 //! Knows who may see the page: by the token itself, or by a session that the token opened.
 
+use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ring::digest::{SHA256, digest};
@@ -66,7 +67,10 @@ impl Sessions {
     pub(super) fn open(&self, now: Moment) -> Option<String> {
         let mut random = [0; 32];
         SystemRandom::new().fill(&mut random).ok()?;
-        let value: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let value = random.iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
         let mut inner = self.inner();
         inner.open.retain(|(_, ends)| *ends > now);
         if inner.open.len() >= SESSIONS_MAX {

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::analysis::tables::{Figure, Share};
-use crate::record::{ExchangeRecord, Nanos, Origin};
+use crate::record::{ErrorClass, ExchangeRecord, Nanos, NullReason, Origin, Outcome, PicoDollars};
 use crate::recorder::{State as StoreState, StoreHealth};
-use crate::statistics::{Figures, Metric};
+use crate::statistics::{Figures, Metric, Rate};
 
 use super::rows::Listed;
 use super::state::State;
@@ -254,15 +254,13 @@ impl Item {
             model: record.model.as_ref().map(ToString::to_string),
             error_class: last
                 .and_then(|attempt| attempt.error_class)
-                .map(super::super::record::outcome::ErrorClass::name),
+                .map(ErrorClass::name),
             status: record.status,
             stream: record.request.stream,
             attempts: record.attempts.len(),
             tokens_input: record.tokens.usage.input,
             tokens_output: record.tokens.usage.output,
-            cost_usd: record
-                .cost
-                .map(super::super::record::units::PicoDollars::as_dollars),
+            cost_usd: record.cost.map(PicoDollars::as_dollars),
             ..Self::bare(
                 record.id.to_string(),
                 record.started.rfc3339(),
@@ -281,17 +279,13 @@ impl Item {
             provider: listed.provider.clone(),
             route_model: listed.route_model.clone(),
             model: listed.model.clone(),
-            error_class: row
-                .error_class
-                .map(super::super::record::outcome::ErrorClass::name),
+            error_class: row.error_class.map(ErrorClass::name),
             status: row.status,
             stream: row.stream,
             attempts: usize::from(row.attempts),
             tokens_input: row.usage.input,
             tokens_output: row.usage.output,
-            cost_usd: row
-                .cost
-                .map(super::super::record::units::PicoDollars::as_dollars),
+            cost_usd: row.cost.map(PicoDollars::as_dollars),
             ..Self::bare(
                 row.id.to_string(),
                 row.started.rfc3339(),
@@ -306,7 +300,7 @@ impl Item {
         id: String,
         started: String,
         origin: Origin,
-        outcome: crate::record::Outcome,
+        outcome: Outcome,
         figures: &Figures,
     ) -> Self {
         let millis = |metric: Metric| metric.ok().map(Nanos::as_millis);
@@ -324,15 +318,9 @@ impl Item {
             stream: false,
             attempts: 0,
             first_token_ms: millis(figures.first_token),
-            first_token_reason: figures
-                .first_token
-                .err()
-                .map(super::super::record::timeline::NullReason::name),
+            first_token_reason: figures.first_token.err().map(NullReason::name),
             total_ms: millis(figures.total),
-            output_rate: figures
-                .output_rate
-                .ok()
-                .map(super::super::statistics::metric::Rate::as_tokens_per_second),
+            output_rate: figures.output_rate.ok().map(Rate::as_tokens_per_second),
             tokens_input: None,
             tokens_output: None,
             cost_usd: None,

@@ -43,11 +43,10 @@ pub(crate) fn held(path: &Path, settings: Settings, health: StoreHealth) -> Held
     let (subscribe, settings) = (feed.clone(), Arc::new(settings));
     let reader: tollgate::ui::handles::Ask<_> = Arc::new(move || {
         if let Some(reader) = reader.get() {
-            Ok(Arc::clone(reader))
-        } else {
-            let opened = Arc::new(StoreReader::open(&path)?);
-            Ok(Arc::clone(reader.get_or_init(|| opened)))
+            return Ok(Arc::clone(reader));
         }
+        let opened = Arc::new(StoreReader::open(&path)?);
+        Ok(Arc::clone(reader.get_or_init(|| opened)))
     });
     let handles = Handles {
         reader,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::analysis::tables::{
     Exclusion, Figure, OutcomeCounts, RouteReport, RoutesReport, Share, Spread,
 };
-use crate::record::{Outcome, TokenSource};
+use crate::record::{Outcome, ProviderKind, TokenSource};
 use crate::statistics::DEFINITIONS;
 
 /// The name and version of the schema.
@@ -50,7 +50,7 @@ fn route(route: &RouteReport) -> Value {
         "provider": name.provider,
         "model": name.model,
         "region": name.region.as_deref(),
-        "kind": name.kind.map(crate::record::attempt::ProviderKind::name),
+        "kind": name.kind.map(ProviderKind::name),
         "exchanges": route.exchanges,
         "streams": route.streams,
         "whole": route.exchanges - route.streams,

@@ -76,7 +76,7 @@ pub fn percent(share: Share) -> String {
 pub fn percent_of(fraction: f64) -> String {
     let percent = fraction * 100.0;
     match percent {
-        0.0 => "0 %".to_owned(),
+        p if p <= 0.0 => "0 %".to_owned(),
         p if p < 0.01 => "<0.01 %".to_owned(),
         p if p < 9.995 => format!("{p:.2} %"),
         p if p > 99.95 && p < 100.0 => ">99.9 %".to_owned(),
@@ -89,7 +89,7 @@ pub fn percent_of(fraction: f64) -> String {
 #[must_use]
 pub fn dollars(amount: f64) -> String {
     match amount {
-        0.0 => "$0".to_owned(),
+        a if a <= 0.0 => "$0".to_owned(),
         a if a < 0.000_001 => "<$0.000001".to_owned(),
         a if a < 0.01 => format!("${a:.6}"),
         a if a < 1.0 => format!("${a:.4}"),

@@ -70,12 +70,10 @@ fn age(text: &str) -> Option<i64> {
 }
 
 fn calendar(text: &str) -> Option<WallTime> {
-    let (day, time) = match text.split_once(['T', ' ']) {
-        Some((day, time)) => (day, time.strip_suffix('Z').unwrap_or(time)),
-        None => (text, "00:00:00"),
-    };
+    let (day, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00:00"));
+    let time = time.strip_suffix('Z').unwrap_or(time);
     let [year, month, day] = numbers(day, '-')?;
-    let seconds = if let Some([hour, minute, second]) = numbers::<3>(time.split('.').next()?, ':') {
+    let seconds = if let Some([hour, minute, second]) = numbers(time.split('.').next()?, ':') {
         clock_time(hour, minute, second)?
     } else {
         let [hour, minute] = numbers(time, ':')?;

@@ -163,6 +163,35 @@ impl StoreReader {
         }
     }
 
+    /// Gives the whole records of the exchanges `ids`, in their order, as far as there are any.
+    pub fn details(
+        &self,
+        ids: &[ExchangeId],
+        mut each: impl FnMut(ExchangeRecord),
+    ) -> Result<Scanned, StoreError> {
+        let mut scanned = Scanned::default();
+        for page in ids.chunks(PAGE_ROWS / 8) {
+            self.read(|held, txn| {
+                let names = held.names(txn)?;
+                let table = txn.open_table(DETAILS)?;
+                for id in page {
+                    let Some(value) = table.get(&id.0)? else {
+                        continue;
+                    };
+                    match codec::exchange::decode(*id, value.value(), &*names) {
+                        None => scanned.damaged += 1,
+                        Some(record) => {
+                            scanned.rows += 1;
+                            each(record);
+                        }
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(scanned)
+    }
+
     /// Gives the roll-ups of one version of definitions that begin within `range`, oldest first.
     pub fn rollups(
         &self,

@@ -114,6 +114,9 @@ fn shown(report: &RoutesReport) -> Markup {
     }
 }
 
+/// Writes a number.
+type Write = fn(f64) -> String;
+
 /// A body of three rows, one for each quantile.
 fn route_rows(route: &RouteReport) -> Markup {
     let name = &route.route;
@@ -157,7 +160,7 @@ fn route_rows(route: &RouteReport) -> Markup {
 }
 
 fn quantiles(route: &RouteReport, name: &str, of: fn(&Spread) -> Figure) -> Markup {
-    let cells: [(&Spread, fn(f64) -> String); 5] = [
+    let cells: [(&Spread, Write); 5] = [
         (&route.first_token, span),
         (&route.first_answer, span),
         (&route.total, span),

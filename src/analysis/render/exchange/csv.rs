@@ -47,14 +47,14 @@ pub fn lines(record: &ExchangeRecord) -> String {
 enum Column {
     Exchange(&'static str),
     Attempt(&'static str),
-    OfTimeline(Mark),
+    Timeline(Mark),
 }
 
 fn columns() -> Vec<Column> {
     let mut columns = Vec::with_capacity(FIELDS.len() + Mark::ALL.len());
     for (path, _) in FIELDS {
         match path.strip_prefix("attempts[].") {
-            Some("timeline_ns") => columns.extend(Mark::ALL.map(Column::OfTimeline)),
+            Some("timeline_ns") => columns.extend(Mark::ALL.map(Column::Timeline)),
             Some(path) => columns.push(Column::Attempt(path)),
             None if *path == "attempts" => {}
             None => columns.push(Column::Exchange(path)),
@@ -68,7 +68,7 @@ impl Column {
         match self {
             Self::Exchange(path) => path.replace('.', "_"),
             Self::Attempt(path) => format!("attempt_{}", path.replace('.', "_")),
-            Self::OfTimeline(mark) => format!("attempt_timeline_{}_ns", mark.name()),
+            Self::Timeline(mark) => format!("attempt_timeline_{}_ns", mark.name()),
         }
     }
 
@@ -76,7 +76,7 @@ impl Column {
         let found = match self {
             Self::Exchange(path) => at(exchange, path),
             Self::Attempt(path) => at(attempt, path),
-            Self::OfTimeline(mark) => attempt
+            Self::Timeline(mark) => attempt
                 .get("timeline_ns")
                 .and_then(|marks| marks.get(mark.name())),
         };

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::record::{
-    AttemptRecord, ExchangeRecord, Gaps, Moment, Nanos, OwnDelay, RequestFacts, Timeline, Tokens,
+    AttemptRecord, CancelledBy, End, ErrorClass, ExchangeRecord, Gaps, Moment, Name, Nanos,
+    OwnDelay, RequestFacts, Timeline, TokenSource, Tokens,
 };
 use crate::statistics::DEFINITIONS;
 
@@ -117,7 +118,7 @@ impl Serialize for Counts<'_> {
             "output": usage.output,
             "reasoning": usage.reasoning,
             "audio": usage.audio,
-            "source": self.0.source.map(crate::record::usage::TokenSource::name),
+            "source": self.0.source.map(TokenSource::name),
         })
     }
 }
@@ -164,10 +165,10 @@ impl Serialize for Attempt<'_> {
             "service_tier": attempt.service_tier.as_deref(),
             "upstream_request_id": attempt.upstream_request_id.as_deref(),
             "status": attempt.status,
-            "error_class": attempt.error_class.map(crate::record::outcome::ErrorClass::name),
+            "error_class": attempt.error_class.map(ErrorClass::name),
             "error_code": attempt.error_code.as_deref(),
-            "end": attempt.end.map(crate::record::outcome::End::name),
-            "cancelled_by": attempt.cancelled_by.map(crate::record::outcome::CancelledBy::name),
+            "end": attempt.end.map(End::name),
+            "cancelled_by": attempt.cancelled_by.map(CancelledBy::name),
             "maybe_billed": attempt.maybe_billed,
             "rate_limits": Limits(attempt),
             "server_timings_ns": Timings(attempt),
@@ -246,6 +247,6 @@ const fn nanos(span: Nanos) -> u64 {
     span.0
 }
 
-fn texts(names: &[crate::record::Name]) -> Vec<&str> {
-    names.iter().map(crate::record::Name::as_str).collect()
+fn texts(names: &[Name]) -> Vec<&str> {
+    names.iter().map(Name::as_str).collect()
 }
