@@ -10,7 +10,6 @@ SHELL := /bin/sh
 CARGO  ?= cargo
 PYTHON ?= python3
 
-JUDGE  := target/judge
 BENCH  := target/bench
 KILLS  ?= 200
 
@@ -87,16 +86,9 @@ bench: ## Overhead beside nginx, store, report: tables, and target/bench/bench.j
 	@$(PYTHON) -c "$$GATHER" $(BENCH)
 
 .PHONY: judge
-judge: $(JUDGE)/.ready ## Recompute reports from raw exports with numpy and scipy, and compare
+judge: ## Lay a foreign load tool's readings of the same requests beside Tollgate's records
 	$(CARGO) build --release --locked
-	$(JUDGE)/bin/python tests/judge/judge.py
-
-$(JUDGE)/.ready:
-	rm -rf $(JUDGE)
-	$(PYTHON) -m venv $(JUDGE)
-	$(JUDGE)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    numpy scipy
-	touch $@
+	$(PYTHON) tests/judge/judge.py
 
 .PHONY: kill
 kill: ## Kill a writing Tollgate KILLS times (200): nothing acknowledged may be lost or torn

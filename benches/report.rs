@@ -9,7 +9,7 @@
 )]
 
 #[path = "../tests/support/filled.rs"]
-#[expect(dead_code, reason = "the tests use the rest")]
+#[expect(dead_code, reason = "the tests use the rest of it")]
 mod filled;
 
 use std::path::Path;

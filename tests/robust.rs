@@ -9,6 +9,7 @@
 mod robust {
     mod canary;
     mod disk;
+    mod figures;
     mod kills;
     mod panics;
     mod program;

@@ -557,7 +557,7 @@ async fn read_answer(
     let may_reject_injection = inject && matches!(parts.status.as_u16(), 400 | 422);
     if !failing || (is_last && !may_reject_injection) {
         reached.source = Source::Incoming(body);
-        reached.lease = Some(lease);
+        reached.lease = Some(lease).filter(|_| !announces_what_it_has_not(&reached));
         reached.log = Some(log);
         return Tried::Answered(Box::new(reached));
     }
@@ -591,6 +591,13 @@ async fn read_answer(
     let _ = job;
     reached.source = Source::Read(chunks);
     Tried::Answered(Box::new(reached))
+}
+
+/// Whether a status without a body comes with the announcement of one: its bytes may follow, and
+/// would be read as the next answer on the connection.
+fn announces_what_it_has_not(reached: &Reached) -> bool {
+    let bodiless = matches!(reached.status.as_u16(), 204 | 304);
+    bodiless && reached.headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 fn is_redirect(status: StatusCode) -> bool {

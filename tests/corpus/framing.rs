@@ -9,6 +9,8 @@ use super::world::Setup;
 
 /// Chunks that cannot be read.
 const BROKEN: Want = Want::Own(400, "request_body");
+/// The client has gone in the middle: whoever reads on sees this.
+const INCOMPLETE: Want = Want::Own(400, "request_incomplete");
 const CODING: Want = Want::Own(501, "transfer_coding");
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -43,7 +45,7 @@ fn lengths() -> Vec<Case> {
         case("length-and-body-on-get", "GET /raw/v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello", PASS, "RFC 9110 9.3.1: framed like any other"),
         steps("length-short-then-a-second-request", vec![Step::Write("{POST}Content-Length: 5\r\n\r\nhelloGET /raw/v1/files HTTP/1.1\r\nHost: localhost\r\n\r\n")],
             vec![Want::Own(400, "invalid_request"), PASS], "RFC 9112 6.2: what follows is the next request, to everybody"),
-        steps("length-too-long-then-gone", vec![Step::Write("{POST}Content-Length: 500\r\n\r\n{CHAT}"), Step::Finish], vec![BROKEN], "RFC 9112 8: incomplete")
+        steps("length-too-long-then-gone", vec![Step::Write("{POST}Content-Length: 500\r\n\r\n{CHAT}"), Step::Finish], vec![INCOMPLETE], "RFC 9112 8: incomplete")
             .closes().gone(),
         steps("length-too-long-then-gone-streamed", vec![Step::Write("POST /raw/v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\nhalf"), Step::Pause(50), Step::Finish], vec![BROKEN], "RFC 9112 8: incomplete")
             .closes().may_reach().gone(),
@@ -112,7 +114,7 @@ fn chunks() -> Vec<Case> {
         case("chunk-data-bare-lf", "{POST}Transfer-Encoding: chunked\r\n\r\n{HEX}\r\n{CHAT}\n0\r\n\r\n", BROKEN, "RFC 9112 7.1"),
         case("chunk-broken-streamed", "POST /raw/v1/files HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX\r\n0\r\n\r\n", BROKEN, "the client's fault, not the provider's: 400, no 502")
             .records(&[(Outcome::ClientGone, "base_url")]).may_reach(),
-        steps("chunks-cut-short", vec![Step::Write("{POST}Transfer-Encoding: chunked\r\n\r\n{HEX}\r\n{CHAT}\r\n"), Step::Finish], vec![BROKEN], "RFC 9112 8").closes().gone(),
+        steps("chunks-cut-short", vec![Step::Write("{POST}Transfer-Encoding: chunked\r\n\r\n{HEX}\r\n{CHAT}\r\n"), Step::Finish], vec![INCOMPLETE], "RFC 9112 8").closes().gone(),
         case("trailers", "{POST}Transfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n{HEX}\r\n{CHAT}\r\n0\r\nx-sum: 1\r\n\r\n", PASS, "RFC 9110 6.5.1: may be dropped").body("{CHAT}").never_sees("trailer").never_sees("x-sum"),
         case("trailers-that-frame", "{POST}Transfer-Encoding: chunked\r\n\r\n{HEX}\r\n{CHAT}\r\n0\r\nContent-Length: 5\r\nHost: evil.test\r\n\r\n", PASS, "RFC 9110 6.5.1: never merged").body("{CHAT}"),
         case("trailers-streamed", "POST /raw/v1/files HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nTrailer: authorization\r\n\r\n3\r\nabc\r\n0\r\nauthorization: Bearer x\r\n\r\n", PASS, "RFC 9110 6.5.1").body("abc").never_sees("authorization"),

@@ -224,11 +224,10 @@ fn a_slow_reader_slows_the_provider_and_fills_no_memory() {
 
 #[test]
 fn slow_readers_cost_little_memory_each() {
-    // The first streams set up what the allocator keeps: what counts is what further ones add.
-    const FEW: u64 = 8;
-    const MANY: u64 = 40;
-    // Twice the bar of 256 KiB: a debug build on a busy machine.
-    const EACH_MAX_KIB: u64 = 512;
+    // 256 MB are on their way to each. What they cost is buffers, and what the allocator keeps
+    // of a burst; benches judge the figure, this test that it is none of the 256 MB.
+    const STREAMS: u64 = 40;
+    const EACH_MAX_KIB: u64 = 4 * 1024;
     let simulator = Simulator::start(simulator()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let providers = format!(
@@ -253,16 +252,14 @@ fn slow_readers_cost_little_memory_each() {
             if written != last.0 {
                 last = (written, Instant::now());
             }
-            (written > 0 && last.1.elapsed() > Duration::from_millis(300)).then_some(())
+            (last.1.elapsed() > Duration::from_millis(300)).then_some(())
         });
         proxy.memory_kib()
     };
-    let few = memory_with(FEW);
-    let many = memory_with(MANY);
-    let each = many.saturating_sub(few) / (MANY - FEW);
-    println!(
-        "clients that do not read: {each} KiB each ({few} KiB with {FEW}, {many} with {MANY})"
-    );
+    let before = memory_with(0);
+    let after = memory_with(STREAMS);
+    let each = after.saturating_sub(before) / STREAMS;
+    println!("{STREAMS} clients that do not read: {each} KiB each, over {before} KiB");
     assert!(each <= EACH_MAX_KIB, "{each} KiB each");
 }
 

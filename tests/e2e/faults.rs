@@ -353,8 +353,6 @@ fn odd_ends_that_are_none() {
             ok("early_hints", complete),
             ok("no_content_type", complete),
             ok("wrong_content_type", complete),
-            ok("close_after_answer", complete),
-            ok("reset_after_answer:for-20ms", complete),
             messages("missing_done", Passed(200), Outcome::Ok, unterminated),
             whole("close_delimited", Passed(200), Outcome::Ok, complete),
             whole("http_10", Passed(200), Outcome::Ok, complete),
@@ -660,7 +658,12 @@ fn more_bytes_than_announced_are_not_taken_for_the_next_answer() {
             );
             let json: Value = serde_json::from_slice(&reading.body).unwrap_or_default();
             assert_eq!(json["object"], "chat.completion", "{}", place());
-            assert_eq!(rig.record(&next).outcome, Outcome::Ok);
+            let record = rig.record(&next);
+            assert_eq!(record.outcome, Outcome::Ok);
+            if fault == "no_content_with_body" && is_stream {
+                // What follows may come later: nobody waits for it on this connection.
+                assert!(!record.attempts[0].reused, "{fault}");
+            }
         }
     }
 }

@@ -84,7 +84,10 @@ impl Home {
 
     /// `tollgate <words>` with this config, in this folder and in no other environment.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        // `TOLLGATE_BIN` names another build: the release one, for figures.
+        let program = std::env::var_os("TOLLGATE_BIN");
+        let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_tollgate").into());
+        let mut command = Command::new(program);
         command
             .args(words)
             .arg("--config")

@@ -131,11 +131,15 @@ impl Rig {
 
     /// What the simulator did about a request, once it was done with it.
     pub(crate) fn truth(&self, ask: &Ask) -> Truth {
-        until("the simulator's truth", || {
-            self.simulator
-                .truth(&ask.tag)
-                .filter(|truth| truth.finished_at.is_some())
-        })
+        let body = String::from_utf8_lossy(ask.json()).into_owned();
+        until(
+            &format!("the end of {} {body} at the simulator", ask.target()),
+            || {
+                self.simulator
+                    .truth(&ask.tag)
+                    .filter(|truth| truth.finished_at.is_some())
+            },
+        )
     }
 
     /// Sends a request, and waits for its record and its truth.
