@@ -1,5 +1,8 @@
 # The builder and the runtime are of one Debian release: a binary needs the libc it was built with.
 FROM rust:1.95-slim-bookworm AS build
+# The allocator is built by make.
+RUN apt-get update && apt-get install -y --no-install-recommends make && \
+    rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

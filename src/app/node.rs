@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dashmap::DashSet;
@@ -111,15 +112,16 @@ impl Node {
             drain: drain.clone(),
         };
         for (number, listener) in listeners.into_iter().enumerate() {
-            let pool = Pool::new(
+            let pool = Arc::new(Pool::new(
                 parts.proxies.clone(),
                 configs.clone(),
                 node.shared.clock.clone(),
-            );
+            ));
             let worker = Worker {
                 listener,
                 tls: tls.clone(),
-                proxy: Proxy::new(Arc::clone(&node.shared), Arc::new(pool), drain.clone()),
+                proxy: Proxy::new(Arc::clone(&node.shared), Arc::clone(&pool), drain.clone()),
+                pool,
                 shared: Arc::clone(&node.shared),
                 counters: Arc::clone(&node.counters),
                 drain: drain.clone(),
@@ -160,10 +162,14 @@ impl Node {
     }
 }
 
+/// How often a worker looks for idle connections that are over.
+const SWEEP: Duration = Duration::from_secs(2);
+
 struct Worker {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     proxy: Proxy,
+    pool: Arc<Pool>,
     shared: Arc<Shared>,
     counters: Arc<Counters>,
     drain: Drain,
@@ -188,6 +194,7 @@ impl Worker {
             listener,
             tls,
             proxy,
+            pool,
             shared,
             counters,
             drain,
@@ -199,6 +206,12 @@ impl Worker {
             let proxy = proxy.clone();
             service_fn(move |request| handle(proxy.clone(), request, Arc::clone(&peer)))
         };
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                pool.sweep();
+            }
+        });
         server::serve(listener, tls, limits, service, counters, clock, drain).await;
         Ok(())
     }

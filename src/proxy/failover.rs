@@ -1,7 +1,7 @@
 //! Tries the steps of a plan until one answers, and records every try.
 
 use std::collections::VecDeque;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use secrecy::ExposeSecret as _;
 
 use super::candidates::{self, Credential, Way};
@@ -25,7 +24,7 @@ use crate::edge::stamp::IoLog;
 use crate::edge::upstream::body::Upload;
 use crate::edge::upstream::pool::PoolLimits;
 use crate::edge::upstream::send::{OutgoingBody, keep_alive_of};
-use crate::edge::upstream::{Answer, Lease, Outgoing, Phases, Pool, SendFault};
+use crate::edge::upstream::{Answer, AnswerBody, Outgoing, Phases, Pool, SendFault};
 use crate::record::{
     AttemptRecord, CancelledBy, End, ErrorClass, Language, Mark, Moment, Name, Outcome, Timeline,
 };
@@ -72,8 +71,6 @@ pub struct Reached {
     pub headers: HeaderMap,
     /// Its body.
     pub source: Source,
-    /// Its connection; none where the body is read already.
-    pub lease: Option<Lease>,
     /// The reads of its connection.
     pub log: Option<IoLog>,
     /// The server's word on how long it keeps the connection.
@@ -203,15 +200,17 @@ async fn attempt(
         exchange: &mut *exchange,
         phases: Phases::default(),
     };
-    let sending = pool.send(
-        &way.provider,
-        outgoing,
-        &limits,
-        &shared.clock,
-        &mut noting.phases,
-    );
     let body_patience = settings.timeouts.request_body.min(patience);
-    let sent = wait(sending, patience, upload.as_deref(), body_patience).await;
+    let sent = {
+        let sending = pin!(pool.send(
+            &way.provider,
+            outgoing,
+            &limits,
+            &shared.clock,
+            &mut noting.phases,
+        ));
+        wait(sending, patience, upload.as_deref(), body_patience).await
+    };
     let phases = noting.phases;
     drop(noting);
     let Some(draft) = exchange.draft() else {
@@ -274,12 +273,11 @@ enum Waited {
 /// Waits for the response headers. While an upload moves, nobody is silent; one that the client
 /// lets rest is the client's fault, one that the provider does not take is the provider's.
 async fn wait<T>(
-    sending: impl Future<Output = T>,
+    mut sending: Pin<&mut impl Future<Output = T>>,
     patience: Duration,
     upload: Option<&Upload>,
     body_patience: Duration,
 ) -> Result<T, Waited> {
-    let mut sending = pin!(sending);
     let mut silent = Duration::ZERO;
     loop {
         let awaits_client = upload.is_some_and(Upload::awaits_client);
@@ -525,12 +523,8 @@ async fn read_answer(
     record: &mut AttemptRecord,
     shared: &Shared,
 ) -> Tried {
-    let Answer {
-        response,
-        lease,
-        log,
-    } = answer;
-    let (parts, body) = response.into_parts();
+    let Answer { response, log } = answer;
+    let (parts, mut body) = response.into_parts();
     let reading = read_headers(&parts.headers);
     record.status = Some(parts.status.as_u16());
     record.rate_limits = reading.rate_limits;
@@ -547,7 +541,6 @@ async fn read_answer(
         status: parts.status,
         headers: parts.headers,
         source: Source::Read(VecDeque::new()),
-        lease: None,
         log: None,
         keep_alive,
         send_start: record.timeline.get(Mark::SendStart),
@@ -556,16 +549,18 @@ async fn read_answer(
     let failing = parts.status.is_client_error() || parts.status.is_server_error();
     let may_reject_injection = inject && matches!(parts.status.as_u16(), 400 | 422);
     if !failing || (is_last && !may_reject_injection) {
+        if announces_what_it_has_not(&reached) {
+            body.close();
+        }
         reached.source = Source::Incoming(body);
-        reached.lease = Some(lease).filter(|_| !announces_what_it_has_not(&reached));
         reached.log = Some(log);
         return Tried::Answered(Box::new(reached));
     }
-    let Some(chunks) = read_error_body(body, &log).await else {
+    let Some(chunks) = read_error_body(&mut body, &log).await else {
         // Too large or too slow to look at: it is what it is.
         return Tried::Failed(Box::new(unreadable(record, way, shared)));
     };
-    lease.finish(keep_alive);
+    body.finish(keep_alive);
     let whole: Vec<u8> = chunks
         .iter()
         .flat_map(|(bytes, _)| bytes.iter().copied())
@@ -649,9 +644,8 @@ fn close_attempt(
     record.response_bytes = bytes as u64;
 }
 
-async fn read_error_body(body: Incoming, log: &IoLog) -> Option<VecDeque<(Bytes, Moment)>> {
+async fn read_error_body(body: &mut AnswerBody, log: &IoLog) -> Option<VecDeque<(Bytes, Moment)>> {
     let reading = async {
-        let mut body = body;
         let mut chunks = VecDeque::new();
         let mut total = 0;
         while let Some(frame) = body.frame().await {

@@ -66,7 +66,8 @@ pub fn to_provider(
     identity: bool,
     instance: &HeaderValue,
 ) -> HeaderMap {
-    let mut headers = pass(client, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
+    let mut headers = client.clone();
+    take_off(&mut headers, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
     for (name, value) in &way.provider.headers {
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),
@@ -104,15 +105,18 @@ pub fn marks(client: &HeaderMap) -> HeaderMap {
     marks
 }
 
-/// The headers for the client.
+/// The headers for the client, out of the provider's.
 #[must_use]
-pub fn to_client(provider: &HeaderMap) -> HeaderMap {
-    pass(provider, &RESPONSE_DENIED, &RESPONSE_DENIED_PREFIXES)
+pub fn to_client(mut provider: HeaderMap) -> HeaderMap {
+    take_off(&mut provider, &RESPONSE_DENIED, &RESPONSE_DENIED_PREFIXES);
+    provider
 }
 
-fn pass(from: &HeaderMap, denied: &[&str], denied_prefixes: &[&str]) -> HeaderMap {
-    let named = named_by_connection(from);
-    let stays = |name: &HeaderName| {
+/// Takes off what must not travel. In place, since most headers do travel; which moves some of
+/// them to another place among the others, where order means nothing (RFC 9110, 5.3).
+fn take_off(headers: &mut HeaderMap, denied: &[&str], denied_prefixes: &[&str]) {
+    let named = named_by_connection(headers);
+    let stays = |name: &&HeaderName| {
         // Gateways to CGI and its heirs take `_` for `-`: what is denied is so in either spelling.
         let dashed = name
             .as_str()
@@ -125,13 +129,10 @@ fn pass(from: &HeaderMap, denied: &[&str], denied_prefixes: &[&str]) -> HeaderMa
                 .any(|prefix| text.starts_with(prefix))
             || named.iter().any(|other| other == name.as_str())
     };
-    let mut headers = HeaderMap::with_capacity(from.len() + 8);
-    for (name, value) in from {
-        if !stays(name) {
-            headers.append(name, value.clone());
-        }
+    let staying: Vec<HeaderName> = headers.keys().filter(stays).cloned().collect();
+    for name in staying {
+        headers.remove(name);
     }
-    headers
 }
 
 /// What `Connection` names is hop-by-hop too (RFC 9110, 7.6.1).
@@ -172,8 +173,8 @@ mod tests {
                 HeaderValue::from_static(value),
             );
         }
-        let passed = pass(&from, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
-        let mut names: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
+        take_off(&mut from, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
+        let mut names: Vec<_> = from.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(
             names,

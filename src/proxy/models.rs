@@ -198,16 +198,16 @@ async fn fetch(
         .send(provider, outgoing, &limits, clock, &mut phases)
         .await
         .ok()?;
-    let (parts, body) = answer.response.into_parts();
+    let (parts, mut body) = answer.response.into_parts();
     if !parts.status.is_success() {
         return None;
     }
-    let bytes = Limited::new(body, LIST_BYTES_MAX)
+    let bytes = Limited::new(&mut body, LIST_BYTES_MAX)
         .collect()
         .await
         .ok()?
         .to_bytes();
-    answer.lease.finish(None);
+    body.finish(None);
     let mut list: Value = serde_json::from_slice(&bytes).ok()?;
     let Value::Array(models) = list["data"].take() else {
         return None;

@@ -246,7 +246,8 @@ impl Proxy {
                 instance: &self.shared.instance,
             };
             let lists = &self.shared.models;
-            let made = lists.answer(asked, settings, &self.pool, clock).await?;
+            let answering = lists.answer(asked, settings, &self.pool, clock);
+            let made = Box::pin(answering).await?;
             return Ok(Answered::Made(made));
         }
         let found = candidates::find(settings, address, model.as_deref(), &parts.headers)?;
@@ -289,7 +290,7 @@ impl Proxy {
     /// The provider's answer as it stands, under the observer's eye.
     fn relay(
         &self,
-        reached: Reached,
+        mut reached: Reached,
         relay: Relay,
         language: Language,
         settings: &Settings,
@@ -313,9 +314,6 @@ impl Proxy {
         let coding = text(header::CONTENT_ENCODING);
         let plain_events =
             event_stream && coding.is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
-        let mut response = Response::new(ProxyBody::empty());
-        *response.status_mut() = reached.status;
-        *response.headers_mut() = headers::to_client(&reached.headers);
         let attempts = exchange.draft().map_or(0, |draft| {
             draft.status = Some(reached.status.as_u16());
             draft.attempts.len()
@@ -336,7 +334,7 @@ impl Proxy {
             started: reached.send_start,
         });
         let strips = reached.usage_injected && plain_events && reached.status.is_success();
-        let headers = response.headers_mut();
+        let mut headers = headers::to_client(std::mem::take(&mut reached.headers));
         if strips {
             headers.remove(header::CONTENT_LENGTH);
         }
@@ -348,9 +346,8 @@ impl Proxy {
             headers.insert("x-tollgate-route", route);
         }
         headers.insert("x-tollgate-attempts", HeaderValue::from(attempts));
-        *response.body_mut() = ProxyBody::Tap(Box::new(Tap::new(TapParts {
+        let body = ProxyBody::Tap(Box::new(Tap::new(TapParts {
             source: reached.source,
-            lease: reached.lease,
             keep_alive: reached.keep_alive,
             upstream: reached.log,
             observer,
@@ -362,6 +359,9 @@ impl Proxy {
             total,
             clock: self.shared.clock.clone(),
         })));
+        let mut response = Response::new(body);
+        *response.status_mut() = reached.status;
+        *response.headers_mut() = headers;
         response
     }
 }

@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use super::inband;
 use super::settle::{Ended, Exchange};
 use crate::clock::Clock;
 use crate::edge::stamp::IoLog;
-use crate::edge::upstream::Lease;
+use crate::edge::upstream::AnswerBody;
 use crate::record::{CancelledBy, ErrorClass, Language, Moment, Nanos, Oddity, Protocol};
 use crate::wire::framing::usage_filter::UsageFilter;
 use crate::wire::observer::{BodyEnd, Observer};
@@ -78,7 +77,7 @@ impl Body for ProxyBody {
 #[derive(Debug)]
 pub enum Source {
     /// From the socket.
-    Incoming(Incoming),
+    Incoming(AnswerBody),
     /// From memory.
     Read(VecDeque<(Bytes, Moment)>),
 }
@@ -88,8 +87,6 @@ pub enum Source {
 pub struct TapParts {
     /// The provider's body.
     pub source: Source,
-    /// The provider's connection; given back at a good end.
-    pub lease: Option<Lease>,
     /// The server's word on how long it keeps the connection.
     pub keep_alive: Option<Duration>,
     /// The provider's side of the IO.
@@ -337,10 +334,11 @@ impl Tap {
                 tokens: false,
             });
         }
-        if let Some(lease) = parts.lease.take()
-            && matches!(end, BodyEnd::Complete)
-        {
-            lease.finish(parts.keep_alive);
+        if let Source::Incoming(body) = &mut parts.source {
+            match end {
+                BodyEnd::Complete => body.finish(parts.keep_alive),
+                _ => body.close(),
+            }
         }
         if self.queue.is_empty() {
             self.settle(None);

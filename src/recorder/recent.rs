@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use dashmap::DashMap;
+use foldhash::fast::RandomState;
 
 use crate::record::{ErrorClass, ExchangeRecord, Moment, Name, Nanos, Outcome};
 use crate::statistics::{Figures, Part, Rollup};
@@ -10,7 +11,7 @@ use crate::statistics::{Figures, Part, Rollup};
 /// What routes did lately, by provider and the model's name there.
 #[derive(Debug, Default)]
 pub struct Recent {
-    routes: DashMap<(Name, Name), RouteRecent>,
+    routes: DashMap<(Name, Name), RouteRecent, RandomState>,
 }
 
 /// One way that an attempt on a route ended.

@@ -3,8 +3,11 @@
 //! Source: open-telemetry/semantic-conventions-genai, `gen-ai-metrics.md` (client instruments),
 //! spelled as the Prometheus exporter spells them. Quantiles are never made of these buckets.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use foldhash::fast::RandomState;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
@@ -12,7 +15,9 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::record::{AttemptRecord, ExchangeRecord, Language, Mark};
+use crate::record::{
+    AttemptRecord, ErrorClass, ExchangeRecord, Language, Mark, Name, Origin, Outcome,
+};
 use crate::recorder::StoreHealth;
 use crate::statistics::sketch::value_of;
 use crate::statistics::{DEFINITIONS, Figures, metric};
@@ -72,6 +77,49 @@ pub(super) struct Metrics {
     attempts_lost: Family<Labels, Counter>,
     cost: Family<Labels, Counter>,
     missed: Counter,
+    series: Mutex<HashMap<Kind, Arc<Series>, RandomState>>,
+}
+
+/// Everything that labels are made of.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Kind {
+    names: [Option<Name>; 4],
+    origin: Origin,
+    language: Language,
+    outcome: Outcome,
+    error: Option<ErrorClass>,
+}
+
+impl Kind {
+    fn of(record: &ExchangeRecord, last: Option<&AttemptRecord>) -> Self {
+        Self {
+            names: [
+                last.map(|attempt| attempt.provider.clone()),
+                last.and_then(|attempt| attempt.model.clone()),
+                last.and_then(|attempt| attempt.model_answered.clone()),
+                record.model.clone(),
+            ],
+            origin: record.origin,
+            language: record.language,
+            outcome: record.outcome,
+            error: last.and_then(|attempt| attempt.error_class),
+        }
+    }
+}
+
+/// What exchanges of one kind are counted in; made as they are needed, since a histogram that is
+/// there is shown.
+#[derive(Debug, Default)]
+struct Series {
+    exchanges: OnceLock<Counter>,
+    cost: OnceLock<Counter>,
+    duration: OnceLock<Histogram>,
+    first_chunk: OnceLock<Histogram>,
+    per_chunk: OnceLock<Histogram>,
+    input: OnceLock<Histogram>,
+    output: OnceLock<Histogram>,
+    first_token: OnceLock<Histogram>,
+    own_delay: OnceLock<Histogram>,
 }
 
 impl Metrics {
@@ -92,6 +140,7 @@ impl Metrics {
             attempts_lost: Family::default(),
             cost: Family::default(),
             missed: Counter::default(),
+            series: Mutex::default(),
         };
         metrics.register();
         metrics
@@ -160,65 +209,112 @@ impl Metrics {
     /// Counts a finished exchange.
     pub(super) fn observe(&self, record: &ExchangeRecord) {
         let last = record.attempts.last();
-        let outcome = ("outcome", record.outcome.name().to_owned());
-        let mut labels = route(record, last);
-        labels.push(outcome);
-        self.counter(&self.exchanges, labels).inc();
+        let series = self.series(record, last);
+        let counter = |cell: &OnceLock<Counter>, family, labels: &dyn Fn() -> Labels| {
+            cell.get_or_init(|| self.counter(family, labels())).clone()
+        };
+        counter(&series.exchanges, &self.exchanges, &|| {
+            let mut labels = route(record, last);
+            labels.push(("outcome", record.outcome.name().to_owned()));
+            labels
+        })
+        .inc();
         let lost = record.attempts.len().saturating_sub(1);
         for attempt in &record.attempts[..lost] {
             self.counter(&self.attempts_lost, route(record, Some(attempt)))
                 .inc();
         }
         if let Some(cost) = record.cost {
-            self.counter(&self.cost, route(record, last)).inc_by(cost.0);
+            counter(&series.cost, &self.cost, &|| route(record, last)).inc_by(cost.0);
         }
         if !record.language.is_inference() {
             return;
         }
-        let mut labels = otel(record, last);
-        if let Some(error) = error_type(record, last) {
-            labels.push(("error_type", error.to_owned()));
-        }
         let whole = record.closed_at.since(record.started_at);
-        self.histogram(&self.duration, labels)
-            .observe(whole.as_secs());
-        self.observe_tokens(record, last);
+        self.held(&series.duration, &self.duration, || {
+            let mut labels = otel(record, last);
+            if let Some(error) = error_type(record, last) {
+                labels.push(("error_type", error.to_owned()));
+            }
+            labels
+        })
+        .observe(whole.as_secs());
+        self.observe_tokens(&series, record, last);
         if let Some(attempt) = last.filter(|_| metric::in_latency(record)) {
-            self.observe_times(record, attempt);
+            self.observe_times(&series, record, attempt);
         }
     }
 
-    fn observe_tokens(&self, record: &ExchangeRecord, last: Option<&AttemptRecord>) {
+    /// The handles of a record's kind: looking each up by its labels costs more than the rest.
+    fn series(&self, record: &ExchangeRecord, last: Option<&AttemptRecord>) -> Arc<Series> {
+        let kind = Kind::of(record, last);
+        let mut known = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = known.get(&kind) {
+            return Arc::clone(series);
+        }
+        // Names come from clients: what is kept of them is bounded, and made again.
+        if known.len() >= LABEL_SETS_MAX {
+            known.clear();
+        }
+        Arc::clone(known.entry(kind).or_default())
+    }
+
+    fn held(
+        &self,
+        cell: &OnceLock<Histogram>,
+        family: &Histograms,
+        labels: impl FnOnce() -> Labels,
+    ) -> Histogram {
+        cell.get_or_init(|| self.histogram(family, labels()))
+            .clone()
+    }
+
+    fn observe_tokens(
+        &self,
+        series: &Series,
+        record: &ExchangeRecord,
+        last: Option<&AttemptRecord>,
+    ) {
         let usage = &record.tokens.usage;
-        for (kind, count) in [("input", usage.input), ("output", usage.output)] {
+        for (cell, kind, count) in [
+            (&series.input, "input", usage.input),
+            (&series.output, "output", usage.output),
+        ] {
             if let Some(count) = count {
-                let mut labels = otel(record, last);
-                labels.push(("gen_ai_token_type", kind.to_owned()));
-                self.histogram(&self.tokens, labels).observe(count as f64);
+                self.held(cell, &self.tokens, || {
+                    let mut labels = otel(record, last);
+                    labels.push(("gen_ai_token_type", kind.to_owned()));
+                    labels
+                })
+                .observe(count as f64);
             }
         }
     }
 
-    fn observe_times(&self, record: &ExchangeRecord, attempt: &AttemptRecord) {
+    fn observe_times(&self, series: &Series, record: &ExchangeRecord, attempt: &AttemptRecord) {
         let figures = Figures::of(record);
         let last = Some(attempt);
         if let Some(own) = figures.own_delay {
-            self.histogram(&self.own_delay, route(record, last))
+            self.held(&series.own_delay, &self.own_delay, || route(record, last))
                 .observe(own.as_secs());
         }
         let timeline = &attempt.timeline;
         if let Some(span) = timeline.span(Mark::SendStart, Mark::FirstEvent) {
-            self.histogram(&self.first_chunk, otel(record, last))
-                .observe(span.as_secs());
+            self.held(&series.first_chunk, &self.first_chunk, || {
+                otel(record, last)
+            })
+            .observe(span.as_secs());
         }
         if let Ok(span) = figures.first_token {
-            self.histogram(&self.first_token, route(record, last))
-                .observe(span.as_secs());
+            self.held(&series.first_token, &self.first_token, || {
+                route(record, last)
+            })
+            .observe(span.as_secs());
         }
         let Some(gaps) = attempt.gaps.as_ref().filter(|gaps| gaps.token_events > 1) else {
             return;
         };
-        let per_chunk = self.histogram(&self.per_chunk, otel(record, last));
+        let per_chunk = self.held(&series.per_chunk, &self.per_chunk, || otel(record, last));
         for (bin, count) in &gaps.sketch.bins {
             let seconds = value_of(*bin) as f64 / 1e9;
             (0..*count).for_each(|_| per_chunk.observe(seconds));
@@ -381,7 +477,7 @@ const fn operation(language: Language) -> &'static str {
 }
 
 fn error_type<'a>(record: &ExchangeRecord, attempt: Option<&AttemptRecord>) -> Option<&'a str> {
-    if record.outcome == crate::record::Outcome::Ok {
+    if record.outcome == Outcome::Ok {
         return None;
     }
     let class = attempt.and_then(|attempt| attempt.error_class);

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::record::Name;
 
 /// The number of a text in one store. Zero is no text's number.
@@ -47,7 +49,7 @@ pub(super) trait NameTable {
 /// The texts of one store in memory.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
-    ids: HashMap<Name, NameId>,
+    ids: HashMap<Name, NameId, RandomState>,
     /// Index is the number less one. A number whose text is damaged has none.
     texts: Vec<Option<Name>>,
     /// How many of them are on disk.

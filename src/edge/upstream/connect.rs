@@ -2,24 +2,20 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustix::net::RecvFlags;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::body::UpstreamBody;
+use super::driver::Driver;
 use super::fault::{Phase, SendFault, root_cause};
+use super::socket::{Socket, Stream};
 use super::tunnel::{self, ForwardProxy};
 use crate::clock::Clock;
 use crate::config::settings::BaseUrl;
@@ -45,41 +41,63 @@ pub struct ConnectTimes {
     pub tls: Option<Moment>,
 }
 
-/// Sends requests on a connection.
-#[derive(Debug)]
-pub enum Sender {
-    /// One at a time.
-    Http1(http1::SendRequest<UpstreamBody>),
-    /// Many at a time.
-    Http2(http2::SendRequest<UpstreamBody>),
-}
-
 /// An open connection.
 #[derive(Debug)]
-pub struct Connection {
+pub(super) enum Connection {
+    /// One exchange at a time.
+    Http1(Box<Http1>),
+    /// Many at a time.
+    Http2(Http2),
+}
+
+/// An HTTP/1 connection: it works only while somebody waits for it. Dropped, it is closed.
+#[derive(Debug)]
+pub(super) struct Http1 {
     /// Its sending half.
-    pub sender: Sender,
+    pub(super) sender: http1::SendRequest<UpstreamBody>,
+    /// Its working half.
+    pub(super) driver: Driver,
     /// What crosses its socket.
-    pub log: IoLog,
-    /// Its socket, to be asked whether the peer has closed.
-    pub socket: Socket,
-    /// The task that drives it.
-    pub driver: AbortHandle,
+    pub(super) log: IoLog,
+    socket: Socket,
+}
+
+/// An HTTP/2 connection, on a task of its own. It closes after its last sender is dropped.
+#[derive(Debug)]
+pub(super) struct Http2 {
+    /// Its sending half.
+    pub(super) sender: http2::SendRequest<UpstreamBody>,
+    /// What crosses its socket.
+    pub(super) log: IoLog,
+}
+
+impl Http1 {
+    /// Whether another request may go on it: open and silent, as far as the kernel knows at this
+    /// moment. What came meanwhile and is no answer (a TLS ticket) is taken in first.
+    pub(super) fn is_reusable(&mut self) -> bool {
+        if !self.socket.is_quiet() {
+            self.driver.settle();
+            if !self.socket.is_quiet() {
+                return false;
+            }
+        }
+        !self.driver.is_closed() && self.sender.is_ready()
+    }
 }
 
 /// What a connection is opened to, and how.
 #[derive(Debug)]
-pub struct Target<'a> {
+pub(super) struct Target<'a> {
     /// Where to.
-    pub base: &'a BaseUrl,
+    pub(super) base: &'a BaseUrl,
     /// TLS settings, where TLS is spoken.
-    pub tls: Option<Arc<ClientConfig>>,
+    pub(super) tls: Option<Arc<ClientConfig>>,
     /// The forward proxy in between.
-    pub proxy: Option<&'a ForwardProxy>,
+    pub(super) proxy: Option<&'a ForwardProxy>,
 }
 
 /// Opens a connection to `target`.
-pub async fn open(
+pub(super) async fn open(
     target: &Target<'_>,
     clock: &Clock,
     times: &mut ConnectTimes,
@@ -99,7 +117,7 @@ pub async fn open(
             .map_err(|error| SendFault::before(Phase::Connect, ErrorClass::Connect, error))?;
     }
     times.connect = Some(clock.now());
-    let socket = Socket(Arc::new(Mutex::new(stream)));
+    let socket = Socket::new(stream);
     let Some(config) = &target.tls else {
         return handshake_h1(Stream::Plain(socket.clone()), socket, clock).await;
     };
@@ -112,7 +130,7 @@ pub async fn open(
     let is_h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
     let stream = Stream::Tls(Box::new(tls));
     let connection = if is_h2 {
-        handshake_h2(stream, socket, clock).await
+        handshake_h2(stream, clock).await
     } else {
         handshake_h1(stream, socket, clock).await
     };
@@ -190,23 +208,18 @@ async fn handshake_h1(
         .handshake(io)
         .await
         .map_err(|error| SendFault::before(Phase::Connect, ErrorClass::Connect, error))?;
-    let driver = tokio::spawn(async move {
-        // Its errors reach the request that is on it; an idle one has nobody to tell.
-        let _ = connection.await;
-    });
-    Ok(Connection {
-        sender: Sender::Http1(sender),
+    let mut driver = Driver::new(connection);
+    // So that the sender knows that it may send.
+    driver.settle();
+    Ok(Connection::Http1(Box::new(Http1 {
+        sender,
+        driver,
         log,
         socket,
-        driver: driver.abort_handle(),
-    })
+    })))
 }
 
-async fn handshake_h2(
-    stream: Stream,
-    socket: Socket,
-    clock: &Clock,
-) -> Result<Connection, SendFault> {
+async fn handshake_h2(stream: Stream, clock: &Clock) -> Result<Connection, SendFault> {
     let log = IoLog::new(true);
     let io = TokioIo::new(Stamped::new(stream, log.clone(), clock.clone()));
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
@@ -218,140 +231,9 @@ async fn handshake_h2(
         .handshake(io)
         .await
         .map_err(|error| SendFault::before(Phase::Tls, ErrorClass::Tls, root_cause(&error)))?;
-    let driver = tokio::spawn(async move {
+    tokio::spawn(async move {
+        // Its errors reach the requests that are on it.
         let _ = connection.await;
     });
-    Ok(Connection {
-        sender: Sender::Http2(sender),
-        log,
-        socket,
-        driver: driver.abort_handle(),
-    })
-}
-
-/// A TCP socket that can be asked whether its peer has closed while hyper owns its bytes.
-#[derive(Debug, Clone)]
-pub struct Socket(Arc<Mutex<TcpStream>>);
-
-impl Socket {
-    fn stream(&self) -> MutexGuard<'_, TcpStream> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether the socket is open and silent, asked of the kernel itself: the runtime may not
-    /// have been told yet of a close that has already arrived.
-    #[must_use]
-    pub fn is_quiet(&self) -> bool {
-        let mut byte = [0_u8; 1];
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        let stream = self.stream();
-        matches!(
-            rustix::net::recv(&*stream, &mut byte, flags),
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR)
-        )
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream()).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.stream()).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.stream()).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream()).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream()).poll_shutdown(cx)
-    }
-}
-
-/// Plain or encrypted bytes.
-enum Stream {
-    Plain(Socket),
-    Tls(Box<TlsStream<Socket>>),
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
+    Ok(Connection::Http2(Http2 { sender, log }))
 }

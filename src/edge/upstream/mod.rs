@@ -8,12 +8,19 @@ pub mod tunnel;
 
 pub mod tls;
 
+mod socket;
+
+mod driver;
+
 pub mod connect;
 
 pub mod pool;
 
+pub mod answer;
+
 pub mod send;
 
+pub use answer::AnswerBody;
 pub use body::UpstreamBody;
 pub use fault::{Phase, SendFault};
 pub use pool::{Lease, Pool};

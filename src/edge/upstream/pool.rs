@@ -2,13 +2,19 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use rustls::ClientConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::connect::{self, ConnectTimes, Connection, Sender, Target};
+use super::body::UpstreamBody;
+use super::connect::{self, ConnectTimes, Connection, Http1, Http2, Target};
 use super::fault::{Phase, SendFault};
 use super::tls::{self, TlsFault};
 use super::tunnel::ProxyRules;
@@ -16,9 +22,6 @@ use crate::clock::Clock;
 use crate::config::settings::{BaseUrl, Provider};
 use crate::edge::stamp::IoLog;
 use crate::record::{ErrorClass, Moment, Name, Nanos};
-
-/// How long a connection that should be ready is waited for before another is taken.
-const READY_PATIENCE: Duration = Duration::from_millis(5);
 
 /// Limits of a pool.
 #[derive(Debug, Clone, Copy)]
@@ -65,13 +68,13 @@ struct Shelf {
     base: BaseUrl,
     ca_file: Option<PathBuf>,
     idle: Vec<Idle>,
-    shared: Option<Arc<Connection>>,
+    shared: Option<Arc<Http2>>,
     permits: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
 struct Idle {
-    connection: Connection,
+    connection: Box<Http1>,
     permit: OwnedSemaphorePermit,
     until: Moment,
 }
@@ -88,10 +91,17 @@ pub struct Lease {
     idle: Nanos,
 }
 
+/// A request on its way: its response headers, or what is left of it.
+pub(super) type Sending = Pin<
+    Box<
+        dyn Future<Output = Result<Response<Incoming>, TrySendError<Request<UpstreamBody>>>> + Send,
+    >,
+>;
+
 #[derive(Debug)]
 enum Held {
-    Own(Connection, OwnedSemaphorePermit),
-    Shared(Arc<Connection>),
+    Own(Box<Http1>, OwnedSemaphorePermit),
+    Shared(Arc<Http2>),
 }
 
 /// The moments of getting a connection.
@@ -123,10 +133,20 @@ impl Pool {
         fresh: bool,
         times: &mut LeaseTimes,
     ) -> Result<Lease, SendFault> {
-        if !fresh && let Some(held) = self.take(provider).await {
+        if !fresh && let Some(held) = self.take(provider) {
             times.pool_wait = self.clock.now();
             return Ok(self.lend(provider, held, true, limits));
         }
+        // Boxed, since most calls find a connection: they need not carry the room for this.
+        Box::pin(self.lease_fresh(provider, limits, times)).await
+    }
+
+    async fn lease_fresh(
+        self: &Arc<Self>,
+        provider: &Provider,
+        limits: &PoolLimits,
+        times: &mut LeaseTimes,
+    ) -> Result<Lease, SendFault> {
         let permit = self.permit(provider, limits).await?;
         times.pool_wait = self.clock.now();
         let opening = self.open(provider, &mut times.connect);
@@ -134,9 +154,9 @@ impl Pool {
             Ok(opened) => opened?,
             Err(_) => return Err(too_slow(provider, limits, &times.connect)),
         };
-        let held = match &connection.sender {
-            Sender::Http1(_) => Held::Own(connection, permit),
-            Sender::Http2(_) => {
+        let held = match connection {
+            Connection::Http1(connection) => Held::Own(connection, permit),
+            Connection::Http2(connection) => {
                 let shared = Arc::new(connection);
                 self.shelf(provider, limits, |shelf| {
                     shelf.shared = Some(Arc::clone(&shared));
@@ -228,26 +248,16 @@ impl Pool {
     }
 
     /// A pooled connection that is open as far as the kernel knows at this moment.
-    async fn take(&self, provider: &Provider) -> Option<Held> {
+    fn take(&self, provider: &Provider) -> Option<Held> {
         loop {
-            let candidate = self.pop(provider)?;
-            let Held::Own(mut connection, permit) = candidate else {
-                return Some(candidate);
-            };
-            let Sender::Http1(sender) = &mut connection.sender else {
-                continue;
-            };
-            if !sender.is_ready() {
-                let ready = tokio::time::timeout(READY_PATIENCE, sender.ready()).await;
-                if !matches!(ready, Ok(Ok(()))) {
-                    connection.driver.abort();
-                    continue;
+            match self.pop(provider)? {
+                Held::Own(mut connection, permit) => {
+                    if connection.is_reusable() {
+                        return Some(Held::Own(connection, permit));
+                    }
                 }
+                shared @ Held::Shared(_) => return Some(shared),
             }
-            if connection.socket.is_quiet() {
-                return Some(Held::Own(connection, permit));
-            }
-            connection.driver.abort();
         }
     }
 
@@ -258,21 +268,16 @@ impl Pool {
             .get_mut(provider.name.as_str())
             .filter(|shelf| shelf.fits(provider))?;
         if let Some(shared) = &shelf.shared {
-            if let Sender::Http2(sender) = &shared.sender
-                && !sender.is_closed()
-                && sender.is_ready()
-            {
+            if !shared.sender.is_closed() && shared.sender.is_ready() {
                 return Some(Held::Shared(Arc::clone(shared)));
             }
             shelf.shared = None;
         }
+        // The latest first: it is the likeliest to be open, and the others may grow old.
         while let Some(idle) = shelf.idle.pop() {
-            let open =
-                matches!(&idle.connection.sender, Sender::Http1(sender) if !sender.is_closed());
-            if open && idle.until > now {
+            if idle.until > now {
                 return Some(Held::Own(idle.connection, idle.permit));
             }
-            idle.connection.driver.abort();
         }
         None
     }
@@ -280,28 +285,29 @@ impl Pool {
     fn give_back(
         &self,
         provider: &Name,
-        connection: Connection,
+        connection: Box<Http1>,
         permit: OwnedSemaphorePermit,
         until: Moment,
     ) {
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shelf) = shelves.get_mut(provider.as_str()) {
+            shelf.idle.push(Idle {
+                connection,
+                permit,
+                until,
+            });
+        }
+    }
+
+    /// Closes idle connections that are too old, or that their providers have closed. Nothing
+    /// else looks at them: idle connections are on no task.
+    pub fn sweep(&self) {
         let now = self.clock.now();
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(shelf) = shelves.get_mut(provider.as_str()) else {
-            connection.driver.abort();
-            return;
-        };
-        shelf.idle.retain(|idle| {
-            let keep = idle.until > now;
-            if !keep {
-                idle.connection.driver.abort();
-            }
-            keep
-        });
-        shelf.idle.push(Idle {
-            connection,
-            permit,
-            until,
-        });
+        for shelf in shelves.values_mut() {
+            let stays = |idle: &mut Idle| idle.until > now && idle.connection.is_reusable();
+            shelf.idle.retain_mut(stays);
+        }
     }
 }
 
@@ -328,56 +334,61 @@ impl Lease {
     /// The connection's log of reads and writes.
     #[must_use]
     pub fn log(&self) -> Option<&IoLog> {
-        self.connection().map(|connection| &connection.log)
-    }
-
-    pub(super) fn connection(&self) -> Option<&Connection> {
         match self.held.as_ref()? {
-            Held::Own(connection, _) => Some(connection),
-            Held::Shared(connection) => Some(connection),
-        }
-    }
-
-    pub(super) fn connection_mut(&mut self) -> Option<&mut Connection> {
-        match self.held.as_mut()? {
-            Held::Own(connection, _) => Some(connection),
-            Held::Shared(_) => None,
+            Held::Own(connection, _) => Some(&connection.log),
+            Held::Shared(connection) => Some(&connection.log),
         }
     }
 
     /// Whether several exchanges share the connection.
-    #[must_use]
-    pub fn is_shared(&self) -> bool {
+    pub(super) const fn is_shared(&self) -> bool {
         matches!(self.held, Some(Held::Shared(_)))
+    }
+
+    /// Asks `poll` for what the connection brings, driving it where nobody else does.
+    pub(super) fn turn<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        match &mut self.held {
+            Some(Held::Own(connection, _)) => connection.driver.turn(cx, poll),
+            _ => poll(cx),
+        }
+    }
+
+    /// Hands a request to the connection's sender: what comes of it is had by [`Self::turn`].
+    pub(super) fn sending(&mut self, request: Request<UpstreamBody>) -> Option<Sending> {
+        match self.held.as_mut()? {
+            Held::Own(connection, _) => Some(Box::pin(connection.sender.try_send_request(request))),
+            Held::Shared(connection) => {
+                let mut sender = connection.sender.clone();
+                Some(Box::pin(
+                    async move { sender.try_send_request(request).await },
+                ))
+            }
+        }
     }
 
     /// Gives the connection back after a whole answer. `keep_for` is the server's own word
     /// (`Keep-Alive: timeout=…`), where it gave one.
     pub fn finish(mut self, keep_for: Option<Duration>) {
-        let Some(Held::Own(connection, permit)) = self.held.take() else {
+        let Some(Held::Own(mut connection, permit)) = self.held.take() else {
             return;
         };
-        let closed = matches!(&connection.sender, Sender::Http1(sender) if sender.is_closed());
+        // The end of the answer, and whether another request may follow, are for hyper to note.
+        connection.driver.settle();
+        let closed = connection.driver.is_closed() || !connection.sender.is_ready();
         // A second less than promised: the server's clock starts before ours.
         let promised = keep_for.map(|span| span.saturating_sub(Duration::from_secs(1)));
         let idle = promised.map_or(self.idle, |span| {
             self.idle.min(Nanos(span.as_nanos() as u64))
         });
         if closed || idle == Nanos(0) {
-            connection.driver.abort();
             return;
         }
         let until = self.pool.clock.now().plus(idle);
         self.pool
             .give_back(&self.provider, connection, permit, until);
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        // Aborting the driver closes the socket within one turn of the runtime.
-        if let Some(Held::Own(connection, _)) = &self.held {
-            connection.driver.abort();
-        }
     }
 }

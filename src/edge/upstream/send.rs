@@ -1,5 +1,6 @@
 //! Sends one request to a provider and waits for its response headers.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 
+use super::answer::AnswerBody;
 use super::body::{Upload, UpstreamBody};
-use super::connect::{Connection, Sender};
 use super::fault::{Phase, SendFault, root_cause};
 use super::pool::{Lease, LeaseTimes, Pool, PoolLimits};
 use crate::clock::Clock;
@@ -64,10 +65,8 @@ pub struct Phases {
 #[derive(Debug)]
 pub struct Answer {
     /// Status, headers, body.
-    pub response: Response<Incoming>,
-    /// The connection, to be given back at the end.
-    pub lease: Lease,
-    /// Its log, to pair body frames with reads.
+    pub response: Response<AnswerBody>,
+    /// The log of its connection, to pair body frames with reads.
     pub log: IoLog,
 }
 
@@ -116,11 +115,8 @@ impl Pool {
                         let fault = "the connection vanished";
                         return Err(SendFault::before(Phase::Headers, ErrorClass::Reset, fault));
                     };
-                    return Ok(Answer {
-                        response,
-                        lease,
-                        log,
-                    });
+                    let response = response.map(|incoming| AnswerBody::new(incoming, lease));
+                    return Ok(Answer { response, log });
                 }
                 Err(failed) => {
                     let unsent = match failed.unsent {
@@ -185,19 +181,9 @@ async fn exchange(
         shared,
         phases,
     };
-    let sent = match lease.connection_mut() {
-        Some(Connection {
-            sender: Sender::Http1(sender),
-            ..
-        }) => sender.try_send_request(request).await,
-        _ => match lease.connection() {
-            Some(Connection {
-                sender: Sender::Http2(sender),
-                ..
-            }) => sender.clone().try_send_request(absolute(request)).await,
-            _ => return Err(gone()),
-        },
-    };
+    let request = if shared { absolute(request) } else { request };
+    let mut sending = lease.sending(request).ok_or_else(gone)?;
+    let sent = poll_fn(|cx| lease.turn(cx, |cx| sending.as_mut().poll(cx))).await;
     drop(writing);
     // On a shared connection what may have been written counts as written.
     let began_to_write = shared || log.writes_so_far().2 > 0;
