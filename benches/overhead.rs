@@ -7,6 +7,10 @@
 
 #![expect(clippy::print_stdout, reason = "a bench speaks to the terminal")]
 
+#[path = "../tests/support/filled.rs"]
+#[expect(clippy::unwrap_used, reason = "shared with tests, which may unwrap")]
+mod filled;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -14,6 +18,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,19 +34,21 @@ fn main() -> Fallible<()> {
     let scene = Scene::set()?;
     let mut report = Report::default();
     let sides = scene.sides();
-    println!(
-        "sides: {}",
-        sides
-            .iter()
-            .map(|side| side.name)
-            .collect::<Vec<_>>()
-            .join(", ")
-    );
+    for side in &sides {
+        println!("{:<10}{}", side.name, side.address);
+    }
+    println!("latency…");
     latency(&sides, &options, &mut report)?;
+    println!("throughput…");
     throughput(&sides, &options, &mut report)?;
+    println!("streams…");
     cpu(&sides, &options, &mut report)?;
     chunks(&sides, &mut report)?;
+    println!("memory…");
     memory(&sides, &options, &mut report)?;
+    drop(scene);
+    println!("beside a report…");
+    beside_report(&options, &mut report)?;
     print!("{}", report.table());
     if let Some(path) = &options.json {
         fs::write(path, report.json())?;
@@ -182,7 +189,11 @@ impl Drop for Scene {
     fn drop(&mut self) {
         for child in &mut self.children {
             for process in family(child.id()) {
-                let _ = Command::new("kill").arg(process.to_string()).status();
+                let ending = Command::new("kill")
+                    .arg(process.to_string())
+                    .stderr(Stdio::null())
+                    .status();
+                let _ = ending;
             }
             let _ = child.kill();
             let _ = child.wait();
@@ -360,7 +371,9 @@ impl Client {
         loop {
             let read = self.stream.read(&mut self.buffer)?;
             if read == 0 {
-                return Err(io::Error::other("the server closed in the middle"));
+                let peer = self.stream.peer_addr()?;
+                let shown = String::from_utf8_lossy(&answer[..answer.len().min(200)]);
+                return Err(io::Error::other(format!("{peer} closed after: {shown:?}")));
             }
             let at = began.elapsed();
             reads += 1;
@@ -619,6 +632,119 @@ fn memory(sides: &[Side], options: &Options, report: &mut Report) -> Fallible<()
     Ok(())
 }
 
+/// Short calls through a Tollgate with a million records, with and without a report over all of
+/// them in a loop beside it.
+fn beside_report(options: &Options, report: &mut Report) -> Fallible<()> {
+    let folder = tempfile::tempdir()?;
+    let store = folder.path().join("bench.redb");
+    fill(&store, if options.quick { 100_000 } else { 1_000_000 });
+    let (simulator, own) = (free_address()?, free_address()?);
+    let config = folder.path().join("tollgate.toml");
+    let settings = tollgate_config(own, free_address()?, simulator, folder.path());
+    fs::write(&config, settings)?;
+    let program = env!("CARGO_BIN_EXE_tollgate");
+    let mut children = Children::default();
+    let listen = simulator.to_string();
+    children
+        .start(Command::new(program).args(["simulate", "--listen", &listen, "--behave", "n-8"]))?;
+    children.start(
+        Command::new(program)
+            .args(["serve", "--config"])
+            .arg(&config),
+    )?;
+    wait_for(simulator)?;
+    wait_for(own)?;
+    let request = request(SHORT, false);
+    let mut clients = [Client::connect(simulator)?, Client::connect(own)?];
+    for client in &mut clients {
+        (0..300).try_for_each(|_| client.exchange(&request).map(drop))?;
+    }
+    let calls = if options.quick { 300 } else { 1_000 };
+    for _ in 0..options.rounds.min(11) {
+        for (looping, name) in [(false, "alone"), (true, "beside it")] {
+            let stop = AtomicBool::new(false);
+            let mut times = [Vec::with_capacity(calls), Vec::with_capacity(calls)];
+            thread::scope(|scope| -> Fallible<()> {
+                if looping {
+                    scope.spawn(|| report_until(&store, &stop));
+                    thread::sleep(Duration::from_millis(50));
+                }
+                let called = (0..calls).try_for_each(|_| {
+                    clients
+                        .iter_mut()
+                        .zip(&mut times)
+                        .try_for_each(|(client, times)| {
+                            let seen = client.exchange(&request)?;
+                            times.push(seen.total.as_secs_f64() * 1e6);
+                            Ok::<(), io::Error>(())
+                        })
+                });
+                stop.store(true, Ordering::Relaxed);
+                Ok(called?)
+            })?;
+            for (share, what) in [(50, BESIDE_P50), (99, BESIDE_P99)] {
+                let [direct, through] = [0, 1].map(|side: usize| {
+                    times[side].sort_by(f64::total_cmp);
+                    times[side][(calls - 1) * share / 100]
+                });
+                report.push(what, "µs", name, through - direct);
+            }
+        }
+    }
+    Ok(())
+}
+
+const BESIDE_P50: &str = "added: short call while a report loops, p50";
+const BESIDE_P99: &str = "added: short call while a report loops, p99";
+
+/// Makes the report over everything, again and again.
+fn report_until(store: &Path, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        let made = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+            .args([
+                "report", "routes", "--origin", "all", "--since", "30d", "--store",
+            ])
+            .arg(store)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(
+            made.is_ok_and(|status| status.success()),
+            "the report failed"
+        );
+    }
+}
+
+/// A store of `count` exchanges up to now.
+fn fill(path: &Path, count: usize) {
+    let batch = 4_000;
+    let mut store = filled::store(path, &[]);
+    for seed in 0..(count / batch) as u64 {
+        let records = filled::recent(seed, batch, 80_000);
+        assert!(store.append(&records).is_ok(), "the store takes no records");
+    }
+}
+
+/// Programs that end with the bench.
+#[derive(Default)]
+struct Children(Vec<Child>);
+
+impl Children {
+    fn start(&mut self, command: &mut Command) -> io::Result<()> {
+        self.0.push(command.stderr(Stdio::null()).spawn()?);
+        Ok(())
+    }
+}
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
@@ -661,14 +787,19 @@ impl Report {
             "what", "side", "median"
         );
         for (what, unit) in &self.rows {
-            for side in ["direct", "nginx", "envoy", "tollgate"] {
+            for side in ["direct", "nginx", "envoy", "tollgate", "alone", "beside it"] {
                 let Some((low, mid, high)) = self.quartiles(what, side) else {
                     continue;
                 };
+                let base = if side == "beside it" {
+                    "alone"
+                } else {
+                    "nginx"
+                };
                 let ratio = self
-                    .quartiles(what, "nginx")
-                    .filter(|_| side != "nginx" && side != "direct")
-                    .map(|(_, nginx, _)| format!("  {:.2} × nginx", mid / nginx))
+                    .quartiles(what, base)
+                    .filter(|(_, value, _)| side != base && side != "direct" && *value > 0.0)
+                    .map(|(_, value, _)| format!("  {:.2} × {base}", mid / value))
                     .unwrap_or_default();
                 let _ = writeln!(
                     text,

@@ -11,7 +11,7 @@ use crate::analysis::tables::{Origins, Window};
 use crate::app::{AppFault, sources};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::edge::store::{StoreError, StoreReader};
+use crate::edge::store::{StoreError, StoreReader, let_traffic_go_first};
 use crate::record::{Moment, Nanos};
 use crate::ui::rows::Asked;
 
@@ -137,6 +137,7 @@ impl StoreArgs {
         config: Option<&Path>,
     ) -> Result<(StoreReader, Option<Settings>), Stop> {
         let settings = self.settings(config)?;
+        let_traffic_go_first();
         let reader = StoreReader::open(&self.path(settings.as_ref())?)?;
         Ok((reader, settings))
     }

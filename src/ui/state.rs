@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::analysis::tables::RoutesReport;
-use crate::edge::store::{StoreError, StoreReader};
+use crate::edge::store::{StoreError, StoreReader, let_traffic_go_first};
 use crate::record::{ExchangeRecord, Moment, Nanos, Origin, WallTime};
 
 use super::fault::Fault;
@@ -144,7 +144,11 @@ impl State {
         };
         let _turn = self.reading.acquire().await.map_err(|_| gone())?;
         let reader = Arc::clone(&self.handles.reader);
-        let reading = tokio::task::spawn_blocking(move || read(&*reader()?));
+        let reading = tokio::task::spawn_blocking(move || {
+            // These threads do nothing but read.
+            let_traffic_go_first();
+            read(&*reader()?)
+        });
         Ok(reading.await.map_err(|_| gone())??)
     }
 

@@ -3,6 +3,8 @@
 //! One writer, [`Store`]; any number of readers, [`StoreReader`], also of other processes. Every
 //! value carries a version and a checksum. What is appended, with its roll-ups, is one transaction.
 
+mod courtesy;
+
 mod error;
 
 mod names;
@@ -39,6 +41,7 @@ mod upkeep;
 
 mod verify;
 
+pub use courtesy::let_traffic_go_first;
 pub use error::StoreError;
 pub use keys::{Grain, RollupKey};
 pub use names::{NameId, Names};
