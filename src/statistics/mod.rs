@@ -6,6 +6,10 @@ pub mod sketch;
 
 pub mod metric;
 
+pub mod interval;
+
+pub mod compare;
+
 pub mod rollup;
 
 pub use metric::{DEFINITIONS, Figures, Metric, Rate};

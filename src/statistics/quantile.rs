@@ -36,6 +36,90 @@ pub fn of_sorted_among(sorted: &[u64], failures: usize, p: f64) -> Option<f64> {
         .map(|value| if value.is_nan() { f64::INFINITY } else { value })
 }
 
+/// A sorted sample with failures behind it: each failure is larger than every number.
+///
+/// Values are finite, ascending and of one unit, which every answer about them shares.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample<'a> {
+    sorted: &'a [f64],
+    failures: usize,
+}
+
+impl<'a> Sample<'a> {
+    /// The sample of `sorted`, ascending and finite, and `failures` infinities.
+    #[must_use]
+    pub fn new(sorted: &'a [f64], failures: usize) -> Self {
+        debug_assert!(sorted.is_sorted() && sorted.iter().all(|value| value.is_finite()));
+        Self { sorted, failures }
+    }
+
+    /// How many numbers there are, failures included.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.sorted.len() + self.failures
+    }
+
+    /// Whether there are neither numbers nor failures.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The finite numbers, ascending.
+    #[must_use]
+    pub const fn finite(&self) -> &'a [f64] {
+        self.sorted
+    }
+
+    /// The number of infinities.
+    #[must_use]
+    pub const fn failures(&self) -> usize {
+        self.failures
+    }
+
+    /// The `rank`th smallest number, counted from 1; infinite among the failures. Ranks outside
+    /// `1..=len` are moved to the nearer end, as the index bootstrap asks.
+    #[must_use]
+    pub fn at(&self, rank: usize) -> f64 {
+        let rank = rank.clamp(1, self.len().max(1));
+        let value = self.sorted.get(rank - 1).copied();
+        value.unwrap_or(f64::INFINITY)
+    }
+
+    /// The `p`-quantile of type 7, infinite where it touches a failure; absent for no numbers.
+    #[must_use]
+    pub fn quantile(&self, p: f64) -> Option<f64> {
+        if self.is_empty() || !(0.0..=1.0).contains(&p) {
+            return None;
+        }
+        let position = p * (self.len() - 1) as f64;
+        let below = position.floor() as usize;
+        let share = position - below as f64;
+        let (low, high) = (self.at(below + 1), self.at(below + 2));
+        if share == 0.0 || low.is_infinite() {
+            return Some(low);
+        }
+        Some(low + share * (high - low))
+    }
+}
+
+/// Puts `values` in ascending order for a [`Sample`] and counts the infinite ones (and what is no
+/// number) as failures.
+#[must_use]
+pub fn sorted(values: impl IntoIterator<Item = f64>) -> (Vec<f64>, usize) {
+    let mut finite = Vec::new();
+    let mut failures = 0;
+    for value in values {
+        if value.is_finite() {
+            finite.push(value);
+        } else {
+            failures += 1;
+        }
+    }
+    finite.sort_unstable_by(f64::total_cmp);
+    (finite, failures)
+}
+
 /// The fewest numbers whose `p`-quantile has an interval of confidence `1 − alpha` with two
 /// finite ends.
 ///

@@ -101,7 +101,13 @@ impl Sketch {
         if all == 0 || !(0.0..=1.0).contains(&p) {
             return None;
         }
-        let rank = (p * (all - 1) as f64).floor() as u64;
+        self.at_rank((p * (all - 1) as f64).floor() as u64)
+    }
+
+    /// The number of the given rank, counted from 0, within the relative error; absent where
+    /// fewer were counted.
+    #[must_use]
+    pub fn at_rank(&self, rank: u64) -> Option<u64> {
         let mut below = self.bins.zeros;
         if rank < below {
             return Some(0);

@@ -1,0 +1,96 @@
+//! Draws numbers that a seed decides: the same report twice gives the same figures.
+//!
+//! Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (`SplitMix64`),
+//! OOPSLA 2014. For resampling; of no use for secrets.
+
+use crate::statistics::interval::binomial::chance;
+
+/// A small generator.
+#[derive(Debug, Clone)]
+pub struct Random(u64);
+
+impl Random {
+    /// The generator that `seed` starts.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next 64 bits.
+    pub const fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+
+    /// A number of `[0, 1)` with 53 digits of two.
+    pub fn unit(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A whole number below `end`, which is not 0.
+    pub fn below(&mut self, end: usize) -> usize {
+        ((u128::from(self.bits()) * end as u128) >> 64) as usize
+    }
+
+    /// Puts `values` in chance order.
+    pub fn shuffle<T>(&mut self, values: &mut [T]) {
+        for end in (1..values.len()).rev() {
+            values.swap(end, self.below(end + 1));
+        }
+    }
+}
+
+/// The ranks that the index bootstrap draws for the `p`-quantile of `n` numbers:
+/// `i ~ Binomial(n + 1, p)`, moved into `1..=n`.
+///
+/// A table of the sums of the chances, `O(√n)` long; what lies beyond has a chance below 1e-16.
+#[derive(Debug, Clone)]
+pub struct IndexLaw {
+    first: usize,
+    sums: Vec<f64>,
+    count: usize,
+}
+
+impl IndexLaw {
+    /// The law for the `p`-quantile of `count` numbers.
+    #[must_use]
+    pub fn new(count: usize, p: f64) -> Self {
+        let draws = count as u64 + 1;
+        let mode = ((draws as f64 + 1.0) * p).floor().min(draws as f64) as u64;
+        let top = chance(mode, draws, p);
+        let odds = p / (1.0 - p);
+        let (mut below, mut above) = (Vec::new(), Vec::new());
+        let (mut k, mut term) = (mode, top);
+        while k > 0 && term > top * 1e-18 {
+            term *= k as f64 / ((draws - k + 1) as f64 * odds);
+            k -= 1;
+            below.push(term);
+        }
+        let first = k as usize;
+        (k, term) = (mode, top);
+        while k < draws && term > top * 1e-18 {
+            term *= (draws - k) as f64 * odds / (k + 1) as f64;
+            k += 1;
+            above.push(term);
+        }
+        let mut sum = 0.0;
+        let chances = below.into_iter().rev().chain([top]).chain(above);
+        let sums = chances.map(|chance| {
+            sum += chance;
+            sum
+        });
+        let sums = sums.collect();
+        Self { first, sums, count }
+    }
+
+    /// A rank, counted from 1.
+    pub fn draw(&self, random: &mut Random) -> usize {
+        let all = self.sums.last().copied().unwrap_or(1.0);
+        let at = random.unit() * all;
+        let index = self.sums.partition_point(|sum| *sum <= at);
+        (self.first + index.min(self.sums.len().saturating_sub(1))).clamp(1, self.count.max(1))
+    }
+}

@@ -1,0 +1,70 @@
+//! Says how far from the truth a quantile or a rate may be.
+
+pub mod special;
+
+pub mod binomial;
+
+pub mod order;
+
+pub mod rate;
+
+pub use order::{
+    OrderEnd, OrderInterval, design_effect, effective_count, of_sketch, order_ci, order_ci_deff,
+};
+pub use rate::{newcombe, wilson};
+
+/// The chance of missing the truth that intervals are made for unless one says otherwise.
+pub const ALPHA: f64 = 0.05;
+
+/// What the truth lies between, both ends included; an infinite end is an open one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+impl Interval {
+    /// The interval with both ends open: nothing is known.
+    pub const UNKNOWN: Self = Self {
+        low: f64::NEG_INFINITY,
+        high: f64::INFINITY,
+    };
+
+    /// Whether `value` lies inside.
+    #[must_use]
+    pub fn contains(&self, value: f64) -> bool {
+        self.low <= value && value <= self.high
+    }
+
+    /// Whether both ends are numbers.
+    #[must_use]
+    pub const fn is_finite(&self) -> bool {
+        self.low.is_finite() && self.high.is_finite()
+    }
+
+    /// Half the distance of the ends.
+    #[must_use]
+    pub fn half_width(&self) -> f64 {
+        (self.high - self.low) / 2.0
+    }
+
+    /// Both ends through a growing function, as `f64::exp` for an interval of logarithms.
+    #[must_use]
+    pub fn map(&self, growing: impl Fn(f64) -> f64) -> Self {
+        Self {
+            low: growing(self.low),
+            high: growing(self.high),
+        }
+    }
+}
+
+/// A number found and the interval around it, in one unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// The number found.
+    pub value: f64,
+    /// Where the true number lies.
+    pub interval: Interval,
+}

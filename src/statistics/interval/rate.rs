@@ -1,0 +1,49 @@
+//! Makes intervals of a rate and of the difference of two.
+//!
+//! Sources: Wilson, JASA 22, 1927; Newcombe, Statistics in Medicine 17, 1998, method 10.
+
+use super::special::normal_quantile;
+use super::{Estimate, Interval};
+
+/// The rate `hits / all` with Wilson's interval of confidence `1 − alpha`; absent for none at all.
+///
+/// `(p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n)`.
+#[must_use]
+pub fn wilson(hits: u64, all: u64, alpha: f64) -> Option<Estimate> {
+    if all == 0 || hits > all {
+        return None;
+    }
+    let count = all as f64;
+    let rate = hits as f64 / count;
+    let z = normal_quantile(1.0 - alpha / 2.0);
+    let square = z * z / count;
+    let middle = rate + square / 2.0;
+    let reach = z * (rate * (1.0 - rate) / count + square / (4.0 * count)).sqrt();
+    let at = |end: f64| (end / (1.0 + square)).clamp(0.0, 1.0);
+    Some(Estimate {
+        value: rate,
+        interval: Interval {
+            low: if hits == 0 { 0.0 } else { at(middle - reach) },
+            high: if hits == all { 1.0 } else { at(middle + reach) },
+        },
+    })
+}
+
+/// The difference of two rates, `a − b`, with Newcombe's interval of confidence `1 − alpha`; each
+/// is given as (hits, all). Absent where one has none at all.
+///
+/// `d − √((p₁−l₁)² + (u₂−p₂)²)` to `d + √((u₁−p₁)² + (p₂−l₂)²)`, l and u Wilson's ends.
+#[must_use]
+pub fn newcombe(a: (u64, u64), b: (u64, u64), alpha: f64) -> Option<Estimate> {
+    let (first, second) = (wilson(a.0, a.1, alpha)?, wilson(b.0, b.1, alpha)?);
+    let value = first.value - second.value;
+    let below = |rate: &Estimate| rate.value - rate.interval.low;
+    let above = |rate: &Estimate| rate.interval.high - rate.value;
+    Some(Estimate {
+        value,
+        interval: Interval {
+            low: value - below(&first).hypot(above(&second)),
+            high: value + above(&first).hypot(below(&second)),
+        },
+    })
+}
