@@ -48,7 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wire", &["framing", "dialect", "translation", "observer"]),
     ("routing", &["catalogue", "pricing", "health", "policy", "plan", "experiment"]),
     ("workload", &["prompts", "schedule", "pairing"]),
-    ("analysis", &["scoring", "replay", "tables", "render"]),
+    ("analysis", &["scoring", "replay", "tables", "paper", "render", "reports"]),
     ("config", &["settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
     ("config/resolve", &["work", "numbers", "listeners", "credentials", "endpoint", "providers", "models"]),
     ("edge", &["stamp", "server", "upstream", "store", "telemetry", "alert"]),

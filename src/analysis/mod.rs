@@ -2,4 +2,8 @@
 
 pub mod tables;
 
+pub mod paper;
+
 pub mod render;
+
+pub mod reports;

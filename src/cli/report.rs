@@ -1,21 +1,23 @@
 //! `tollgate report`: what was measured, from the store, also of a running server.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::output;
-use super::stored::{Progress, RouteArgs, Stop, StoreArgs, WindowArgs};
+use super::stored::{OriginArgs, Progress, RouteArgs, Stop, StoreArgs, WindowArgs};
 use crate::analysis::render::{self, Format};
+use crate::analysis::reports::{Choice, tax};
 use crate::clock::Clock;
+use crate::ui::papers::{self, Question, Which};
 use crate::ui::rows;
 
 /// Reports of what was measured
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  tollgate report routes\n  \
     tollgate report routes --since 7d --model gpt-4.1\n  \
-    tollgate report routes --since 2026-11-01 --format csv > routes.csv\n\n\
+    tollgate report tax --since 7d --format html --output tax.html\n\n\
     A quantile is shown only where enough numbers stand behind it (p50 6, p95 72, p99 368).\n\
-    Reports read beside a running server. The HTML format is not there yet: see the page.")]
+    Reports read beside a running server.")]
 pub(super) struct Args {
     #[command(subcommand)]
     what: What,
@@ -25,6 +27,8 @@ pub(super) struct Args {
 enum What {
     /// Each way to a model: failures, latency, speed, tokens, cost, own delay
     Routes(Routes),
+    /// What a router costs against the provider directly, and how sure that is
+    Tax(TaxArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -40,6 +44,48 @@ struct Routes {
     format: Shape,
 }
 
+/// What every report of whole records takes.
+#[derive(Debug, clap::Args)]
+struct Common {
+    #[command(flatten)]
+    window: WindowArgs,
+    /// Only these models, comma-separated: as asked for, as the route calls them, or without the
+    /// maker's name
+    #[arg(long, value_delimiter = ',', value_name = "MODELS")]
+    models: Vec<String>,
+    /// Only these providers
+    #[arg(long, value_delimiter = ',', value_name = "PROVIDERS")]
+    providers: Vec<String>,
+    /// Only these regions
+    #[arg(long, value_delimiter = ',', value_name = "REGIONS")]
+    regions: Vec<String>,
+    /// Only requests with one of these tags (x-tollgate-tags)
+    #[arg(long, value_delimiter = ',', value_name = "TAGS")]
+    tags: Vec<String>,
+    #[command(flatten)]
+    origin: OriginArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Shape::Table)]
+    format: Shape,
+    /// The file to write; stdout otherwise
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct TaxArgs {
+    #[command(flatten)]
+    common: Common,
+    /// The provider to compare with; the direct provider with most traffic otherwise
+    #[arg(long, value_name = "PROVIDER")]
+    reference: Option<String>,
+    /// Seed of the draws: the same seed gives the same figures
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Shape {
     /// A table, at most 100 columns wide
@@ -50,11 +96,34 @@ enum Shape {
     Json,
     /// Comma-separated values (RFC 4180)
     Csv,
+    /// One self-contained HTML file with charts
+    Html,
+}
+
+impl Shape {
+    const fn format(self) -> Format {
+        match self {
+            Self::Table => Format::Table,
+            Self::Markdown => Format::Markdown,
+            Self::Json => Format::Json,
+            Self::Csv => Format::Csv,
+            Self::Html => Format::Html,
+        }
+    }
 }
 
 pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
-    let What::Routes(args) = &args.what;
-    match routes(args, config) {
+    let made = match &args.what {
+        What::Routes(args) => routes(args, config),
+        What::Tax(args) => {
+            let asked = tax::Asked {
+                reference: args.reference.clone(),
+                seed: args.seed,
+            };
+            paper(&args.common, Which::Tax(asked), config)
+        }
+    };
+    match made {
         Ok(code) => code,
         Err(stop) => stop.exit(),
     }
@@ -69,13 +138,7 @@ fn routes(args: &Routes, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let seen = || progress.step();
     let report = rows::routes(&reader, &asked, settings.as_ref(), clock.wall(), seen)?;
     drop(progress);
-    let format = match args.format {
-        Shape::Table => Format::Table,
-        Shape::Markdown => Format::Markdown,
-        Shape::Json => Format::Json,
-        Shape::Csv => Format::Csv,
-    };
-    output::print(&render::routes(&report, format));
+    output::print(&render::routes(&report, args.format.format()));
     if report.scanned == 0 {
         output::note(
             "tollgate: the store has no exchange in this window; a wider --since may find some",
@@ -83,6 +146,37 @@ fn routes(args: &Routes, config: Option<&Path>) -> Result<ExitCode, Stop> {
     } else if report.taken == 0 {
         output::note(
             "tollgate: none of the exchanges in this window is of that kind; --origin all takes every origin",
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    let clock = Clock::system();
+    let question = Question {
+        which,
+        window: args.window.window(&clock)?,
+        origins: args.origin.origins(),
+        choice: Choice {
+            models: args.models.clone(),
+            providers: args.providers.clone(),
+            regions: args.regions.clone(),
+            tags: args.tags.clone(),
+        },
+    };
+    let (reader, _) = args.store.open(config)?;
+    let mut progress = Progress::new("exchanges read:");
+    let made = papers::paper(&reader, &question, clock.wall(), || progress.step())?;
+    drop(progress);
+    let text = render::paper::write(&made, args.format.format());
+    match &args.output {
+        None => output::print(&text),
+        Some(path) => std::fs::write(path, text)
+            .map_err(|error| Stop::Usage(format!("cannot write {}: {error}", path.display())))?,
+    }
+    if made.head.scanned == 0 {
+        output::note(
+            "tollgate: the store has no exchange in this window; a wider --since may find some",
         );
     }
     Ok(ExitCode::SUCCESS)

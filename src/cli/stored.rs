@@ -43,9 +43,23 @@ pub(super) struct RouteArgs {
     /// Only this provider
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<String>,
+    #[command(flatten)]
+    origin: OriginArgs,
+}
+
+/// Where the exchanges come from.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct OriginArgs {
     /// Which traffic: live, real (all but simulated), all, probe, bench, eval, shadow, demo
     #[arg(long, value_name = "ORIGIN", default_value = "live", value_parser = origins)]
     origin: Origins,
+}
+
+impl OriginArgs {
+    /// The origins taken.
+    pub(super) const fn origins(&self) -> Origins {
+        self.origin
+    }
 }
 
 fn origins(text: &str) -> Result<Origins, String> {
@@ -65,7 +79,7 @@ impl RouteArgs {
     pub(super) fn asked(&self, window: Window) -> Asked {
         Asked {
             window,
-            origins: self.origin,
+            origins: self.origin.origins(),
             model: self.model.clone(),
             provider: self.provider.clone(),
         }

@@ -2,6 +2,8 @@
 
 pub mod rows;
 
+pub mod papers;
+
 pub mod handles;
 
 mod fault;

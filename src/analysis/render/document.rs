@@ -26,9 +26,9 @@ pub(super) struct Document {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sheet {
     /// What it shows.
-    pub(super) title: &'static str,
+    pub(super) title: String,
     /// Its columns' names.
-    pub(super) columns: &'static [&'static str],
+    pub(super) columns: Vec<&'static str>,
     /// Its rows.
     pub(super) rows: Vec<Vec<Lines>>,
 }
@@ -61,8 +61,8 @@ pub(super) fn routes(report: &RoutesReport) -> Document {
 
 fn timing(report: &RoutesReport) -> Sheet {
     Sheet {
-        title: "Latency and failures",
-        columns: &[
+        title: "Latency and failures".to_owned(),
+        columns: vec![
             "route",
             "exchanges",
             "failed",
@@ -109,8 +109,8 @@ fn of_spread(spread: &Spread, write: fn(f64) -> String) -> Lines {
 
 fn usage(report: &RoutesReport) -> Sheet {
     Sheet {
-        title: "Tokens, cost and steadiness",
-        columns: &[
+        title: "Tokens, cost and steadiness".to_owned(),
+        columns: vec![
             "route",
             "input",
             "output",

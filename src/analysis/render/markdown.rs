@@ -44,7 +44,7 @@ fn row(text: &mut String, cells: impl Iterator<Item = String>) {
 }
 
 /// `text` without what Markdown or HTML would read into it.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -16,6 +16,8 @@ pub mod exchange;
 
 pub mod explain;
 
+pub mod paper;
+
 use super::tables::RoutesReport;
 
 /// How a report is written.
@@ -30,6 +32,8 @@ pub enum Format {
     Json,
     /// Comma-separated values, for spreadsheets.
     Csv,
+    /// One self-contained HTML file with charts.
+    Html,
 }
 
 /// The report `routes` in `format`.
@@ -40,6 +44,7 @@ pub fn routes(report: &RoutesReport, format: Format) -> String {
         Format::Markdown => markdown::write(&document::routes(report)),
         Format::Json => format!("{:#}\n", json::routes(report)),
         Format::Csv => csv::routes(report),
+        Format::Html => paper::html(&document::routes(report)),
     }
 }
 

@@ -31,7 +31,7 @@ fn table(sheet: &Sheet) -> String {
         .load_style(presets::UTF8_HORIZONTAL_ONLY)
         .set_width(WIDTH)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(sheet.columns.to_vec());
+        .set_header(sheet.columns.clone());
     for row in &sheet.rows {
         table.add_row(row.iter().map(|lines| lines.join("\n")));
     }
@@ -47,7 +47,7 @@ fn table(sheet: &Sheet) -> String {
 }
 
 /// `text` on lines of at most [`WIDTH`] columns, those after the first indented.
-fn wrapped(text: &str, indent: usize) -> String {
+pub(super) fn wrapped(text: &str, indent: usize) -> String {
     let mut lines = String::new();
     let mut line = String::new();
     for word in text.split(' ') {

@@ -1,0 +1,135 @@
+//! Holds one value of a report with its unit, its interval, or why there is none.
+
+use crate::analysis::tables::{Figure, Share};
+use crate::statistics::interval::{Estimate, wilson};
+
+/// What a number is measured in. Machine-readable formats name it in the column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A span, in nanoseconds; written in milliseconds where a machine reads it.
+    Span,
+    /// A difference of two spans, in nanoseconds, with its sign.
+    Delta,
+    /// Tokens per second.
+    Rate,
+    /// A fraction of one; shown in per cent.
+    Share,
+    /// A difference of two fractions, with its sign; shown in points of a hundred.
+    Points,
+    /// How many times.
+    Times,
+    /// US dollars.
+    Dollars,
+    /// A plain number.
+    Number,
+    /// A plain number with its sign.
+    Signed,
+    /// A count.
+    Count,
+}
+
+impl Unit {
+    /// What is put behind a column's key where a machine reads it.
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::Span | Self::Delta => "_ms",
+            Self::Rate => "_tokens_per_s",
+            Self::Share | Self::Points => "_fraction",
+            Self::Times => "_ratio",
+            Self::Dollars => "_usd",
+            Self::Number | Self::Signed | Self::Count => "",
+        }
+    }
+
+    /// The value as machines read it, in the unit that [`Self::suffix`] names.
+    #[must_use]
+    pub fn scaled(self, value: f64) -> f64 {
+        match self {
+            Self::Span | Self::Delta => value / 1e6,
+            _ => value,
+        }
+    }
+}
+
+/// One value of a report.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// A name, or a word.
+    Text(String),
+    /// A number.
+    Value(f64),
+    /// A number with the ends of its interval; an end that is not known is absent.
+    Estimate {
+        /// The number.
+        value: f64,
+        /// The lower end.
+        low: Option<f64>,
+        /// The upper end.
+        high: Option<f64>,
+    },
+    /// No number, and why.
+    Absent(String),
+}
+
+impl Cell {
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A count.
+    #[must_use]
+    pub const fn count(count: u64) -> Self {
+        Self::Value(count as f64)
+    }
+
+    /// No number.
+    pub fn absent(why: impl Into<String>) -> Self {
+        Self::Absent(why.into())
+    }
+
+    /// A part of a whole with its Wilson interval of 95 %.
+    #[must_use]
+    pub fn share(share: Share) -> Self {
+        match (share.fraction(), wilson(share.part, share.whole, 0.05)) {
+            (Some(_), Some(estimate)) => Self::estimate(&estimate),
+            _ => Self::absent("of none"),
+        }
+    }
+
+    /// A number with its interval; infinite ends are open.
+    #[must_use]
+    pub fn estimate(estimate: &Estimate) -> Self {
+        let end = |end: f64| end.is_finite().then_some(end);
+        Self::Estimate {
+            value: estimate.value,
+            low: end(estimate.interval.low),
+            high: end(estimate.interval.high),
+        }
+    }
+
+    /// A figure, or why there is none.
+    #[must_use]
+    pub fn figure(figure: Figure) -> Self {
+        match figure {
+            Figure::Value(value) => Self::Value(value),
+            Figure::TooFew { needs, has } => Self::Absent(format!("needs {needs}, has {has}")),
+            Figure::AmongFailures => Self::absent("falls among the failures"),
+        }
+    }
+
+    /// A number where there is one.
+    pub fn maybe(value: Option<f64>, why: &str) -> Self {
+        value.map_or_else(|| Self::absent(why), Self::Value)
+    }
+
+    /// The number, where there is one.
+    #[must_use]
+    pub const fn number(&self) -> Option<f64> {
+        match self {
+            Self::Value(value) | Self::Estimate { value, .. } => Some(*value),
+            Self::Text(_) | Self::Absent(_) => None,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What every report is laid out as: tables of typed cells, charts, and what must be known to
+//! read them. Each format is written from it, so that no two formats can differ in a number.
+
+mod cell;
+
+mod chart;
+
+mod sheet;
+
+pub use cell::{Cell, Unit};
+pub use chart::{Band, Bar, Chart, Heat, Line, Mark, Plot};
+pub use sheet::{Column, Sheet};
+
+use crate::record::{KeyedHash, WallTime};
+
+use super::tables::Window;
+
+/// A report laid out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Paper {
+    /// Its name, as it is asked for: `tax`. With [`Self::version`] it names the JSON's schema.
+    pub name: &'static str,
+    /// The version of its tables and columns: raised when one is taken away or changes meaning.
+    pub version: u16,
+    /// What it is, in a line.
+    pub title: String,
+    /// What it answers, in words that a manager understands: the findings first.
+    pub findings: Vec<String>,
+    /// What it is of.
+    pub head: Head,
+    /// Its tables.
+    pub sheets: Vec<Sheet>,
+    /// Its charts.
+    pub charts: Vec<Chart>,
+    /// What must be known to read it.
+    pub notes: Vec<String>,
+}
+
+/// What a report is of, beside its numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Head {
+    /// The span of time.
+    pub window: Window,
+    /// When it was made.
+    pub made: WallTime,
+    /// The origins taken, by name.
+    pub origin: String,
+    /// What was asked for beside them: `model gpt-4.1`.
+    pub selection: Vec<String>,
+    /// Exchanges looked at.
+    pub scanned: u64,
+    /// Exchanges in it.
+    pub taken: u64,
+    /// Exchanges that are not in it, by reason.
+    pub excluded: Vec<(String, u64)>,
+    /// Fingerprints of the settings under which its exchanges ran.
+    pub configs: Vec<KeyedHash>,
+    /// What Tollgate itself added in the same window, p50 and p99 in nanoseconds.
+    pub own_delay: Option<(f64, f64)>,
+    /// Seed of its draws, where it draws.
+    pub seed: Option<u64>,
+    /// How its intervals are made.
+    pub method: &'static str,
+}

@@ -1,0 +1,435 @@
+//! Draws charts as SVG: classes and attributes only, so that a strict page may show them.
+
+use std::fmt::Write as _;
+
+use super::words::number;
+use crate::analysis::paper::{Bar, Chart, Heat, Line, Mark, Plot, Unit};
+use crate::analysis::render::units::plain;
+
+/// Width of every drawing, in units of its own.
+const WIDTH: f64 = 900.0;
+/// Height of drawings with a vertical scale.
+const HEIGHT: f64 = 300.0;
+/// Where the plotting area begins and ends.
+const LEFT: f64 = 70.0;
+const RIGHT: f64 = 880.0;
+const TOP: f64 = 16.0;
+const BOTTOM: f64 = 262.0;
+/// Height of a row of a forest plot or a heat map.
+const ROW: f64 = 30.0;
+/// Where the intervals of a forest plot begin and end: names left of it, numbers right.
+const FOREST: (f64, f64) = (280.0, 640.0);
+/// Looks that series can have.
+const LOOKS: usize = 6;
+/// Depths of colour of a heat map.
+const DEPTHS: f64 = 6.0;
+
+/// The chart with its title and note.
+pub(super) fn figure(chart: &Chart) -> String {
+    let (height, inside, legend) = match &chart.plot {
+        Plot::Forest { bars, zero } => forest(bars, *zero, chart.unit),
+        Plot::Lines {
+            lines,
+            labels,
+            x,
+            marks,
+        } => line_chart(lines, labels, *x, marks, chart.unit),
+        Plot::Heat(heat) => heat_map(heat, chart.unit),
+        Plot::Scatter {
+            points,
+            x_unit,
+            x_name,
+            y_name,
+        } => scatter(points, *x_unit, (x_name, y_name), chart.unit),
+    };
+    format!(
+        "<figure class=\"chart\"><figcaption>{title}</figcaption>{legend}<svg viewBox=\"0 0 {WIDTH} \
+         {height:.0}\" role=\"img\" aria-label=\"{title}\">{inside}</svg><p class=\"note\">{}</p></figure>",
+        escaped(&chart.note),
+        title = escaped(&chart.title),
+    )
+}
+
+/// `text` as it may stand in HTML, in attributes too.
+pub(super) fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in plain(text).chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            _ => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// A linear scale onto a span of the drawing.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    from: f64,
+    to: f64,
+    start: f64,
+    end: f64,
+}
+
+impl Scale {
+    /// A scale of round steps that holds all of `values`.
+    fn over(values: impl Iterator<Item = f64>, start: f64, end: f64) -> Self {
+        let (low, high) = values
+            .filter(|value| value.is_finite())
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+                (low.min(value), high.max(value))
+            });
+        let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
+        let step = step(low, high);
+        let from = (low / step).floor() * step;
+        let to = (high / step).ceil() * step;
+        Self {
+            from,
+            to: if to > from { to } else { from + step },
+            start,
+            end,
+        }
+    }
+
+    fn at(&self, value: f64) -> f64 {
+        let value = value.clamp(self.from, self.to);
+        self.start + (value - self.from) / (self.to - self.from) * (self.end - self.start)
+    }
+
+    fn ticks(&self) -> Vec<f64> {
+        let step = step(self.from, self.to);
+        let count = ((self.to - self.from) / step).round() as usize;
+        (0..=count).map(|n| self.from + n as f64 * step).collect()
+    }
+}
+
+/// A round step of which four to eight fill the span.
+fn step(low: f64, high: f64) -> f64 {
+    let span = if high > low {
+        high - low
+    } else {
+        high.abs().max(1.0)
+    };
+    let rough = span / 5.0;
+    let unit = 10_f64.powf(rough.log10().floor());
+    let factors = [1.0, 2.0, 2.5, 5.0, 10.0];
+    let fits = factors
+        .into_iter()
+        .find(|factor| factor * unit >= rough * 0.999_999);
+    fits.unwrap_or(10.0) * unit
+}
+
+/// A number on a scale: what is zero up to rounding is zero.
+fn tick_text(value: f64, step: f64, unit: Unit) -> String {
+    if value.abs() < step * 1e-9 {
+        "0".to_owned()
+    } else {
+        number(value, unit)
+    }
+}
+
+type Drawn = (f64, String, String);
+
+fn forest(bars: &[Bar], zero: f64, unit: Unit) -> Drawn {
+    let ends = bars.iter().flat_map(|bar| {
+        let (low, high) = bar.interval.unwrap_or((bar.value, bar.value));
+        [low, high, bar.value]
+    });
+    let scale = Scale::over(ends.chain([zero]), FOREST.0, FOREST.1);
+    let bottom = TOP + bars.len() as f64 * ROW;
+    let mut svg = String::new();
+    let ticks = scale.ticks();
+    let step = (scale.to - scale.from) / (ticks.len().max(2) - 1) as f64;
+    for tick in ticks {
+        let x = scale.at(tick);
+        let _ = write!(
+            svg,
+            "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom:.1}\"/>\
+             <text class=\"tick\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            bottom + 16.0,
+            tick_text(tick, step, unit),
+        );
+    }
+    let x = scale.at(zero);
+    let _ = write!(
+        svg,
+        "<line class=\"zero\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom:.1}\"/>"
+    );
+    for (row, bar) in bars.iter().enumerate() {
+        let y = TOP + (row as f64 + 0.5) * ROW;
+        let value = number(bar.value, unit);
+        let shown = match bar.interval {
+            Some((low, high)) => {
+                let _ = write!(
+                    svg,
+                    "<line class=\"whisker\" x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>",
+                    scale.at(low),
+                    scale.at(high)
+                );
+                format!("{value} [{}, {}]", number(low, unit), number(high, unit))
+            }
+            None => value,
+        };
+        let _ = write!(
+            svg,
+            "<circle class=\"dot\" cx=\"{:.1}\" cy=\"{y:.1}\" r=\"5\"><title>{}: {}</title></circle>\
+             <text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\
+             <text class=\"value\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            scale.at(bar.value),
+            escaped(&bar.name),
+            escaped(&shown),
+            FOREST.0 - 12.0,
+            y + 4.0,
+            escaped(&clipped(&bar.name, 40)),
+            FOREST.1 + 14.0,
+            y + 4.0,
+            escaped(&shown),
+        );
+    }
+    (bottom + 26.0, svg, String::new())
+}
+
+fn line_chart(
+    lines: &[Line],
+    labels: &[String],
+    x: (f64, f64),
+    marks: &[Mark],
+    unit: Unit,
+) -> Drawn {
+    let values = lines.iter().flat_map(|line| {
+        let points = line.points.iter().filter_map(|(_, y)| *y);
+        points.chain(line.band.iter().flat_map(|band| [band.low, band.high]))
+    });
+    let y_scale = Scale::over(values.chain([0.0]), BOTTOM, TOP);
+    let x_scale = Scale {
+        from: x.0,
+        to: if x.1 > x.0 { x.1 } else { x.0 + 1.0 },
+        start: LEFT,
+        end: RIGHT,
+    };
+    let mut svg = horizontal_grid(&y_scale, unit);
+    for (index, label) in labels.iter().enumerate() {
+        let share = index as f64 / (labels.len().max(2) - 1) as f64;
+        let anchor = match index {
+            0 => "start",
+            n if n + 1 == labels.len() => "end",
+            _ => "middle",
+        };
+        let _ = write!(
+            svg,
+            "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
+            LEFT + share * (RIGHT - LEFT),
+            BOTTOM + 18.0,
+            escaped(label)
+        );
+    }
+    for mark in marks {
+        let at = x_scale.at(mark.x);
+        let _ = write!(
+            svg,
+            "<line class=\"mark\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{BOTTOM}\">\
+             <title>{}</title></line>",
+            escaped(&mark.what)
+        );
+    }
+    for (index, line) in lines.iter().enumerate() {
+        let look = index % LOOKS;
+        if line.band.len() > 1 {
+            let upper = line.band.iter().map(|band| (band.x, band.high));
+            let lower = line.band.iter().rev().map(|band| (band.x, band.low));
+            let points: String = upper
+                .chain(lower)
+                .map(|(x, y)| format!("{:.1},{:.1} ", x_scale.at(x), y_scale.at(y)))
+                .collect();
+            let _ = write!(
+                svg,
+                "<polygon class=\"band look{look}\" points=\"{points}\"/>"
+            );
+        }
+        for run in line.points.split(|(_, y)| y.is_none()) {
+            let points: String = run
+                .iter()
+                .filter_map(|(x, y)| {
+                    Some(format!("{:.1},{:.1} ", x_scale.at(*x), y_scale.at((*y)?)))
+                })
+                .collect();
+            let _ = write!(
+                svg,
+                "<polyline class=\"line look{look}\" points=\"{points}\"/>"
+            );
+        }
+        // Few points are dots with their values; many would hide the line.
+        if line.points.len() <= 200 {
+            for (x, y) in line.points.iter().filter_map(|(x, y)| Some((*x, (*y)?))) {
+                let _ = write!(
+                    svg,
+                    "<circle class=\"point look{look}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.5\"><title>{}: {}</title></circle>",
+                    x_scale.at(x),
+                    y_scale.at(y),
+                    escaped(&line.name),
+                    number(y, unit)
+                );
+            }
+        }
+    }
+    (
+        HEIGHT,
+        svg,
+        legend(lines.iter().map(|line| line.name.as_str())),
+    )
+}
+
+fn horizontal_grid(scale: &Scale, unit: Unit) -> String {
+    let ticks = scale.ticks();
+    let step = (scale.to - scale.from) / (ticks.len().max(2) - 1) as f64;
+    ticks
+        .into_iter()
+        .map(|tick| {
+            let y = scale.at(tick);
+            format!(
+                "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
+                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                LEFT - 8.0,
+                y + 4.0,
+                tick_text(tick, step, unit)
+            )
+        })
+        .collect()
+}
+
+fn legend<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let items: String = names
+        .enumerate()
+        .map(|(index, name)| format!("<li class=\"look{}\">{}</li>", index % LOOKS, escaped(name)))
+        .collect();
+    format!("<ul class=\"legend\">{items}</ul>")
+}
+
+fn heat_map(heat: &Heat, unit: Unit) -> Drawn {
+    let name_width = 250.0;
+    let columns = heat.columns.len().max(1) as f64;
+    let width = ((RIGHT - name_width) / columns).min(180.0);
+    let all = heat.values.iter().flatten().flatten().copied();
+    let (low, high) = all
+        .filter(|value| value.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+    let mut svg = String::new();
+    for (column, name) in heat.columns.iter().enumerate() {
+        let _ = write!(
+            svg,
+            "<text class=\"tick\" x=\"{:.1}\" y=\"{TOP}\" text-anchor=\"middle\">{}</text>",
+            name_width + (column as f64 + 0.5) * width,
+            escaped(&clipped(name, (width / 7.0) as usize))
+        );
+    }
+    for (row, name) in heat.rows.iter().enumerate() {
+        let y = TOP + 8.0 + row as f64 * ROW;
+        let _ = write!(
+            svg,
+            "<text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            name_width - 10.0,
+            y + 19.0,
+            escaped(&clipped(name, 34))
+        );
+        let values = heat.values.get(row).into_iter().flatten();
+        for (column, value) in values.enumerate() {
+            let x = name_width + column as f64 * width;
+            let (depth, text) = match value {
+                Some(value) if high > low => {
+                    let share = (value - low) / (high - low);
+                    ((share * (DEPTHS - 1.0)).round() as u8, number(*value, unit))
+                }
+                Some(value) => (0, number(*value, unit)),
+                None => (u8::MAX, "—".to_owned()),
+            };
+            let class = if depth == u8::MAX {
+                "none".to_owned()
+            } else {
+                format!("heat{depth}")
+            };
+            let _ = write!(
+                svg,
+                "<rect class=\"{class}\" x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>\
+                 <text class=\"in {class}\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{text}</text>",
+                x + 1.0,
+                width - 2.0,
+                ROW - 2.0,
+                x + width / 2.0,
+                y + 19.0
+            );
+        }
+    }
+    let height = TOP + 16.0 + heat.rows.len() as f64 * ROW;
+    (height, svg, String::new())
+}
+
+fn scatter(
+    points: &[(String, f64, f64, bool)],
+    x_unit: Unit,
+    (x_name, y_name): (&str, &str),
+    y_unit: Unit,
+) -> Drawn {
+    let x_scale = Scale::over(points.iter().map(|point| point.1).chain([0.0]), LEFT, RIGHT);
+    let y_scale = Scale::over(points.iter().map(|point| point.2).chain([0.0]), BOTTOM, TOP);
+    let mut svg = horizontal_grid(&y_scale, y_unit);
+    let ticks = x_scale.ticks();
+    let step = (x_scale.to - x_scale.from) / (ticks.len().max(2) - 1) as f64;
+    for tick in ticks {
+        let _ = write!(
+            svg,
+            "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            x_scale.at(tick),
+            BOTTOM + 18.0,
+            tick_text(tick, step, x_unit)
+        );
+    }
+    let mut front: Vec<_> = points.iter().filter(|point| point.3).collect();
+    front.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let path: String = front
+        .iter()
+        .map(|point| format!("{:.1},{:.1} ", x_scale.at(point.1), y_scale.at(point.2)))
+        .collect();
+    let _ = write!(svg, "<polyline class=\"front\" points=\"{path}\"/>");
+    for (name, x, y, best) in points {
+        let (cx, cy) = (x_scale.at(*x), y_scale.at(*y));
+        let anchor = if cx > WIDTH * 0.75 { "end" } else { "start" };
+        let dx = if anchor == "end" { -9.0 } else { 9.0 };
+        let _ = write!(
+            svg,
+            "<circle class=\"{}\" cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"5\"><title>{}: {} {}, {} {}</title></circle>\
+             <text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
+            if *best { "dot" } else { "dot other" },
+            escaped(name),
+            escaped(x_name),
+            number(*x, x_unit),
+            escaped(y_name),
+            number(*y, y_unit),
+            cx + dx,
+            cy - 6.0,
+            escaped(&clipped(name, 36))
+        );
+    }
+    let _ = write!(
+        svg,
+        "<text class=\"tick\" x=\"{RIGHT}\" y=\"{:.1}\" text-anchor=\"end\">{} →</text>\
+         <text class=\"tick\" x=\"{LEFT}\" y=\"{:.1}\">↑ {}</text>",
+        BOTTOM + 36.0,
+        escaped(x_name),
+        TOP - 4.0,
+        escaped(y_name)
+    );
+    (HEIGHT + 6.0, svg, String::new())
+}
+
+fn clipped(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most.max(4)) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}

@@ -1,0 +1,117 @@
+//! Writes a laid-out report as one HTML file that needs nothing else, and prints well.
+
+use std::fmt::Write as _;
+
+use super::drawing::{escaped, figure};
+use super::words;
+use crate::analysis::paper::{Cell, Paper, Sheet};
+use crate::analysis::render::document::Document;
+
+/// The looks of the file: colours that the colour-blind can tell apart (Okabe and Ito), light and
+/// dark by the reader's own setting, and black on white where it is printed.
+const STYLE: &str = include_str!("report.css");
+
+pub(super) fn write(paper: &Paper) -> String {
+    let mut inside = String::new();
+    if !paper.findings.is_empty() {
+        inside.push_str("<section class=\"findings\"><ul>");
+        for finding in &paper.findings {
+            let _ = write!(inside, "<li>{}</li>", escaped(finding));
+        }
+        inside.push_str("</ul></section>\n");
+    }
+    for chart in &paper.charts {
+        inside.push_str(&figure(chart));
+        inside.push('\n');
+    }
+    for sheet in paper.sheets.iter().filter(|sheet| !sheet.rows.is_empty()) {
+        inside.push_str(&table(sheet));
+    }
+    let notes = paper.notes.iter().cloned().chain(words::facts(&paper.head));
+    page(&paper.title, &words::title(paper), &inside, notes)
+}
+
+/// A report that is laid out as texts already.
+pub(in crate::analysis::render) fn of_document(document: &Document) -> String {
+    let mut inside = String::new();
+    for sheet in document
+        .sheets
+        .iter()
+        .filter(|sheet| !sheet.rows.is_empty())
+    {
+        let names = sheet.columns.iter().copied();
+        let rows = sheet.rows.iter().map(|row| {
+            row.iter()
+                .map(|lines| td("number", lines))
+                .collect::<String>()
+        });
+        inside.push_str(&framed(&sheet.title, names, rows));
+    }
+    page(
+        "Routes",
+        &document.title,
+        &inside,
+        document.notes.iter().cloned(),
+    )
+}
+
+fn page(title: &str, whole: &str, inside: &str, notes: impl Iterator<Item = String>) -> String {
+    let notes: String = notes
+        .map(|note| format!("<li>{}</li>", escaped(&note)))
+        .collect();
+    let (title, whole) = (escaped(title), escaped(whole));
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
+         <title>{title}</title><style>{STYLE}</style></head><body><main>\n<h1>{title}</h1>\n\
+         <p class=\"note\">{whole}</p>\n{inside}<h2>How to read it</h2>\n<ul class=\"notes\">{notes}</ul>\n\
+         </main></body></html>\n"
+    )
+}
+
+fn table(sheet: &Sheet) -> String {
+    let names = sheet.columns.iter().map(|column| column.name);
+    let rows = sheet.rows.iter().map(|row| {
+        let cells = row.iter().zip(&sheet.columns);
+        cells
+            .map(|(cell, column)| {
+                let class = match cell {
+                    Cell::Text(_) => "words",
+                    Cell::Absent(_) => "none",
+                    _ => "number",
+                };
+                td(class, &words::lines(cell, column.unit))
+            })
+            .collect::<String>()
+    });
+    framed(&sheet.title, names, rows)
+}
+
+fn td(class: &str, lines: &[String]) -> String {
+    let lines: Vec<String> = lines
+        .iter()
+        .enumerate()
+        .map(|(index, line)| match index {
+            0 => escaped(line),
+            _ => format!("<small>{}</small>", escaped(line)),
+        })
+        .collect();
+    format!("<td class=\"{class}\">{}</td>", lines.join("<br>"))
+}
+
+fn framed<'a>(
+    title: &str,
+    names: impl Iterator<Item = &'a str>,
+    rows: impl Iterator<Item = String>,
+) -> String {
+    let title = escaped(title);
+    let names: String = names
+        .map(|name| format!("<th scope=\"col\">{}</th>", escaped(name)))
+        .collect();
+    let rows: String = rows.map(|row| format!("<tr>{row}</tr>\n")).collect();
+    format!(
+        "<h2>{title}</h2>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{title}\">\
+         <table><thead><tr>{names}</tr></thead><tbody>\n{rows}</tbody></table></div>\n"
+    )
+}

@@ -1,0 +1,97 @@
+//! Writes a laid-out report as JSON: flat rows whose keys name their units.
+
+use serde_json::{Map, Value, json};
+
+use crate::analysis::paper::{Cell, Column, Head, Paper, Sheet};
+use crate::statistics::DEFINITIONS;
+
+/// The report. Of each number there is `key_unit`; with its interval `…_low` and `…_high`; where
+/// there is none it is null, and `…_why` says why. Infinite numbers are the text `"inf"`.
+pub(super) fn value(paper: &Paper) -> Value {
+    let tables: Map<String, Value> = paper
+        .sheets
+        .iter()
+        .map(|sheet| (sheet.key.to_owned(), rows(sheet)))
+        .collect();
+    json!({
+        "schema": format!("tollgate.report.{}/{}", paper.name, paper.version),
+        "title": paper.title,
+        "findings": paper.findings,
+        "head": head(&paper.head),
+        "tables": tables,
+        "notes": paper.notes,
+    })
+}
+
+fn head(head: &Head) -> Value {
+    let excluded: Map<String, Value> = head
+        .excluded
+        .iter()
+        .map(|(reason, count)| (reason.clone(), (*count).into()))
+        .collect();
+    let configs: Vec<String> = head
+        .configs
+        .iter()
+        .map(|hash| format!("{:016x}", hash.0))
+        .collect();
+    json!({
+        "from": head.window.from.rfc3339(),
+        "until": head.window.until.rfc3339(),
+        "made": head.made.rfc3339(),
+        "origin": head.origin,
+        "selection": head.selection,
+        "scanned": head.scanned,
+        "taken": head.taken,
+        "excluded": excluded,
+        "configs": configs,
+        "own_delay_p50_ms": head.own_delay.map(|(p50, _)| p50 / 1e6),
+        "own_delay_p99_ms": head.own_delay.map(|(_, p99)| p99 / 1e6),
+        "seed": head.seed,
+        "method": head.method,
+        "definitions": DEFINITIONS,
+        "tollgate": env!("CARGO_PKG_VERSION"),
+    })
+}
+
+fn rows(sheet: &Sheet) -> Value {
+    let row = |cells: &Vec<Cell>| {
+        let mut object = Map::new();
+        for (cell, column) in cells.iter().zip(&sheet.columns) {
+            put(&mut object, cell, column);
+        }
+        Value::Object(object)
+    };
+    sheet.rows.iter().map(row).collect()
+}
+
+fn put(object: &mut Map<String, Value>, cell: &Cell, column: &Column) {
+    let name = format!("{}{}", column.key, column.unit.suffix());
+    let number = |value: f64| scalar(column.unit.scaled(value), column);
+    match cell {
+        Cell::Text(text) => {
+            object.insert(name, text.clone().into());
+        }
+        Cell::Value(value) => {
+            object.insert(name, number(*value));
+        }
+        Cell::Estimate { value, low, high } => {
+            object.insert(format!("{name}_low"), low.map_or(Value::Null, number));
+            object.insert(format!("{name}_high"), high.map_or(Value::Null, number));
+            object.insert(name, number(*value));
+        }
+        Cell::Absent(why) => {
+            object.insert(format!("{name}_why"), why.clone().into());
+            object.insert(name, Value::Null);
+        }
+    }
+}
+
+fn scalar(value: f64, column: &Column) -> Value {
+    if value.is_infinite() {
+        return if value > 0.0 { "inf" } else { "-inf" }.into();
+    }
+    if column.unit == crate::analysis::paper::Unit::Count {
+        return (value as u64).into();
+    }
+    value.into()
+}

@@ -1,0 +1,131 @@
+//! Renders one small report in every format.
+
+use super::*;
+use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Plot, Sheet, Unit};
+use crate::analysis::tables::Window;
+use crate::record::WallTime;
+
+fn paper() -> Paper {
+    let mut sheet = Sheet::new(
+        "effects",
+        "Effects",
+        vec![
+            Column::words("route", "route"),
+            Column::new("tax", "tax", Unit::Delta),
+            Column::new("failed", "failed", Unit::Share),
+        ],
+    );
+    sheet.rows.push(vec![
+        Cell::text("openrouter <b>=1+1"),
+        Cell::Estimate {
+            value: 40e6,
+            low: Some(-2e6),
+            high: Some(81e6),
+        },
+        Cell::Value(0.25),
+    ]);
+    sheet.rows.push(vec![
+        Cell::text("other"),
+        Cell::absent("needs 72, has 3"),
+        Cell::Value(f64::INFINITY),
+    ]);
+    let chart = Chart {
+        title: "Tax \"of\" <routes>".to_owned(),
+        unit: Unit::Delta,
+        plot: Plot::Forest {
+            bars: vec![Bar {
+                name: "a & b".to_owned(),
+                value: 40e6,
+                interval: Some((-2e6, 81e6)),
+            }],
+            zero: 0.0,
+        },
+        note: String::new(),
+    };
+    let head = Head {
+        window: Window {
+            from: WallTime(0),
+            until: WallTime(86_400_000_000),
+        },
+        made: WallTime(86_400_000_000),
+        origin: "live".to_owned(),
+        selection: vec!["model gpt-4.1".to_owned()],
+        scanned: 12,
+        taken: 10,
+        excluded: vec![("other_model".to_owned(), 2)],
+        configs: Vec::new(),
+        own_delay: Some((41_000.0, 120_000.0)),
+        seed: Some(7),
+        method: "Method.",
+    };
+    Paper {
+        name: "tax",
+        version: 1,
+        title: "Router tax".to_owned(),
+        findings: vec!["It costs 40 ms.".to_owned()],
+        head,
+        sheets: vec![sheet],
+        charts: vec![chart],
+        notes: vec!["A note.".to_owned()],
+    }
+}
+
+#[test]
+fn every_format_says_the_same() {
+    let paper = paper();
+    for (format, expected) in [
+        (
+            Format::Table,
+            [
+                "+40.0 ms",
+                "[−2.00 ms, +81.0 ms]",
+                "needs 72, has 3",
+                "* It costs 40 ms.",
+            ],
+        ),
+        (
+            Format::Markdown,
+            ["+40.0 ms", "> It costs 40 ms.", "25.0 %", "# Router tax"],
+        ),
+        (
+            Format::Csv,
+            [
+                "40,-2,81,0.25",
+                "tax_ms_low",
+                "\"openrouter <b>=1+1\"",
+                "inf",
+            ],
+        ),
+        (
+            Format::Json,
+            [
+                "\"tax_ms\": 40.0",
+                "\"tax_ms_why\"",
+                "tollgate.report.tax/1",
+                "\"inf\"",
+            ],
+        ),
+        (
+            Format::Html,
+            ["+40.0 ms", "openrouter &lt;b&gt;", "<svg", "a &amp; b"],
+        ),
+    ] {
+        let text = write(&paper, format);
+        for part in expected {
+            let part = part.trim_matches('"');
+            assert!(
+                text.contains(part) || text.contains(&format!("\"{part}\"")),
+                "{format:?} lacks {part}:\n{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_html_report_needs_nothing_else() {
+    let html = write(&paper(), Format::Html);
+    for reference in ["http://", "https://", "src=", "href=", "@import", "url("] {
+        assert!(!html.contains(reference), "{reference}");
+    }
+    assert!(!html.contains("<b>"), "a name is no markup");
+}

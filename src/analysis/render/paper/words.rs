@@ -1,0 +1,115 @@
+//! Writes the cells of a report, and what it is of, for people.
+
+use crate::analysis::paper::{Cell, Head, Paper, Unit};
+use crate::analysis::render::units::{
+    NOTHING, dollars, length, minute, percent_of, plain, span, thousands, three_digits,
+};
+use crate::statistics::DEFINITIONS;
+
+/// A number in its unit.
+pub(in crate::analysis) fn number(value: f64, unit: Unit) -> String {
+    if value.is_nan() {
+        return NOTHING.to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "∞" } else { "−∞" }.to_owned();
+    }
+    let sign = if value < 0.0 { "−" } else { "+" };
+    match unit {
+        Unit::Span => span(value),
+        Unit::Delta => format!("{sign}{}", span(value.abs())),
+        Unit::Share => percent_of(value),
+        Unit::Points => format!("{sign}{:.2} pp", value.abs() * 100.0),
+        Unit::Times => format!("{value:.3} ×"),
+        Unit::Dollars if value < 0.0 => format!("−{}", dollars(-value)),
+        Unit::Dollars => dollars(value),
+        Unit::Signed => format!("{sign}{}", three_digits(value.abs())),
+        Unit::Rate | Unit::Number if value < 0.0 => format!("−{}", three_digits(-value)),
+        Unit::Rate | Unit::Number => three_digits(value),
+        Unit::Count => thousands(value.max(0.0) as u64),
+    }
+}
+
+/// The lines of a cell.
+pub(super) fn lines(cell: &Cell, unit: Unit) -> Vec<String> {
+    match cell {
+        Cell::Text(text) => text.lines().map(plain).collect(),
+        Cell::Value(value) => vec![number(*value, unit)],
+        Cell::Estimate { value, low, high } => {
+            let end =
+                |end: &Option<f64>| end.map_or_else(|| NOTHING.to_owned(), |end| number(end, unit));
+            let mut lines = vec![number(*value, unit)];
+            if low.is_some() || high.is_some() {
+                lines.push(format!("[{}, {}]", end(low), end(high)));
+            }
+            lines
+        }
+        Cell::Absent(why) => vec![NOTHING.to_owned(), plain(why)],
+    }
+}
+
+/// What a report is of and how it was made, a sentence each.
+pub(super) fn facts(head: &Head) -> Vec<String> {
+    let mut facts = Vec::new();
+    let excluded: Vec<String> = head
+        .excluded
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(reason, count)| format!("{reason} {}", thousands(*count)))
+        .collect();
+    let excluded = match excluded.as_slice() {
+        [] => String::new(),
+        some => format!(" Not taken: {}.", some.join(", ")),
+    };
+    facts.push(format!(
+        "{} exchanges of {} looked at.{excluded}",
+        thousands(head.taken),
+        thousands(head.scanned)
+    ));
+    facts.push(match head.own_delay {
+        Some((p50, p99)) => format!(
+            "Tollgate itself added {} at p50 and {} at p99 in this window.",
+            span(p50),
+            span(p99)
+        ),
+        None => "What Tollgate itself added is not known for enough exchanges.".to_owned(),
+    });
+    let seed = head
+        .seed
+        .map_or_else(String::new, |seed| format!(" Seed {seed}."));
+    facts.push(format!("{}{seed}", head.method));
+    let configs: Vec<String> = head
+        .configs
+        .iter()
+        .map(|config| format!("{:016x}", config.0))
+        .collect();
+    facts.push(format!(
+        "Definitions {DEFINITIONS}, tollgate {}, made {}, config {}.",
+        env!("CARGO_PKG_VERSION"),
+        minute(head.made),
+        if configs.is_empty() {
+            "of no exchange".to_owned()
+        } else {
+            configs.join(" to ")
+        }
+    ));
+    facts
+}
+
+/// The title with window and selection.
+pub(super) fn title(paper: &Paper) -> String {
+    let head = &paper.head;
+    let mut title = format!(
+        "{}, {} to {} ({}), {} traffic",
+        paper.title,
+        minute(head.window.from),
+        minute(head.window.until),
+        length(head.window.seconds()),
+        head.origin
+    );
+    for selected in &head.selection {
+        title.push_str(", ");
+        title.push_str(&plain(selected));
+    }
+    title
+}

@@ -1,0 +1,259 @@
+//! One try of an exchange at one route, as comparisons see it.
+
+use crate::record::{
+    AttemptRecord, ExchangeRecord, Language, Mark, Name, Origin, ProviderKind, WallTime,
+};
+use crate::statistics::metric;
+
+/// Tokens of the answer whose time is compared: measurement 2.9.
+pub const TOTAL_TOKENS: u64 = 500;
+
+/// A try with what it was asked to do, and how long it took. Spans are in nanoseconds; a failure
+/// takes infinitely long; what is not known, or was cut short by the client, is absent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// The provider.
+    pub provider: Name,
+    /// Whether it is a router.
+    pub kind: ProviderKind,
+    /// The model's name there.
+    pub model: Option<Name>,
+    /// The model asked for.
+    pub asked: Option<Name>,
+    /// The region, where it is known.
+    pub region: Option<Name>,
+    /// Who served behind a router.
+    pub served_by: Option<Name>,
+    /// Date of the request's first byte.
+    pub started: WallTime,
+    /// What was asked for.
+    pub traits: Traits,
+    /// Prompt tokens as they were estimated before the route was chosen, or else as counted: of
+    /// two routes' own counts neither measures the other's prompts.
+    pub size: Option<u64>,
+    /// Whether it failed by the route's fault; absent where the outcome says nothing of it.
+    pub failed: Option<bool>,
+    /// Time to first token.
+    pub first_token: Option<f64>,
+    /// Time to first answer.
+    pub first_answer: Option<f64>,
+    /// Output rate in tokens per second; zero of a failure.
+    pub rate: Option<f64>,
+    /// Time to the [`TOTAL_TOKENS`]th token.
+    pub total: Option<f64>,
+    /// Connecting: zero on a connection that was there.
+    pub connect: Option<f64>,
+    /// From the request's last byte to the response headers.
+    pub headers: Option<f64>,
+    /// From the headers to the first token.
+    pub wait: Option<f64>,
+    /// From the first to the last token.
+    pub streaming: Option<f64>,
+    /// What the provider itself reports of its work, the longest of its timings.
+    pub reported: Option<f64>,
+    /// Cost in dollars by the price table.
+    pub cost: Option<f64>,
+    /// What Tollgate itself added.
+    pub own_delay: Option<f64>,
+}
+
+/// What is known of a request before it is routed, and decides how long it takes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Traits {
+    /// Whether a stream was asked for.
+    pub stream: bool,
+    /// Whether tools were offered.
+    pub tools: bool,
+    /// The reasoning effort asked for.
+    pub effort: Option<Name>,
+    /// The power of two at or below the number of prompt tokens.
+    pub prompt_log2: Option<u32>,
+    /// Share of the prompt read from the provider's cache: none, up to half, more.
+    pub cached: u8,
+    /// Whether the connection was there.
+    pub reused: bool,
+    /// The six hours in which it was, counted from 1970.
+    pub block: i64,
+}
+
+/// Microseconds of six hours.
+const BLOCK: i64 = 6 * 3_600 * 1_000_000;
+
+/// Why an exchange is compared with no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skipped {
+    /// It comes from elsewhere than was asked for.
+    Origin,
+    /// Its endpoint generates no tokens.
+    NotGenerating,
+    /// A background call.
+    Background,
+    /// An answer out of a cache of the provider's.
+    CachedAnswer,
+    /// No provider saw it.
+    Unrouted,
+}
+
+impl Skipped {
+    /// Every reason.
+    pub const ALL: [Self; 5] = [
+        Self::Origin,
+        Self::NotGenerating,
+        Self::Background,
+        Self::CachedAnswer,
+        Self::Unrouted,
+    ];
+
+    /// The name used in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Origin => "other_origin",
+            Self::NotGenerating => "no_tokens",
+            Self::Background => "background",
+            Self::CachedAnswer => "cached_answer",
+            Self::Unrouted => "no_provider",
+        }
+    }
+}
+
+/// The calls of an exchange: the answering try, and each try before it as a failure of its route.
+/// `takes` says which origins are compared.
+pub fn calls(
+    record: &ExchangeRecord,
+    takes: impl Fn(Origin) -> bool,
+) -> Result<Vec<Call>, Skipped> {
+    if !takes(record.origin) {
+        return Err(Skipped::Origin);
+    }
+    if !record.language.generates() || record.language == Language::Plain {
+        return Err(Skipped::NotGenerating);
+    }
+    if record.request.background {
+        return Err(Skipped::Background);
+    }
+    if record.cached_answer {
+        return Err(Skipped::CachedAnswer);
+    }
+    let Some((last, lost)) = record.attempts.split_last() else {
+        return Err(Skipped::Unrouted);
+    };
+    let mut calls: Vec<Call> = lost.iter().map(|attempt| failed(record, attempt)).collect();
+    calls.push(answered(record, last));
+    Ok(calls)
+}
+
+fn failed(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
+    let forever = Some(f64::INFINITY);
+    Call {
+        failed: Some(true),
+        first_token: forever,
+        first_answer: forever,
+        rate: Some(0.0),
+        total: forever,
+        ..bare(record, attempt)
+    }
+}
+
+fn answered(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
+    if record.outcome.is_route_failure() {
+        return Call {
+            own_delay: metric::own_delay(record).map(|span| span.0 as f64),
+            ..failed(record, attempt)
+        };
+    }
+    let nanos = |found: metric::Metric| found.ok().map(|span| span.0 as f64);
+    let timeline = &attempt.timeline;
+    let span = |from, to| timeline.span(from, to).map(|span| span.0 as f64);
+    let timed = metric::is_timed(record.outcome);
+    let keep = |value: Option<f64>| value.filter(|_| timed);
+    Call {
+        failed: record.outcome.in_failure_rate().then_some(false),
+        first_token: keep(nanos(metric::ttft_up(attempt))),
+        first_answer: keep(nanos(metric::ttfa(attempt))),
+        rate: keep(
+            metric::output_rate(record)
+                .ok()
+                .map(metric::Rate::as_tokens_per_second),
+        ),
+        total: keep(nanos(metric::e2e_at(record, TOTAL_TOKENS))),
+        connect: keep(Some(connecting(attempt))),
+        headers: keep(span(Mark::RequestSent, Mark::Headers)),
+        wait: keep(span(Mark::Headers, Mark::FirstToken)),
+        streaming: keep(span(Mark::FirstToken, Mark::LastToken)),
+        reported: attempt
+            .server_timings
+            .iter()
+            .map(|timing| timing.span.0 as f64)
+            .reduce(f64::max),
+        cost: record.cost.map(crate::record::PicoDollars::as_dollars),
+        own_delay: metric::own_delay(record).map(|span| span.0 as f64),
+        ..bare(record, attempt)
+    }
+}
+
+/// From the leave to open a connection to its being open.
+fn connecting(attempt: &AttemptRecord) -> f64 {
+    if attempt.reused {
+        return 0.0;
+    }
+    let open = [Mark::Tls, Mark::Connect, Mark::Dns]
+        .into_iter()
+        .find_map(|mark| attempt.timeline.span(Mark::PoolWait, mark));
+    open.map_or(0.0, |span| span.0 as f64)
+}
+
+fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
+    let usage = &record.tokens.usage;
+    // Before the answer only the estimate is known: what is compared by must not come of the
+    // route, so the size is the estimate where there is one.
+    let size = record.request.prompt_tokens_estimated.or(usage.input);
+    let cached = match (usage.cached_read, usage.input) {
+        (Some(read), Some(input)) if read > 0 && input > 0 => 1 + u8::from(read * 2 > input),
+        _ => 0,
+    };
+    Call {
+        provider: attempt.provider.clone(),
+        kind: attempt.kind,
+        model: attempt.model.clone(),
+        asked: record.model.clone(),
+        region: attempt.region.clone(),
+        served_by: attempt.served_by.clone(),
+        started: record.started,
+        traits: Traits {
+            stream: record.request.stream,
+            tools: record.request.tools.is_some_and(|tools| tools > 0),
+            effort: record.request.reasoning_effort.clone(),
+            prompt_log2: size.and_then(u64::checked_ilog2),
+            cached,
+            reused: attempt.reused,
+            block: record.started.0.div_euclid(BLOCK),
+        },
+        size,
+        failed: None,
+        first_token: None,
+        first_answer: None,
+        rate: None,
+        total: None,
+        connect: None,
+        headers: None,
+        wait: None,
+        streaming: None,
+        reported: None,
+        cost: None,
+        own_delay: None,
+    }
+}
+
+/// The name under which the same model is known at every provider: without the maker's name that
+/// routers put in front (`openai/gpt-4.1`), in small letters.
+#[must_use]
+pub fn plain_model(call: &Call) -> String {
+    let name = call.model.as_ref().or(call.asked.as_ref());
+    let name = name.map_or("", |name| name.as_str());
+    let bare = match call.kind {
+        ProviderKind::Router => name.rsplit('/').next().unwrap_or(name),
+        ProviderKind::Direct => name,
+    };
+    bare.to_ascii_lowercase()
+}

@@ -1,0 +1,117 @@
+//! Hands records to a report one by one, and keeps count of what is not in it.
+
+use super::Paper;
+use super::call::{Call, Skipped, calls};
+use super::choice::Choice;
+use crate::analysis::paper::Head;
+use crate::analysis::tables::{Origins, Window};
+use crate::record::{ExchangeRecord, KeyedHash, WallTime};
+use crate::statistics::quantile::{Sample, minimum_count, sorted};
+
+/// A report at work.
+pub trait Report {
+    /// Takes an exchange with those of its calls that were chosen, the answering one last.
+    fn take(&mut self, record: &ExchangeRecord, calls: Vec<Call>);
+
+    /// What was found; `head` has everything but the method and the seed.
+    fn paper(&self, head: Head) -> Paper;
+}
+
+/// A report with what is of all reports.
+pub struct Gathered<'a> {
+    report: &'a mut dyn Report,
+    origins: Origins,
+    choice: &'a Choice,
+    scanned: u64,
+    taken: u64,
+    skipped: [u64; Skipped::ALL.len()],
+    not_chosen: u64,
+    own_delays: Vec<f64>,
+    configs: Vec<KeyedHash>,
+}
+
+impl std::fmt::Debug for Gathered<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gathered")
+    }
+}
+
+/// Settings named in a head at most: the first and the last ones.
+const CONFIGS_MAX: usize = 8;
+
+impl<'a> Gathered<'a> {
+    /// Nothing yet.
+    pub fn new(report: &'a mut dyn Report, origins: Origins, choice: &'a Choice) -> Self {
+        Self {
+            report,
+            origins,
+            choice,
+            scanned: 0,
+            taken: 0,
+            skipped: [0; Skipped::ALL.len()],
+            not_chosen: 0,
+            own_delays: Vec::new(),
+            configs: Vec::new(),
+        }
+    }
+
+    /// Adds an exchange.
+    pub fn add(&mut self, record: &ExchangeRecord) {
+        self.scanned += 1;
+        let found = match calls(record, |origin| self.origins.takes(origin)) {
+            Ok(found) => found,
+            Err(reason) => {
+                self.skipped[reason as usize] += 1;
+                return;
+            }
+        };
+        let chosen: Vec<Call> = if self.choice.takes_record(record) {
+            let takes = |call: &Call| self.choice.takes(call);
+            found.into_iter().filter(takes).collect()
+        } else {
+            Vec::new()
+        };
+        if chosen.is_empty() {
+            self.not_chosen += 1;
+            return;
+        }
+        self.taken += 1;
+        self.own_delays
+            .extend(chosen.iter().filter_map(|call| call.own_delay));
+        if !self.configs.contains(&record.config) && self.configs.len() < CONFIGS_MAX {
+            self.configs.push(record.config);
+        }
+        self.report.take(record, chosen);
+    }
+
+    /// The report over everything added.
+    #[must_use]
+    pub fn paper(self, window: Window, made: WallTime) -> Paper {
+        let mut excluded: Vec<(String, u64)> = Skipped::ALL
+            .into_iter()
+            .zip(self.skipped)
+            .map(|(reason, count)| (reason.name().to_owned(), count))
+            .collect();
+        excluded.push(("not_chosen".to_owned(), self.not_chosen));
+        let (delays, failures) = sorted(self.own_delays);
+        let delays = Sample::new(&delays, failures);
+        let enough = minimum_count(0.99, 0.05).is_some_and(|least| delays.len() as u64 >= least);
+        let own_delay = delays
+            .quantile(0.5)
+            .zip(delays.quantile(0.99))
+            .filter(|_| enough);
+        self.report.paper(Head {
+            window,
+            made,
+            origin: self.origins.name().to_owned(),
+            selection: self.choice.words(),
+            scanned: self.scanned,
+            taken: self.taken,
+            excluded,
+            configs: self.configs,
+            own_delay,
+            seed: None,
+            method: "",
+        })
+    }
+}

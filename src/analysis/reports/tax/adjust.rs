@@ -1,0 +1,308 @@
+//! Estimates the difference of two routes from traffic that nobody assigned by lot.
+
+use super::strata::{Groups, groups};
+use crate::analysis::reports::call::Call;
+use crate::statistics::compare::{
+    Margin, Resampling, Stratum, Verdict, bootstrap_difference, decide, stratified_difference,
+    stratified_ratio,
+};
+use crate::statistics::interval::special::normal_quantile;
+use crate::statistics::interval::{Estimate, Interval, newcombe};
+use crate::statistics::quantile::{Sample, sorted};
+
+/// The least share of each route's calls that must have their like at the other (measurement 9).
+const OVERLAP_MIN: f64 = 0.5;
+/// The largest standardised difference that may be left after weighting (measurement 9).
+const IMBALANCE_MAX: f64 = 0.1;
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// Time to first token.
+    FirstToken,
+    /// Time to first answer.
+    FirstAnswer,
+    /// Output rate.
+    Rate,
+    /// Time to the 500th token.
+    Total,
+    /// Failure rate.
+    Failures,
+    /// Cost of an exchange.
+    Cost,
+    /// Connecting.
+    Connect,
+    /// Request sent to headers.
+    Headers,
+    /// Headers to first token.
+    Wait,
+    /// First to last token.
+    Streaming,
+    /// What the route itself reports.
+    Reported,
+}
+
+impl Metric {
+    /// What a tax is told by.
+    pub const HEADLINES: [Self; 6] = [
+        Self::FirstToken,
+        Self::FirstAnswer,
+        Self::Rate,
+        Self::Total,
+        Self::Failures,
+        Self::Cost,
+    ];
+
+    /// Where it comes from.
+    pub const PARTS: [Self; 5] = [
+        Self::Connect,
+        Self::Headers,
+        Self::Wait,
+        Self::Streaming,
+        Self::Reported,
+    ];
+
+    /// The number of a call.
+    #[must_use]
+    pub fn of(self, call: &Call) -> Option<f64> {
+        match self {
+            Self::FirstToken => call.first_token,
+            Self::FirstAnswer => call.first_answer,
+            Self::Rate => call.rate,
+            Self::Total => call.total,
+            Self::Failures => call.failed.map(|failed| f64::from(u8::from(failed))),
+            Self::Cost => call.cost,
+            Self::Connect => call.connect,
+            Self::Headers => call.headers,
+            Self::Wait => call.wait,
+            Self::Streaming => call.streaming,
+            Self::Reported => call.reported,
+        }
+    }
+
+    /// The name where a machine reads it.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::FirstToken => "first_token",
+            Self::FirstAnswer => "first_answer",
+            Self::Rate => "output_rate",
+            Self::Total => "total_500_tokens",
+            Self::Failures => "failure_rate",
+            Self::Cost => "cost",
+            Self::Connect => "connect",
+            Self::Headers => "headers",
+            Self::Wait => "first_token_after_headers",
+            Self::Streaming => "streaming",
+            Self::Reported => "reported_by_route",
+        }
+    }
+
+    fn margin(self, reference: f64) -> f64 {
+        match self {
+            // A difference of a rate, a share of failures or a price below these is of no
+            // consequence to anybody: 3 %, one failure in two hundred, 1 %.
+            Self::Rate => 0.03 * reference.abs(),
+            Self::Failures => 0.005,
+            Self::Cost => 0.01 * reference.abs(),
+            _ => Margin::NANOS.beside(reference),
+        }
+    }
+}
+
+/// Two routes compared in one number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// What was compared.
+    pub metric: Metric,
+    /// Calls with the number: of the route, and of the reference.
+    pub calls: [usize; 2],
+    /// Medians of all of them (of failures: their rates), unadjusted.
+    pub plain: [Option<f64>; 2],
+    /// Their difference, unadjusted.
+    pub naive: Option<Estimate>,
+    /// Groups of calls that are alike, of both routes.
+    pub groups: usize,
+    /// The share of each route's calls in them.
+    pub overlap: [f64; 2],
+    /// What is left of the difference in prompt size and hour, in standard deviations.
+    pub imbalance: [f64; 2],
+    /// The difference among calls that are alike, or why none is told.
+    pub effect: Result<Effect, Refusal>,
+}
+
+/// A difference of two routes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Effect {
+    /// Route less reference.
+    pub difference: Estimate,
+    /// Route over reference.
+    pub ratio: Option<Estimate>,
+    /// What may be said, by an interval as wide as the number of comparisons asks.
+    pub verdict: Verdict,
+}
+
+/// Why no difference is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A route has no call with the number.
+    NoCalls,
+    /// Too little of their traffic is alike.
+    NoOverlap,
+    /// What is alike still differs in prompt size or hour.
+    Imbalanced,
+    /// So many fail that there is no median.
+    AmongFailures,
+}
+
+impl Refusal {
+    /// The reason in words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::NoCalls => "no such number at one of the routes",
+            Self::NoOverlap => {
+                "no comparable traffic: fewer than half of the requests have their like at the other route"
+            }
+            Self::Imbalanced => "no comparable traffic: prompt size or hour differ still",
+            Self::AmongFailures => "half of the requests fail: there is no median",
+        }
+    }
+}
+
+/// Compares the calls of a route with those of its reference. `how` draws; verdicts are made as
+/// one of `family` comparisons (Bonferroni: as strict as Holm's first step).
+#[must_use]
+pub fn compare(
+    route: &[&Call],
+    reference: &[&Call],
+    metric: Metric,
+    how: &Resampling,
+    family: usize,
+) -> Comparison {
+    let found = groups(route, reference, |call| metric.of(call));
+    let plain = [route, reference].map(|calls| plain(calls, metric));
+    Comparison {
+        metric,
+        calls: found.all,
+        plain,
+        naive: naive(route, reference, metric, how),
+        groups: found.list.len(),
+        overlap: found.overlap(),
+        imbalance: found.imbalance(),
+        effect: effect(&found, plain[1], metric, how, family),
+    }
+}
+
+fn plain(calls: &[&Call], metric: Metric) -> Option<f64> {
+    let (values, failures) = sorted(calls.iter().filter_map(|call| metric.of(call)));
+    if metric == Metric::Failures {
+        return (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
+    }
+    Sample::new(&values, failures).quantile(0.5)
+}
+
+fn naive(
+    route: &[&Call],
+    reference: &[&Call],
+    metric: Metric,
+    how: &Resampling,
+) -> Option<Estimate> {
+    let [a, b] =
+        [route, reference].map(|calls| sorted(calls.iter().filter_map(|call| metric.of(call))));
+    if metric == Metric::Failures {
+        let count = |values: &[f64]| (values.iter().sum::<f64>() as u64, values.len() as u64);
+        return newcombe(count(&a.0), count(&b.0), how.alpha);
+    }
+    bootstrap_difference(Sample::new(&a.0, a.1), Sample::new(&b.0, b.1), 0.5, how)
+}
+
+fn effect(
+    found: &Groups,
+    reference: Option<f64>,
+    metric: Metric,
+    how: &Resampling,
+    family: usize,
+) -> Result<Effect, Refusal> {
+    if found.all.contains(&0) {
+        return Err(Refusal::NoCalls);
+    }
+    if found.overlap().iter().any(|share| *share < OVERLAP_MIN) {
+        return Err(Refusal::NoOverlap);
+    }
+    if found
+        .imbalance()
+        .iter()
+        .any(|left| left.abs() >= IMBALANCE_MAX)
+    {
+        return Err(Refusal::Imbalanced);
+    }
+    let strict = Resampling {
+        alpha: how.alpha / family.max(1) as f64,
+        ..*how
+    };
+    let (difference, wide, ratio) = if metric == Metric::Failures {
+        let at = |alpha| risk_difference(found, alpha).ok_or(Refusal::NoCalls);
+        (at(how.alpha)?, at(strict.alpha)?, None)
+    } else {
+        let strata: Vec<Stratum<'_>> = found
+            .list
+            .iter()
+            .map(super::strata::Group::stratum)
+            .collect();
+        let at = |how: &Resampling| {
+            stratified_difference(&strata, 0.5, how).ok_or(Refusal::AmongFailures)
+        };
+        (at(how)?, at(&strict)?, stratified_ratio(&strata, 0.5, how))
+    };
+    if !difference.value.is_finite() {
+        return Err(Refusal::AmongFailures);
+    }
+    let margin = metric.margin(reference.filter(|value| value.is_finite()).unwrap_or(0.0));
+    let verdict = decide(&wide, margin, found.inside[0].min(found.inside[1]));
+    Ok(Effect {
+        difference,
+        ratio: ratio.filter(|ratio| ratio.value.is_finite()),
+        verdict,
+    })
+}
+
+/// The Mantel–Haenszel difference of failure rates over the groups, whose weights are those of
+/// overlap, with Sato's variance (Sato 1989). Where nobody fails the variance says nothing: then
+/// it is Newcombe's interval of the calls in the groups.
+fn risk_difference(found: &Groups, alpha: f64) -> Option<Estimate> {
+    // Sato's P and Q.
+    let (mut weights, mut sum, mut spread, mut noise) = (0.0, 0.0, 0.0, 0.0);
+    let mut counts = [[0_u64; 2]; 2];
+    for group in &found.list {
+        let [routed, direct] = group.count().map(|count| count as f64);
+        let [failed, lost] = [&group.route, &group.reference].map(|arm| arm.iter().sum::<f64>());
+        let both = routed + direct;
+        weights += routed * direct / both;
+        sum += (failed * direct - lost * routed) / both;
+        spread += (routed * routed * lost - direct * direct * failed
+            + routed * direct * (direct - routed) / 2.0)
+            / (both * both);
+        noise += (failed * (direct - lost) + lost * (routed - failed)) / (2.0 * both);
+        counts[0][0] += failed as u64;
+        counts[0][1] += routed as u64;
+        counts[1][0] += lost as u64;
+        counts[1][1] += direct as u64;
+    }
+    if weights <= 0.0 {
+        return None;
+    }
+    if counts[0][0] + counts[1][0] == 0 {
+        return newcombe((0, counts[0][1]), (0, counts[1][1]), alpha);
+    }
+    let value = sum / weights;
+    let deviation = ((value * spread + noise).max(0.0) / (weights * weights)).sqrt();
+    let reach = normal_quantile(1.0 - alpha / 2.0) * deviation;
+    Some(Estimate {
+        value,
+        interval: Interval {
+            low: value - reach,
+            high: value + reach,
+        },
+    })
+}

@@ -1,0 +1,442 @@
+//! Tells the tax: which route is compared with which, and what was found, for everybody.
+
+use std::collections::BTreeMap;
+
+use super::adjust::{Comparison, Effect, Metric, Refusal, compare};
+use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
+use crate::analysis::reports::Report;
+use crate::analysis::reports::call::{Call, plain_model};
+use crate::record::{ExchangeRecord, ProviderKind};
+use crate::statistics::compare::{Resampling, Verdict};
+
+/// What a tax is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// The provider to compare with, where one was named.
+    pub reference: Option<String>,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+/// The report `tax`.
+#[derive(Debug, Default)]
+pub struct Tax {
+    asked: Asked,
+    calls: Vec<Call>,
+}
+
+impl Report for Tax {
+    fn take(&mut self, _: &ExchangeRecord, calls: Vec<Call>) {
+        self.calls.extend(calls);
+    }
+
+    fn paper(&self, head: Head) -> Paper {
+        self.written(Head {
+            method: METHOD,
+            seed: Some(self.asked.seed),
+            ..head
+        })
+    }
+}
+
+/// How the numbers are made.
+const METHOD: &str = "Differences of medians within groups of like requests of which either route \
+    has at least 10, weighted by overlap; intervals by the index bootstrap within groups, 10,000 \
+    draws (arXiv 2202.10992); failure rates by Mantel-Haenszel with Sato's variance. Told only \
+    where the groups hold half of either route's requests and the standardised difference in \
+    prompt size and hour is below 0.1.";
+
+/// One route beside its reference.
+struct Pair<'a> {
+    model: String,
+    route: &'a str,
+    reference: &'a str,
+    /// Whether whoever served behind the router is the reference itself.
+    pinned: bool,
+    headlines: Vec<Comparison>,
+    parts: Vec<Comparison>,
+}
+
+type Arms<'a> = BTreeMap<&'a str, Vec<&'a Call>>;
+
+impl Tax {
+    /// A tax of nothing yet.
+    #[must_use]
+    pub const fn new(asked: Asked) -> Self {
+        Self {
+            asked,
+            calls: Vec::new(),
+        }
+    }
+
+    /// Adds a call.
+    #[cfg(test)]
+    pub(super) fn add(&mut self, call: Call) {
+        self.calls.push(call);
+    }
+
+    fn written(&self, head: Head) -> Paper {
+        let asked = &self.asked;
+        let mut models: BTreeMap<String, Arms<'_>> = BTreeMap::new();
+        for call in &self.calls {
+            let arms = models.entry(plain_model(call)).or_default();
+            arms.entry(call.provider.as_str()).or_default().push(call);
+        }
+        let mut alone = Vec::new();
+        let mut planned = Vec::new();
+        for (model, arms) in &models {
+            match reference(arms, asked) {
+                Some(reference) if arms.len() > 1 => {
+                    let others = arms.keys().filter(|route| **route != reference);
+                    planned.extend(others.map(|route| (model, arms, *route, reference)));
+                }
+                _ => alone.push(model.clone()),
+            }
+        }
+        let family = planned.len() * Metric::HEADLINES.len();
+        let pairs: Vec<Pair<'_>> = planned
+            .into_iter()
+            .map(|(model, arms, route, reference)| {
+                let how = Resampling::seeded(asked.seed);
+                let (calls, others) = (&arms[route], &arms[reference]);
+                let of = |metric| compare(calls, others, metric, &how, family);
+                Pair {
+                    model: model.clone(),
+                    route,
+                    reference,
+                    pinned: is_pinned(calls, reference),
+                    headlines: Metric::HEADLINES.map(of).to_vec(),
+                    parts: Metric::PARTS.map(of).to_vec(),
+                }
+            })
+            .collect();
+        write(&pairs, &alone, family, head)
+    }
+}
+
+/// The route that others are compared with: the one named, or else the direct provider with most
+/// calls, or else whoever has most.
+fn reference<'a>(arms: &Arms<'a>, asked: &Asked) -> Option<&'a str> {
+    if let Some(named) = &asked.reference {
+        return arms.keys().find(|route| **route == named.as_str()).copied();
+    }
+    let direct = |calls: &[&Call]| {
+        calls
+            .first()
+            .is_some_and(|call| call.kind == ProviderKind::Direct)
+    };
+    arms.iter()
+        .max_by_key(|(_, calls)| (direct(calls), calls.len()))
+        .map(|(route, _)| *route)
+}
+
+/// Whether every answer behind the router says that the reference served it.
+fn is_pinned(calls: &[&Call], reference: &str) -> bool {
+    let served = calls.iter().filter(|call| call.failed == Some(false));
+    let mut known = 0;
+    let all = served.into_iter().all(|call| {
+        known += 1;
+        let by = call.served_by.as_ref().map(|by| by.to_ascii_lowercase());
+        by.is_some_and(|by| by == reference.to_ascii_lowercase())
+    });
+    all && known > 0
+}
+
+fn write(pairs: &[Pair<'_>], alone: &[String], family: usize, head: Head) -> Paper {
+    let mut findings: Vec<String> = pairs.iter().map(finding).collect();
+    if pairs.is_empty() {
+        findings.push(
+            "No model went through two routes in this window: there is nothing to compare. Send \
+             part of a model's traffic through another provider, or choose a longer --since."
+                .to_owned(),
+        );
+    }
+    let mut notes = vec![
+        "OBSERVATIONAL: nobody assigned these requests by lot. Requests are compared only with \
+         requests like them (streaming, tools, reasoning effort, prompt size by powers of two, \
+         cached share, connection reused, the same six hours), weighted by overlap; what was not \
+         measured may still differ. For a proof of cause use a live experiment or a paired bench."
+            .to_owned(),
+        "`tax` is said where every answer names the reference as the one who served; elsewhere it \
+         is a route comparison: another upstream, region or quantisation may be part of it."
+            .to_owned(),
+        "Failures count as infinitely long. Answers that the client broke off count for the \
+         numbers that they had come to. Differences are route less reference: negative is faster, \
+         cheaper or steadier through the route."
+            .to_owned(),
+    ];
+    if family > 0 {
+        notes.push(format!(
+            "Intervals are of 95 % each. Verdicts are made as {family} comparisons of one family \
+             (Bonferroni), against a margin of 20 ms or 3 % (rate 3 %, failures 0.5 points, cost \
+             1 %)."
+        ));
+    }
+    if !alone.is_empty() {
+        notes.push(format!(
+            "Of one route only, so not compared: {}.",
+            alone.join(", ")
+        ));
+    }
+    Paper {
+        name: "tax",
+        version: 1,
+        title: "Router tax".to_owned(),
+        findings,
+        head,
+        sheets: vec![effects(pairs), parts(pairs), grounds(pairs)],
+        charts: forest(pairs).into_iter().collect(),
+        notes,
+    }
+}
+
+fn finding(pair: &Pair<'_>) -> String {
+    let word = if pair.pinned {
+        "Router tax"
+    } else {
+        "Route comparison"
+    };
+    let name = format!(
+        "{word} of {}, {} against {}",
+        pair.model, pair.route, pair.reference
+    );
+    let said: Vec<String> = pair.headlines.iter().filter_map(sentence).collect();
+    if said.is_empty() {
+        let why = pair
+            .headlines
+            .first()
+            .and_then(|first| first.effect.as_ref().err());
+        let why = why.map_or("nothing to compare", |refusal| refusal.words());
+        return format!("{name}: {why}.");
+    }
+    format!("{name} (OBSERVATIONAL): {}.", said.join("; "))
+}
+
+fn sentence(comparison: &Comparison) -> Option<String> {
+    let effect = comparison.effect.as_ref().ok()?;
+    let unit = difference_unit(comparison.metric);
+    let Cell::Estimate { value, low, high } = Cell::estimate(&effect.difference) else {
+        return None;
+    };
+    let number = |value: f64| crate::analysis::render::paper::number(value, unit);
+    let end = |end: Option<f64>| end.map_or_else(|| "open".to_owned(), number);
+    let name = comparison.metric.key().replace('_', " ");
+    Some(format!(
+        "{name} {} [{}, {}], {}",
+        number(value),
+        end(low),
+        end(high),
+        verdict(&effect.verdict)
+    ))
+}
+
+/// A verdict in words.
+fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Equivalent => "equivalent".to_owned(),
+        Verdict::Different => "different".to_owned(),
+        Verdict::RealButNegligible => "real but negligible".to_owned(),
+        Verdict::Inconclusive {
+            need_about_more: Some(more),
+        } => format!("inconclusive: about {more} more of each would decide"),
+        Verdict::Inconclusive { .. } => "inconclusive".to_owned(),
+    }
+}
+
+const fn unit(metric: Metric) -> Unit {
+    match metric {
+        Metric::Rate => Unit::Rate,
+        Metric::Failures => Unit::Share,
+        Metric::Cost => Unit::Dollars,
+        _ => Unit::Span,
+    }
+}
+
+const fn difference_unit(metric: Metric) -> Unit {
+    match metric {
+        Metric::Rate => Unit::Number,
+        Metric::Failures => Unit::Points,
+        Metric::Cost => Unit::Dollars,
+        _ => Unit::Delta,
+    }
+}
+
+/// One table has one unit a column: a row tells its own unit in words, so numbers are texts here
+/// only where people read them; machines find them in the table of their unit.
+fn effects(pairs: &[Pair<'_>]) -> Sheet {
+    let mut sheet = Sheet::new(
+        "effects",
+        "What the route costs against the reference",
+        vec![
+            Column::words("model", "model"),
+            Column::words("route", "route against"),
+            Column::words("badge", "kind"),
+            Column::words("metric", "metric"),
+            Column::words("unit", "unit"),
+            Column::new("reference", "reference p50", Unit::Number),
+            Column::new("route_value", "route p50", Unit::Number),
+            Column::new("difference", "difference", Unit::Signed),
+            Column::new("ratio", "ratio", Unit::Times),
+            Column::new("naive_difference", "unadjusted", Unit::Signed),
+            Column::words("verdict", "verdict"),
+        ],
+    );
+    for pair in pairs {
+        sheet
+            .rows
+            .extend(pair.headlines.iter().map(|found| effect_row(pair, found)));
+    }
+    sheet
+}
+
+fn effect_row(pair: &Pair<'_>, found: &Comparison) -> Vec<Cell> {
+    let unit = unit(found.metric);
+    let scaled = |value: f64| unit.scaled(value);
+    let scaled_cell = |estimate: &crate::statistics::interval::Estimate| {
+        Cell::estimate(&crate::statistics::interval::Estimate {
+            value: scaled(estimate.value),
+            interval: estimate.interval.map(scaled),
+        })
+    };
+    let plain = |value: Option<f64>| Cell::maybe(value.map(scaled), "no such number");
+    let why = |refusal: &Refusal| Cell::absent(refusal.words());
+    let (difference, ratio, said) = match &found.effect {
+        Ok(Effect {
+            difference,
+            ratio,
+            verdict: said,
+        }) => (
+            scaled_cell(difference),
+            ratio
+                .as_ref()
+                .map_or_else(|| Cell::absent("no ratio"), Cell::estimate),
+            Cell::text(verdict(said)),
+        ),
+        Err(refusal) => (why(refusal), Cell::absent(""), Cell::text("not compared")),
+    };
+    vec![
+        Cell::text(&pair.model),
+        Cell::text(format!("{}\nagainst {}", pair.route, pair.reference)),
+        Cell::text(format!(
+            "OBSERVATIONAL\n{}",
+            if pair.pinned {
+                "tax"
+            } else {
+                "route comparison"
+            }
+        )),
+        Cell::text(found.metric.key()),
+        Cell::text(unit.suffix().trim_start_matches('_')),
+        plain(found.plain[1]),
+        plain(found.plain[0]),
+        difference,
+        ratio,
+        found
+            .naive
+            .as_ref()
+            .map_or_else(|| Cell::absent("none"), scaled_cell),
+        said,
+    ]
+}
+
+fn parts(pairs: &[Pair<'_>]) -> Sheet {
+    let mut sheet = Sheet::new(
+        "parts",
+        "Where it comes from: differences of the phases, and what the route reports of itself",
+        vec![
+            Column::words("model", "model"),
+            Column::words("route", "route against"),
+            Column::words("phase", "phase"),
+            Column::new("reference", "reference p50", Unit::Span),
+            Column::new("route_value", "route p50", Unit::Span),
+            Column::new("difference", "difference", Unit::Delta),
+        ],
+    );
+    for pair in pairs {
+        for found in &pair.parts {
+            let plain = |value: Option<f64>| Cell::maybe(value, "not reported");
+            let difference = match &found.effect {
+                Ok(effect) => Cell::estimate(&effect.difference),
+                Err(refusal) => Cell::absent(refusal.words()),
+            };
+            sheet.rows.push(vec![
+                Cell::text(&pair.model),
+                Cell::text(format!("{} against {}", pair.route, pair.reference)),
+                Cell::text(found.metric.key()),
+                plain(found.plain[1]),
+                plain(found.plain[0]),
+                difference,
+            ]);
+        }
+    }
+    sheet
+}
+
+fn grounds(pairs: &[Pair<'_>]) -> Sheet {
+    let mut sheet = Sheet::new(
+        "grounds",
+        "What the comparison stands on",
+        vec![
+            Column::words("model", "model"),
+            Column::words("route", "route against"),
+            Column::words("metric", "metric"),
+            Column::new("route_calls", "route", Unit::Count),
+            Column::new("reference_calls", "reference", Unit::Count),
+            Column::new("groups", "groups alike", Unit::Count),
+            Column::new("route_overlap", "route's share in them", Unit::Share),
+            Column::new("reference_overlap", "reference's share", Unit::Share),
+            Column::new("size_imbalance", "left in prompt size, SD", Unit::Number),
+            Column::new("hour_imbalance", "left in hour, SD", Unit::Number),
+        ],
+    );
+    for pair in pairs {
+        for found in &pair.headlines {
+            sheet.rows.push(vec![
+                Cell::text(&pair.model),
+                Cell::text(format!("{} against {}", pair.route, pair.reference)),
+                Cell::text(found.metric.key()),
+                Cell::count(found.calls[0] as u64),
+                Cell::count(found.calls[1] as u64),
+                Cell::count(found.groups as u64),
+                Cell::Value(found.overlap[0]),
+                Cell::Value(found.overlap[1]),
+                Cell::Value(found.imbalance[0]),
+                Cell::Value(found.imbalance[1]),
+            ]);
+        }
+    }
+    sheet
+}
+
+/// The differences in time to first token, adjusted and not.
+fn forest(pairs: &[Pair<'_>]) -> Option<Chart> {
+    let mut bars = Vec::new();
+    for pair in pairs {
+        let name = format!("{}: {} against {}", pair.model, pair.route, pair.reference);
+        let Some(found) = pair.headlines.first() else {
+            continue;
+        };
+        let bar = |name: String, estimate: &crate::statistics::interval::Estimate| Bar {
+            name,
+            value: estimate.value,
+            interval: estimate
+                .interval
+                .is_finite()
+                .then_some((estimate.interval.low, estimate.interval.high)),
+        };
+        if let Ok(effect) = &found.effect {
+            bars.push(bar(name.clone(), &effect.difference));
+        }
+        if let Some(naive) = found.naive.as_ref().filter(|naive| naive.value.is_finite()) {
+            bars.push(bar(format!("{name}, unadjusted"), naive));
+        }
+    }
+    (!bars.is_empty()).then(|| Chart {
+        title: "Time to first token: route less reference, with 95 % intervals".to_owned(),
+        unit: Unit::Delta,
+        plot: Plot::Forest { bars, zero: 0.0 },
+        note: "Right of the line the route is slower. `unadjusted` compares requests that are not \
+               alike: it is shown to be seen, not to be quoted."
+            .to_owned(),
+    })
+}

@@ -1,0 +1,140 @@
+//! Puts calls of two routes side by side where they are alike.
+
+use std::collections::BTreeMap;
+
+use crate::analysis::reports::call::{Call, Traits};
+use crate::statistics::compare::{Stratum, overlap_weight};
+use crate::statistics::quantile::{Sample, sorted};
+
+/// Fewest calls of each route in a group that is compared (measurement 9).
+const CALLS_MIN: usize = 10;
+
+/// Calls of both routes that are alike, as one number each.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) route: Vec<f64>,
+    pub(super) route_failures: usize,
+    pub(super) reference: Vec<f64>,
+    pub(super) reference_failures: usize,
+    /// Mean of the logarithm of the prompt tokens and mean of the hour, of either route.
+    pub(super) means: [[f64; 2]; 2],
+}
+
+/// The groups in which both routes have enough calls, and how much of their traffic is in them.
+#[derive(Debug)]
+pub(super) struct Groups {
+    pub(super) list: Vec<Group>,
+    /// Calls with the number, of the route and of the reference: in the groups, and in all.
+    pub(super) inside: [usize; 2],
+    pub(super) all: [usize; 2],
+    /// Spread of the covariates of all calls, for standardising.
+    deviations: [f64; 2],
+}
+
+impl Group {
+    pub(super) const fn count(&self) -> [usize; 2] {
+        [
+            self.route.len() + self.route_failures,
+            self.reference.len() + self.reference_failures,
+        ]
+    }
+
+    pub(super) fn stratum(&self) -> Stratum<'_> {
+        let [route, reference] = self.count();
+        Stratum {
+            a: Sample::new(&self.route, self.route_failures),
+            b: Sample::new(&self.reference, self.reference_failures),
+            weight: overlap_weight(route, reference),
+        }
+    }
+}
+
+/// The logarithm of the prompt tokens, and the hour of the day.
+fn covariates(call: &Call) -> [f64; 2] {
+    let tokens = call.size.unwrap_or(0) as f64;
+    let hour = call.started.0.rem_euclid(86_400_000_000) as f64 / 3.6e9;
+    [tokens.max(1.0).ln(), hour]
+}
+
+/// Groups calls that have the number `of`.
+pub(super) fn groups(
+    route: &[&Call],
+    reference: &[&Call],
+    of: impl Fn(&Call) -> Option<f64>,
+) -> Groups {
+    let mut cells: BTreeMap<&Traits, [Vec<(f64, [f64; 2])>; 2]> = BTreeMap::new();
+    let mut all = [0, 0];
+    let mut everything = Vec::new();
+    for (arm, calls) in [route, reference].into_iter().enumerate() {
+        for call in calls {
+            if let Some(value) = of(call) {
+                let covariates = covariates(call);
+                cells.entry(&call.traits).or_default()[arm].push((value, covariates));
+                everything.push(covariates);
+                all[arm] += 1;
+            }
+        }
+    }
+    let mut inside = [0, 0];
+    let mut groups = Vec::new();
+    for arms in cells.into_values() {
+        if arms.iter().any(|arm| arm.len() < CALLS_MIN) {
+            continue;
+        }
+        inside[0] += arms[0].len();
+        inside[1] += arms[1].len();
+        groups.push(group(&arms));
+    }
+    Groups {
+        list: groups,
+        inside,
+        all,
+        deviations: [0, 1].map(|at| deviation(&everything, at)),
+    }
+}
+
+fn group(arms: &[Vec<(f64, [f64; 2])>; 2]) -> Group {
+    let [route, reference] = [0, 1].map(|arm: usize| sorted(arms[arm].iter().map(|call| call.0)));
+    let mean = |arm: &[(f64, [f64; 2])], at: usize| {
+        arm.iter().map(|call| call.1[at]).sum::<f64>() / arm.len().max(1) as f64
+    };
+    Group {
+        route: route.0,
+        route_failures: route.1,
+        reference: reference.0,
+        reference_failures: reference.1,
+        means: [0, 1].map(|arm: usize| [0, 1].map(|at| mean(&arms[arm], at))),
+    }
+}
+
+fn deviation(values: &[[f64; 2]], at: usize) -> f64 {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().map(|value| value[at]).sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value[at] - mean).powi(2)).sum();
+    (squares / count).sqrt()
+}
+
+impl Groups {
+    /// The share of each route's calls that lie in groups of both.
+    pub(super) fn overlap(&self) -> [f64; 2] {
+        [0, 1].map(|arm: usize| self.inside[arm] as f64 / self.all[arm].max(1) as f64)
+    }
+
+    /// What is left of the difference in prompt size and in hour after weighting, in standard
+    /// deviations.
+    pub(super) fn imbalance(&self) -> [f64; 2] {
+        let whole: f64 = self.list.iter().map(|group| group.stratum().weight).sum();
+        [0, 1].map(|at: usize| {
+            let difference: f64 = self
+                .list
+                .iter()
+                .map(|group| group.stratum().weight * (group.means[0][at] - group.means[1][at]))
+                .sum();
+            if whole > 0.0 && self.deviations[at] > 0.0 {
+                difference / whole / self.deviations[at]
+            } else {
+                0.0
+            }
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! Recovers known taxes from made-up worlds, the confounded one among them.
+
+use super::adjust::{Metric, compare};
+use super::paper::Tax;
+use crate::analysis::paper::Head;
+use crate::analysis::reports::Report as _;
+use crate::analysis::reports::call::{Call, Traits};
+use crate::analysis::tables::Window;
+use crate::record::{Name, ProviderKind, WallTime};
+use crate::statistics::compare::{Random, Resampling, Verdict};
+
+/// A world in which short prompts are more likely to go through the router, so that it seems
+/// faster than it is: its true tax on the first token is `tax` milliseconds.
+fn confounded(seed: u64, count: usize, tax: f64, lean: f64) -> Vec<Call> {
+    let mut random = Random::new(seed);
+    (0..count)
+        .map(|n| {
+            let log2 = 6 + random.below(7) as u32;
+            let short = f64::from(12 - log2) / 6.0;
+            let routed = random.unit() < 0.5 + lean * (short - 0.5);
+            let tokens = f64::from(2_u32.pow(log2)) * (1.0 + 0.9 * random.unit());
+            // Log-normal noise by the sum of twelve.
+            let normal = (0..12).map(|_| random.unit()).sum::<f64>() - 6.0;
+            let base = (150.0 + 0.08 * tokens) * (0.25 * normal).exp();
+            let first = base + if routed { tax } else { 0.0 };
+            call(routed, log2, tokens, n, first)
+        })
+        .collect()
+}
+
+fn call(routed: bool, log2: u32, tokens: f64, n: usize, first_ms: f64) -> Call {
+    Call {
+        provider: Name::from(if routed { "openrouter" } else { "openai" }),
+        kind: if routed {
+            ProviderKind::Router
+        } else {
+            ProviderKind::Direct
+        },
+        model: Some(Name::from(if routed {
+            "openai/gpt-4.1"
+        } else {
+            "gpt-4.1"
+        })),
+        asked: None,
+        region: None,
+        served_by: routed.then(|| Name::from("OpenAI")),
+        started: WallTime(n as i64 * 1_000_000),
+        traits: Traits {
+            stream: true,
+            tools: false,
+            effort: None,
+            prompt_log2: Some(log2),
+            cached: 0,
+            reused: true,
+            block: 0,
+        },
+        size: Some(tokens as u64),
+        failed: Some(false),
+        first_token: Some(first_ms * 1e6),
+        first_answer: Some(first_ms * 1e6),
+        rate: None,
+        total: None,
+        connect: Some(0.0),
+        headers: None,
+        wait: None,
+        streaming: None,
+        reported: None,
+        cost: None,
+        own_delay: None,
+    }
+}
+
+fn arms(calls: &[Call]) -> [Vec<&Call>; 2] {
+    let of = |kind| calls.iter().filter(|call| call.kind == kind).collect();
+    [of(ProviderKind::Router), of(ProviderKind::Direct)]
+}
+
+fn head() -> Head {
+    Head {
+        window: Window {
+            from: WallTime(0),
+            until: WallTime(86_400_000_000),
+        },
+        made: WallTime(0),
+        origin: "live".to_owned(),
+        selection: Vec::new(),
+        scanned: 0,
+        taken: 0,
+        excluded: Vec::new(),
+        configs: Vec::new(),
+        own_delay: None,
+        seed: Some(1),
+        method: "",
+    }
+}
+
+#[test]
+fn where_short_prompts_go_through_the_router_the_plain_difference_has_the_wrong_sign() {
+    let calls = confounded(11, 6_000, 40.0, 0.9);
+    let [route, reference] = arms(&calls);
+    let found = compare(
+        &route,
+        &reference,
+        Metric::FirstToken,
+        &Resampling::seeded(1),
+        1,
+    );
+    let naive = found.naive.unwrap().value / 1e6;
+    assert!(naive < -10.0, "the world is confounded: {naive} ms");
+    let effect = found.effect.unwrap();
+    let (low, high) = (
+        effect.difference.interval.low / 1e6,
+        effect.difference.interval.high / 1e6,
+    );
+    assert!(low > 20.0 && high < 60.0, "[{low}, {high}] is about 40 ms");
+    assert_eq!(effect.verdict, Verdict::Different);
+}
+
+#[test]
+fn intervals_hold_the_true_tax_as_often_as_they_say() {
+    for tax in [40.0, 0.0, -15.0] {
+        // Worlds where chance left prompt sizes too far apart are refused, and say nothing.
+        let told: Vec<bool> = (0..50)
+            .filter_map(|seed| {
+                let calls = confounded(1000 + seed, 1_500, tax, 0.5);
+                let [route, reference] = arms(&calls);
+                let how = Resampling {
+                    replicates: 2_000,
+                    ..Resampling::seeded(seed)
+                };
+                let found = compare(&route, &reference, Metric::FirstToken, &how, 1);
+                let effect = found.effect.ok()?;
+                Some(effect.difference.interval.contains(tax * 1e6))
+            })
+            .collect();
+        let held = told.iter().filter(|held| **held).count() as u64;
+        let all = told.len() as u64;
+        let rate = crate::statistics::interval::wilson(held, all, 0.05).unwrap();
+        assert!(all >= 30, "tax {tax} ms: told in {all} of 50 worlds");
+        assert!(
+            rate.interval.high >= 0.95,
+            "tax {tax} ms held in {held} of {all} worlds (seeds 1000 to 1049)"
+        );
+    }
+}
+
+#[test]
+fn what_has_no_like_is_not_compared() {
+    // All short prompts here, all long ones there.
+    let calls: Vec<Call> = (0..400)
+        .map(|n| call(n % 2 == 0, if n % 2 == 0 { 6 } else { 12 }, 100.0, n, 200.0))
+        .collect();
+    let mut tax = Tax::default();
+    calls.into_iter().for_each(|call| tax.add(call));
+    let paper = tax.paper(head());
+    assert!(
+        paper.findings[0].contains("no comparable traffic"),
+        "{:?}",
+        paper.findings
+    );
+}
+
+#[test]
+fn a_negative_tax_is_told_as_plainly() {
+    let mut tax = Tax::default();
+    confounded(5, 4_000, -60.0, 0.2)
+        .into_iter()
+        .for_each(|call| tax.add(call));
+    let paper = tax.paper(head());
+    let finding = &paper.findings[0];
+    assert!(finding.contains("first token −"), "{finding}");
+    assert!(
+        finding.starts_with("Router tax of gpt-4.1, openrouter against openai"),
+        "{finding}"
+    );
+}
+
+#[test]
+fn few_failing_none_and_one_call_are_told_and_break_nothing() {
+    for calls in [
+        Vec::new(),
+        vec![call(true, 7, 100.0, 0, 100.0)],
+        (0..60)
+            .map(|n| Call {
+                first_token: Some(f64::INFINITY),
+                failed: Some(true),
+                ..call(n % 2 == 0, 7, 100.0, n, 1.0)
+            })
+            .collect(),
+    ] {
+        let mut tax = Tax::default();
+        calls.into_iter().for_each(|call| tax.add(call));
+        let paper = tax.paper(head());
+        assert!(!paper.findings.is_empty());
+        for format in [
+            crate::analysis::render::Format::Table,
+            crate::analysis::render::Format::Html,
+        ] {
+            assert!(!crate::analysis::render::paper::write(&paper, format).is_empty());
+        }
+    }
+}

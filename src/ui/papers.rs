@@ -1,0 +1,62 @@
+//! Makes reports of whole records: the only place that knows both the store and the reports.
+
+use std::ops::ControlFlow;
+
+use crate::analysis::paper::Paper;
+use crate::analysis::reports::{Choice, Gathered, Report, tax};
+use crate::analysis::tables::{Origins, Window};
+use crate::edge::store::{StoreError, StoreReader};
+use crate::record::WallTime;
+
+/// A report that can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// What a router costs against the provider directly.
+    Tax(tax::Asked),
+}
+
+impl Which {
+    fn report(&self) -> Box<dyn Report> {
+        match self {
+            Self::Tax(asked) => Box::new(tax::Tax::new(asked.clone())),
+        }
+    }
+}
+
+/// What a report is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Which report.
+    pub which: Which,
+    /// The span of time.
+    pub window: Window,
+    /// Which origins.
+    pub origins: Origins,
+    /// What it is narrowed to.
+    pub choice: Choice,
+}
+
+/// The report over what `reader` holds; `seen` is called for every exchange, for whoever shows
+/// progress.
+pub fn paper(
+    reader: &StoreReader,
+    question: &Question,
+    made: WallTime,
+    mut seen: impl FnMut(),
+) -> Result<Paper, StoreError> {
+    let mut report = question.which.report();
+    let mut gathered = Gathered::new(&mut *report, question.origins, &question.choice);
+    let scanned = reader.records(question.window.range(), |record| {
+        seen();
+        gathered.add(&record);
+        ControlFlow::Continue(())
+    })?;
+    let mut paper = gathered.paper(question.window, made);
+    if scanned.damaged > 0 {
+        paper.notes.push(format!(
+            "{} damaged records are missing: `tollgate db verify`.",
+            scanned.damaged
+        ));
+    }
+    Ok(paper)
+}
