@@ -20,10 +20,12 @@ pub enum Unit {
     Times,
     /// US dollars.
     Dollars,
+    /// A difference in US dollars, with its sign.
+    DollarsMore,
+    /// A difference in tokens per second, with its sign.
+    RateMore,
     /// A plain number.
     Number,
-    /// A plain number with its sign.
-    Signed,
     /// A count.
     Count,
 }
@@ -34,11 +36,11 @@ impl Unit {
     pub const fn suffix(self) -> &'static str {
         match self {
             Self::Span | Self::Delta => "_ms",
-            Self::Rate => "_tokens_per_s",
+            Self::Rate | Self::RateMore => "_tokens_per_s",
             Self::Share | Self::Points => "_fraction",
             Self::Times => "_ratio",
-            Self::Dollars => "_usd",
-            Self::Number | Self::Signed | Self::Count => "",
+            Self::Dollars | Self::DollarsMore => "_usd",
+            Self::Number | Self::Count => "",
         }
     }
 
@@ -70,6 +72,9 @@ pub enum Cell {
     },
     /// No number, and why.
     Absent(String),
+    /// A value in a unit of its own, in a column of many units; machines find the unit's name in
+    /// another column.
+    In(Unit, Box<Self>),
 }
 
 impl Cell {
@@ -126,10 +131,17 @@ impl Cell {
 
     /// The number, where there is one.
     #[must_use]
-    pub const fn number(&self) -> Option<f64> {
+    pub fn number(&self) -> Option<f64> {
         match self {
             Self::Value(value) | Self::Estimate { value, .. } => Some(*value),
+            Self::In(_, cell) => cell.number(),
             Self::Text(_) | Self::Absent(_) => None,
         }
+    }
+
+    /// The same in a unit of its own.
+    #[must_use]
+    pub fn in_unit(self, unit: Unit) -> Self {
+        Self::In(unit, Box::new(self))
     }
 }

@@ -11,13 +11,29 @@ pub struct Column {
     pub name: &'static str,
     /// What its numbers are measured in.
     pub unit: Unit,
+    /// Whether people see it: what only machines need is left out for them.
+    pub shown: bool,
 }
 
 impl Column {
     /// A column of numbers.
     #[must_use]
     pub const fn new(key: &'static str, name: &'static str, unit: Unit) -> Self {
-        Self { key, name, unit }
+        Self {
+            key,
+            name,
+            unit,
+            shown: true,
+        }
+    }
+
+    /// A column that only machines read.
+    #[must_use]
+    pub const fn hidden(key: &'static str) -> Self {
+        Self {
+            shown: false,
+            ..Self::new(key, key, Unit::Number)
+        }
     }
 
     /// A column of names or words.
@@ -36,6 +52,8 @@ pub struct Sheet {
     pub title: String,
     /// Its columns.
     pub columns: Vec<Column>,
+    /// How many of the first columns name a group of rows: people see a table for each group.
+    pub grouped_by: usize,
     /// Its rows: as many cells each as there are columns.
     pub rows: Vec<Vec<Cell>>,
 }
@@ -47,7 +65,42 @@ impl Sheet {
             key,
             title: title.into(),
             columns,
+            grouped_by: 0,
             rows: Vec::new(),
         }
+    }
+
+    /// The same with rows in groups, named by the first `count` columns.
+    #[must_use]
+    pub fn grouped(mut self, count: usize) -> Self {
+        self.grouped_by = count;
+        self
+    }
+
+    /// The tables that people see: a title, the places of the columns, the rows.
+    #[must_use]
+    pub fn tables(&self) -> Vec<(String, Vec<usize>, Vec<&[Cell]>)> {
+        let shown: Vec<usize> = (self.grouped_by..self.columns.len())
+            .filter(|at| self.columns[*at].shown)
+            .collect();
+        let mut tables: Vec<(String, Vec<usize>, Vec<&[Cell]>)> = Vec::new();
+        for row in &self.rows {
+            let group: Vec<&str> = row[..self.grouped_by.min(row.len())]
+                .iter()
+                .filter_map(|cell| match cell {
+                    Cell::Text(text) => Some(text.as_str()),
+                    _ => None,
+                })
+                .collect();
+            let title = match group.join(", ") {
+                group if group.is_empty() => self.title.clone(),
+                group => format!("{}: {group}", self.title),
+            };
+            match tables.last_mut().filter(|(last, ..)| *last == title) {
+                Some((_, _, rows)) => rows.push(row),
+                None => tables.push((title, shown.clone(), vec![row])),
+            }
+        }
+        tables
     }
 }

@@ -1,6 +1,6 @@
 //! Writes a laid-out report as comma-separated values: its tables one under the other.
 
-use crate::analysis::paper::{Cell, Column, Paper, Sheet};
+use crate::analysis::paper::{Cell, Column, Paper, Sheet, Unit};
 use crate::analysis::render::csv::line;
 
 /// Each table with a header of its own and, where there are several, its key in the first column.
@@ -15,7 +15,7 @@ fn sheet(sheet: &Sheet) -> String {
             sheet
                 .rows
                 .iter()
-                .any(|row| matches!(row.get(at), Some(Cell::Estimate { .. })))
+                .any(|row| row.get(at).is_some_and(is_wide))
         })
         .collect();
     let names = sheet
@@ -28,7 +28,7 @@ fn sheet(sheet: &Sheet) -> String {
     for row in &sheet.rows {
         let mut fields = vec![sheet.key.to_owned()];
         for ((cell, column), wide) in row.iter().zip(&sheet.columns).zip(&wide) {
-            fields.extend(values(cell, column, *wide));
+            fields.extend(values(cell, column.unit, *wide));
         }
         text.push_str(&line(fields.iter().map(String::as_str)));
     }
@@ -38,20 +38,24 @@ fn sheet(sheet: &Sheet) -> String {
 fn names(column: &Column, wide: bool) -> Vec<String> {
     let name = format!("{}{}", column.key, column.unit.suffix());
     if wide {
-        vec![format!("{name}_low"), format!("{name}_high")]
-            .into_iter()
-            .fold(vec![name], |mut names, end| {
-                names.push(end);
-                names
-            })
+        let ends = ["low", "high"].map(|end| format!("{name}_{end}"));
+        std::iter::once(name).chain(ends).collect()
     } else {
         vec![name]
     }
 }
 
-fn values(cell: &Cell, column: &Column, wide: bool) -> Vec<String> {
+/// Whether a cell needs the columns of an interval.
+fn is_wide(cell: &Cell) -> bool {
+    match cell {
+        Cell::In(_, cell) => is_wide(cell),
+        other => matches!(other, Cell::Estimate { .. }),
+    }
+}
+
+fn values(cell: &Cell, unit: Unit, wide: bool) -> Vec<String> {
     let number = |value: f64| {
-        let value = column.unit.scaled(value);
+        let value = unit.scaled(value);
         if value.is_infinite() {
             if value > 0.0 { "inf" } else { "-inf" }.to_owned()
         } else {
@@ -60,6 +64,7 @@ fn values(cell: &Cell, column: &Column, wide: bool) -> Vec<String> {
     };
     let end = |end: &Option<f64>| end.map_or_else(String::new, number);
     let (value, low, high) = match cell {
+        Cell::In(unit, cell) => return values(cell, *unit, wide),
         Cell::Text(text) => (text.replace('\n', "/"), String::new(), String::new()),
         Cell::Value(value) => (number(*value), String::new(), String::new()),
         Cell::Estimate { value, low, high } => (number(*value), end(low), end(high)),

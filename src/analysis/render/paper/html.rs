@@ -71,21 +71,29 @@ fn page(title: &str, whole: &str, inside: &str, notes: impl Iterator<Item = Stri
 }
 
 fn table(sheet: &Sheet) -> String {
-    let names = sheet.columns.iter().map(|column| column.name);
-    let rows = sheet.rows.iter().map(|row| {
-        let cells = row.iter().zip(&sheet.columns);
-        cells
-            .map(|(cell, column)| {
-                let class = match cell {
-                    Cell::Text(_) => "words",
-                    Cell::Absent(_) => "none",
-                    _ => "number",
-                };
-                td(class, &words::lines(cell, column.unit))
-            })
-            .collect::<String>()
-    });
-    framed(&sheet.title, names, rows)
+    let table = |(title, shown, rows): (String, Vec<usize>, Vec<&[Cell]>)| {
+        let names = shown.iter().map(|at| sheet.columns[*at].name);
+        let rows = rows.into_iter().map(|cells| {
+            let cell = |at: &usize| {
+                td(
+                    class(&cells[*at]),
+                    &words::lines(&cells[*at], sheet.columns[*at].unit),
+                )
+            };
+            shown.iter().map(cell).collect::<String>()
+        });
+        framed(&title, names, rows)
+    };
+    sheet.tables().into_iter().map(table).collect()
+}
+
+fn class(cell: &Cell) -> &'static str {
+    match cell {
+        Cell::Text(_) => "words",
+        Cell::Absent(_) => "none",
+        Cell::In(_, cell) => class(cell),
+        Cell::Value(_) | Cell::Estimate { .. } => "number",
+    }
 }
 
 fn td(class: &str, lines: &[String]) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::analysis::paper::{Cell, Column, Head, Paper, Sheet};
+use crate::analysis::paper::{Cell, Column, Head, Paper, Sheet, Unit};
 use crate::statistics::DEFINITIONS;
 
 /// The report. Of each number there is `key_unit`; with its interval `…_low` and `…_high`; where
@@ -66,8 +66,13 @@ fn rows(sheet: &Sheet) -> Value {
 
 fn put(object: &mut Map<String, Value>, cell: &Cell, column: &Column) {
     let name = format!("{}{}", column.key, column.unit.suffix());
-    let number = |value: f64| scalar(column.unit.scaled(value), column);
+    put_in(object, cell, name, column.unit);
+}
+
+fn put_in(object: &mut Map<String, Value>, cell: &Cell, name: String, unit: Unit) {
+    let number = |value: f64| scalar(unit.scaled(value), unit);
     match cell {
+        Cell::In(unit, cell) => put_in(object, cell, name, *unit),
         Cell::Text(text) => {
             object.insert(name, text.clone().into());
         }
@@ -86,11 +91,11 @@ fn put(object: &mut Map<String, Value>, cell: &Cell, column: &Column) {
     }
 }
 
-fn scalar(value: f64, column: &Column) -> Value {
+fn scalar(value: f64, unit: Unit) -> Value {
     if value.is_infinite() {
         return if value > 0.0 { "inf" } else { "-inf" }.into();
     }
-    if column.unit == crate::analysis::paper::Unit::Count {
+    if unit == Unit::Count {
         return (value as u64).into();
     }
     value.into()

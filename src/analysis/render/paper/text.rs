@@ -1,8 +1,8 @@
 //! Writes a laid-out report for terminals.
 
 use super::words;
-use crate::analysis::paper::{Paper, Sheet};
-use crate::analysis::render::document::{Document, Lines};
+use crate::analysis::paper::{Cell, Paper, Sheet};
+use crate::analysis::render::document::{self, Document, Lines};
 use crate::analysis::render::text as terminal;
 
 pub(super) fn write(paper: &Paper) -> String {
@@ -24,22 +24,22 @@ pub(super) fn document(paper: &Paper) -> Document {
     let facts = words::facts(&paper.head);
     Document {
         title: words::title(paper),
-        sheets: paper.sheets.iter().map(sheet).collect(),
+        sheets: paper.sheets.iter().flat_map(tables).collect(),
         notes: paper.notes.iter().cloned().chain(facts).collect(),
     }
 }
 
-fn sheet(sheet: &Sheet) -> crate::analysis::render::document::Sheet {
-    let row = |cells: &Vec<_>| -> Vec<Lines> {
-        let columns = sheet.columns.iter();
-        let cells = cells.iter().zip(columns);
-        cells
-            .map(|(cell, column)| words::lines(cell, column.unit))
-            .collect()
+fn tables(sheet: &Sheet) -> Vec<document::Sheet> {
+    let table = |(title, shown, rows): (String, Vec<usize>, Vec<&[Cell]>)| {
+        let row = |cells: &&[Cell]| -> Vec<Lines> {
+            let cell = |at: &usize| words::lines(&cells[*at], sheet.columns[*at].unit);
+            shown.iter().map(cell).collect()
+        };
+        document::Sheet {
+            title,
+            columns: shown.iter().map(|at| sheet.columns[*at].name).collect(),
+            rows: rows.iter().map(row).collect(),
+        }
     };
-    crate::analysis::render::document::Sheet {
-        title: sheet.title.clone(),
-        columns: sheet.columns.iter().map(|column| column.name).collect(),
-        rows: sheet.rows.iter().map(row).collect(),
-    }
+    sheet.tables().into_iter().map(table).collect()
 }

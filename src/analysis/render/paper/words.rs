@@ -14,7 +14,11 @@ pub(in crate::analysis) fn number(value: f64, unit: Unit) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "∞" } else { "−∞" }.to_owned();
     }
-    let sign = if value < 0.0 { "−" } else { "+" };
+    let sign = match value {
+        v if v < 0.0 => "−",
+        v if v > 0.0 => "+",
+        _ => "",
+    };
     match unit {
         Unit::Span => span(value),
         Unit::Delta => format!("{sign}{}", span(value.abs())),
@@ -23,7 +27,8 @@ pub(in crate::analysis) fn number(value: f64, unit: Unit) -> String {
         Unit::Times => format!("{value:.3} ×"),
         Unit::Dollars if value < 0.0 => format!("−{}", dollars(-value)),
         Unit::Dollars => dollars(value),
-        Unit::Signed => format!("{sign}{}", three_digits(value.abs())),
+        Unit::RateMore => format!("{sign}{}", three_digits(value.abs())),
+        Unit::DollarsMore => format!("{sign}{}", dollars(value.abs())),
         Unit::Rate | Unit::Number if value < 0.0 => format!("−{}", three_digits(-value)),
         Unit::Rate | Unit::Number => three_digits(value),
         Unit::Count => thousands(value.max(0.0) as u64),
@@ -44,7 +49,9 @@ pub(super) fn lines(cell: &Cell, unit: Unit) -> Vec<String> {
             }
             lines
         }
+        Cell::Absent(why) if why.is_empty() => vec![NOTHING.to_owned()],
         Cell::Absent(why) => vec![NOTHING.to_owned(), plain(why)],
+        Cell::In(unit, cell) => lines(cell, *unit),
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::adjust::{Comparison, Effect, Metric, Refusal, compare};
+use super::adjust::{Comparison, Metric, compare};
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::reports::Report;
 use crate::analysis::reports::call::{Call, plain_model};
 use crate::record::{ExchangeRecord, ProviderKind};
 use crate::statistics::compare::{Resampling, Verdict};
+use crate::statistics::interval::Estimate;
 
 /// What a tax is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,6 +56,16 @@ struct Pair<'a> {
     pinned: bool,
     headlines: Vec<Comparison>,
     parts: Vec<Comparison>,
+}
+
+impl Pair<'_> {
+    const fn badge(&self) -> &'static str {
+        if self.pinned {
+            "OBSERVATIONAL tax"
+        } else {
+            "OBSERVATIONAL route comparison"
+        }
+    }
 }
 
 type Arms<'a> = BTreeMap<&'a str, Vec<&'a Call>>;
@@ -254,79 +265,68 @@ const fn unit(metric: Metric) -> Unit {
 
 const fn difference_unit(metric: Metric) -> Unit {
     match metric {
-        Metric::Rate => Unit::Number,
+        Metric::Rate => Unit::RateMore,
         Metric::Failures => Unit::Points,
-        Metric::Cost => Unit::Dollars,
+        Metric::Cost => Unit::DollarsMore,
         _ => Unit::Delta,
     }
 }
 
-/// One table has one unit a column: a row tells its own unit in words, so numbers are texts here
-/// only where people read them; machines find them in the table of their unit.
 fn effects(pairs: &[Pair<'_>]) -> Sheet {
     let mut sheet = Sheet::new(
         "effects",
-        "What the route costs against the reference",
+        "Route against reference",
         vec![
             Column::words("model", "model"),
-            Column::words("route", "route against"),
-            Column::words("badge", "kind"),
+            Column::words("comparison", "comparison"),
+            Column::words("badge", "badge"),
+            Column::hidden("route"),
+            Column::hidden("reference"),
             Column::words("metric", "metric"),
-            Column::words("unit", "unit"),
-            Column::new("reference", "reference p50", Unit::Number),
-            Column::new("route_value", "route p50", Unit::Number),
-            Column::new("difference", "difference", Unit::Signed),
-            Column::new("ratio", "ratio", Unit::Times),
-            Column::new("naive_difference", "unadjusted", Unit::Signed),
+            Column::hidden("unit"),
+            Column::new("reference_p50", "reference p50", Unit::Number),
+            Column::new("route_p50", "route p50", Unit::Number),
+            Column::new("difference", "difference, like with like", Unit::Number),
+            Column::new("route_over_reference", "ratio", Unit::Times),
+            Column::new("naive_difference", "unadjusted", Unit::Number),
             Column::words("verdict", "verdict"),
         ],
-    );
+    )
+    .grouped(3);
     for pair in pairs {
-        sheet
-            .rows
-            .extend(pair.headlines.iter().map(|found| effect_row(pair, found)));
+        let rows = pair.headlines.iter().map(|found| effect_row(pair, found));
+        sheet.rows.extend(rows);
     }
     sheet
 }
 
 fn effect_row(pair: &Pair<'_>, found: &Comparison) -> Vec<Cell> {
-    let unit = unit(found.metric);
-    let scaled = |value: f64| unit.scaled(value);
-    let scaled_cell = |estimate: &crate::statistics::interval::Estimate| {
-        Cell::estimate(&crate::statistics::interval::Estimate {
-            value: scaled(estimate.value),
-            interval: estimate.interval.map(scaled),
-        })
-    };
-    let plain = |value: Option<f64>| Cell::maybe(value.map(scaled), "no such number");
-    let why = |refusal: &Refusal| Cell::absent(refusal.words());
+    let (own, more) = (unit(found.metric), difference_unit(found.metric));
+    let estimate = |estimate: &Estimate| Cell::estimate(estimate).in_unit(more);
+    let plain = |value: Option<f64>| Cell::maybe(value, "no such number").in_unit(own);
     let (difference, ratio, said) = match &found.effect {
-        Ok(Effect {
-            difference,
-            ratio,
-            verdict: said,
-        }) => (
-            scaled_cell(difference),
-            ratio
+        Ok(effect) => (
+            estimate(&effect.difference),
+            effect
+                .ratio
                 .as_ref()
-                .map_or_else(|| Cell::absent("no ratio"), Cell::estimate),
-            Cell::text(verdict(said)),
+                .map_or_else(|| Cell::absent(""), Cell::estimate),
+            verdict(&effect.verdict),
         ),
-        Err(refusal) => (why(refusal), Cell::absent(""), Cell::text("not compared")),
+        Err(refusal) => (
+            Cell::absent(refusal.words()),
+            Cell::absent(""),
+            "not compared".to_owned(),
+        ),
     };
     vec![
         Cell::text(&pair.model),
-        Cell::text(format!("{}\nagainst {}", pair.route, pair.reference)),
-        Cell::text(format!(
-            "OBSERVATIONAL\n{}",
-            if pair.pinned {
-                "tax"
-            } else {
-                "route comparison"
-            }
-        )),
+        Cell::text(format!("{} against {}", pair.route, pair.reference)),
+        Cell::text(pair.badge()),
+        Cell::text(pair.route),
+        Cell::text(pair.reference),
         Cell::text(found.metric.key()),
-        Cell::text(unit.suffix().trim_start_matches('_')),
+        Cell::text(own.suffix().trim_start_matches('_')),
         plain(found.plain[1]),
         plain(found.plain[0]),
         difference,
@@ -334,24 +334,25 @@ fn effect_row(pair: &Pair<'_>, found: &Comparison) -> Vec<Cell> {
         found
             .naive
             .as_ref()
-            .map_or_else(|| Cell::absent("none"), scaled_cell),
-        said,
+            .map_or_else(|| Cell::absent(""), estimate),
+        Cell::text(said),
     ]
 }
 
 fn parts(pairs: &[Pair<'_>]) -> Sheet {
     let mut sheet = Sheet::new(
         "parts",
-        "Where it comes from: differences of the phases, and what the route reports of itself",
+        "Where it comes from",
         vec![
             Column::words("model", "model"),
-            Column::words("route", "route against"),
+            Column::words("comparison", "comparison"),
             Column::words("phase", "phase"),
             Column::new("reference", "reference p50", Unit::Span),
             Column::new("route_value", "route p50", Unit::Span),
-            Column::new("difference", "difference", Unit::Delta),
+            Column::new("difference", "difference, like with like", Unit::Delta),
         ],
-    );
+    )
+    .grouped(2);
     for pair in pairs {
         for found in &pair.parts {
             let plain = |value: Option<f64>| Cell::maybe(value, "not reported");
@@ -378,7 +379,7 @@ fn grounds(pairs: &[Pair<'_>]) -> Sheet {
         "What the comparison stands on",
         vec![
             Column::words("model", "model"),
-            Column::words("route", "route against"),
+            Column::words("comparison", "comparison"),
             Column::words("metric", "metric"),
             Column::new("route_calls", "route", Unit::Count),
             Column::new("reference_calls", "reference", Unit::Count),
@@ -388,7 +389,8 @@ fn grounds(pairs: &[Pair<'_>]) -> Sheet {
             Column::new("size_imbalance", "left in prompt size, SD", Unit::Number),
             Column::new("hour_imbalance", "left in hour, SD", Unit::Number),
         ],
-    );
+    )
+    .grouped(2);
     for pair in pairs {
         for found in &pair.headlines {
             sheet.rows.push(vec![
@@ -416,7 +418,7 @@ fn forest(pairs: &[Pair<'_>]) -> Option<Chart> {
         let Some(found) = pair.headlines.first() else {
             continue;
         };
-        let bar = |name: String, estimate: &crate::statistics::interval::Estimate| Bar {
+        let bar = |name: String, estimate: &Estimate| Bar {
             name,
             value: estimate.value,
             interval: estimate
