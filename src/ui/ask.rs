@@ -2,10 +2,12 @@
 
 use serde::Deserialize;
 
+use crate::analysis::reports::Choice;
 use crate::analysis::tables::Window;
 use crate::record::ExchangeId;
 
 use super::fault::Fault;
+use super::papers::{self, Which};
 use super::rows::{Asked, ListFilter, Origins};
 use super::state::{Question, State};
 
@@ -17,6 +19,82 @@ pub(super) struct ReportQuery {
     pub(super) model: Option<String>,
     pub(super) provider: Option<String>,
     pub(super) origin: Option<String>,
+}
+
+/// What a report of whole records is asked for.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct PaperQuery {
+    pub(super) since: Option<String>,
+    pub(super) until: Option<String>,
+    pub(super) origin: Option<String>,
+    pub(super) models: Option<String>,
+    pub(super) providers: Option<String>,
+    pub(super) regions: Option<String>,
+    pub(super) tags: Option<String>,
+    pub(super) reference: Option<String>,
+    pub(super) format: Option<String>,
+}
+
+impl PaperQuery {
+    /// The question, of the report of that name.
+    pub(super) fn question(&self, state: &State, name: &str) -> Result<papers::Question, Fault> {
+        let plain = ReportQuery {
+            since: given(self.since.as_ref()),
+            until: given(self.until.as_ref()),
+            origin: given(self.origin.as_ref()),
+            ..ReportQuery::default()
+        };
+        let asked = plain.or_since("24h").asked(state)?;
+        let mut which = Which::from_name(name).ok_or_else(|| {
+            let names: Vec<&str> = papers::REPORTS.iter().map(|(name, _)| *name).collect();
+            Fault::not_found(format!(
+                "there is no report `{name}`; there are {}",
+                names.join(", ")
+            ))
+        })?;
+        which.against(given(self.reference.as_ref()));
+        Ok(papers::Question {
+            which,
+            window: asked.window,
+            origins: asked.origins,
+            choice: Choice {
+                models: listed(self.models.as_ref()),
+                providers: listed(self.providers.as_ref()),
+                regions: listed(self.regions.as_ref()),
+                tags: listed(self.tags.as_ref()),
+            },
+        })
+    }
+
+    /// The query as a text, for a link to the same in `format`.
+    pub(super) fn text(&self, format: &str) -> String {
+        let mut text = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [
+            ("since", &self.since),
+            ("until", &self.until),
+            ("origin", &self.origin),
+            ("models", &self.models),
+            ("providers", &self.providers),
+            ("regions", &self.regions),
+            ("tags", &self.tags),
+            ("reference", &self.reference),
+        ] {
+            if let Some(value) = given(value.as_ref()) {
+                text.append_pair(name, &value);
+            }
+        }
+        text.append_pair("format", format);
+        text.finish()
+    }
+}
+
+/// The parts of a list with commas.
+fn listed(text: Option<&String>) -> Vec<String> {
+    let parts = text.map_or("", String::as_str).split(',').map(str::trim);
+    parts
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Which exchanges are asked for.

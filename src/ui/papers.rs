@@ -15,7 +15,28 @@ pub enum Which {
     Tax(tax::Asked),
 }
 
+/// Every report by name, with what it answers.
+pub const REPORTS: [(&str, &str); 1] = [(
+    "tax",
+    "What a router costs against the provider directly, and how sure that is",
+)];
+
 impl Which {
+    /// The report of that name, asked for without anything of its own.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "tax" => Some(Self::Tax(tax::Asked::default())),
+            _ => None,
+        }
+    }
+
+    /// Compares with that provider, where the report compares with one.
+    pub fn against(&mut self, reference: Option<String>) {
+        let Self::Tax(asked) = self;
+        asked.reference = reference;
+    }
+
     fn report(&self) -> Box<dyn Report> {
         match self {
             Self::Tax(asked) => Box::new(tax::Tax::new(asked.clone())),

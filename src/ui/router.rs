@@ -21,7 +21,7 @@ use crate::edge::server::connection::{AtWork, ConnectionLimits};
 use crate::edge::server::{self, AcceptLimits, Counters, Peer};
 
 use super::handles::Handles;
-use super::page::{exchange, exchanges, health, login, overview, routes};
+use super::page::{exchange, exchanges, health, login, overview, report, routes};
 use super::state::State;
 use super::{api, assets, guard, live};
 
@@ -46,6 +46,9 @@ impl Ui {
         Router::new()
             .route("/", get(overview::page))
             .route("/routes", get(routes::page))
+            .route("/reports", get(report::index))
+            .route("/reports/{name}", get(report::page))
+            .route("/api/reports/{name}", get(report::download))
             .route("/exchanges", get(exchanges::page))
             .route("/exchanges/{id}", get(exchange::page))
             .route("/health", get(health::page))

@@ -8,6 +8,7 @@ use http::StatusCode;
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::analysis::paper::Paper;
 use crate::analysis::tables::RoutesReport;
 use crate::edge::store::{StoreError, StoreReader, let_traffic_go_first};
 use crate::record::{ExchangeRecord, Moment, Nanos, Origin, WallTime};
@@ -16,6 +17,7 @@ use super::fault::Fault;
 use super::handles::Handles;
 use super::lately::{Lately, REACH, Sums};
 use super::metrics::Metrics;
+use super::papers;
 use super::rows::{self, Asked};
 use super::sessions::Sessions;
 
@@ -177,6 +179,16 @@ impl State {
             report: Arc::clone(&report),
         });
         Ok(report)
+    }
+
+    /// A report of whole records, read afresh.
+    pub(super) async fn paper(
+        self: &Arc<Self>,
+        question: papers::Question,
+    ) -> Result<Paper, Fault> {
+        let made = self.handles.clock.wall();
+        self.read(move |reader| papers::paper(reader, &question, made, || {}))
+            .await
     }
 
     fn kept(&self, question: &Question, now: Moment) -> Option<Arc<RoutesReport>> {

@@ -12,15 +12,30 @@ use crate::ui::state::State;
 pub(super) enum Place {
     Overview,
     Routes,
+    Tax,
+    Reports,
     Exchanges,
     Health,
     Elsewhere,
     Login,
 }
 
-const PLACES: [(Place, &str, &str); 4] = [
+impl Place {
+    /// Where the report of that name stands.
+    pub(super) fn of_report(name: &str) -> Self {
+        if name == "tax" {
+            Self::Tax
+        } else {
+            Self::Reports
+        }
+    }
+}
+
+const PLACES: [(Place, &str, &str); 6] = [
     (Place::Overview, "/", "Overview"),
     (Place::Routes, "/routes", "Routes"),
+    (Place::Tax, "/reports/tax", "Tax"),
+    (Place::Reports, "/reports", "Reports"),
     (Place::Exchanges, "/exchanges", "Exchanges"),
     (Place::Health, "/health", "Health"),
 ];

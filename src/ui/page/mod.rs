@@ -10,6 +10,8 @@ pub(super) mod login;
 
 pub(super) mod overview;
 
+pub(super) mod report;
+
 pub(super) mod routes;
 
 mod layout;

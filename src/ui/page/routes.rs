@@ -18,14 +18,14 @@ use crate::ui::svg::chart;
 use super::layout::{self, Place};
 
 /// Windows offered.
-const WINDOWS: [(&str, &str); 5] = [
+pub(super) const WINDOWS: [(&str, &str); 5] = [
     ("1h", "1 hour"),
     ("6h", "6 hours"),
     ("24h", "24 hours"),
     ("7d", "7 days"),
     ("30d", "30 days"),
 ];
-const ORIGINS: [&str; 8] = [
+pub(super) const ORIGINS: [&str; 8] = [
     "live", "real", "all", "probe", "bench", "eval", "shadow", "demo",
 ];
 

@@ -43,8 +43,8 @@ pub(super) fn figure(chart: &Chart) -> String {
         } => scatter(points, *x_unit, (x_name, y_name), chart.unit),
     };
     format!(
-        "<figure class=\"chart\"><figcaption>{title}</figcaption>{legend}<svg viewBox=\"0 0 {WIDTH} \
-         {height:.0}\" role=\"img\" aria-label=\"{title}\">{inside}</svg><p class=\"note\">{}</p></figure>",
+        "<figure class=\"chart\"><figcaption>{title}</figcaption>{legend}<div class=\"wide\" tabindex=\"0\"><svg viewBox=\"0 0 {WIDTH} \
+         {height:.0}\" role=\"img\" aria-label=\"{title}\">{inside}</svg></div><p class=\"note\">{}</p></figure>",
         escaped(&chart.note),
         title = escaped(&chart.title),
     )
@@ -184,7 +184,7 @@ fn forest(bars: &[Bar], zero: f64, unit: Unit) -> Drawn {
             escaped(&shown),
             FOREST.0 - 12.0,
             y + 4.0,
-            escaped(&clipped(&bar.name, 40)),
+            escaped(&clipped(&bar.name, 36)),
             FOREST.1 + 14.0,
             y + 4.0,
             escaped(&shown),

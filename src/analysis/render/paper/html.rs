@@ -12,6 +12,28 @@ use crate::analysis::render::document::Document;
 const STYLE: &str = include_str!("report.css");
 
 pub(super) fn write(paper: &Paper) -> String {
+    let notes = paper.notes.iter().cloned().chain(words::facts(&paper.head));
+    page(&paper.title, &words::title(paper), &body(paper), notes)
+}
+
+/// What is inside a page: findings, charts, tables and notes, in classes of its own.
+pub(super) fn fragment(paper: &Paper) -> String {
+    let notes: String = paper
+        .notes
+        .iter()
+        .cloned()
+        .chain(words::facts(&paper.head))
+        .map(|note| format!("<li>{}</li>", escaped(&note)))
+        .collect();
+    format!(
+        "<div class=\"paper\"><p class=\"note\">{}</p>{}<h2>How to read it</h2>\
+         <ul class=\"notes\">{notes}</ul></div>",
+        escaped(&words::title(paper)),
+        body(paper)
+    )
+}
+
+fn body(paper: &Paper) -> String {
     let mut inside = String::new();
     if !paper.findings.is_empty() {
         inside.push_str("<section class=\"findings\"><ul>");
@@ -27,8 +49,7 @@ pub(super) fn write(paper: &Paper) -> String {
     for sheet in paper.sheets.iter().filter(|sheet| !sheet.rows.is_empty()) {
         inside.push_str(&table(sheet));
     }
-    let notes = paper.notes.iter().cloned().chain(words::facts(&paper.head));
-    page(&paper.title, &words::title(paper), &inside, notes)
+    inside
 }
 
 /// A report that is laid out as texts already.

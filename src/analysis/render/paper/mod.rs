@@ -39,10 +39,10 @@ pub fn json(paper: &Paper) -> serde_json::Value {
     json::value(paper)
 }
 
-/// The charts of a report as SVG in HTML, for pages that bring the stylesheet themselves.
+/// The report as a piece of HTML, for a page that brings the looks of its classes.
 #[must_use]
-pub fn charts(paper: &Paper) -> Vec<String> {
-    paper.charts.iter().map(drawing::figure).collect()
+pub fn fragment(paper: &Paper) -> String {
+    html::fragment(paper)
 }
 
 #[cfg(test)]

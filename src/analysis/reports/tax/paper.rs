@@ -427,10 +427,10 @@ fn forest(pairs: &[Pair<'_>]) -> Option<Chart> {
                 .then_some((estimate.interval.low, estimate.interval.high)),
         };
         if let Ok(effect) = &found.effect {
-            bars.push(bar(name.clone(), &effect.difference));
+            bars.push(bar(name, &effect.difference));
         }
         if let Some(naive) = found.naive.as_ref().filter(|naive| naive.value.is_finite()) {
-            bars.push(bar(format!("{name}, unadjusted"), naive));
+            bars.push(bar("unadjusted".to_owned(), naive));
         }
     }
     (!bars.is_empty()).then(|| Chart {

@@ -1,0 +1,128 @@
+//! Any report of whole records as a page, with a download of each format.
+
+use axum::extract::{Path, State as Extract};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, header};
+use maud::{Markup, PreEscaped, html};
+
+use crate::analysis::render::{self, Format};
+use crate::ui::api::{Asking, Shared, query};
+use crate::ui::ask::PaperQuery;
+use crate::ui::fault::Fault;
+use crate::ui::papers::REPORTS;
+
+use super::layout::{self, Place};
+use super::routes::{ORIGINS, WINDOWS};
+
+/// The formats offered: name, media type, ending of the file.
+const FORMATS: [(&str, Format, &str, &str); 4] = [
+    ("html", Format::Html, "text/html; charset=utf-8", "html"),
+    ("csv", Format::Csv, "text/csv; charset=utf-8", "csv"),
+    ("json", Format::Json, "application/json", "json"),
+    (
+        "markdown",
+        Format::Markdown,
+        "text/markdown; charset=utf-8",
+        "md",
+    ),
+];
+
+/// `/reports`: the list of them.
+pub(in crate::ui) async fn index(Extract(state): Shared) -> Response {
+    let body = html! {
+        ul.reports {
+            li { a href="/routes" { "routes" } " Each way to a model: failures, latency, speed, tokens, cost, own delay" }
+            @for (name, what) in REPORTS {
+                li { a href=(format!("/reports/{name}")) { (name) } " " (what) }
+            }
+        }
+        p.note { "The same on the command line: " code { "tollgate report tax --since 7d --format html -o tax.html" } }
+    };
+    layout::page(&state, Place::Reports, "Reports", &body)
+}
+
+/// `/reports/{name}`.
+pub(in crate::ui) async fn page(
+    Extract(state): Shared,
+    Path(name): Path<String>,
+    asking: Asking<PaperQuery>,
+) -> Response {
+    let asked = query(asking).and_then(|query| Ok((query.question(&state, &name)?, query)));
+    let (question, query) = match asked {
+        Ok(asked) => asked,
+        Err(fault) => return layout::fault(&state, &fault),
+    };
+    let origin = question.origins.name();
+    let paper = state.paper(question).await;
+    let title = paper
+        .as_ref()
+        .map_or("Report", |paper| paper.title.as_str());
+    let body = html! {
+        (form(&name, &query, origin))
+        @match &paper {
+            Err(fault) => (layout::instead(fault)),
+            Ok(paper) => {
+                (PreEscaped(render::paper::fragment(paper)))
+                p.downloads { "Download: "
+                    @for (format, ..) in FORMATS {
+                        a href=(format!("/api/reports/{name}?{}", query.text(format))) download { (format) } " "
+                    }
+                }
+            },
+        }
+    };
+    layout::page(&state, Place::of_report(&name), title, &body)
+}
+
+/// `GET /api/reports/{name}`: in the format asked for, JSON otherwise.
+pub(in crate::ui) async fn download(
+    Extract(state): Shared,
+    Path(name): Path<String>,
+    asking: Asking<PaperQuery>,
+) -> Result<Response, Fault> {
+    let query = query(asking)?;
+    let wanted = query.format.as_deref().unwrap_or("json");
+    let found = FORMATS.iter().find(|(format, ..)| *format == wanted);
+    let Some((_, format, kind, ending)) = found else {
+        let message = "format is one of html, csv, json, markdown";
+        return Err(Fault::bad("format", message));
+    };
+    let paper = state.paper(query.question(&state, &name)?).await?;
+    let mut response = render::paper::write(&paper, *format).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    let file = format!("attachment; filename=\"tollgate-{}.{ending}\"", paper.name);
+    if let Ok(file) = HeaderValue::from_str(&file) {
+        headers.insert(header::CONTENT_DISPOSITION, file);
+    }
+    Ok(response)
+}
+
+fn form(name: &str, query: &PaperQuery, origin: &str) -> Markup {
+    let since = query.since.as_deref().unwrap_or("24h");
+    let offered = WINDOWS.iter().any(|(value, _)| *value == since);
+    html! {
+        form.filter method="get" action=(format!("/reports/{name}")) {
+            label { "Window "
+                select name="since" {
+                    @if !offered { option value=(since) selected { (since) } }
+                    @for (value, name) in WINDOWS {
+                        option value=(value) selected[value == since] { (name) }
+                    }
+                }
+            }
+            label { "Traffic "
+                select name="origin" {
+                    @for name in ORIGINS { option selected[name == origin] { (name) } }
+                }
+            }
+            label { "Models " input name="models" value=[query.models.as_deref()] autocomplete="off" placeholder="all"; }
+            label { "Providers " input name="providers" value=[query.providers.as_deref()] autocomplete="off" placeholder="all"; }
+            label { "Tags " input name="tags" value=[query.tags.as_deref()] autocomplete="off" placeholder="any"; }
+            @if name == "tax" {
+                label { "Against " input name="reference" value=[query.reference.as_deref()] autocomplete="off" placeholder="the direct provider"; }
+            }
+            button { "Show" }
+        }
+    }
+}
