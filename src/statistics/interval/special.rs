@@ -43,9 +43,14 @@ pub fn ln_gamma(x: f64) -> f64 {
 /// `ln B(a, b) = ln Γ(a) + ln Γ(b) − ln Γ(a + b)` for positive `a`, `b`.
 #[must_use]
 pub fn ln_beta(a: f64, b: f64) -> f64 {
+    let (a, b) = (a.min(b), a.max(b));
     let sum = a + b;
-    if a < STIRLING_FROM || b < STIRLING_FROM {
+    if b < STIRLING_FROM {
         return ln_gamma(a) + ln_gamma(b) - ln_gamma(sum);
+    }
+    if a < STIRLING_FROM {
+        return ln_gamma(a) + a - a * sum.ln() - (b - 0.5) * (a / b).ln_1p() + stirling_error(b)
+            - stirling_error(sum);
     }
     // Large terms cancel here before they are computed.
     (a - 0.5) * (a / sum).ln() + b * (-a / sum).ln_1p() - 0.5 * b.ln()
