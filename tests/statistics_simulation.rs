@@ -1,5 +1,7 @@
 //! Checks by chance with fixed seeds that intervals hold the truth as often as they say.
 
+use std::f64::consts::FRAC_PI_2;
+
 use tollgate::statistics::compare::{Random, Resampling, bootstrap_difference};
 use tollgate::statistics::interval::special::normal_quantile;
 use tollgate::statistics::interval::{ALPHA, order_ci, wilson};
@@ -106,7 +108,7 @@ fn looking_two_hundred_times_seldom_finds_what_is_not_there() {
             ever[1] |= quantiles_differ_p(a, b, 0.5, CENTRE) <= ALPHA;
             // What looking with an interval for one look does: the standard error of a median.
             let apart = a.quantile(0.5).unwrap().ln() - b.quantile(0.5).unwrap().ln();
-            let error = |arm: Sample<'_>| 0.45_f64.powi(2) * 1.5708 / arm.len() as f64;
+            let error = |arm: Sample<'_>| 0.45_f64.powi(2) * FRAC_PI_2 / arm.len() as f64;
             ever[2] |= apart.abs() > 1.96 * (error(a) + error(b)).sqrt();
         }
         subtracted += u64::from(ever[0]);

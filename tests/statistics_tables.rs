@@ -1,4 +1,4 @@
-//! Compares every figure of `statistics` with the answers of SciPy and NumPy, by
+//! Compares the figures of `statistics` with the answers of `SciPy` and `NumPy`, by
 //! `tests/tables/statistics.json`; `tests/tables/statistics.py` says how that is made.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
@@ -72,6 +72,7 @@ fn within(found: f64, range: &Value, what: &str) {
 
 #[test]
 fn special_functions() {
+    type One = fn(f64) -> f64;
     type Two = fn(f64, f64) -> f64;
     let twos: [(&str, Two, f64); 4] = [
         ("ln_beta", special::ln_beta, 1e-13),
@@ -85,7 +86,6 @@ fn special_functions() {
             near(function(row[0], row[1]), row[2], tolerance, &what);
         }
     }
-    type One = fn(f64) -> f64;
     let ones: [(&str, One, f64); 3] = [
         ("ln_gamma", special::ln_gamma, 1e-13),
         ("normal_cdf", special::normal_cdf, 1e-12),

@@ -4,7 +4,7 @@
 //! Stirling error); Numerical Recipes, chapter 6 (continued fractions); Acklam, "An algorithm for
 //! computing the inverse normal cumulative distribution function".
 
-use std::f64::consts::{PI, TAU};
+use std::f64::consts::TAU;
 
 /// From here on the Stirling series is exact to the last digit.
 const STIRLING_FROM: f64 = 15.0;
@@ -260,10 +260,4 @@ pub fn student_two_sided(t: f64, freedom: f64) -> f64 {
 #[must_use]
 pub fn chi_square_upper(x: f64, freedom: f64) -> f64 {
     gamma_upper(freedom / 2.0, x / 2.0)
-}
-
-/// The density of the normal distribution, `exp(−z²/2) / √(2π)`.
-#[must_use]
-pub fn normal_density(z: f64) -> f64 {
-    (-z * z / 2.0).exp() / (2.0 * PI).sqrt()
 }

@@ -194,12 +194,8 @@ fn inverted(mut matrix: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
         }
         matrix[at].iter_mut().for_each(|value| *value /= pivot);
         let line = matrix[at].clone();
-        for (index, other) in matrix
-            .iter_mut()
-            .enumerate()
-            .filter(|(index, _)| *index != at)
-        {
-            debug_assert!(index != at);
+        let others = matrix.iter_mut().enumerate();
+        for (_, other) in others.filter(|(index, _)| *index != at) {
             let factor = other[at];
             let pairs = other.iter_mut().zip(&line);
             pairs.for_each(|(value, of_line)| *value -= factor * of_line);

@@ -106,45 +106,40 @@ pub fn rate_sequence(hits: usize, all: usize, alpha: f64, centre: f64) -> Interv
 /// The p-value, true at any time, that two arms have one `p`-quantile:
 /// `min(1, exp(−min_x [ln M_a(k_a(x)) + ln M_b(k_b(x))]))`.
 ///
-/// The sum falls below both arms' own lowest places and grows above both, so that only numbers
-/// between these are tried. Source: the reference's theorem 5 and its `QuantileABTest`.
+/// Where numbers equal `x` (failures: infinity), `k(x)` is whichever of the counts with and
+/// without them speaks least against it. The sum falls below both arms' own lowest places and
+/// grows above both, so that only numbers between these are tried. Source: the reference's
+/// theorem 5 and its `QuantileABTest`.
 #[must_use]
 pub fn quantiles_differ_p(a: Sample<'_>, b: Sample<'_>, p: f64, centre: f64) -> f64 {
-    let up_to = |sample: Sample<'_>, x: f64| {
-        if x == f64::INFINITY {
-            sample.finite().len()
-        } else {
-            sample.finite().partition_point(|value| *value <= x)
-        }
-    };
-    let evidence = |x: f64| {
-        [a, b]
-            .iter()
-            .map(|arm| ln_mixture(up_to(*arm, x), arm.len(), p, centre))
-            .sum::<f64>()
-    };
     if a.is_empty() || b.is_empty() {
         return 1.0;
     }
-    let places = [a, b].map(|arm| lowest(arm.len(), p));
-    // Below the lowest place of an arm its curve falls, from the next number on it may grow.
-    let edge = |arm: Sample<'_>, place: usize| arm.at(place.max(1));
-    let (one, other) = (edge(a, places[0]), edge(b, places[1]));
-    let (low, high) = (one.min(other), one.max(other));
-    // Just below the lowest number nobody is counted, just below `low` a few are not.
-    let below = |sample: Sample<'_>| sample.finite().partition_point(|value| *value < low);
-    let before: f64 = [a, b]
-        .iter()
-        .map(|arm| ln_mixture(below(*arm), arm.len(), p, centre))
-        .sum();
+    let below = |arm: Sample<'_>, x: f64| arm.finite().partition_point(|value| *value < x);
+    let up_to = |arm: Sample<'_>, x: f64| {
+        if x.is_finite() {
+            arm.finite().partition_point(|value| *value <= x)
+        } else {
+            arm.len()
+        }
+    };
+    let evidence = |x: f64| -> f64 {
+        let of = |arm: Sample<'_>| {
+            let least = lowest(arm.len(), p).clamp(below(arm, x), up_to(arm, x));
+            ln_mixture(least, arm.len(), p, centre)
+        };
+        of(a) + of(b)
+    };
+    let edges = [a, b].map(|arm| arm.at(lowest(arm.len(), p)));
+    let (low, high) = (edges[0].min(edges[1]), edges[0].max(edges[1]));
     let tried = [a, b].into_iter().flat_map(|arm| {
-        let from = below(arm);
-        arm.finite()[from..up_to(arm, high)].iter().copied()
+        let (from, to) = (below(arm, low), up_to(arm, high).min(arm.finite().len()));
+        arm.finite()[from..to].iter().copied()
     });
     let least = tried
         .chain([low, high])
         .map(evidence)
-        .fold(before, f64::min);
+        .fold(f64::INFINITY, f64::min);
     (-least).exp().min(1.0)
 }
 
