@@ -4,7 +4,7 @@
 //! Stirling error); Numerical Recipes, chapter 6 (continued fractions); Acklam, "An algorithm for
 //! computing the inverse normal cumulative distribution function".
 
-use std::f64::consts::{PI, TAU};
+use std::f64::consts::TAU;
 
 /// From here on the Stirling series is exact to the last digit.
 const STIRLING_FROM: f64 = 15.0;
@@ -43,9 +43,14 @@ pub fn ln_gamma(x: f64) -> f64 {
 /// `ln B(a, b) = ln Γ(a) + ln Γ(b) − ln Γ(a + b)` for positive `a`, `b`.
 #[must_use]
 pub fn ln_beta(a: f64, b: f64) -> f64 {
+    let (a, b) = (a.min(b), a.max(b));
     let sum = a + b;
-    if a < STIRLING_FROM || b < STIRLING_FROM {
+    if b < STIRLING_FROM {
         return ln_gamma(a) + ln_gamma(b) - ln_gamma(sum);
+    }
+    if a < STIRLING_FROM {
+        return ln_gamma(a) + a - a * sum.ln() - (b - 0.5) * (a / b).ln_1p() + stirling_error(b)
+            - stirling_error(sum);
     }
     // Large terms cancel here before they are computed.
     (a - 0.5) * (a / sum).ln() + b * (-a / sum).ln_1p() - 0.5 * b.ln()
@@ -255,10 +260,4 @@ pub fn student_two_sided(t: f64, freedom: f64) -> f64 {
 #[must_use]
 pub fn chi_square_upper(x: f64, freedom: f64) -> f64 {
     gamma_upper(freedom / 2.0, x / 2.0)
-}
-
-/// The density of the normal distribution, `exp(−z²/2) / √(2π)`.
-#[must_use]
-pub fn normal_density(z: f64) -> f64 {
-    (-z * z / 2.0).exp() / (2.0 * PI).sqrt()
 }
