@@ -1,6 +1,6 @@
 //! Estimates the difference of two routes from traffic that nobody assigned by lot.
 
-use super::strata::{Groups, groups};
+use super::strata::{Group, Groups, groups};
 use crate::analysis::reports::call::Call;
 use crate::statistics::compare::{
     Margin, Resampling, Stratum, Verdict, bootstrap_difference, decide, stratified_difference,
@@ -237,34 +237,40 @@ fn effect(
     {
         return Err(Refusal::Imbalanced);
     }
-    let strict = Resampling {
-        alpha: how.alpha / family.max(1) as f64,
-        ..*how
-    };
-    let (difference, wide, ratio) = if metric == Metric::Failures {
-        let at = |alpha| risk_difference(found, alpha).ok_or(Refusal::NoCalls);
-        (at(how.alpha)?, at(strict.alpha)?, None)
+    let (difference, ratio) = if metric == Metric::Failures {
+        let difference = risk_difference(found, how.alpha).ok_or(Refusal::NoCalls)?;
+        (difference, None)
     } else {
-        let strata: Vec<Stratum<'_>> = found
-            .list
-            .iter()
-            .map(super::strata::Group::stratum)
-            .collect();
-        let at = |how: &Resampling| {
-            stratified_difference(&strata, 0.5, how).ok_or(Refusal::AmongFailures)
-        };
-        (at(how)?, at(&strict)?, stratified_ratio(&strata, 0.5, how))
+        let strata: Vec<Stratum<'_>> = found.list.iter().map(Group::stratum).collect();
+        let difference = stratified_difference(&strata, 0.5, how).ok_or(Refusal::AmongFailures)?;
+        (difference, stratified_ratio(&strata, 0.5, how))
     };
     if !difference.value.is_finite() {
         return Err(Refusal::AmongFailures);
     }
     let margin = metric.margin(reference.filter(|value| value.is_finite()).unwrap_or(0.0));
+    let wide = widened(&difference, how.alpha, family);
     let verdict = decide(&wide, margin, found.inside[0].min(found.inside[1]));
     Ok(Effect {
         difference,
         ratio: ratio.filter(|ratio| ratio.value.is_finite()),
         verdict,
     })
+}
+
+/// The interval as wide as one of `family` comparisons asks, by the ratio of the normal quantiles:
+/// the outermost replicates themselves would be those of a few small groups with failures.
+fn widened(estimate: &Estimate, alpha: f64, family: usize) -> Estimate {
+    let reach = |alpha: f64| normal_quantile(1.0 - alpha / 2.0);
+    let factor = reach(alpha / family.max(1) as f64) / reach(alpha);
+    let Estimate { value, interval } = *estimate;
+    Estimate {
+        value,
+        interval: Interval {
+            low: value - (value - interval.low) * factor,
+            high: value + (interval.high - value) * factor,
+        },
+    }
 }
 
 /// The Mantel–Haenszel difference of failure rates over the groups, whose weights are those of

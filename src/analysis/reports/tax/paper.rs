@@ -11,12 +11,21 @@ use crate::statistics::compare::{Resampling, Verdict};
 use crate::statistics::interval::Estimate;
 
 /// What a tax is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     /// The provider to compare with, where one was named.
     pub reference: Option<String>,
     /// Seed of the draws.
     pub seed: u64,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            reference: None,
+            seed: 1,
+        }
+    }
 }
 
 /// The report `tax`.

@@ -1,0 +1,110 @@
+"""Computes the figures of `tollgate report tax` again from an export, with NumPy alone.
+
+    tollgate export --since 7d > records.jsonl
+    tollgate report tax --since 7d --format json > tax.json
+    python3 tests/recompute/tax.py records.jsonl tax.json
+
+The point figures must agree to the printed digits; of the intervals, which are drawn, an
+independent bootstrap of the resampled medians themselves must come near. Exits 1 where not.
+"""
+
+import json
+import math
+import sys
+from collections import defaultdict
+
+import numpy as np
+
+FAILURES = {"upstream_error", "timed_out", "empty", "truncated", "stalled", "in_band_error"}
+TIMED = {"ok", "client_gone", "shutdown"}
+
+
+def calls(record):
+    attempts = record["attempts"]
+    size = record["request"]["prompt_tokens_estimated"] or record["tokens"]["input"]
+    usage = record["tokens"]
+    cached, whole = usage["cached_read"], usage["input"]
+    share = 0 if not cached or not whole else (2 if cached * 2 > whole else 1)
+    day = np.datetime64(record["started"].rstrip("Z"), "us").astype("int64")
+    for at, attempt in enumerate(attempts):
+        last = at == len(attempts) - 1
+        name = (attempt["model"] or record["model"] or "").lower()
+        if attempt["kind"] == "router":
+            name = name.split("/")[-1]
+        key = (
+            record["request"]["stream"],
+            bool(record["request"]["tools"]),
+            record["request"]["reasoning_effort"],
+            int(math.log2(size)) if size else None,
+            share,
+            attempt["reused"],
+            int(day // (6 * 3600 * 1_000_000)),
+        )
+        line = attempt["timeline_ns"]
+        value = None
+        if not last or record["outcome"] in FAILURES:
+            value = math.inf
+        elif record["outcome"] in TIMED and "first_token" in line and attempt["gaps"]:
+            value = (line["first_token"] - line["send_start"]) / 1e6
+        if value is not None:
+            yield name, attempt["provider"], key, value
+
+
+def median(values):
+    ordered = np.sort(values)
+    place = 0.5 * (len(ordered) - 1)
+    low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
+    return low if low == high or math.isinf(low) else low + (place - math.floor(place)) * (high - low)
+
+
+def main(export, report):
+    arms = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for text in open(export):
+        record = json.loads(text)
+        if record["request"]["background"] or record["cached_answer"]:
+            continue
+        for model, provider, key, value in calls(record):
+            arms[model][provider][key].append(value)
+    rng = np.random.default_rng(7)
+    wrong = compared = 0
+    for row in json.load(open(report))["tables"]["effects"]:
+        if row["metric"] != "first_token" or row["difference"] is None:
+            continue
+        route, reference = (arms[row["model"]][row[side]] for side in ("route", "reference"))
+        found = []
+        for key in route:
+            a, b = np.array(route[key]), np.array(reference.get(key, []))
+            if min(len(a), len(b)) >= 10:
+                found.append((a, b, len(a) * len(b) / (len(a) + len(b))))
+        weights = np.array([weight for *_, weight in found])
+        value = sum(w * (median(a) - median(b)) for a, b, w in found) / weights.sum()
+        naive = median(np.concatenate(list(map(np.array, route.values())))) - median(
+            np.concatenate(list(map(np.array, reference.values())))
+        )
+        draws = np.zeros(2000)
+        for a, b, weight in found:
+            for side, sign in ((a, 1), (b, -1)):
+                sample = np.sort(rng.choice(side, (len(draws), len(side))), axis=1)
+                draws += sign * weight / weights.sum() * np.median(sample, axis=1)
+        low, high = np.percentile(draws[np.isfinite(draws)], [2.5, 97.5])
+        width = row["difference_high"] - row["difference_low"]
+        same = (
+            math.isclose(value, row["difference"], rel_tol=1e-9, abs_tol=1e-9)
+            and math.isclose(naive, row["naive_difference"], rel_tol=1e-9, abs_tol=1e-9)
+            and abs(low - row["difference_low"]) < 0.15 * width
+            and abs(high - row["difference_high"]) < 0.15 * width
+        )
+        compared += 1
+        wrong += not same
+        print(
+            f"{row['model']}, {row['comparison']}: {value:+.6f} ms [{low:+.2f}, {high:+.2f}], "
+            f"printed {row['difference']:+.6f} [{row['difference_low']:+.2f}, "
+            f"{row['difference_high']:+.2f}]; unadjusted {naive:+.6f}, printed "
+            f"{row['naive_difference']:+.6f}: {'agree' if same else 'DISAGREE'}"
+        )
+    print(f"{compared} compared, {wrong} wrong")
+    return 1 if wrong or not compared else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))
