@@ -11,6 +11,8 @@ CARGO  ?= cargo
 PYTHON ?= python3
 
 BENCH  := target/bench
+# Judges the pages' accessibility.
+AXE    := $(CURDIR)/target/sdk/node/node_modules/axe-core/axe.min.js
 KILLS  ?= 200
 
 .PHONY: help
@@ -23,7 +25,7 @@ help: ## List the targets
 test: test-tools ## Everything that a change must pass: format, lints, all tests
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
-	TOLLGATE_BROWSER=1 TOLLGATE_SDK=1 $(CARGO) test --locked
+	TOLLGATE_BROWSER=1 TOLLGATE_SDK=1 TOLLGATE_AXE=$(AXE) $(CARGO) test --locked
 
 .PHONY: fast
 fast: ## The same without browser and SDKs: nothing is installed
@@ -31,7 +33,8 @@ fast: ## The same without browser and SDKs: nothing is installed
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	$(CARGO) test --locked
 
-# What the tests need beside Rust: a browser, and the official SDKs in two languages.
+# What the tests need beside Rust: a browser, what judges its pages, and the official SDKs in two
+# languages.
 .PHONY: test-tools
 test-tools: browser sdks
 

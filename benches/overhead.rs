@@ -229,7 +229,7 @@ fn tollgate_config(own: SocketAddr, admin: SocketAddr, to: SocketAddr, folder: &
         "[server]\nlisten = \"{own}\"\ndefault_provider = \"openai\"\n\
          [admin]\nlisten = \"{admin}\"\n[store]\npath = \"{}\"\n\
          [providers.openai]\nbase_url = \"http://{to}/v1\"\napi_key = \"sk-bench\"\n",
-        folder.join("bench.redb").display()
+        folder.join("data").join("bench.redb").display()
     )
 }
 
@@ -636,7 +636,8 @@ fn memory(sides: &[Side], options: &Options, report: &mut Report) -> Fallible<()
 /// them in a loop beside it.
 fn beside_report(options: &Options, report: &mut Report) -> Fallible<()> {
     let folder = tempfile::tempdir()?;
-    let store = folder.path().join("bench.redb");
+    let store = folder.path().join("data").join("bench.redb");
+    fs::create_dir(folder.path().join("data"))?;
     fill(&store, if options.quick { 100_000 } else { 1_000_000 });
     let (simulator, own) = (free_address()?, free_address()?);
     let config = folder.path().join("tollgate.toml");

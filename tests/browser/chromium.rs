@@ -135,6 +135,18 @@ impl Browser {
         result["result"]["value"].clone()
     }
 
+    /// What the page's own script world says once the promise of `expression` is kept.
+    pub(crate) fn await_answer(&mut self, expression: &str) -> Value {
+        let asked =
+            json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let result = self.call("Runtime.evaluate", asked);
+        assert!(
+            result["exceptionDetails"].is_null(),
+            "{expression}: {result}"
+        );
+        result["result"]["value"].clone()
+    }
+
     /// Asks until the answer is `true`.
     pub(crate) fn wait_for(&mut self, expression: &str) {
         for _ in 0..100 {

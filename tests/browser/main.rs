@@ -88,6 +88,22 @@ fn is_sound(browser: &mut Browser, origin: &str, what: &str) {
     assert!(wide.as_i64().unwrap() <= 0, "{what} is {wide} px too wide");
 }
 
+/// axe-core's own text, where `TOLLGATE_AXE` says where it is.
+fn axe() -> Option<String> {
+    let path = std::env::var_os("TOLLGATE_AXE")?;
+    Some(std::fs::read_to_string(path).unwrap())
+}
+
+/// Nothing that axe-core calls serious or critical.
+fn is_accessible(browser: &mut Browser, axe: &str, what: &str) {
+    browser.ask(&format!("{axe}; true"));
+    let found = browser.await_answer(
+        "axe.run().then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact))\
+         .map(v => v.id + ': ' + v.nodes.map(n => n.target + ' ' + n.failureSummary).join('; ')))",
+    );
+    assert_eq!(found.as_array().map(Vec::len), Some(0), "{what}: {found:#}");
+}
+
 #[test]
 fn every_page_is_sound_wide_and_narrow_light_and_dark() {
     if !is_wanted() {
@@ -95,10 +111,14 @@ fn every_page_is_sound_wide_and_narrow_light_and_dark() {
     }
     let (full, empty) = (serve(3_000), serve(0));
     let mut browser = Browser::start();
+    let axe = axe();
     let exchange = format!("/exchanges/{}", full.ids[full.ids.len() - 2]);
     let pages = [
         (&full, "overview", "/"),
         (&full, "routes", "/routes"),
+        (&full, "reports", "/reports"),
+        (&full, "tax", "/reports/tax?origin=all"),
+        (&empty, "empty-tax", "/reports/tax"),
         (&full, "exchanges", "/exchanges"),
         (&full, "exchange", &exchange),
         (&full, "health", "/health"),
@@ -118,6 +138,9 @@ fn every_page_is_sound_wide_and_narrow_light_and_dark() {
                     browser.wait_for(&format!("{state} === 'live'"));
                 }
                 is_sound(&mut browser, &origin, &what);
+                if let Some(axe) = &axe {
+                    is_accessible(&mut browser, axe, &what);
+                }
                 if let Some(directory) = std::env::var_os("TOLLGATE_PICTURES") {
                     let file = std::path::Path::new(&directory).join(format!("{what}.png"));
                     std::fs::write(file, browser.picture()).unwrap();

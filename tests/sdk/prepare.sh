@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the official SDKs under target/sdk, once: `openai` and `anthropic` for Python, `openai` for Node.
+# Installs under target/sdk, once: the official SDKs (`openai` and `anthropic` for Python, `openai`
+# for Node), and `axe-core`, which judges the pages.
 set -eu
 cd "$(dirname "$0")/../.."
 mkdir -p target/sdk
@@ -9,7 +10,7 @@ fi
 if ! target/sdk/venv/bin/python -c 'import openai, anthropic' 2>/dev/null; then
     target/sdk/venv/bin/pip install --quiet --disable-pip-version-check openai anthropic
 fi
-if [ ! -d target/sdk/node/node_modules/openai ]; then
+if [ ! -d target/sdk/node/node_modules/openai ] || [ ! -d target/sdk/node/node_modules/axe-core ]; then
     mkdir -p target/sdk/node
-    (cd target/sdk/node && npm init --yes >/dev/null 2>&1 && npm install --silent --no-audit --no-fund openai)
+    (cd target/sdk/node && npm init --yes >/dev/null 2>&1 && npm install --silent --no-audit --no-fund openai axe-core)
 fi
