@@ -138,6 +138,14 @@ fn every_page_is_sound_wide_and_narrow_light_and_dark() {
                     browser.wait_for(&format!("{state} === 'live'"));
                 }
                 is_sound(&mut browser, &origin, &what);
+                if name == "tax" {
+                    let tables = "[...document.querySelectorAll('.paper table, .paper svg')].filter(t => t.offsetParent || t.getBoundingClientRect().height > 0).length >= 4";
+                    assert_eq!(
+                        browser.ask(tables),
+                        true,
+                        "{what}: tables and chart are seen"
+                    );
+                }
                 if let Some(axe) = &axe {
                     is_accessible(&mut browser, axe, &what);
                 }

@@ -43,7 +43,7 @@ pub(super) fn figure(chart: &Chart) -> String {
         } => scatter(points, *x_unit, (x_name, y_name), chart.unit),
     };
     format!(
-        "<figure class=\"chart\"><figcaption>{title}</figcaption>{legend}<div class=\"wide\" tabindex=\"0\"><svg viewBox=\"0 0 {WIDTH} \
+        "<figure class=\"chart\"><figcaption>{title}</figcaption>{legend}<div class=\"across\" tabindex=\"0\"><svg viewBox=\"0 0 {WIDTH} \
          {height:.0}\" role=\"img\" aria-label=\"{title}\">{inside}</svg></div><p class=\"note\">{}</p></figure>",
         escaped(&chart.note),
         title = escaped(&chart.title),

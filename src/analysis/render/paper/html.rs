@@ -140,7 +140,7 @@ fn framed<'a>(
         .collect();
     let rows: String = rows.map(|row| format!("<tr>{row}</tr>\n")).collect();
     format!(
-        "<h2>{title}</h2>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{title}\">\
+        "<h2>{title}</h2>\n<div class=\"across\" tabindex=\"0\" role=\"region\" aria-label=\"{title}\">\
          <table><thead><tr>{names}</tr></thead><tbody>\n{rows}</tbody></table></div>\n"
     )
 }
