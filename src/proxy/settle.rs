@@ -86,6 +86,12 @@ impl Exchange {
         self.drain.is_stopping()
     }
 
+    /// Hears when the program stops.
+    #[must_use]
+    pub const fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
     /// The client's end.
     #[must_use]
     pub fn peer(&self) -> &Arc<Peer> {

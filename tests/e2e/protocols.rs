@@ -274,3 +274,79 @@ fn faults_and_departures_over_http2_concern_one_stream_only() {
     let truth = rig.truth(&leaves);
     assert!(truth.peer_end.is_some(), "the provider was not told");
 }
+
+#[test]
+fn a_node_that_stops_says_so_in_every_stream() {
+    let certificates = Certificates::new();
+    let mut secure = secure_rig(&certificates);
+    let ask = Ask::chat("sim:gap-10ms:n-10000", true);
+    let runtime = runtime();
+    let (text, node) = runtime.block_on(async {
+        let mut sender = h2::connect(secure.addr(), &certificates).await;
+        let mut body = sender
+            .send_request(h2_request(&ask))
+            .await
+            .unwrap()
+            .into_body();
+        body.frame().await.unwrap().unwrap();
+        // Beside this runtime: stopping waits for whoever reads.
+        let stopping = std::thread::spawn(move || {
+            secure.stop();
+            secure
+        });
+        let rest = body.collect().await.unwrap().to_bytes();
+        (String::from_utf8_lossy(&rest).into_owned(), stopping)
+    });
+    let secure = node.join().unwrap();
+    assert!(text.contains("\"code\":\"shutting_down\""), "{text}");
+    assert!(!text.contains("[DONE]"));
+    assert_eq!(secure.record(&ask).outcome, Outcome::Shutdown);
+
+    let mut rig = Rig::start();
+    let asks = [
+        Ask::chat("sim:gap-10ms:n-10000", true),
+        Ask::responses("sim:gap-10ms:n-10000", true),
+        Ask::messages("sim:gap-10ms:n-10000", true),
+        // Nothing can be told in a whole answer: it is cut, so that no part passes for it.
+        Ask::chat("sim:gap-10ms:n-10000", false),
+    ];
+    let clients: Vec<_> = asks
+        .iter()
+        .map(|ask| {
+            let (mut connection, bytes) = (rig.connect(), ask.bytes());
+            std::thread::spawn(move || connection.exchange(&bytes))
+        })
+        .collect();
+    for ask in &asks {
+        until("the request at the provider", || {
+            rig.simulator.truth(&ask.tag).filter(|truth| {
+                truth.body_bytes > 200 || !String::from_utf8_lossy(ask.json()).contains("true")
+            })
+        });
+    }
+    let began = std::time::Instant::now();
+    rig.stop();
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
+    for (number, (ask, client)) in asks.iter().zip(clients).enumerate() {
+        let answer = client.join().unwrap();
+        if number < 3 {
+            let reading = answer.unwrap();
+            let text = reading.text();
+            assert_eq!((reading.status, reading.end), (200, ReadEnd::Complete));
+            assert!(text.contains("\"code\":\"shutting_down\""), "{text}");
+            assert_eq!(text.contains("event: error"), number > 0, "{text}");
+        } else {
+            assert!(
+                answer.is_err() || answer.is_ok_and(|reading| reading.end != ReadEnd::Complete)
+            );
+        }
+        let record = rig.record(ask);
+        assert_eq!(record.outcome, Outcome::Shutdown, "{number}");
+        let by = record.attempts[0].cancelled_by;
+        assert_eq!(by, Some(CancelledBy::Shutdown), "{number}");
+    }
+}

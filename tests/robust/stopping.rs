@@ -157,8 +157,9 @@ fn streams_that_do_not_end_are_cut_in_the_end_and_recorded() {
             let reading = stream.join().unwrap();
             let text = reading.text();
             assert!(!text.contains("[DONE]"), "{name}: passed for whole: {text}");
-            let told = text.contains("\"error\"") || reading.end != ReadEnd::Complete;
+            let told = text.contains("\"code\":\"shutting_down\"");
             assert!(told, "{name}: {:?} {text}", reading.end);
+            assert_eq!(reading.end, ReadEnd::Complete, "{name}: in order: {text}");
         }
         let records = records(&home.store());
         assert_eq!(records.len(), 5, "{name}");
