@@ -1,6 +1,7 @@
 //! Sends one request to a provider and waits for its response headers.
 
 use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,12 @@ use crate::record::{ErrorClass, Moment, Protocol};
 
 /// Connections on which a request that was never written is tried again.
 const RESENDS_MAX: u8 = 3;
+
+/// Bytes read of an HTTP/1 connection before the response head is whole, at most. hyper bounds
+/// one head and swallows interim answers (1xx) without end; this bounds all of them together.
+/// Interim answers over HTTP/2 are bounded by h2. The read that ends the head, and one after it,
+/// may bring body (64 KiB each), so that this is more than an honest head with its hints needs.
+const HEADS_MAX: usize = 256 * 1024;
 
 /// A request on its way to a provider.
 #[derive(Debug)]
@@ -167,7 +174,7 @@ async fn exchange(
     };
     let log = lease.log().ok_or_else(gone)?.clone();
     if !shared {
-        log.begin_writes();
+        log.begin_exchange(HEADS_MAX);
     }
     let began = clock.now();
     phases.protocol = if shared {
@@ -189,14 +196,14 @@ async fn exchange(
     let began_to_write = shared || log.writes_so_far().2 > 0;
     match sent {
         Ok(response) => {
-            phases.headers = Some(log.last_read().max(began));
+            phases.headers = Some(log.head_came().max(began));
             Ok(response)
         }
         Err(mut error) => {
             let unsent = error.take_message();
             let written = unsent.is_none() && began_to_write;
             let error = error.into_error();
-            let class = if error.is_parse() {
+            let class = if error.is_parse() || is_no_http(&error) {
                 ErrorClass::ProtocolError
             } else {
                 ErrorClass::Reset
@@ -214,6 +221,14 @@ async fn exchange(
             })
         }
     }
+}
+
+/// Whether the IO below hyper found that what comes is no HTTP.
+fn is_no_http(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source
+        .and_then(|source| source.downcast_ref::<io::Error>())
+        .is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
 }
 
 /// Notes when the request was written, also where nobody waits for its answer any more.
