@@ -173,7 +173,7 @@ impl Proxy {
             started_at,
             origin: self.shared.origin,
             config: KeyedHash(settings.hash),
-            endpoint: intake::endpoint_name(address, language),
+            endpoint: address.endpoint(language),
             language,
             model: None,
             tags: intake::tags(&parts.headers),
