@@ -6,6 +6,13 @@
     reason = "figures are printed for whoever reads them"
 )]
 
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the end-to-end tests use all of it"
+)]
+mod support;
+
 mod robust {
     mod canary;
     mod disk;

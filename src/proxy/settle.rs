@@ -65,6 +65,12 @@ impl Exchange {
         drain: Drain,
     ) -> Self {
         settler.accepted.fetch_add(1, Ordering::Relaxed);
+        // Of an exchange the log has ids, names of the config, and how it went: never content.
+        tracing::debug!(
+            exchange = %draft.id,
+            endpoint = %draft.endpoint,
+            "begun"
+        );
         let at_work = peer.begin();
         Self {
             draft: Some(Box::new(draft)),
@@ -136,6 +142,14 @@ impl Exchange {
             return;
         };
         draft.closed_at = self.settler.clock.now();
+        tracing::debug!(
+            exchange = %draft.id,
+            outcome = draft.outcome.name(),
+            status = draft.status,
+            attempts = draft.attempts.len(),
+            bytes = draft.response_bytes,
+            "settled"
+        );
         self.settler.settled.fetch_add(1, Ordering::Relaxed);
         (self.settler.offer)(*draft);
     }
