@@ -5,12 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
-use tollgate::record::{CancelledBy, Mark, Outcome, Protocol};
+use tollgate::record::{CancelledBy, ErrorClass, Mark, Outcome, Protocol};
 use tollgate::simulator::Config;
 use tollgate::simulator::bare::ReadEnd;
 
 use super::marks::{assert_in_order, is_of_token};
-use crate::support::h2::{self, H2Provider};
+use crate::support::h2::{self, Act, H2Provider, RAW_ANSWER, RawH2, code};
 use crate::support::records::until;
 use crate::support::rig::simulator;
 use crate::support::tls::Certificates;
@@ -348,5 +348,80 @@ fn a_node_that_stops_says_so_in_every_stream() {
         assert_eq!(record.outcome, Outcome::Shutdown, "{number}");
         let by = record.attempts[0].cancelled_by;
         assert_eq!(by, Some(CancelledBy::Shutdown), "{number}");
+    }
+}
+
+#[test]
+fn what_an_http2_provider_refused_unseen_is_sent_again_and_nothing_else_is() {
+    use Act::{Answer, Close, GoAwayBefore, GoAwayThenAnswer, GoAwayThenClose, Reset};
+    let certificates = Certificates::new();
+    // What it does with the first writes, the writes that are to come of it, and whether the
+    // client gets an answer. One case on a fresh connection, one on a used one.
+    let refused = Reset(code::REFUSED_STREAM);
+    let before = GoAwayBefore(code::NO_ERROR);
+    let cases: [(&[Act], usize, bool); 13] = [
+        (&[Answer], 1, true),
+        (&[refused], 2, true),
+        (&[refused, refused], 3, true),
+        (&[refused, refused, refused], 3, false),
+        (&[before], 2, true),
+        (&[GoAwayBefore(code::ENHANCE_YOUR_CALM)], 2, true),
+        (&[before, refused], 3, true),
+        (&[GoAwayThenAnswer], 1, true),
+        (&[GoAwayThenClose], 1, false),
+        (&[Close], 1, false),
+        (&[Reset(code::INTERNAL_ERROR)], 1, false),
+        (&[Reset(code::CANCEL)], 1, false),
+        (&[Reset(code::ENHANCE_YOUR_CALM)], 1, false),
+    ];
+    for (acts, writes, answered) in cases {
+        for used in [false, true] {
+            let name = format!("{acts:?}, connection used: {used}");
+            let provider = RawH2::start(&certificates);
+            let rig = rig_to(provider.address.port(), &certificates, true);
+            if used {
+                let first = Ask::chat("m", false).to("/secure");
+                assert_eq!(rig.send(&first).text(), RAW_ANSWER);
+            }
+            let before = provider.requests();
+            provider.next(acts);
+            let ask = Ask::chat("m", false).to("/secure");
+            let reading = rig.send(&ask);
+            let record = rig.record(&ask);
+            let attempt = &record.attempts[0];
+            assert_eq!(record.attempts.len(), 1, "{name}");
+            assert_eq!(provider.requests() - before, writes, "{name}");
+            assert_eq!(usize::from(attempt.resends), writes - 1, "{name}");
+            if answered {
+                assert_eq!(reading.text(), RAW_ANSWER, "{name}");
+                assert_eq!((record.outcome, attempt.error_class), (Outcome::Ok, None));
+            } else {
+                assert_eq!(reading.status, 502, "{name}: {}", reading.text());
+                let code = reading.header("x-proxy-error");
+                assert_eq!(code, Some("upstream_reset"), "{name}");
+                assert_eq!(record.outcome, Outcome::UpstreamError, "{name}");
+                assert_eq!(attempt.error_class, Some(ErrorClass::Reset), "{name}");
+                // What was refused cannot have been billed, and only that.
+                let unseen = acts.iter().all(|act| *act == refused);
+                assert_eq!(attempt.maybe_billed, !unseen, "{name}");
+            }
+            // Whatever became of it, the next one has a connection.
+            let next = Ask::chat("m", false).to("/secure");
+            assert_eq!(rig.send(&next).text(), RAW_ANSWER, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_goaway_ends_a_connection_and_not_the_requests_on_it() {
+    let certificates = Certificates::new();
+    let provider = RawH2::start(&certificates);
+    let rig = rig_to(provider.address.port(), &certificates, true);
+    for round in 1..=5 {
+        provider.next(&[Act::GoAwayThenAnswer]);
+        let ask = Ask::chat("m", false).to("/secure");
+        assert_eq!(rig.send(&ask).text(), RAW_ANSWER);
+        assert_eq!(rig.record(&ask).outcome, Outcome::Ok);
+        assert_eq!(provider.connections(), round, "a new one each time");
     }
 }
