@@ -232,7 +232,7 @@ pub(crate) enum Act {
     Reset(u32),
     /// GOAWAY with this code that names the stream before it as the last, and nothing more.
     GoAwayBefore(u32),
-    /// GOAWAY(NO_ERROR) that names it as the last, then its answer.
+    /// GOAWAY without an error that names it as the last, then its answer.
     GoAwayThenAnswer,
     /// The same, and the connection is closed in the place of an answer.
     GoAwayThenClose,
