@@ -14,6 +14,7 @@ BENCH  := target/bench
 # Judges the pages' accessibility.
 AXE    := $(CURDIR)/target/sdk/node/node_modules/axe-core/axe.min.js
 KILLS  ?= 200
+MINUTES ?= 10
 
 .PHONY: help
 help: ## List the targets
@@ -96,6 +97,12 @@ judge: ## Lay a foreign load tool's readings of the same requests beside Tollgat
 .PHONY: kill
 kill: ## Kill a writing Tollgate KILLS times (200): nothing acknowledged may be lost or torn
 	KILLS=$(KILLS) SEEDS=$(KILLS) $(CARGO) test --locked kill -- --nocapture
+
+.PHONY: soak
+soak: ## Wear it out: 1,000 connections that break off anywhere, then MINUTES (10) of mixed load
+	$(CARGO) build --release --locked
+	TOLLGATE_BIN=$(CURDIR)/target/release/tollgate TOLLGATE_SOAK=1 TOLLGATE_SOAK_MINUTES=$(MINUTES) \
+	  $(CARGO) test --locked --test soak -- --nocapture --test-threads 1
 
 # ---------------------------------------------------------------------------- running it
 

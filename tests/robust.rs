@@ -1,10 +1,21 @@
 //! Runs the program itself and does to it what life does: kills, full disks, signals, bad configs.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 #![expect(
     clippy::print_stdout,
     reason = "figures are printed for whoever reads them"
 )]
+
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the end-to-end tests use all of it"
+)]
+mod support;
 
 mod robust {
     mod canary;

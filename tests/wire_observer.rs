@@ -15,6 +15,7 @@ const CHAT: Expect<'_> = Expect {
     status: 200,
     content_type: Some("text/event-stream"),
     content_encoding: None,
+    error_type: None,
     stream: true,
     model_asked: Some("m"),
     choices: None,

@@ -132,6 +132,10 @@ impl Sample {
                 .get("content-type")
                 .and_then(|value| value.to_str().ok()),
             content_encoding: None,
+            error_type: self
+                .headers
+                .get("x-amzn-errortype")
+                .and_then(|value| value.to_str().ok()),
             stream: self.is_stream(),
             model_asked: None,
             choices: None,

@@ -22,6 +22,7 @@ const EXPECT: Expect<'_> = Expect {
     status: 200,
     content_type: Some("text/event-stream; charset=utf-8"),
     content_encoding: None,
+    error_type: None,
     stream: true,
     model_asked: Some("gpt-4.1-mini"),
     choices: None,

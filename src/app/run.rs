@@ -70,13 +70,49 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
             () = told.word_to_stop() => tracing::warn!("told to stop again: now"),
         }
     });
-    node.stop();
-    admin.join();
-    let health = recording.shutdown();
+    let shared = Arc::clone(&node.shared);
+    let flushed = unless_told(&runtime, &mut told, move || {
+        node.stop();
+        admin.join();
+        recording.shutdown()
+    })?;
+    let Some(health) = flushed else {
+        let health = recorder.health();
+        let (begun, _) = shared.counts();
+        let left = begun.saturating_sub(health.written + health.dropped());
+        return Err(AppFault::Runtime(format!(
+            "told to stop again while the store was written: {left} records are not in it"
+        )));
+    };
     if health.dropped() > 0 {
         tracing::warn!("{} records were dropped", health.dropped());
     }
     Ok(())
+}
+
+/// Does what stopping takes, on a thread of its own so that signals are heard meanwhile. One more
+/// word to stop, and it is left where it is: then there is nothing to give back.
+fn unless_told<T: Send + 'static>(
+    runtime: &Runtime,
+    told: &mut Told,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<Option<T>, AppFault> {
+    let (done, waits) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new()
+        .name("stopping".to_owned())
+        // Whoever waits may have left.
+        .spawn(move || drop(done.send(work())))
+        .map_err(|error| AppFault::Runtime(format!("cannot start a thread: {error}")))?;
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            // A panic of the work is on stderr already.
+            done = waits => done.map(Some).map_err(|_| {
+                AppFault::Runtime("the program did not stop in order".to_owned())
+            }),
+            () = told.word_to_stop() => Ok(None),
+        }
+    })
 }
 
 /// Runs the demo until SIGTERM or SIGINT.
@@ -150,5 +186,31 @@ impl Told {
 async fn drained(node: &Node) {
     while !node.is_done() {
         tokio::time::sleep(DRAIN_TICK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use rustix::process::{Pid, Signal as Word, getpid, kill_process};
+
+    use super::*;
+
+    #[test]
+    fn a_word_to_stop_ends_the_wait_for_work_that_hangs() {
+        let runtime = runtime().unwrap();
+        let mut told = Told::listen(&runtime).unwrap();
+        let done = unless_told(&runtime, &mut told, || 7).unwrap();
+        assert_eq!(done, Some(7));
+        for word in [Word::TERM, Word::INT] {
+            let (_held, hangs) = mpsc::channel::<()>();
+            let me: Pid = getpid();
+            let left = unless_told(&runtime, &mut told, move || {
+                kill_process(me, word).unwrap();
+                let _ = hangs.recv();
+            });
+            assert_eq!(left.unwrap(), None, "{word:?}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Splits a request's path into the provider it names and the path there.
 
 use crate::config::settings::Settings;
+use crate::record::{Language, Name};
 
 /// Where a request's path points, before its model is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +10,112 @@ pub struct Address<'a> {
     pub provider: Option<&'a str>,
     /// The path without the provider: `/v1/…`.
     pub path: &'a str,
+}
+
+/// What may stand before the name of a resource, the longest first.
+const PREFIXES: [&str; 9] = [
+    "/openai/v1",
+    "/api/v1",
+    "/v1beta",
+    "/v1alpha",
+    "/v1",
+    "/v2",
+    "/openai",
+    "/api",
+    "",
+];
+
+/// Resources of the providers' APIs that are recorded by name.
+const RESOURCES: [&str; 56] = [
+    "agents",
+    "assistants",
+    "audio",
+    "batches",
+    "cachedContents",
+    "chat",
+    "classify",
+    "complete",
+    "completions",
+    "containers",
+    "conversations",
+    "credits",
+    "detokenize",
+    "embed",
+    "embeddings",
+    "endpoints",
+    "evals",
+    "files",
+    "fim",
+    "fine-tunes",
+    "fine_tuning",
+    "fine-tuning",
+    "generate",
+    "generation",
+    "health",
+    "images",
+    "infill",
+    "jobs",
+    "key",
+    "keys",
+    "messages",
+    "models",
+    "moderations",
+    "ocr",
+    "openresponses",
+    "organization",
+    "organizations",
+    "pooling",
+    "predictions",
+    "props",
+    "ps",
+    "rankings",
+    "realtime",
+    "rerank",
+    "responses",
+    "score",
+    "show",
+    "skills",
+    "slots",
+    "tags",
+    "threads",
+    "tokenize",
+    "uploads",
+    "vector_stores",
+    "version",
+    "videos",
+];
+
+/// The endpoint of every path that is none of the known ones.
+const OTHER: &str = "other";
+
+impl Address<'_> {
+    /// The endpoint for the record: what the path asks for, and nothing that a client made up. The
+    /// names are those of a fixed list (an Azure deployment stands as `*`, ids are cut off, the
+    /// rest is `other`), because each new one takes a number in the store for good, and because
+    /// an unknown path may hold what nobody wants kept.
+    #[must_use]
+    pub fn endpoint(&self, language: Language) -> Name {
+        let path = self.path.strip_suffix('/').unwrap_or(self.path);
+        if language.is_inference() {
+            return match path.strip_prefix("/openai/deployments/") {
+                Some(rest) => {
+                    let after = rest.find('/').map_or("", |slash| &rest[slash..]);
+                    Name::from(format!("/openai/deployments/*{after}").as_str())
+                }
+                None => Name::from(path),
+            };
+        }
+        PREFIXES
+            .iter()
+            .find_map(|prefix| {
+                let rest = path.strip_prefix(prefix)?.strip_prefix('/')?;
+                let resource = rest.split(['/', ':']).next()?;
+                RESOURCES
+                    .contains(&resource)
+                    .then(|| Name::from(format!("{prefix}/{resource}").as_str()))
+            })
+            .unwrap_or_else(|| Name::from(OTHER))
+    }
 }
 
 /// Splits `/{provider}/v1/…`; any other path is taken whole.
@@ -29,5 +136,66 @@ pub fn split<'a>(path: &'a str, settings: &Settings) -> Address<'a> {
             provider: None,
             path,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_those_of_a_fixed_list() {
+        let name = |path, language| {
+            let provider = None;
+            Address { provider, path }.endpoint(language).to_string()
+        };
+        for (path, endpoint) in [
+            ("/v1/files", "/v1/files"),
+            ("/v1/files/", "/v1/files"),
+            ("/v1/files/file-1/content", "/v1/files"),
+            ("/openai/v1/batches", "/openai/v1/batches"),
+            ("/v1beta/models/gemini:generateContent", "/v1beta/models"),
+            ("/api/tags", "/api/tags"),
+            ("/health", "/health"),
+            ("/", "other"),
+            ("", "other"),
+            ("/v1", "other"),
+            ("/v1/filesystem", "other"),
+            ("/v1//files", "other"),
+            ("/sk-secret/files", "other"),
+        ] {
+            assert_eq!(name(path, Language::Plain), endpoint, "{path}");
+        }
+        for (path, endpoint) in [
+            ("/v1/chat/completions", "/v1/chat/completions"),
+            ("/chat/completions/", "/chat/completions"),
+            (
+                "/openai/deployments/mine/chat/completions",
+                "/openai/deployments/*/chat/completions",
+            ),
+        ] {
+            assert_eq!(name(path, Language::OpenAiChat), endpoint, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_client_cannot_make_names_without_end() {
+        let names: std::collections::HashSet<_> = (0..20_000)
+            .map(|number| {
+                let path = match number % 4 {
+                    0 => format!("/v1/x{number}"),
+                    1 => format!("/x{number}/files"),
+                    2 => format!("/v1/files/{number}"),
+                    _ => format!("/openai/deployments/{number}/chat/completions"),
+                };
+                let language = crate::wire::dialect::identify::identify(&path);
+                let address = Address {
+                    provider: None,
+                    path: &path,
+                };
+                address.endpoint(language)
+            })
+            .collect();
+        assert!(names.len() <= 3, "{names:?}");
     }
 }

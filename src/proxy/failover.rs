@@ -122,7 +122,9 @@ pub async fn first_answer(
         let is_last = left.peek().is_none() || matches!(body, Body::Streamed(..));
         let inject = injection && shared.may_inject(way, job.language, &body);
         let tried = attempt(job, &mut body, way, inject, is_last, exchange, means);
-        match tried.await {
+        let tried = tried.await;
+        log_attempt(exchange);
+        match tried {
             Tried::Answered(mut reached) => {
                 reached.way = index;
                 return Ok(*reached);
@@ -138,6 +140,26 @@ pub async fn first_answer(
             }
         }
     }
+}
+
+/// Which provider was tried, and how that went.
+fn log_attempt(exchange: &mut Exchange) {
+    let Some(draft) = exchange.draft() else {
+        return;
+    };
+    let Some(attempt) = draft.attempts.last() else {
+        return;
+    };
+    tracing::debug!(
+        exchange = %draft.id,
+        attempt = draft.attempts.len(),
+        provider = %attempt.provider,
+        status = attempt.status,
+        error = attempt.error_class.map(ErrorClass::name),
+        reused = attempt.reused,
+        resends = attempt.resends,
+        "tried"
+    );
 }
 
 fn nothing_to_try() -> Unreached {

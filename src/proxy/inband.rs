@@ -2,17 +2,56 @@
 
 use crate::record::{ErrorClass, Language};
 
+/// Why a response that has begun will not come whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// The provider, or a deadline.
+    Fault(ErrorClass),
+    /// The program stops, and its drain time is over.
+    ShuttingDown,
+}
+
+impl Broken {
+    /// What programs recognise.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::ShuttingDown => "shutting_down",
+            Self::Fault(ErrorClass::SilenceTimeout) => "upstream_silence_timeout",
+            Self::Fault(ErrorClass::TotalTimeout) => "upstream_total_timeout",
+            Self::Fault(ErrorClass::Truncated) => "upstream_truncated",
+            Self::Fault(ErrorClass::ProtocolError) => "upstream_protocol_error",
+            Self::Fault(_) => "upstream_reset",
+        }
+    }
+
+    /// What people read.
+    const fn message(self) -> &'static str {
+        match self {
+            Self::ShuttingDown => "tollgate is shutting down and timeouts.drain is over: try again",
+            Self::Fault(ErrorClass::SilenceTimeout) => {
+                "the provider fell silent for longer than timeouts.silence"
+            }
+            Self::Fault(ErrorClass::TotalTimeout) => "the exchange took longer than timeouts.total",
+            Self::Fault(ErrorClass::Truncated) => "the provider ended the stream before its end",
+            Self::Fault(ErrorClass::ProtocolError) => "the provider sent bytes that are not HTTP",
+            Self::Fault(_) => "the connection to the provider broke in the middle of the stream",
+        }
+    }
+
+    /// Whose failure it is, in the words of the OpenAI error shape.
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::ShuttingDown => "overloaded_error",
+            Self::Fault(_) => "upstream_error",
+        }
+    }
+}
+
 /// A failure after the response has begun, as an event in the client's language. The blank line
 /// in front ends an event that the provider left half sent.
 #[must_use]
-pub fn error_event(language: Language, class: ErrorClass, message: &str) -> String {
-    let code = match class {
-        ErrorClass::SilenceTimeout => "upstream_silence_timeout",
-        ErrorClass::TotalTimeout => "upstream_total_timeout",
-        ErrorClass::Truncated => "upstream_truncated",
-        ErrorClass::ProtocolError => "upstream_protocol_error",
-        _ => "upstream_reset",
-    };
+pub fn error_event(language: Language, broken: Broken) -> String {
+    let (code, message, kind) = (broken.code(), broken.message(), broken.kind());
     match language {
         Language::AnthropicMessages => {
             let data = serde_json::json!({
@@ -26,7 +65,7 @@ pub fn error_event(language: Language, class: ErrorClass, message: &str) -> Stri
                 "type": "error", "code": code, "message": message, "param": null,
                 "sequence_number": 0,
                 "error": {
-                    "message": message, "type": "upstream_error", "param": null, "code": code,
+                    "message": message, "type": kind, "param": null, "code": code,
                 },
             });
             format!("\n\nevent: error\ndata: {data}\n\n")
@@ -34,7 +73,7 @@ pub fn error_event(language: Language, class: ErrorClass, message: &str) -> Stri
         _ => {
             let data = serde_json::json!({
                 "error": {
-                    "message": message, "type": "upstream_error", "param": null, "code": code,
+                    "message": message, "type": kind, "param": null, "code": code,
                 },
             });
             format!("\n\ndata: {data}\n\n")

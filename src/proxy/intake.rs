@@ -53,27 +53,6 @@ pub fn language_of(method: &Method, address: &Address<'_>) -> Language {
     language
 }
 
-/// Path for the record: of passed-through paths the first two segments only.
-#[must_use]
-pub fn endpoint_name(address: &Address<'_>, language: Language) -> Name {
-    let path = if language.is_inference() {
-        address.path.to_owned()
-    } else {
-        let kept: Vec<_> = address
-            .path
-            .split('/')
-            .filter(|segment| !segment.is_empty())
-            .take(2)
-            .collect();
-        format!("/{}", kept.join("/"))
-    };
-    let mut end = path.len().min(64);
-    while !path.is_char_boundary(end) {
-        end -= 1;
-    }
-    Name::from(&path[..end])
-}
-
 /// Reads the body of an inference request; leaves that of any other where it is.
 pub async fn read(
     headers: &HeaderMap,

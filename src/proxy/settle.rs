@@ -65,6 +65,12 @@ impl Exchange {
         drain: Drain,
     ) -> Self {
         settler.accepted.fetch_add(1, Ordering::Relaxed);
+        // Of an exchange the log has ids, names of the config, and how it went: never content.
+        tracing::debug!(
+            exchange = %draft.id,
+            endpoint = %draft.endpoint,
+            "begun"
+        );
         let at_work = peer.begin();
         Self {
             draft: Some(Box::new(draft)),
@@ -84,6 +90,12 @@ impl Exchange {
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.drain.is_stopping()
+    }
+
+    /// Hears when the program stops.
+    #[must_use]
+    pub const fn drain(&self) -> &Drain {
+        &self.drain
     }
 
     /// The client's end.
@@ -130,6 +142,14 @@ impl Exchange {
             return;
         };
         draft.closed_at = self.settler.clock.now();
+        tracing::debug!(
+            exchange = %draft.id,
+            outcome = draft.outcome.name(),
+            status = draft.status,
+            attempts = draft.attempts.len(),
+            bytes = draft.response_bytes,
+            "settled"
+        );
         self.settler.settled.fetch_add(1, Ordering::Relaxed);
         (self.settler.offer)(*draft);
     }

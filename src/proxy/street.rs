@@ -29,6 +29,7 @@ use crate::record::{
     Tokens, TraceId, WallTime,
 };
 use crate::routing::plan;
+use crate::wire::dialect::errors::ERROR_TYPE;
 use crate::wire::framing::usage_filter::UsageFilter;
 use crate::wire::observer::{Expect, Observer};
 
@@ -173,7 +174,7 @@ impl Proxy {
             started_at,
             origin: self.shared.origin,
             config: KeyedHash(settings.hash),
-            endpoint: intake::endpoint_name(address, language),
+            endpoint: address.endpoint(language),
             language,
             model: None,
             tags: intake::tags(&parts.headers),
@@ -314,6 +315,10 @@ impl Proxy {
         let coding = text(header::CONTENT_ENCODING);
         let plain_events =
             event_stream && coding.is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
+        let error_type = reached
+            .headers
+            .get(ERROR_TYPE)
+            .and_then(|value| value.to_str().ok());
         let attempts = exchange.draft().map_or(0, |draft| {
             draft.status = Some(reached.status.as_u16());
             draft.attempts.len()
@@ -325,6 +330,7 @@ impl Proxy {
             status: reached.status.as_u16(),
             content_type,
             content_encoding: coding,
+            error_type,
             stream,
             model_asked: way.model.as_deref(),
             choices: exchange.draft().and_then(|draft| draft.request.choices),

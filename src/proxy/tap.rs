@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
-use super::inband;
+use super::inband::{self, Broken};
 use super::settle::{Ended, Exchange};
 use crate::clock::Clock;
 use crate::edge::stamp::IoLog;
@@ -126,6 +126,8 @@ pub struct Tap {
     last_read: u64,
     activity: Moment,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Ready once the program drops what is still at work.
+    aborting: Option<Aborting>,
     bytes_in: u64,
     bytes_out: u64,
     length: Option<u64>,
@@ -141,6 +143,15 @@ pub struct Tap {
 enum Abort {
     Flush,
     Fail,
+}
+
+/// The wait for the word to drop what is at work.
+struct Aborting(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl std::fmt::Debug for Aborting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Aborting")
+    }
 }
 
 /// How the provider's side ended, waiting for the last frame to be handed over.
@@ -172,6 +183,7 @@ impl Tap {
             last_read: 0,
             activity,
             timer: None,
+            aborting: None,
             bytes_in: 0,
             bytes_out: 0,
             length,
@@ -231,10 +243,13 @@ impl Tap {
                 Poll::Ready(Some(Err(error))) => self.broken(&error),
                 Poll::Ready(None) => self.over(BodyEnd::Complete, None),
                 Poll::Pending => {
-                    let Some(verdict) = self.overdue(cx) else {
+                    if let Some((end, class)) = self.overdue(cx) {
+                        self.failed(end, Broken::Fault(class));
+                    } else if self.is_aborting(cx) {
+                        self.failed(BodyEnd::Shutdown, Broken::ShuttingDown);
+                    } else {
                         return Poll::Pending;
-                    };
-                    self.failed(verdict.0, verdict.1);
+                    }
                 }
             }
         }
@@ -354,13 +369,13 @@ impl Tap {
             }
             _ => (BodyEnd::Reset, ErrorClass::Reset),
         };
-        self.failed(end, class);
+        self.failed(end, Broken::Fault(class));
     }
 
     /// Tells the client in-band that its answer is not whole: as an event where the body is a
     /// stream of events and its length was not announced, else by breaking off, so that nobody
     /// takes a part for the whole. After the terminator there is nothing to tell.
-    fn failed(&mut self, end: BodyEnd, class: ErrorClass) {
+    fn failed(&mut self, end: BodyEnd, broken: Broken) {
         let Some(parts) = &mut self.parts else { return };
         let at = parts.clock.now();
         if let Some(tail) = parts.filter.take().and_then(UsageFilter::end) {
@@ -373,16 +388,7 @@ impl Tap {
         if !parts.event_stream || self.length.is_some() {
             self.abort = Some(Abort::Flush);
         } else if !self.told {
-            let message = match class {
-                ErrorClass::SilenceTimeout => {
-                    "the provider fell silent for longer than timeouts.silence"
-                }
-                ErrorClass::TotalTimeout => "the exchange took longer than timeouts.total",
-                ErrorClass::Truncated => "the provider ended the stream before its end",
-                ErrorClass::ProtocolError => "the provider sent bytes that are not HTTP",
-                _ => "the connection to the provider broke in the middle of the stream",
-            };
-            let event = inband::error_event(parts.language, class, message);
+            let event = inband::error_event(parts.language, broken);
             self.queue.push_back(Piece {
                 bytes: event.into(),
                 read_at: at,
@@ -390,7 +396,11 @@ impl Tap {
             });
         }
         self.length = None;
-        self.over(end, Some(class));
+        let fault = match broken {
+            Broken::Fault(class) => Some(class),
+            Broken::ShuttingDown => None,
+        };
+        self.over(end, fault);
     }
 
     fn settle(&mut self, cancelled_by: Option<CancelledBy>) {
@@ -401,19 +411,35 @@ impl Tap {
         if self.length.is_some_and(|length| self.bytes_in > length) {
             oddities.push(Oddity::ExtraBytes);
         }
-        let deadline = matches!(verdict.end, BodyEnd::Stalled | BodyEnd::CutByLimit)
-            .then_some(CancelledBy::Deadline);
+        let ours = match verdict.end {
+            BodyEnd::Stalled | BodyEnd::CutByLimit => Some(CancelledBy::Deadline),
+            BodyEnd::Shutdown => Some(CancelledBy::Shutdown),
+            _ => None,
+        };
         parts.exchange.settle_relayed(Ended {
             observer: parts.observer,
             end: verdict.end,
             fault: verdict.fault,
-            cancelled_by: cancelled_by.or(deadline),
+            cancelled_by: cancelled_by.or(ours),
             at: verdict.at,
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             writes_known: self.client.is_some() && cancelled_by.is_none(),
             oddities,
         });
+    }
+
+    /// Whether the program drops what is still at work. The wait is made once, when the stream
+    /// first has nothing to hand on.
+    fn is_aborting(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(parts) = &self.parts else {
+            return false;
+        };
+        let aborting = self.aborting.get_or_insert_with(|| {
+            let drain = parts.exchange.drain().clone();
+            Aborting(Box::pin(async move { drain.aborting().await }))
+        });
+        aborting.0.as_mut().poll(cx).is_ready()
     }
 
     /// Looks whether a deadline has passed. The timer is re-armed only when it fires: a stream

@@ -212,6 +212,7 @@ impl Writer {
     /// The batch is on the disk: only now it is shown.
     fn acknowledge(&mut self) {
         let counts = &self.shared.counts;
+        tracing::debug!(records = self.in_hand.len(), "committed");
         counts
             .written
             .fetch_add(self.in_hand.len() as u64, Ordering::Relaxed);

@@ -621,6 +621,7 @@ fn broken_framing_is_never_passed_for_whole() {
         "bad_status_line",
         "bad_header",
         "huge_header:size-300k",
+        "huge_header:size-100k",
         "many_headers",
         "fake_upgrade",
     ] {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
-use tollgate::record::{CancelledBy, Mark, Outcome, Protocol};
+use tollgate::record::{CancelledBy, ErrorClass, Mark, Outcome, Protocol};
 use tollgate::simulator::Config;
 use tollgate::simulator::bare::ReadEnd;
 
 use super::marks::{assert_in_order, is_of_token};
-use crate::support::h2::{self, H2Provider};
+use crate::support::h2::{self, Act, H2Provider, RAW_ANSWER, RawH2, code};
 use crate::support::records::until;
 use crate::support::rig::simulator;
 use crate::support::tls::Certificates;
@@ -273,4 +273,155 @@ fn faults_and_departures_over_http2_concern_one_stream_only() {
     }
     let truth = rig.truth(&leaves);
     assert!(truth.peer_end.is_some(), "the provider was not told");
+}
+
+#[test]
+fn a_node_that_stops_says_so_in_every_stream() {
+    let certificates = Certificates::new();
+    let mut secure = secure_rig(&certificates);
+    let ask = Ask::chat("sim:gap-10ms:n-10000", true);
+    let runtime = runtime();
+    let (text, node) = runtime.block_on(async {
+        let mut sender = h2::connect(secure.addr(), &certificates).await;
+        let mut body = sender
+            .send_request(h2_request(&ask))
+            .await
+            .unwrap()
+            .into_body();
+        body.frame().await.unwrap().unwrap();
+        // Beside this runtime: stopping waits for whoever reads.
+        let stopping = std::thread::spawn(move || {
+            secure.stop();
+            secure
+        });
+        let rest = body.collect().await.unwrap().to_bytes();
+        (String::from_utf8_lossy(&rest).into_owned(), stopping)
+    });
+    let secure = node.join().unwrap();
+    assert!(text.contains("\"code\":\"shutting_down\""), "{text}");
+    assert!(!text.contains("[DONE]"));
+    assert_eq!(secure.record(&ask).outcome, Outcome::Shutdown);
+
+    let mut rig = Rig::start();
+    let asks = [
+        Ask::chat("sim:gap-10ms:n-10000", true),
+        Ask::responses("sim:gap-10ms:n-10000", true),
+        Ask::messages("sim:gap-10ms:n-10000", true),
+        // Nothing can be told in a whole answer: it is cut, so that no part passes for it.
+        Ask::chat("sim:gap-10ms:n-10000", false),
+    ];
+    let clients: Vec<_> = asks
+        .iter()
+        .map(|ask| {
+            let (mut connection, bytes) = (rig.connect(), ask.bytes());
+            std::thread::spawn(move || connection.exchange(&bytes))
+        })
+        .collect();
+    for ask in &asks {
+        until("the request at the provider", || {
+            rig.simulator.truth(&ask.tag).filter(|truth| {
+                truth.body_bytes > 200 || !String::from_utf8_lossy(ask.json()).contains("true")
+            })
+        });
+    }
+    let began = std::time::Instant::now();
+    rig.stop();
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
+    for (number, (ask, client)) in asks.iter().zip(clients).enumerate() {
+        let answer = client.join().unwrap();
+        if number < 3 {
+            let reading = answer.unwrap();
+            let text = reading.text();
+            assert_eq!((reading.status, reading.end), (200, ReadEnd::Complete));
+            assert!(text.contains("\"code\":\"shutting_down\""), "{text}");
+            assert_eq!(text.contains("event: error"), number > 0, "{text}");
+        } else {
+            assert!(
+                answer.is_err() || answer.is_ok_and(|reading| reading.end != ReadEnd::Complete)
+            );
+        }
+        let record = rig.record(ask);
+        assert_eq!(record.outcome, Outcome::Shutdown, "{number}");
+        let by = record.attempts[0].cancelled_by;
+        assert_eq!(by, Some(CancelledBy::Shutdown), "{number}");
+    }
+}
+
+#[test]
+fn what_an_http2_provider_refused_unseen_is_sent_again_and_nothing_else_is() {
+    use Act::{Answer, Close, GoAwayBefore, GoAwayThenAnswer, GoAwayThenClose, Reset};
+    let certificates = Certificates::new();
+    // What it does with the first writes, the writes that are to come of it, and whether the
+    // client gets an answer. One case on a fresh connection, one on a used one.
+    let refused = Reset(code::REFUSED_STREAM);
+    let before = GoAwayBefore(code::NO_ERROR);
+    let cases: [(&[Act], usize, bool); 13] = [
+        (&[Answer], 1, true),
+        (&[refused], 2, true),
+        (&[refused, refused], 3, true),
+        (&[refused, refused, refused], 3, false),
+        (&[before], 2, true),
+        (&[GoAwayBefore(code::ENHANCE_YOUR_CALM)], 2, true),
+        (&[before, refused], 3, true),
+        (&[GoAwayThenAnswer], 1, true),
+        (&[GoAwayThenClose], 1, false),
+        (&[Close], 1, false),
+        (&[Reset(code::INTERNAL_ERROR)], 1, false),
+        (&[Reset(code::CANCEL)], 1, false),
+        (&[Reset(code::ENHANCE_YOUR_CALM)], 1, false),
+    ];
+    for (acts, writes, answered) in cases {
+        for used in [false, true] {
+            let name = format!("{acts:?}, connection used: {used}");
+            let provider = RawH2::start(&certificates);
+            let rig = rig_to(provider.address.port(), &certificates, true);
+            if used {
+                let first = Ask::chat("m", false).to("/secure");
+                assert_eq!(rig.send(&first).text(), RAW_ANSWER);
+            }
+            let before = provider.requests();
+            provider.next(acts);
+            let ask = Ask::chat("m", false).to("/secure");
+            let reading = rig.send(&ask);
+            let record = rig.record(&ask);
+            let attempt = &record.attempts[0];
+            assert_eq!(record.attempts.len(), 1, "{name}");
+            assert_eq!(provider.requests() - before, writes, "{name}");
+            assert_eq!(usize::from(attempt.resends), writes - 1, "{name}");
+            if answered {
+                assert_eq!(reading.text(), RAW_ANSWER, "{name}");
+                assert_eq!((record.outcome, attempt.error_class), (Outcome::Ok, None));
+            } else {
+                assert_eq!(reading.status, 502, "{name}: {}", reading.text());
+                let code = reading.header("x-proxy-error");
+                assert_eq!(code, Some("upstream_reset"), "{name}");
+                assert_eq!(record.outcome, Outcome::UpstreamError, "{name}");
+                assert_eq!(attempt.error_class, Some(ErrorClass::Reset), "{name}");
+                // What was refused cannot have been billed, and only that.
+                let unseen = acts.iter().all(|act| *act == refused);
+                assert_eq!(attempt.maybe_billed, !unseen, "{name}");
+            }
+            // Whatever became of it, the next one has a connection.
+            let next = Ask::chat("m", false).to("/secure");
+            assert_eq!(rig.send(&next).text(), RAW_ANSWER, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_goaway_ends_a_connection_and_not_the_requests_on_it() {
+    let certificates = Certificates::new();
+    let provider = RawH2::start(&certificates);
+    let rig = rig_to(provider.address.port(), &certificates, true);
+    for round in 1..=5 {
+        provider.next(&[Act::GoAwayThenAnswer]);
+        let ask = Ask::chat("m", false).to("/secure");
+        assert_eq!(rig.send(&ask).text(), RAW_ANSWER);
+        assert_eq!(rig.record(&ask).outcome, Outcome::Ok);
+        assert_eq!(provider.connections(), round, "a new one each time");
+    }
 }

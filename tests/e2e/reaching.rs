@@ -2,6 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -379,4 +381,101 @@ fn write_answer(stream: &mut TcpStream, status: u16, kind: &str, body: &str, hea
     );
     // Who has gone needs no answer.
     let _ = stream.write_all(answer.as_bytes());
+}
+
+/// A server that answers each request of a connection with these pieces, each a write of its own,
+/// and says how many bytes it got rid of.
+fn raw_server(pieces: Vec<Vec<u8>>, forever: bool) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let written = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&written);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let (pieces, counted) = (pieces.clone(), Arc::clone(&counted));
+            std::thread::spawn(move || {
+                stream.set_nodelay(true).unwrap();
+                while !read_request(&mut stream).is_empty() {
+                    let mut round = 0;
+                    while round == 0 || forever {
+                        for piece in &pieces {
+                            if stream.write_all(piece).is_err() {
+                                return;
+                            }
+                            counted.fetch_add(piece.len(), Ordering::Relaxed);
+                        }
+                        round += 1;
+                    }
+                }
+            });
+        }
+    });
+    (address, written)
+}
+
+const EARLY: &str = "HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n";
+
+/// A whole answer whose head has a header of `size` bytes.
+fn answer_with_header(size: usize, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-large: {}\r\n\
+         content-length: {length}\r\n\r\n{body}",
+        "x".repeat(size)
+    )
+    .into_bytes()
+}
+
+#[test]
+fn response_heads_are_bounded_and_interim_answers_too() {
+    let whole = |size| answer_with_header(size, "{}");
+    let hints = |count: usize| EARLY.repeat(count).into_bytes();
+    let in_drips = |size| whole(size).chunks(1000).map(<[u8]>::to_vec).collect();
+    let large_body = answer_with_header(1000, &format!("\"{}\"", "y".repeat(3_000_000)));
+    // Name, what is written, whether it never ends, whether it passes.
+    let cases: [(&str, Vec<Vec<u8>>, bool, bool); 9] = [
+        ("no hint", vec![whole(10)], false, true),
+        ("100 hints", vec![hints(100), whole(10)], false, true),
+        ("60 KiB", vec![whole(60 << 10)], false, true),
+        ("60 KiB in drips", in_drips(60 << 10), false, true),
+        ("a large body", vec![large_body], false, true),
+        ("100 KiB", vec![whole(100 << 10)], false, false),
+        ("100 KiB in drips", in_drips(100 << 10), false, false),
+        ("10,000 hints", vec![hints(10_000), whole(10)], false, false),
+        ("hints for ever", vec![hints(1)], true, false),
+    ];
+    for (name, pieces, forever, passes) in cases {
+        let sent: usize = pieces.iter().map(Vec::len).sum();
+        let (address, written) = raw_server(pieces, forever);
+        let rig = rig_with(&format!("http://{address}/v1"), "");
+        let mut connection = rig.connect();
+        // The second and third on a connection that has read large pieces already.
+        for _ in 0..3 {
+            let ask = Ask::chat("model", false).to("/there");
+            let reading = connection.exchange(&ask.bytes()).unwrap();
+            let record = rig.record(&ask);
+            let attempt = &record.attempts[0];
+            if passes {
+                assert_eq!(reading.status, 200, "{name}: {}", reading.text());
+                assert_eq!(reading.end, ReadEnd::Complete, "{name}");
+                let length = if sent > 1_000_000 { 3_000_002 } else { 2 };
+                assert_eq!(reading.body.len(), length, "{name}");
+                assert_eq!(attempt.end, Some(End::Complete), "{name}");
+            } else {
+                assert_eq!(reading.status, 502, "{name}: {}", reading.text());
+                let code = reading.header("x-proxy-error");
+                assert_eq!(code, Some("upstream_protocol_error"), "{name}");
+                assert_eq!(attempt.error_class, Some(Class::ProtocolError), "{name}");
+                assert_eq!((attempt.resends, attempt.maybe_billed), (0, true), "{name}");
+            }
+        }
+        if forever {
+            // What was read, and what the kernel holds for a socket on either side.
+            let written = written.load(Ordering::Relaxed);
+            assert!(
+                written < 3 * (16 << 20),
+                "{name}: {written} bytes were taken"
+            );
+        }
+    }
 }

@@ -201,7 +201,8 @@ fn listen(from: impl Read + Send + 'static, said: &Arc<Mutex<String>>) -> JoinHa
 }
 
 fn address_in(said: &str) -> Option<SocketAddr> {
-    let (_, rest) = said.split_once("data plane   http://")?;
+    let (_, rest) = said.split_once("data plane   http")?;
+    let rest = rest.trim_start_matches('s').strip_prefix("://")?;
     rest.split("/v1").next()?.parse().ok()
 }
 

@@ -5,13 +5,15 @@ use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use redb::{Builder, ConcurrencyMode, TableDefinition};
+use rustix::process::Signal;
 use tollgate::clock::Clock;
 use tollgate::edge::store::{SCHEMA, Store};
 
-use super::program::{Home, KEY, config, free_port, simulator, store_settings, until};
+use super::program::{Home, KEY, call, chat, config, free_port, simulator, store_settings, until};
 
 /// A user who may do nothing here.
 const NOBODY: u32 = 65_534;
@@ -211,8 +213,48 @@ fn a_second_program_on_one_store_is_refused_and_the_first_goes_on() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("in use by another tollgate"), "{said}");
-    assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    let lines: Vec<&str> = said.trim_end().lines().collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    assert!(lines[0].contains("is in use: waiting up to"), "{said}");
     assert_eq!(first.stop().0.code(), Some(0));
+}
+
+#[test]
+fn a_store_that_is_held_for_a_moment_is_waited_for() {
+    let simulator = simulator();
+    let home = Home::new(&config(&simulator, ""));
+    // What a report does that meets the store of a killed writer.
+    let held = Store::open(&store_settings(&home.store()), &Clock::system()).unwrap();
+    let holding = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(500));
+        drop(held);
+    });
+    let program = home.serve();
+    holding.join().unwrap();
+    assert!(program.ready_after >= Duration::from_millis(450));
+    program.hear("is in use: waiting up to");
+    assert_eq!(program.stop().0.code(), Some(0));
+}
+
+#[test]
+fn a_report_in_the_moment_after_a_kill_does_not_keep_it_from_starting() {
+    let simulator = simulator();
+    let home = Home::new(&config(&simulator, ""));
+    for round in 0..5 {
+        let program = home.serve();
+        let request = chat("sim:n-2", false, &format!("round-{round}"));
+        assert!(call(program.address, &request).is_some());
+        program.signal(Signal::KILL);
+        drop(program);
+        let reports: Vec<_> = (0..4)
+            .map(|_| home.command(&["report", "routes"]).spawn().unwrap())
+            .collect();
+        // Ready, or the test fails.
+        assert_eq!(home.serve().stop().0.code(), Some(0));
+        for mut report in reports {
+            report.wait().unwrap();
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Tells the program to stop while it works: nothing that it carries is cut, and nothing is forgotten.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -107,6 +108,67 @@ fn a_signal_right_at_the_start_ends_it_in_order() {
     }
 }
 
+#[test]
+fn a_second_signal_ends_it_though_the_store_hangs() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let simulator = simulator();
+        let home = Home::new(&config(&simulator, ""));
+        let program = home.serve();
+        // Every write of the store to the disk hangs from here on.
+        let Some(hanging) = Hanging::begin(&program) else {
+            println!("skipped: strace is not there, or may not trace");
+            return;
+        };
+        let reading = program.connect().exchange(&chat("sim:n-2", false, "lost"));
+        assert_eq!(reading.unwrap().status, 200, "traffic goes on");
+        program.signal(Signal::TERM);
+        program.hear("draining");
+        thread::sleep(Duration::from_millis(300));
+        let told = Instant::now();
+        program.signal(signal);
+        program.hear("1 records are not in it");
+        let after = told.elapsed();
+        // It ends in this moment; its tracer holds on to the thread that it delays.
+        drop(hanging);
+        let (status, said) = program.ended();
+        assert_eq!(status.code(), Some(3), "{signal:?}: {said}");
+        assert!(after < Duration::from_secs(2), "{signal:?}: {after:?}");
+        println!("a store that hangs, {signal:?} again: ended after {after:?}");
+    }
+}
+
+/// A disk that hangs for one program, as long as this lives.
+struct Hanging(Child);
+
+impl Hanging {
+    fn begin(program: &Program) -> Option<Self> {
+        let mut child = Command::new("strace")
+            .args(["-f", "-e", "trace=fsync,fdatasync"])
+            .args(["-e", "inject=fsync,fdatasync:delay_enter=60000000"])
+            .args(["-p", &program.child.id().to_string()])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .ok()?;
+        let mut said = BufReader::new(child.stderr.take()?);
+        let mut line = String::new();
+        said.read_line(&mut line).ok()?;
+        let attached = line.contains("attached");
+        // It must not wait for a reader of what it says.
+        thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        let hanging = Self(child);
+        attached.then_some(hanging)
+    }
+}
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        // It may have ended with the program.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// What makes the program give up its streams.
 struct Case {
     name: &'static str,
@@ -157,8 +219,9 @@ fn streams_that_do_not_end_are_cut_in_the_end_and_recorded() {
             let reading = stream.join().unwrap();
             let text = reading.text();
             assert!(!text.contains("[DONE]"), "{name}: passed for whole: {text}");
-            let told = text.contains("\"error\"") || reading.end != ReadEnd::Complete;
+            let told = text.contains("\"code\":\"shutting_down\"");
             assert!(told, "{name}: {:?} {text}", reading.end);
+            assert_eq!(reading.end, ReadEnd::Complete, "{name}: in order: {text}");
         }
         let records = records(&home.store());
         assert_eq!(records.len(), 5, "{name}");

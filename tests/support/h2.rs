@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -220,4 +221,170 @@ pub(crate) async fn connect(
         let _ = connection.await;
     });
     sender
+}
+
+/// What a [`RawH2`] does once a request is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Answers it.
+    Answer,
+    /// `RST_STREAM` with this code.
+    Reset(u32),
+    /// GOAWAY with this code that names the stream before it as the last, and nothing more.
+    GoAwayBefore(u32),
+    /// GOAWAY without an error that names it as the last, then its answer.
+    GoAwayThenAnswer,
+    /// The same, and the connection is closed in the place of an answer.
+    GoAwayThenClose,
+    /// The connection is closed.
+    Close,
+}
+
+/// `RST_STREAM` and GOAWAY codes (RFC 9113, 7).
+pub(crate) mod code {
+    pub(crate) const NO_ERROR: u32 = 0;
+    pub(crate) const INTERNAL_ERROR: u32 = 2;
+    pub(crate) const REFUSED_STREAM: u32 = 7;
+    pub(crate) const CANCEL: u32 = 8;
+    pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
+}
+
+/// A provider that writes HTTP/2 frames by hand, and does as it is told with each request.
+pub(crate) struct RawH2 {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    acts: Arc<Mutex<VecDeque<Act>>>,
+    requests: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
+}
+
+/// The answer of a [`RawH2`].
+pub(crate) const RAW_ANSWER: &str = "{\"id\":\"raw\",\"object\":\"chat.completion\",\"model\":\"m\",\
+    \"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"hi\"},\
+    \"finish_reason\":\"stop\"}]}";
+
+impl RawH2 {
+    /// Starts one that answers everything.
+    pub(crate) fn start(certificates: &Certificates) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let raw = Self {
+            address: listener.local_addr().unwrap(),
+            acts: Arc::default(),
+            requests: Arc::default(),
+            connections: Arc::default(),
+        };
+        let config = certificates.server(&["h2"]);
+        let (acts, requests) = (Arc::clone(&raw.acts), Arc::clone(&raw.requests));
+        let connections = Arc::clone(&raw.connections);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                connections.fetch_add(1, Ordering::Relaxed);
+                let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+                let stream = rustls::StreamOwned::new(session, stream);
+                let (acts, requests) = (Arc::clone(&acts), Arc::clone(&requests));
+                // A connection that ends ends its thread.
+                std::thread::spawn(move || speak(stream, &acts, &requests).err());
+            }
+        });
+        raw
+    }
+
+    /// What it is to do with the next requests, one each; after them it answers.
+    pub(crate) fn next(&self, acts: &[Act]) {
+        *self.acts.lock().unwrap() = acts.iter().copied().collect();
+    }
+
+    /// Requests that it has had whole.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Connections that it accepted.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+type RawStream = rustls::StreamOwned<rustls::ServerConnection, std::net::TcpStream>;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const END_STREAM: u8 = 1;
+const ACK: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+fn speak(
+    mut stream: RawStream,
+    acts: &Mutex<VecDeque<Act>>,
+    requests: &AtomicUsize,
+) -> std::io::Result<()> {
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface)?;
+    frame(&mut stream, SETTINGS, 0, 0, &[])?;
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head)?;
+        let [a, b, c, kind, flags, id @ ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        stream.read_exact(&mut payload)?;
+        let id = u32::from_be_bytes(id);
+        match kind {
+            SETTINGS if flags & ACK == 0 => frame(&mut stream, SETTINGS, ACK, 0, &[])?,
+            PING if flags & ACK == 0 => frame(&mut stream, PING, ACK, 0, &payload)?,
+            HEADERS | DATA if flags & END_STREAM != 0 => {
+                requests.fetch_add(1, Ordering::Relaxed);
+                let act = acts.lock().unwrap().pop_front().unwrap_or(Act::Answer);
+                let last = |id: u32, code: u32| [id.to_be_bytes(), code.to_be_bytes()].concat();
+                match act {
+                    Act::Answer => answer_raw(&mut stream, id)?,
+                    Act::Reset(code) => {
+                        frame(&mut stream, RST_STREAM, 0, id, &code.to_be_bytes())?;
+                    }
+                    Act::GoAwayBefore(code) => {
+                        let before = id.saturating_sub(2);
+                        frame(&mut stream, GOAWAY, 0, 0, &last(before, code))?;
+                    }
+                    Act::GoAwayThenAnswer => {
+                        frame(&mut stream, GOAWAY, 0, 0, &last(id, code::NO_ERROR))?;
+                        std::thread::sleep(Duration::from_millis(30));
+                        answer_raw(&mut stream, id)?;
+                    }
+                    Act::GoAwayThenClose => {
+                        frame(&mut stream, GOAWAY, 0, 0, &last(id, code::NO_ERROR))?;
+                        std::thread::sleep(Duration::from_millis(30));
+                        return Ok(());
+                    }
+                    Act::Close => return Ok(()),
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn answer_raw(stream: &mut RawStream, id: u32) -> std::io::Result<()> {
+    // `:status: 200`, and `content-type` by its place in the static table (RFC 7541, A).
+    let mut head = vec![0x88, 0x0f, 0x10, 16];
+    head.extend_from_slice(b"application/json");
+    frame(stream, HEADERS, END_HEADERS, id, &head)?;
+    frame(stream, DATA, END_STREAM, id, RAW_ANSWER.as_bytes())
+}
+
+fn frame(
+    stream: &mut RawStream,
+    kind: u8,
+    flags: u8,
+    id: u32,
+    payload: &[u8],
+) -> std::io::Result<()> {
+    let [_, a, b, c] = (payload.len() as u32).to_be_bytes();
+    let mut bytes = vec![a, b, c, kind, flags];
+    bytes.extend_from_slice(&id.to_be_bytes());
+    bytes.extend_from_slice(payload);
+    stream.write_all(&bytes)?;
+    stream.flush()
 }

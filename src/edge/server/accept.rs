@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::{self, ConnectionLimits, Peer};
-use super::drain::Drain;
+use super::drain::{Drain, LAST_WORDS};
 use crate::clock::Clock;
 use crate::record::Protocol;
 
@@ -128,8 +128,13 @@ pub async fn serve<S, B>(
         }
     }
     drop(listener);
+    let patience = async {
+        drain.aborting().await;
+        // Event streams end with a word of their own; whoever does not take it is cut all the same.
+        tokio::time::sleep(LAST_WORDS).await;
+    };
     tokio::select! {
-        () = drain.aborting() => connections.abort_all(),
+        () = patience => connections.abort_all(),
         () = async { while connections.join_next().await.is_some() {} } => {}
     }
     // Aborted tasks settle what they had in hand while they are dropped.

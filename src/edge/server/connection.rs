@@ -132,6 +132,7 @@ pub async fn serve<T, S, B>(
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    tracing::trace!(client = %peer.address, protocol = ?peer.protocol, "connected");
     let io = TokioIo::new(Stamped::new(stream, peer.log.clone(), clock.clone()));
     match peer.protocol {
         Protocol::Http1 => {

@@ -1,6 +1,11 @@
 //! Carries the word to stop from whoever gives it to every listener and connection.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
+
+/// How long a connection may take to tell its client that it ends, once work is dropped.
+pub const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// How far stopping has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +42,7 @@ impl Drain {
         self.reached(Stage::Draining).await;
     }
 
-    /// Returns once work that is still going on is to be dropped.
+    /// Returns once work that is still going on is to be dropped: who carries a stream that can say so has [`LAST_WORDS`] for it.
     pub async fn aborting(&self) {
         self.reached(Stage::Aborting).await;
     }
@@ -60,7 +65,7 @@ impl Stop {
         });
     }
 
-    /// What is still going on is dropped, and settled as such.
+    /// What is still going on is dropped within [`LAST_WORDS`], and settled as such.
     pub fn abort(&self) {
         self.0.send_replace(Stage::Aborting);
     }

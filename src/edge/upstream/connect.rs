@@ -24,8 +24,11 @@ use crate::record::{ErrorClass, Moment};
 
 /// How long one address is tried before the next one is tried beside it (RFC 8305, 5).
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
-/// Largest response head, and largest single read of a body, on an HTTP/1 connection.
+/// Largest single read of a body on an HTTP/1 connection.
 const H1_BUFFER_MAX: usize = 64 * 1024;
+/// Largest response head on an HTTP/1 connection: a read may bring more than the buffer is to
+/// hold, so that the size of that is no limit.
+const H1_HEAD_MAX: usize = 64 * 1024;
 /// Windows of an HTTP/2 connection: what a provider may send ahead of a slow client.
 const H2_STREAM_WINDOW: u32 = 256 * 1024;
 const H2_CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
@@ -205,6 +208,7 @@ async fn handshake_h1(
     let io = TokioIo::new(Stamped::new(stream, log.clone(), clock.clone()));
     let (sender, connection) = http1::Builder::new()
         .max_buf_size(H1_BUFFER_MAX)
+        .max_header_size(H1_HEAD_MAX)
         .handshake(io)
         .await
         .map_err(|error| SendFault::before(Phase::Connect, ErrorClass::Connect, error))?;

@@ -1,6 +1,7 @@
 //! Sends one request to a provider and waits for its response headers.
 
 use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,15 @@ use crate::config::settings::Provider;
 use crate::edge::stamp::IoLog;
 use crate::record::{ErrorClass, Moment, Protocol};
 
-/// Connections on which a request that was never written is tried again.
+/// Writes of one request, at most: one that was never written, or that the provider's HTTP/2 end
+/// refused unseen, is written again.
 const RESENDS_MAX: u8 = 3;
+
+/// Bytes read of an HTTP/1 connection before the response head is whole, at most. hyper bounds
+/// one head and swallows interim answers (1xx) without end; this bounds all of them together.
+/// Interim answers over HTTP/2 are bounded by h2. The read that ends the head, and one after it,
+/// may bring body (64 KiB each), so that this is more than an honest head with its hints needs.
+const HEADS_MAX: usize = 256 * 1024;
 
 /// A request on its way to a provider.
 #[derive(Debug)]
@@ -72,7 +80,8 @@ pub struct Answer {
 
 impl Pool {
     /// Sends `outgoing` to `provider`. A request that was never written is written again on
-    /// another connection; one of which a byte was written never is.
+    /// another connection, and one that the provider said it has not looked at (RFC 9113, 8.7);
+    /// any other of which a byte was written never is.
     pub async fn send(
         self: &Arc<Self>,
         provider: &Provider,
@@ -108,7 +117,8 @@ impl Pool {
                 .lease(provider, limits, fresh, &mut phases.lease)
                 .await?;
             phases.reused = lease.reused;
-            let copy = (lease.reused && again.is_some()).then(|| head_of(&request));
+            let may_return = lease.reused || lease.is_shared();
+            let copy = (may_return && again.is_some()).then(|| head_of(&request));
             match exchange(&mut lease, request, clock, phases).await {
                 Ok(response) => {
                     let Some(log) = lease.log().cloned() else {
@@ -125,7 +135,10 @@ impl Pool {
                         None => None,
                     };
                     match unsent {
-                        Some(unsent) if phases.reused && phases.resends + 1 < RESENDS_MAX => {
+                        Some(unsent)
+                            if (phases.reused || failed.refused)
+                                && phases.resends + 1 < RESENDS_MAX =>
+                        {
                             phases.resends += 1;
                             request = unsent;
                         }
@@ -140,6 +153,8 @@ impl Pool {
 struct Failed {
     fault: SendFault,
     unsent: Option<Request<UpstreamBody>>,
+    /// The provider has not looked at the request, and says so.
+    refused: bool,
 }
 
 fn head_of(request: &Request<UpstreamBody>) -> Request<()> {
@@ -164,10 +179,11 @@ async fn exchange(
     let gone = || Failed {
         fault: SendFault::before(Phase::Send, ErrorClass::Reset, "the connection vanished"),
         unsent: None,
+        refused: false,
     };
     let log = lease.log().ok_or_else(gone)?.clone();
     if !shared {
-        log.begin_writes();
+        log.begin_exchange(HEADS_MAX);
     }
     let began = clock.now();
     phases.protocol = if shared {
@@ -189,14 +205,15 @@ async fn exchange(
     let began_to_write = shared || log.writes_so_far().2 > 0;
     match sent {
         Ok(response) => {
-            phases.headers = Some(log.last_read().max(began));
+            phases.headers = Some(log.head_came().max(began));
             Ok(response)
         }
         Err(mut error) => {
             let unsent = error.take_message();
-            let written = unsent.is_none() && began_to_write;
             let error = error.into_error();
-            let class = if error.is_parse() {
+            let refused = is_refused(&error);
+            let written = unsent.is_none() && began_to_write && !refused;
+            let class = if error.is_parse() || is_no_http(&error) {
                 ErrorClass::ProtocolError
             } else {
                 ErrorClass::Reset
@@ -211,9 +228,31 @@ async fn exchange(
                     written,
                 },
                 unsent,
+                refused,
             })
         }
     }
+}
+
+/// Whether the provider refused the request without having looked at it: a stream reset with
+/// `REFUSED_STREAM`, or above the last one that a GOAWAY names. Streams that it does name get
+/// another error when their connection ends.
+fn is_refused(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source
+        .and_then(|source| source.downcast_ref::<h2::Error>())
+        .is_some_and(|error| {
+            let reset = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+            error.is_remote() && (reset || error.is_go_away())
+        })
+}
+
+/// Whether the IO below hyper found that what comes is no HTTP.
+fn is_no_http(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source
+        .and_then(|source| source.downcast_ref::<io::Error>())
+        .is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
 }
 
 /// Notes when the request was written, also where nobody waits for its answer any more.

@@ -278,7 +278,7 @@ impl Exchange<'_> {
     fn objection(&self, asked: &Asked) -> Option<Problem> {
         let matched = self.truth.lock().credential.matched;
         if matched == Some(false) && self.persona.quirks.auth != AuthScheme::None {
-            return Some(Problem::of_status(401));
+            return Some(Problem::of_wrong_key(&self.persona.quirks.owner));
         }
         if self.endpoint == Endpoint::Unknown {
             let message = format!("Invalid URL ({} {})", self.head.method, self.head.path());
@@ -286,8 +286,8 @@ impl Exchange<'_> {
         }
         let model = asked.model.as_deref().unwrap_or("");
         if model.contains("missing") && grammar::words(model).is_none() {
-            let message = format!("The model `{model}` does not exist or you do not have access.");
-            return Some(Problem::new(404, "model_not_found", message));
+            let owner = &self.persona.quirks.owner;
+            return Some(Problem::of_missing_model(owner, model));
         }
         None
     }

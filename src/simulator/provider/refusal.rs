@@ -19,6 +19,7 @@ impl Exchange<'_> {
         let fault = part.fault?;
         let behaviour = &part.behaviour;
         let code = behaviour.fault_code;
+        let owner = &*self.persona.quirks.owner;
         let due = part.timing.head;
         let (status, content_type, body): (u16, _, Cow<'_, [u8]>) = match fault {
             Fault::HttpHtml => (code.unwrap_or(502), Some("text/html"), HTML.into()),
@@ -34,7 +35,7 @@ impl Exchange<'_> {
             }
             Fault::Redirect => (code.unwrap_or(302), None, b"".into()),
             _ => {
-                let problem = Problem::of_fault(fault, behaviour)?;
+                let problem = Problem::of_fault(fault, behaviour)?.of_owner(owner);
                 let json = self.problem_json(&problem);
                 let status = if fault == Fault::ErrorIn200 {
                     200

@@ -1,6 +1,5 @@
 //! Judges how a response ended, and puts together what was learned of it.
 
-use http::HeaderMap;
 use serde::de::IgnoredAny;
 
 use super::observe::{Body, Observer, is_failing};
@@ -10,7 +9,7 @@ use crate::record::{
     Dialect, End, ErrorClass, FinishReason, Language, Mark, Moment, Oddity, Outcome, TokenSource,
     Tokens, Usage,
 };
-use crate::wire::dialect::errors::{Classified, classify, in_band, is_error_body, outcome};
+use crate::wire::dialect::errors::{Classified, classify_typed, in_band, is_error_body, outcome};
 use crate::wire::dialect::language::{Form, ends_with_done, form, learn_whole};
 use crate::wire::framing::sse::Splitter;
 
@@ -100,8 +99,14 @@ fn conclude(mut observer: Observer, how: BodyEnd) -> Observation {
 /// A failing status: its body says what kind, and how it came does not matter.
 fn status(observer: &Observer, body: &[u8], how: BodyEnd) -> Ending {
     let dialect = observer.reader.dialect;
-    let headers = HeaderMap::new();
-    let error = classify(dialect, &observer.provider, observer.status, &headers, body);
+    let error_type = observer.error_type.as_deref();
+    let error = classify_typed(
+        dialect,
+        &observer.provider,
+        observer.status,
+        error_type,
+        body,
+    );
     let outcome = match how {
         BodyEnd::ClientGone => Outcome::ClientGone,
         _ => outcome(error.class),

@@ -22,6 +22,8 @@ pub struct Expect<'a> {
     pub content_type: Option<&'a str>,
     /// Its `content-encoding`.
     pub content_encoding: Option<&'a str>,
+    /// Its `x-amzn-errortype`: the name of an error, where the body has a message only.
+    pub error_type: Option<&'a str>,
     /// Whether the request asked for a stream.
     pub stream: bool,
     /// The model's name as it was sent to the provider.

@@ -31,10 +31,24 @@ pub fn classify(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Classified {
-    let mut said = said(body);
     let error_type = headers
-        .get("x-amzn-errortype")
+        .get(ERROR_TYPE)
         .and_then(|value| value.to_str().ok());
+    classify_typed(dialect, provider, status, error_type, body)
+}
+
+/// The header in which Amazon names an error; the body has a message only.
+pub const ERROR_TYPE: &str = "x-amzn-errortype";
+
+/// The same with what [`ERROR_TYPE`] says.
+pub(crate) fn classify_typed(
+    dialect: Dialect,
+    provider: &str,
+    status: u16,
+    error_type: Option<&str>,
+    body: &[u8],
+) -> Classified {
+    let mut said = said(body);
     if let Some(name) = error_type.and_then(|value| value.split(':').next()) {
         said.words.insert(0, name.to_ascii_lowercase());
         said.code = Some(name.chars().take(64).collect());
@@ -46,7 +60,7 @@ pub fn classify(
 
 /// Classifies an error inside a response that began as a success.
 pub(crate) fn in_band(dialect: Dialect, data: &[u8]) -> Classified {
-    classify(dialect, "", 200, &HeaderMap::new(), data)
+    classify_typed(dialect, "", 200, None, data)
 }
 
 /// How an exchange ended whose last attempt met this class as the answer's status.

@@ -6,8 +6,8 @@ mod classify;
 
 mod failover;
 
-pub use classify::{Classified, classify, outcome};
+pub use classify::{Classified, ERROR_TYPE, classify, outcome};
 pub use failover::{Verdict, failover};
 
 pub(crate) use body::{is_error, is_error_body};
-pub(crate) use classify::in_band;
+pub(crate) use classify::{classify_typed, in_band};
