@@ -190,6 +190,8 @@ impl Proxy {
             response_bytes: 0,
             tokens: Tokens::default(),
             cost: None,
+            no_cost: None,
+            prices: None,
             cost_billed: None,
             own: OwnDelay::default(),
             cached_answer: false,

@@ -115,6 +115,8 @@ pub(in crate::analysis) fn full() -> ExchangeRecord {
             source: Some(TokenSource::Usage),
         },
         cost: Some(PicoDollars(2_500_000_000)),
+        no_cost: None,
+        prices: Some("2026-11-22".into()),
         cost_billed: Some(PicoDollars(2_400_000_000)),
         own: OwnDelay {
             inbound: Some(Nanos(31_000)),
