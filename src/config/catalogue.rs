@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::kinds::{Instant, PatternText};
+use super::kinds::{DateText, PatternText};
 use super::read::{At, Entries, Reader, Setting, table};
 use crate::record::Name;
 use crate::routing::catalogue::{ModelFacts, Rung};
@@ -20,9 +20,9 @@ table! {
         /// Where it stands among them.
         rung: String,
         /// When it came out.
-        released: Instant,
+        released: DateText,
         /// When its maker withdraws it.
-        retired: Instant,
+        retired: DateText,
         /// Tokens of prompt and answer.
         context_length: u64,
         /// Where this is from.

@@ -128,9 +128,9 @@ decimal!(
 
 /// A date or a minute in UTC.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Instant(pub(super) WallTime);
+pub(super) struct DateText(pub(super) WallTime);
 
-impl Setting for Instant {
+impl Setting for DateText {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
         let text = match value.get_ref() {
             DeValue::Datetime(date) => Some(date.to_string()),

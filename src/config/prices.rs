@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::kinds::{Amount, Instant, MillionRate, Part, PatternText, PriceTier};
+use super::kinds::{Amount, DateText, MillionRate, Part, PatternText, PriceTier};
 use super::problem::{Finding, Findings, Problem, Problems, Severity, quoted};
 use super::read::{At, Reader, Setting, table};
 use crate::record::Name;
@@ -32,9 +32,9 @@ table! {
         /// How a call is worked on.
         tier: PriceTier,
         /// First moment at which the prices hold (UTC).
-        valid_from: Instant,
+        valid_from: DateText,
         /// First moment at which they hold no more (UTC).
-        valid_until: Instant,
+        valid_until: DateText,
         /// Prompt tokens.
         input: MillionRate,
         /// Prompt tokens read from the provider's cache.
@@ -66,9 +66,9 @@ table! {
         /// Where the numbers are from.
         source: String,
         /// When they were read.
-        read: Instant,
+        read: DateText,
         /// To what day the source dates them.
-        as_of: Instant,
+        as_of: DateText,
         /// What else is to know.
         note: String,
     }

@@ -154,7 +154,7 @@ impl Proxy {
         parts: &Parts,
         address: &Address<'_>,
         language: Language,
-        settings: &Settings,
+        settings: &Arc<Settings>,
         peer: Arc<Peer>,
     ) -> Exchange {
         let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());
@@ -200,6 +200,7 @@ impl Proxy {
         Exchange::begin(
             draft,
             Arc::clone(&self.shared.settler),
+            Arc::clone(settings),
             peer,
             self.drain.clone(),
         )

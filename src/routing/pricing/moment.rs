@@ -1,5 +1,7 @@
 //! Reads the dates and hours of prices, which are UTC.
 
+use std::fmt;
+
 use crate::record::WallTime;
 
 /// The beginning of a day such as `2026-03-13`.
@@ -98,6 +100,29 @@ impl Span {
         }
         (self.days.has(today) && minute >= self.from)
             || (self.days.has(yesterday) && minute < self.to)
+    }
+}
+
+/// `16:30-00:30`, and the days where not every one is meant.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (from, to) = (self.from, self.to);
+        write!(
+            f,
+            "{:02}:{:02}-{:02}:{:02}",
+            from / 60,
+            from % 60,
+            to / 60,
+            to % 60
+        )?;
+        if self.days != Days::ALL {
+            for (at, name) in (0..).zip(Days::NAMES) {
+                if self.days.has(at) {
+                    write!(f, " {name}")?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

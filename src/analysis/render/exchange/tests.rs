@@ -21,6 +21,7 @@ pub(in crate::analysis) fn full() -> ExchangeRecord {
         kind: ProviderKind::Router,
         region: some("eu"),
         model: some("openai/gpt-4.1"),
+        lost_usage: Some(Usage::default()),
         credential: Some(KeyedHash(7)),
         served_by: some("Azure"),
         model_answered: some("gpt-4.1-2026-04-14"),
