@@ -13,7 +13,7 @@ use crate::analysis::render::csv;
 use crate::app::sources;
 use crate::clock::Clock;
 use crate::config::prices;
-use crate::record::WallTime;
+use crate::record::{Name, WallTime};
 use crate::routing::pricing::{Change, PriceRow, PriceTable, diff};
 
 /// Show what models cost, how old each price is, and what another table would change
@@ -133,7 +133,7 @@ impl Args {
     }
 }
 
-fn names(names: &[crate::record::Name]) -> String {
+fn names(names: &[Name]) -> String {
     let names: Vec<&str> = names.iter().map(|name| &**name).collect();
     names.join(" ")
 }
@@ -264,8 +264,8 @@ fn view(row: &PriceRow, now: WallTime) -> Value {
         )
     };
     json!({
-        "providers": row.providers.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
-        "models": row.models.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+        "providers": row.providers.iter().map(Name::as_str).collect::<Vec<_>>(),
+        "models": row.models.iter().map(Name::as_str).collect::<Vec<_>>(),
         "tier": row.tier.name(),
         "valid_from": date(row.valid_from),
         "valid_until": date(row.valid_until),
@@ -379,9 +379,10 @@ fn compare(args: &Args, table: &PriceTable, file: &Path) -> Result<ExitCode, Sto
     Ok(ExitCode::SUCCESS)
 }
 
-const fn of(change: &Change) -> &PriceRow {
+fn of(change: &Change) -> &PriceRow {
     match change {
-        Change::Added(row) | Change::Removed(row) | Change::Changed { new: row, .. } => row,
+        Change::Added(row) | Change::Removed(row) => row,
+        Change::Changed { new, .. } => new,
     }
 }
 
@@ -444,13 +445,13 @@ fn change_view(change: &Change) -> Value {
     let (kind, old, new) = match change {
         Change::Added(row) => ("added", None, Some(row)),
         Change::Removed(row) => ("removed", Some(row), None),
-        Change::Changed { old, new } => ("changed", Some(old), Some(new)),
+        Change::Changed { old, new } => ("changed", Some(&**old), Some(&**new)),
     };
     let row = of(change);
     json!({
         "change": kind,
-        "providers": row.providers.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
-        "models": row.models.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+        "providers": row.providers.iter().map(Name::as_str).collect::<Vec<_>>(),
+        "models": row.models.iter().map(Name::as_str).collect::<Vec<_>>(),
         "old": old.map(line),
         "new": new.map(line),
     })

@@ -14,9 +14,9 @@ pub enum Change {
     /// Both have it, and its numbers or dates differ.
     Changed {
         /// As it was.
-        old: PriceRow,
+        old: Box<PriceRow>,
         /// As it is.
-        new: PriceRow,
+        new: Box<PriceRow>,
     },
 }
 
@@ -35,6 +35,7 @@ pub fn diff(old: &[PriceRow], new: &[PriceRow]) -> Vec<Change> {
                 changes.insert(key, Change::Removed(old));
             }
             Some(new) if !same(&old, &new) => {
+                let (old, new) = (Box::new(old), Box::new(new));
                 changes.insert(key, Change::Changed { old, new });
             }
             Some(_) => {}

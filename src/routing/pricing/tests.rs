@@ -6,7 +6,9 @@ use crate::record::{NoCost, PicoDollars, Usage};
 const NOW: &str = "2026-11-20T12:00Z";
 
 fn rate(text: &str) -> Option<Rate> {
-    Some(Rate::per_million(text).unwrap())
+    let rate = Rate::per_million(text);
+    assert!(rate.is_some(), "{text}");
+    rate
 }
 
 fn row(provider: &str, model: &str, input: &str, output: &str) -> PriceRow {
