@@ -49,10 +49,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("routing", &["catalogue", "pricing", "health", "policy", "plan", "experiment"]),
     ("workload", &["prompts", "schedule", "pairing"]),
     ("analysis", &["scoring", "replay", "tables", "paper", "render", "reports"]),
-    ("config", &["settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
-    ("config/resolve", &["work", "numbers", "listeners", "credentials", "endpoint", "providers", "models"]),
+    ("config", &["settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "prices", "catalogue", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
+    ("config/resolve", &["work", "numbers", "listeners", "credentials", "endpoint", "providers", "models", "prices"]),
     ("edge", &["stamp", "server", "upstream", "store", "telemetry", "alert"]),
-    ("proxy", &["secret", "inband", "settle", "tap", "reject", "filter", "address", "candidates", "headers", "intake", "models", "shared", "failover", "street"]),
+    ("proxy", &["secret", "inband", "bill", "settle", "tap", "reject", "filter", "address", "candidates", "headers", "intake", "models", "shared", "failover", "street"]),
     ("active", &["traffic", "probing", "bench", "eval"]),
     ("simulator", &["truth", "provider", "bare", "cast", "history", "selftest"]),
 ];

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tollgate::config::{Loaded, Problems, Severity, Sources, load, template};
+use tollgate::routing::pricing::{Asked, Tier, instant};
 
 /// An environment as pairs.
 type Env<'a> = &'a [(&'a str, &'a str)];
@@ -19,6 +20,7 @@ fn load_with(text: Option<&str>, file: &str, env: Env<'_>) -> Result<Loaded, Pro
         file,
         env: &|name| env.get(name).map(|value| (*value).to_owned()),
         read_file: &secret_file,
+        read_text: &prices_file,
         data_dir: PathBuf::from("/data"),
         cores: 2,
     })
@@ -32,6 +34,51 @@ fn secret_file(path: &Path) -> io::Result<String> {
         Some("empty-token") => Ok("\n".to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     }
+}
+
+/// Files of prices: a good one and a bad one.
+fn prices_file(path: &Path) -> io::Result<String> {
+    let row = "[[price]]\nproviders = [\"openai\"]\nmodels = [\"gpt-4.1\"]\n";
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some("good-prices.toml") => Ok(format!(
+            "version = \"mine\"\n{row}input = 1.5\noutput = 6\n"
+        )),
+        Some("bad-prices.toml") => Ok(format!("version = \"mine\"\n{row}input = \"cheap\"\n{row}")),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    }
+}
+
+#[test]
+fn a_configs_prices_go_before_the_shipped_ones() {
+    let of = |text: &str, model: &str| {
+        let loaded = load_with(Some(text), "tollgate.toml", &[]).unwrap();
+        let prices = &loaded.settings.prices;
+        let asked = Asked {
+            provider: "openai",
+            preset: None,
+            model,
+            at: instant("2026-11-22").unwrap(),
+            tier: Tier::Standard,
+        };
+        let input = prices.find(&asked).unwrap().prices.input.unwrap();
+        (
+            input.to_string(),
+            prices.version().len() > "2026-11-22".len(),
+        )
+    };
+    let file = "[prices]\nfile = \"good-prices.toml\"\n";
+    let row =
+        "[[prices.rows]]\nproviders = [\"openai\"]\nmodels = [\"gpt-4.1\"]\ninput = \"1.25\"\n";
+    assert_eq!(of("", "gpt-4.1"), ("2".to_owned(), false));
+    assert_eq!(of(file, "gpt-4.1"), ("1.50".to_owned(), true));
+    assert_eq!(of(file, "gpt-4o"), ("2.50".to_owned(), true));
+    assert_eq!(
+        of(&format!("{file}{row}"), "gpt-4.1"),
+        ("1.25".to_owned(), true)
+    );
+    // Other prices are other settings: records tell them apart.
+    let hash = |text| load_with(Some(text), "t.toml", &[]).unwrap().settings.hash;
+    assert_ne!(hash(""), hash(file));
 }
 
 #[test]

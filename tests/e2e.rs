@@ -14,6 +14,7 @@ mod support;
 
 mod e2e {
     mod clients;
+    mod costs;
     mod faults;
     mod identity;
     mod marks;

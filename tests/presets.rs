@@ -53,6 +53,7 @@ fn settings(text: &str, variables: &[(String, String)]) -> Settings {
         file: "presets.toml",
         env: &get,
         read_file: &|_| Err(io::Error::other("these tests read no files")),
+        read_text: &|path| std::fs::read_to_string(path),
         data_dir: std::env::temp_dir(),
         cores: 1,
     };

@@ -236,3 +236,88 @@ fn the_fields_of_an_export_are_listed() {
     let (_, help, _) = run(directory.path(), &["export", "--help"]);
     assert!(help.contains("started_mono_ns"), "{help}");
 }
+
+#[test]
+fn prices_are_shown_with_their_age_and_the_reason_of_what_is_unknown() {
+    let directory = tempfile::tempdir().unwrap();
+    let ask = |arguments: &[&str]| run(directory.path(), arguments);
+    let (code, out, err) = ask(&["prices", "--provider", "anthropic", "--model", "haiku"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("claude-haiku-4-5"), "{out}");
+    assert!(!out.contains("sonnet"), "{out}");
+    assert!(out.contains(" d "), "{out}");
+    let (_, out, _) = ask(&["prices", "--provider", "vertex", "--model", "chat-bison"]);
+    assert!(
+        out.contains("unknown: PaLM 2 was billed by the character"),
+        "{out}"
+    );
+    let (code, out, _) = ask(&["prices", "--model", "gpt-4.1", "--format", "json"]);
+    let seen: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (code, seen["schema"].as_str()),
+        (0, Some("tollgate.prices/1"))
+    );
+    assert_eq!(seen["rows"][0]["prices"]["input"], "2");
+    assert!(seen["rows"][0]["age_days"].is_i64());
+    let (code, out, _) = ask(&["prices", "--format", "csv"]);
+    assert_eq!(code, 0);
+    let mut lines = csv::Reader::from_reader(out.as_bytes());
+    assert!(lines.records().map(Result::unwrap).count() > 80);
+    let (code, _, err) = ask(&["prices", "--model", "nobody-knows"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("no row is of that kind"), "{err}");
+}
+
+#[test]
+fn a_newer_price_table_is_compared_and_taken_with_care() {
+    let directory = tempfile::tempdir().unwrap();
+    let ask = |arguments: &[&str]| run(directory.path(), arguments);
+    let shipped = tollgate::config::prices::PRICES;
+    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+    write("same.toml", shipped);
+    let (code, out, _) = ask(&["prices", "--diff", "same.toml"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("0 new, 0 gone, 0 changed"), "{out}");
+    let gpt = "models = [\"gpt-4.1\", \"gpt-4.1-2025-04-14\"]\ninput = ";
+    assert!(shipped.contains(&format!("{gpt}2.00")));
+    write(
+        "cheaper.toml",
+        &shipped.replace(&format!("{gpt}2.00"), &format!("{gpt}1.50")),
+    );
+    let (code, out, _) = ask(&["prices", "--diff", "cheaper.toml"]);
+    assert_eq!(code, 1, "{out}");
+    assert!(
+        out.contains("- input 2, ") && out.contains("+ input 1.50, "),
+        "{out}"
+    );
+    assert!(out.contains("0 new, 0 gone, 1 changed"), "{out}");
+    let take = |file: &'static str, more: &[&'static str]| {
+        let words = ["prices", "--refresh", file, "--output", "mine.toml"];
+        ask(&words.iter().chain(more).copied().collect::<Vec<_>>())
+    };
+    let (code, _, err) = take("cheaper.toml", &[]);
+    assert_eq!(code, 0, "{err}");
+    let mine = fs::read_to_string(directory.path().join("mine.toml")).unwrap();
+    assert!(mine.contains(&format!("{gpt}1.50")));
+    // A price a hundred times what it was is a slip more often than a price.
+    write(
+        "slip.toml",
+        &shipped.replace(&format!("{gpt}2.00"), &format!("{gpt}200.00")),
+    );
+    let (code, _, err) = take("slip.toml", &[]);
+    assert_eq!(code, 1);
+    assert!(err.contains("--accept"), "{err}");
+    assert_eq!(
+        fs::read_to_string(directory.path().join("mine.toml")).unwrap(),
+        mine
+    );
+    assert_eq!(take("slip.toml", &["--accept"]).0, 0);
+    write(
+        "bad.toml",
+        "version = \"x\"\n[[price]]\nproviders = [\"a\"]\nmodels = [\"m\"]\ninput = -1\n",
+    );
+    let (code, _, err) = take("bad.toml", &[]);
+    assert_eq!(code, 2);
+    assert!(err.contains("bad.toml:5:9: error: price[0].input"), "{err}");
+    assert_eq!(ask(&["prices", "--diff", "none.toml"]).0, 2);
+}

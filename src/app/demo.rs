@@ -143,6 +143,7 @@ fn settings(simulator: SocketAddr, folder: &std::path::Path) -> Result<Settings,
         file: "demo",
         env: &|_| None,
         read_file: &|_| Err(io::Error::other("the demo reads no files")),
+        read_text: &|path| std::fs::read_to_string(path),
         data_dir: folder.to_owned(),
         cores: thread::available_parallelism().map_or(1, usize::from),
     })?;

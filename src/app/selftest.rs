@@ -59,6 +59,7 @@ fn settings(simulator: SocketAddr) -> Result<Settings, AppFault> {
         file: "selftest",
         env: &|_| None,
         read_file: &|_| Err(io::Error::other("the self-test reads no files")),
+        read_text: &|path| std::fs::read_to_string(path),
         data_dir: std::env::temp_dir(),
         cores: thread::available_parallelism().map_or(1, usize::from),
     })?;

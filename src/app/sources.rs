@@ -78,6 +78,7 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, AppFault> {
         file: &file,
         env: &|name| environment.get(name),
         read_file: &read_secret_file,
+        read_text: &|path| std::fs::read_to_string(path),
         data_dir: data_dir(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
     };

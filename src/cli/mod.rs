@@ -24,6 +24,8 @@ mod check;
 
 mod config;
 
+mod prices;
+
 mod healthcheck;
 
 mod completions;
@@ -74,6 +76,7 @@ enum Command {
     Check(check::Args),
     Simulate(simulate::Args),
     Selftest(selftest::Args),
+    Prices(prices::Args),
     Config(config::Args),
     Healthcheck(healthcheck::Args),
     Completions(completions::Args),
@@ -95,6 +98,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args, config),
         Command::Selftest(args) => selftest::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Prices(args) => prices::run(&args, config),
         Command::Config(args) => config::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
         Command::Completions(args) => completions::run(&args),

@@ -37,6 +37,7 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
         limits,
         providers,
         models,
+        prices,
         hash: _,
     } = settings;
     write_server(out, server)?;
@@ -54,7 +55,9 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
             writeln!(out, "route {:?} {:?}", route.provider, route.model)?;
         }
     }
-    Ok(())
+    // The mark of the user's own rows: the shipped table's version stands in each record beside.
+    let own = prices.version().split_once('+').map(|(_, own)| own);
+    writeln!(out, "prices {own:?}")
 }
 
 fn write_server(out: &mut impl Write, server: &ServerSettings) -> std::fmt::Result {
@@ -182,6 +185,8 @@ fn write_provider(out: &mut impl Write, provider: &Provider) -> std::fmt::Result
         keepalive,
         usage_place,
         error_shape,
+        discount,
+        per_hour,
     } = provider;
     writeln!(
         out,
@@ -202,6 +207,7 @@ fn write_provider(out: &mut impl Write, provider: &Provider) -> std::fmt::Result
         key.is_some()
     )?;
     writeln!(out, "{keepalive:?} {usage_place:?} {error_shape:?}")?;
+    writeln!(out, "{discount:?} {per_hour:?}")?;
     for (name, value) in headers {
         // A header of a user's own may carry a credential of a scheme that we do not know.
         let shown = if is_harmless(name) {

@@ -1,5 +1,6 @@
 //! Knows the kinds of values that a config holds, and how each is written.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use super::address::{UrlFault, base_url, host_name};
 use super::quantity;
 use super::read::{Reader, Refusal, Setting, Text};
 use super::settings::BaseUrl;
+use crate::record::{PicoDollars, WallTime};
+use crate::routing::pricing::{self, Rate, Tier, dollars, instant};
 
 impl Setting for bool {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
@@ -64,6 +67,104 @@ impl Setting for Share {
 
     fn schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "number", "minimum": 0, "maximum": 1 })
+    }
+}
+
+/// A number as it is written, so that no digit of money passes through a float.
+fn written<'v>(value: &'v Spanned<DeValue<'_>>) -> Option<Cow<'v, str>> {
+    match value.get_ref() {
+        DeValue::Float(number) => Some(Cow::Borrowed(number.as_str())),
+        DeValue::Integer(number) if number.radix() == 10 => Some(Cow::Borrowed(number.as_str())),
+        DeValue::String(text) => Some(Cow::Borrowed(text)),
+        _ => None,
+    }
+}
+
+/// Declares a setting that is a decimal, written as a number or as a text.
+macro_rules! decimal {
+    ($(#[$doc:meta])* $name:ident($kind:ty), $read:expr, $expected:literal, $schema:tt) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub(super) struct $name(pub(super) $kind);
+
+        impl Setting for $name {
+            fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+                match written(value).and_then(|text| $read(&text)) {
+                    Some(read) => Some(Self(read)),
+                    None => reader.mistyped(value, $expected),
+                }
+            }
+
+            fn schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+decimal!(
+    /// US dollars per million tokens.
+    MillionRate(Rate),
+    Rate::per_million,
+    "US dollars per million tokens, such as 2.50, with six decimals at most",
+    { "type": ["number", "string"], "minimum": 0, "examples": [2.5] }
+);
+
+decimal!(
+    /// US dollars.
+    Amount(PicoDollars),
+    dollars,
+    "US dollars, such as 2.50, zero or more",
+    { "type": ["number", "string"], "minimum": 0, "examples": [2.5] }
+);
+
+decimal!(
+    /// A share that prices are computed with.
+    Part(pricing::Share),
+    pricing::Share::read,
+    "a share between 0 and 1, such as 0.1, with six decimals at most",
+    { "type": ["number", "string"], "minimum": 0, "maximum": 1, "examples": [0.1] }
+);
+
+/// A date or a minute in UTC.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DateText(pub(super) WallTime);
+
+impl Setting for DateText {
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        let text = match value.get_ref() {
+            DeValue::Datetime(date) => Some(date.to_string()),
+            DeValue::String(text) => Some(text.to_string()),
+            _ => None,
+        };
+        match text.and_then(|text| instant(&text)) {
+            Some(at) => Some(Self(at)),
+            None => reader.mistyped(
+                value,
+                "a date in UTC such as \"2026-03-13\" or \"2026-08-16T16:00Z\"",
+            ),
+        }
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "examples": ["2026-03-13"] })
+    }
+}
+
+/// How a call is worked on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PriceTier(pub(super) Tier);
+
+impl Text for PriceTier {
+    const EXPECTED: &'static str = "standard, batch, flex or priority";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let named = Tier::ALL.into_iter().find(|tier| tier.name() == text);
+        named.map(Self).ok_or_else(Refusal::default)
+    }
+
+    fn text_schema() -> Schema {
+        json_schema!({ "type": "string", "enum": ["standard", "batch", "flex", "priority"] })
     }
 }
 

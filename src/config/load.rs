@@ -11,7 +11,7 @@ use super::problem::{Finding, Findings, Problem, Problems, Severity};
 use super::raw::RawConfig;
 use super::read::{At, Reader, Setting};
 use super::resolve::work::{Sources, Work};
-use super::resolve::{listeners, models, numbers, providers};
+use super::resolve::{listeners, models, numbers, prices, providers};
 use super::settings::{Provider, Settings};
 use crate::record::Name;
 
@@ -96,6 +96,7 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
     let found = none_listed.then_some(providers.as_slice());
     server.default_provider =
         models::default_provider(default_provider.as_ref(), &names, found, work);
+    let prices = prices::table(value(raw.prices), work);
     let mut settings = Settings {
         server,
         admin,
@@ -104,6 +105,7 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
         limits,
         providers,
         models,
+        prices,
         hash: 0,
     };
     settings.hash = fingerprint(&settings);

@@ -16,6 +16,10 @@ mod kinds;
 
 mod choices;
 
+pub mod prices;
+
+pub mod catalogue;
+
 mod raw;
 
 pub mod presets;

@@ -166,6 +166,14 @@ impl Findings {
         }
     }
 
+    /// Whether something below that path is wrong already.
+    pub(super) fn has_under(&self, path: &str) -> bool {
+        self.list.iter().any(|finding| {
+            let below = finding.key_path.strip_prefix(path);
+            below.is_some_and(|rest| rest.starts_with('.'))
+        })
+    }
+
     /// Marks bytes of the text that no message may show.
     pub(super) fn hide(&mut self, span: Range<usize>) {
         self.secrets.push(span);

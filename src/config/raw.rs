@@ -10,8 +10,10 @@ use std::time::Duration;
 use crate::record::{Dialect, ProviderKind};
 
 use super::kinds::{
-    Deadline, HeaderText, HostText, ModelText, OriginText, PatternText, Secret, Share, Size,
+    Amount, Deadline, HeaderText, HostText, ModelText, OriginText, Part, PatternText, Secret,
+    Share, Size,
 };
+use super::prices::RawPriceRow;
 use super::read::{At, Entries, table};
 use super::settings::{AuthScheme, BaseUrl, ErrorShape, Keepalive, UsagePlace};
 
@@ -32,6 +34,18 @@ table! {
         providers: Entries<RawProvider>,
         /// Models with routes of their own.
         models: Entries<RawModel>,
+        /// Prices that go before the shipped ones.
+        prices: RawPrices,
+    }
+}
+
+table! {
+    /// Prices that go before the shipped ones.
+    RawPrices {
+        /// A file of prices, in the shape of the shipped table.
+        file: PathBuf,
+        /// Single rows; they go before those of the file.
+        rows: Vec<At<RawPriceRow>>,
     }
 }
 
@@ -190,6 +204,10 @@ table! {
         models: Vec<At<PatternText>>,
         /// Send credentials in plain text to a host that is not one's own.
         allow_plain_http: bool,
+        /// Share that it takes off its prices.
+        discount: Part,
+        /// US dollars that it costs per hour, where it is not paid by the token.
+        per_hour: Amount,
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::record::{Dialect, Name, ProviderKind};
+use crate::record::{Dialect, Name, PicoDollars, ProviderKind};
+use crate::routing::pricing::{PriceTable, Share};
 
 /// Everything the program runs by. Swapped as a whole on reload; an exchange keeps the one it
 /// started with.
@@ -29,6 +30,8 @@ pub struct Settings {
     pub providers: Vec<Arc<Provider>>,
     /// Models with routes of their own.
     pub models: Vec<Arc<ModelRoutes>>,
+    /// What models cost: the shipped table, and before it the config's own rows.
+    pub prices: Arc<PriceTable>,
     /// Fingerprint of the whole, secrets left out.
     pub hash: u64,
 }
@@ -312,6 +315,10 @@ pub struct Provider {
     pub usage_place: UsagePlace,
     /// The shape of its errors.
     pub error_shape: ErrorShape,
+    /// The share that it takes off its prices.
+    pub discount: Option<Share>,
+    /// What it costs per hour, where it is not paid by the token.
+    pub per_hour: Option<PicoDollars>,
 }
 
 /// One way to a model.

@@ -4,6 +4,8 @@ pub mod secret;
 
 pub mod inband;
 
+pub mod bill;
+
 pub mod settle;
 
 pub mod tap;

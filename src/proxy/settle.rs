@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::bill;
 use crate::clock::Clock;
+use crate::config::settings::Settings;
 use crate::edge::server::connection::AtWork;
 use crate::edge::server::{Drain, Peer};
 use crate::edge::stamp::Writes;
@@ -51,16 +53,18 @@ impl Settler {
 pub struct Exchange {
     draft: Option<Box<ExchangeRecord>>,
     settler: Arc<Settler>,
+    settings: Arc<Settings>,
     peer: Arc<Peer>,
     drain: Drain,
     _at_work: AtWork,
 }
 
 impl Exchange {
-    /// Begins an exchange with what is known of it.
+    /// Begins an exchange with what is known of it, under the settings that it keeps.
     pub fn begin(
         draft: ExchangeRecord,
         settler: Arc<Settler>,
+        settings: Arc<Settings>,
         peer: Arc<Peer>,
         drain: Drain,
     ) -> Self {
@@ -75,6 +79,7 @@ impl Exchange {
         Self {
             draft: Some(Box::new(draft)),
             settler,
+            settings,
             peer,
             drain,
             _at_work: at_work,
@@ -142,6 +147,7 @@ impl Exchange {
             return;
         };
         draft.closed_at = self.settler.clock.now();
+        bill::price(&mut draft, &self.settings);
         tracing::debug!(
             exchange = %draft.id,
             outcome = draft.outcome.name(),

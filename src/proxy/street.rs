@@ -155,7 +155,7 @@ impl Proxy {
         parts: &Parts,
         address: &Address<'_>,
         language: Language,
-        settings: &Settings,
+        settings: &Arc<Settings>,
         peer: Arc<Peer>,
     ) -> Exchange {
         let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());
@@ -191,6 +191,8 @@ impl Proxy {
             response_bytes: 0,
             tokens: Tokens::default(),
             cost: None,
+            no_cost: None,
+            prices: None,
             cost_billed: None,
             own: OwnDelay::default(),
             cached_answer: false,
@@ -199,6 +201,7 @@ impl Proxy {
         Exchange::begin(
             draft,
             Arc::clone(&self.shared.settler),
+            Arc::clone(settings),
             peer,
             self.drain.clone(),
         )

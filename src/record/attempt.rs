@@ -3,7 +3,8 @@
 use super::ids::KeyedHash;
 use super::outcome::{CancelledBy, End, ErrorClass, FinishReason, Oddity};
 use super::timeline::{Gaps, Timeline};
-use super::units::{Name, Nanos};
+use super::units::{Name, Nanos, PicoDollars};
+use super::usage::Usage;
 
 /// Whether a provider runs the models or resells others'.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -128,4 +129,9 @@ pub struct AttemptRecord {
     pub response_bytes: u64,
     /// What the observer found odd, each kind once.
     pub oddities: Vec<Oddity>,
+    /// Tokens that it reported although the exchange went elsewhere; those of the last attempt are
+    /// the exchange's own.
+    pub lost_usage: Option<Usage>,
+    /// What those cost by the price table: a part of the exchange's cost.
+    pub lost_cost: Option<PicoDollars>,
 }

@@ -128,6 +128,38 @@ named! {
     }
 }
 
+named! {
+    /// Why the cost of an exchange is not known.
+    NoCost {
+        /// No provider was asked.
+        NotAsked = "not_asked",
+        /// Its endpoint runs no model: a list of models, a file.
+        NoModelCall = "no_model_call",
+        /// The request names no model.
+        NoModel = "no_model",
+        /// The price table has no row for the provider and the model.
+        NoPrice = "no_price",
+        /// The row says that nobody has a verified price, and why.
+        PriceUnknown = "price_unknown",
+        /// No row for the model is valid at that date.
+        NoPriceThen = "no_price_then",
+        /// The answer names a service tier that has no price.
+        NoTierPrice = "no_tier_price",
+        /// Tokens of a kind that has no price were used: cached, audio.
+        NoPartPrice = "no_part_price",
+        /// Audio tokens of both directions are one number, and their prices differ.
+        AudioMixed = "audio_mixed",
+        /// The provider sent no token counts.
+        UsageUnknown = "usage_unknown",
+        /// The counts contradict each other: more cached tokens than tokens.
+        UsageContradicts = "usage_contradicts",
+        /// The route is paid by the hour, not by the token.
+        PerHour = "per_hour",
+        /// The answer came out of a cache of the provider's, and nobody says what that costs.
+        CachedAnswer = "cached_answer",
+    }
+}
+
 /// The conversation that an exchange belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session {
@@ -250,8 +282,12 @@ pub struct ExchangeRecord {
     pub response_bytes: u64,
     /// Tokens used.
     pub tokens: Tokens,
-    /// Cost by the price table; unknown is absent.
+    /// Cost by the price table, of every attempt that reported usage; unknown is absent.
     pub cost: Option<PicoDollars>,
+    /// Why it is unknown; absent where it is known, and in records of before there were prices.
+    pub no_cost: Option<NoCost>,
+    /// The version of the price table that was asked; absent where none was.
+    pub prices: Option<Name>,
     /// Cost that the provider reported.
     pub cost_billed: Option<PicoDollars>,
     /// What Tollgate itself added.

@@ -16,8 +16,8 @@ pub mod exchange;
 
 pub use attempt::{AttemptRecord, Protocol, ProviderKind, RateLimitHeader, ServerTiming};
 pub use exchange::{
-    Dialect, ExchangeRecord, Language, Origin, OwnDelay, RequestFacts, Session, SessionSource,
-    Tokens,
+    Dialect, ExchangeRecord, Language, NoCost, Origin, OwnDelay, RequestFacts, Session,
+    SessionSource, Tokens,
 };
 pub use ids::{ExchangeId, KeyedHash, TraceId};
 pub use outcome::{CancelledBy, End, ErrorClass, FinishReason, Oddity, Outcome};

@@ -1,5 +1,7 @@
-//! Knows what models there are and which route goes first, and why.
+//! Knows what models there are and cost, and which route goes first, and why.
 
 pub mod catalogue;
+
+pub mod pricing;
 
 pub mod plan;

@@ -140,6 +140,8 @@ impl Draft {
             response_bytes: 0,
             tokens: Tokens::default(),
             cost: None,
+            no_cost: None,
+            prices: None,
             cost_billed: None,
             own: OwnDelay {
                 inbound: Some(Nanos(rng.u64(45_000..95_000))),

@@ -77,6 +77,8 @@ pub(in crate::statistics) fn record() -> ExchangeRecord {
             source: Some(TokenSource::Usage),
         },
         cost: None,
+        no_cost: None,
+        prices: None,
         cost_billed: None,
         own: OwnDelay {
             inbound: Some(Nanos(40)),

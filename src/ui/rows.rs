@@ -53,6 +53,7 @@ pub const fn row(summary: &Summary) -> Row {
         usage: summary.usage,
         token_source: summary.token_source,
         cost: summary.cost,
+        no_cost: summary.no_cost,
         cost_billed: summary.cost_billed,
     }
 }

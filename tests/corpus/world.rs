@@ -188,6 +188,7 @@ routes = [{{ provider = "raw", model = "m" }}, {{ provider = "keyed", model = "m
         file: "corpus.toml",
         env: &|_| None,
         read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        read_text: &|path| std::fs::read_to_string(path),
         data_dir: PathBuf::from("/data"),
         cores: 2,
     });

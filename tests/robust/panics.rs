@@ -26,6 +26,7 @@ fn node(provider: SocketAddr, kept: &Arc<AtomicU64>) -> Node {
         file: "panics.toml",
         env: &|_| None,
         read_file: &|_| Err(io::Error::other("no files here")),
+        read_text: &|path| std::fs::read_to_string(path),
         data_dir: std::env::temp_dir(),
         cores: 1,
     });

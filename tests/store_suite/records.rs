@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tollgate::record::{
     AttemptRecord, CancelledBy, End, ErrorClass, ExchangeId, ExchangeRecord, FinishReason, Gaps,
-    KeyedHash, Language, Mark, Moment, Name, Nanos, Oddity, Origin, Outcome, OwnDelay, PicoDollars,
-    Protocol, ProviderKind, RateLimitHeader, RequestFacts, ServerTiming, Session, SessionSource,
-    Timeline, TokenSource, Tokens, TraceId, Usage, WallTime,
+    KeyedHash, Language, Mark, Moment, Name, Nanos, NoCost, Oddity, Origin, Outcome, OwnDelay,
+    PicoDollars, Protocol, ProviderKind, RateLimitHeader, RequestFacts, ServerTiming, Session,
+    SessionSource, Timeline, TokenSource, Tokens, TraceId, Usage, WallTime,
 };
 
 /// A small generator of its own, so that a seed gives the same records everywhere.
@@ -122,6 +122,8 @@ pub(crate) fn realistic(random: &mut Random, started: WallTime, stream: bool) ->
             source: Some(TokenSource::Usage),
         },
         cost: Some(PicoDollars(input * 2_000_000 + tokens * 8_000_000)),
+        no_cost: None,
+        prices: Some("2026-11-22".into()),
         cost_billed: None,
         own,
         cached_answer: false,
@@ -327,6 +329,11 @@ pub(crate) fn arbitrary(random: &mut Random) -> ExchangeRecord {
     record.status = r.chance(80).then(|| r.next() as u16);
     record.response_bytes = extreme(r);
     record.cost = r.chance(60).then(|| PicoDollars(extreme(r)));
+    record.no_cost = record
+        .cost
+        .is_none()
+        .then(|| NoCost::ALL[r.below(13) as usize]);
+    record.prices = r.chance(50).then(|| text(r).into());
     record.cost_billed = r.chance(30).then(|| PicoDollars(extreme(r)));
     record.cached_answer = r.chance(10);
     record.own = own(r);
@@ -427,6 +434,12 @@ fn arbitrary_attempt(r: &mut Random) -> AttemptRecord {
         oddities: (0..r.below(4))
             .map(|_| Oddity::ALL[r.below(20) as usize])
             .collect(),
+        lost_usage: r.chance(20).then(|| Usage {
+            input: option(r).map(|count| count >> 1),
+            output: option(r).map(|count| count >> 1),
+            ..Usage::default()
+        }),
+        lost_cost: r.chance(20).then(|| PicoDollars(extreme(r))),
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn settings(text: &str, directory: &Path) -> Settings {
         file: "test",
         env: &|_| None,
         read_file: &|_| Err(io::ErrorKind::NotFound.into()),
+        read_text: &|path| std::fs::read_to_string(path),
         data_dir: directory.to_owned(),
         cores: 2,
     };

@@ -198,6 +198,7 @@ pub(crate) fn settings(text: &str) -> Settings {
         file: "tests.toml",
         env: &|_| None,
         read_file: &|path: &Path| -> io::Result<String> { fs::read_to_string(path) },
+        read_text: &|path| fs::read_to_string(path),
         data_dir: std::env::temp_dir(),
         cores: 1,
     };

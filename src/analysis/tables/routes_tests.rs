@@ -46,6 +46,7 @@ pub(in crate::analysis) fn stream(first_token: u64) -> Row {
         },
         token_source: Some(TokenSource::Usage),
         cost: Some(PicoDollars(2_500_000_000)),
+        no_cost: None,
         cost_billed: None,
     }
 }

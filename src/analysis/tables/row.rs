@@ -1,7 +1,7 @@
 //! Says what a report needs of one exchange, and which exchanges it takes.
 
 use crate::record::{
-    ErrorClass, Language, Origin, Outcome, PicoDollars, TokenSource, Usage, WallTime,
+    ErrorClass, Language, NoCost, Origin, Outcome, PicoDollars, TokenSource, Usage, WallTime,
 };
 use crate::statistics::Figures;
 
@@ -44,6 +44,8 @@ pub struct Row {
     pub token_source: Option<TokenSource>,
     /// Cost by the price table.
     pub cost: Option<PicoDollars>,
+    /// Why that is unknown.
+    pub no_cost: Option<NoCost>,
     /// Cost that the provider reported.
     pub cost_billed: Option<PicoDollars>,
 }

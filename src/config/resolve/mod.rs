@@ -13,3 +13,5 @@ pub(super) mod endpoint;
 pub(super) mod providers;
 
 pub(super) mod models;
+
+pub(super) mod prices;

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use crate::config::kinds::HeaderText;
+use crate::config::kinds::{Amount, HeaderText, Part};
 use crate::config::presets::{Preset, Traits, UrlKeys, patterns};
 use crate::config::problem::{nearest, quoted};
 use crate::config::raw::RawProvider;
 use crate::config::read::{At, Entries, key_step};
 use crate::config::settings::{AdminSettings, AuthScheme, BaseUrl, Provider, ServerSettings};
 use crate::record::{Dialect, Name};
+use crate::routing::pricing::Share;
 
 use super::credentials::{Asked, credential};
 use super::endpoint::{check, endpoint};
@@ -110,7 +111,10 @@ fn one(
         Some(given) => patterns(Some(given)),
         None => preset.map_or_else(Vec::new, |preset| preset.models.clone()),
     };
+    let discount = discount(path, raw.discount.as_ref(), raw.per_hour.as_ref(), work);
     Some(Provider {
+        discount,
+        per_hour: raw.per_hour.map(|at| at.value.0),
         name: Name::from(key.value.as_str()),
         preset: preset.map(|preset| preset.name.clone()),
         dialect: traits.dialect,
@@ -129,6 +133,31 @@ fn one(
         error_shape: traits.error_shape,
         base: place.base,
     })
+}
+
+/// The share that the provider takes off: of prices per token, and not of all of them.
+fn discount(
+    path: &str,
+    given: Option<&At<Part>>,
+    per_hour: Option<&At<Amount>>,
+    work: &mut Work<'_>,
+) -> Option<Share> {
+    let at = given?;
+    let path = format!("{path}.discount");
+    let span = Some(at.span.clone());
+    if per_hour.is_some() {
+        let expected = "`discount` or `per_hour`, not both";
+        let hint = "write the hourly price as you pay it";
+        work.refuse(path, span, "a discount on a price per hour", expected, hint);
+        return None;
+    }
+    if at.value.0 == Share::WHOLE {
+        let expected = "a share under 1, such as 0.1 for ten percent off";
+        let hint = "a provider that costs nothing has rows with the price 0 in [prices]";
+        work.refuse(path, span, "a discount of the whole price", expected, hint);
+        return None;
+    }
+    Some(at.value.0)
 }
 
 /// How the provider speaks: the config's word, then the preset's, then its family's.

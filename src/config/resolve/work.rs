@@ -20,6 +20,8 @@ pub struct Sources<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// Reads a `token_file` or `api_key_file`; who else may read it is the caller's to check.
     pub read_file: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// Reads a file that holds no secret: prices.
+    pub read_text: &'a dyn Fn(&Path) -> io::Result<String>,
     /// The user's data directory.
     pub data_dir: PathBuf,
     /// Cores of the machine.

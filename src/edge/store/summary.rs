@@ -1,8 +1,8 @@
 //! Lays out what reports scan: one fixed-width row per exchange.
 
 use crate::record::{
-    End, ErrorClass, ExchangeId, ExchangeRecord, FinishReason, Language, Nanos, NullReason, Oddity,
-    Origin, Outcome, PicoDollars, Protocol, ProviderKind, TokenSource, Usage, WallTime,
+    End, ErrorClass, ExchangeId, ExchangeRecord, FinishReason, Language, Nanos, NoCost, NullReason,
+    Oddity, Origin, Outcome, PicoDollars, Protocol, ProviderKind, TokenSource, Usage, WallTime,
 };
 use crate::statistics::{Figures, Metric, Rate};
 
@@ -78,6 +78,8 @@ pub struct Summary {
     pub token_source: Option<TokenSource>,
     /// Cost by the price table.
     pub cost: Option<PicoDollars>,
+    /// Why that is unknown.
+    pub no_cost: Option<NoCost>,
     /// Cost that the provider reported.
     pub cost_billed: Option<PicoDollars>,
 }
@@ -130,6 +132,7 @@ impl Summary {
             usage: record.tokens.usage,
             token_source: record.tokens.source,
             cost: record.cost,
+            no_cost: record.no_cost,
             cost_billed: record.cost_billed,
         }
     }
@@ -172,9 +175,8 @@ impl Summary {
         for count in self.counts() {
             f.metric(count.ok_or(None), 3);
         }
-        for cost in [self.cost, self.cost_billed] {
-            f.metric(cost.map(|cost| cost.0).ok_or(None), 7);
-        }
+        f.number_or(self.cost.map(|cost| cost.0).ok_or(self.no_cost), 7);
+        f.metric(self.cost_billed.map(|cost| cost.0).ok_or(None), 7);
         debug_assert_eq!(f.at, SUMMARY_BYTES);
         seal::close(&self.id.0, &mut row);
         row
@@ -206,6 +208,7 @@ impl Summary {
             *count = f.metric(3).ok();
         }
         let [input, cached_read, cache_write, output, reasoning] = counts;
+        let cost = f.number_or(7);
         Some(Self {
             id,
             started: keys::date(id),
@@ -241,7 +244,8 @@ impl Summary {
                 audio: None,
             },
             token_source,
-            cost: f.metric(7).ok().map(PicoDollars),
+            cost: cost.ok().map(PicoDollars),
+            no_cost: cost.err().and_then(NoCost::at),
             cost_billed: f.metric(7).ok().map(PicoDollars),
         })
     }
@@ -308,6 +312,11 @@ impl Fields<'_> {
     /// A number, or the reason why there is none. One too large for its field is absent rather
     /// than wrong; the detail has it.
     fn metric(&mut self, value: Result<u64, Option<NullReason>>, width: usize) {
+        self.number_or(value, width);
+    }
+
+    /// The same with reasons of any kind.
+    fn number_or<T: Listed>(&mut self, value: Result<u64, Option<T>>, width: usize) {
         let absent = absent(width);
         match value {
             Ok(value) if value < absent => self.put(value, width),
@@ -335,10 +344,16 @@ impl Taken<'_> {
     }
 
     fn metric(&mut self, width: usize) -> Result<u64, NullReason> {
+        self.number_or(width)
+            .map_err(|reason| NullReason::at(reason).unwrap_or(NullReason::NoToken))
+    }
+
+    /// A number, or the place of the reason why there is none.
+    fn number_or(&mut self, width: usize) -> Result<u64, u8> {
         let value = self.take(width);
         match value.checked_sub(absent(width)) {
             None => Ok(value),
-            Some(reason) => Err(NullReason::at(reason as u8).unwrap_or(NullReason::NoToken)),
+            Some(reason) => Err(reason as u8),
         }
     }
 

@@ -56,6 +56,8 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("tokens.source", "where the counts come from"),
     ("cost_picodollars", "cost by the price table, 1 USD = 10^12"),
     ("cost_billed_picodollars", "cost that the provider reported"),
+    ("no_cost", "why the cost is not known"),
+    ("prices", "version of the price table that was asked"),
     ("own.inbound_ns", "added by tollgate before the request went out, connection set-up not counted"),
     ("own.first_token_ns", "added to the first token"),
     ("own.chunk_max_ns", "the most added to any chunk"),
@@ -99,6 +101,13 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("attempts[].gaps.pseudo_stream", "held back and sent in one burst"),
     ("attempts[].gaps.sketch_zeros", "gaps of zero"),
     ("attempts[].gaps.sketch_bins", "pairs of bin and count: bin i holds g^(i-1) < ns <= g^i, g = 1.01/0.99"),
+    ("attempts[].lost_tokens.input", "of an attempt after which the exchange went elsewhere: its prompt tokens"),
+    ("attempts[].lost_tokens.cached_read", "of those, read from the provider's cache"),
+    ("attempts[].lost_tokens.cache_write", "of those, written to it"),
+    ("attempts[].lost_tokens.output", "its generated tokens"),
+    ("attempts[].lost_tokens.reasoning", "of those, reasoning"),
+    ("attempts[].lost_tokens.audio", "its audio tokens, both ways"),
+    ("attempts[].lost_cost_picodollars", "what those cost: a part of cost_picodollars"),
 ];
 
 /// The list of fields for a help text.

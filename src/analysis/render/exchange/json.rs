@@ -5,8 +5,8 @@ use std::fmt;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::record::{
-    AttemptRecord, CancelledBy, End, ErrorClass, ExchangeRecord, Gaps, Moment, Name, Nanos,
-    OwnDelay, RequestFacts, Timeline, TokenSource, Tokens,
+    AttemptRecord, CancelledBy, End, ErrorClass, ExchangeRecord, Gaps, Moment, Name, Nanos, NoCost,
+    OwnDelay, RequestFacts, Timeline, TokenSource, Tokens, Usage,
 };
 use crate::statistics::DEFINITIONS;
 
@@ -72,6 +72,8 @@ impl Serialize for Json<'_> {
             "tokens": Counts(&record.tokens),
             "cost_picodollars": record.cost.map(|cost| cost.0),
             "cost_billed_picodollars": record.cost_billed.map(|cost| cost.0),
+            "no_cost": record.no_cost.map(NoCost::name),
+            "prices": record.prices.as_deref(),
             "own": Own(&record.own),
             "cached_answer": record.cached_answer,
             "attempts": attempts,
@@ -119,6 +121,22 @@ impl Serialize for Counts<'_> {
             "reasoning": usage.reasoning,
             "audio": usage.audio,
             "source": self.0.source.map(TokenSource::name),
+        })
+    }
+}
+
+struct LostCounts(Usage);
+
+impl Serialize for LostCounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let usage = &self.0;
+        object!(serializer, {
+            "input": usage.input,
+            "cached_read": usage.cached_read,
+            "cache_write": usage.cache_write,
+            "output": usage.output,
+            "reasoning": usage.reasoning,
+            "audio": usage.audio,
         })
     }
 }
@@ -177,6 +195,8 @@ impl Serialize for Attempt<'_> {
             "oddities": oddities,
             "timeline_ns": Marks(&attempt.timeline, self.1),
             "gaps": attempt.gaps.as_ref().map(Between),
+            "lost_tokens": attempt.lost_usage.map(LostCounts),
+            "lost_cost_picodollars": attempt.lost_cost.map(|cost| cost.0),
         })
     }
 }

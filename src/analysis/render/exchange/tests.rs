@@ -21,6 +21,7 @@ pub(in crate::analysis) fn full() -> ExchangeRecord {
         kind: ProviderKind::Router,
         region: some("eu"),
         model: some("openai/gpt-4.1"),
+        lost_usage: Some(Usage::default()),
         credential: Some(KeyedHash(7)),
         served_by: some("Azure"),
         model_answered: some("gpt-4.1-2026-04-14"),
@@ -115,6 +116,8 @@ pub(in crate::analysis) fn full() -> ExchangeRecord {
             source: Some(TokenSource::Usage),
         },
         cost: Some(PicoDollars(2_500_000_000)),
+        no_cost: None,
+        prices: Some("2026-11-22".into()),
         cost_billed: Some(PicoDollars(2_400_000_000)),
         own: OwnDelay {
             inbound: Some(Nanos(31_000)),

@@ -1,8 +1,8 @@
 //! Codes one attempt of an exchange.
 
 use crate::record::{
-    AttemptRecord, KeyedHash, Moment, Name, Nanos, Protocol, ProviderKind, RateLimitHeader,
-    ServerTiming,
+    AttemptRecord, KeyedHash, Moment, Name, Nanos, PicoDollars, Protocol, ProviderKind,
+    RateLimitHeader, ServerTiming, Usage,
 };
 
 use super::super::names::NameTable;
@@ -38,6 +38,35 @@ pub(super) fn write(w: &mut Writer<'_>, attempt: &AttemptRecord, zero: Moment) {
     write_timeline(w, &attempt.timeline, zero);
     optional(attempt.gaps.as_ref(), |gaps| write_gaps(w, gaps));
     w.number(attempt.response_bytes);
+    optional(attempt.lost_usage.as_ref(), |usage| write_usage(w, usage));
+    optional(attempt.lost_cost, |cost| w.number(cost.0));
+}
+
+/// Each count one higher than it is; zero stands for unknown.
+fn write_usage(w: &mut Writer<'_>, usage: &Usage) {
+    for count in [
+        usage.input,
+        usage.cached_read,
+        usage.cache_write,
+        usage.output,
+        usage.reasoning,
+        usage.audio,
+    ] {
+        // The one count that has no place above it is a lie of the provider's.
+        w.number(count.map_or(0, |count| count.saturating_add(1)));
+    }
+}
+
+fn read_usage<N: NameTable>(r: &mut Reader<'_, N>) -> Read<Usage> {
+    let mut count = || Ok(r.number()?.checked_sub(1));
+    Ok(Usage {
+        input: count()?,
+        cached_read: count()?,
+        cache_write: count()?,
+        output: count()?,
+        reasoning: count()?,
+        audio: count()?,
+    })
 }
 
 /// Reads what [`write`] wrote.
@@ -70,6 +99,8 @@ pub(super) fn read<N: NameTable>(r: &mut Reader<'_, N>, zero: Moment) -> Read<At
     attempt.timeline = read_timeline(r, zero)?;
     attempt.gaps = take(&mut has, r, read_gaps)?;
     attempt.response_bytes = r.number()?;
+    attempt.lost_usage = take(&mut has, r, read_usage)?;
+    attempt.lost_cost = take(&mut has, r, |r| Ok(PicoDollars(r.number()?)))?;
     Ok(attempt)
 }
 
@@ -100,6 +131,8 @@ fn presence(attempt: &AttemptRecord) -> Presence {
         .put(!attempt.finish.is_empty())
         .put(!attempt.oddities.is_empty())
         .put(attempt.gaps.is_some())
+        .put(attempt.lost_usage.is_some())
+        .put(attempt.lost_cost.is_some())
 }
 
 fn write_lists(w: &mut Writer<'_>, attempt: &AttemptRecord) {

@@ -98,8 +98,13 @@ fn read<N: NameTable>(r: &mut Reader<'_, N>, id: ExchangeId) -> Read<ExchangeRec
         own: read_own(r, &mut has)?,
         tokens: read_tokens(r, &mut has)?,
         response_bytes: 0,
+        no_cost: None,
+        prices: None,
     };
     read_ending(r, &mut has, &mut record)?;
+    // Bits that an older record has not are zeros.
+    record.no_cost = take(&mut has, r, read_listed)?;
+    record.prices = take(&mut has, r, Reader::name)?;
     // What is left over is not of this version.
     r.is_empty().then_some(record).ok_or(Damaged)
 }
@@ -149,6 +154,8 @@ fn presence(record: &ExchangeRecord) -> Presence {
         .put(usage.audio.is_some())
         .put(record.tokens.source.is_some())
         .put(record.status.is_some())
+        .put(record.no_cost.is_some())
+        .put(record.prices.is_some())
 }
 
 fn write_client(w: &mut Writer<'_>, record: &ExchangeRecord) {
@@ -248,6 +255,8 @@ fn write_result(w: &mut Writer<'_>, record: &ExchangeRecord) {
     }
     optional(record.tokens.source, |source| w.byte(source.place()));
     write_ending(w, record);
+    optional(record.no_cost, |reason| w.byte(reason.place()));
+    optional(record.prices.as_ref(), |version| w.name(version));
 }
 
 /// What the client got is what the last attempt brought, mostly: the difference is short.

@@ -1,8 +1,8 @@
 //! Numbers the values of enums by their place in `ALL`, which is append-only.
 
 use crate::record::{
-    CancelledBy, End, ErrorClass, FinishReason, Language, NullReason, Oddity, Origin, Outcome,
-    SessionSource, TokenSource,
+    CancelledBy, End, ErrorClass, FinishReason, Language, NoCost, NullReason, Oddity, Origin,
+    Outcome, SessionSource, TokenSource,
 };
 
 /// An enum whose values are stored by their place.
@@ -45,6 +45,7 @@ listed!(
     ErrorClass,
     FinishReason,
     Language,
+    NoCost,
     NullReason,
     Oddity,
     Origin,
