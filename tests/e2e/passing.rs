@@ -149,7 +149,7 @@ fn methods_paths_and_queries_pass_as_they_are() {
             "/v1/threads",
         ),
         ("PATCH", "/v1/threads/t1/runs", 202, &body, "/v1/threads"),
-        ("GET", "/v1/cached", 304, &empty, "/v1/cached"),
+        ("GET", "/v1/cached", 304, &empty, "other"),
     ] {
         let ask = Ask::new(method, path);
         let mut connection = rig.connect();
@@ -225,7 +225,8 @@ fn an_unknown_path_is_the_providers_to_refuse() {
         (record.language, record.outcome),
         (Language::Plain, Outcome::ClientError)
     );
-    assert_eq!(record.endpoint.as_str(), "/v1/not");
+    // Of what nobody knows no name is kept: a client could make up any number of them.
+    assert_eq!(record.endpoint.as_str(), "other");
 }
 
 #[test]
