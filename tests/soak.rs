@@ -46,6 +46,7 @@ fn seed() -> u64 {
 
 fn start() -> (tollgate::simulator::Simulator, Home, Program, Inside) {
     let simulator = simulator();
+    // A small cache of the store is full soon: the usual 16 MiB would look like growth for minutes.
     let text = config(&simulator, CONFIG)
         .replace("queue_max = 200", "queue_max = 65536\ncache = \"1MiB\"");
     let home = Home::new(&text);
