@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::config::{self, Sources, presets};
 use crate::edge::upstream::ProxyRules;
+use crate::proxy::bill;
 use crate::record::{Nanos, Origin};
 use crate::recorder::Running;
 use crate::simulator::cast::{self, PARTS, Part};
@@ -71,7 +72,8 @@ impl Demo {
             moment: clock.now(),
             wall: clock.wall(),
         };
-        for record in history::past(PAST_EXCHANGES, PAST, now, seed) {
+        for mut record in history::past(PAST_EXCHANGES, PAST, now, seed) {
+            bill::price(&mut record, &settings);
             // The queue is larger than the past: nothing is dropped here.
             let _ = recorder.offer(record);
         }
