@@ -10,6 +10,10 @@ pub mod interval;
 
 pub mod compare;
 
+pub mod sequence;
+
+pub mod drift;
+
 pub mod rollup;
 
 pub use metric::{DEFINITIONS, Figures, Metric, Rate};

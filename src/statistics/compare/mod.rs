@@ -6,9 +6,33 @@ pub mod bootstrap;
 
 pub mod verdict;
 
+pub mod rank;
+
+pub mod shift;
+
+pub mod paired;
+
+pub mod permutation;
+
+pub mod multiplicity;
+
+pub mod dispersion;
+
+pub mod weighted;
+
+pub mod design;
+
 pub use bootstrap::{
     Resampling, Stratum, bootstrap_difference, bootstrap_ratio, overlap_weight,
     stratified_difference, stratified_ratio,
 };
+pub use design::{Plan, sample_ratio_p};
+pub use dispersion::{Dispersion, dispersion};
+pub use multiplicity::{benjamini_hochberg, holm};
+pub use paired::{OrderEffect, Paired, order_effect, paired};
+pub use permutation::permutation_p;
 pub use random::Random;
+pub use rank::{mann_whitney_p, sign_p, wilcoxon_p};
+pub use shift::{a12, hodges_lehmann, hodges_lehmann_paired};
 pub use verdict::{Margin, Verdict, decide};
+pub use weighted::{standardised_difference, weighted_quantile};

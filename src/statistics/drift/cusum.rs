@@ -1,0 +1,142 @@
+//! Watches one route online: sums of what lies beyond half a deviation, of medians of ten.
+//!
+//! Source: Page 1954; Montgomery, "Introduction to Statistical Quality Control", chapter 9:
+//! `S± = max(0, S± + (±r/σ − k))`, alarm at `S > h`; k = ½ and h = 5 raise a false alarm in about
+//! 465 steps of independent normal numbers and find a shift of σ in about 10.
+
+use crate::statistics::compare::dispersion::MAD_FACTOR;
+use crate::statistics::quantile::Sample;
+
+/// What each step leaves out, k, in deviations.
+pub const ALLOWANCE: f64 = 0.5;
+/// Where the alarm is raised, h, in deviations.
+pub const THRESHOLD: f64 = 5.0;
+/// How many residuals are one step: their median is what is summed.
+pub const STEP: usize = 10;
+
+/// What a route was like before: of residuals `ln TTFT − prediction`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reference {
+    /// The median of the steps.
+    pub centre: f64,
+    /// `1.4826 · MAD` of the steps.
+    pub sigma: f64,
+}
+
+impl Reference {
+    /// The reference of `residuals` in the order of time (as of 24 hours), by medians of
+    /// [`STEP`]; absent where there are fewer than two steps or they do not vary.
+    #[must_use]
+    pub fn of(residuals: &[f64]) -> Option<Self> {
+        let chunks = residuals.chunks_exact(STEP);
+        let steps = sorted(chunks.map(|chunk| median(&sorted(chunk.iter().copied()))));
+        let centre = median(&steps);
+        let apart = sorted(steps.iter().map(|step| (step - centre).abs()));
+        let sigma = MAD_FACTOR * median(&apart);
+        let known = steps.len() > 1 && sigma > 0.0 && sigma.is_finite();
+        known.then_some(Self { centre, sigma })
+    }
+}
+
+/// Which way a route has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Larger than before: slower.
+    Up,
+    /// Smaller than before: faster.
+    Down,
+}
+
+/// That a route has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alarm {
+    /// Which way.
+    pub direction: Direction,
+    /// In how many steps the sum rose from zero: about how long ago the change was.
+    pub steps: u32,
+}
+
+/// The running sums of one route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cusum {
+    reference: Reference,
+    allowance: f64,
+    threshold: f64,
+    waiting: Vec<f64>,
+    up: (f64, u32),
+    down: (f64, u32),
+}
+
+impl Cusum {
+    /// Sums against `reference` with [`ALLOWANCE`] and [`THRESHOLD`].
+    #[must_use]
+    pub const fn new(reference: Reference) -> Self {
+        Self::with(reference, ALLOWANCE, THRESHOLD)
+    }
+
+    /// Sums with another allowance and threshold, both in deviations.
+    #[must_use]
+    pub const fn with(reference: Reference, allowance: f64, threshold: f64) -> Self {
+        Self {
+            reference,
+            allowance,
+            threshold,
+            waiting: Vec::new(),
+            up: (0.0, 0),
+            down: (0.0, 0),
+        }
+    }
+
+    /// Takes one residual: every tenth makes a step of the ten's median. Failures are infinite.
+    pub fn push(&mut self, residual: f64) -> Option<Alarm> {
+        self.waiting.push(residual);
+        if self.waiting.len() < STEP {
+            return None;
+        }
+        let step = median(&sorted(self.waiting.drain(..)));
+        self.step(step)
+    }
+
+    /// Takes one step that is a median already, as of a quarter of an hour. After an alarm both
+    /// sums begin anew.
+    pub fn step(&mut self, median: f64) -> Option<Alarm> {
+        let z = (median - self.reference.centre) / self.reference.sigma;
+        let rise = |(sum, steps): (f64, u32), z: f64| {
+            let sum = sum + z - self.allowance;
+            if sum > 0.0 {
+                (sum, steps + 1)
+            } else {
+                (0.0, 0)
+            }
+        };
+        self.up = rise(self.up, z);
+        self.down = rise(self.down, -z);
+        let of = |direction, (sum, steps): (f64, u32)| {
+            (sum > self.threshold).then_some(Alarm { direction, steps })
+        };
+        let alarm = of(Direction::Up, self.up).or_else(|| of(Direction::Down, self.down));
+        if alarm.is_some() {
+            (self.up, self.down) = ((0.0, 0), (0.0, 0));
+        }
+        alarm
+    }
+
+    /// The sums upward and downward, in deviations.
+    #[must_use]
+    pub const fn sums(&self) -> (f64, f64) {
+        (self.up.0, self.down.0)
+    }
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values
+}
+
+/// The median of sorted numbers, infinite ones last.
+fn median(sorted: &[f64]) -> f64 {
+    let finite = sorted.partition_point(|value| value.is_finite());
+    let sample = Sample::new(&sorted[..finite], sorted.len() - finite);
+    sample.quantile(0.5).unwrap_or(f64::NAN)
+}

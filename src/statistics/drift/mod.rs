@@ -1,0 +1,11 @@
+//! Tells when a way has changed.
+
+pub mod cusum;
+
+pub mod divisive;
+
+pub mod trend;
+
+pub use cusum::{Alarm, Cusum, Direction, Reference};
+pub use divisive::{Change, Divisive, changes};
+pub use trend::theil_sen;

@@ -1,0 +1,10 @@
+//! Makes intervals that stay true however often one looks, for pages that are always on.
+
+pub mod mixture;
+
+pub mod adjusted;
+
+pub use adjusted::{Adjusted, Observation, asymptotic, cuped, lin};
+pub use mixture::{
+    CENTRE, quantile_sequence, quantiles_differ_p, rate_sequence, rates_differ_p, subtract,
+};
