@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::output;
 use super::stored::{OriginArgs, Progress, RouteArgs, Stop, StoreArgs, WindowArgs};
 use crate::analysis::render::{self, Format};
-use crate::analysis::reports::{Choice, tax};
+use crate::analysis::reports::{Choice, Listed, tax};
 use crate::clock::Clock;
 use crate::ui::papers::{self, Question, Which};
 use crate::ui::rows;
@@ -29,6 +29,8 @@ enum What {
     Routes(Routes),
     /// What a router costs against the provider directly, and how sure that is
     Tax(TaxArgs),
+    /// Each model at each provider: speed, failures, cost, and which no other beats in both
+    Models(Common),
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,7 +94,7 @@ enum Shape {
     Table,
     /// Markdown tables
     Markdown,
-    /// JSON of the schema tollgate.report.routes/1
+    /// JSON of the schema tollgate.report.<name>/1
     Json,
     /// Comma-separated values (RFC 4180)
     Csv,
@@ -122,6 +124,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
             };
             paper(&args.common, Which::Tax(asked), config)
         }
+        What::Models(args) => paper(args, Which::Listed(Listed::Models), config),
     };
     match made {
         Ok(code) => code,

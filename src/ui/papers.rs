@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::analysis::paper::Paper;
+use crate::analysis::reports::listed::{Calls, Listed};
 use crate::analysis::reports::{Choice, Gathered, Report, tax};
 use crate::analysis::tables::{Origins, Window};
 use crate::edge::store::{StoreError, StoreReader};
@@ -13,12 +14,15 @@ use crate::record::WallTime;
 pub enum Which {
     /// What a router costs against the provider directly.
     Tax(tax::Asked),
+    /// One that needs nothing but calls.
+    Listed(Listed),
 }
 
 impl Which {
     fn report(&self) -> Box<dyn Report> {
         match self {
             Self::Tax(asked) => Box::new(tax::Tax::new(asked.clone())),
+            Self::Listed(listed) => Box::new(Calls::new(*listed)),
         }
     }
 }

@@ -68,6 +68,17 @@ pub enum Cell {
         /// The upper end.
         high: Option<f64>,
     },
+    /// A quantile with the ends of its interval, and how many numbers it is of.
+    Quantile {
+        /// The number.
+        value: f64,
+        /// The lower end.
+        low: Option<f64>,
+        /// The upper end.
+        high: Option<f64>,
+        /// How many numbers, failures included.
+        n: u64,
+    },
     /// No number, and why.
     Absent(String),
 }
@@ -109,6 +120,18 @@ impl Cell {
         }
     }
 
+    /// A quantile of `n` numbers with its interval; infinite ends are open.
+    #[must_use]
+    pub fn quantile(estimate: &Estimate, n: u64) -> Self {
+        let end = |end: f64| end.is_finite().then_some(end);
+        Self::Quantile {
+            value: estimate.value,
+            low: end(estimate.interval.low),
+            high: end(estimate.interval.high),
+            n,
+        }
+    }
+
     /// A figure, or why there is none.
     #[must_use]
     pub fn figure(figure: Figure) -> Self {
@@ -128,7 +151,9 @@ impl Cell {
     #[must_use]
     pub const fn number(&self) -> Option<f64> {
         match self {
-            Self::Value(value) | Self::Estimate { value, .. } => Some(*value),
+            Self::Value(value) | Self::Estimate { value, .. } | Self::Quantile { value, .. } => {
+                Some(*value)
+            }
             Self::Text(_) | Self::Absent(_) => None,
         }
     }

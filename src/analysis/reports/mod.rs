@@ -6,9 +6,19 @@ pub mod choice;
 
 pub mod gather;
 
+mod figures;
+
 pub mod tax;
+
+mod models;
+
+pub mod listed;
 
 pub use choice::Choice;
 pub use gather::{Gathered, Report};
+pub use listed::Listed;
 
 use super::paper::Paper;
+
+#[cfg(test)]
+mod tests;

@@ -9,15 +9,28 @@ pub(super) fn write(paper: &Paper) -> String {
     paper.sheets.iter().map(sheet).collect()
 }
 
+/// What stands beside a number.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Wide {
+    Alone,
+    Interval,
+    Quantile,
+}
+
 fn sheet(sheet: &Sheet) -> String {
-    let wide: Vec<bool> = (0..sheet.columns.len())
-        .map(|at| {
-            sheet
-                .rows
-                .iter()
-                .any(|row| matches!(row.get(at), Some(Cell::Estimate { .. })))
-        })
-        .collect();
+    let widest = |at: usize| {
+        let of = |cell: &Cell| match cell {
+            Cell::Quantile { .. } => Wide::Quantile,
+            Cell::Estimate { .. } => Wide::Interval,
+            _ => Wide::Alone,
+        };
+        let cells = sheet.rows.iter().filter_map(|row| row.get(at)).map(of);
+        cells.fold(
+            Wide::Alone,
+            |most, wide| if wide > most { wide } else { most },
+        )
+    };
+    let wide: Vec<Wide> = (0..sheet.columns.len()).map(widest).collect();
     let names = sheet
         .columns
         .iter()
@@ -35,21 +48,19 @@ fn sheet(sheet: &Sheet) -> String {
     text
 }
 
-fn names(column: &Column, wide: bool) -> Vec<String> {
+fn names(column: &Column, wide: Wide) -> Vec<String> {
     let name = format!("{}{}", column.key, column.unit.suffix());
-    if wide {
-        vec![format!("{name}_low"), format!("{name}_high")]
-            .into_iter()
-            .fold(vec![name], |mut names, end| {
-                names.push(end);
-                names
-            })
-    } else {
-        vec![name]
+    let mut names = vec![name.clone()];
+    if wide >= Wide::Interval {
+        names.extend([format!("{name}_low"), format!("{name}_high")]);
     }
+    if wide >= Wide::Quantile {
+        names.push(format!("{}_n", column.key));
+    }
+    names
 }
 
-fn values(cell: &Cell, column: &Column, wide: bool) -> Vec<String> {
+fn values(cell: &Cell, column: &Column, wide: Wide) -> Vec<String> {
     let number = |value: f64| {
         let value = column.unit.scaled(value);
         if value.is_infinite() {
@@ -59,15 +70,23 @@ fn values(cell: &Cell, column: &Column, wide: bool) -> Vec<String> {
         }
     };
     let end = |end: &Option<f64>| end.map_or_else(String::new, number);
-    let (value, low, high) = match cell {
-        Cell::Text(text) => (text.replace('\n', "/"), String::new(), String::new()),
-        Cell::Value(value) => (number(*value), String::new(), String::new()),
-        Cell::Estimate { value, low, high } => (number(*value), end(low), end(high)),
-        Cell::Absent(_) => (String::new(), String::new(), String::new()),
+    let none = String::new;
+    let fields = match cell {
+        Cell::Text(text) => [text.replace('\n', "/"), none(), none(), none()],
+        Cell::Value(value) => [number(*value), none(), none(), none()],
+        Cell::Estimate { value, low, high } => [number(*value), end(low), end(high), none()],
+        Cell::Quantile {
+            value,
+            low,
+            high,
+            n,
+        } => [number(*value), end(low), end(high), n.to_string()],
+        Cell::Absent(_) => [none(), none(), none(), none()],
     };
-    if wide {
-        vec![value, low, high]
-    } else {
-        vec![value]
-    }
+    let count = match wide {
+        Wide::Alone => 1,
+        Wide::Interval => 3,
+        Wide::Quantile => 4,
+    };
+    fields.into_iter().take(count).collect()
 }

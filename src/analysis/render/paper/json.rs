@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::analysis::paper::{Cell, Column, Head, Paper, Sheet};
 use crate::statistics::DEFINITIONS;
 
-/// The report. Of each number there is `key_unit`; with its interval `…_low` and `…_high`; where
-/// there is none it is null, and `…_why` says why. Infinite numbers are the text `"inf"`.
+/// The report. Of each number there is `key_unit`; with its interval `…_low` and `…_high`, of a
+/// quantile how many numbers it is of as `key_n`; where there is none it is null, and `…_why` says why. Infinite numbers are the text `"inf"`.
 pub(super) fn value(paper: &Paper) -> Value {
     let tables: Map<String, Value> = paper
         .sheets
@@ -77,6 +77,17 @@ fn put(object: &mut Map<String, Value>, cell: &Cell, column: &Column) {
         Cell::Estimate { value, low, high } => {
             object.insert(format!("{name}_low"), low.map_or(Value::Null, number));
             object.insert(format!("{name}_high"), high.map_or(Value::Null, number));
+            object.insert(name, number(*value));
+        }
+        Cell::Quantile {
+            value,
+            low,
+            high,
+            n,
+        } => {
+            object.insert(format!("{name}_low"), low.map_or(Value::Null, number));
+            object.insert(format!("{name}_high"), high.map_or(Value::Null, number));
+            object.insert(format!("{}_n", column.key), (*n).into());
             object.insert(name, number(*value));
         }
         Cell::Absent(why) => {

@@ -6,8 +6,9 @@ use super::adjust::{Comparison, Effect, Metric, Refusal, compare};
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::reports::Report;
 use crate::analysis::reports::call::{Call, plain_model};
+use crate::analysis::reports::figures::verdict;
 use crate::record::{ExchangeRecord, ProviderKind};
-use crate::statistics::compare::{Resampling, Verdict};
+use crate::statistics::compare::Resampling;
 
 /// What a tax is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -228,19 +229,6 @@ fn sentence(comparison: &Comparison) -> Option<String> {
         end(high),
         verdict(&effect.verdict)
     ))
-}
-
-/// A verdict in words.
-fn verdict(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Equivalent => "equivalent".to_owned(),
-        Verdict::Different => "different".to_owned(),
-        Verdict::RealButNegligible => "real but negligible".to_owned(),
-        Verdict::Inconclusive {
-            need_about_more: Some(more),
-        } => format!("inconclusive: about {more} more of each would decide"),
-        Verdict::Inconclusive { .. } => "inconclusive".to_owned(),
-    }
 }
 
 const fn unit(metric: Metric) -> Unit {

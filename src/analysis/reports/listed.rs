@@ -1,0 +1,69 @@
+//! Names the reports that need nothing but calls.
+
+use super::call::Call;
+use super::gather::Report;
+use super::models;
+use crate::analysis::paper::{Head, Paper};
+use crate::record::ExchangeRecord;
+
+/// A report that needs nothing but calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// Every model at every provider.
+    Models,
+}
+
+impl Listed {
+    /// Every one.
+    pub const ALL: [Self; 1] = [Self::Models];
+
+    /// Its name, as it is asked for.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Models => "models",
+        }
+    }
+
+    /// The report of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|listed| listed.name() == name)
+    }
+
+    /// What was found in `calls`; `head` has everything but the method and the seed.
+    #[must_use]
+    pub fn paper(self, calls: &[Call], head: Head) -> Paper {
+        match self {
+            Self::Models => models::paper(calls, head),
+        }
+    }
+}
+
+/// A listed report at work.
+#[derive(Debug)]
+pub struct Calls {
+    listed: Listed,
+    calls: Vec<Call>,
+}
+
+impl Calls {
+    /// Nothing yet.
+    #[must_use]
+    pub const fn new(listed: Listed) -> Self {
+        Self {
+            listed,
+            calls: Vec::new(),
+        }
+    }
+}
+
+impl Report for Calls {
+    fn take(&mut self, _: &ExchangeRecord, calls: Vec<Call>) {
+        self.calls.extend(calls);
+    }
+
+    fn paper(&self, head: Head) -> Paper {
+        self.listed.paper(&self.calls, head)
+    }
+}
