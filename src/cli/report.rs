@@ -31,6 +31,8 @@ enum What {
     Tax(TaxArgs),
     /// Each model at each provider: speed, failures, cost, and which no other beats in both
     Models(Common),
+    /// Each model in each region: rate, first token, success, cost; pivot-able as csv
+    Regions(Common),
 }
 
 #[derive(Debug, clap::Args)]
@@ -125,6 +127,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
             paper(&args.common, Which::Tax(asked), config)
         }
         What::Models(args) => paper(args, Which::Listed(Listed::Models), config),
+        What::Regions(args) => paper(args, Which::Listed(Listed::Regions), config),
     };
     match made {
         Ok(code) => code,

@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::gather::Report;
-use super::models;
+use super::{models, regions};
 use crate::analysis::paper::{Head, Paper};
 use crate::record::ExchangeRecord;
 
@@ -11,17 +11,20 @@ use crate::record::ExchangeRecord;
 pub enum Listed {
     /// Every model at every provider.
     Models,
+    /// Every model in every region.
+    Regions,
 }
 
 impl Listed {
     /// Every one.
-    pub const ALL: [Self; 1] = [Self::Models];
+    pub const ALL: [Self; 2] = [Self::Models, Self::Regions];
 
     /// Its name, as it is asked for.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Models => "models",
+            Self::Regions => "regions",
         }
     }
 
@@ -36,6 +39,7 @@ impl Listed {
     pub fn paper(self, calls: &[Call], head: Head) -> Paper {
         match self {
             Self::Models => models::paper(calls, head),
+            Self::Regions => regions::paper(calls, head),
         }
     }
 }

@@ -12,6 +12,8 @@ pub mod tax;
 
 mod models;
 
+mod regions;
+
 pub mod listed;
 
 pub use choice::Choice;
