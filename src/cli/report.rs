@@ -33,6 +33,8 @@ enum What {
     Models(Common),
     /// Each model in each region: rate, first token, success, cost; pivot-able as csv
     Regions(Common),
+    /// Who served behind each router: share, first token, rate, failures
+    Backends(Common),
 }
 
 #[derive(Debug, clap::Args)]
@@ -128,6 +130,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
         }
         What::Models(args) => paper(args, Which::Listed(Listed::Models), config),
         What::Regions(args) => paper(args, Which::Listed(Listed::Regions), config),
+        What::Backends(args) => paper(args, Which::Listed(Listed::Backends), config),
     };
     match made {
         Ok(code) => code,

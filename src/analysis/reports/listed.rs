@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::gather::Report;
-use super::{models, regions};
+use super::{backends, models, regions};
 use crate::analysis::paper::{Head, Paper};
 use crate::record::ExchangeRecord;
 
@@ -13,11 +13,13 @@ pub enum Listed {
     Models,
     /// Every model in every region.
     Regions,
+    /// Who serves behind routers.
+    Backends,
 }
 
 impl Listed {
     /// Every one.
-    pub const ALL: [Self; 2] = [Self::Models, Self::Regions];
+    pub const ALL: [Self; 3] = [Self::Models, Self::Regions, Self::Backends];
 
     /// Its name, as it is asked for.
     #[must_use]
@@ -25,6 +27,7 @@ impl Listed {
         match self {
             Self::Models => "models",
             Self::Regions => "regions",
+            Self::Backends => "backends",
         }
     }
 
@@ -40,6 +43,7 @@ impl Listed {
         match self {
             Self::Models => models::paper(calls, head),
             Self::Regions => regions::paper(calls, head),
+            Self::Backends => backends::paper(calls, head),
         }
     }
 }

@@ -14,6 +14,8 @@ mod models;
 
 mod regions;
 
+mod backends;
+
 pub mod listed;
 
 pub use choice::Choice;
