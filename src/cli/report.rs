@@ -35,6 +35,8 @@ enum What {
     Regions(Common),
     /// Who served behind each router: share, first token, rate, failures
     Backends(Common),
+    /// How steady each route is: IQR and p95 over p50, MAD, CV, stalls, pseudo-streams
+    Consistency(Common),
 }
 
 #[derive(Debug, clap::Args)]
@@ -131,6 +133,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
         What::Models(args) => paper(args, Which::Listed(Listed::Models), config),
         What::Regions(args) => paper(args, Which::Listed(Listed::Regions), config),
         What::Backends(args) => paper(args, Which::Listed(Listed::Backends), config),
+        What::Consistency(args) => paper(args, Which::Listed(Listed::Consistency), config),
     };
     match made {
         Ok(code) => code,

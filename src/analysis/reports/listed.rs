@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::gather::Report;
-use super::{backends, models, regions};
+use super::{backends, consistency, models, regions};
 use crate::analysis::paper::{Head, Paper};
 use crate::record::ExchangeRecord;
 
@@ -15,11 +15,18 @@ pub enum Listed {
     Regions,
     /// Who serves behind routers.
     Backends,
+    /// How steady every route is.
+    Consistency,
 }
 
 impl Listed {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::Models, Self::Regions, Self::Backends];
+    pub const ALL: [Self; 4] = [
+        Self::Models,
+        Self::Regions,
+        Self::Backends,
+        Self::Consistency,
+    ];
 
     /// Its name, as it is asked for.
     #[must_use]
@@ -28,6 +35,7 @@ impl Listed {
             Self::Models => "models",
             Self::Regions => "regions",
             Self::Backends => "backends",
+            Self::Consistency => "consistency",
         }
     }
 
@@ -44,6 +52,7 @@ impl Listed {
             Self::Models => models::paper(calls, head),
             Self::Regions => regions::paper(calls, head),
             Self::Backends => backends::paper(calls, head),
+            Self::Consistency => consistency::paper(calls, head),
         }
     }
 }

@@ -16,6 +16,8 @@ mod regions;
 
 mod backends;
 
+mod consistency;
+
 pub mod listed;
 
 pub use choice::Choice;
