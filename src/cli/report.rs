@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::output;
 use super::stored::{OriginArgs, Progress, RouteArgs, Stop, StoreArgs, WindowArgs};
 use crate::analysis::render::{self, Format};
-use crate::analysis::reports::{Choice, tax};
+use crate::analysis::reports::{Choice, Listed, tax};
 use crate::clock::Clock;
 use crate::ui::papers::{self, Question, Which};
 use crate::ui::rows;
@@ -29,6 +29,28 @@ enum What {
     Routes(Routes),
     /// What a router costs against the provider directly, and how sure that is
     Tax(TaxArgs),
+    /// Each model at each provider: speed, failures, cost, and which no other beats in both
+    Models(Common),
+    /// Each model in each region: rate, first token, success, cost; pivot-able as csv
+    Regions(Common),
+    /// Who served behind each router: share, first token, rate, failures
+    Backends(Common),
+    /// How steady each route is: IQR and p95 over p50, MAD, CV, stalls, pseudo-streams
+    Consistency(Common),
+    /// What went wrong at each route, by class and status, and how near its limits it was
+    Errors(Common),
+    /// Whether output rate holds as answers grow
+    Length(Common),
+    /// First token by turn and cached share; what a cache of identical requests would save
+    Cache(Common),
+    /// What asking for JSON costs at the same route, like compared with like
+    JsonTax(Common),
+    /// Percentiles per hour or day, where they changed, and what else changed then
+    Trend(Common),
+    /// Cost per route, per 1,000 and per success; retries; computed against billed
+    Cost(Common),
+    /// For agents: latency, throughput, health and cost of each route as one JSON
+    Throughput(ThroughputArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -44,9 +66,9 @@ struct Routes {
     format: Shape,
 }
 
-/// What every report of whole records takes.
+/// Which exchanges a report of whole records takes.
 #[derive(Debug, clap::Args)]
-struct Common {
+struct Picked {
     #[command(flatten)]
     window: WindowArgs,
     /// Only these models, comma-separated: as asked for, as the route calls them, or without the
@@ -66,12 +88,39 @@ struct Common {
     origin: OriginArgs,
     #[command(flatten)]
     store: StoreArgs,
-    /// How it is written
-    #[arg(long, value_enum, default_value_t = Shape::Table)]
-    format: Shape,
     /// The file to write; stdout otherwise
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+impl Picked {
+    fn choice(&self) -> Choice {
+        Choice {
+            models: self.models.clone(),
+            providers: self.providers.clone(),
+            regions: self.regions.clone(),
+            tags: self.tags.clone(),
+        }
+    }
+}
+
+/// What every report of whole records takes.
+#[derive(Debug, clap::Args)]
+struct Common {
+    #[command(flatten)]
+    picked: Picked,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Shape::Table)]
+    format: Shape,
+}
+
+#[derive(Debug, clap::Args)]
+struct ThroughputArgs {
+    #[command(flatten)]
+    picked: Picked,
+    /// How it is written: JSON only, of the schema tollgate.report.throughput/1
+    #[arg(long, default_value = "json", value_parser = ["json"])]
+    format: String,
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,7 +141,7 @@ enum Shape {
     Table,
     /// Markdown tables
     Markdown,
-    /// JSON of the schema tollgate.report.routes/1
+    /// JSON of the schema tollgate.report.<name>/1
     Json,
     /// Comma-separated values (RFC 4180)
     Csv,
@@ -122,6 +171,17 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
             };
             paper(&args.common, Which::Tax(asked), config)
         }
+        What::Models(args) => paper(args, Which::Listed(Listed::Models), config),
+        What::Regions(args) => paper(args, Which::Listed(Listed::Regions), config),
+        What::Backends(args) => paper(args, Which::Listed(Listed::Backends), config),
+        What::Consistency(args) => paper(args, Which::Listed(Listed::Consistency), config),
+        What::Errors(args) => paper(args, Which::Listed(Listed::Errors), config),
+        What::Length(args) => paper(args, Which::Listed(Listed::Length), config),
+        What::Cache(args) => paper(args, Which::Listed(Listed::Cache), config),
+        What::JsonTax(args) => paper(args, Which::Listed(Listed::JsonTax), config),
+        What::Trend(args) => paper(args, Which::Listed(Listed::Trend), config),
+        What::Cost(args) => paper(args, Which::Listed(Listed::Cost), config),
+        What::Throughput(args) => throughput(args, config),
     };
     match made {
         Ok(code) => code,
@@ -153,31 +213,49 @@ fn routes(args: &Routes, config: Option<&Path>) -> Result<ExitCode, Stop> {
 
 fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let clock = Clock::system();
+    let picked = &args.picked;
     let question = Question {
         which,
-        window: args.window.window(&clock)?,
-        origins: args.origin.origins(),
-        choice: Choice {
-            models: args.models.clone(),
-            providers: args.providers.clone(),
-            regions: args.regions.clone(),
-            tags: args.tags.clone(),
-        },
+        window: picked.window.window(&clock)?,
+        origins: picked.origin.origins(),
+        choice: picked.choice(),
     };
-    let (reader, _) = args.store.open(config)?;
+    let (reader, _) = picked.store.open(config)?;
     let mut progress = Progress::new("exchanges read:");
     let made = papers::paper(&reader, &question, clock.wall(), || progress.step())?;
     drop(progress);
     let text = render::paper::write(&made, args.format.format());
-    match &args.output {
-        None => output::print(&text),
-        Some(path) => std::fs::write(path, text)
-            .map_err(|error| Stop::Usage(format!("cannot write {}: {error}", path.display())))?,
-    }
+    hand_over(picked, &text)?;
     if made.head.scanned == 0 {
         output::note(
             "tollgate: the store has no exchange in this window; a wider --since may find some",
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn throughput(args: &ThroughputArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    let clock = Clock::system();
+    let picked = &args.picked;
+    let (window, origins) = (picked.window.window(&clock)?, picked.origin.origins());
+    let (reader, _) = picked.store.open(config)?;
+    let mut progress = Progress::new("exchanges read:");
+    let choice = picked.choice();
+    let made = clock.wall();
+    let value = papers::throughput(&reader, window, origins, &choice, made, false, || {
+        progress.step();
+    })?;
+    drop(progress);
+    hand_over(picked, &format!("{value:#}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints `text`, or writes it to the file asked for.
+fn hand_over(picked: &Picked, text: &str) -> Result<(), Stop> {
+    let Some(path) = &picked.output else {
+        output::print(text);
+        return Ok(());
+    };
+    std::fs::write(path, text)
+        .map_err(|error| Stop::Usage(format!("cannot write {}: {error}", path.display())))
 }

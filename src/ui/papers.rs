@@ -2,7 +2,12 @@
 
 use std::ops::ControlFlow;
 
+use serde_json::Value;
+
 use crate::analysis::paper::Paper;
+use crate::analysis::reports::call::calls;
+use crate::analysis::reports::listed::{Calls, Listed};
+use crate::analysis::reports::throughput::Throughput;
 use crate::analysis::reports::{Choice, Gathered, Report, tax};
 use crate::analysis::tables::{Origins, Window};
 use crate::edge::store::{StoreError, StoreReader};
@@ -13,33 +18,56 @@ use crate::record::WallTime;
 pub enum Which {
     /// What a router costs against the provider directly.
     Tax(tax::Asked),
+    /// One that needs nothing but calls.
+    Listed(Listed),
 }
 
 /// Every report by name, with what it answers.
-pub const REPORTS: [(&str, &str); 1] = [(
-    "tax",
-    "What a router costs against the provider directly, and how sure that is",
-)];
+pub const REPORTS: [(&str, &str); 11] = [
+    (
+        "tax",
+        "What a router costs against the provider directly, and how sure that is",
+    ),
+    (
+        "models",
+        "Each model at each provider: speed, failures, cost",
+    ),
+    ("regions", "Each model in each region"),
+    ("backends", "Who served behind a router, and how"),
+    ("consistency", "How steady each route is"),
+    ("trend", "When a route changed, and what else did then"),
+    ("length", "Whether the rate holds in long answers"),
+    ("errors", "What went wrong, and how near the limits"),
+    ("cost", "What it cost, with retries and failures"),
+    (
+        "cache",
+        "What prompt caches do to time, and what a cache would save",
+    ),
+    ("json-tax", "What JSON answers cost at the same route"),
+];
 
 impl Which {
     /// The report of that name, asked for without anything of its own.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "tax" => Some(Self::Tax(tax::Asked::default())),
-            _ => None,
+        if name == "tax" {
+            return Some(Self::Tax(tax::Asked::default()));
         }
+        let listed = Listed::ALL.into_iter().find(|listed| listed.name() == name);
+        listed.map(Self::Listed)
     }
 
     /// Compares with that provider, where the report compares with one.
     pub fn against(&mut self, reference: Option<String>) {
-        let Self::Tax(asked) = self;
-        asked.reference = reference;
+        if let Self::Tax(asked) = self {
+            asked.reference = reference;
+        }
     }
 
     fn report(&self) -> Box<dyn Report> {
         match self {
             Self::Tax(asked) => Box::new(tax::Tax::new(asked.clone())),
+            Self::Listed(listed) => Box::new(Calls::new(*listed)),
         }
     }
 }
@@ -80,4 +108,28 @@ pub fn paper(
         ));
     }
     Ok(paper)
+}
+
+/// The report `throughput` over what `reader` holds, with trends of the week before. `served` says
+/// whether the page's paths are there to point to.
+pub fn throughput(
+    reader: &StoreReader,
+    window: Window,
+    origins: Origins,
+    choice: &Choice,
+    made: WallTime,
+    served: bool,
+    mut seen: impl FnMut(),
+) -> Result<Value, StoreError> {
+    let mut found = Throughput::new(window);
+    reader.records(Throughput::reach(window).range(), |record| {
+        seen();
+        if choice.takes_record(&record) {
+            let calls = calls(&record, |origin| origins.takes(origin)).unwrap_or_default();
+            let chosen = calls.iter().filter(|call| choice.takes(call));
+            chosen.for_each(|call| found.add(call));
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found.json(made, served))
 }

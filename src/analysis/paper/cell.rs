@@ -70,6 +70,17 @@ pub enum Cell {
         /// The upper end.
         high: Option<f64>,
     },
+    /// A quantile with the ends of its interval, and how many numbers it is of.
+    Quantile {
+        /// The number.
+        value: f64,
+        /// The lower end.
+        low: Option<f64>,
+        /// The upper end.
+        high: Option<f64>,
+        /// How many numbers, failures included.
+        n: u64,
+    },
     /// No number, and why.
     Absent(String),
     /// A value in a unit of its own, in a column of many units; machines find the unit's name in
@@ -114,6 +125,18 @@ impl Cell {
         }
     }
 
+    /// A quantile of `n` numbers with its interval; infinite ends are open.
+    #[must_use]
+    pub fn quantile(estimate: &Estimate, n: u64) -> Self {
+        let end = |end: f64| end.is_finite().then_some(end);
+        Self::Quantile {
+            value: estimate.value,
+            low: end(estimate.interval.low),
+            high: end(estimate.interval.high),
+            n,
+        }
+    }
+
     /// A figure, or why there is none.
     #[must_use]
     pub fn figure(figure: Figure) -> Self {
@@ -133,7 +156,9 @@ impl Cell {
     #[must_use]
     pub fn number(&self) -> Option<f64> {
         match self {
-            Self::Value(value) | Self::Estimate { value, .. } => Some(*value),
+            Self::Value(value) | Self::Estimate { value, .. } | Self::Quantile { value, .. } => {
+                Some(*value)
+            }
             Self::In(_, cell) => cell.number(),
             Self::Text(_) | Self::Absent(_) => None,
         }

@@ -1,7 +1,8 @@
 //! One try of an exchange at one route, as comparisons see it.
 
 use crate::record::{
-    AttemptRecord, ExchangeRecord, Language, Mark, Name, Origin, ProviderKind, WallTime,
+    AttemptRecord, CancelledBy, ErrorClass, ExchangeRecord, KeyedHash, Language, Mark, Name,
+    Origin, Outcome, ProviderKind, TokenSource, WallTime,
 };
 use crate::statistics::metric;
 
@@ -53,8 +54,48 @@ pub struct Call {
     pub reported: Option<f64>,
     /// Cost in dollars by the price table.
     pub cost: Option<f64>,
+    /// Cost in dollars that the provider billed.
+    pub billed: Option<f64>,
+    /// Whether the provider may bill it although it failed.
+    pub maybe_billed: bool,
     /// What Tollgate itself added.
     pub own_delay: Option<f64>,
+    /// Time of the whole answer: of a stream to its last token.
+    pub whole: Option<f64>,
+    /// Whether another try followed it: it answered nobody.
+    pub lost: bool,
+    /// How its exchange ended.
+    pub outcome: Outcome,
+    /// What kind of error it met.
+    pub class: Option<ErrorClass>,
+    /// The HTTP status of the response.
+    pub status: Option<u16>,
+    /// Prompt tokens as counted.
+    pub input: Option<u64>,
+    /// Prompt tokens read from the provider's cache.
+    pub cached_read: Option<u64>,
+    /// Generated tokens, where they were counted and not only seen to pass.
+    pub output: Option<u64>,
+    /// The turn of its conversation.
+    pub turn: Option<u32>,
+    /// Stalls of the stream; absent of whole answers.
+    pub stalls: Option<u32>,
+    /// Whether the answer was held back and sent in one burst.
+    pub pseudo_stream: bool,
+    /// The model the provider says it answered with.
+    pub answered: Option<Name>,
+    /// The provider's fingerprint of its system.
+    pub fingerprint: Option<Name>,
+    /// Keyed hash of the request's body.
+    pub prompt: Option<KeyedHash>,
+    /// Fingerprint of the settings in force.
+    pub config: KeyedHash,
+    /// The endpoint's language.
+    pub language: Language,
+    /// Requests and tokens a minute that the provider's headers allow.
+    pub limits: [Option<u64>; 2],
+    /// What the exchange can be found by: its trace, or else its own id.
+    pub trace: [u8; 16],
 }
 
 /// What is known of a request before it is routed, and decides how long it takes.
@@ -64,6 +105,8 @@ pub struct Traits {
     pub stream: bool,
     /// Whether tools were offered.
     pub tools: bool,
+    /// Whether the answer was to be JSON.
+    pub json: bool,
     /// The reasoning effort asked for.
     pub effort: Option<Name>,
     /// The power of two at or below the number of prompt tokens.
@@ -117,7 +160,8 @@ impl Skipped {
     }
 }
 
-/// The calls of an exchange: the answering try, and each try before it as a failure of its route.
+/// The calls of an exchange: the answering try, and each try before it as a failure of its route
+/// (rate limits, refused keys and what was the caller's fault are rates of their own, in neither).
 /// `takes` says which origins are compared.
 pub fn calls(
     record: &ExchangeRecord,
@@ -138,9 +182,38 @@ pub fn calls(
     let Some((last, lost)) = record.attempts.split_last() else {
         return Err(Skipped::Unrouted);
     };
-    let mut calls: Vec<Call> = lost.iter().map(|attempt| failed(record, attempt)).collect();
+    let mut calls: Vec<Call> = lost.iter().map(|attempt| gone(record, attempt)).collect();
     calls.push(answered(record, last));
     Ok(calls)
+}
+
+/// A try after which another followed.
+fn gone(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
+    let cancelled = matches!(
+        attempt.cancelled_by,
+        Some(CancelledBy::Client | CancelledBy::Shutdown | CancelledBy::Hedge)
+    );
+    let call = if cancelled || attempt.error_class.is_some_and(is_no_failure) {
+        bare(record, attempt)
+    } else {
+        failed(record, attempt)
+    };
+    Call { lost: true, ..call }
+}
+
+/// Whether an error of that class says nothing of whether the route works.
+const fn is_no_failure(class: ErrorClass) -> bool {
+    metric::is_rate_limit(class)
+        || metric::is_credential_fault(class)
+        || matches!(
+            class,
+            ErrorClass::NotFound
+                | ErrorClass::BadRequest
+                | ErrorClass::Unprocessable
+                | ErrorClass::ContextLength
+                | ErrorClass::PayloadTooLarge
+                | ErrorClass::ContentFilter
+        )
 }
 
 fn failed(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
@@ -151,6 +224,7 @@ fn failed(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
         first_answer: forever,
         rate: Some(0.0),
         total: forever,
+        whole: forever,
         ..bare(record, attempt)
     }
 }
@@ -159,7 +233,7 @@ fn answered(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
     if record.outcome.is_route_failure() {
         return Call {
             own_delay: metric::own_delay(record).map(|span| span.0 as f64),
-            ..failed(record, attempt)
+            ..paid(record, failed(record, attempt))
         };
     }
     let nanos = |found: metric::Metric| found.ok().map(|span| span.0 as f64);
@@ -186,9 +260,25 @@ fn answered(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
             .iter()
             .map(|timing| timing.span.0 as f64)
             .reduce(f64::max),
-        cost: record.cost.map(crate::record::PicoDollars::as_dollars),
+        whole: keep(nanos(metric::total(attempt))),
         own_delay: metric::own_delay(record).map(|span| span.0 as f64),
-        ..bare(record, attempt)
+        ..paid(record, bare(record, attempt))
+    }
+}
+
+/// The answering try with what its exchange cost and used.
+fn paid(record: &ExchangeRecord, call: Call) -> Call {
+    let usage = &record.tokens.usage;
+    let counted = !matches!(record.tokens.source, None | Some(TokenSource::Chunks));
+    Call {
+        cost: record.cost.map(crate::record::PicoDollars::as_dollars),
+        billed: record
+            .cost_billed
+            .map(crate::record::PicoDollars::as_dollars),
+        input: usage.input,
+        cached_read: usage.cached_read,
+        output: usage.output.filter(|_| counted),
+        ..call
     }
 }
 
@@ -201,6 +291,22 @@ fn connecting(attempt: &AttemptRecord) -> f64 {
         .into_iter()
         .find_map(|mark| attempt.timeline.span(Mark::PoolWait, mark));
     open.map_or(0.0, |span| span.0 as f64)
+}
+
+/// Headers that say how many requests and tokens a minute are allowed.
+const LIMIT_REQUESTS: [&str; 2] = [
+    "x-ratelimit-limit-requests",
+    "anthropic-ratelimit-requests-limit",
+];
+const LIMIT_TOKENS: [&str; 2] = [
+    "x-ratelimit-limit-tokens",
+    "anthropic-ratelimit-tokens-limit",
+];
+
+fn limit(attempt: &AttemptRecord, names: &[&str]) -> Option<u64> {
+    let headers = attempt.rate_limits.iter();
+    let mut named = headers.filter(|header| names.contains(&header.name.as_str()));
+    named.find_map(|header| header.value.parse().ok())
 }
 
 fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
@@ -223,6 +329,11 @@ fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
         traits: Traits {
             stream: record.request.stream,
             tools: record.request.tools.is_some_and(|tools| tools > 0),
+            json: record
+                .request
+                .response_format
+                .as_ref()
+                .is_some_and(|format| format.starts_with("json")),
             effort: record.request.reasoning_effort.clone(),
             prompt_log2: size.and_then(u64::checked_ilog2),
             cached,
@@ -241,7 +352,27 @@ fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
         streaming: None,
         reported: None,
         cost: None,
+        billed: None,
+        maybe_billed: attempt.maybe_billed,
         own_delay: None,
+        whole: None,
+        lost: false,
+        outcome: record.outcome,
+        class: attempt.error_class,
+        status: attempt.status,
+        input: None,
+        cached_read: None,
+        output: None,
+        turn: record.session.map(|session| session.turn),
+        stalls: attempt.gaps.as_ref().map(|gaps| gaps.stalls),
+        pseudo_stream: attempt.gaps.as_ref().is_some_and(|gaps| gaps.pseudo_stream),
+        answered: attempt.model_answered.clone(),
+        fingerprint: attempt.fingerprint.clone(),
+        prompt: record.request.prompt_hash,
+        config: record.config,
+        language: record.language,
+        limits: [&LIMIT_REQUESTS, &LIMIT_TOKENS].map(|names| limit(attempt, names)),
+        trace: record.trace.map_or(record.id.0, |trace| trace.0),
     }
 }
 

@@ -6,9 +6,41 @@ pub mod choice;
 
 pub mod gather;
 
+mod figures;
+
 pub mod tax;
+
+mod within;
+
+mod models;
+
+mod regions;
+
+mod backends;
+
+mod consistency;
+
+mod errors;
+
+mod length;
+
+mod cache;
+
+mod json_tax;
+
+mod trend;
+
+mod cost;
+
+pub mod throughput;
+
+pub mod listed;
 
 pub use choice::Choice;
 pub use gather::{Gathered, Report};
+pub use listed::Listed;
 
 use super::paper::Paper;
+
+#[cfg(test)]
+mod tests;

@@ -9,15 +9,23 @@ pub(super) fn write(paper: &Paper) -> String {
     paper.sheets.iter().map(sheet).collect()
 }
 
+/// What stands beside a number.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Wide {
+    Alone,
+    Interval,
+    Quantile,
+}
+
 fn sheet(sheet: &Sheet) -> String {
-    let wide: Vec<bool> = (0..sheet.columns.len())
-        .map(|at| {
-            sheet
-                .rows
-                .iter()
-                .any(|row| row.get(at).is_some_and(is_wide))
-        })
-        .collect();
+    let widest = |at: usize| {
+        let cells = sheet.rows.iter().filter_map(|row| row.get(at)).map(width);
+        cells.fold(
+            Wide::Alone,
+            |most, wide| if wide > most { wide } else { most },
+        )
+    };
+    let wide: Vec<Wide> = (0..sheet.columns.len()).map(widest).collect();
     let names = sheet
         .columns
         .iter()
@@ -35,25 +43,28 @@ fn sheet(sheet: &Sheet) -> String {
     text
 }
 
-fn names(column: &Column, wide: bool) -> Vec<String> {
+fn names(column: &Column, wide: Wide) -> Vec<String> {
     let name = format!("{}{}", column.key, column.unit.suffix());
-    if wide {
-        let ends = ["low", "high"].map(|end| format!("{name}_{end}"));
-        std::iter::once(name).chain(ends).collect()
-    } else {
-        vec![name]
+    let mut names = vec![name.clone()];
+    if wide >= Wide::Interval {
+        names.extend([format!("{name}_low"), format!("{name}_high")]);
     }
+    if wide >= Wide::Quantile {
+        names.push(format!("{}_n", column.key));
+    }
+    names
 }
 
-/// Whether a cell needs the columns of an interval.
-fn is_wide(cell: &Cell) -> bool {
+fn width(cell: &Cell) -> Wide {
     match cell {
-        Cell::In(_, cell) => is_wide(cell),
-        other => matches!(other, Cell::Estimate { .. }),
+        Cell::Quantile { .. } => Wide::Quantile,
+        Cell::Estimate { .. } => Wide::Interval,
+        Cell::In(_, cell) => width(cell),
+        _ => Wide::Alone,
     }
 }
 
-fn values(cell: &Cell, unit: Unit, wide: bool) -> Vec<String> {
+fn values(cell: &Cell, unit: Unit, wide: Wide) -> Vec<String> {
     let number = |value: f64| {
         let value = unit.scaled(value);
         if value.is_infinite() {
@@ -63,16 +74,24 @@ fn values(cell: &Cell, unit: Unit, wide: bool) -> Vec<String> {
         }
     };
     let end = |end: &Option<f64>| end.map_or_else(String::new, number);
-    let (value, low, high) = match cell {
+    let none = String::new;
+    let fields = match cell {
         Cell::In(unit, cell) => return values(cell, *unit, wide),
-        Cell::Text(text) => (text.replace('\n', "/"), String::new(), String::new()),
-        Cell::Value(value) => (number(*value), String::new(), String::new()),
-        Cell::Estimate { value, low, high } => (number(*value), end(low), end(high)),
-        Cell::Absent(_) => (String::new(), String::new(), String::new()),
+        Cell::Text(text) => [text.replace('\n', "/"), none(), none(), none()],
+        Cell::Value(value) => [number(*value), none(), none(), none()],
+        Cell::Estimate { value, low, high } => [number(*value), end(low), end(high), none()],
+        Cell::Quantile {
+            value,
+            low,
+            high,
+            n,
+        } => [number(*value), end(low), end(high), n.to_string()],
+        Cell::Absent(_) => [none(), none(), none(), none()],
     };
-    if wide {
-        vec![value, low, high]
-    } else {
-        vec![value]
-    }
+    let count = match wide {
+        Wide::Alone => 1,
+        Wide::Interval => 3,
+        Wide::Quantile => 4,
+    };
+    fields.into_iter().take(count).collect()
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::analysis::paper::{Cell, Column, Head, Paper, Sheet, Unit};
 use crate::statistics::DEFINITIONS;
 
-/// The report. Of each number there is `key_unit`; with its interval `…_low` and `…_high`; where
-/// there is none it is null, and `…_why` says why. Infinite numbers are the text `"inf"`.
+/// The report. Of each number there is `key_unit`; with its interval `…_low` and `…_high`, of a
+/// quantile how many numbers it is of as `key_n`; where there is none it is null, and `…_why` says why. Infinite numbers are the text `"inf"`.
 pub(super) fn value(paper: &Paper) -> Value {
     let tables: Map<String, Value> = paper
         .sheets
@@ -66,13 +66,13 @@ fn rows(sheet: &Sheet) -> Value {
 
 fn put(object: &mut Map<String, Value>, cell: &Cell, column: &Column) {
     let name = format!("{}{}", column.key, column.unit.suffix());
-    put_in(object, cell, name, column.unit);
+    put_in(object, cell, column.key, name, column.unit);
 }
 
-fn put_in(object: &mut Map<String, Value>, cell: &Cell, name: String, unit: Unit) {
+fn put_in(object: &mut Map<String, Value>, cell: &Cell, key: &str, name: String, unit: Unit) {
     let number = |value: f64| scalar(unit.scaled(value), unit);
     match cell {
-        Cell::In(unit, cell) => put_in(object, cell, name, *unit),
+        Cell::In(unit, cell) => put_in(object, cell, key, name, *unit),
         Cell::Text(text) => {
             object.insert(name, text.clone().into());
         }
@@ -82,6 +82,17 @@ fn put_in(object: &mut Map<String, Value>, cell: &Cell, name: String, unit: Unit
         Cell::Estimate { value, low, high } => {
             object.insert(format!("{name}_low"), low.map_or(Value::Null, number));
             object.insert(format!("{name}_high"), high.map_or(Value::Null, number));
+            object.insert(name, number(*value));
+        }
+        Cell::Quantile {
+            value,
+            low,
+            high,
+            n,
+        } => {
+            object.insert(format!("{name}_low"), low.map_or(Value::Null, number));
+            object.insert(format!("{name}_high"), high.map_or(Value::Null, number));
+            object.insert(format!("{key}_n"), (*n).into());
             object.insert(name, number(*value));
         }
         Cell::Absent(why) => {

@@ -49,6 +49,17 @@ pub(super) fn lines(cell: &Cell, unit: Unit) -> Vec<String> {
             }
             lines
         }
+        Cell::Quantile {
+            value,
+            low,
+            high,
+            n,
+        } => {
+            let (value, low, high) = (*value, *low, *high);
+            let mut all = lines(&Cell::Estimate { value, low, high }, unit);
+            all.push(format!("n {}", thousands(*n)));
+            all
+        }
         Cell::Absent(why) if why.is_empty() => vec![NOTHING.to_owned()],
         Cell::Absent(why) => vec![NOTHING.to_owned(), plain(why)],
         Cell::In(unit, cell) => lines(cell, *unit),

@@ -6,8 +6,9 @@ use super::adjust::{Comparison, Metric, compare};
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::reports::Report;
 use crate::analysis::reports::call::{Call, plain_model};
+use crate::analysis::reports::figures::verdict;
 use crate::record::{ExchangeRecord, ProviderKind};
-use crate::statistics::compare::{Resampling, Verdict};
+use crate::statistics::compare::Resampling;
 use crate::statistics::interval::Estimate;
 
 /// What a tax is asked for.
@@ -232,7 +233,8 @@ fn finding(pair: &Pair<'_>) -> String {
     format!("{name} (OBSERVATIONAL): {}.", said.join("; "))
 }
 
-fn sentence(comparison: &Comparison) -> Option<String> {
+/// A comparison in words: difference, interval, verdict; nothing where none is told.
+pub(in crate::analysis::reports) fn sentence(comparison: &Comparison) -> Option<String> {
     let effect = comparison.effect.as_ref().ok()?;
     let unit = difference_unit(comparison.metric);
     let Cell::Estimate { value, low, high } = Cell::estimate(&effect.difference) else {
@@ -248,19 +250,6 @@ fn sentence(comparison: &Comparison) -> Option<String> {
         end(high),
         verdict(&effect.verdict)
     ))
-}
-
-/// A verdict in words.
-fn verdict(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Equivalent => "equivalent".to_owned(),
-        Verdict::Different => "different".to_owned(),
-        Verdict::RealButNegligible => "real but negligible".to_owned(),
-        Verdict::Inconclusive {
-            need_about_more: Some(more),
-        } => format!("inconclusive: about {more} more of each would decide"),
-        Verdict::Inconclusive { .. } => "inconclusive".to_owned(),
-    }
 }
 
 const fn unit(metric: Metric) -> Unit {
@@ -310,6 +299,18 @@ fn effects(pairs: &[Pair<'_>]) -> Sheet {
 }
 
 fn effect_row(pair: &Pair<'_>, found: &Comparison) -> Vec<Cell> {
+    let names = [
+        Cell::text(&pair.model),
+        Cell::text(format!("{} against {}", pair.route, pair.reference)),
+        Cell::text(pair.badge()),
+        Cell::text(pair.route),
+        Cell::text(pair.reference),
+    ];
+    names.into_iter().chain(effect_cells(found)).collect()
+}
+
+/// What was compared, its unit, both medians, difference, ratio, plain difference, verdict.
+pub(in crate::analysis::reports) fn effect_cells(found: &Comparison) -> Vec<Cell> {
     let (own, more) = (unit(found.metric), difference_unit(found.metric));
     let estimate = |estimate: &Estimate| Cell::estimate(estimate).in_unit(more);
     let plain = |value: Option<f64>| Cell::maybe(value, "no such number").in_unit(own);
@@ -329,11 +330,6 @@ fn effect_row(pair: &Pair<'_>, found: &Comparison) -> Vec<Cell> {
         ),
     };
     vec![
-        Cell::text(&pair.model),
-        Cell::text(format!("{} against {}", pair.route, pair.reference)),
-        Cell::text(pair.badge()),
-        Cell::text(pair.route),
-        Cell::text(pair.reference),
         Cell::text(found.metric.key()),
         Cell::text(own.suffix().trim_start_matches('_')),
         plain(found.plain[1]),

@@ -2,10 +2,9 @@
 
 use super::adjust::{Metric, compare};
 use super::paper::Tax;
-use crate::analysis::paper::Head;
 use crate::analysis::reports::Report as _;
 use crate::analysis::reports::call::{Call, Traits};
-use crate::analysis::tables::Window;
+use crate::analysis::reports::tests::{head, made_up};
 use crate::record::{Name, ProviderKind, WallTime};
 use crate::statistics::compare::{Random, Resampling, Verdict};
 
@@ -29,6 +28,7 @@ fn confounded(seed: u64, count: usize, tax: f64, lean: f64) -> Vec<Call> {
 }
 
 fn call(routed: bool, log2: u32, tokens: f64, n: usize, first_ms: f64) -> Call {
+    let base = made_up(n, first_ms);
     Call {
         provider: Name::from(if routed { "openrouter" } else { "openai" }),
         kind: if routed {
@@ -42,17 +42,12 @@ fn call(routed: bool, log2: u32, tokens: f64, n: usize, first_ms: f64) -> Call {
             "gpt-4.1"
         })),
         asked: None,
-        region: None,
         served_by: routed.then(|| Name::from("OpenAI")),
         started: WallTime(n as i64 * 1_000_000),
         traits: Traits {
             stream: true,
-            tools: false,
-            effort: None,
             prompt_log2: Some(log2),
-            cached: 0,
-            reused: true,
-            block: 0,
+            ..base.traits
         },
         size: Some(tokens as u64),
         failed: Some(false),
@@ -60,38 +55,16 @@ fn call(routed: bool, log2: u32, tokens: f64, n: usize, first_ms: f64) -> Call {
         first_answer: Some(first_ms * 1e6),
         rate: None,
         total: None,
-        connect: Some(0.0),
-        headers: None,
-        wait: None,
-        streaming: None,
-        reported: None,
+        whole: None,
+        output: None,
         cost: None,
-        own_delay: None,
+        ..base
     }
 }
 
 fn arms(calls: &[Call]) -> [Vec<&Call>; 2] {
     let of = |kind| calls.iter().filter(|call| call.kind == kind).collect();
     [of(ProviderKind::Router), of(ProviderKind::Direct)]
-}
-
-fn head() -> Head {
-    Head {
-        window: Window {
-            from: WallTime(0),
-            until: WallTime(86_400_000_000),
-        },
-        made: WallTime(0),
-        origin: "live".to_owned(),
-        selection: Vec::new(),
-        scanned: 0,
-        taken: 0,
-        excluded: Vec::new(),
-        configs: Vec::new(),
-        own_delay: None,
-        seed: Some(1),
-        method: "",
-    }
 }
 
 #[test]

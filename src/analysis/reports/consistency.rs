@@ -1,0 +1,312 @@
+//! The report `consistency`: how steady each way to a model is.
+
+use super::call::Call;
+use super::figures::{
+    METHOD, NO_CALLS, Numbers, OBSERVATIONAL, by_route, first_token, head, model_cell, named,
+    nothing, numbers, rate, share, total,
+};
+use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
+use crate::analysis::render::paper::number;
+use crate::statistics::interval::{ALPHA, Estimate, Interval};
+
+const TITLE: &str = "Consistency";
+
+pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
+    let of = head(of, METHOD);
+    if calls.is_empty() {
+        return nothing("consistency", TITLE, of, NO_CALLS);
+    }
+    let routes = by_route(calls);
+    let mut spread = Sheet::new(
+        "spread",
+        "Spread",
+        vec![
+            Column::words("model", "model"),
+            Column::words("provider", "provider"),
+            Column::words("metric", "metric"),
+            Column::new("n", "n", Unit::Count),
+            Column::new("iqr_over_p50", "IQR / p50", Unit::Times),
+            Column::new("mad_over_p50", "MAD / p50", Unit::Times),
+            Column::new("p95_over_p50", "p95 / p50", Unit::Times),
+            Column::new("cv", "CV", Unit::Times),
+        ],
+    );
+    let mut streams = Sheet::new(
+        "streams",
+        "Streams",
+        vec![
+            Column::words("model", "model"),
+            Column::words("provider", "provider"),
+            Column::new("streams", "streams", Unit::Count),
+            Column::new("stalled", "with a stall", Unit::Share),
+            Column::new("pseudo_streams", "pseudo-streams", Unit::Share),
+            Column::new("first_token_p50", "first token p50", Unit::Span),
+            Column::new("first_token_p95", "first token p95", Unit::Span),
+        ],
+    );
+    let mut steadiness: Vec<(String, Estimate)> = Vec::new();
+    let mut pseudo = Vec::new();
+    for (route, calls) in &routes {
+        let metrics: [(&str, Numbers); 3] = [
+            ("first_token", numbers(calls, first_token)),
+            ("output_rate", numbers(calls, rate)),
+            ("total_500_tokens", numbers(calls, total)),
+        ];
+        for (name, numbers) in &metrics {
+            spread.rows.push(vec![
+                model_cell(&route.0),
+                Cell::text(&route.1),
+                Cell::text(*name),
+                Cell::count(numbers.count()),
+                cell(iqr_over_median(numbers)),
+                cell(mad_over_median(numbers)),
+                cell(ratio(numbers, 0.95)),
+                cell(variation(numbers)),
+            ]);
+        }
+        if let Ok(found) = iqr_over_median(&metrics[0].1) {
+            steadiness.push((named(route), found));
+        }
+        let streamed: Vec<&Call> = calls
+            .iter()
+            .copied()
+            .filter(|call| call.stalls.is_some())
+            .collect();
+        let held = share(&streamed, |call| call.pseudo_stream);
+        if held.part > 0 {
+            pseudo.push(format!(
+                "{} ({})",
+                named(route),
+                number(held.fraction().unwrap_or(0.0), Unit::Share)
+            ));
+        }
+        streams.rows.push(vec![
+            model_cell(&route.0),
+            Cell::text(&route.1),
+            Cell::count(streamed.len() as u64),
+            Cell::share(share(&streamed, |call| {
+                call.stalls.is_some_and(|stalls| stalls > 0)
+            })),
+            Cell::share(held),
+            metrics[0].1.at(0.5),
+            metrics[0].1.at(0.95),
+        ]);
+    }
+    Paper {
+        name: "consistency",
+        version: 1,
+        title: TITLE.to_owned(),
+        findings: findings(&steadiness, &pseudo),
+        head: of,
+        sheets: vec![spread, streams],
+        charts: forest(&steadiness).into_iter().collect(),
+        notes: vec![
+            OBSERVATIONAL.to_owned(),
+            "IQR / p50: the middle half of the requests over the median, 0 is steady. MAD: median \
+             distance from the median. Intervals of ratios are made of the exact intervals of \
+             their quantiles at once (Bonferroni): at least 95 %, rather wide. Prompt size is \
+             part of the spread."
+                .to_owned(),
+            "CV (deviation over mean, of those that ended) is there to be compared with other \
+             tools: times have long tails, and one request can double it."
+                .to_owned(),
+            "A stall is a gap of more than a second and ten times the stream's median gap. A \
+             pseudo-stream was held back and sent in one burst: it is in no rate."
+                .to_owned(),
+        ],
+    }
+}
+
+fn cell(found: Result<Estimate, String>) -> Cell {
+    match found {
+        Ok(estimate) if estimate.interval == Interval::UNKNOWN => Cell::Value(estimate.value),
+        Ok(estimate) => Cell::estimate(&estimate),
+        Err(why) => Cell::absent(why),
+    }
+}
+
+fn over(value: f64, low: f64, high: f64, median: &Estimate) -> Result<Estimate, String> {
+    if median.value <= 0.0 {
+        return Err("a median of zero".to_owned());
+    }
+    let low = (low / median.interval.high).max(0.0);
+    let high = if median.interval.low > 0.0 {
+        high / median.interval.low
+    } else {
+        f64::INFINITY
+    };
+    Ok(Estimate {
+        value: value / median.value,
+        interval: Interval {
+            low: if low.is_nan() { 0.0 } else { low },
+            high: if high.is_nan() { f64::INFINITY } else { high },
+        },
+    })
+}
+
+/// `(p75 − p25) / p50` from the intervals of all three.
+fn iqr_over_median(numbers: &Numbers) -> Result<Estimate, String> {
+    let at = |p| numbers.estimate(p, ALPHA / 3.0);
+    let (lower, middle, upper) = (at(0.25)?, at(0.5)?, at(0.75)?);
+    over(
+        upper.value - lower.value,
+        (upper.interval.low - lower.interval.high).max(0.0),
+        upper.interval.high - lower.interval.low,
+        &middle,
+    )
+}
+
+/// The `p`-quantile over the median from the intervals of both.
+fn ratio(numbers: &Numbers, p: f64) -> Result<Estimate, String> {
+    let at = |p| numbers.estimate(p, ALPHA / 2.0);
+    let (tail, middle) = (at(p)?, at(0.5)?);
+    over(tail.value, tail.interval.low, tail.interval.high, &middle)
+}
+
+/// The median distance from the median, over the median; without an interval.
+fn mad_over_median(numbers: &Numbers) -> Result<Estimate, String> {
+    let middle = numbers.estimate(0.5, ALPHA)?;
+    let failures = numbers.sample().failures();
+    let away = numbers
+        .finite()
+        .iter()
+        .map(|value| (value - middle.value).abs())
+        .chain(std::iter::repeat_n(f64::INFINITY, failures));
+    let away = Numbers::of(away).estimate(0.5, ALPHA)?;
+    bare(away.value, middle.value)
+}
+
+/// The standard deviation over the mean; without an interval.
+fn variation(numbers: &Numbers) -> Result<Estimate, String> {
+    let values = numbers.finite();
+    if values.len() < 2 {
+        return Err(format!("needs 2, has {}", values.len()));
+    }
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    bare((squares / (count - 1.0)).sqrt(), mean)
+}
+
+fn bare(value: f64, of: f64) -> Result<Estimate, String> {
+    if of <= 0.0 {
+        return Err("a median of zero".to_owned());
+    }
+    Ok(Estimate {
+        value: value / of,
+        interval: Interval::UNKNOWN,
+    })
+}
+
+fn findings(steadiness: &[(String, Estimate)], pseudo: &[String]) -> Vec<String> {
+    let mut findings = Vec::new();
+    let extreme = |sign: f64| {
+        steadiness
+            .iter()
+            .min_by(|a, b| (sign * a.1.value).total_cmp(&(sign * b.1.value)))
+    };
+    match (extreme(1.0), extreme(-1.0)) {
+        (Some(best), Some(worst)) if steadiness.len() > 1 => findings.push(format!(
+            "First token: steadiest as seen is {} (IQR / p50 {}), least steady {} ({}); {}.",
+            best.0,
+            number(best.1.value, Unit::Number),
+            worst.0,
+            number(worst.1.value, Unit::Number),
+            // Both intervals hold at once if each holds at half the error; apart they decide.
+            if best.1.interval.high < worst.1.interval.low {
+                "their intervals are apart, so the order holds"
+            } else {
+                "the data do not decide their order"
+            }
+        )),
+        (Some(only), _) => findings.push(format!(
+            "First token of {}: IQR / p50 {}.",
+            only.0,
+            number(only.1.value, Unit::Number)
+        )),
+        _ => findings.push(
+            "Too few streams, or too many failures, to say how steady a route is.".to_owned(),
+        ),
+    }
+    if !pseudo.is_empty() {
+        findings.push(format!(
+            "Answers held back and sent in one burst: {}. Their first token is their total in \
+             disguise.",
+            pseudo.join(", ")
+        ));
+    }
+    findings
+}
+
+fn forest(steadiness: &[(String, Estimate)]) -> Option<Chart> {
+    let bars: Vec<Bar> = steadiness
+        .iter()
+        .map(|(name, found)| Bar {
+            name: name.clone(),
+            value: found.value,
+            interval: found
+                .interval
+                .is_finite()
+                .then_some((found.interval.low, found.interval.high)),
+        })
+        .collect();
+    (!bars.is_empty()).then(|| Chart {
+        title: "Spread of the first token: IQR over p50, with conservative 95 % intervals"
+            .to_owned(),
+        unit: Unit::Number,
+        plot: Plot::Forest { bars, zero: 0.0 },
+        note: "Further left is steadier.".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::reports::tests::{head, made_up, routed};
+
+    #[test]
+    fn ratios_are_right_and_hold_within_their_intervals() {
+        let numbers = Numbers::of((1..=999).map(f64::from));
+        let iqr = iqr_over_median(&numbers).unwrap();
+        assert!((iqr.value - 499.0 / 500.0).abs() < 1e-9, "{iqr:?}");
+        assert!(
+            iqr.interval.low < 0.95 && iqr.interval.high > 1.05,
+            "{iqr:?}"
+        );
+        let tail = ratio(&numbers, 0.95).unwrap();
+        assert!((tail.value - 949.1 / 500.0).abs() < 1e-9, "{tail:?}");
+        let mad = mad_over_median(&numbers).unwrap();
+        assert!((mad.value - 0.5).abs() < 1e-9, "{mad:?}");
+        let cv = variation(&numbers).unwrap();
+        assert!((cv.value - 0.577_06).abs() < 1e-4, "{cv:?}");
+    }
+
+    #[test]
+    fn the_steady_route_and_the_pseudo_streams_are_named() {
+        let mut calls = Vec::new();
+        for n in 0..400 {
+            let jitter = (n % 100) as f64;
+            calls.push(made_up(n, 300.0 + jitter * 0.1));
+            let other = Call {
+                pseudo_stream: n % 10 == 0,
+                stalls: Some(u32::from(n % 4 == 0)),
+                ..made_up(n, 300.0 + jitter * 6.0)
+            };
+            calls.push(routed(other, None));
+        }
+        let paper = paper(&calls, head());
+        assert!(
+            paper.findings[0].contains("steadiest as seen is gpt-4.1 at openai")
+                && paper.findings[0].contains("the order holds"),
+            "{:?}",
+            paper.findings
+        );
+        assert!(
+            paper.findings[1].contains("gpt-4.1 at openrouter (10.0 %)"),
+            "{:?}",
+            paper.findings
+        );
+        let stalled = &paper.sheets[1].rows[1][3];
+        assert_eq!(stalled.number(), Some(0.25));
+    }
+}

@@ -1,0 +1,373 @@
+//! Says what a group of calls came to: quantiles with their intervals, shares, means, leaders.
+
+use std::collections::BTreeMap;
+
+use super::Paper;
+use super::call::{Call, plain_model};
+use crate::analysis::paper::{Bar, Cell, Head, Unit};
+use crate::analysis::render::paper::number;
+use crate::analysis::tables::Share;
+use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide};
+use crate::statistics::interval::{ALPHA, Estimate, Interval, order_ci};
+use crate::statistics::metric::{is_credential_fault, is_rate_limit};
+use crate::statistics::quantile::{Sample, minimum_count, sorted};
+
+/// Seed of the draws of reports that take none.
+pub(super) const SEED: u64 = 1;
+
+/// How quantiles and shares are made, where nothing more is said.
+pub(super) const METHOD: &str = "Quantiles are of type 7 with the exact binomial interval of two \
+    order statistics, 95 %, taking requests as independent; a quantile needs 6 numbers at p50, 72 \
+    at p95 and p5, 368 at p99. Shares have Wilson's interval, 95 %. Failures count as infinitely \
+    long in times and are not in rates. Who leads is decided by the index bootstrap of the \
+    difference of medians, 10,000 draws, Bonferroni over all pairs.";
+
+/// What holds for every report of observed traffic.
+pub(super) const OBSERVATIONAL: &str = "OBSERVATIONAL: each row saw the requests it happened to \
+    get, of other sizes and at other hours. A difference between rows is what was experienced, \
+    not the effect of the row; `report tax` compares like with like.";
+
+/// The head with method and seed.
+pub(super) fn head(head: Head, method: &'static str) -> Head {
+    Head {
+        method,
+        seed: Some(SEED),
+        ..head
+    }
+}
+
+/// A report of nothing.
+pub(super) fn nothing(name: &'static str, title: &str, head: Head, why: &str) -> Paper {
+    Paper {
+        name,
+        version: 1,
+        title: title.to_owned(),
+        findings: vec![why.to_owned()],
+        head,
+        sheets: Vec::new(),
+        charts: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// What is said where a window holds no call.
+pub(super) const NO_CALLS: &str = "No request of this kind in this window: nothing can be said. \
+    A wider --since may find some.";
+
+/// Numbers in order, with the failures behind them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Numbers {
+    sorted: Vec<f64>,
+    failures: usize,
+}
+
+impl Numbers {
+    pub(super) fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let (sorted, failures) = sorted(values);
+        Self { sorted, failures }
+    }
+
+    pub(super) fn sample(&self) -> Sample<'_> {
+        Sample::new(&self.sorted, self.failures)
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.sample().len() as u64
+    }
+
+    pub(super) fn finite(&self) -> &[f64] {
+        &self.sorted
+    }
+
+    /// The `p`-quantile with its exact interval of confidence `1 − alpha`, or why there is none.
+    pub(super) fn estimate(&self, p: f64, alpha: f64) -> Result<Estimate, String> {
+        let has = self.count();
+        let needs = minimum_count(p, alpha).unwrap_or(u64::MAX);
+        if has == 0 {
+            return Err("no such number".to_owned());
+        }
+        if has < needs {
+            return Err(format!("needs {needs}, has {has}"));
+        }
+        let value = self.sample().quantile(p).filter(|value| value.is_finite());
+        let value = value.ok_or_else(|| format!("among failures, n {has}"))?;
+        Ok(Estimate {
+            value,
+            interval: order_ci(self.sample(), p, alpha).bounds(),
+        })
+    }
+
+    /// The same as a cell.
+    pub(super) fn at(&self, p: f64) -> Cell {
+        match self.estimate(p, ALPHA) {
+            Ok(estimate) => Cell::quantile(&estimate, self.count()),
+            Err(why) => Cell::absent(why),
+        }
+    }
+
+    /// The median, where enough numbers stand behind it.
+    pub(super) fn median(&self) -> Option<f64> {
+        self.estimate(0.5, ALPHA).ok().map(|found| found.value)
+    }
+
+    /// The median as a bar of a chart.
+    pub(super) fn bar(&self, name: impl Into<String>) -> Option<Bar> {
+        let found = self.estimate(0.5, ALPHA).ok()?;
+        Some(Bar {
+            name: name.into(),
+            value: found.value,
+            interval: found
+                .interval
+                .is_finite()
+                .then_some((found.interval.low, found.interval.high)),
+        })
+    }
+}
+
+/// Time to first token of streams: of a whole answer nobody saw one.
+pub(super) fn first_token(call: &Call) -> Option<f64> {
+    call.first_token.filter(|_| call.traits.stream)
+}
+
+/// Time to first answer of streams.
+pub(super) fn first_answer(call: &Call) -> Option<f64> {
+    call.first_answer.filter(|_| call.traits.stream)
+}
+
+/// Time to the 500th token of streams.
+pub(super) fn total(call: &Call) -> Option<f64> {
+    call.total.filter(|_| call.traits.stream)
+}
+
+/// Output rate of answers that ended.
+pub(super) fn rate(call: &Call) -> Option<f64> {
+    call.rate
+        .filter(|_| call.traits.stream && call.failed != Some(true))
+}
+
+/// The numbers `of` some calls.
+pub(super) fn numbers<'a>(
+    calls: impl IntoIterator<Item = &'a &'a Call>,
+    of: impl Fn(&Call) -> Option<f64>,
+) -> Numbers {
+    Numbers::of(calls.into_iter().filter_map(|call| of(call)))
+}
+
+/// How many of those that ended well or by the route's fault failed.
+pub(super) fn failures(calls: &[&Call]) -> Share {
+    let judged = calls.iter().filter_map(|call| call.failed);
+    let (mut failed, mut all) = (0, 0);
+    for each in judged {
+        all += 1;
+        failed += u64::from(each);
+    }
+    Share::of(failed, all)
+}
+
+/// How many hold `that`.
+pub(super) fn share(calls: &[&Call], that: impl Fn(&Call) -> bool) -> Share {
+    let part = calls.iter().filter(|call| that(call)).count();
+    Share::of(part as u64, calls.len() as u64)
+}
+
+/// Whether a rate limit or a quota was met.
+pub(super) fn is_limited(call: &Call) -> bool {
+    call.class.is_some_and(is_rate_limit)
+}
+
+/// Whether the key was refused.
+pub(super) fn is_refused(call: &Call) -> bool {
+    call.class.is_some_and(is_credential_fault)
+}
+
+/// The mean of what is known, and of how many that is; of costs only.
+pub(super) fn mean(values: impl IntoIterator<Item = f64>) -> Option<(f64, u64)> {
+    let (mut sum, mut count) = (0.0, 0_u64);
+    for value in values {
+        sum += value;
+        count += 1;
+    }
+    (count > 0).then(|| (sum / count as f64, count))
+}
+
+/// What a call cost: what was billed, where that is known, else what the price table says.
+pub(super) fn spent(call: &Call) -> Option<f64> {
+    call.billed.or(call.cost)
+}
+
+/// A region's name, or that it is not known.
+pub(super) fn region(call: &Call) -> &str {
+    call.region.as_ref().map_or(UNKNOWN, |name| name.as_str())
+}
+
+/// What stands in the place of a name that nobody said.
+pub(super) const UNKNOWN: &str = "not said";
+
+/// A way to a model: model without the maker's name, provider, region.
+pub(super) type Route = (String, String);
+
+/// Calls by model and provider.
+pub(super) fn by_route(calls: &[Call]) -> BTreeMap<Route, Vec<&Call>> {
+    by(calls.iter(), |call| {
+        (plain_model(call), call.provider.to_string())
+    })
+}
+
+/// Calls by whatever `key` says.
+pub(super) fn by<'a, K: Ord>(
+    calls: impl IntoIterator<Item = &'a Call>,
+    key: impl Fn(&Call) -> K,
+) -> BTreeMap<K, Vec<&'a Call>> {
+    let mut groups: BTreeMap<K, Vec<&Call>> = BTreeMap::new();
+    for call in calls {
+        groups.entry(key(call)).or_default().push(call);
+    }
+    groups
+}
+
+/// `gpt-4.1 at openai`.
+pub(super) fn named((model, provider): &Route) -> String {
+    let model = if model.is_empty() { UNKNOWN } else { model };
+    format!("{model} at {provider}")
+}
+
+/// A model's name as a cell.
+pub(super) fn model_cell(model: &str) -> Cell {
+    Cell::text(if model.is_empty() { UNKNOWN } else { model })
+}
+
+/// A median in words: `425 ms [410 ms, 440 ms] of 1,206`.
+pub(super) fn said(numbers: &Numbers, unit: Unit) -> Option<String> {
+    let found = numbers.estimate(0.5, ALPHA).ok()?;
+    Some(format!(
+        "{} {} of {}",
+        number(found.value, unit),
+        ends(found.interval, unit),
+        number(numbers.count() as f64, Unit::Count)
+    ))
+}
+
+/// An interval in words.
+pub(super) fn ends(interval: Interval, unit: Unit) -> String {
+    let end = |end: f64| {
+        if end.is_finite() {
+            number(end, unit)
+        } else {
+            "open".to_owned()
+        }
+    };
+    format!("[{}, {}]", end(interval.low), end(interval.high))
+}
+
+/// Which way is the good one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Good {
+    Low,
+    High,
+}
+
+/// Who has the best median, and what may be said of the next: by the interval of the difference.
+pub(super) fn leader(
+    what: &str,
+    groups: &[(String, &Numbers)],
+    good: Good,
+    unit: Unit,
+) -> Option<String> {
+    let mut known: Vec<(f64, &String, &Numbers)> = groups
+        .iter()
+        .filter_map(|(name, numbers)| Some((numbers.median()?, name, *numbers)))
+        .collect();
+    known.sort_by(|a, b| match good {
+        Good::Low => a.0.total_cmp(&b.0),
+        Good::High => b.0.total_cmp(&a.0),
+    });
+    let [first, second, ..] = known.as_slice() else {
+        return None;
+    };
+    let pairs = known.len() * (known.len() - 1) / 2;
+    let how = Resampling {
+        alpha: ALPHA / pairs as f64,
+        ..Resampling::seeded(SEED)
+    };
+    let found = bootstrap_difference(second.2.sample(), first.2.sample(), 0.5, &how)?;
+    let margin = match unit {
+        Unit::Span => Margin::NANOS.beside(first.0),
+        _ => 0.03 * first.0.abs(),
+    };
+    let count = first.2.count().min(second.2.count());
+    let said_of = decide(&found, margin, usize::try_from(count).unwrap_or(usize::MAX));
+    let signed = match unit {
+        Unit::Span => Unit::Delta,
+        Unit::Dollars => Unit::Dollars,
+        _ => Unit::RateMore,
+    };
+    Some(format!(
+        "{what}: {} leads with {}; next {}, {} {}: {}.",
+        first.1,
+        said(first.2, unit)?,
+        second.1,
+        number(found.value, signed),
+        ends(found.interval, signed),
+        verdict(&said_of)
+    ))
+}
+
+/// A verdict in words.
+pub(super) fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Equivalent => "equivalent".to_owned(),
+        Verdict::Different => "different".to_owned(),
+        Verdict::RealButNegligible => "real but negligible".to_owned(),
+        Verdict::Inconclusive {
+            need_about_more: Some(more),
+        } => format!("inconclusive: about {more} more of each would decide"),
+        Verdict::Inconclusive { .. } => "inconclusive".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_has_its_interval_or_a_reason() {
+        let of = |count: i32| Numbers::of((1..=count).map(f64::from));
+        let Cell::Quantile {
+            value,
+            low,
+            high,
+            n,
+        } = of(100).at(0.5)
+        else {
+            panic!("a median");
+        };
+        assert!((value - 50.5).abs() < 1e-9);
+        assert_eq!((low, high, n), (Some(40.0), Some(61.0), 100));
+        assert_eq!(of(41).at(0.99), Cell::absent("needs 368, has 41"));
+        assert_eq!(of(0).at(0.5), Cell::absent("no such number"));
+        let failing = Numbers::of([f64::INFINITY; 9]);
+        assert_eq!(failing.at(0.5), Cell::absent("among failures, n 9"));
+    }
+
+    #[test]
+    fn who_leads_is_decided_by_the_difference() {
+        let near = Numbers::of((0..400).map(|n| 300e6 + f64::from(n) * 1e5));
+        let far = Numbers::of((0..400).map(|n| 500e6 + f64::from(n) * 1e5));
+        let same = near.clone();
+        let told = |second: &Numbers| {
+            let groups = [("a".to_owned(), &near), ("b".to_owned(), second)];
+            leader("First token", &groups, Good::Low, Unit::Span).unwrap()
+        };
+        let text = told(&far);
+        assert!(
+            text.starts_with("First token: a leads with 320 ms ["),
+            "{text}"
+        );
+        assert!(text.contains("next b, +200 ms"), "{text}");
+        assert!(text.ends_with(": different."), "{text}");
+        assert!(told(&same).ends_with(": equivalent."), "{}", told(&same));
+        let none = Numbers::default();
+        let groups = [("a".to_owned(), &near), ("b".to_owned(), &none)];
+        assert_eq!(leader("x", &groups, Good::Low, Unit::Span), None);
+    }
+}

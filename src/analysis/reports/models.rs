@@ -1,0 +1,277 @@
+//! The report `models`: each model at each provider, so that one may be chosen.
+
+use std::collections::BTreeMap;
+
+use super::call::Call;
+use super::figures::{
+    Good, METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, failures, first_answer,
+    first_token, head, leader, mean, model_cell, named, nothing, numbers, rate, spent, total,
+};
+use crate::analysis::paper::{Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
+use crate::analysis::render::paper::number;
+use crate::analysis::tables::Share;
+
+/// A model at a provider.
+struct Way<'a> {
+    route: Route,
+    calls: Vec<&'a Call>,
+    first_token: Numbers,
+    first_answer: Numbers,
+    rate: Numbers,
+    total: Numbers,
+    /// Mean cost of those whose cost is known, and how many they are.
+    cost: Option<(f64, u64)>,
+}
+
+const TITLE: &str = "Models";
+
+pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
+    let of = head(of, METHOD);
+    if calls.is_empty() {
+        return nothing("models", TITLE, of, NO_CALLS);
+    }
+    let ways: Vec<Way<'_>> = by_route(calls)
+        .into_iter()
+        .map(|(route, calls)| Way {
+            first_token: numbers(&calls, first_token),
+            first_answer: numbers(&calls, first_answer),
+            rate: numbers(&calls, rate),
+            total: numbers(&calls, total),
+            cost: mean(calls.iter().filter_map(|call| spent(call))),
+            route,
+            calls,
+        })
+        .collect();
+    Paper {
+        name: "models",
+        version: 1,
+        title: TITLE.to_owned(),
+        findings: findings(&ways),
+        head: of,
+        sheets: vec![speed(&ways), tails(&ways), money(&ways)],
+        charts: chart(&ways).into_iter().collect(),
+        notes: vec![
+            OBSERVATIONAL.to_owned(),
+            "Models are put together by their name without the maker's (`openai/gpt-4.1` at a \
+             router is `gpt-4.1`). Tokens of two models are not the same tokens: rates across \
+             families compare what is billed, not what is read."
+                .to_owned(),
+            "Total is to the 500th token: first answer and 499 times the time per token, of each \
+             request."
+                .to_owned(),
+        ],
+    }
+}
+
+fn findings(ways: &[Way<'_>]) -> Vec<String> {
+    let of = |numbers: for<'a> fn(&'a Way<'_>) -> &'a Numbers| -> Vec<(String, &Numbers)> {
+        let each = ways.iter();
+        each.map(|way| (named(&way.route), numbers(way))).collect()
+    };
+    let mut findings: Vec<String> = [
+        leader(
+            "First token",
+            &of(|way| &way.first_token),
+            Good::Low,
+            Unit::Span,
+        ),
+        leader("Output rate", &of(|way| &way.rate), Good::High, Unit::Rate),
+        leader("500 tokens", &of(|way| &way.total), Good::Low, Unit::Span),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let cheapest = ways
+        .iter()
+        .filter_map(|way| Some((way.cost?.0, way)))
+        .min_by(|a, b| a.0.total_cmp(&b.0));
+    if let Some((cost, way)) = cheapest {
+        findings.push(format!(
+            "Cheapest as used: {} at {} per 1,000 requests (mean of {}; not an equal workload).",
+            named(&way.route),
+            number(cost * 1e3, Unit::Dollars),
+            number(way.cost.map_or(0.0, |cost| cost.1 as f64), Unit::Count)
+        ));
+    }
+    if findings.is_empty() {
+        let models: BTreeMap<&str, usize> = ways
+            .iter()
+            .map(|way| (way.route.0.as_str(), way.calls.len()))
+            .collect();
+        findings.push(format!(
+            "{} model{} in this window, too few answers to rank: a median needs 6.",
+            models.len(),
+            if models.len() == 1 { "" } else { "s" }
+        ));
+    }
+    findings
+}
+
+fn names() -> Vec<Column> {
+    vec![
+        Column::words("model", "model"),
+        Column::words("provider", "provider"),
+    ]
+}
+
+fn name_cells(way: &Way<'_>) -> Vec<Cell> {
+    vec![model_cell(&way.route.0), Cell::text(&way.route.1)]
+}
+
+fn sheet(
+    key: &'static str,
+    title: &str,
+    columns: Vec<Column>,
+    ways: &[Way<'_>],
+    cells: impl Fn(&Way<'_>) -> Vec<Cell>,
+) -> Sheet {
+    let columns = names().into_iter().chain(columns).collect();
+    let mut sheet = Sheet::new(key, title, columns);
+    let rows = ways.iter();
+    sheet.rows = rows
+        .map(|way| name_cells(way).into_iter().chain(cells(way)).collect())
+        .collect();
+    sheet
+}
+
+fn speed(ways: &[Way<'_>]) -> Sheet {
+    let columns = vec![
+        Column::new("requests", "requests", Unit::Count),
+        Column::new("failed", "failed", Unit::Share),
+        Column::new("first_token_p50", "first token p50", Unit::Span),
+        Column::new("first_answer_p50", "first answer p50", Unit::Span),
+        Column::new("output_rate_p50", "tokens/s p50", Unit::Rate),
+        Column::new("total_500_p50", "500 tokens p50", Unit::Span),
+    ];
+    sheet("speed", "Speed and failures", columns, ways, |way| {
+        vec![
+            Cell::count(way.calls.len() as u64),
+            Cell::share(failures(&way.calls)),
+            way.first_token.at(0.5),
+            way.first_answer.at(0.5),
+            way.rate.at(0.5),
+            way.total.at(0.5),
+        ]
+    })
+}
+
+fn tails(ways: &[Way<'_>]) -> Sheet {
+    let columns = vec![
+        Column::new("first_token_p95", "first token p95", Unit::Span),
+        Column::new("first_token_p99", "first token p99", Unit::Span),
+        Column::new("output_rate_p5", "tokens/s p5", Unit::Rate),
+        Column::new("total_500_p95", "500 tokens p95", Unit::Span),
+    ];
+    sheet("tails", "The slow ones", columns, ways, |way| {
+        vec![
+            way.first_token.at(0.95),
+            way.first_token.at(0.99),
+            way.rate.at(0.05),
+            way.total.at(0.95),
+        ]
+    })
+}
+
+fn money(ways: &[Way<'_>]) -> Sheet {
+    let columns = vec![
+        Column::new("priced", "with a price", Unit::Share),
+        Column::new("cost", "each (mean)", Unit::Dollars),
+        Column::new("cost_per_1000", "per 1,000", Unit::Dollars),
+        Column::new("cost_p50", "each p50", Unit::Dollars),
+        Column::new("rate_per_usd", "tokens/s per $ a request", Unit::Number),
+    ];
+    sheet("money", "Cost", columns, ways, |way| {
+        let answers = way.calls.iter().filter(|call| !call.lost).count() as u64;
+        let each = way.cost.map(|cost| cost.0);
+        let priced = way.cost.map_or(0, |cost| cost.1);
+        let value = way
+            .rate
+            .median()
+            .zip(each)
+            .filter(|(_, each)| *each > 0.0)
+            .map(|(rate, each)| rate / each);
+        vec![
+            Cell::share(Share::of(priced, answers)),
+            Cell::maybe(each, "no price"),
+            Cell::maybe(each.map(|each| each * 1e3), "no price"),
+            numbers(&way.calls, spent).at(0.5),
+            Cell::maybe(value, "no price"),
+        ]
+    })
+}
+
+/// Cost against output rate; a way is on the front where no other is as cheap and as fast.
+fn chart(ways: &[Way<'_>]) -> Option<Chart> {
+    let known: Vec<(String, f64, f64)> = ways
+        .iter()
+        .filter_map(|way| Some((named(&way.route), way.cost?.0 * 1e3, way.rate.median()?)))
+        .collect();
+    let best = |cost: f64, rate: f64| {
+        !known.iter().any(|(_, other_cost, other_rate)| {
+            *other_cost <= cost && *other_rate >= rate && (*other_cost < cost || *other_rate > rate)
+        })
+    };
+    let points: Vec<_> = known
+        .iter()
+        .map(|(name, cost, rate)| (name.clone(), *cost, *rate, best(*cost, *rate)))
+        .collect();
+    (!points.is_empty()).then(|| Chart {
+        title: "Output rate against cost, with the Pareto front".to_owned(),
+        unit: Unit::Rate,
+        plot: Plot::Scatter {
+            points,
+            x_unit: Unit::Dollars,
+            x_name: "cost of 1,000 requests".to_owned(),
+            y_name: "tokens/s, p50".to_owned(),
+        },
+        note: "Left and up is better. The line joins those that no other beats in both; medians \
+               and means as they were seen, without their intervals, which are in the tables."
+            .to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::reports::tests::{failing, head, made_up, routed};
+
+    #[test]
+    fn a_model_is_one_whoever_serves_it_and_the_dearer_slower_way_is_off_the_front() {
+        let mut calls = Vec::new();
+        for n in 0..400 {
+            let jitter = (n % 40) as f64;
+            calls.push(made_up(n, 300.0 + jitter));
+            let other = Call {
+                rate: Some(40.0),
+                cost: Some(0.0011),
+                ..made_up(n, 400.0 + jitter)
+            };
+            calls.push(routed(other, None));
+        }
+        calls.push(failing(400));
+        let paper = paper(&calls, head());
+        let speed = &paper.sheets[0];
+        assert_eq!(speed.rows.len(), 2);
+        assert_eq!(speed.rows[0][0], speed.rows[1][0], "one model");
+        assert_eq!(speed.rows[0][2], Cell::count(401));
+        assert!(
+            paper.findings[0].starts_with("First token: gpt-4.1 at openai leads"),
+            "{:?}",
+            paper.findings
+        );
+        assert!(
+            paper.findings[0].contains("next gpt-4.1 at openrouter, +99.5 ms ["),
+            "{:?}",
+            paper.findings
+        );
+        let Plot::Scatter { points, .. } = &paper.charts[0].plot else {
+            panic!("a scatter");
+        };
+        let front: Vec<bool> = points.iter().map(|point| point.3).collect();
+        assert_eq!(front, [true, false]);
+        let Cell::Value(cost) = paper.sheets[2].rows[0][4] else {
+            panic!("a cost");
+        };
+        assert!((cost - 1.0).abs() < 1e-9, "{cost}");
+    }
+}

@@ -1,0 +1,243 @@
+//! The report `regions`: each model in each region, as a table that can be pivoted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::call::{Call, plain_model};
+use super::figures::{
+    Good, METHOD, NO_CALLS, Numbers, OBSERVATIONAL, UNKNOWN, by, failures, first_token, head,
+    leader, mean, model_cell, nothing, numbers, rate, region, spent,
+};
+use crate::analysis::paper::{Cell, Chart, Column, Head, Heat, Paper, Plot, Sheet, Unit};
+use crate::analysis::tables::Share;
+use crate::record::Outcome;
+
+/// A model of a provider in a region.
+struct Place<'a> {
+    model: String,
+    provider: String,
+    region: String,
+    calls: Vec<&'a Call>,
+    first_token: Numbers,
+    rate: Numbers,
+}
+
+const TITLE: &str = "Regions";
+
+pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
+    let of = head(of, METHOD);
+    if calls.is_empty() {
+        return nothing("regions", TITLE, of, NO_CALLS);
+    }
+    let groups = by(calls.iter(), |call| {
+        (
+            plain_model(call),
+            call.provider.to_string(),
+            region(call).to_owned(),
+        )
+    });
+    let places: Vec<Place<'_>> = groups
+        .into_iter()
+        .map(|((model, provider, region), calls)| Place {
+            first_token: numbers(&calls, first_token),
+            rate: numbers(&calls, rate),
+            model,
+            provider,
+            region,
+            calls,
+        })
+        .collect();
+    let seconds = of.window.seconds().max(1) as f64;
+    Paper {
+        name: "regions",
+        version: 1,
+        title: TITLE.to_owned(),
+        findings: findings(&places),
+        sheets: vec![sheet(&places, seconds)],
+        charts: [
+            heat(
+                &places,
+                "Tokens/s p50 by model and region",
+                Unit::Rate,
+                |place| place.rate.median(),
+            ),
+            heat(
+                &places,
+                "Time to first token p50 by model and region",
+                Unit::Span,
+                |place| place.first_token.median(),
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+        head: of,
+        notes: vec![
+            OBSERVATIONAL.to_owned(),
+            "A region is the configured one of the provider, or the one its answers name. \
+             Requests per second are those answered well in this window: what was asked for, not \
+             what the region could do."
+                .to_owned(),
+            "One row per model, provider and region: as csv it can be pivoted as it is.".to_owned(),
+        ],
+    }
+}
+
+fn findings(places: &[Place<'_>]) -> Vec<String> {
+    let known: Vec<&Place<'_>> = places
+        .iter()
+        .filter(|place| place.region != UNKNOWN)
+        .collect();
+    let mut findings = Vec::new();
+    let mut ways: BTreeMap<(&str, &str), Vec<&Place<'_>>> = BTreeMap::new();
+    for place in &known {
+        let way = (place.model.as_str(), place.provider.as_str());
+        ways.entry(way).or_default().push(place);
+    }
+    for ((model, provider), places) in ways {
+        let of = |numbers: for<'a> fn(&'a Place<'_>) -> &'a Numbers| -> Vec<(String, &Numbers)> {
+            let each = places.iter();
+            each.map(|place| (place.region.clone(), numbers(place)))
+                .collect()
+        };
+        findings.extend(leader(
+            &format!("{model} at {provider}, first token"),
+            &of(|place| &place.first_token),
+            Good::Low,
+            Unit::Span,
+        ));
+        findings.extend(leader(
+            &format!("{model} at {provider}, output rate"),
+            &of(|place| &place.rate),
+            Good::High,
+            Unit::Rate,
+        ));
+    }
+    if known.is_empty() {
+        findings.push(
+            "No answer says its region: set `region` on the providers, one provider per region."
+                .to_owned(),
+        );
+    } else if findings.is_empty() {
+        findings.push("No model has two regions with answers enough to compare.".to_owned());
+    }
+    findings
+}
+
+fn sheet(places: &[Place<'_>], seconds: f64) -> Sheet {
+    let mut sheet = Sheet::new(
+        "regions",
+        "Models by region",
+        vec![
+            Column::words("model", "model"),
+            Column::words("region", "region"),
+            Column::words("provider", "provider"),
+            Column::new("requests", "requests", Unit::Count),
+            Column::new("requests_per_s", "requests/s", Unit::Number),
+            Column::new("success", "success", Unit::Share),
+            Column::new("output_rate_p50", "tokens/s p50", Unit::Rate),
+            Column::new("first_token_p50", "first token p50", Unit::Span),
+            Column::new("first_token_p95", "p95", Unit::Span),
+            Column::new("first_token_p99", "p99", Unit::Span),
+            Column::new("cost", "cost each", Unit::Dollars),
+        ],
+    );
+    for place in places {
+        let failed = failures(&place.calls);
+        let well = place
+            .calls
+            .iter()
+            .filter(|call| !call.lost && call.outcome == Outcome::Ok)
+            .count();
+        let cost = mean(place.calls.iter().filter_map(|call| spent(call)));
+        sheet.rows.push(vec![
+            model_cell(&place.model),
+            Cell::text(&place.region),
+            Cell::text(&place.provider),
+            Cell::count(place.calls.len() as u64),
+            Cell::Value(well as f64 / seconds),
+            Cell::share(Share::of(failed.whole - failed.part, failed.whole)),
+            place.rate.at(0.5),
+            place.first_token.at(0.5),
+            place.first_token.at(0.95),
+            place.first_token.at(0.99),
+            Cell::maybe(cost.map(|cost| cost.0), "no price"),
+        ]);
+    }
+    sheet
+}
+
+fn heat(
+    places: &[Place<'_>],
+    title: &str,
+    unit: Unit,
+    of: impl Fn(&Place<'_>) -> Option<f64>,
+) -> Option<Chart> {
+    let row_of = |place: &Place<'_>| format!("{} at {}", place.model, place.provider);
+    let rows: BTreeSet<String> = places.iter().map(row_of).collect();
+    let columns: BTreeSet<&str> = places.iter().map(|place| place.region.as_str()).collect();
+    let value = |row: &String, column: &str| {
+        let place = places
+            .iter()
+            .find(|place| row_of(place) == *row && place.region == column);
+        place.and_then(&of)
+    };
+    let values: Vec<Vec<Option<f64>>> = rows
+        .iter()
+        .map(|row| columns.iter().map(|column| value(row, column)).collect())
+        .collect();
+    let any = values.iter().flatten().any(Option::is_some);
+    any.then(|| Chart {
+        title: title.to_owned(),
+        unit,
+        plot: Plot::Heat(Heat {
+            rows: rows.into_iter().collect(),
+            columns: columns.into_iter().map(str::to_owned).collect(),
+            values,
+        }),
+        note: "Darker is more. A dash has too few answers. Intervals are in the table.".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::render::Format;
+    use crate::analysis::render::paper::write;
+    use crate::analysis::reports::tests::{head, made_up};
+    use crate::record::Name;
+
+    #[test]
+    fn the_table_is_one_row_a_place_and_the_near_region_leads() {
+        let calls: Vec<Call> = (0..300)
+            .map(|n| {
+                let near = n % 2 == 0;
+                Call {
+                    region: Some(Name::from(if near {
+                        "eu-west-1"
+                    } else {
+                        "ap-northeast-1"
+                    })),
+                    ..made_up(n, if near { 300.0 } else { 900.0 } + (n % 50) as f64)
+                }
+            })
+            .collect();
+        let paper = paper(&calls, head());
+        assert_eq!(paper.sheets[0].rows.len(), 2);
+        assert!(
+            paper.findings[0].contains("first token: eu-west-1 leads")
+                && paper.findings[0].ends_with("different."),
+            "{:?}",
+            paper.findings
+        );
+        let Plot::Heat(heat) = &paper.charts[0].plot else {
+            panic!("a heat map");
+        };
+        assert_eq!(heat.columns, ["ap-northeast-1", "eu-west-1"]);
+        let csv = write(&paper, Format::Csv);
+        assert_eq!(csv.lines().count(), 3, "{csv}");
+        assert!(
+            csv.starts_with("table,model,region,provider,requests,"),
+            "{csv}"
+        );
+    }
+}
