@@ -130,7 +130,8 @@ impl Groups {
                 .iter()
                 .map(|group| group.stratum().weight * (group.means[0][at] - group.means[1][at]))
                 .sum();
-            if whole > 0.0 && self.deviations[at] > 0.0 {
+            // Prompts of one size differ by the rounding of their mean only.
+            if whole > 0.0 && self.deviations[at] > 1e-9 {
                 difference / whole / self.deviations[at]
             } else {
                 0.0
