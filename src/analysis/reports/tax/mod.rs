@@ -14,3 +14,4 @@ mod tests;
 
 pub use adjust::{Comparison, Effect, Metric, Refusal, compare};
 pub use paper::{Asked, Tax};
+pub(super) use paper::{effect_cells, sentence};

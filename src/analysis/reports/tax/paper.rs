@@ -213,7 +213,8 @@ fn finding(pair: &Pair<'_>) -> String {
     format!("{name} (OBSERVATIONAL): {}.", said.join("; "))
 }
 
-fn sentence(comparison: &Comparison) -> Option<String> {
+/// A comparison in words: difference, interval, verdict; nothing where none is told.
+pub(in crate::analysis::reports) fn sentence(comparison: &Comparison) -> Option<String> {
     let effect = comparison.effect.as_ref().ok()?;
     let unit = difference_unit(comparison.metric);
     let Cell::Estimate { value, low, high } = Cell::estimate(&effect.difference) else {
@@ -278,6 +279,21 @@ fn effects(pairs: &[Pair<'_>]) -> Sheet {
 }
 
 fn effect_row(pair: &Pair<'_>, found: &Comparison) -> Vec<Cell> {
+    let kind = if pair.pinned {
+        "tax"
+    } else {
+        "route comparison"
+    };
+    let names = [
+        Cell::text(&pair.model),
+        Cell::text(format!("{}\nagainst {}", pair.route, pair.reference)),
+        Cell::text(format!("OBSERVATIONAL\n{kind}")),
+    ];
+    names.into_iter().chain(effect_cells(found)).collect()
+}
+
+/// What was compared, its unit, both medians, difference, ratio, plain difference, verdict.
+pub(in crate::analysis::reports) fn effect_cells(found: &Comparison) -> Vec<Cell> {
     let unit = unit(found.metric);
     let scaled = |value: f64| unit.scaled(value);
     let scaled_cell = |estimate: &crate::statistics::interval::Estimate| {
@@ -303,16 +319,6 @@ fn effect_row(pair: &Pair<'_>, found: &Comparison) -> Vec<Cell> {
         Err(refusal) => (why(refusal), Cell::absent(""), Cell::text("not compared")),
     };
     vec![
-        Cell::text(&pair.model),
-        Cell::text(format!("{}\nagainst {}", pair.route, pair.reference)),
-        Cell::text(format!(
-            "OBSERVATIONAL\n{}",
-            if pair.pinned {
-                "tax"
-            } else {
-                "route comparison"
-            }
-        )),
         Cell::text(found.metric.key()),
         Cell::text(unit.suffix().trim_start_matches('_')),
         plain(found.plain[1]),
