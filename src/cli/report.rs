@@ -37,6 +37,14 @@ enum What {
     Backends(Common),
     /// How steady each route is: IQR and p95 over p50, MAD, CV, stalls, pseudo-streams
     Consistency(Common),
+    /// What went wrong at each route, by class and status, and how near its limits it was
+    Errors(Common),
+    /// Whether output rate holds as answers grow
+    Length(Common),
+    /// First token by turn and cached share; what a cache of identical requests would save
+    Cache(Common),
+    /// What asking for JSON costs at the same route, like compared with like
+    JsonTax(Common),
 }
 
 #[derive(Debug, clap::Args)]
@@ -134,6 +142,10 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
         What::Regions(args) => paper(args, Which::Listed(Listed::Regions), config),
         What::Backends(args) => paper(args, Which::Listed(Listed::Backends), config),
         What::Consistency(args) => paper(args, Which::Listed(Listed::Consistency), config),
+        What::Errors(args) => paper(args, Which::Listed(Listed::Errors), config),
+        What::Length(args) => paper(args, Which::Listed(Listed::Length), config),
+        What::Cache(args) => paper(args, Which::Listed(Listed::Cache), config),
+        What::JsonTax(args) => paper(args, Which::Listed(Listed::JsonTax), config),
     };
     match made {
         Ok(code) => code,

@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::gather::Report;
-use super::{backends, consistency, models, regions};
+use super::{backends, cache, consistency, errors, json_tax, length, models, regions};
 use crate::analysis::paper::{Head, Paper};
 use crate::record::ExchangeRecord;
 
@@ -17,15 +17,27 @@ pub enum Listed {
     Backends,
     /// How steady every route is.
     Consistency,
+    /// What went wrong.
+    Errors,
+    /// Rate against output length.
+    Length,
+    /// Prompt caches and identical requests.
+    Cache,
+    /// What JSON costs at the same route.
+    JsonTax,
 }
 
 impl Listed {
     /// Every one.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 8] = [
         Self::Models,
         Self::Regions,
         Self::Backends,
         Self::Consistency,
+        Self::Errors,
+        Self::Length,
+        Self::Cache,
+        Self::JsonTax,
     ];
 
     /// Its name, as it is asked for.
@@ -36,6 +48,10 @@ impl Listed {
             Self::Regions => "regions",
             Self::Backends => "backends",
             Self::Consistency => "consistency",
+            Self::Errors => "errors",
+            Self::Length => "length",
+            Self::Cache => "cache",
+            Self::JsonTax => "json-tax",
         }
     }
 
@@ -53,6 +69,10 @@ impl Listed {
             Self::Regions => regions::paper(calls, head),
             Self::Backends => backends::paper(calls, head),
             Self::Consistency => consistency::paper(calls, head),
+            Self::Errors => errors::paper(calls, head),
+            Self::Length => length::paper(calls, head),
+            Self::Cache => cache::paper(calls, head),
+            Self::JsonTax => json_tax::paper(calls, head),
         }
     }
 }

@@ -10,6 +10,8 @@ mod figures;
 
 pub mod tax;
 
+mod within;
+
 mod models;
 
 mod regions;
@@ -17,6 +19,14 @@ mod regions;
 mod backends;
 
 mod consistency;
+
+mod errors;
+
+mod length;
+
+mod cache;
+
+mod json_tax;
 
 pub mod listed;
 

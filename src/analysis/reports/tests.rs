@@ -81,6 +81,7 @@ pub(super) fn made_up(n: usize, first_ms: f64) -> Call {
         prompt: Some(KeyedHash(n as u64)),
         config: KeyedHash(7),
         language: Language::OpenAiChat,
+        limits: [None, None],
         trace: [n as u8; 16],
     }
 }
