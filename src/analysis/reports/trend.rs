@@ -1,0 +1,464 @@
+//! The report `trend`: percentiles over time, where they changed, and what else changed then.
+
+use std::collections::BTreeMap;
+
+use super::call::Call;
+use super::figures::{
+    METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, failures, first_token, head,
+    model_cell, named, nothing, numbers, rate, region,
+};
+use crate::analysis::paper::{
+    Band, Cell, Chart, Column, Head, Line, Mark, Paper, Plot, Sheet, Unit,
+};
+use crate::analysis::render::paper::number;
+use crate::analysis::tables::Window;
+use crate::record::{Name, WallTime};
+use crate::statistics::drift::{Change, Divisive, changes};
+use crate::statistics::interval::ALPHA;
+
+const TITLE: &str = "Trend";
+/// Microseconds of an hour and of a day.
+const HOUR: i64 = 3_600_000_000;
+const DAY: i64 = 24 * HOUR;
+/// Windows up to this long are told by the hour.
+const HOURLY: i64 = 3 * DAY;
+/// Routes drawn at most: those with most requests.
+const CHARTS_MAX: usize = 6;
+/// A name whose share moved by this much changed with it.
+const SHARE_MOVED: f64 = 0.2;
+/// A median prompt that moved by this factor changed with it.
+const SIZE_MOVED: f64 = 1.25;
+
+/// A route over time.
+struct Course<'a> {
+    route: Route,
+    /// Beginning of each step with its requests, in the order of time, steps without any included.
+    steps: Vec<Step<'a>>,
+    marks: Vec<Marked>,
+}
+
+struct Step<'a> {
+    at: i64,
+    calls: Vec<&'a Call>,
+    first_token: Numbers,
+}
+
+/// A change with what else changed then.
+struct Marked {
+    at: i64,
+    metric: &'static str,
+    unit: Unit,
+    change: Change,
+    with: Vec<String>,
+}
+
+pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
+    let of = head(of, METHOD);
+    if calls.is_empty() {
+        return nothing("trend", TITLE, of, NO_CALLS);
+    }
+    let length = of.window.until.0 - of.window.from.0;
+    let (step, word) = if length <= HOURLY {
+        (HOUR, "hour")
+    } else {
+        (DAY, "day")
+    };
+    let courses: Vec<Course<'_>> = by_route(calls)
+        .into_iter()
+        .map(|(route, calls)| course(route, calls, step))
+        .collect();
+    let mut most: Vec<&Course<'_>> = courses.iter().collect();
+    most.sort_by_key(|course| {
+        let all: usize = course.steps.iter().map(|step| step.calls.len()).sum();
+        std::cmp::Reverse(all)
+    });
+    let charts = most.into_iter().take(CHARTS_MAX);
+    Paper {
+        name: "trend",
+        version: 1,
+        title: format!("{TITLE} by the {word}"),
+        findings: findings(&courses, word),
+        charts: charts
+            .filter_map(|course| chart(course, of.window, step))
+            .collect(),
+        sheets: vec![change_sheet(&courses), steps_sheet(&courses)],
+        head: of,
+        notes: vec![
+            OBSERVATIONAL.to_owned(),
+            format!(
+                "Changes are found by E-Divisive means (Hunter: windows of 50, Student's p below \
+                 0.001, 5 % at least) in the medians of each {word} that has 6 requests. They are \
+                 found in hindsight, over all routes and two numbers each, without correction for \
+                 that: take a mark as a question."
+            ),
+            "Beside a mark stands what else changed then: a share of answered models, \
+             fingerprints, settings, regions, upstreams or limits that moved by 20 points, a \
+             median prompt by a quarter. It came with the change; whether it caused it is not \
+             known. Tollgate's own version is not in the records."
+                .to_owned(),
+        ],
+    }
+}
+
+fn course(route: Route, calls: Vec<&Call>, step: i64) -> Course<'_> {
+    let mut by_step: BTreeMap<i64, Vec<&Call>> = BTreeMap::new();
+    for call in calls {
+        let at = call.started.0.div_euclid(step);
+        by_step.entry(at).or_default().push(call);
+    }
+    let first = by_step.keys().next().copied().unwrap_or(0);
+    let last = by_step.keys().next_back().copied().unwrap_or(first);
+    let steps: Vec<Step<'_>> = (first..=last)
+        .map(|at| {
+            let calls = by_step.remove(&at).unwrap_or_default();
+            Step {
+                at: at * step,
+                first_token: numbers(&calls, first_token),
+                calls,
+            }
+        })
+        .collect();
+    let mut marks = marks(&steps, "first token p50", Unit::Span, |step| {
+        step.first_token.median()
+    });
+    marks.extend(self::marks(&steps, "tokens/s p50", Unit::Rate, |step| {
+        numbers(&step.calls, rate).median()
+    }));
+    marks.sort_by_key(|mark| mark.at);
+    Course {
+        route,
+        steps,
+        marks,
+    }
+}
+
+fn marks(
+    steps: &[Step<'_>],
+    metric: &'static str,
+    unit: Unit,
+    of: impl Fn(&Step<'_>) -> Option<f64>,
+) -> Vec<Marked> {
+    let known: Vec<(usize, f64)> = steps
+        .iter()
+        .enumerate()
+        .filter_map(|(index, step)| Some((index, of(step)?)))
+        .collect();
+    let series: Vec<f64> = known.iter().map(|(_, value)| *value).collect();
+    let found = changes(&series, &Divisive::default());
+    let mut marks = Vec::new();
+    for (place, change) in found.iter().enumerate() {
+        let from = place.checked_sub(1).map_or(0, |before| found[before].index);
+        let until = found.get(place + 1).map_or(known.len(), |next| next.index);
+        let calls = |range: &[(usize, f64)]| -> Vec<&Call> {
+            let steps = range.iter().map(|(index, _)| &steps[*index]);
+            steps.flat_map(|step| step.calls.iter().copied()).collect()
+        };
+        marks.push(Marked {
+            at: steps[known[change.index].0].at,
+            metric,
+            unit,
+            change: *change,
+            with: moved(
+                &calls(&known[from..change.index]),
+                &calls(&known[change.index..until]),
+            ),
+        });
+    }
+    marks
+}
+
+/// What is different of the requests and answers before and after.
+fn moved(before: &[&Call], after: &[&Call]) -> Vec<String> {
+    let text = |name: &Option<Name>| name.as_ref().map(ToString::to_string);
+    let fields: [(&str, &dyn Fn(&Call) -> Option<String>); 6] = [
+        ("answered model", &|call| text(&call.answered)),
+        ("fingerprint", &|call| text(&call.fingerprint)),
+        ("config", &|call| Some(format!("{:016x}", call.config.0))),
+        ("region", &|call| Some(region(call).to_owned())),
+        ("served by", &|call| text(&call.served_by)),
+        ("request limit", &|call| {
+            call.limits[0].map(|limit| limit.to_string())
+        }),
+    ];
+    let mut moved = Vec::new();
+    for (name, of) in fields {
+        let (old, new) = (shares(before, of), shares(after, of));
+        let names = old
+            .keys()
+            .chain(new.keys().filter(|key| !old.contains_key(*key)));
+        let mut said: Vec<(f64, String)> = names
+            .filter_map(|key| {
+                let share = |of: &BTreeMap<String, f64>| of.get(key).copied().unwrap_or(0.0);
+                let (old, new) = (share(&old), share(&new));
+                let text = format!(
+                    "{key} {} to {}",
+                    number(old, Unit::Share),
+                    number(new, Unit::Share)
+                );
+                ((new - old).abs() >= SHARE_MOVED).then_some((new - old, text))
+            })
+            .collect();
+        said.sort_by(|a, b| b.0.total_cmp(&a.0));
+        said.truncate(2);
+        if !said.is_empty() {
+            let said: Vec<String> = said.into_iter().map(|(_, text)| text).collect();
+            moved.push(format!("{name} {}", said.join(", ")));
+        }
+    }
+    let size = |calls: &[&Call]| numbers(calls, |call| call.size.map(|size| size as f64)).median();
+    if let (Some(old), Some(new)) = (size(before), size(after))
+        && old > 0.0
+        && (new / old >= SIZE_MOVED || old / new.max(1.0) >= SIZE_MOVED)
+    {
+        moved.push(format!(
+            "median prompt {} to {} tokens",
+            number(old, Unit::Count),
+            number(new, Unit::Count)
+        ));
+    }
+    moved
+}
+
+fn shares(calls: &[&Call], of: &dyn Fn(&Call) -> Option<String>) -> BTreeMap<String, f64> {
+    let known: Vec<String> = calls.iter().filter_map(|call| of(call)).collect();
+    let all = known.len().max(1) as f64;
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for name in known {
+        *counts.entry(name).or_default() += 1;
+    }
+    let share = |(name, count): (String, u64)| (name, count as f64 / all);
+    counts.into_iter().map(share).collect()
+}
+
+fn date(at: i64) -> String {
+    let text = WallTime(at).rfc3339();
+    format!("{} {}", &text[..10], &text[11..16])
+}
+
+fn with(mark: &Marked) -> String {
+    if mark.with.is_empty() {
+        "nothing recorded changed with it".to_owned()
+    } else {
+        mark.with.join("; ")
+    }
+}
+
+fn findings(courses: &[Course<'_>], word: &str) -> Vec<String> {
+    let mut findings: Vec<String> = courses
+        .iter()
+        .flat_map(|course| course.marks.iter().map(move |mark| (course, mark)))
+        .map(|(course, mark)| {
+            format!(
+                "{}: {} went from {} to {} at {} UTC; {}.",
+                named(&course.route),
+                mark.metric,
+                number(mark.change.before, mark.unit),
+                number(mark.change.after, mark.unit),
+                date(mark.at),
+                with(mark)
+            )
+        })
+        .collect();
+    if findings.is_empty() {
+        let told = |course: &Course<'_>| {
+            let known = course.steps.iter();
+            known
+                .filter(|step| step.first_token.median().is_some())
+                .count()
+        };
+        let most = courses.iter().map(told).max().unwrap_or(0);
+        findings.push(if most < 4 {
+            format!(
+                "Too short to tell a change: no route has four {word}s with 6 streamed answers \
+                 each."
+            )
+        } else {
+            format!("No route's medians changed lastingly, as far as {most} {word}s can tell.")
+        });
+    }
+    findings
+}
+
+fn change_sheet(courses: &[Course<'_>]) -> Sheet {
+    let mut sheet = Sheet::new(
+        "changes",
+        "Changes",
+        vec![
+            Column::words("model", "model"),
+            Column::words("provider", "provider"),
+            Column::words("at", "from, UTC"),
+            Column::words("metric", "metric"),
+            Column::words("unit", "unit"),
+            Column::new("before", "mean before", Unit::Number),
+            Column::new("after", "mean after", Unit::Number),
+            Column::new("p_value", "p", Unit::Number),
+            Column::words("with", "what else changed then"),
+        ],
+    );
+    for course in courses {
+        for mark in &course.marks {
+            sheet.rows.push(vec![
+                model_cell(&course.route.0),
+                Cell::text(&course.route.1),
+                Cell::text(date(mark.at)),
+                Cell::text(mark.metric),
+                Cell::text(mark.unit.suffix().trim_start_matches('_')),
+                Cell::Value(mark.unit.scaled(mark.change.before)),
+                Cell::Value(mark.unit.scaled(mark.change.after)),
+                Cell::Value(mark.change.p_value),
+                Cell::text(with(mark)),
+            ]);
+        }
+    }
+    sheet
+}
+
+fn steps_sheet(courses: &[Course<'_>]) -> Sheet {
+    let mut sheet = Sheet::new(
+        "steps",
+        "Over time",
+        vec![
+            Column::words("model", "model"),
+            Column::words("provider", "provider"),
+            Column::words("at", "from, UTC"),
+            Column::new("requests", "requests", Unit::Count),
+            Column::new("failed", "failed", Unit::Share),
+            Column::new("first_token_p50", "first token p50", Unit::Span),
+            Column::new("first_token_p95", "first token p95", Unit::Span),
+            Column::new("output_rate_p50", "tokens/s p50", Unit::Rate),
+        ],
+    );
+    for course in courses {
+        for step in course.steps.iter().filter(|step| !step.calls.is_empty()) {
+            sheet.rows.push(vec![
+                model_cell(&course.route.0),
+                Cell::text(&course.route.1),
+                Cell::text(date(step.at)),
+                Cell::count(step.calls.len() as u64),
+                Cell::share(failures(&step.calls)),
+                step.first_token.at(0.5),
+                step.first_token.at(0.95),
+                numbers(&step.calls, rate).at(0.5),
+            ]);
+        }
+    }
+    sheet
+}
+
+fn chart(course: &Course<'_>, window: Window, step: i64) -> Option<Chart> {
+    let place = |at: i64| (at + step / 2) as f64;
+    let of = |name: &str, p: f64| {
+        let mut line = Line {
+            name: name.to_owned(),
+            points: Vec::new(),
+            band: Vec::new(),
+        };
+        let mut whole = true;
+        for step in &course.steps {
+            let found = step.first_token.estimate(p, ALPHA).ok();
+            let x = place(step.at);
+            line.points.push((x, found.map(|found| found.value)));
+            match found.filter(|found| found.interval.is_finite()) {
+                Some(found) => line.band.push(Band {
+                    x,
+                    low: found.interval.low,
+                    high: found.interval.high,
+                }),
+                None => whole = false,
+            }
+        }
+        // A band over a gap would say what nobody measured.
+        if !whole {
+            line.band.clear();
+        }
+        line
+    };
+    let lines: Vec<Line> = [of("p50", 0.5), of("p95", 0.95)]
+        .into_iter()
+        .filter(|line| line.points.iter().any(|(_, y)| y.is_some()))
+        .collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let (from, until) = (window.from.0, window.until.0);
+    let label = |part: i64| date(from + (until - from) / 4 * part)[5..].to_owned();
+    Some(Chart {
+        title: format!("Time to first token over time: {}", named(&course.route)),
+        unit: Unit::Span,
+        plot: Plot::Lines {
+            lines,
+            labels: (0..=4).map(label).collect(),
+            x: (from as f64, until as f64),
+            marks: course
+                .marks
+                .iter()
+                .map(|mark| Mark {
+                    x: mark.at as f64,
+                    what: format!(
+                        "{}: {} to {}; {}",
+                        mark.metric,
+                        number(mark.change.before, mark.unit),
+                        number(mark.change.after, mark.unit),
+                        with(mark)
+                    ),
+                })
+                .collect(),
+        },
+        note: "Gaps have too few requests. Upright lines are changes; pointing at one says what \
+               else changed then, as does the table."
+            .to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::reports::tests::{head, made_up};
+    use crate::record::Name;
+
+    /// Twenty-four hours of a request a minute, slower and by another model from the thirteenth.
+    fn day(slower: f64) -> Vec<Call> {
+        (0..24 * 60)
+            .map(|n| {
+                let late = n >= 13 * 60;
+                let jitter = (n * 37 % 60) as f64;
+                Call {
+                    started: WallTime(n as i64 * 60_000_000),
+                    answered: Some(Name::from(if late { "gpt-4.1-b" } else { "gpt-4.1-a" })),
+                    ..made_up(n, 300.0 + jitter + if late { slower } else { 0.0 })
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_change_is_marked_with_what_changed_then() {
+        let paper = paper(&day(120.0), head());
+        let finding = &paper.findings[0];
+        assert!(
+            finding.contains("first token p50 went from 330 ms to 450 ms at 1970-01-01 13:00 UTC"),
+            "{finding}"
+        );
+        assert!(
+            finding.contains("answered model gpt-4.1-b 0 % to 100 %"),
+            "{finding}"
+        );
+        let Plot::Lines { marks, lines, .. } = &paper.charts[0].plot else {
+            panic!("lines");
+        };
+        assert_eq!(marks.len(), 1);
+        assert_eq!(lines[0].points.len(), 24);
+        assert_eq!(paper.sheets[1].rows.len(), 24);
+    }
+
+    #[test]
+    fn a_level_day_has_no_mark() {
+        let paper = paper(&day(0.0), head());
+        assert!(paper.sheets[0].rows.is_empty());
+        assert!(
+            paper.findings[0].contains("as far as 24 hours can tell"),
+            "{:?}",
+            paper.findings
+        );
+    }
+}
