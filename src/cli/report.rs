@@ -45,6 +45,10 @@ enum What {
     Cache(Common),
     /// What asking for JSON costs at the same route, like compared with like
     JsonTax(Common),
+    /// Percentiles per hour or day, where they changed, and what else changed then
+    Trend(Common),
+    /// Cost per route, per 1,000 and per success; retries; computed against billed
+    Cost(Common),
 }
 
 #[derive(Debug, clap::Args)]
@@ -146,6 +150,8 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
         What::Length(args) => paper(args, Which::Listed(Listed::Length), config),
         What::Cache(args) => paper(args, Which::Listed(Listed::Cache), config),
         What::JsonTax(args) => paper(args, Which::Listed(Listed::JsonTax), config),
+        What::Trend(args) => paper(args, Which::Listed(Listed::Trend), config),
+        What::Cost(args) => paper(args, Which::Listed(Listed::Cost), config),
     };
     match made {
         Ok(code) => code,

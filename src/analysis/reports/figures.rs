@@ -190,6 +190,11 @@ pub(super) fn mean(values: impl IntoIterator<Item = f64>) -> Option<(f64, u64)> 
     (count > 0).then(|| (sum / count as f64, count))
 }
 
+/// What a call cost: what was billed, where that is known, else what the price table says.
+pub(super) fn spent(call: &Call) -> Option<f64> {
+    call.billed.or(call.cost)
+}
+
 /// A region's name, or that it is not known.
 pub(super) fn region(call: &Call) -> &str {
     call.region.as_ref().map_or(UNKNOWN, |name| name.as_str())

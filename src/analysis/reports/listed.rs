@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::gather::Report;
-use super::{backends, cache, consistency, errors, json_tax, length, models, regions};
+use super::{backends, cache, consistency, cost, errors, json_tax, length, models, regions, trend};
 use crate::analysis::paper::{Head, Paper};
 use crate::record::ExchangeRecord;
 
@@ -25,11 +25,15 @@ pub enum Listed {
     Cache,
     /// What JSON costs at the same route.
     JsonTax,
+    /// Percentiles over time.
+    Trend,
+    /// What it cost.
+    Cost,
 }
 
 impl Listed {
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Models,
         Self::Regions,
         Self::Backends,
@@ -38,6 +42,8 @@ impl Listed {
         Self::Length,
         Self::Cache,
         Self::JsonTax,
+        Self::Trend,
+        Self::Cost,
     ];
 
     /// Its name, as it is asked for.
@@ -52,6 +58,8 @@ impl Listed {
             Self::Length => "length",
             Self::Cache => "cache",
             Self::JsonTax => "json-tax",
+            Self::Trend => "trend",
+            Self::Cost => "cost",
         }
     }
 
@@ -73,6 +81,8 @@ impl Listed {
             Self::Length => length::paper(calls, head),
             Self::Cache => cache::paper(calls, head),
             Self::JsonTax => json_tax::paper(calls, head),
+            Self::Trend => trend::paper(calls, head),
+            Self::Cost => cost::paper(calls, head),
         }
     }
 }

@@ -28,6 +28,10 @@ mod cache;
 
 mod json_tax;
 
+mod trend;
+
+mod cost;
+
 pub mod listed;
 
 pub use choice::Choice;

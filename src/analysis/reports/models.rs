@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::call::Call;
 use super::figures::{
     Good, METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, failures, first_answer,
-    first_token, head, leader, mean, model_cell, named, nothing, numbers, rate, total,
+    first_token, head, leader, mean, model_cell, named, nothing, numbers, rate, spent, total,
 };
 use crate::analysis::paper::{Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
@@ -37,7 +37,7 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
             first_answer: numbers(&calls, first_answer),
             rate: numbers(&calls, rate),
             total: numbers(&calls, total),
-            cost: mean(calls.iter().filter_map(|call| call.cost)),
+            cost: mean(calls.iter().filter_map(|call| spent(call))),
             route,
             calls,
         })
@@ -194,7 +194,7 @@ fn money(ways: &[Way<'_>]) -> Sheet {
             Cell::share(Share::of(priced, answers)),
             Cell::maybe(each, "no price"),
             Cell::maybe(each.map(|each| each * 1e3), "no price"),
-            numbers(&way.calls, |call| call.cost).at(0.5),
+            numbers(&way.calls, spent).at(0.5),
             Cell::maybe(value, "no price or no rate"),
         ]
     })

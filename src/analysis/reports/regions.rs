@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::call::{Call, plain_model};
 use super::figures::{
     Good, METHOD, NO_CALLS, Numbers, OBSERVATIONAL, UNKNOWN, by, failures, first_token, head,
-    leader, mean, model_cell, nothing, numbers, rate, region,
+    leader, mean, model_cell, nothing, numbers, rate, region, spent,
 };
 use crate::analysis::paper::{Cell, Chart, Column, Head, Heat, Paper, Plot, Sheet, Unit};
 use crate::analysis::tables::Share;
@@ -148,7 +148,7 @@ fn sheet(places: &[Place<'_>], seconds: f64) -> Sheet {
             .iter()
             .filter(|call| !call.lost && call.outcome == Outcome::Ok)
             .count();
-        let cost = mean(place.calls.iter().filter_map(|call| call.cost));
+        let cost = mean(place.calls.iter().filter_map(|call| spent(call)));
         sheet.rows.push(vec![
             model_cell(&place.model),
             Cell::text(&place.region),

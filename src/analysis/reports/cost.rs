@@ -1,0 +1,373 @@
+//! The report `cost`: what requests cost, what retries add, and what was computed against billed.
+
+use std::collections::BTreeMap;
+
+use super::call::Call;
+use super::figures::{
+    METHOD, NO_CALLS, Route, by_route, head, mean, model_cell, named, nothing, numbers, spent,
+};
+use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
+use crate::analysis::render::paper::number;
+use crate::analysis::tables::Share;
+use crate::record::Outcome;
+use crate::statistics::interval::ALPHA;
+
+const TITLE: &str = "Cost";
+/// Seconds of thirty days.
+const MONTH: f64 = 30.0 * 86_400.0;
+
+/// What a route cost.
+struct Costs<'a> {
+    route: Route,
+    calls: Vec<&'a Call>,
+    /// Exchanges that it answered last.
+    exchanges: u64,
+    /// Those that ended well.
+    well: u64,
+    /// Those whose cost is known.
+    priced: u64,
+    /// Of those, the ones that ended well.
+    priced_well: u64,
+    /// Their cost, and the part of those that ended well.
+    sum: f64,
+    sum_well: f64,
+    /// Tries after which another followed.
+    lost: u64,
+    /// Tries that failed and may be billed all the same.
+    maybe_billed: u64,
+    /// Exchanges with both costs, and the sums of either.
+    both: u64,
+    computed: f64,
+    billed: f64,
+}
+
+pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
+    let of = head(of, METHOD);
+    if calls.is_empty() {
+        return nothing("cost", TITLE, of, NO_CALLS);
+    }
+    let routes: Vec<Costs<'_>> = by_route(calls)
+        .into_iter()
+        .map(|(route, calls)| costs(route, calls))
+        .collect();
+    Paper {
+        name: "cost",
+        version: 1,
+        title: TITLE.to_owned(),
+        findings: findings(&routes, of.window.seconds().max(1) as f64),
+        head: of,
+        sheets: vec![costs_sheet(&routes), overhead(&routes), reconciled(&routes)],
+        charts: forest(&routes).into_iter().collect(),
+        notes: vec![
+            "A cost is what the provider billed where its answer says so, else tokens times the \
+             price table. Unknown is not zero: sums and means are of those whose cost is known, \
+             and `with a price` says how many that is."
+                .to_owned(),
+            "Per success is all known cost of the route over its known answers that ended well. \
+             What lost tries were billed is not known to anybody here: `may be billed` counts \
+             them, and the overhead in money is without them."
+                .to_owned(),
+        ],
+    }
+}
+
+fn costs(route: Route, calls: Vec<&Call>) -> Costs<'_> {
+    let mut costs = Costs {
+        route,
+        exchanges: 0,
+        well: 0,
+        priced: 0,
+        priced_well: 0,
+        sum: 0.0,
+        sum_well: 0.0,
+        lost: 0,
+        maybe_billed: 0,
+        both: 0,
+        computed: 0.0,
+        billed: 0.0,
+        calls,
+    };
+    for call in &costs.calls {
+        let well = !call.lost && call.outcome == Outcome::Ok;
+        costs.maybe_billed += u64::from(call.maybe_billed && (call.lost || !well));
+        if call.lost {
+            costs.lost += 1;
+            continue;
+        }
+        costs.exchanges += 1;
+        costs.well += u64::from(well);
+        if let Some(cost) = spent(call) {
+            costs.priced += 1;
+            costs.sum += cost;
+            if well {
+                costs.priced_well += 1;
+                costs.sum_well += cost;
+            }
+        }
+        if let (Some(computed), Some(billed)) = (call.cost, call.billed) {
+            costs.both += 1;
+            costs.computed += computed;
+            costs.billed += billed;
+        }
+    }
+    costs
+}
+
+impl Costs<'_> {
+    fn per_success(&self) -> Option<f64> {
+        (self.priced_well > 0).then(|| self.sum / self.priced_well as f64)
+    }
+}
+
+fn findings(routes: &[Costs<'_>], seconds: f64) -> Vec<String> {
+    let sum: f64 = routes.iter().map(|costs| costs.sum).sum();
+    let priced: u64 = routes.iter().map(|costs| costs.priced).sum();
+    let all: u64 = routes.iter().map(|costs| costs.exchanges).sum();
+    let share = |part: u64, whole: u64| {
+        number(
+            Share::of(part, whole).fraction().unwrap_or(0.0),
+            Unit::Share,
+        )
+    };
+    let mut findings = Vec::new();
+    if priced == 0 {
+        findings.push(format!(
+            "No cost is known of {} exchanges: no price matches their models, and no answer says \
+             what it was billed.",
+            number(all as f64, Unit::Count)
+        ));
+    } else {
+        findings.push(format!(
+            "{} for {} exchanges with a price ({} of all): {} per 1,000, and {} in 30 days at \
+             this pace.",
+            number(sum, Unit::Dollars),
+            number(priced as f64, Unit::Count),
+            share(priced, all),
+            number(sum / priced as f64 * 1e3, Unit::Dollars),
+            number(sum * MONTH / seconds, Unit::Dollars)
+        ));
+    }
+    let most = routes
+        .iter()
+        .filter(|costs| costs.sum > 0.0)
+        .max_by(|a, b| a.sum.total_cmp(&b.sum));
+    if let Some(most) = most.filter(|_| routes.len() > 1) {
+        findings.push(format!(
+            "Most was spent on {}: {} of the known cost.",
+            named(&most.route),
+            number(most.sum / sum, Unit::Share)
+        ));
+    }
+    let (both, computed, billed) = routes.iter().fold((0, 0.0, 0.0), |sums, costs| {
+        (
+            sums.0 + costs.both,
+            sums.1 + costs.computed,
+            sums.2 + costs.billed,
+        )
+    });
+    if both > 0 && computed > 0.0 {
+        findings.push(format!(
+            "Billed against computed, of {} exchanges with both: {} to {} ({}).",
+            number(both as f64, Unit::Count),
+            number(billed, Unit::Dollars),
+            number(computed, Unit::Dollars),
+            number(billed / computed, Unit::Times)
+        ));
+    }
+    let without: BTreeMap<&str, u64> = routes
+        .iter()
+        .filter(|costs| costs.priced == 0 && costs.exchanges > 0)
+        .map(|costs| (costs.route.0.as_str(), costs.exchanges))
+        .collect();
+    if priced > 0 && !without.is_empty() {
+        let names: Vec<&str> = without.into_keys().collect();
+        findings.push(format!("Without any price: {}.", names.join(", ")));
+    }
+    findings
+}
+
+fn sheet(
+    key: &'static str,
+    title: &str,
+    columns: Vec<Column>,
+    routes: &[Costs<'_>],
+    cells: impl Fn(&Costs<'_>) -> Vec<Cell>,
+) -> Sheet {
+    let names = [
+        Column::words("model", "model"),
+        Column::words("provider", "provider"),
+    ];
+    let mut sheet = Sheet::new(key, title, names.into_iter().chain(columns).collect());
+    for costs in routes {
+        let names = [model_cell(&costs.route.0), Cell::text(&costs.route.1)];
+        sheet
+            .rows
+            .push(names.into_iter().chain(cells(costs)).collect());
+    }
+    sheet
+}
+
+fn costs_sheet(routes: &[Costs<'_>]) -> Sheet {
+    let columns = vec![
+        Column::new("exchanges", "exchanges", Unit::Count),
+        Column::new("priced", "with a price", Unit::Share),
+        Column::new("cost_sum", "cost", Unit::Dollars),
+        Column::new("cost", "each (mean)", Unit::Dollars),
+        Column::new("cost_p50", "each p50", Unit::Dollars),
+        Column::new("cost_per_1000", "per 1,000", Unit::Dollars),
+        Column::new("cost_per_success", "per success", Unit::Dollars),
+    ];
+    sheet("cost", "Cost", columns, routes, |costs| {
+        let known = |value: Option<f64>| Cell::maybe(value, "no price");
+        let each = mean(costs.calls.iter().filter_map(|call| spent(call)));
+        let each = each.map(|each| each.0);
+        vec![
+            Cell::count(costs.exchanges),
+            Cell::share(Share::of(costs.priced, costs.exchanges)),
+            known((costs.priced > 0).then_some(costs.sum)),
+            known(each),
+            numbers(&costs.calls, spent).at(0.5),
+            known(each.map(|each| each * 1e3)),
+            known(costs.per_success()),
+        ]
+    })
+}
+
+fn overhead(routes: &[Costs<'_>]) -> Sheet {
+    let columns = vec![
+        Column::new("successes", "ended well", Unit::Count),
+        Column::new("tries_per_success", "tries per success", Unit::Times),
+        Column::new("lost", "lost tries", Unit::Count),
+        Column::new("maybe_billed", "failed, may be billed", Unit::Count),
+        Column::new("cost_of_failures", "cost of failures", Unit::Dollars),
+        Column::new("overhead", "overhead in money", Unit::Times),
+    ];
+    sheet(
+        "overhead",
+        "Overhead of failures and retries",
+        columns,
+        routes,
+        |costs| {
+            let tries = costs.calls.len() as f64;
+            let per_success = (costs.well > 0).then(|| tries / costs.well as f64);
+            let factor = (costs.sum_well > 0.0).then(|| costs.sum / costs.sum_well);
+            vec![
+                Cell::count(costs.well),
+                Cell::maybe(per_success, "none ended well"),
+                Cell::count(costs.lost),
+                Cell::count(costs.maybe_billed),
+                Cell::maybe(
+                    (costs.priced > 0).then_some(costs.sum - costs.sum_well),
+                    "no price",
+                ),
+                Cell::maybe(factor, "no price"),
+            ]
+        },
+    )
+}
+
+fn reconciled(routes: &[Costs<'_>]) -> Sheet {
+    let columns = vec![
+        Column::new("both", "with both", Unit::Count),
+        Column::new("computed", "computed", Unit::Dollars),
+        Column::new("billed", "billed", Unit::Dollars),
+        Column::new("billed_over_computed", "billed / computed", Unit::Times),
+        Column::new("billed_only", "billed only", Unit::Count),
+        Column::new("computed_only", "computed only", Unit::Count),
+    ];
+    sheet(
+        "reconciled",
+        "Computed against billed",
+        columns,
+        routes,
+        |costs| {
+            let only = |billed: bool| {
+                let calls = costs.calls.iter();
+                let of = calls.filter(|call| {
+                    call.billed.is_some() == billed && call.cost.is_some() != billed
+                });
+                Cell::count(of.count() as u64)
+            };
+            let known =
+                |value: f64| Cell::maybe((costs.both > 0).then_some(value), "none has both");
+            let ratio = (costs.computed > 0.0).then(|| costs.billed / costs.computed);
+            vec![
+                Cell::count(costs.both),
+                known(costs.computed),
+                known(costs.billed),
+                Cell::maybe(ratio, "none has both"),
+                only(true),
+                only(false),
+            ]
+        },
+    )
+}
+
+fn forest(routes: &[Costs<'_>]) -> Option<Chart> {
+    let bars: Vec<Bar> = routes
+        .iter()
+        .filter_map(|costs| {
+            let found = numbers(&costs.calls, spent).estimate(0.5, ALPHA).ok()?;
+            let interval = found.interval;
+            Some(Bar {
+                name: named(&costs.route),
+                value: found.value * 1e3,
+                interval: interval
+                    .is_finite()
+                    .then_some((interval.low * 1e3, interval.high * 1e3)),
+            })
+        })
+        .collect();
+    (!bars.is_empty()).then(|| Chart {
+        title: "Cost of 1,000 requests like the median one, with 95 % intervals".to_owned(),
+        unit: Unit::Dollars,
+        plot: Plot::Forest { bars, zero: 0.0 },
+        note: "Further left is cheaper; requests differ in size from row to row.".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::reports::tests::{failing, head, made_up};
+
+    #[test]
+    fn overhead_and_reconciliation_are_of_what_is_known() {
+        let mut calls: Vec<Call> = (0..8).map(|n| made_up(n, 300.0)).collect();
+        calls[0].billed = Some(0.0012);
+        calls[1].cost = None;
+        calls.push(Call {
+            cost: Some(0.001),
+            ..failing(8)
+        });
+        calls.push(Call {
+            lost: true,
+            maybe_billed: true,
+            ..failing(9)
+        });
+        let paper = paper(&calls, head());
+        let cost = &paper.sheets[0].rows[0];
+        assert_eq!(cost[2], Cell::count(9));
+        assert_eq!(cost[3], Cell::share(Share::of(8, 9)));
+        let near = |cell: &Cell, value: f64| {
+            let found = cell.number().unwrap();
+            assert!((found - value).abs() < 1e-9, "{found} {value}");
+        };
+        near(&cost[4], 0.0082);
+        near(&cost[8], 0.0082 / 7.0);
+        let overhead = &paper.sheets[1].rows[0];
+        near(&overhead[3], 10.0 / 8.0);
+        assert_eq!(overhead[4], Cell::count(1));
+        assert_eq!(overhead[5], Cell::count(1));
+        near(&overhead[7], 0.0082 / 0.0072);
+        let both = &paper.sheets[2].rows[0];
+        assert_eq!(both[2], Cell::count(1));
+        near(&both[5], 1.2);
+        assert_eq!(both[7], Cell::count(7));
+        assert!(
+            paper.findings[0].contains("in 30 days at this pace"),
+            "{:?}",
+            paper.findings
+        );
+    }
+}
