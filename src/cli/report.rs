@@ -49,6 +49,8 @@ enum What {
     Trend(Common),
     /// Cost per route, per 1,000 and per success; retries; computed against billed
     Cost(Common),
+    /// For agents: latency, throughput, health and cost of each route as one JSON
+    Throughput(ThroughputArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,9 +66,9 @@ struct Routes {
     format: Shape,
 }
 
-/// What every report of whole records takes.
+/// Which exchanges a report of whole records takes.
 #[derive(Debug, clap::Args)]
-struct Common {
+struct Picked {
     #[command(flatten)]
     window: WindowArgs,
     /// Only these models, comma-separated: as asked for, as the route calls them, or without the
@@ -86,12 +88,39 @@ struct Common {
     origin: OriginArgs,
     #[command(flatten)]
     store: StoreArgs,
-    /// How it is written
-    #[arg(long, value_enum, default_value_t = Shape::Table)]
-    format: Shape,
     /// The file to write; stdout otherwise
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+impl Picked {
+    fn choice(&self) -> Choice {
+        Choice {
+            models: self.models.clone(),
+            providers: self.providers.clone(),
+            regions: self.regions.clone(),
+            tags: self.tags.clone(),
+        }
+    }
+}
+
+/// What every report of whole records takes.
+#[derive(Debug, clap::Args)]
+struct Common {
+    #[command(flatten)]
+    picked: Picked,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Shape::Table)]
+    format: Shape,
+}
+
+#[derive(Debug, clap::Args)]
+struct ThroughputArgs {
+    #[command(flatten)]
+    picked: Picked,
+    /// How it is written: JSON only, of the schema tollgate.report.throughput/1
+    #[arg(long, default_value = "json", value_parser = ["json"])]
+    format: String,
 }
 
 #[derive(Debug, clap::Args)]
@@ -152,6 +181,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
         What::JsonTax(args) => paper(args, Which::Listed(Listed::JsonTax), config),
         What::Trend(args) => paper(args, Which::Listed(Listed::Trend), config),
         What::Cost(args) => paper(args, Which::Listed(Listed::Cost), config),
+        What::Throughput(args) => throughput(args, config),
     };
     match made {
         Ok(code) => code,
@@ -183,31 +213,49 @@ fn routes(args: &Routes, config: Option<&Path>) -> Result<ExitCode, Stop> {
 
 fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let clock = Clock::system();
+    let picked = &args.picked;
     let question = Question {
         which,
-        window: args.window.window(&clock)?,
-        origins: args.origin.origins(),
-        choice: Choice {
-            models: args.models.clone(),
-            providers: args.providers.clone(),
-            regions: args.regions.clone(),
-            tags: args.tags.clone(),
-        },
+        window: picked.window.window(&clock)?,
+        origins: picked.origin.origins(),
+        choice: picked.choice(),
     };
-    let (reader, _) = args.store.open(config)?;
+    let (reader, _) = picked.store.open(config)?;
     let mut progress = Progress::new("exchanges read:");
     let made = papers::paper(&reader, &question, clock.wall(), || progress.step())?;
     drop(progress);
     let text = render::paper::write(&made, args.format.format());
-    match &args.output {
-        None => output::print(&text),
-        Some(path) => std::fs::write(path, text)
-            .map_err(|error| Stop::Usage(format!("cannot write {}: {error}", path.display())))?,
-    }
+    hand_over(picked, &text)?;
     if made.head.scanned == 0 {
         output::note(
             "tollgate: the store has no exchange in this window; a wider --since may find some",
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn throughput(args: &ThroughputArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    let clock = Clock::system();
+    let picked = &args.picked;
+    let (window, origins) = (picked.window.window(&clock)?, picked.origin.origins());
+    let (reader, _) = picked.store.open(config)?;
+    let mut progress = Progress::new("exchanges read:");
+    let choice = picked.choice();
+    let made = clock.wall();
+    let value = papers::throughput(&reader, window, origins, &choice, made, false, || {
+        progress.step();
+    })?;
+    drop(progress);
+    hand_over(picked, &format!("{value:#}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints `text`, or writes it to the file asked for.
+fn hand_over(picked: &Picked, text: &str) -> Result<(), Stop> {
+    let Some(path) = &picked.output else {
+        output::print(text);
+        return Ok(());
+    };
+    std::fs::write(path, text)
+        .map_err(|error| Stop::Usage(format!("cannot write {}: {error}", path.display())))
 }

@@ -2,8 +2,12 @@
 
 use std::ops::ControlFlow;
 
+use serde_json::Value;
+
 use crate::analysis::paper::Paper;
+use crate::analysis::reports::call::calls;
 use crate::analysis::reports::listed::{Calls, Listed};
+use crate::analysis::reports::throughput::Throughput;
 use crate::analysis::reports::{Choice, Gathered, Report, tax};
 use crate::analysis::tables::{Origins, Window};
 use crate::edge::store::{StoreError, StoreReader};
@@ -63,4 +67,28 @@ pub fn paper(
         ));
     }
     Ok(paper)
+}
+
+/// The report `throughput` over what `reader` holds, with trends of the week before. `served` says
+/// whether the page's paths are there to point to.
+pub fn throughput(
+    reader: &StoreReader,
+    window: Window,
+    origins: Origins,
+    choice: &Choice,
+    made: WallTime,
+    served: bool,
+    mut seen: impl FnMut(),
+) -> Result<Value, StoreError> {
+    let mut found = Throughput::new(window);
+    reader.records(Throughput::reach(window).range(), |record| {
+        seen();
+        if choice.takes_record(&record) {
+            let calls = calls(&record, |origin| origins.takes(origin)).unwrap_or_default();
+            let chosen = calls.iter().filter(|call| choice.takes(call));
+            chosen.for_each(|call| found.add(call));
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found.json(made, served))
 }

@@ -32,6 +32,8 @@ mod trend;
 
 mod cost;
 
+pub mod throughput;
+
 pub mod listed;
 
 pub use choice::Choice;

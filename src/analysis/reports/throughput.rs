@@ -1,0 +1,585 @@
+//! The report `throughput`: for agents, in the shape of `InferenceLatency.com`'s endpoint, from
+//! what was measured. A key without a source is null.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::call::{Call, plain_model};
+use super::figures::{Numbers, Route, first_token, named, rate, spent};
+use crate::analysis::tables::Window;
+use crate::record::{Language, WallTime};
+use crate::statistics::interval::ALPHA;
+
+/// The schema's name.
+pub const SCHEMA: &str = "tollgate.report.throughput/1";
+/// Days of the trends.
+pub const DAYS: i64 = 7;
+const DAY: i64 = 86_400_000_000;
+/// Failures in a row, or the share of failures, that make a route unhealthy.
+const LAST: usize = 5;
+const FAILED_MOST: f64 = 0.5;
+/// Words for a median total, each below so many milliseconds.
+const LATENCY_BANDS: [(f64, &str); 3] =
+    [(500.0, "Excellent"), (1_500.0, "Good"), (4_000.0, "Fair")];
+/// Words for tokens a second, each from so many on.
+const THROUGHPUT_BANDS: [(f64, &str); 3] = [(200.0, "Very high"), (80.0, "High"), (30.0, "Medium")];
+
+/// What routes did in a window, and by the day in the week up to its end.
+#[derive(Debug)]
+pub struct Throughput {
+    window: Window,
+    routes: BTreeMap<Route, Seen>,
+}
+
+/// One route: all times in nanoseconds.
+#[derive(Debug, Default)]
+struct Seen {
+    whole: Vec<f64>,
+    cold: Vec<f64>,
+    warm: Vec<f64>,
+    first_token: Vec<f64>,
+    rate: Vec<f64>,
+    answers: u64,
+    judged: u64,
+    failed: u64,
+    /// How the last ended, the newest last: whether they failed.
+    last: Vec<bool>,
+    tokens: u64,
+    elapsed: f64,
+    cost: f64,
+    priced: u64,
+    priced_tokens: u64,
+    costed_tokens: f64,
+    days: [Day; DAYS as usize],
+    newest: Option<Newest>,
+}
+
+#[derive(Debug, Default)]
+struct Day {
+    whole: Vec<f64>,
+    tokens: u64,
+    elapsed: f64,
+}
+
+/// The newest request.
+#[derive(Debug)]
+struct Newest {
+    at: WallTime,
+    language: Language,
+    reused: bool,
+    prompt: Option<u64>,
+    trace: [u8; 16],
+    error: Option<&'static str>,
+}
+
+/// The answer of `/api/throughput` from `calls`, which reach back a week before the end of
+/// `window` where trends are wanted. `served` says whether paths of the page are there to point to.
+#[must_use]
+pub fn throughput(calls: &[Call], window: Window, made: WallTime, served: bool) -> Value {
+    let mut throughput = Throughput::new(window);
+    calls.iter().for_each(|call| throughput.add(call));
+    throughput.json(made, served)
+}
+
+impl Throughput {
+    /// Nothing yet of `window`.
+    #[must_use]
+    pub const fn new(window: Window) -> Self {
+        Self {
+            window,
+            routes: BTreeMap::new(),
+        }
+    }
+
+    /// The span that calls are wanted of: the window and the week up to its end.
+    #[must_use]
+    pub fn reach(window: Window) -> Window {
+        let week = WallTime(window.until.0 - DAYS * DAY);
+        Window {
+            from: week.min(window.from),
+            until: window.until,
+        }
+    }
+
+    /// Adds a call of the window, or of the week.
+    pub fn add(&mut self, call: &Call) {
+        let back = (self.window.until.0 - 1 - call.started.0).div_euclid(DAY);
+        let inside = self.window.range().contains(&call.started);
+        let in_week = (0..DAYS).contains(&back);
+        if !(inside || in_week) {
+            return;
+        }
+        let route = (plain_model(call), call.provider.to_string());
+        let seen = self.routes.entry(route).or_default();
+        let whole = call.whole.filter(|_| call.failed.is_some());
+        // Tokens over the time of the same answers: of failures neither is known.
+        let made = call
+            .output
+            .zip(whole.filter(|whole| whole.is_finite() && *whole > 0.0));
+        if in_week && let Some(day) = seen.days.get_mut((DAYS - 1 - back) as usize) {
+            day.whole.extend(whole);
+            if let Some((tokens, elapsed)) = made {
+                day.tokens += tokens;
+                day.elapsed += elapsed;
+            }
+        }
+        if inside {
+            seen.add(call, whole, made);
+        }
+    }
+
+    /// The answer.
+    #[must_use]
+    pub fn json(&self, made: WallTime, served: bool) -> Value {
+        let told: Vec<Told> = self
+            .routes
+            .iter()
+            .filter(|(_, seen)| seen.newest.is_some())
+            .map(|(route, seen)| seen.told(route, served))
+            .collect();
+        let mut by_latency: Vec<&Told> = told.iter().filter(|t| t.latency.is_some()).collect();
+        by_latency.sort_by(|a, b| order(a.latency, b.latency));
+        let mut by_throughput: Vec<&Told> = told.iter().filter(|t| t.rate.is_some()).collect();
+        by_throughput.sort_by(|a, b| order(b.rate, a.rate));
+        let responding = told.iter().filter(|told| told.answers > 0).count();
+        let objects = |list: &[&Told]| {
+            list.iter()
+                .map(|told| told.object.clone())
+                .collect::<Value>()
+        };
+        let (fastest, most) = (by_latency.first(), by_throughput.first());
+        let name = |told: Option<&&Told>| told.map(|told| told.name.clone());
+        let answered = |told: &&Seen| told.elapsed > 0.0;
+        let seen = || self.routes.values().filter(answered);
+        let tokens: u64 = seen().map(|seen| seen.tokens).sum();
+        let elapsed: f64 = seen().map(|seen| seen.elapsed).sum();
+        let finite = || {
+            let whole = self.routes.values().flat_map(|seen| &seen.whole);
+            whole.copied().filter(|whole| whole.is_finite())
+        };
+        let count = finite().count();
+        let average = (count > 0).then(|| finite().sum::<f64>() / count as f64 / 1e6);
+        json!({
+            "schema": SCHEMA,
+            "service": "tollgate",
+            "endpoint": served.then_some("/api/throughput"),
+            "description": "Latency and throughput of each model at each provider, from this \
+                Tollgate's own traffic: medians of many requests, nothing probed, nothing invented.",
+            "providers": told.iter().map(|told| told.object.clone()).collect::<Value>(),
+            "rankings": {
+                "by_latency": objects(&by_latency),
+                "by_throughput": objects(&by_throughput),
+            },
+            "fastest_latency": fastest.map(|told| told.object.clone()),
+            "highest_throughput": most.map(|told| told.object.clone()),
+            "total_tested": told.len(),
+            "successful_tests": responding,
+            "failed_tests": told.len() - responding,
+            "performance_summary": {
+                "best_latency_ms": fastest.and_then(|told| told.latency),
+                "best_throughput_tokens_per_sec": most.and_then(|told| told.rate),
+                "avg_latency_ms": average,
+                "avg_throughput_tokens_per_sec":
+                    (elapsed > 0.0).then(|| tokens as f64 / (elapsed / 1e9)),
+            },
+            "ai_guidance": guidance(&told, name(fastest), name(most)),
+            "human_readable_summary": summary(fastest, most, responding, told.len()),
+            "timestamp": made.rfc3339(),
+            "window": {
+                "from": self.window.from.rfc3339(),
+                "until": self.window.until.rfc3339(),
+            },
+            "definitions": {
+                "version": crate::statistics::DEFINITIONS,
+                "latency_ms": "median time from the request's first byte to the last token, \
+                    failures infinitely long; null below 6 requests",
+                "throughput_tokens_per_sec": "tokens_generated / elapsed_seconds, sums over the \
+                    answers whose tokens are known; waiting for the first token is in it",
+                "tests": "a provider object is a model at a provider; it failed if nothing was \
+                    answered in the window",
+                "cold_start": "the connection was opened for the request",
+                "unhealthy": "the last 5 requests failed, or half of all",
+                "cost_per_1k_tokens_usd": "cost over prompt and generated tokens together",
+                "latency_bands_ms": bands(&LATENCY_BANDS, "Slow"),
+                "throughput_bands_tokens_per_sec": bands(&THROUGHPUT_BANDS, "Low"),
+                "trend_7d": "of each day up to the window's end, the oldest first",
+            },
+        })
+    }
+}
+
+fn order(a: Option<f64>, b: Option<f64>) -> std::cmp::Ordering {
+    a.unwrap_or(f64::INFINITY)
+        .total_cmp(&b.unwrap_or(f64::INFINITY))
+}
+
+fn bands(bands: &[(f64, &str)], rest: &str) -> Value {
+    let mut named: serde_json::Map<String, Value> = bands
+        .iter()
+        .map(|(bound, name)| ((*name).to_owned(), (*bound).into()))
+        .collect();
+    named.insert(rest.to_owned(), Value::Null);
+    Value::Object(named)
+}
+
+impl Seen {
+    fn add(&mut self, call: &Call, whole: Option<f64>, made: Option<(u64, f64)>) {
+        self.whole.extend(whole);
+        let of = if call.traits.reused {
+            &mut self.warm
+        } else {
+            &mut self.cold
+        };
+        of.extend(whole);
+        self.first_token.extend(first_token(call));
+        self.rate.extend(rate(call));
+        if let Some(failed) = call.failed {
+            self.judged += 1;
+            self.failed += u64::from(failed);
+            self.answers += u64::from(!failed);
+            if self.last.len() == LAST {
+                self.last.remove(0);
+            }
+            self.last.push(failed);
+        }
+        if let Some((tokens, elapsed)) = made {
+            self.tokens += tokens;
+            self.elapsed += elapsed;
+        }
+        if let Some(cost) = spent(call) {
+            self.cost += cost;
+            self.priced += 1;
+            if let Some((input, output)) = call.input.zip(call.output) {
+                self.priced_tokens += input + output;
+                self.costed_tokens += cost;
+            }
+        }
+        if self
+            .newest
+            .as_ref()
+            .is_none_or(|newest| newest.at <= call.started)
+        {
+            self.newest = Some(Newest {
+                at: call.started,
+                language: call.language,
+                reused: call.traits.reused,
+                prompt: call.prompt.map(|hash| hash.0),
+                trace: call.trace,
+                error: call
+                    .class
+                    .map(crate::record::ErrorClass::name)
+                    .or_else(|| (call.failed == Some(true)).then(|| call.outcome.name())),
+            });
+        }
+    }
+
+    fn told(&self, route: &Route, served: bool) -> Told {
+        let whole = Numbers::of(self.whole.iter().copied());
+        let millis = |values: &[f64]| {
+            let numbers = Numbers::of(values.iter().copied());
+            numbers.median().map(|median| median / 1e6)
+        };
+        let latency = whole.median().map(|median| median / 1e6);
+        let rate = (self.elapsed > 0.0).then(|| self.tokens as f64 / (self.elapsed / 1e9));
+        let percent =
+            |part: u64| (self.judged > 0).then(|| part as f64 / self.judged as f64 * 100.0);
+        let down = self.last.len() >= LAST.min(self.judged as usize)
+            && !self.last.is_empty()
+            && self.last.iter().all(|failed| *failed);
+        let half = self.judged > 0 && self.failed as f64 >= FAILED_MOST * self.judged as f64;
+        let status = match (self.judged, down || half) {
+            (0, _) => Value::Null,
+            (_, true) => "unhealthy".into(),
+            (_, false) => "healthy".into(),
+        };
+        let newest = self.newest.as_ref();
+        let path = |path: &'static str| served.then_some(path);
+        let interval = whole.estimate(0.5, ALPHA).map(|found| {
+            [found.interval.low, found.interval.high]
+                .map(|end| end.is_finite().then_some(end / 1e6))
+        });
+        let own_rate = Numbers::of(self.rate.iter().copied());
+        let object = json!({
+            "provider": route.1,
+            "model": route.0,
+            "metrics": {
+                "latency_ms": latency,
+                "throughput_tokens_per_sec": rate,
+                "n": whole.count(),
+                "latency_interval_95_ms": interval.ok(),
+                "latency_why": whole.estimate(0.5, ALPHA).err(),
+                "first_token_p50_ms": millis(&self.first_token),
+                "first_token_n": self.first_token.len(),
+                "output_rate_p50_tokens_per_sec": own_rate.median(),
+                "output_rate_n": own_rate.count(),
+            },
+            "tokens_generated": (self.elapsed > 0.0).then_some(self.tokens),
+            "elapsed_seconds": (self.elapsed > 0.0).then_some(self.elapsed / 1e9),
+            "error": newest
+                .and_then(|newest| newest.error)
+                .filter(|_| self.answers == 0),
+            "health": {
+                "cold_start_latency_ms": millis(&self.cold),
+                "warm_start_latency_ms": millis(&self.warm),
+                "availability_percent": percent(self.judged - self.failed),
+                "error_rate_percent": percent(self.failed),
+                "status": status,
+                "is_cold_start": newest.map(|newest| !newest.reused),
+            },
+            "cost_estimate": {
+                "cost_per_1k_tokens_usd": (self.priced_tokens > 0)
+                    .then(|| self.costed_tokens / self.priced_tokens as f64 * 1e3),
+                "estimated_cost_usd": (self.priced > 0).then(|| self.cost / self.priced as f64),
+            },
+            "model_metadata": {
+                "release_date": null,
+                "context_length": null,
+                "hardware": null,
+                "api_type": newest.and_then(|newest| api_type(newest.language)),
+            },
+            "infra": {
+                "schema_url": path("/api/openapi.json"),
+                "plugin_manifest": path("/.well-known/ai-plugin.json"),
+                "human_readable_url": path("/routes"),
+                "api_docs": path("/llms.txt"),
+            },
+            "test_metadata": {
+                "request_hash": newest
+                    .and_then(|newest| newest.prompt)
+                    .map(|hash| format!("{hash:016x}")[..12].to_owned()),
+                "trace_id": newest.map(|newest| {
+                    format!("{:032x}", u128::from_be_bytes(newest.trace))
+                }),
+            },
+            "history": {
+                "latency_trend_7d": self
+                    .days
+                    .iter()
+                    .map(|day| millis(&day.whole))
+                    .collect::<Vec<_>>(),
+                "throughput_trend_7d": self
+                    .days
+                    .iter()
+                    .map(|day| (day.elapsed > 0.0).then(|| day.tokens as f64 / (day.elapsed / 1e9)))
+                    .collect::<Vec<_>>(),
+            },
+        });
+        Told {
+            name: named(route),
+            latency,
+            rate,
+            first_token: millis(&self.first_token),
+            answers: self.answers,
+            object,
+        }
+    }
+}
+
+/// A route as it is told.
+struct Told {
+    name: String,
+    latency: Option<f64>,
+    rate: Option<f64>,
+    first_token: Option<f64>,
+    answers: u64,
+    object: Value,
+}
+
+const fn api_type(language: Language) -> Option<&'static str> {
+    match language {
+        Language::OpenAiChat
+        | Language::OpenAiCompletions
+        | Language::OpenAiResponses
+        | Language::OpenAiEmbeddings => Some("OpenAI-compatible"),
+        Language::AnthropicMessages | Language::AnthropicCountTokens => Some("Anthropic-native"),
+        Language::GeminiGenerate => Some("Google-native"),
+        Language::BedrockConverse | Language::BedrockInvoke => Some("Bedrock-native"),
+        Language::Models | Language::Plain => None,
+    }
+}
+
+fn guidance(told: &[Told], fastest: Option<String>, most: Option<String>) -> Value {
+    let chat = told
+        .iter()
+        .filter(|told| told.first_token.is_some())
+        .min_by(|a, b| order(a.first_token, b.first_token))
+        .map(|told| told.name.clone());
+    let rank = |one: &Told| {
+        let ahead = |other: &&Told| order(other.latency, one.latency).is_lt();
+        let more = |other: &&Told| order(one.rate, other.rate).is_lt();
+        told.iter().filter(ahead).count() + told.iter().filter(more).count()
+    };
+    let balanced = told
+        .iter()
+        .filter(|told| told.latency.is_some() && told.rate.is_some())
+        .min_by_key(|told| rank(told))
+        .map(|told| told.name.clone());
+    let recommendation = match (&fastest, &most) {
+        (Some(fastest), Some(most)) => Some(format!(
+            "{fastest} for short waits, {most} for many tokens, as this traffic went; requests \
+             were not alike, see `tollgate report models` for intervals."
+        )),
+        _ => None,
+    };
+    json!({
+        "best_for_speed": fastest,
+        "best_for_throughput": most.clone(),
+        "recommendation": recommendation,
+        "use_case_guidance": {
+            "real_time_chat": chat,
+            "bulk_generation": most,
+            "balanced_workload": balanced,
+        },
+    })
+}
+
+fn summary(fastest: Option<&&Told>, most: Option<&&Told>, responding: usize, all: usize) -> String {
+    let mut parts = Vec::new();
+    if let Some((told, latency)) = fastest.and_then(|told| Some((told, told.latency?))) {
+        let band = LATENCY_BANDS.iter().find(|(below, _)| latency < *below);
+        let band = band.map_or("Slow", |band| band.1);
+        parts.push(format!("Fastest: {}, {latency:.0} ms ({band})", told.name));
+    }
+    if let Some((told, rate)) = most.and_then(|told| Some((told, told.rate?))) {
+        let band = THROUGHPUT_BANDS.iter().find(|(from, _)| rate >= *from);
+        let band = band.map_or("Low", |band| band.1);
+        parts.push(format!(
+            "highest throughput: {}, {rate:.1} tokens/s ({band})",
+            told.name
+        ));
+    }
+    parts.push(format!("{responding}/{all} providers responding"));
+    format!("{}.", parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::reports::tests::{failing, head, made_up, routed};
+
+    /// Every key of the endpoint, as its users know them.
+    const PROVIDER_KEYS: [&str; 26] = [
+        "/provider",
+        "/model",
+        "/metrics/latency_ms",
+        "/metrics/throughput_tokens_per_sec",
+        "/tokens_generated",
+        "/elapsed_seconds",
+        "/error",
+        "/health/cold_start_latency_ms",
+        "/health/warm_start_latency_ms",
+        "/health/availability_percent",
+        "/health/error_rate_percent",
+        "/health/status",
+        "/health/is_cold_start",
+        "/cost_estimate/cost_per_1k_tokens_usd",
+        "/cost_estimate/estimated_cost_usd",
+        "/model_metadata/release_date",
+        "/model_metadata/context_length",
+        "/model_metadata/hardware",
+        "/model_metadata/api_type",
+        "/infra/schema_url",
+        "/infra/plugin_manifest",
+        "/infra/human_readable_url",
+        "/infra/api_docs",
+        "/test_metadata/request_hash",
+        "/history/latency_trend_7d",
+        "/history/throughput_trend_7d",
+    ];
+    const KEYS: [&str; 23] = [
+        "/service",
+        "/endpoint",
+        "/description",
+        "/providers",
+        "/rankings/by_latency",
+        "/rankings/by_throughput",
+        "/fastest_latency",
+        "/highest_throughput",
+        "/total_tested",
+        "/successful_tests",
+        "/failed_tests",
+        "/performance_summary/best_latency_ms",
+        "/performance_summary/best_throughput_tokens_per_sec",
+        "/performance_summary/avg_latency_ms",
+        "/performance_summary/avg_throughput_tokens_per_sec",
+        "/ai_guidance/best_for_speed",
+        "/ai_guidance/best_for_throughput",
+        "/ai_guidance/recommendation",
+        "/ai_guidance/use_case_guidance/real_time_chat",
+        "/ai_guidance/use_case_guidance/bulk_generation",
+        "/ai_guidance/use_case_guidance/balanced_workload",
+        "/human_readable_summary",
+        "/timestamp",
+    ];
+
+    fn told(calls: &[Call]) -> Value {
+        let window = head().window;
+        let value = throughput(calls, window, window.until, true);
+        for key in KEYS {
+            assert!(value.pointer(key).is_some(), "{key}");
+        }
+        for provider in value["providers"].as_array().unwrap() {
+            for key in PROVIDER_KEYS {
+                assert!(provider.pointer(key).is_some(), "{key}");
+            }
+            assert!(provider.pointer("/test_metadata/trace_id").is_some());
+            for trend in ["latency_trend_7d", "throughput_trend_7d"] {
+                assert_eq!(provider["history"][trend].as_array().unwrap().len(), 7);
+            }
+        }
+        value
+    }
+
+    #[test]
+    fn every_key_is_there_and_nothing_is_invented() {
+        let mut calls: Vec<Call> = (0..40).map(|n| made_up(n, 1_020.0)).collect();
+        calls.extend((0..8).map(|n| routed(failing(n), None)));
+        let value = told(&calls);
+        let (good, bad) = (&value["providers"][0], &value["providers"][1]);
+        let number = |value: &Value| value.as_f64().unwrap();
+        // 200 tokens in 5 s.
+        assert!((number(&good["metrics"]["latency_ms"]) - 5_000.0).abs() < 1e-6);
+        assert!((number(&good["metrics"]["throughput_tokens_per_sec"]) - 40.0).abs() < 1e-9);
+        let ratio = number(&good["tokens_generated"]) / number(&good["elapsed_seconds"]);
+        assert!((ratio - 40.0).abs() < 1e-9);
+        assert_eq!(good["health"]["status"], "healthy");
+        assert_eq!(good["model_metadata"]["hardware"], Value::Null);
+        assert_eq!(good["history"]["latency_trend_7d"][0], Value::Null);
+        assert!(good["history"]["latency_trend_7d"][6].is_number());
+        assert_eq!(
+            good["test_metadata"]["request_hash"]
+                .as_str()
+                .unwrap()
+                .len(),
+            12
+        );
+        assert_eq!(bad["metrics"]["latency_ms"], Value::Null);
+        assert_eq!(bad["error"], "server_error");
+        assert_eq!(bad["health"]["status"], "unhealthy");
+        assert_eq!(value["rankings"]["by_latency"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            value["human_readable_summary"],
+            "Fastest: gpt-4.1 at openai, 5000 ms (Slow); highest throughput: gpt-4.1 at openai, \
+             40.0 tokens/s (Medium); 1/2 providers responding."
+        );
+    }
+
+    #[test]
+    fn none_and_one_break_nothing() {
+        let none = told(&[]);
+        assert_eq!(none["total_tested"], 0);
+        assert_eq!(none["fastest_latency"], Value::Null);
+        let one = told(&[made_up(0, 300.0)]);
+        assert_eq!(one["providers"][0]["metrics"]["latency_ms"], Value::Null);
+        assert_eq!(
+            one["providers"][0]["metrics"]["latency_why"],
+            "needs 6, has 1"
+        );
+        let old = Call {
+            started: WallTime(-8 * DAY),
+            ..made_up(0, 300.0)
+        };
+        assert_eq!(told(&[old])["total_tested"], 0);
+    }
+}
