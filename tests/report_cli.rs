@@ -62,6 +62,59 @@ fn a_report_is_read_beside_the_writer_in_every_format() {
     drop(writer);
 }
 
+/// The reports of whole records that need nothing but calls.
+const LISTED: [&str; 10] = [
+    "models",
+    "regions",
+    "backends",
+    "consistency",
+    "errors",
+    "length",
+    "cache",
+    "json-tax",
+    "trend",
+    "cost",
+];
+
+#[test]
+fn every_report_is_written_in_every_format_of_any_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.redb");
+    let names = tollgate::analysis::reports::Listed::ALL.map(|listed| listed.name());
+    assert!(LISTED.iter().all(|name| names.contains(name)) && names.len() == LISTED.len());
+    for count in [0, 1, 1_200] {
+        let _ = fs::remove_file(&path);
+        drop(store(&path, &recent(6, count, 1_000_000)));
+        for name in LISTED {
+            for format in ["table", "markdown", "json", "csv", "html"] {
+                let (code, out, err) = run(directory.path(), &["report", name, "--format", format]);
+                assert_eq!(code, 0, "{name} {format} of {count}: {out}{err}");
+                assert!(!out.contains("NaN"), "{name} {format} of {count}: {out}");
+                match format {
+                    "json" => {
+                        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+                        assert_eq!(json["schema"], format!("tollgate.report.{name}/1"));
+                        assert!(!json["findings"].as_array().unwrap().is_empty());
+                    }
+                    "table" => {
+                        let wide = out.lines().find(|line| line.chars().count() > 100);
+                        assert_eq!(wide, None, "{name} of {count}");
+                    }
+                    "html" if count > 1 && name != "json-tax" => {
+                        assert!(out.contains("<svg"), "{name} has a chart");
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let (code, out, err) = run(directory.path(), &["report", "throughput"]);
+        assert_eq!(code, 0, "{err}");
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(json["schema"], "tollgate.report.throughput/1");
+        assert_eq!(json["providers"].as_array().unwrap().is_empty(), count == 0);
+    }
+}
+
 #[test]
 fn every_figure_can_be_computed_again_from_the_export() {
     let directory = tempfile::tempdir().unwrap();

@@ -368,6 +368,8 @@ async fn a_token_opens_a_session_and_is_asked_for_everywhere_else() {
         "/login",
         "/assets/style.css",
         "/favicon.svg",
+        "/llms.txt",
+        "/.well-known/ai-plugin.json",
     ] {
         assert_eq!(get(router, path).await.status, StatusCode::OK, "{path}");
     }

@@ -10,6 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::analysis::render::{self, exchange};
+use crate::analysis::reports::Choice;
 use crate::config::settings::Settings;
 use crate::record::ExchangeRecord;
 
@@ -18,6 +19,7 @@ use super::charts::{self, Which};
 use super::fault::Fault;
 use super::metrics;
 use super::openapi;
+use super::papers;
 use super::rows::{self, ListPage};
 use super::state::State;
 use super::view::{Item, Overview, Store};
@@ -45,6 +47,56 @@ pub(super) async fn routes(
     let asked = query.asked(&state)?;
     let report = state.routes(query.question(), asked).await?;
     Ok(Json(render::json::routes(&report)))
+}
+
+/// `GET /api/throughput`.
+pub(super) async fn throughput(
+    Extract(state): Shared,
+    asking: Asking<ReportQuery>,
+) -> Result<Json<Value>, Fault> {
+    let asked = query(asking)?.asked(&state)?;
+    let choice = Choice {
+        models: asked.model.into_iter().collect(),
+        providers: asked.provider.into_iter().collect(),
+        ..Choice::default()
+    };
+    let made = state.handles.clock.wall();
+    let (window, origins) = (asked.window, asked.origins);
+    let read = state.read(move |reader| {
+        papers::throughput(reader, window, origins, &choice, made, true, || {})
+    });
+    Ok(Json(read.await?))
+}
+
+/// `GET /llms.txt`: what agents find here.
+pub(super) async fn for_agents() -> Response {
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    let text = include_str!("../../ui/llms.txt");
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+/// `GET /.well-known/ai-plugin.json`: the same as a manifest.
+pub(super) async fn manifest(Extract(state): Shared) -> Json<Value> {
+    let settings = (state.handles.settings)();
+    let auth = if settings.admin.token.is_some() {
+        json!({ "type": "service_http", "authorization_type": "bearer" })
+    } else {
+        json!({ "type": "none" })
+    };
+    Json(json!({
+        "schema_version": "v1",
+        "name_for_human": "Tollgate",
+        "name_for_model": "tollgate",
+        "description_for_human": "What ways to models cost in time, money and failures.",
+        "description_for_model": "Measured latency, throughput, health and cost of each model at \
+            each provider behind this proxy. Begin with GET /api/throughput: rankings, guidance \
+            and a summary. What has no source is null.",
+        "auth": auth,
+        "api": { "type": "openapi", "url": "/api/openapi.json" },
+        "logo_url": "/favicon.svg",
+        "contact_email": null,
+        "legal_info_url": null,
+    }))
 }
 
 /// `GET /api/exchanges`.

@@ -160,8 +160,15 @@ impl Refusal {
 /// Where the config sets a token, it comes as a bearer token, or opened a session.
 fn authorise(parts: &Parts, admin: &AdminSettings, state: &State) -> Result<(), Refusal> {
     let path = parts.uri.path();
-    let open = matches!(path, "/healthz" | "/readyz" | "/login" | "/favicon.svg")
-        || path.starts_with("/assets/");
+    let open = matches!(
+        path,
+        "/healthz"
+            | "/readyz"
+            | "/login"
+            | "/favicon.svg"
+            | "/llms.txt"
+            | "/.well-known/ai-plugin.json"
+    ) || path.starts_with("/assets/");
     let Some(token) = admin.token.as_ref().filter(|_| !open) else {
         return Ok(());
     };

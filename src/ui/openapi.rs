@@ -43,6 +43,7 @@ const OPERATIONS: &[Operation] = &[
     Operation { path: "/api/overview", summary: "What is going on now", parameters: &[], answer: Answer::Json("Overview") },
     Operation { path: "/api/live", summary: "Server-sent events: `overview`, and `exchanges` once they are on the disk", parameters: &[], answer: Answer::Other("text/event-stream") },
     Operation { path: "/api/routes", summary: "The report of routes", parameters: REPORT, answer: Answer::Json("RoutesReport") },
+    Operation { path: "/api/throughput", summary: "Latency, throughput, health and cost of each route, for agents", parameters: REPORT, answer: Answer::Json("Throughput") },
     Operation { path: "/api/exchanges", summary: "Exchanges, newest first", parameters: &[
         ("limit", "How many, 1 to 500; 50 otherwise"),
         ("before", "Only those begun before this exchange: `next_before` of the page before"),
@@ -238,6 +239,65 @@ fn schemas() -> Value {
                 "providers": { "type": "array", "items": object(
                     "name kind dialect base_url region key_from", json!({}),
                 ) },
+            }),
+        ),
+        "Throughput": object(
+            "schema service endpoint description providers rankings fastest_latency \
+             highest_throughput total_tested successful_tests failed_tests performance_summary \
+             ai_guidance human_readable_summary timestamp window definitions",
+            json!({
+                "schema": { "const": "tollgate.report.throughput/1" }, "service": text(),
+                "description": text(),
+                "providers": { "type": "array", "items": to("ThroughputProvider") },
+                "rankings": object("by_latency by_throughput", json!({
+                    "by_latency": { "type": "array", "items": to("ThroughputProvider") },
+                    "by_throughput": { "type": "array", "items": to("ThroughputProvider") },
+                })),
+                "total_tested": whole(), "successful_tests": whole(), "failed_tests": whole(),
+                "performance_summary": object(
+                    "best_latency_ms best_throughput_tokens_per_sec avg_latency_ms \
+                     avg_throughput_tokens_per_sec",
+                    json!({
+                        "best_latency_ms": nullable("number"),
+                        "best_throughput_tokens_per_sec": nullable("number"),
+                        "avg_latency_ms": nullable("number"),
+                        "avg_throughput_tokens_per_sec": nullable("number"),
+                    }),
+                ),
+                "ai_guidance": object(
+                    "best_for_speed best_for_throughput recommendation use_case_guidance",
+                    json!({}),
+                ),
+                "human_readable_summary": text(), "timestamp": text(),
+            }),
+        ),
+        "ThroughputProvider": object(
+            "provider model metrics tokens_generated elapsed_seconds error health cost_estimate \
+             model_metadata infra test_metadata history",
+            json!({
+                "provider": text(), "model": text(),
+                "metrics": object("latency_ms throughput_tokens_per_sec", json!({
+                    "latency_ms": nullable("number"),
+                    "throughput_tokens_per_sec": nullable("number"),
+                })),
+                "tokens_generated": nullable("integer"), "elapsed_seconds": nullable("number"),
+                "error": nullable("string"),
+                "health": object(
+                    "cold_start_latency_ms warm_start_latency_ms availability_percent \
+                     error_rate_percent status is_cold_start",
+                    json!({}),
+                ),
+                "cost_estimate": object("cost_per_1k_tokens_usd estimated_cost_usd", json!({})),
+                "model_metadata": object(
+                    "release_date context_length hardware api_type",
+                    json!({}),
+                ),
+                "infra": object(
+                    "schema_url plugin_manifest human_readable_url api_docs",
+                    json!({}),
+                ),
+                "test_metadata": object("request_hash trace_id", json!({})),
+                "history": object("latency_trend_7d throughput_trend_7d", json!({})),
             }),
         ),
         "Ready": object("ready store stopping", json!({ "ready": { "type": "boolean" } })),
