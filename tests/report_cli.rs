@@ -14,6 +14,7 @@ use std::process::{Command, Output, Stdio};
 mod filled;
 
 use filled::{recent, store};
+use tollgate::analysis::reports::Listed;
 
 /// Runs `tollgate` with `arguments` in `directory`, whose config names the store `s.redb`.
 fn command(directory: &Path, arguments: &[&str]) -> Command {
@@ -80,7 +81,7 @@ const LISTED: [&str; 10] = [
 fn every_report_is_written_in_every_format_of_any_store() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s.redb");
-    let names = tollgate::analysis::reports::Listed::ALL.map(|listed| listed.name());
+    let names = Listed::ALL.map(Listed::name);
     assert!(LISTED.iter().all(|name| names.contains(name)) && names.len() == LISTED.len());
     for count in [0, 1, 1_200] {
         let _ = fs::remove_file(&path);

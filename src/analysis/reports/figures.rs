@@ -90,7 +90,7 @@ impl Numbers {
             return Err(format!("needs {needs}, has {has}"));
         }
         let value = self.sample().quantile(p).filter(|value| value.is_finite());
-        let value = value.ok_or_else(|| format!("falls among the failures (n {has})"))?;
+        let value = value.ok_or_else(|| format!("among failures, n {has}"))?;
         Ok(Estimate {
             value,
             interval: order_ci(self.sample(), p, alpha).bounds(),
@@ -346,10 +346,7 @@ mod tests {
         assert_eq!(of(41).at(0.99), Cell::absent("needs 368, has 41"));
         assert_eq!(of(0).at(0.5), Cell::absent("no such number"));
         let failing = Numbers::of([f64::INFINITY; 9]);
-        assert_eq!(
-            failing.at(0.5),
-            Cell::absent("falls among the failures (n 9)")
-        );
+        assert_eq!(failing.at(0.5), Cell::absent("among failures, n 9"));
     }
 
     #[test]

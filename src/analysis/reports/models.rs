@@ -195,7 +195,7 @@ fn money(ways: &[Way<'_>]) -> Sheet {
             Cell::maybe(each, "no price"),
             Cell::maybe(each.map(|each| each * 1e3), "no price"),
             numbers(&way.calls, spent).at(0.5),
-            Cell::maybe(value, "no price or no rate"),
+            Cell::maybe(value, "no price"),
         ]
     })
 }

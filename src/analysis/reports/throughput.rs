@@ -424,7 +424,7 @@ fn guidance(told: &[Told], fastest: Option<String>, most: Option<String>) -> Val
     };
     json!({
         "best_for_speed": fastest,
-        "best_for_throughput": most.clone(),
+        "best_for_throughput": most,
         "recommendation": recommendation,
         "use_case_guidance": {
             "real_time_chat": chat,

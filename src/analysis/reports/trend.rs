@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::call::Call;
 use super::figures::{
-    METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, failures, first_token, head,
-    model_cell, named, nothing, numbers, rate, region,
+    METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, UNKNOWN, by_route, failures, first_token,
+    head, model_cell, named, nothing, numbers, rate, region,
 };
 use crate::analysis::paper::{
     Band, Cell, Chart, Column, Head, Line, Mark, Paper, Plot, Sheet, Unit,
@@ -89,7 +89,8 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
                 "Changes are found by E-Divisive means (Hunter: windows of 50, Student's p below \
                  0.001, 5 % at least) in the medians of each {word} that has 6 requests. They are \
                  found in hindsight, over all routes and two numbers each, without correction for \
-                 that: take a mark as a question."
+                 that: take a mark as a question. One that comes and goes each day is the daily \
+                 curve."
             ),
             "Beside a mark stands what else changed then: a share of answered models, \
              fingerprints, settings, regions, upstreams or limits that moved by 20 points, a \
@@ -220,10 +221,11 @@ fn moved(before: &[&Call], after: &[&Call]) -> Vec<String> {
 }
 
 fn shares(calls: &[&Call], of: &dyn Fn(&Call) -> Option<String>) -> BTreeMap<String, f64> {
-    let known: Vec<String> = calls.iter().filter_map(|call| of(call)).collect();
-    let all = known.len().max(1) as f64;
+    // What is not said is a name as others: that a few begin to say it is no change.
+    let all = calls.len().max(1) as f64;
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    for name in known {
+    for call in calls {
+        let name = of(call).unwrap_or_else(|| UNKNOWN.to_owned());
         *counts.entry(name).or_default() += 1;
     }
     let share = |(name, count): (String, u64)| (name, count as f64 / all);
@@ -449,6 +451,21 @@ mod tests {
         assert_eq!(marks.len(), 1);
         assert_eq!(lines[0].points.len(), 24);
         assert_eq!(paper.sheets[1].rows.len(), 24);
+    }
+
+    #[test]
+    fn that_a_few_begin_to_say_something_is_no_change() {
+        let mut calls = day(120.0);
+        calls.iter_mut().for_each(|call| call.answered = None);
+        if let Some(last) = calls.last_mut() {
+            last.fingerprint = Some(Name::from("fp_1"));
+        }
+        let paper = paper(&calls, head());
+        assert!(
+            paper.findings[0].ends_with("nothing recorded changed with it."),
+            "{:?}",
+            paper.findings
+        );
     }
 
     #[test]
