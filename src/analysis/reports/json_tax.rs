@@ -83,6 +83,7 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::paper::{Cell, Unit};
     use crate::analysis::reports::tests::{head, made_up, routed};
     use crate::statistics::compare::Random;
 
@@ -101,12 +102,15 @@ mod tests {
         let paper = paper(&calls, head());
         assert_eq!(paper.findings.len(), 1, "the router had no JSON");
         let first = &paper.sheets[0].rows[0];
-        let Cell::Estimate { value, low, high } = &first[8] else {
+        let Cell::In(Unit::Delta, difference) = &first[8] else {
             panic!("seed 3: {first:?}");
         };
-        assert!((value - 80.0).abs() < 8.0, "seed 3: {value}");
+        let Cell::Estimate { value, low, high } = **difference else {
+            panic!("seed 3: {first:?}");
+        };
+        assert!((value - 80e6).abs() < 8e6, "seed 3: {value}");
         assert!(
-            low.unwrap() < 80.0 && high.unwrap() > 80.0,
+            low.unwrap() < 80e6 && high.unwrap() > 80e6,
             "seed 3: {first:?}"
         );
         assert_eq!(first[11], Cell::text("different"));

@@ -144,6 +144,8 @@ fn chart(routes: &[((String, String), Buckets<'_>)]) -> Option<Chart> {
     most.sort_by_key(|(_, buckets)| {
         std::cmp::Reverse(buckets.values().map(Vec::len).sum::<usize>())
     });
+    let known = routes.iter().flat_map(|(_, buckets)| buckets.keys());
+    let last = known.max().copied().unwrap_or(0).max(1);
     let lines: Vec<_> = most
         .into_iter()
         .take(LINES_MAX)
@@ -154,7 +156,7 @@ fn chart(routes: &[((String, String), Buckets<'_>)]) -> Option<Chart> {
             };
             line(
                 named(route),
-                (0..BUCKETS.len()).map(|bucket| (bucket as f64, at(bucket))),
+                (0..=last).map(|bucket| (bucket as f64, at(bucket))),
             )
         })
         .filter(|line| line.points.iter().any(|(_, y)| y.is_some()))
@@ -164,11 +166,15 @@ fn chart(routes: &[((String, String), Buckets<'_>)]) -> Option<Chart> {
         unit: Unit::Rate,
         plot: Plot::Lines {
             lines,
-            labels: BUCKETS.map(|(_, name)| name.to_owned()).to_vec(),
-            x: (0.0, (BUCKETS.len() - 1) as f64),
+            labels: (0..=last)
+                .map(|bucket| number(BUCKETS[bucket].0 as f64, Unit::Count))
+                .collect(),
+            x: (0.0, last as f64),
             marks: Vec::new(),
         },
-        note: "A level line holds its rate as answers grow.".to_owned(),
+        note: "Each place holds the answers from that many tokens up to the next. A level line \
+               holds its rate as answers grow."
+            .to_owned(),
     })
 }
 

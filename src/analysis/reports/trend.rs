@@ -24,6 +24,8 @@ const DAY: i64 = 24 * HOUR;
 const HOURLY: i64 = 3 * DAY;
 /// Routes drawn at most: those with most requests.
 const CHARTS_MAX: usize = 6;
+/// Changes told in words at most.
+const FINDINGS_MAX: usize = 6;
 /// A name whose share moved by this much changed with it.
 const SHARE_MOVED: f64 = 0.2;
 /// A median prompt that moved by this factor changed with it.
@@ -246,9 +248,19 @@ fn with(mark: &Marked) -> String {
 }
 
 fn findings(courses: &[Course<'_>], word: &str) -> Vec<String> {
-    let mut findings: Vec<String> = courses
+    let mut marks: Vec<(&Course<'_>, &Marked)> = courses
         .iter()
         .flat_map(|course| course.marks.iter().map(move |mark| (course, mark)))
+        .collect();
+    // Those that something came with are looked at first, then the largest.
+    marks.sort_by(|(_, a), (_, b)| {
+        let size = b.change.magnitude().total_cmp(&a.change.magnitude());
+        a.with.is_empty().cmp(&b.with.is_empty()).then(size)
+    });
+    let all = marks.len();
+    let mut findings: Vec<String> = marks
+        .into_iter()
+        .take(FINDINGS_MAX)
         .map(|(course, mark)| {
             format!(
                 "{}: {} went from {} to {} at {} UTC; {}.",
@@ -261,6 +273,10 @@ fn findings(courses: &[Course<'_>], word: &str) -> Vec<String> {
             )
         })
         .collect();
+    if all > FINDINGS_MAX {
+        let more = all - FINDINGS_MAX;
+        findings.push(format!("{more} smaller changes are in the table."));
+    }
     if findings.is_empty() {
         let told = |course: &Course<'_>| {
             let known = course.steps.iter();
