@@ -37,7 +37,7 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            wait: Duration::from_millis(50),
+            wait: Duration::from_millis(40),
             records: 4096,
             retry_min: Duration::from_millis(100),
             retry_max: Duration::from_secs(2),
@@ -61,6 +61,8 @@ pub(super) struct Writer {
     failed: u32,
     retry: Duration,
     next_trim: Moment,
+    /// How long writing the last batch took.
+    took: Duration,
     /// Date and moment of the start: a date that runs ahead of the clock removes nothing.
     started: (WallTime, Moment),
 }
@@ -85,6 +87,7 @@ impl Writer {
             failed: 0,
             retry: pace.retry_min,
             next_trim: clock.now(),
+            took: Duration::ZERO,
             started: (clock.wall(), clock.now()),
             clock,
         }
@@ -126,10 +129,16 @@ impl Writer {
             self.retry = (self.retry * 2).min(self.pace.retry_max);
             return;
         }
+        // Records that came while the last batch was written have waited for as long as that took.
+        let waited = if queued(&self.shared) > 0 {
+            self.took
+        } else {
+            Duration::ZERO
+        };
         // Nothing to do until a record comes, but to look at what is too old.
         self.sleep(self.pace.trim, |shared| queued(shared) > 0);
         let full = self.pace.records;
-        self.sleep(self.pace.wait, |shared| {
+        self.sleep(self.pace.wait.saturating_sub(waited), |shared| {
             queued(shared) == 0 || queued(shared) >= full
         });
     }
@@ -156,10 +165,12 @@ impl Writer {
         if !self.open() || self.in_hand.is_empty() {
             return;
         }
+        let began = self.clock.now();
         let appended = match &mut self.store {
             Some(store) => store.append(&self.in_hand),
             None => return,
         };
+        self.took = Duration::from_nanos(self.clock.now().since(began).0);
         match appended {
             Ok(_) => self.acknowledge(),
             Err(error) => {
