@@ -51,6 +51,8 @@ impl Random {
 pub struct IndexLaw {
     first: usize,
     sums: Vec<f64>,
+    /// Where to begin looking among the sums, by equal shares of the whole: two steps find most.
+    guide: Vec<u32>,
     count: usize,
 }
 
@@ -82,15 +84,35 @@ impl IndexLaw {
             sum += chance;
             sum
         });
-        let sums = sums.collect();
-        Self { first, sums, count }
+        let sums: Vec<f64> = sums.collect();
+        let all = sums.last().copied().unwrap_or(1.0);
+        let shares = sums.len().max(1);
+        let guide = (0..shares)
+            .map(|share| {
+                let from = share as f64 / shares as f64 * all;
+                sums.partition_point(|sum| *sum <= from) as u32
+            })
+            .collect();
+        Self {
+            first,
+            sums,
+            guide,
+            count,
+        }
     }
 
     /// A rank, counted from 1.
     pub fn draw(&self, random: &mut Random) -> usize {
         let all = self.sums.last().copied().unwrap_or(1.0);
-        let at = random.unit() * all;
-        let index = self.sums.partition_point(|sum| *sum <= at);
+        let unit = random.unit();
+        let at = unit * all;
+        let share = (unit * self.guide.len() as f64) as usize;
+        let mut index = self.guide.get(share).map_or(0, |index| *index as usize);
+        // Rounding may begin one too late, never more.
+        index = index.saturating_sub(1);
+        while self.sums.get(index).is_some_and(|sum| *sum <= at) {
+            index += 1;
+        }
         (self.first + index.min(self.sums.len().saturating_sub(1))).clamp(1, self.count.max(1))
     }
 }

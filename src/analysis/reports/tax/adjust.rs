@@ -243,7 +243,10 @@ fn effect(
     } else {
         let strata: Vec<Stratum<'_>> = found.list.iter().map(Group::stratum).collect();
         let difference = stratified_difference(&strata, 0.5, how).ok_or(Refusal::AmongFailures)?;
-        (difference, stratified_ratio(&strata, 0.5, how))
+        // Of the parts nobody asks how many times: it would only be drawn in vain.
+        let asked = Metric::HEADLINES.contains(&metric);
+        let ratio = asked.then(|| stratified_ratio(&strata, 0.5, how)).flatten();
+        (difference, ratio)
     };
     if !difference.value.is_finite() {
         return Err(Refusal::AmongFailures);
