@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tollgate::record::{Name, Origin};
 use tollgate::recorder::{State, StoreHealth};
-use tollgate::ui::{self, Ui};
+use tollgate::ui::{self, Ui, papers};
 use tower::ServiceExt as _;
 
 #[path = "support/filled.rs"]
@@ -291,6 +291,58 @@ fn keeps(description: &Value, schema: &Value, value: &Value, at: &str) {
         for value in list {
             keeps(description, items, value, &format!("{at}[]"));
         }
+    }
+}
+
+#[tokio::test]
+async fn every_report_has_a_page_and_downloads() {
+    let site = site(300, "");
+    let index = get(&site.router, "/reports").await;
+    for (name, _) in papers::REPORTS {
+        assert!(
+            index.text.contains(&format!("href=\"/reports/{name}\"")),
+            "{name}"
+        );
+        let page = get(&site.router, &format!("/reports/{name}?origin=all")).await;
+        assert_eq!(page.status, StatusCode::OK, "{name}: {}", page.text);
+        assert!(page.text.contains("How to read it"), "{name}");
+        for (format, kind, part) in [
+            (
+                "json",
+                "application/json",
+                format!("\"schema\": \"tollgate.report.{name}/1\""),
+            ),
+            ("csv", "text/csv; charset=utf-8", "table,".to_owned()),
+            ("markdown", "text/markdown; charset=utf-8", "# ".to_owned()),
+            (
+                "html",
+                "text/html; charset=utf-8",
+                "<!doctype html>".to_owned(),
+            ),
+        ] {
+            let path = format!("/api/reports/{name}?origin=all&format={format}");
+            let got = get(&site.router, &path).await;
+            assert_eq!(
+                (got.status, got.header("content-type")),
+                (StatusCode::OK, kind),
+                "{path}"
+            );
+            assert!(got.text.contains(&part), "{path}: {}", got.text);
+            let file = got.header("content-disposition");
+            assert!(
+                file.starts_with("attachment; filename=\"tollgate-"),
+                "{path}: {file}"
+            );
+        }
+    }
+    for (path, status) in [
+        ("/reports/nothing", StatusCode::NOT_FOUND),
+        ("/api/reports/nothing", StatusCode::NOT_FOUND),
+        ("/api/reports/tax?format=pdf", StatusCode::BAD_REQUEST),
+        ("/api/reports/tax?since=yesterday", StatusCode::BAD_REQUEST),
+        ("/api/reports/tax?origin=moon", StatusCode::BAD_REQUEST),
+    ] {
+        assert_eq!(get(&site.router, path).await.status, status, "{path}");
     }
 }
 

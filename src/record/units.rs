@@ -58,6 +58,15 @@ impl Nanos {
 pub struct WallTime(pub i64);
 
 impl WallTime {
+    /// The beginning of a day, 1970 to 9999; absent where the calendar has no such day.
+    #[must_use]
+    pub fn of_day(year: i64, month: i64, day: i64) -> Option<Self> {
+        let valid = (1970..=9999).contains(&year)
+            && (1..=12).contains(&month)
+            && (1..=days_in(year, month)).contains(&day);
+        valid.then(|| Self::default().plus_secs(days_from_civil(year, month, day) * 86_400))
+    }
+
     /// The date `seconds` after this one (before it, where negative).
     #[must_use]
     pub fn plus_secs(self, seconds: i64) -> Self {
@@ -84,6 +93,26 @@ impl WallTime {
             of_day % 60
         )
     }
+}
+
+const fn days_in(year: i64, month: i64) -> i64 {
+    match month {
+        2 if (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days from 1970-01-01 to a date of the proleptic Gregorian calendar.
+/// Source: H. Hinnant, "chrono-compatible low-level date algorithms", `days_from_civil`.
+const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year - era * 400;
+    let shifted = if month > 2 { month - 3 } else { month + 9 };
+    let of_year = (153 * shifted + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 /// Days since 1970 as (year, month, day) of the proleptic Gregorian calendar.

@@ -13,10 +13,7 @@ pub fn day(text: &str) -> Option<WallTime> {
     }
     let year = number(&text[..4])?;
     let (month, day) = (number(&text[5..7])?, number(&text[8..])?);
-    let valid = (1970..=9999).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=days_in(year, month)).contains(&day);
-    valid.then(|| WallTime::default().plus_secs(days(year, month, day) * DAY))
+    WallTime::of_day(year, month, day)
 }
 
 /// A day, or a minute such as `2026-08-16T16:00Z`.
@@ -132,26 +129,6 @@ const MINUTES_OF_DAY: u16 = 1_440;
 fn number(text: &str) -> Option<i64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| digits)
-}
-
-const fn days_in(year: i64, month: i64) -> i64 {
-    match month {
-        2 if (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days from 1970-01-01 to a date of the proleptic Gregorian calendar.
-/// Source: H. Hinnant, "chrono-compatible low-level date algorithms", `days_from_civil`.
-const fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year - era * 400;
-    let shifted = if month > 2 { month - 3 } else { month + 9 };
-    let of_year = (153 * shifted + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 #[cfg(test)]

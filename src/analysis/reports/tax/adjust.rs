@@ -98,6 +98,12 @@ impl Metric {
         }
     }
 
+    /// Whether a tax is told by it: of the parts neither ratio nor unadjusted difference is shown,
+    /// and both would be drawn in vain.
+    fn is_headline(self) -> bool {
+        Self::HEADLINES.contains(&self)
+    }
+
     fn margin(self, reference: f64) -> f64 {
         match self {
             // A difference of a rate, a share of failures or a price below these is of no
@@ -119,7 +125,7 @@ pub struct Comparison {
     pub calls: [usize; 2],
     /// Medians of all of them (of failures: their rates), unadjusted.
     pub plain: [Option<f64>; 2],
-    /// Their difference, unadjusted.
+    /// Their difference, unadjusted; of headlines only.
     pub naive: Option<Estimate>,
     /// Groups of calls that are alike, of both routes.
     pub groups: usize,
@@ -136,7 +142,7 @@ pub struct Comparison {
 pub struct Effect {
     /// Route less reference.
     pub difference: Estimate,
-    /// Route over reference.
+    /// Route over reference; of headlines only.
     pub ratio: Option<Estimate>,
     /// What may be said, by an interval as wide as the number of comparisons asks.
     pub verdict: Verdict,
@@ -186,7 +192,10 @@ pub fn compare(
         metric,
         calls: found.all,
         plain,
-        naive: naive(route, reference, metric, how),
+        naive: metric
+            .is_headline()
+            .then(|| naive(route, reference, metric, how))
+            .flatten(),
         groups: found.list.len(),
         overlap: found.overlap(),
         imbalance: found.imbalance(),
@@ -243,9 +252,10 @@ fn effect(
     } else {
         let strata: Vec<Stratum<'_>> = found.list.iter().map(Group::stratum).collect();
         let difference = stratified_difference(&strata, 0.5, how).ok_or(Refusal::AmongFailures)?;
-        // Of the parts nobody asks how many times: it would only be drawn in vain.
-        let asked = Metric::HEADLINES.contains(&metric);
-        let ratio = asked.then(|| stratified_ratio(&strata, 0.5, how)).flatten();
+        let ratio = metric
+            .is_headline()
+            .then(|| stratified_ratio(&strata, 0.5, how))
+            .flatten();
         (difference, ratio)
     };
     if !difference.value.is_finite() {
