@@ -5,7 +5,7 @@
 
 use crate::record::{
     AttemptRecord, End, ErrorClass, ExchangeRecord, Mark, Nanos, NullReason, Oddity, Outcome,
-    Protocol, TokenSource,
+    PicoDollars, Protocol, TokenSource,
 };
 
 /// The version of these definitions: numbers of two versions are never put together.
@@ -53,6 +53,13 @@ pub const fn is_timed(outcome: Outcome) -> bool {
         outcome,
         Outcome::Ok | Outcome::ClientGone | Outcome::Shutdown
     )
+}
+
+/// The cost, where it says something of what requests cost: a refused one costs nothing, which is
+/// no price of a request.
+#[must_use]
+pub fn telling_cost(outcome: Outcome, cost: Option<PicoDollars>) -> Option<PicoDollars> {
+    cost.filter(|cost| cost.0 > 0 || outcome == Outcome::Ok)
 }
 
 /// Whether the attempt met a rate limit or a quota, which is a rate of its own.

@@ -108,6 +108,21 @@ fn gaps(record: &mut ExchangeRecord) -> &mut Gaps {
 }
 
 #[test]
+fn a_refused_requests_cost_is_no_price() {
+    for (outcome, cost, told) in [
+        (Outcome::Ok, Some(0), Some(0)),
+        (Outcome::Ok, Some(7), Some(7)),
+        (Outcome::Ok, None, None),
+        (Outcome::UpstreamError, Some(0), None),
+        (Outcome::ClientGone, Some(0), None),
+        (Outcome::Truncated, Some(7), Some(7)),
+    ] {
+        let found = telling_cost(outcome, cost.map(PicoDollars));
+        assert_eq!(found, told.map(PicoDollars), "{outcome:?} {cost:?}");
+    }
+}
+
+#[test]
 fn every_definition_on_one_stream() {
     let record = record();
     let attempt = &record.attempts[0];

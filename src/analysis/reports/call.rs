@@ -271,10 +271,7 @@ fn paid(record: &ExchangeRecord, call: Call) -> Call {
     let usage = &record.tokens.usage;
     let counted = !matches!(record.tokens.source, None | Some(TokenSource::Chunks));
     Call {
-        // A refused request costs nothing, which says nothing of what one that ran would cost.
-        cost: record
-            .cost
-            .filter(|cost| cost.0 > 0 || record.outcome == Outcome::Ok)
+        cost: metric::telling_cost(record.outcome, record.cost)
             .map(crate::record::PicoDollars::as_dollars),
         billed: record
             .cost_billed

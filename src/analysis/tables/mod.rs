@@ -12,9 +12,6 @@ mod tally;
 
 pub mod routes;
 
-pub mod cost;
-
-pub use cost::CostColumns;
 pub use route::{Costs, Lost, OutcomeCounts, RouteName, RouteReport, Share};
 pub use routes::{ReportHead, RoutesBuilder, RoutesReport};
 pub use row::{Exclusion, Origins, Row, Selection};

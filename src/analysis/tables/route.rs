@@ -111,7 +111,7 @@ pub struct Lost {
 pub struct Costs {
     /// Pico-dollars by the price table.
     pub cost: u64,
-    /// Exchanges whose cost is known.
+    /// Exchanges whose cost is known; refused ones, which cost nothing, are not counted.
     pub priced: u64,
     /// Pico-dollars that the provider said it billed.
     pub billed: u64,

@@ -3,7 +3,7 @@
 use std::array;
 
 use crate::record::{ErrorClass, NullReason, Outcome, PicoDollars, TokenSource, Usage};
-use crate::statistics::metric::{is_credential_fault, is_rate_limit, is_timed};
+use crate::statistics::metric::{is_credential_fault, is_rate_limit, is_timed, telling_cost};
 use crate::statistics::rollup::TokenSums;
 
 use super::route::{Costs, Lost, OutcomeCounts, RouteName, RouteReport, Share};
@@ -79,7 +79,8 @@ impl Tally {
         }
         self.add_times(row);
         self.add_usage(&row.usage, row.token_source);
-        self.costs.add(row.cost, row.cost_billed);
+        let cost = telling_cost(row.outcome, row.cost);
+        self.costs.add(cost, row.cost_billed);
     }
 
     /// An attempt after which the exchange went elsewhere.
