@@ -43,16 +43,16 @@ const NOT_YET: &[&str] = &["workload", "active"];
 /// folder that is not listed the rooms may stand in any order, but in no circle.
 #[rustfmt::skip]
 const ROOMS: &[(&str, &[&str])] = &[
-    ("record", &["units", "ids", "usage", "timeline", "outcome", "attempt", "exchange"]),
+    ("record", &["named", "units", "ids", "usage", "timeline", "outcome", "attempt", "experiment", "exchange"]),
     ("statistics", &["quantile", "sketch", "metric", "interval", "filter", "compare", "sequence", "drift", "rollup"]),
     ("wire", &["framing", "dialect", "translation", "observer"]),
     ("routing", &["catalogue", "pricing", "health", "policy", "plan", "experiment"]),
     ("workload", &["prompts", "schedule", "pairing"]),
     ("analysis", &["scoring", "replay", "tables", "paper", "render", "reports"]),
     ("config", &["settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "prices", "catalogue", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
-    ("config/resolve", &["work", "numbers", "listeners", "credentials", "endpoint", "providers", "models", "prices"]),
+    ("config/resolve", &["work", "numbers", "listeners", "credentials", "endpoint", "providers", "models", "experiments", "prices"]),
     ("edge", &["stamp", "server", "upstream", "store", "telemetry", "alert"]),
-    ("proxy", &["secret", "inband", "bill", "settle", "tap", "reject", "filter", "address", "candidates", "headers", "intake", "models", "shared", "failover", "street"]),
+    ("proxy", &["secret", "inband", "bill", "settle", "tap", "reject", "filter", "address", "candidates", "headers", "intake", "models", "lot", "shared", "failover", "street"]),
     ("active", &["traffic", "probing", "bench", "eval"]),
     ("simulator", &["truth", "provider", "bare", "cast", "history", "selftest"]),
 ];

@@ -109,6 +109,7 @@ fn the_fingerprint_tells_settings_apart_but_not_their_secrets() {
         "[providers.openai]\napi_key = \"sk-1\"\n[timeouts]\nconnect = \"6s\"\n",
         "[providers.openai]\napi_key = \"sk-1\"\n[limits]\njson_depth = 64\n",
         "[providers.openai]\napi_key = \"sk-1\"\n[models.m]\nroutes = [{ provider = \"openai\" }]\n",
+        "[providers.openai]\napi_key = \"sk-1\"\n[models.m]\nroutes = [{ provider = \"openai\" }]\n[experiments.e]\nmodel = \"m\"\nmode = \"aa\"\na = { provider = \"openai\" }\nb = { provider = \"openai\" }\n",
         "[providers.openai]\napi_key = \"sk-1\"\nheaders.x-note = \"a\"\n",
         "[providers.openai]\napi_key = \"sk-1\"\ndiscount = 0.1\n",
         "[providers.openai]\napi_key = \"sk-1\"\nper_hour = 2.5\n",
@@ -321,8 +322,8 @@ fn is_key(text: &str) -> bool {
 fn paths_of_value(value: &Value, path: &mut String, paths: &mut BTreeSet<String>) {
     match value {
         Value::Object(entries) => {
-            let free =
-                ["providers", "models"].contains(&path.as_str()) || path.ends_with("headers");
+            let free = ["providers", "models", "experiments"].contains(&path.as_str())
+                || path.ends_with("headers");
             for (key, value) in entries {
                 let key = if free { "*" } else { key };
                 step(path, key, |path| paths_of_value(value, path, paths));

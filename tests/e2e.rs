@@ -15,6 +15,7 @@ mod support;
 mod e2e {
     mod clients;
     mod costs;
+    mod experiments;
     mod faults;
     mod identity;
     mod marks;

@@ -3,6 +3,7 @@
 use schemars::{Schema, json_schema};
 
 use crate::record::{Dialect, ProviderKind};
+use crate::routing::experiment::{Metric, Mode, Stop, Unit};
 
 use super::problem::nearest;
 use super::read::{Refusal, Text};
@@ -75,4 +76,42 @@ choice!(ErrorShape, "openai, anthropic, openrouter, google-array, flat, flat-obj
     "text" => Self::Text,
     "xai" => Self::XAi,
     "aws" => Self::Aws,
+]);
+
+/// Which way of a metric is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// Less of it.
+    Lower,
+    /// More of it.
+    Higher,
+}
+
+choice!(Direction, "lower or higher", [
+    "lower" => Self::Lower,
+    "higher" => Self::Higher,
+]);
+
+choice!(Metric, "first_token, first_answer, total, output_rate, failure or cost", [
+    "first_token" => Self::FirstToken,
+    "first_answer" => Self::FirstAnswer,
+    "total" => Self::Total,
+    "output_rate" => Self::OutputRate,
+    "failure" => Self::Failure,
+    "cost" => Self::Cost,
+]);
+
+choice!(Mode, "ab, or aa for one route twice", [
+    "ab" => Self::Ab,
+    "aa" => Self::Aa,
+]);
+
+choice!(Stop, "sequential, or fixed for one answer at the end", [
+    "sequential" => Self::Sequential,
+    "fixed" => Self::Fixed,
+]);
+
+choice!(Unit, "session or request", [
+    "session" => Self::Session,
+    "request" => Self::Request,
 ]);

@@ -37,6 +37,7 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
         limits,
         providers,
         models,
+        experiments,
         prices,
         hash: _,
     } = settings;
@@ -54,6 +55,10 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
         for route in routes {
             writeln!(out, "route {:?} {:?}", route.provider, route.model)?;
         }
+    }
+    for experiment in experiments.iter() {
+        // Plain values, every one of which decides who is in which arm, or what is asked of them.
+        writeln!(out, "{experiment:?}")?;
     }
     // The mark of the user's own rows: the shipped table's version stands in each record beside.
     let own = prices.version().split_once('+').map(|(_, own)| own);

@@ -14,7 +14,7 @@ use super::address::{UrlFault, base_url, host_name};
 use super::quantity;
 use super::read::{Reader, Refusal, Setting, Text};
 use super::settings::BaseUrl;
-use crate::record::{PicoDollars, WallTime};
+use crate::record::{KeyedHash, PicoDollars, WallTime};
 use crate::routing::pricing::{self, Rate, Tier, dollars, instant};
 
 impl Setting for bool {
@@ -125,6 +125,55 @@ decimal!(
     "a share between 0 and 1, such as 0.1, with six decimals at most",
     { "type": ["number", "string"], "minimum": 0, "maximum": 1, "examples": [0.1] }
 );
+
+/// A margin of an experiment: a span, or a share of what is compared with.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum MarginText {
+    /// A span of time.
+    Span(Duration),
+    /// A share; of failures, a difference of rates.
+    Share(pricing::Share),
+}
+
+impl Setting for MarginText {
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        let read = match value.get_ref() {
+            DeValue::String(text) => quantity::duration(text).map(Self::Span),
+            _ => written(value)
+                .and_then(|text| pricing::Share::read(&text))
+                .map(Self::Share),
+        };
+        read.or_else(|| {
+            reader.mistyped(
+                value,
+                "a duration such as \"20ms\", or a share between 0 and 1, such as 0.03",
+            )
+        })
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["number", "string"], "examples": ["20ms", 0.03] })
+    }
+}
+
+/// A keyed hash, as exports show it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HashText(pub(super) KeyedHash);
+
+impl Text for HashText {
+    const EXPECTED: &'static str = "16 hexadecimal digits, as `tollgate export` shows client_key";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let read = u64::from_str_radix(text, 16).ok().filter(|_| digits);
+        // Whoever writes the key itself here must not see it in a message.
+        let secret = Refusal {
+            hint: Some("not the key itself: its hash".to_owned()),
+            secret: true,
+        };
+        read.map(|hash| Self(KeyedHash(hash))).ok_or(secret)
+    }
+}
 
 /// A date or a minute in UTC.
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,7 @@ use super::problem::{Finding, Findings, Problem, Problems, Severity};
 use super::raw::RawConfig;
 use super::read::{At, Reader, Setting};
 use super::resolve::work::{Sources, Work};
-use super::resolve::{listeners, models, numbers, prices, providers};
+use super::resolve::{experiments, listeners, models, numbers, prices, providers};
 use super::settings::{Provider, Settings};
 use crate::record::Name;
 
@@ -93,6 +93,7 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
         names.extend(providers.iter().map(|provider| provider.name.to_string()));
     }
     let models = models::models(value(raw.models), &names, work);
+    let experiments = experiments::experiments(value(raw.experiments), &models, work);
     let found = none_listed.then_some(providers.as_slice());
     server.default_provider =
         models::default_provider(default_provider.as_ref(), &names, found, work);
@@ -105,6 +106,7 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
         limits,
         providers,
         models,
+        experiments,
         prices,
         hash: 0,
     };

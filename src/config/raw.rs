@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::record::{Dialect, ProviderKind};
+use crate::routing::experiment::{Metric, Mode, Stop, Unit};
 
+use super::choices::Direction;
 use super::kinds::{
-    Amount, Deadline, HeaderText, HostText, ModelText, OriginText, Part, PatternText, Secret,
-    Share, Size,
+    Amount, DateText, Deadline, HashText, HeaderText, HostText, MarginText, ModelText, OriginText,
+    Part, PatternText, Secret, Share, Size,
 };
 use super::prices::RawPriceRow;
 use super::read::{At, Entries, table};
@@ -34,6 +36,8 @@ table! {
         providers: Entries<RawProvider>,
         /// Models with routes of their own.
         models: Entries<RawModel>,
+        /// Live experiments: two routes of a model, taken by lot.
+        experiments: Entries<RawExperiment>,
         /// Prices that go before the shipped ones.
         prices: RawPrices,
     }
@@ -240,6 +244,70 @@ table! {
         first_token_p95: Duration,
         /// Share of failed exchanges.
         error_rate: Share,
+    }
+}
+
+table! {
+    /// A live experiment: two routes of a model, taken by lot.
+    RawExperiment {
+        /// The model that applications ask for.
+        model: ModelText,
+        /// The route that the other is compared with.
+        a: RawArm,
+        /// The route whose effect is asked for.
+        b: RawArm,
+        /// Whether the routes differ, or one is taken twice.
+        mode: Mode,
+        /// Share of the eligible sessions that take part.
+        share: Part,
+        /// Chance of arm a among those.
+        split: Part,
+        /// What is compared.
+        metric: Metric,
+        /// Which way is better.
+        direction: Direction,
+        /// The difference below which nobody cares.
+        margin: MarginText,
+        /// The chance of a false alarm that is accepted.
+        alpha: Part,
+        /// The chance of finding a difference as large as the margin that is planned for.
+        power: Part,
+        /// When it may be answered.
+        stop: Stop,
+        /// When it begins (UTC).
+        start: DateText,
+        /// When it ends (UTC).
+        end: DateText,
+        /// What a coin is thrown for.
+        unit: Unit,
+        /// Salts the coins.
+        seed: u64,
+        /// What may take part.
+        eligible: RawEligible,
+    }
+}
+
+table! {
+    /// An arm of an experiment: a route of its model.
+    RawArm {
+        /// The provider's name.
+        provider: String,
+        /// The model's name there; needed where the provider has two routes of the model.
+        model: ModelText,
+    }
+}
+
+table! {
+    /// What may take part in an experiment.
+    RawEligible {
+        /// Tags of which a request has one at least.
+        tags: Vec<At<String>>,
+        /// Client credentials, as the keyed hashes that exports show.
+        client_keys: Vec<At<HashText>>,
+        /// Endpoints, as records name them.
+        endpoints: Vec<At<String>>,
+        /// Only streams, or only whole answers.
+        stream: bool,
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::record::{Dialect, Name, PicoDollars, ProviderKind};
+use crate::routing::experiment::Experiment;
 use crate::routing::pricing::{PriceTable, Share};
 
 /// Everything the program runs by. Swapped as a whole on reload; an exchange keeps the one it
@@ -30,6 +31,8 @@ pub struct Settings {
     pub providers: Vec<Arc<Provider>>,
     /// Models with routes of their own.
     pub models: Vec<Arc<ModelRoutes>>,
+    /// Live experiments; no two run on one model at a time.
+    pub experiments: Arc<[Experiment]>,
     /// What models cost: the shipped table, and before it the config's own rows.
     pub prices: Arc<PriceTable>,
     /// Fingerprint of the whole, secrets left out.

@@ -73,6 +73,7 @@ fn record(attempts: Vec<AttemptRecord>, used: Option<Usage>) -> ExchangeRecord {
         cost: None,
         no_cost: None,
         prices: None,
+        experiment: None,
         cost_billed: None,
         own: OwnDelay::default(),
         cached_answer: false,

@@ -24,6 +24,8 @@ pub mod intake;
 
 pub mod models;
 
+mod lot;
+
 pub mod shared;
 
 pub mod failover;

@@ -16,6 +16,7 @@ use super::failover::{self, Job, Means, Reached};
 use super::filter;
 use super::headers;
 use super::intake::{self, Body};
+use super::lot;
 use super::models::Asked;
 use super::reject::{METHODS, Reject};
 use super::settle::Exchange;
@@ -108,6 +109,9 @@ impl Proxy {
                 outcome: Outcome::Rejected,
             }),
         };
+        let arm = exchange
+            .draft()
+            .and_then(|draft| draft.experiment.as_ref()?.label());
         let mut response = match answered {
             Ok(Answered::Relayed(reached, body)) => {
                 self.relay(*reached, body, language, &settings, exchange)
@@ -124,6 +128,9 @@ impl Proxy {
         };
         if let Ok(id) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert("x-tollgate-exchange", id);
+        }
+        if let Some(arm) = arm.and_then(|arm| HeaderValue::from_str(&arm).ok()) {
+            response.headers_mut().insert("x-tollgate-experiment", arm);
         }
         if admitted {
             allow_origin(&parts, &mut response);
@@ -193,6 +200,7 @@ impl Proxy {
             cost: None,
             no_cost: None,
             prices: None,
+            experiment: None,
             cost_billed: None,
             own: OwnDelay::default(),
             cached_answer: false,
@@ -255,7 +263,10 @@ impl Proxy {
             return Ok(Answered::Made(made));
         }
         let found = candidates::find(settings, address, model.as_deref(), &parts.headers)?;
-        let plan = plan::ordered(&found.candidates, found.how);
+        let mut plan = plan::ordered(&found.candidates, found.how);
+        if let Some(draft) = exchange.draft() {
+            lot::draw(draft, settings, &parts.headers, &found, &mut plan);
+        }
         let total = settings.timeouts.total;
         let job = Job {
             method: parts.method.clone(),

@@ -1,35 +1,12 @@
 //! Records one client request and its answer.
 
 use super::attempt::{AttemptRecord, Protocol};
+use super::experiment::Enrolment;
 use super::ids::{ExchangeId, KeyedHash, TraceId};
+use super::named::named;
 use super::outcome::Outcome;
 use super::units::{Moment, Name, Nanos, PicoDollars, WallTime};
 use super::usage::{TokenSource, Usage};
-
-macro_rules! named {
-    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$item_doc])* $item,)* }
-
-        impl $name {
-            /// Every value, in the order in which stored numbers name them: append only.
-            pub const ALL: &'static [Self] = &[$(Self::$item,)*];
-
-            /// The name used in config, exports, metrics and on the page.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$item => $text,)* }
-            }
-
-            /// The value of that name.
-            #[must_use]
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.name() == name)
-            }
-        }
-    };
-}
 
 named! {
     /// Where an exchange comes from.
@@ -272,6 +249,8 @@ pub struct ExchangeRecord {
     pub policy: Name,
     /// Why the first route was first, or why the request was rejected (an error code of ours).
     pub reason: Name,
+    /// The experiment on its model, and the exchange's part in it; absent where none ran.
+    pub experiment: Option<Enrolment>,
     /// Every try, in order.
     pub attempts: Vec<AttemptRecord>,
     /// How it ended.

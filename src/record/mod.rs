@@ -1,5 +1,7 @@
 //! Says what one exchange was and how it went: plain data with units, and nothing that acts.
 
+mod named;
+
 pub mod units;
 
 pub mod ids;
@@ -12,6 +14,8 @@ pub mod outcome;
 
 pub mod attempt;
 
+pub mod experiment;
+
 pub mod exchange;
 
 pub use attempt::{AttemptRecord, Protocol, ProviderKind, RateLimitHeader, ServerTiming};
@@ -19,6 +23,7 @@ pub use exchange::{
     Dialect, ExchangeRecord, Language, NoCost, Origin, OwnDelay, RequestFacts, Session,
     SessionSource, Tokens,
 };
+pub use experiment::{Arm, Assigned, Coin, Enrolment, NotEnrolled};
 pub use ids::{ExchangeId, KeyedHash, TraceId};
 pub use outcome::{CancelledBy, End, ErrorClass, FinishReason, Oddity, Outcome};
 pub use timeline::{Bins, Gaps, Mark, NullReason, Timeline};

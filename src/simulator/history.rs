@@ -142,6 +142,7 @@ impl Draft {
             cost: None,
             no_cost: None,
             prices: None,
+            experiment: None,
             cost_billed: None,
             own: OwnDelay {
                 inbound: Some(Nanos(rng.u64(45_000..95_000))),

@@ -79,6 +79,7 @@ pub(in crate::statistics) fn record() -> ExchangeRecord {
         cost: None,
         no_cost: None,
         prices: None,
+        experiment: None,
         cost_billed: None,
         own: OwnDelay {
             inbound: Some(Nanos(40)),

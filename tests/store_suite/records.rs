@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use tollgate::record::{
-    AttemptRecord, CancelledBy, End, ErrorClass, ExchangeId, ExchangeRecord, FinishReason, Gaps,
-    KeyedHash, Language, Mark, Moment, Name, Nanos, NoCost, Oddity, Origin, Outcome, OwnDelay,
-    PicoDollars, Protocol, ProviderKind, RateLimitHeader, RequestFacts, ServerTiming, Session,
-    SessionSource, Timeline, TokenSource, Tokens, TraceId, Usage, WallTime,
+    Arm, Assigned, AttemptRecord, CancelledBy, Coin, End, Enrolment, ErrorClass, ExchangeId,
+    ExchangeRecord, FinishReason, Gaps, KeyedHash, Language, Mark, Moment, Name, Nanos, NoCost,
+    NotEnrolled, Oddity, Origin, Outcome, OwnDelay, PicoDollars, Protocol, ProviderKind,
+    RateLimitHeader, RequestFacts, ServerTiming, Session, SessionSource, Timeline, TokenSource,
+    Tokens, TraceId, Usage, WallTime,
 };
 
 /// A small generator of its own, so that a seed gives the same records everywhere.
@@ -124,6 +125,7 @@ pub(crate) fn realistic(random: &mut Random, started: WallTime, stream: bool) ->
         cost: Some(PicoDollars(input * 2_000_000 + tokens * 8_000_000)),
         no_cost: None,
         prices: Some("2026-11-22".into()),
+        experiment: None,
         cost_billed: None,
         own,
         cached_answer: false,
@@ -334,6 +336,18 @@ pub(crate) fn arbitrary(random: &mut Random) -> ExchangeRecord {
         .is_none()
         .then(|| NoCost::ALL[r.below(13) as usize]);
     record.prices = r.chance(50).then(|| text(r).into());
+    record.experiment = r.chance(50).then(|| Enrolment {
+        experiment: text(r).into(),
+        part: if r.chance(50) {
+            Ok(Assigned {
+                arm: Arm::ALL[r.below(2) as usize],
+                coin: Coin(r.next() as u32),
+                propensity: r.below(1_000_001) as u32,
+            })
+        } else {
+            Err(NotEnrolled::ALL[r.below(10) as usize])
+        },
+    });
     record.cost_billed = r.chance(30).then(|| PicoDollars(extreme(r)));
     record.cached_answer = r.chance(10);
     record.own = own(r);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::record::{AttemptRecord, ExchangeRecord, Moment};
+use crate::record::{AttemptRecord, Enrolment, ExchangeRecord, Moment};
 use crate::statistics::{Figures, Metric, Rate};
 
 use super::units::{NOTHING, dollars, plain, rate, span, thousands};
@@ -31,6 +31,9 @@ pub fn exchange(record: &ExchangeRecord) -> String {
         plain(&record.policy),
         plain(&record.reason),
     );
+    if let Some(enrolment) = &record.experiment {
+        let _ = writeln!(text, "experiment {}", part(enrolment));
+    }
     let _ = writeln!(text, "tokens     {}", tokens(record));
     let cost = record
         .cost
@@ -50,6 +53,20 @@ pub fn exchange(record: &ExchangeRecord) -> String {
         attempt(&mut text, one, record.started_at);
     }
     text
+}
+
+/// The arm and how it was drawn, or why there is none.
+fn part(enrolment: &Enrolment) -> String {
+    let name = plain(&enrolment.experiment);
+    match enrolment.part {
+        Ok(assigned) => format!(
+            "{name}, arm {} (coin {:.6}, chance {})",
+            assigned.arm.name(),
+            assigned.coin.as_fraction(),
+            f64::from(assigned.propensity) / 1e6,
+        ),
+        Err(reason) => format!("{name}, no part in it: {}", reason.name()),
+    }
 }
 
 fn tokens(record: &ExchangeRecord) -> String {

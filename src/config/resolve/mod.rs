@@ -14,4 +14,6 @@ pub(super) mod providers;
 
 pub(super) mod models;
 
+pub(super) mod experiments;
+
 pub(super) mod prices;

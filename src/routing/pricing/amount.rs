@@ -42,6 +42,12 @@ impl Share {
         (millionths <= MILLION).then_some(Self(millionths))
     }
 
+    /// The share in millionths.
+    #[must_use]
+    pub const fn millionths(self) -> u32 {
+        self.0
+    }
+
     /// What is left when this share is taken away.
     #[must_use]
     pub const fn rest(self) -> Self {

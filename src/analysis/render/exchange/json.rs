@@ -5,8 +5,8 @@ use std::fmt;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::record::{
-    AttemptRecord, CancelledBy, End, ErrorClass, ExchangeRecord, Gaps, Moment, Name, Nanos, NoCost,
-    OwnDelay, RequestFacts, Timeline, TokenSource, Tokens, Usage,
+    AttemptRecord, CancelledBy, End, Enrolment, ErrorClass, ExchangeRecord, Gaps, Moment, Name,
+    Nanos, NoCost, NotEnrolled, OwnDelay, RequestFacts, Timeline, TokenSource, Tokens, Usage,
 };
 use crate::statistics::DEFINITIONS;
 
@@ -66,6 +66,7 @@ impl Serialize for Json<'_> {
             "request": Request(&record.request),
             "policy": record.policy.as_str(),
             "reason": record.reason.as_str(),
+            "experiment": record.experiment.as_ref().map(Part),
             "outcome": record.outcome.name(),
             "status": record.status,
             "response_bytes": record.response_bytes,
@@ -77,6 +78,21 @@ impl Serialize for Json<'_> {
             "own": Own(&record.own),
             "cached_answer": record.cached_answer,
             "attempts": attempts,
+        })
+    }
+}
+
+struct Part<'a>(&'a Enrolment);
+
+impl Serialize for Part<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let assigned = self.0.part.ok();
+        object!(serializer, {
+            "name": self.0.experiment.as_str(),
+            "arm": assigned.map(|assigned| assigned.arm.name()),
+            "coin": assigned.map(|assigned| assigned.coin.as_fraction()),
+            "propensity": assigned.map(|assigned| f64::from(assigned.propensity) / 1e6),
+            "not_enrolled": self.0.part.err().map(NotEnrolled::name),
         })
     }
 }

@@ -118,6 +118,14 @@ pub(in crate::analysis) fn full() -> ExchangeRecord {
         cost: Some(PicoDollars(2_500_000_000)),
         no_cost: None,
         prices: Some("2026-11-22".into()),
+        experiment: Some(Enrolment {
+            experiment: "router-tax".into(),
+            part: Ok(Assigned {
+                arm: Arm::B,
+                coin: Coin(3 << 30),
+                propensity: 500_000,
+            }),
+        }),
         cost_billed: Some(PicoDollars(2_400_000_000)),
         own: OwnDelay {
             inbound: Some(Nanos(31_000)),

@@ -1,9 +1,9 @@
 //! Codes the detail of an exchange: everything that its record holds.
 
 use crate::record::{
-    ExchangeId, ExchangeRecord, KeyedHash, Language, Mark, Moment, Nanos, Origin, Outcome,
-    OwnDelay, PicoDollars, Protocol, RequestFacts, Session, SessionSource, Tokens, TraceId, Usage,
-    WallTime,
+    Assigned, Coin, Enrolment, ExchangeId, ExchangeRecord, KeyedHash, Language, Mark, Moment,
+    Nanos, Origin, Outcome, OwnDelay, PicoDollars, Protocol, RequestFacts, Session, SessionSource,
+    Tokens, TraceId, Usage, WallTime,
 };
 
 use super::super::keys;
@@ -100,11 +100,16 @@ fn read<N: NameTable>(r: &mut Reader<'_, N>, id: ExchangeId) -> Read<ExchangeRec
         response_bytes: 0,
         no_cost: None,
         prices: None,
+        experiment: None,
     };
     read_ending(r, &mut has, &mut record)?;
     // Bits that an older record has not are zeros.
     record.no_cost = take(&mut has, r, read_listed)?;
     record.prices = take(&mut has, r, Reader::name)?;
+    let (enrolled, assigned) = (has.take(), has.take());
+    if enrolled {
+        record.experiment = Some(read_enrolment(r, assigned)?);
+    }
     // What is left over is not of this version.
     r.is_empty().then_some(record).ok_or(Damaged)
 }
@@ -156,6 +161,11 @@ fn presence(record: &ExchangeRecord) -> Presence {
         .put(record.status.is_some())
         .put(record.no_cost.is_some())
         .put(record.prices.is_some())
+        .put(record.experiment.is_some())
+        .put(matches!(
+            &record.experiment,
+            Some(Enrolment { part: Ok(_), .. })
+        ))
 }
 
 fn write_client(w: &mut Writer<'_>, record: &ExchangeRecord) {
@@ -257,6 +267,35 @@ fn write_result(w: &mut Writer<'_>, record: &ExchangeRecord) {
     write_ending(w, record);
     optional(record.no_cost, |reason| w.byte(reason.place()));
     optional(record.prices.as_ref(), |version| w.name(version));
+    optional(record.experiment.as_ref(), |enrolment| {
+        write_enrolment(w, enrolment);
+    });
+}
+
+fn write_enrolment(w: &mut Writer<'_>, enrolment: &Enrolment) {
+    w.name(&enrolment.experiment);
+    match enrolment.part {
+        Ok(assigned) => {
+            w.byte(assigned.arm.place());
+            w.fixed(&assigned.coin.0.to_le_bytes());
+            w.number(u64::from(assigned.propensity));
+        }
+        Err(reason) => w.byte(reason.place()),
+    }
+}
+
+fn read_enrolment<N: NameTable>(r: &mut Reader<'_, N>, assigned: bool) -> Read<Enrolment> {
+    let experiment = r.name()?;
+    let part = if assigned {
+        Ok(Assigned {
+            arm: read_listed(r)?,
+            coin: Coin(u32::from_le_bytes(r.fixed()?)),
+            propensity: r.narrow()?,
+        })
+    } else {
+        Err(read_listed(r)?)
+    };
+    Ok(Enrolment { experiment, part })
 }
 
 /// What the client got is what the last attempt brought, mostly: the difference is short.

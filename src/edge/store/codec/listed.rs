@@ -1,8 +1,8 @@
 //! Numbers the values of enums by their place in `ALL`, which is append-only.
 
 use crate::record::{
-    CancelledBy, End, ErrorClass, FinishReason, Language, NoCost, NullReason, Oddity, Origin,
-    Outcome, SessionSource, TokenSource,
+    Arm, CancelledBy, End, ErrorClass, FinishReason, Language, NoCost, NotEnrolled, NullReason,
+    Oddity, Origin, Outcome, SessionSource, TokenSource,
 };
 
 /// An enum whose values are stored by their place.
@@ -40,12 +40,14 @@ macro_rules! listed {
 }
 
 listed!(
+    Arm,
     CancelledBy,
     End,
     ErrorClass,
     FinishReason,
     Language,
     NoCost,
+    NotEnrolled,
     NullReason,
     Oddity,
     Origin,

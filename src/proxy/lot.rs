@@ -1,0 +1,57 @@
+//! Puts an exchange into the experiment on its model: its arm's route goes first.
+
+use http::HeaderMap;
+
+use super::candidates::Ways;
+use crate::config::settings::Settings;
+use crate::record::ExchangeRecord;
+use crate::routing::experiment::{Applicant, Route, enrol};
+use crate::routing::plan::Plan;
+
+/// Why the arm's route is first.
+const REASON: &str = "experiment";
+
+/// Draws the arm of `draft` where an experiment runs on its model, notes it in the record, and
+/// puts the arm's route before the others of `plan`, whose order stays: the exchange may still
+/// move on, and its record says both the arm and who served.
+pub(super) fn draw(
+    draft: &mut ExchangeRecord,
+    settings: &Settings,
+    headers: &HeaderMap,
+    found: &Ways,
+    plan: &mut Plan,
+) {
+    let Some(model) = draft.model.as_deref() else {
+        return;
+    };
+    // The place of a route among the steps: what routing left out is no candidate.
+    let step_of = |route: &Route, steps: &[usize]| {
+        steps.iter().position(|index| {
+            let candidate = &found.candidates[*index];
+            candidate.provider == route.provider && candidate.model.as_ref() == Some(&route.model)
+        })
+    };
+    let applicant = Applicant {
+        id: draft.id,
+        started: draft.started,
+        model,
+        how_found: found.how,
+        policy_asked: headers.contains_key("x-tollgate-policy"),
+        session: draft.session.map(|session| session.hash),
+        tags: &draft.tags,
+        client_key: draft.client_key,
+        endpoint: &draft.endpoint,
+        stream: draft.request.stream,
+    };
+    let drawn = enrol(&settings.experiments, &applicant, |route| {
+        step_of(route, &plan.steps).is_some()
+    });
+    let Some((enrolment, route)) = drawn else {
+        return;
+    };
+    if let Some(step) = route.and_then(|route| step_of(route, &plan.steps)) {
+        plan.steps[..=step].rotate_right(1);
+        plan.reason = REASON;
+    }
+    draft.experiment = Some(enrolment);
+}
