@@ -117,6 +117,58 @@ fn every_report_is_written_in_every_format_of_any_store() {
 }
 
 #[test]
+fn two_windows_or_two_files_are_set_side_by_side() {
+    let directory = tempfile::tempdir().unwrap();
+    let records = recent(6, 1_200, 1_000_000);
+    drop(store(&directory.path().join("s.redb"), &records));
+    let [begin, middle, end] = [0, 600, 1_199].map(|at: usize| records[at].started.rfc3339());
+    for (from, until, file) in [(&begin, &middle, "..a.jsonl"), (&middle, &end, "b.jsonl")] {
+        let range = [
+            "export", "--since", from, "--until", until, "--output", file,
+        ];
+        let (code, _, err) = run(directory.path(), &range);
+        assert_eq!(code, 0, "{err}");
+    }
+    let windows = format!("{begin}/{middle}..{middle}/{end}");
+    let windows = windows.as_str();
+    for (name, format) in LISTED.into_iter().chain(["tax"]).zip(
+        ["table", "markdown", "json", "csv", "html"]
+            .into_iter()
+            .cycle(),
+    ) {
+        for sides in [windows, "30m..10m", "..a.jsonl..b.jsonl"] {
+            let arguments = ["report", name, "--compare", sides, "--format", format];
+            let (code, out, err) = run(directory.path(), &arguments);
+            assert_eq!((code, err.as_str()), (0, ""), "{name} {sides}: {out}");
+            assert!(!out.contains("NaN"), "{name} {sides} {format}: {out}");
+        }
+    }
+    let json = |sides| {
+        let arguments = ["report", "models", "--compare", sides, "--format", "json"];
+        let (_, out, _) = run(directory.path(), &arguments);
+        serde_json::from_str::<serde_json::Value>(&out).unwrap()
+    };
+    let (stored, exported) = (json(windows), json("..a.jsonl..b.jsonl"));
+    assert_eq!(stored["schema"], "tollgate.report.compare/1");
+    let differences = |of: &serde_json::Value| of["tables"]["differences"].clone();
+    assert!(!differences(&stored).as_array().unwrap().is_empty());
+    assert!(
+        differences(&stored) == differences(&exported),
+        "the files give what the store gives"
+    );
+    for (sides, said) in [
+        ("7d", "names no two windows"),
+        ("7d..14d", "before it begins"),
+        ("none.jsonl..b.jsonl", "cannot read none.jsonl"),
+        ("tollgate.jsonl..b.jsonl", "tollgate.jsonl line 1: no JSON"),
+    ] {
+        fs::write(directory.path().join("tollgate.jsonl"), "[store]\n").unwrap();
+        let (code, _, err) = run(directory.path(), &["report", "cost", "--compare", sides]);
+        assert!(code == 2 && err.contains(said), "{sides}: {err}");
+    }
+}
+
+#[test]
 fn every_figure_can_be_computed_again_from_the_export() {
     let directory = tempfile::tempdir().unwrap();
     let records = recent(2, 1_500, 500_000);

@@ -336,6 +336,9 @@ async fn every_report_has_a_page_and_downloads() {
         }
     }
     for (path, status) in [
+        ("/reports/models?compare=2h..1h", StatusCode::OK),
+        ("/api/reports/tax?compare=2h..1h&format=csv", StatusCode::OK),
+        ("/reports/models?compare=1h", StatusCode::BAD_REQUEST),
         ("/reports/nothing", StatusCode::NOT_FOUND),
         ("/api/reports/nothing", StatusCode::NOT_FOUND),
         ("/api/reports/tax?format=pdf", StatusCode::BAD_REQUEST),

@@ -12,6 +12,8 @@ mod selftest;
 
 mod stored;
 
+mod sides;
+
 mod report;
 
 mod explain;

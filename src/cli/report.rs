@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::output;
+use super::sides::{self, Sides};
 use super::stored::{OriginArgs, Progress, RouteArgs, Stop, StoreArgs, WindowArgs};
 use crate::analysis::render::{self, Format};
 use crate::analysis::reports::{Choice, Listed, tax};
@@ -15,7 +16,8 @@ use crate::ui::rows;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  tollgate report routes\n  \
     tollgate report routes --since 7d --model gpt-4.1\n  \
-    tollgate report tax --since 7d --format html --output tax.html\n\n\
+    tollgate report tax --since 7d --format html --output tax.html\n  \
+    tollgate report models --compare 14d..7d\n\n\
     A quantile is shown only where enough numbers stand behind it (p50 6, p95 72, p99 368).\n\
     Reports read beside a running server.")]
 pub(super) struct Args {
@@ -93,6 +95,16 @@ struct Picked {
     output: Option<PathBuf>,
 }
 
+/// What a report is compared with.
+#[derive(Debug, clap::Args)]
+struct Beside {
+    /// Set two windows side by side, with the differences and what may be said of them: 14d..7d
+    /// (from then to then, against from then until now or --until), 2026-11-01..2026-11-08,
+    /// FROM/UNTIL..FROM/UNTIL, or two exported files a.jsonl..b.jsonl
+    #[arg(long, value_name = "A..B", conflicts_with = "since")]
+    compare: Option<String>,
+}
+
 impl Picked {
     fn choice(&self) -> Choice {
         Choice {
@@ -109,6 +121,8 @@ impl Picked {
 struct Common {
     #[command(flatten)]
     picked: Picked,
+    #[command(flatten)]
+    beside: Beside,
     /// How it is written
     #[arg(long, value_enum, default_value_t = Shape::Table)]
     format: Shape,
@@ -214,12 +228,25 @@ fn routes(args: &Routes, config: Option<&Path>) -> Result<ExitCode, Stop> {
 fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let clock = Clock::system();
     let picked = &args.picked;
-    let question = Question {
+    let until = picked.window.until.as_deref();
+    let sides = args.beside.compare.as_deref();
+    let sides = sides.map(|text| Sides::read(text, until, clock.wall()));
+    let mut question = Question {
         which,
         window: picked.window.window(&clock)?,
+        compare: None,
         origins: picked.origin.origins(),
         choice: picked.choice(),
     };
+    match sides.transpose()? {
+        Some(Sides::Files(files)) => {
+            let made = sides::of_files(&question, &files, clock.wall())?;
+            let text = render::paper::write(&made, args.format.format());
+            return hand_over(picked, &text).map(|()| ExitCode::SUCCESS);
+        }
+        Some(Sides::Windows(windows)) => question.compare = Some(windows),
+        None => {}
+    }
     let (reader, _) = picked.store.open(config)?;
     let mut progress = Progress::new("exchanges read:");
     let made = papers::paper(&reader, &question, clock.wall(), || progress.step())?;

@@ -28,10 +28,10 @@ pub(super) struct StoreArgs {
 pub(super) struct WindowArgs {
     /// Beginning: an age (90m, 24h, 7d) or a date (2026-11-01, 2026-11-01T12:30:00Z)
     #[arg(long, value_name = "WHEN", default_value = "24h")]
-    since: String,
+    pub(super) since: String,
     /// End, in the same words; now otherwise
     #[arg(long, value_name = "WHEN")]
-    until: Option<String>,
+    pub(super) until: Option<String>,
 }
 
 /// Which routes are reported on.

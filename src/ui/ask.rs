@@ -32,6 +32,7 @@ pub(super) struct PaperQuery {
     pub(super) regions: Option<String>,
     pub(super) tags: Option<String>,
     pub(super) reference: Option<String>,
+    pub(super) compare: Option<String>,
     pub(super) format: Option<String>,
 }
 
@@ -56,6 +57,7 @@ impl PaperQuery {
         Ok(papers::Question {
             which,
             window: asked.window,
+            compare: self.windows(state)?,
             origins: asked.origins,
             choice: Choice {
                 models: listed(self.models.as_ref()),
@@ -64,6 +66,14 @@ impl PaperQuery {
                 tags: listed(self.tags.as_ref()),
             },
         })
+    }
+
+    /// The two windows to be set side by side, where they are asked for.
+    fn windows(&self, state: &State) -> Result<Option<[Window; 2]>, Fault> {
+        let now = state.handles.clock.wall();
+        let pair = |text: String| Window::pair(&text, self.until.as_deref(), now);
+        let found = given(self.compare.as_ref()).map(pair).transpose();
+        found.map_err(|message| Fault::bad("compare", message))
     }
 
     /// The query as a text, for a link to the same in `format`.
@@ -78,6 +88,7 @@ impl PaperQuery {
             ("regions", &self.regions),
             ("tags", &self.tags),
             ("reference", &self.reference),
+            ("compare", &self.compare),
         ] {
             if let Some(value) = given(value.as_ref()) {
                 text.append_pair(name, &value);

@@ -52,6 +52,7 @@ const OPERATIONS: &[Operation] = &[
         ("regions", "Only these regions, comma-separated"),
         ("tags", "Only requests with one of these tags, comma-separated"),
         ("reference", "Of the tax: the provider to compare with"),
+        ("compare", "Two windows side by side, as 14d..7d, 2026-11-01..2026-11-08 or FROM/UNTIL..FROM/UNTIL: schema tollgate.report.compare/1"),
         ("format", "json, csv, markdown or html; json otherwise"),
     ], answer: Answer::Other("application/json") },
     Operation { path: "/api/throughput", summary: "Latency, throughput, health and cost of each route, for agents", parameters: REPORT, answer: Answer::Json("Throughput") },

@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use crate::analysis::paper::Paper;
 use crate::analysis::reports::call::calls;
+use crate::analysis::reports::compare::{compared, span};
 use crate::analysis::reports::listed::{Calls, Listed};
 use crate::analysis::reports::throughput::Throughput;
 use crate::analysis::reports::{Choice, Gathered, Report, tax};
 use crate::analysis::tables::{Origins, Window};
 use crate::edge::store::{StoreError, StoreReader};
-use crate::record::WallTime;
+use crate::record::{ExchangeRecord, WallTime};
 
 /// A report that can be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,30 +78,68 @@ impl Which {
 pub struct Question {
     /// Which report.
     pub which: Which,
-    /// The span of time.
+    /// The span of time; of no account where two are compared.
     pub window: Window,
+    /// The two spans that are set side by side, where they are.
+    pub compare: Option<[Window; 2]>,
     /// Which origins.
     pub origins: Origins,
     /// What it is narrowed to.
     pub choice: Choice,
 }
 
-/// The report over what `reader` holds; `seen` is called for every exchange, for whoever shows
-/// progress.
+/// The report over what `reader` holds, or the comparison of two; `seen` is called for every
+/// exchange, for whoever shows progress.
 pub fn paper(
     reader: &StoreReader,
     question: &Question,
     made: WallTime,
     mut seen: impl FnMut(),
 ) -> Result<Paper, StoreError> {
+    let Some(windows) = question.compare else {
+        return of_window(reader, question, question.window, made, &mut seen);
+    };
+    let [a, b] = windows.map(|window| of_window(reader, question, window, made, &mut seen));
+    Ok(compared(&a?, &b?, &windows.map(span)))
+}
+
+/// The report over `records`, whose dates are its window.
+pub fn of_records<E>(
+    question: &Question,
+    records: impl Iterator<Item = Result<ExchangeRecord, E>>,
+    made: WallTime,
+) -> Result<Paper, E> {
     let mut report = question.which.report();
     let mut gathered = Gathered::new(&mut *report, question.origins, &question.choice);
-    let scanned = reader.records(question.window.range(), |record| {
+    let mut ends: Option<(WallTime, WallTime)> = None;
+    for record in records {
+        let record = record?;
+        let (from, until) = ends.unwrap_or((record.started, record.started));
+        ends = Some((from.min(record.started), until.max(record.started)));
+        gathered.add(&record);
+    }
+    let window = ends.map_or(question.window, |(from, until)| Window {
+        from,
+        until: WallTime(until.0 + 1),
+    });
+    Ok(gathered.paper(window, made))
+}
+
+fn of_window(
+    reader: &StoreReader,
+    question: &Question,
+    window: Window,
+    made: WallTime,
+    seen: &mut impl FnMut(),
+) -> Result<Paper, StoreError> {
+    let mut report = question.which.report();
+    let mut gathered = Gathered::new(&mut *report, question.origins, &question.choice);
+    let scanned = reader.records(window.range(), |record| {
         seen();
         gathered.add(&record);
         ControlFlow::Continue(())
     })?;
-    let mut paper = gathered.paper(question.window, made);
+    let mut paper = gathered.paper(window, made);
     if scanned.damaged > 0 {
         paper.notes.push(format!(
             "{} damaged records are missing: `tollgate db verify`.",

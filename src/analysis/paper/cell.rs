@@ -1,7 +1,10 @@
 //! Holds one value of a report with its unit, its interval, or why there is none.
 
+use std::sync::Arc;
+
 use crate::analysis::tables::{Figure, Share};
-use crate::statistics::interval::{Estimate, wilson};
+use crate::statistics::interval::{ALPHA, Estimate, wilson};
+use crate::statistics::quantile::Sample;
 
 /// What a number is measured in. Machine-readable formats name it in the column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub enum Unit {
     RateMore,
     /// A plain number.
     Number,
+    /// A difference of plain numbers or of ratios, with its sign.
+    More,
     /// A count.
     Count,
 }
@@ -40,7 +45,7 @@ impl Unit {
             Self::Share | Self::Points => "_fraction",
             Self::Times => "_ratio",
             Self::Dollars | Self::DollarsMore => "_usd",
-            Self::Number | Self::Count => "",
+            Self::Number | Self::More | Self::Count => "",
         }
     }
 
@@ -51,6 +56,25 @@ impl Unit {
             Self::Span | Self::Delta => value / 1e6,
             _ => value,
         }
+    }
+}
+
+/// The numbers that a quantile is of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn {
+    /// Which quantile.
+    pub p: f64,
+    /// The numbers, ascending and finite.
+    pub sorted: Arc<[f64]>,
+    /// Failures behind them.
+    pub failures: usize,
+}
+
+impl Drawn {
+    /// The numbers as a sample.
+    #[must_use]
+    pub fn sample(&self) -> Sample<'_> {
+        Sample::new(&self.sorted, self.failures)
     }
 }
 
@@ -80,7 +104,11 @@ pub enum Cell {
         high: Option<f64>,
         /// How many numbers, failures included.
         n: u64,
+        /// The numbers themselves, where they are at hand: another window is compared with them.
+        of: Option<Drawn>,
     },
+    /// A part of a whole; written with its Wilson interval of 95 %.
+    Share(Share),
     /// No number, and why.
     Absent(String),
     /// A value in a unit of its own, in a column of many units; machines find the unit's name in
@@ -105,12 +133,25 @@ impl Cell {
         Self::Absent(why.into())
     }
 
-    /// A part of a whole with its Wilson interval of 95 %.
+    /// A part of a whole.
     #[must_use]
     pub fn share(share: Share) -> Self {
-        match (share.fraction(), wilson(share.part, share.whole, 0.05)) {
-            (Some(_), Some(estimate)) => Self::estimate(&estimate),
-            _ => Self::absent("of none"),
+        if share.whole == 0 || share.part > share.whole {
+            return Self::absent("of none");
+        }
+        Self::Share(share)
+    }
+
+    /// The cell as it is written: a share as the estimate that it is, any other as it stands.
+    #[must_use]
+    pub fn written(&self) -> Self {
+        match self {
+            Self::Share(share) => wilson(share.part, share.whole, ALPHA).map_or_else(
+                || Self::absent("of none"),
+                |found| Self::quantile(&found, share.whole),
+            ),
+            Self::In(unit, cell) => Self::In(*unit, Box::new(cell.written())),
+            other => other.clone(),
         }
     }
 
@@ -134,6 +175,7 @@ impl Cell {
             low: end(estimate.interval.low),
             high: end(estimate.interval.high),
             n,
+            of: None,
         }
     }
 
@@ -159,8 +201,27 @@ impl Cell {
             Self::Value(value) | Self::Estimate { value, .. } | Self::Quantile { value, .. } => {
                 Some(*value)
             }
+            Self::Share(share) => share.fraction(),
             Self::In(_, cell) => cell.number(),
             Self::Text(_) | Self::Absent(_) => None,
+        }
+    }
+
+    /// Its unit, in a column of `unit`.
+    #[must_use]
+    pub const fn unit_in(&self, unit: Unit) -> Unit {
+        match self {
+            Self::In(own, _) => *own,
+            _ => unit,
+        }
+    }
+
+    /// The cell without a unit of its own.
+    #[must_use]
+    pub fn bare(self) -> Self {
+        match self {
+            Self::In(_, cell) => *cell,
+            other => other,
         }
     }
 

@@ -7,7 +7,7 @@ mod chart;
 
 mod sheet;
 
-pub use cell::{Cell, Unit};
+pub use cell::{Cell, Drawn, Unit};
 pub use chart::{Band, Bar, Chart, Heat, Line, Mark, Plot};
 pub use sheet::{Column, Sheet};
 
@@ -61,4 +61,17 @@ pub struct Head {
     pub seed: Option<u64>,
     /// How its intervals are made.
     pub method: &'static str,
+    /// Of two windows or files set side by side: what each is called, and its own head.
+    pub sides: Vec<Side>,
+}
+
+/// One of two windows or files set side by side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Side {
+    /// What it is called: `A`, `B`.
+    pub name: &'static str,
+    /// What it is: a span of time, or a file.
+    pub what: String,
+    /// What it is of.
+    pub head: Head,
 }

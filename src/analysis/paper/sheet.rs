@@ -13,6 +13,8 @@ pub struct Column {
     pub unit: Unit,
     /// Whether people see it: what only machines need is left out for them.
     pub shown: bool,
+    /// Whether its words are a remark on the row, and not a part of what the row is of.
+    pub remark: bool,
 }
 
 impl Column {
@@ -24,6 +26,16 @@ impl Column {
             name,
             unit,
             shown: true,
+            remark: false,
+        }
+    }
+
+    /// A column of words that remark on a row: of two windows they may differ in the same row.
+    #[must_use]
+    pub const fn remark(key: &'static str, name: &'static str) -> Self {
+        Self {
+            remark: true,
+            ..Self::words(key, name)
         }
     }
 
@@ -75,6 +87,24 @@ impl Sheet {
     pub fn grouped(mut self, count: usize) -> Self {
         self.grouped_by = count;
         self
+    }
+
+    /// The words that say what `row` is of.
+    #[must_use]
+    pub fn names_of<'a>(&self, row: &'a [Cell]) -> Vec<&'a str> {
+        let cells = self.columns.iter().zip(row);
+        cells
+            .filter_map(|(column, cell)| match cell {
+                Cell::Text(text) if !column.remark => Some(text.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Whether its rows are of moments, which another window does not have.
+    #[must_use]
+    pub fn is_of_moments(&self) -> bool {
+        self.columns.iter().any(|column| column.key == "at")
     }
 
     /// The tables that people see: a title, the places of the columns, the rows.

@@ -36,6 +36,17 @@ pub enum Format {
     Html,
 }
 
+impl Format {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::Table,
+        Self::Markdown,
+        Self::Json,
+        Self::Csv,
+        Self::Html,
+    ];
+}
+
 /// The report `routes` in `format`.
 #[must_use]
 pub fn routes(report: &RoutesReport, format: Format) -> String {

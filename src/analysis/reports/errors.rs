@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::call::Call;
 use super::figures::{
-    METHOD, NO_CALLS, Route, by_route, failures, head, is_limited, is_refused, model_cell, named,
-    nothing, share,
+    METHOD, NO_CALLS, Route, by_route, ends, failures, head, is_limited, is_refused, model_cell,
+    named, nothing, share,
 };
 use crate::analysis::paper::{Cell, Chart, Column, Head, Heat, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 use crate::record::{ErrorClass, Outcome, WallTime};
+use crate::statistics::interval::{ALPHA, wilson};
 
 const TITLE: &str = "Errors";
 /// Microseconds of a minute.
@@ -97,18 +98,13 @@ fn findings(
         let refused = share(calls, is_refused);
         let mut said = Vec::new();
         let mut say = |share: Share, what: &str| {
-            if let (true, Cell::Estimate { value, low, high }) =
-                (share.part > 0, Cell::share(share))
-            {
-                let end =
-                    |end: Option<f64>| end.map_or_else(String::new, |end| number(end, Unit::Share));
+            if let Some(found) = wilson(share.part, share.whole, ALPHA).filter(|_| share.part > 0) {
                 said.push(format!(
-                    "{} {what} ({} of {}, [{}, {}])",
-                    number(value, Unit::Share),
+                    "{} {what} ({} of {}, {})",
+                    number(found.value, Unit::Share),
                     share.part,
                     share.whole,
-                    end(low),
-                    end(high)
+                    ends(found.interval, Unit::Share)
                 ));
             }
         };
@@ -229,7 +225,7 @@ fn minutes(routes: &BTreeMap<Route, Vec<&Call>>) -> Sheet {
         "minutes",
         "The busiest minute, and the limits",
         vec![
-            Column::words("busiest", "busiest minute"),
+            Column::remark("busiest", "busiest minute"),
             Column::new("requests_per_minute", "requests in it", Unit::Count),
             Column::new("tokens_per_minute", "most tokens a minute", Unit::Count),
             Column::new("limit_requests", "limit, requests", Unit::Count),

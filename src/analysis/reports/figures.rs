@@ -1,10 +1,11 @@
 //! Says what a group of calls came to: quantiles with their intervals, shares, means, leaders.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Paper;
 use super::call::{Call, plain_model};
-use crate::analysis::paper::{Bar, Cell, Head, Unit};
+use crate::analysis::paper::{Bar, Cell, Drawn, Head, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide};
@@ -57,14 +58,17 @@ pub(super) const NO_CALLS: &str = "No request of this kind in this window: nothi
 /// Numbers in order, with the failures behind them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Numbers {
-    sorted: Vec<f64>,
+    sorted: Arc<[f64]>,
     failures: usize,
 }
 
 impl Numbers {
     pub(super) fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let (sorted, failures) = sorted(values);
-        Self { sorted, failures }
+        Self {
+            sorted: sorted.into(),
+            failures,
+        }
     }
 
     pub(super) fn sample(&self) -> Sample<'_> {
@@ -100,9 +104,21 @@ impl Numbers {
     /// The same as a cell.
     pub(super) fn at(&self, p: f64) -> Cell {
         match self.estimate(p, ALPHA) {
-            Ok(estimate) => Cell::quantile(&estimate, self.count()),
+            Ok(estimate) => self.cell(&estimate, p),
             Err(why) => Cell::absent(why),
         }
+    }
+
+    fn cell(&self, estimate: &Estimate, p: f64) -> Cell {
+        let mut cell = Cell::quantile(estimate, self.count());
+        if let Cell::Quantile { of, .. } = &mut cell {
+            *of = Some(Drawn {
+                p,
+                sorted: Arc::clone(&self.sorted),
+                failures: self.failures,
+            });
+        }
+        cell
     }
 
     /// The median, where enough numbers stand behind it.
@@ -337,6 +353,7 @@ mod tests {
             low,
             high,
             n,
+            ..
         } = of(100).at(0.5)
         else {
             panic!("a median");

@@ -112,6 +112,7 @@ impl<'a> Gathered<'a> {
             own_delay,
             seed: None,
             method: "",
+            sides: Vec::new(),
         })
     }
 }

@@ -36,6 +36,8 @@ pub mod throughput;
 
 pub mod listed;
 
+pub mod compare;
+
 pub use choice::Choice;
 pub use gather::{Gathered, Report};
 pub use listed::Listed;

@@ -24,6 +24,7 @@ pub(super) fn head() -> Head {
         own_delay: None,
         seed: Some(1),
         method: "",
+        sides: Vec::new(),
     }
 }
 

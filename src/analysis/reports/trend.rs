@@ -310,7 +310,7 @@ fn change_sheet(courses: &[Course<'_>]) -> Sheet {
             Column::new("before", "mean before", Unit::Number),
             Column::new("after", "mean after", Unit::Number),
             Column::new("p_value", "p", Unit::Number),
-            Column::words("with", "what else changed then"),
+            Column::remark("with", "what else changed then"),
         ],
     );
     for course in courses {

@@ -91,7 +91,7 @@ pub(super) fn sheet(key: &'static str, title: &str, list: &[Within]) -> Sheet {
             Column::new("difference", "difference", Unit::Number),
             Column::new("with_over_without", "ratio", Unit::Times),
             Column::new("naive_difference", "unadjusted", Unit::Number),
-            Column::words("verdict", "verdict"),
+            Column::remark("verdict", "verdict"),
         ],
     );
     for within in list {

@@ -20,6 +20,37 @@ impl Window {
         let from = date(since.unwrap_or("24h"), now)?;
         // What began this very microsecond is in.
         let until = until.map_or(Ok(WallTime(now.0 + 1)), |until| date(until, now))?;
+        Self::between(from, until)
+    }
+
+    /// The two spans that `text` sets side by side: `FROM/UNTIL..FROM/UNTIL`, each in the words
+    /// of [`Self::read`]. Of a side that says only where it begins, the first ends where the
+    /// second begins, and the second at `until`, or now: `14d..7d` is the week before the last
+    /// seven days against the last seven days.
+    pub fn pair(text: &str, until: Option<&str>, now: WallTime) -> Result<[Self; 2], String> {
+        let (first, second) = text.split_once("..").ok_or_else(|| {
+            format!(
+                "`{text}` names no two windows: expected A..B, as 14d..7d, \
+                 2026-11-01..2026-11-08 or 2026-11-01/2026-11-08..2026-11-08/2026-11-15"
+            )
+        })?;
+        let second = Self::side(second, until, now)?;
+        let begins = second.from;
+        let first = match first.split_once('/') {
+            Some(_) => Self::side(first, None, now)?,
+            None => Self::between(date(first, now)?, begins)?,
+        };
+        Ok([first, second])
+    }
+
+    fn side(text: &str, until: Option<&str>, now: WallTime) -> Result<Self, String> {
+        match text.split_once('/') {
+            Some((from, until)) => Self::read(Some(from), Some(until), now),
+            None => Self::read(Some(text), until, now),
+        }
+    }
+
+    fn between(from: WallTime, until: WallTime) -> Result<Self, String> {
         if from >= until {
             return Err(format!(
                 "the window ends ({}) before it begins ({})",
@@ -128,6 +159,47 @@ mod tests {
         ] {
             let found = date(text, NOW).ok().map(WallTime::rfc3339);
             assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_windows_are_read() {
+        let day = |text: &str| date(text, NOW).unwrap();
+        let ends = |window: Window| (window.from, window.until);
+        let end = WallTime(NOW.0 + 1);
+        let (one, eight, fifteen) = (day("2026-11-01"), day("2026-11-08"), day("2026-11-15"));
+        for (text, until, expected) in [
+            (
+                "14d..7d",
+                None,
+                Ok([(day("14d"), day("7d")), (day("7d"), end)]),
+            ),
+            (
+                "2026-11-01..2026-11-08",
+                Some("2026-11-15"),
+                Ok([(one, eight), (eight, fifteen)]),
+            ),
+            (
+                "2026-11-01/2026-11-08..2026-11-08/2026-11-15",
+                None,
+                Ok([(one, eight), (eight, fifteen)]),
+            ),
+            (
+                "2026-11-01/2026-11-08..24h",
+                None,
+                Ok([(one, eight), (day("24h"), end)]),
+            ),
+            ("7d..14d", None, Err("before it begins")),
+            ("7d", None, Err("names no two windows")),
+            ("..", None, Err("neither an age")),
+            ("7d..soon", None, Err("`soon` is neither")),
+            ("1d/2d..1h", None, Err("before it begins")),
+        ] {
+            match (Window::pair(text, until, NOW), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found.map(ends), expected, "{text}"),
+                (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
+                (found, expected) => panic!("{text}: {found:?}, not {expected:?}"),
+            }
         }
     }
 

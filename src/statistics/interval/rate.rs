@@ -36,14 +36,5 @@ pub fn wilson(hits: u64, all: u64, alpha: f64) -> Option<Estimate> {
 #[must_use]
 pub fn newcombe(a: (u64, u64), b: (u64, u64), alpha: f64) -> Option<Estimate> {
     let (first, second) = (wilson(a.0, a.1, alpha)?, wilson(b.0, b.1, alpha)?);
-    let value = first.value - second.value;
-    let below = |rate: &Estimate| rate.value - rate.interval.low;
-    let above = |rate: &Estimate| rate.interval.high - rate.value;
-    Some(Estimate {
-        value,
-        interval: Interval {
-            low: value - below(&first).hypot(above(&second)),
-            high: value + above(&first).hypot(below(&second)),
-        },
-    })
+    Some(first.less(&second))
 }

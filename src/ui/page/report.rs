@@ -119,6 +119,7 @@ fn form(name: &str, query: &PaperQuery, origin: &str) -> Markup {
             label { "Models " input name="models" value=[query.models.as_deref()] autocomplete="off" placeholder="all"; }
             label { "Providers " input name="providers" value=[query.providers.as_deref()] autocomplete="off" placeholder="all"; }
             label { "Tags " input name="tags" value=[query.tags.as_deref()] autocomplete="off" placeholder="any"; }
+            label { "Compare " input name="compare" value=[query.compare.as_deref()] autocomplete="off" placeholder="14d..7d" title="Two windows side by side: 14d..7d, 2026-11-01..2026-11-08, FROM/UNTIL..FROM/UNTIL"; }
             @if name == "tax" {
                 label { "Against " input name="reference" value=[query.reference.as_deref()] autocomplete="off" placeholder="the direct provider"; }
             }

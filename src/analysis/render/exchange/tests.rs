@@ -190,6 +190,37 @@ fn timelines_are_offsets_and_the_zero_is_told() {
 }
 
 #[test]
+fn what_was_exported_is_read_back_as_it_was() {
+    let line = serde_json::to_string(&Json(&full())).unwrap();
+    assert_eq!(read(&line), Ok(full()));
+    let of = |from: &str, to: &str| read(&line.replace(from, to)).unwrap_err();
+    for (from, to, said) in [
+        ("tollgate.exchange/1", "other/1", "schema is `other/1`"),
+        (
+            "\"definitions\":",
+            "\"definitions\":9",
+            "numbers of the two may not be compared",
+        ),
+        (
+            "\"outcome\":\"truncated\"",
+            "\"outcome\":\"odd\"",
+            "outcome is \"odd\"",
+        ),
+        (
+            "\"bytes\":4000",
+            "\"bytes\":-1",
+            "request.bytes is -1, expected a number",
+        ),
+        ("\"kind\":\"router\"", "\"kind\":3", "attempts[].kind is 3"),
+        ("\"closed_ns\"", "\"gone\"", "closed_ns is null"),
+    ] {
+        let found = of(from, to);
+        assert!(found.contains(said), "{found}");
+    }
+    assert!(read("").is_err() && read("[]").is_err() && read("{}").is_err());
+}
+
+#[test]
 fn csv_has_one_line_per_attempt_with_all_columns() {
     let mut text = header();
     text.push_str(&lines(&full()));

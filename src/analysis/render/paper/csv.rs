@@ -57,7 +57,7 @@ fn names(column: &Column, wide: Wide) -> Vec<String> {
 
 fn width(cell: &Cell) -> Wide {
     match cell {
-        Cell::Quantile { .. } => Wide::Quantile,
+        Cell::Quantile { .. } | Cell::Share(_) => Wide::Quantile,
         Cell::Estimate { .. } => Wide::Interval,
         Cell::In(_, cell) => width(cell),
         _ => Wide::Alone,
@@ -77,6 +77,7 @@ fn values(cell: &Cell, unit: Unit, wide: Wide) -> Vec<String> {
     let none = String::new;
     let fields = match cell {
         Cell::In(unit, cell) => return values(cell, *unit, wide),
+        Cell::Share(_) => return values(&cell.written(), unit, wide),
         Cell::Text(text) => [text.replace('\n', "/"), none(), none(), none()],
         Cell::Value(value) => [number(*value), none(), none(), none()],
         Cell::Estimate { value, low, high } => [number(*value), end(low), end(high), none()],
@@ -85,6 +86,7 @@ fn values(cell: &Cell, unit: Unit, wide: Wide) -> Vec<String> {
             low,
             high,
             n,
+            ..
         } => [number(*value), end(low), end(high), n.to_string()],
         Cell::Absent(_) => [none(), none(), none(), none()],
     };

@@ -113,7 +113,7 @@ fn class(cell: &Cell) -> &'static str {
         Cell::Text(_) => "words",
         Cell::Absent(_) => "none",
         Cell::In(_, cell) => class(cell),
-        Cell::Value(_) | Cell::Estimate { .. } | Cell::Quantile { .. } => "number",
+        Cell::Value(_) | Cell::Estimate { .. } | Cell::Quantile { .. } | Cell::Share(_) => "number",
     }
 }
 

@@ -34,7 +34,16 @@ fn head(head: &Head) -> Value {
         .iter()
         .map(|hash| format!("{:016x}", hash.0))
         .collect();
-    json!({
+    let sides: Map<String, Value> = head
+        .sides
+        .iter()
+        .map(|side| {
+            let mut of = self::head(&side.head);
+            of["what"] = side.what.clone().into();
+            (side.name.to_lowercase(), of)
+        })
+        .collect();
+    let mut value = json!({
         "from": head.window.from.rfc3339(),
         "until": head.window.until.rfc3339(),
         "made": head.made.rfc3339(),
@@ -50,7 +59,11 @@ fn head(head: &Head) -> Value {
         "method": head.method,
         "definitions": DEFINITIONS,
         "tollgate": env!("CARGO_PKG_VERSION"),
-    })
+    });
+    if !sides.is_empty() {
+        value["sides"] = sides.into();
+    }
+    value
 }
 
 fn rows(sheet: &Sheet) -> Value {
@@ -73,6 +86,7 @@ fn put_in(object: &mut Map<String, Value>, cell: &Cell, key: &str, name: String,
     let number = |value: f64| scalar(unit.scaled(value), unit);
     match cell {
         Cell::In(unit, cell) => put_in(object, cell, key, name, *unit),
+        Cell::Share(_) => put_in(object, &cell.written(), key, name, unit),
         Cell::Text(text) => {
             object.insert(name, text.clone().into());
         }
@@ -89,6 +103,7 @@ fn put_in(object: &mut Map<String, Value>, cell: &Cell, key: &str, name: String,
             low,
             high,
             n,
+            ..
         } => {
             object.insert(format!("{name}_low"), low.map_or(Value::Null, number));
             object.insert(format!("{name}_high"), high.map_or(Value::Null, number));

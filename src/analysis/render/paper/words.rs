@@ -1,6 +1,6 @@
 //! Writes the cells of a report, and what it is of, for people.
 
-use crate::analysis::paper::{Cell, Head, Paper, Unit};
+use crate::analysis::paper::{Cell, Head, Paper, Side, Unit};
 use crate::analysis::render::units::{
     NOTHING, dollars, length, minute, percent_of, plain, span, thousands, three_digits,
 };
@@ -27,7 +27,7 @@ pub(in crate::analysis) fn number(value: f64, unit: Unit) -> String {
         Unit::Times => format!("{value:.3} ×"),
         Unit::Dollars if value < 0.0 => format!("−{}", dollars(-value)),
         Unit::Dollars => dollars(value),
-        Unit::RateMore => format!("{sign}{}", three_digits(value.abs())),
+        Unit::RateMore | Unit::More => format!("{sign}{}", three_digits(value.abs())),
         Unit::DollarsMore => format!("{sign}{}", dollars(value.abs())),
         Unit::Rate | Unit::Number if value < 0.0 => format!("−{}", three_digits(-value)),
         Unit::Rate | Unit::Number => three_digits(value),
@@ -54,6 +54,7 @@ pub(super) fn lines(cell: &Cell, unit: Unit) -> Vec<String> {
             low,
             high,
             n,
+            ..
         } => {
             let (value, low, high) = (*value, *low, *high);
             let mut all = lines(&Cell::Estimate { value, low, high }, unit);
@@ -62,12 +63,36 @@ pub(super) fn lines(cell: &Cell, unit: Unit) -> Vec<String> {
         }
         Cell::Absent(why) if why.is_empty() => vec![NOTHING.to_owned()],
         Cell::Absent(why) => vec![NOTHING.to_owned(), plain(why)],
+        Cell::Share(_) => lines(&cell.written(), unit),
         Cell::In(unit, cell) => lines(cell, *unit),
     }
 }
 
 /// What a report is of and how it was made, a sentence each.
 pub(super) fn facts(head: &Head) -> Vec<String> {
+    let mut facts: Vec<String> = if head.sides.is_empty() {
+        grounds(head)
+    } else {
+        let of_side = |side: &Side| {
+            let grounds = grounds(&side.head).join(" ");
+            format!("{} ({}): {grounds}", side.name, plain(&side.what))
+        };
+        head.sides.iter().map(of_side).collect()
+    };
+    let seed = head
+        .seed
+        .map_or_else(String::new, |seed| format!(" Seed {seed}."));
+    facts.push(format!("{}{seed}", head.method));
+    facts.push(format!(
+        "Definitions {DEFINITIONS}, tollgate {}, made {}.",
+        env!("CARGO_PKG_VERSION"),
+        minute(head.made),
+    ));
+    facts
+}
+
+/// What was looked at and what was taken, Tollgate's own delay meanwhile, the settings in force.
+fn grounds(head: &Head) -> Vec<String> {
     let mut facts = Vec::new();
     let excluded: Vec<String> = head
         .excluded
@@ -92,25 +117,12 @@ pub(super) fn facts(head: &Head) -> Vec<String> {
         ),
         None => "What Tollgate itself added is not known for enough exchanges.".to_owned(),
     });
-    let seed = head
-        .seed
-        .map_or_else(String::new, |seed| format!(" Seed {seed}."));
-    facts.push(format!("{}{seed}", head.method));
-    let configs: Vec<String> = head
-        .configs
-        .iter()
-        .map(|config| format!("{:016x}", config.0))
-        .collect();
-    facts.push(format!(
-        "Definitions {DEFINITIONS}, tollgate {}, made {}, config {}.",
-        env!("CARGO_PKG_VERSION"),
-        minute(head.made),
-        if configs.is_empty() {
-            "of no exchange".to_owned()
-        } else {
-            configs.join(" to ")
-        }
-    ));
+    let configs: Vec<String> = head.configs.iter().map(ToString::to_string).collect();
+    facts.push(if configs.is_empty() {
+        "Config: of no exchange.".to_owned()
+    } else {
+        format!("Config {}.", configs.join(", "))
+    });
     facts
 }
 

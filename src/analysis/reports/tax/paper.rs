@@ -277,7 +277,7 @@ fn effects(pairs: &[Pair<'_>]) -> Sheet {
         vec![
             Column::words("model", "model"),
             Column::words("comparison", "comparison"),
-            Column::words("badge", "badge"),
+            Column::remark("badge", "badge"),
             Column::hidden("route"),
             Column::hidden("reference"),
             Column::words("metric", "metric"),
@@ -287,7 +287,7 @@ fn effects(pairs: &[Pair<'_>]) -> Sheet {
             Column::new("difference", "difference, like with like", Unit::Number),
             Column::new("route_over_reference", "ratio", Unit::Times),
             Column::new("naive_difference", "unadjusted", Unit::Number),
-            Column::words("verdict", "verdict"),
+            Column::remark("verdict", "verdict"),
         ],
     )
     .grouped(3);
