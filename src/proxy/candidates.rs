@@ -20,10 +20,23 @@ pub struct Way {
     pub provider: Arc<Provider>,
     /// The model's name there, where the request has a model.
     pub model: Option<Name>,
+    /// The longest prompt it is known to take, tokens.
+    pub context: Option<u64>,
     /// The credential to send.
     pub credential: Credential,
     /// Whether the client itself addressed the provider, so that its own credentials may go there.
     pub addressed: bool,
+}
+
+impl Way {
+    /// The name of its route: `provider/model`, or the provider's for requests without a model.
+    #[must_use]
+    pub fn route(&self) -> String {
+        match &self.model {
+            Some(model) => format!("{}/{model}", self.provider.name),
+            None => self.provider.name.to_string(),
+        }
+    }
 }
 
 /// The credential that goes with a request.
@@ -69,6 +82,7 @@ pub fn find(
             Way {
                 provider,
                 model,
+                context: None,
                 credential,
                 addressed,
             }

@@ -174,6 +174,7 @@ async fn fetch(
     let way = Way {
         provider: Arc::clone(provider),
         model: None,
+        context: None,
         credential,
         addressed: false,
     };

@@ -11,9 +11,9 @@ use crate::edge::server::{Drain, Peer};
 use crate::edge::stamp::Writes;
 use crate::record::{
     AttemptRecord, CancelledBy, End, ErrorClass, ExchangeRecord, Mark, Moment, Nanos, Oddity,
-    Outcome, Timeline, TokenSource, Tokens,
+    Outcome, PicoDollars, Timeline, TokenSource, Tokens,
 };
-use crate::wire::observer::{BodyEnd, Observer};
+use crate::wire::observer::{BodyEnd, Observation, Observer};
 
 /// Takes a finished record; must not wait.
 pub type Offer = Arc<dyn Fn(ExchangeRecord) + Send + Sync>;
@@ -175,9 +175,10 @@ impl Drop for Exchange {
             (Outcome::ClientGone, Some(CancelledBy::Client))
         };
         draft.outcome = outcome;
-        if let Some(attempt) = draft.attempts.last_mut()
-            && attempt.end.is_none()
-        {
+        for attempt in &mut draft.attempts {
+            if attempt.end.is_some() {
+                continue;
+            }
             attempt.end = Some(if panicked { End::None } else { End::ClientGone });
             attempt.cancelled_by = cancelled;
             attempt.maybe_billed = attempt.timeline.get(Mark::SendStart).is_some();
@@ -220,53 +221,78 @@ impl Ended {
             return;
         };
         let observation = self.observer.end(self.at, self.end);
-        merge_marks(&mut attempt.timeline, &observation.timeline);
         attempt.timeline.set(Mark::Closed, self.at);
-        attempt.end = Some(observation.end);
-        // What the client has already (304) is no failure to send it.
-        let read_error = observation.error.filter(|_| attempt.status != Some(304));
-        if let Some(error) = &read_error {
-            attempt.error_class = Some(error.class);
-            attempt.error_code.clone_from(&error.code);
-        }
-        // What the provider said in full stands, whatever became of the connection after it.
-        let said = matches!(
-            observation.end,
-            End::Complete | End::Unterminated | End::ErrorEvent
-        );
-        if let Some(class) = self.fault.filter(|_| !said) {
-            attempt.error_class = Some(class);
-        }
         attempt.cancelled_by = self.cancelled_by;
+        attempt.oddities.extend(self.oddities);
+        attempt.response_bytes = self.bytes_in;
+        let learned = note_observation(attempt, observation, self.fault);
         // What was begun and is of no use may be billed all the same.
         let in_vain = attempt.error_class.is_some() || attempt.cancelled_by.is_some();
         attempt.maybe_billed |= in_vain && attempt.status == Some(200);
-        attempt.gaps = observation.gaps;
-        attempt.finish = observation.finish;
-        attempt.model_answered = observation.model_answered;
-        attempt.fingerprint = observation.fingerprint;
-        attempt.service_tier = observation.service_tier;
-        attempt.served_by = observation.served_by.or_else(|| attempt.served_by.take());
-        attempt.server_timings.extend(observation.server_timings);
-        attempt.oddities.extend(observation.oddities);
-        attempt.oddities.extend(self.oddities);
-        if answered_otherwise(attempt) {
-            attempt.oddities.push(Oddity::ModelChanged);
-        }
-        attempt.oddities.sort_unstable();
-        attempt.oddities.dedup();
-        attempt.response_bytes = self.bytes_in;
         draft.response_bytes = self.bytes_out;
         draft.tokens = Tokens {
-            usage: observation.tokens.usage,
-            source: observation.tokens.source.map(|source| match source {
+            usage: learned.tokens.usage,
+            source: learned.tokens.source.map(|source| match source {
                 TokenSource::Usage if usage_injected => TokenSource::UsageInjected,
                 other => other,
             }),
         };
-        draft.cost_billed = observation.cost_billed;
-        draft.cached_answer |= observation.cached_answer;
+        draft.cost_billed = learned.cost_billed;
+        draft.cached_answer |= learned.cached_answer;
         draft.outcome = outcome_of(attempt, generates, asked_to_stream);
+    }
+}
+
+/// What a body told of the exchange as a whole.
+#[derive(Debug)]
+pub struct Learned {
+    /// The tokens that it reports.
+    pub tokens: Tokens,
+    /// What the provider says it bills.
+    pub cost_billed: Option<PicoDollars>,
+    /// Whether it came out of a cache.
+    pub cached_answer: bool,
+}
+
+/// Writes what was observed of an attempt's body into its record. `fault` is the transport's, or
+/// a deadline's; what the provider said in full stands, whatever became of the connection after it.
+pub fn note_observation(
+    attempt: &mut AttemptRecord,
+    observation: Observation,
+    fault: Option<ErrorClass>,
+) -> Learned {
+    merge_marks(&mut attempt.timeline, &observation.timeline);
+    attempt.end = Some(observation.end);
+    // What the client has already (304) is no failure to send it.
+    let read_error = observation.error.filter(|_| attempt.status != Some(304));
+    if let Some(error) = read_error {
+        attempt.error_class = Some(error.class);
+        attempt.error_code = error.code;
+    }
+    let said = matches!(
+        observation.end,
+        End::Complete | End::Unterminated | End::ErrorEvent
+    );
+    if let Some(class) = fault.filter(|_| !said) {
+        attempt.error_class = Some(class);
+    }
+    attempt.gaps = observation.gaps;
+    attempt.finish = observation.finish;
+    attempt.model_answered = observation.model_answered;
+    attempt.fingerprint = observation.fingerprint;
+    attempt.service_tier = observation.service_tier;
+    attempt.served_by = observation.served_by.or_else(|| attempt.served_by.take());
+    attempt.server_timings.extend(observation.server_timings);
+    attempt.oddities.extend(observation.oddities);
+    if answered_otherwise(attempt) {
+        attempt.oddities.push(Oddity::ModelChanged);
+    }
+    attempt.oddities.sort_unstable();
+    attempt.oddities.dedup();
+    Learned {
+        tokens: observation.tokens,
+        cost_billed: observation.cost_billed,
+        cached_answer: observation.cached_answer,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The street itself: one request, one way, one screen.
 
+use std::collections::VecDeque;
 use std::future::Future as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
 use super::address::{self, Address};
-use super::candidates::{self, Way};
-use super::failover::{self, Job, Means, Reached};
+use super::candidates;
+use super::failover::{self, Begun, Job, Means, Reached};
 use super::filter;
 use super::headers;
 use super::intake::{self, Body};
@@ -30,9 +31,8 @@ use crate::record::{
     Tokens, TraceId, WallTime,
 };
 use crate::routing::plan;
-use crate::wire::dialect::errors::ERROR_TYPE;
 use crate::wire::framing::usage_filter::UsageFilter;
-use crate::wire::observer::{Expect, Observer};
+use crate::wire::observer::Seen;
 
 /// One worker's end of the street.
 #[derive(Debug, Clone)]
@@ -239,7 +239,7 @@ impl Proxy {
             Body::Read(_, reading) => reading.model.as_deref().map(Name::from),
             _ => None,
         };
-        let stream = facts.stream;
+        let (stream, choices) = (facts.stream, facts.choices);
         if let Some(draft) = exchange.draft() {
             // A request that came in one read with the one before it began no later than it was
             // complete.
@@ -275,6 +275,7 @@ impl Proxy {
             headers: &parts.headers,
             language,
             stream,
+            choices,
             complete,
             total: total.map(|span| complete.plus(crate::record::Nanos(span.as_nanos() as u64))),
         };
@@ -290,16 +291,19 @@ impl Proxy {
             settings,
         };
         let trying = failover::first_answer(&job, body, ways, steps, exchange, means);
-        let reached = trying.await?;
-        let way = ways[reached.way].clone();
-        Ok(Answered::Relayed(
-            Box::new(reached),
-            Relay {
-                way,
-                stream,
-                total: job.total,
-            },
-        ))
+        let mut reached = trying.await?;
+        let way = &ways[reached.way];
+        let begun = reached.begun.take();
+        let relay = Relay {
+            begun: begun.unwrap_or_else(|| Begun {
+                observer: failover::observer(&reached, way, &job, settings),
+                seen: Seen::default(),
+                frames: VecDeque::new(),
+            }),
+            route: way.route(),
+            total: job.total,
+        };
+        Ok(Answered::Relayed(Box::new(reached), relay))
     }
 
     /// The provider's answer as it stands, under the observer's eye.
@@ -311,66 +315,32 @@ impl Proxy {
         settings: &Settings,
         mut exchange: Exchange,
     ) -> Response<ProxyBody> {
-        let Relay { way, stream, total } = relay;
-        let text = |name: header::HeaderName| {
-            reached
-                .headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
-        let content_type = text(header::CONTENT_TYPE);
-        let event_stream = content_type.is_some_and(|value| {
-            value
-                .trim_start()
-                .to_ascii_lowercase()
-                .starts_with("text/event-stream")
-        });
-        // Into a compressed stream nothing can be put, and out of it nothing taken.
-        let coding = text(header::CONTENT_ENCODING);
-        let plain_events =
-            event_stream && coding.is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
-        let error_type = reached
-            .headers
-            .get(ERROR_TYPE)
-            .and_then(|value| value.to_str().ok());
+        let Relay {
+            begun,
+            route,
+            total,
+        } = relay;
+        let plain_events = failover::is_plain_events(&reached.headers);
         let attempts = exchange.draft().map_or(0, |draft| {
             draft.status = Some(reached.status.as_u16());
             draft.attempts.len()
-        });
-        let observer = Observer::new(&Expect {
-            dialect: way.provider.dialect,
-            provider: way.provider.preset.as_deref().unwrap_or_default(),
-            language,
-            status: reached.status.as_u16(),
-            content_type,
-            content_encoding: coding,
-            error_type,
-            stream,
-            model_asked: way.model.as_deref(),
-            choices: exchange.draft().and_then(|draft| draft.request.choices),
-            usage_injected: reached.usage_injected,
-            event_bytes_max: settings.limits.event_bytes,
-            decoded_bytes_max: settings.limits.decoded_bytes,
-            started: reached.send_start,
         });
         let strips = reached.usage_injected && plain_events && reached.status.is_success();
         let mut headers = headers::to_client(std::mem::take(&mut reached.headers));
         if strips {
             headers.remove(header::CONTENT_LENGTH);
         }
-        let route = match &way.model {
-            Some(model) => format!("{}/{model}", way.provider.name),
-            None => way.provider.name.to_string(),
-        };
         if let Ok(route) = HeaderValue::from_str(&route) {
             headers.insert("x-tollgate-route", route);
         }
         headers.insert("x-tollgate-attempts", HeaderValue::from(attempts));
         let body = ProxyBody::Tap(Box::new(Tap::new(TapParts {
             source: reached.source,
+            held: begun.frames,
+            told: begun.seen.done || begun.seen.failed,
             keep_alive: reached.keep_alive,
             upstream: reached.log,
-            observer,
+            observer: begun.observer,
             filter: strips.then(UsageFilter::new),
             exchange,
             language,
@@ -396,8 +366,8 @@ enum Answered {
 
 /// What relaying needs of the street behind it.
 struct Relay {
-    way: Way,
-    stream: bool,
+    begun: Begun,
+    route: String,
     total: Option<Moment>,
 }
 

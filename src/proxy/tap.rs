@@ -82,11 +82,28 @@ pub enum Source {
     Read(VecDeque<(Bytes, Moment)>),
 }
 
+/// A frame that was held back until it was known whether its answer is one.
+#[derive(Debug)]
+pub struct HeldFrame {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// When they were read.
+    pub at: Moment,
+    /// The number of that read.
+    pub read: u64,
+    /// Whether tokens are in it.
+    pub tokens: bool,
+}
+
 /// Everything that a tap needs.
 #[derive(Debug)]
 pub struct TapParts {
     /// The provider's body.
     pub source: Source,
+    /// The frames of it that were held back, in order: the observer has read them.
+    pub held: VecDeque<HeldFrame>,
+    /// Whether the terminator or an error was among them.
+    pub told: bool,
     /// The server's word on how long it keeps the connection.
     pub keep_alive: Option<Duration>,
     /// The provider's side of the IO.
@@ -165,17 +182,22 @@ struct Verdict {
 impl Tap {
     /// A tap over `parts`.
     #[must_use]
-    pub fn new(parts: TapParts) -> Self {
+    pub fn new(mut parts: TapParts) -> Self {
+        let held = std::mem::take(&mut parts.held);
+        let held_bytes: u64 = held.iter().map(|frame| frame.bytes.len() as u64).sum();
         let peer = parts.exchange.peer();
         let client = (peer.protocol == Protocol::Http1).then(|| peer.log.clone());
         let length = match (&parts.source, &parts.filter) {
-            (Source::Incoming(body), None) => body.size_hint().exact(),
+            (Source::Incoming(body), None) => {
+                body.size_hint().exact().map(|left| left + held_bytes)
+            }
             (Source::Read(chunks), None) => {
                 Some(chunks.iter().map(|(bytes, _)| bytes.len() as u64).sum())
             }
             _ => None,
         };
         let activity = parts.clock.now();
+        let told = parts.told;
         let mut tap = Self {
             parts: Some(parts),
             queue: VecDeque::new(),
@@ -190,8 +212,12 @@ impl Tap {
             deferred: false,
             verdict: None,
             abort: None,
-            told: false,
+            told,
         };
+        for frame in held {
+            tap.last_read = frame.read;
+            tap.pass_on(frame.bytes, frame.at, frame.tokens);
+        }
         tap.end_if_over();
         tap
     }
@@ -277,12 +303,18 @@ impl Tap {
         // Frames of one read may share a write; those of two may not.
         self.deferred = number == self.last_read;
         self.last_read = number;
+        let seen = parts.observer.chunk(at, &data);
+        self.told |= seen.done || seen.failed;
+        self.pass_on(data, at, seen.token_events > 0);
+        self.end_if_over();
+    }
+
+    /// Queues what of an observed frame goes on.
+    fn pass_on(&mut self, data: Bytes, at: Moment, tokens: bool) {
         self.activity = at;
         self.bytes_in += data.len() as u64;
-        let seen = parts.observer.chunk(at, &data);
-        let tokens = seen.token_events > 0;
-        self.told |= seen.done || seen.failed;
-        match &mut parts.filter {
+        let filter = self.parts.as_mut().and_then(|parts| parts.filter.as_mut());
+        match filter {
             None => self.queue.push_back(Piece {
                 bytes: data,
                 read_at: at,
@@ -297,7 +329,6 @@ impl Tap {
                 }));
             }
         }
-        self.end_if_over();
     }
 
     /// A body of known length ends with its last byte: hyper does not ask again.
@@ -361,14 +392,7 @@ impl Tap {
     }
 
     fn broken(&mut self, error: &hyper::Error) {
-        let (end, class) = match fault_of(error) {
-            _ if error.is_incomplete_message() => (BodyEnd::Truncated, ErrorClass::Truncated),
-            io::ErrorKind::UnexpectedEof => (BodyEnd::Truncated, ErrorClass::Truncated),
-            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-                (BodyEnd::Reset, ErrorClass::ProtocolError)
-            }
-            _ => (BodyEnd::Reset, ErrorClass::Reset),
-        };
+        let (end, class) = end_of(error);
         self.failed(end, Broken::Fault(class));
     }
 
@@ -524,6 +548,19 @@ fn poll_source(
                 })
             })
         }),
+    }
+}
+
+/// How a provider's body ended that broke with `error`.
+#[must_use]
+pub fn end_of(error: &hyper::Error) -> (BodyEnd, ErrorClass) {
+    match fault_of(error) {
+        _ if error.is_incomplete_message() => (BodyEnd::Truncated, ErrorClass::Truncated),
+        io::ErrorKind::UnexpectedEof => (BodyEnd::Truncated, ErrorClass::Truncated),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+            (BodyEnd::Reset, ErrorClass::ProtocolError)
+        }
+        _ => (BodyEnd::Reset, ErrorClass::Reset),
     }
 }
 

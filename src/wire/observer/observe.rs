@@ -125,6 +125,12 @@ impl Observer {
         self.reader.seen
     }
 
+    /// Whether the body is not read at all: its beginning says nothing of it.
+    #[must_use]
+    pub const fn is_opaque(&self) -> bool {
+        matches!(self.body, Body::Opaque)
+    }
+
     /// The error that the body has brought so far.
     #[must_use]
     pub fn failure(&self) -> Option<&Classified> {

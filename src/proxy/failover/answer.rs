@@ -1,0 +1,191 @@
+//! Looks at an answer's status, headers and beginning: relay it, or try elsewhere.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{StatusCode, header};
+use http_body_util::BodyExt as _;
+
+use super::attempt::{Failure, Tried, Try};
+use super::loss::Loss;
+use super::slot::Slot;
+use super::{Reached, Unreached, hold};
+use crate::edge::stamp::IoLog;
+use crate::edge::upstream::send::keep_alive_of;
+use crate::edge::upstream::{Answer, AnswerBody};
+use crate::proxy::candidates::Way;
+use crate::proxy::reject::Reject;
+use crate::proxy::shared::Shared;
+use crate::proxy::tap::Source;
+use crate::record::{AttemptRecord, End, ErrorClass, Mark, Moment, Outcome};
+use crate::wire::dialect::errors::{self, Classified, Verdict};
+use crate::wire::dialect::headers::read_headers;
+
+/// Body of a failing response that is read before the next route is tried.
+const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Time for that.
+const ERROR_BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Takes an answer whose headers have come.
+pub(super) async fn read_answer(this: Try<'_>, answer: Answer, slot: Slot<'_, '_>) -> Tried {
+    let way = this.way;
+    let shared = this.means.shared;
+    let Answer { response, log } = answer;
+    let (parts, mut body) = response.into_parts();
+    let reading = read_headers(&parts.headers);
+    let redirect = is_redirect(parts.status) || parts.status == StatusCode::SWITCHING_PROTOCOLS;
+    let (send_start, failed) = slot
+        .note(|record| {
+            record.status = Some(parts.status.as_u16());
+            record.rate_limits = reading.rate_limits;
+            record.server_timings = reading.server_timings;
+            record.upstream_request_id = reading.request_id;
+            record.served_by = reading.served_by;
+            record.region = record.region.take().or(reading.region);
+            let failed = redirect.then(|| redirected(record, way, parts.status, shared));
+            (record.timeline.get(Mark::SendStart), failed)
+        })
+        .unwrap_or_default();
+    if let Some(failed) = failed {
+        return Tried::Failed(failed);
+    }
+    let keep_alive = keep_alive_of(&parts.headers);
+    let mut reached = Reached {
+        way: this.index,
+        status: parts.status,
+        headers: parts.headers,
+        source: Source::Read(VecDeque::new()),
+        begun: None,
+        log: None,
+        keep_alive,
+        send_start,
+        usage_injected: this.inject,
+    };
+    let failing = parts.status.is_client_error() || parts.status.is_server_error();
+    let is_last = this.patience.is_none();
+    let may_reject_injection = this.inject && matches!(parts.status.as_u16(), 400 | 422);
+    if !failing || (is_last && !may_reject_injection) {
+        if announces_what_it_has_not(&reached) {
+            body.close();
+        }
+        reached.log = Some(log);
+        if let Some(patience) = this.patience.filter(|_| parts.status.is_success()) {
+            return hold::hold(this, patience, reached, body, slot).await;
+        }
+        reached.source = Source::Incoming(body);
+        return Tried::Answered(Box::new(reached));
+    }
+    let Some(chunks) = read_error_body(&mut body, &log).await else {
+        // Too large or too slow to look at: it is what it is.
+        let failed = slot.note(|record| unreadable(record, way, shared));
+        return failed.map_or(Tried::Answered(Box::new(reached)), Tried::Failed);
+    };
+    body.finish(keep_alive);
+    failing_status(this, reached, chunks, slot, may_reject_injection)
+}
+
+/// A failing status whose body has been read: its class decides what may follow.
+fn failing_status(
+    this: Try<'_>,
+    mut reached: Reached,
+    chunks: VecDeque<(Bytes, Moment)>,
+    slot: Slot<'_, '_>,
+    may_reject_injection: bool,
+) -> Tried {
+    let whole: Vec<u8> = chunks
+        .iter()
+        .flat_map(|(bytes, _)| bytes.iter().copied())
+        .collect();
+    let provider = &this.way.provider;
+    let classified = errors::classify(
+        provider.dialect,
+        provider.preset.as_deref().unwrap_or_default(),
+        reached.status.as_u16(),
+        &reached.headers,
+        &whole,
+    );
+    let loss = Loss::Status(classified.clone(), whole.len());
+    if may_reject_injection && memchr::memmem::find(&whole, b"stream_options").is_some() {
+        loss.write(slot, None, this.means.shared);
+        return Tried::WithoutInjection;
+    }
+    let verdict = errors::failover(&classified, false);
+    reached.source = Source::Read(chunks);
+    let detail = format!("answered with status {}", reached.status.as_u16());
+    let reject = Reject::upstream(classified.class, &provider.name, &detail, false);
+    Tried::Failed(Box::new(Failure {
+        verdict,
+        unreached: Unreached {
+            reject,
+            outcome: Outcome::UpstreamError,
+        },
+        answer: Some(Box::new(reached)),
+        loss,
+    }))
+}
+
+/// Whether a status without a body comes with the announcement of one: its bytes may follow, and
+/// would be read as the next answer on the connection.
+fn announces_what_it_has_not(reached: &Reached) -> bool {
+    let bodiless = matches!(reached.status.as_u16(), 204 | 304);
+    bodiless && reached.headers.contains_key(header::TRANSFER_ENCODING)
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+fn redirected(
+    record: &mut AttemptRecord,
+    way: &Way,
+    status: StatusCode,
+    shared: &Shared,
+) -> Box<Failure> {
+    let class = if is_redirect(status) {
+        ErrorClass::Redirect
+    } else {
+        ErrorClass::ProtocolError
+    };
+    record.timeline.set(Mark::Closed, shared.clock.now());
+    record.end = Some(End::None);
+    record.error_class = Some(class);
+    let detail = format!("answered with status {status}");
+    let reject = Reject::upstream(class, &way.provider.name, &detail, false);
+    let verdict = errors::failover(&Classified::bare(class), false);
+    Failure::closed(verdict, reject, Outcome::UpstreamError)
+}
+
+fn unreadable(record: &mut AttemptRecord, way: &Way, shared: &Shared) -> Box<Failure> {
+    record.timeline.set(Mark::Closed, shared.clock.now());
+    record.end = Some(End::CutByLimit);
+    record.error_class = Some(ErrorClass::ServerError);
+    let detail = "its error answer was too large or too slow to read";
+    let reject = Reject::upstream(ErrorClass::Reset, &way.provider.name, detail, false);
+    Failure::closed(Verdict::Yes, reject, Outcome::UpstreamError)
+}
+
+async fn read_error_body(body: &mut AnswerBody, log: &IoLog) -> Option<VecDeque<(Bytes, Moment)>> {
+    let reading = async {
+        let mut chunks = VecDeque::new();
+        let mut total = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.ok()?.into_data() else {
+                continue;
+            };
+            total += data.len();
+            if total > ERROR_BODY_BYTES_MAX {
+                return None;
+            }
+            let at = log
+                .read_of(&data)
+                .map_or_else(Moment::default, |read| read.at);
+            chunks.push_back((data, at));
+        }
+        Some(chunks)
+    };
+    tokio::time::timeout(ERROR_BODY_PATIENCE, reading)
+        .await
+        .ok()
+        .flatten()
+}

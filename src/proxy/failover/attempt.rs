@@ -1,0 +1,328 @@
+//! Makes one try at one route, and says what may follow where it fails.
+
+use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+
+use super::answer::read_answer;
+use super::loss::Loss;
+use super::slot::Slot;
+use super::{Job, Means, Reached, Unreached};
+use crate::edge::upstream::body::Upload;
+use crate::edge::upstream::pool::PoolLimits;
+use crate::edge::upstream::{Outgoing, Phases, SendFault};
+use crate::proxy::candidates::{Credential, Way};
+use crate::proxy::reject::Reject;
+use crate::proxy::secret;
+use crate::proxy::settle::inbound_delay;
+use crate::proxy::shared::Shared;
+use crate::record::{
+    AttemptRecord, CancelledBy, End, ErrorClass, Mark, Moment, Outcome, Timeline,
+};
+use crate::wire::dialect::errors::{self, Classified, Verdict};
+
+/// One try at one route.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Try<'a> {
+    /// What is asked.
+    pub(super) job: &'a Job<'a>,
+    /// Where.
+    pub(super) way: &'a Way,
+    /// Its index among the ways.
+    pub(super) index: usize,
+    /// Whether the usage event is asked for by us.
+    pub(super) inject: bool,
+    /// How long its answer may be held back; absent where no other route is left.
+    pub(super) patience: Option<Patience>,
+    /// What it works with.
+    pub(super) means: Means<'a>,
+}
+
+/// How long an attempt may go without a token while another route is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Patience {
+    /// When its first token is overdue; absent where no deadline of ours holds.
+    pub(super) first_token: Option<Moment>,
+    /// When it is committed as it stands.
+    pub(super) held: Moment,
+}
+
+/// How a try went.
+#[derive(Debug)]
+pub(super) enum Tried {
+    /// There is an answer to relay.
+    Answered(Box<Reached>),
+    /// The provider does not take `stream_options`: once more without.
+    WithoutInjection,
+    /// Something else may follow.
+    Failed(Box<Failure>),
+}
+
+/// A try that failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// What may follow.
+    pub(super) verdict: Verdict,
+    /// What the client is told where nothing follows and the provider said nothing.
+    pub(super) unreached: Unreached,
+    /// The provider's own answer, for the client where nothing follows.
+    pub(super) answer: Option<Box<Reached>>,
+    /// What is left to write into the attempt's record where something follows.
+    pub(super) loss: Loss,
+}
+
+impl Failure {
+    /// A failure without an answer, whose record is closed.
+    pub(super) fn closed(verdict: Verdict, reject: Reject, outcome: Outcome) -> Box<Self> {
+        Box::new(Self {
+            verdict,
+            unreached: Unreached { reject, outcome },
+            answer: None,
+            loss: Loss::Closed,
+        })
+    }
+}
+
+/// The record of an attempt that begins.
+pub(super) fn record(way: &Way, job: &Job<'_>, first: Moment, shared: &Shared) -> AttemptRecord {
+    let mut timeline = Timeline::default();
+    timeline.set(Mark::RequestFirstByte, first);
+    timeline.set(Mark::RequestComplete, job.complete);
+    timeline.set(Mark::RouteChosen, shared.clock.now());
+    begun(way, timeline, shared)
+}
+
+/// Sends the request and waits for an answer.
+pub(super) async fn attempt(
+    this: Try<'_>,
+    outgoing: Outgoing,
+    upload: Option<&Upload>,
+    slot: Slot<'_, '_>,
+) -> Tried {
+    let Try {
+        way,
+        means: Means {
+            shared,
+            pool,
+            settings,
+        },
+        ..
+    } = this;
+    let limits = PoolLimits {
+        idle: settings.timeouts.pool_idle,
+        connect: settings.timeouts.connect,
+        connections: settings.limits.connections_per_provider,
+    };
+    let patience = this.for_headers();
+    let mut noting = Noting {
+        slot,
+        phases: Phases::default(),
+    };
+    let body_patience = settings.timeouts.request_body.min(patience);
+    let sent = {
+        let sending = pin!(pool.send(
+            &way.provider,
+            outgoing,
+            &limits,
+            &shared.clock,
+            &mut noting.phases,
+        ));
+        wait(sending, patience, upload, body_patience).await
+    };
+    let phases = noting.phases;
+    drop(noting);
+    let inbound = slot.note(|record| inbound_delay(&record.timeline)).flatten();
+    slot.note_exchange(|draft| {
+        draft.own.inbound = inbound;
+        if let Some(upload) = upload {
+            let sent = upload.bytes.load(Ordering::Relaxed);
+            draft.request.bytes = draft.request.bytes.max(sent);
+        }
+    });
+    match sent {
+        Ok(Ok(answer)) => read_answer(this, answer, slot).await,
+        failed => {
+            let client_failed = matches!(failed, Err(Waited::Client))
+                || upload.is_some_and(|upload| upload.client_failed.load(Ordering::Relaxed));
+            let fault = match failed {
+                Ok(Err(fault)) => fault,
+                _ => this.overdue(&phases, patience),
+            };
+            let failure = slot.note(|record| unreached(record, way, &fault, client_failed, shared));
+            Tried::Failed(failure.unwrap_or_else(|| {
+                let message = "the exchange is over";
+                let status = http::StatusCode::INTERNAL_SERVER_ERROR;
+                let reject = Reject::new(status, "proxy_fault", message);
+                Failure::closed(Verdict::No, reject, Outcome::ProxyFault)
+            }))
+        }
+    }
+}
+
+impl Try<'_> {
+    /// How long the response headers may take. A deadline of ours under the silence limit exists
+    /// only while another route is left.
+    fn for_headers(&self) -> Duration {
+        let timeouts = &self.means.settings.timeouts;
+        let now = self.means.shared.clock.now();
+        let until = |moment: Moment| Duration::from_nanos(moment.since(now).0);
+        let first_token = self.patience.and_then(|patience| patience.first_token);
+        let own = first_token.map_or(timeouts.silence, |at| until(at).min(timeouts.silence));
+        self.job.total.map_or(own, |total| until(total).min(own))
+    }
+
+    fn overdue(&self, phases: &Phases, patience: Duration) -> SendFault {
+        let now = self.means.shared.clock.now();
+        let first_token = self.patience.and_then(|patience| patience.first_token);
+        let class = if self.job.total.is_some_and(|total| now >= total) {
+            ErrorClass::TotalTimeout
+        } else if first_token.is_some_and(|at| now >= at) {
+            ErrorClass::FirstTokenTimeout
+        } else {
+            ErrorClass::SilenceTimeout
+        };
+        SendFault {
+            phase: crate::edge::upstream::Phase::Headers,
+            class,
+            detail: format!("no response within {patience:?}"),
+            written: phases.lease.pool_wait != Moment::default(),
+        }
+    }
+}
+
+/// Writes the phases of a call into its record, also where the call is dropped half-way.
+struct Noting<'a, 'e> {
+    slot: Slot<'a, 'e>,
+    phases: Phases,
+}
+
+impl Drop for Noting<'_, '_> {
+    fn drop(&mut self) {
+        let phases = &self.phases;
+        self.slot.note(|record| note_phases(record, phases));
+    }
+}
+
+/// Who let a wait grow too long.
+enum Waited {
+    /// The client, in the middle of its upload.
+    Client,
+    /// The provider.
+    Provider,
+}
+
+/// Waits for the response headers. While an upload moves, nobody is silent; one that the client
+/// lets rest is the client's fault, one that the provider does not take is the provider's.
+async fn wait<T>(
+    mut sending: Pin<&mut impl Future<Output = T>>,
+    patience: Duration,
+    upload: Option<&Upload>,
+    body_patience: Duration,
+) -> Result<T, Waited> {
+    let mut silent = Duration::ZERO;
+    loop {
+        let awaits_client = upload.is_some_and(Upload::awaits_client);
+        let span = if awaits_client {
+            body_patience
+        } else {
+            patience
+        };
+        let before = upload.map(Upload::bytes);
+        if let Ok(sent) = tokio::time::timeout(span, sending.as_mut()).await {
+            return Ok(sent);
+        }
+        silent = if upload.map(Upload::bytes) == before {
+            silent + span
+        } else {
+            Duration::ZERO
+        };
+        let still_client = upload.is_some_and(Upload::awaits_client);
+        if awaits_client && still_client && !silent.is_zero() {
+            return Err(Waited::Client);
+        }
+        if silent >= patience {
+            return Err(Waited::Provider);
+        }
+    }
+}
+
+fn begun(way: &Way, timeline: Timeline, shared: &Shared) -> AttemptRecord {
+    let hash = |value: &[u8]| Some(shared.hasher.hash("credential", [secret::bare(value)]));
+    let (credential, client_credential) = match &way.credential {
+        Credential::Configured(key) => (hash(key.expose_secret().as_bytes()), false),
+        Credential::Client(_, value) => (hash(value.as_bytes()), true),
+        Credential::None => (None, false),
+    };
+    AttemptRecord {
+        provider: way.provider.name.clone(),
+        kind: way.provider.kind,
+        region: way.provider.region.clone(),
+        model: way.model.clone(),
+        credential,
+        client_credential,
+        timeline,
+        ..AttemptRecord::default()
+    }
+}
+
+fn note_phases(record: &mut AttemptRecord, phases: &Phases) {
+    let marks = [
+        (
+            Mark::PoolWait,
+            Some(phases.lease.pool_wait).filter(|at| *at != Moment::default()),
+        ),
+        (Mark::Dns, phases.lease.connect.dns),
+        (Mark::Connect, phases.lease.connect.connect),
+        (Mark::Tls, phases.lease.connect.tls),
+        (Mark::SendStart, phases.send_start),
+        (Mark::RequestSent, phases.request_sent),
+        (Mark::Headers, phases.headers),
+    ];
+    for (mark, at) in marks {
+        if let Some(at) = at {
+            record.timeline.set(mark, at);
+        }
+    }
+    record.reused = phases.reused;
+    record.resends = phases.resends;
+    record.protocol = phases.protocol;
+}
+
+fn unreached(
+    record: &mut AttemptRecord,
+    way: &Way,
+    fault: &SendFault,
+    client_failed: bool,
+    shared: &Shared,
+) -> Box<Failure> {
+    record.timeline.set(Mark::Closed, shared.clock.now());
+    record.end = Some(End::None);
+    if client_failed {
+        record.cancelled_by = Some(CancelledBy::Client);
+        let message = "the request body broke off before its end";
+        let reject = Reject::new(http::StatusCode::BAD_REQUEST, "request_body", message);
+        return Failure::closed(Verdict::No, reject, Outcome::ClientGone);
+    }
+    record.error_class = Some(fault.class);
+    record.maybe_billed = fault.written;
+    let outcome = match fault.class {
+        ErrorClass::ConnectTimeout
+        | ErrorClass::FirstTokenTimeout
+        | ErrorClass::SilenceTimeout
+        | ErrorClass::TotalTimeout => {
+            record.cancelled_by = Some(CancelledBy::Deadline);
+            Outcome::TimedOut
+        }
+        _ => Outcome::UpstreamError,
+    };
+    let reject = Reject::upstream(
+        fault.class,
+        &way.provider.name,
+        &fault.detail,
+        fault.written,
+    );
+    let verdict = errors::failover(&Classified::bare(fault.class), false);
+    Failure::closed(verdict, reject, outcome)
+}

@@ -1,0 +1,270 @@
+//! Holds an answer back until it is one: a stream until its first token, a whole until its end.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+
+use super::attempt::{Failure, Patience, Tried, Try};
+use super::loss::Loss;
+use super::slot::Slot;
+use super::watch::{has_body, observer};
+use super::{Begun, Reached, Unreached};
+use crate::clock::Clock;
+use crate::edge::stamp::IoLog;
+use crate::edge::upstream::AnswerBody;
+use crate::proxy::reject::Reject;
+use crate::proxy::tap::{HeldFrame, Source, end_of};
+use crate::record::{CancelledBy, ErrorClass, Mark, Moment, Outcome};
+use crate::wire::dialect::errors::{self, Classified};
+use crate::wire::observer::{BodyEnd, Observation, Observer, Seen};
+
+/// What of a stream is held before its first token: role chunks, comments and pings. More of them
+/// is no reason to leave a living provider.
+const STREAM_BYTES_MAX: usize = 1024 * 1024;
+/// The largest whole answer held.
+const WHOLE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Holds `reached`, whose body is `body`, until it may be relayed or has failed.
+pub(super) async fn hold(
+    this: Try<'_>,
+    patience: Patience,
+    mut reached: Reached,
+    mut body: AnswerBody,
+    slot: Slot<'_, '_>,
+) -> Tried {
+    let settings = this.means.settings;
+    let watching = observer(&reached, this.way, this.job, settings);
+    let clock = &this.means.shared.clock;
+    if watching.is_opaque() || !has_body(reached.status) {
+        slot.note(|record| record.timeline.set(Mark::Held, clock.now()));
+        reached.source = Source::Incoming(body);
+        return Tried::Answered(Box::new(reached));
+    }
+    let limits = Limits {
+        patience,
+        silence: settings.timeouts.silence,
+        total: this.job.total,
+        bytes: if this.job.stream {
+            STREAM_BYTES_MAX
+        } else {
+            WHOLE_BYTES_MAX
+        },
+    };
+    let mut holding = Holding {
+        observer: watching,
+        frames: VecDeque::new(),
+        bytes: 0,
+        seen: Seen::default(),
+        log: reached.log.as_ref(),
+        clock,
+    };
+    let stopped = holding.read(&mut body, &limits).await;
+    let Holding {
+        observer,
+        frames,
+        bytes,
+        seen,
+        ..
+    } = holding;
+    match stopped {
+        Stopped::Committed => {
+            slot.note(|record| record.timeline.set(Mark::Held, clock.now()));
+            reached.begun = Some(Begun {
+                observer,
+                seen,
+                frames,
+            });
+            reached.source = Source::Incoming(body);
+            Tried::Answered(Box::new(reached))
+        }
+        Stopped::Erred => {
+            let error = observer.failure().cloned();
+            let error = error.unwrap_or_else(|| Classified::bare(ErrorClass::ServerError));
+            reached.begun = Some(Begun {
+                observer,
+                seen,
+                frames,
+            });
+            reached.source = Source::Incoming(body);
+            let unreached = unreached(this, error.class, Outcome::InBandError);
+            Tried::Failed(Box::new(Failure {
+                verdict: errors::failover(&error, false),
+                unreached,
+                answer: Some(Box::new(reached)),
+                loss: Loss::Stream,
+            }))
+        }
+        Stopped::Over(at) => {
+            body.finish(reached.keep_alive);
+            let observation = observer.end(at, BodyEnd::Complete);
+            let frames = frames.into_iter().map(|frame| (frame.bytes, frame.at));
+            reached.source = Source::Read(frames.collect());
+            whole(this, reached, observation, bytes, slot)
+        }
+        Stopped::Broken(end, class) => {
+            body.close();
+            let observation = observer.end(clock.now(), end);
+            slot.note(|record| {
+                record.maybe_billed = true;
+                record.cancelled_by = matches!(end, BodyEnd::Stalled | BodyEnd::CutByLimit)
+                    .then_some(CancelledBy::Deadline);
+            });
+            let error = Classified::bare(class);
+            let outcome = errors::outcome(class);
+            Tried::Failed(Box::new(Failure {
+                verdict: errors::failover(&error, false),
+                unreached: unreached(this, class, outcome),
+                answer: None,
+                loss: Loss::Broken(Box::new(observation), bytes as u64, class),
+            }))
+        }
+    }
+}
+
+/// An answer that has ended: relayed as it stands if it is one.
+fn whole(
+    this: Try<'_>,
+    mut reached: Reached,
+    observation: Observation,
+    bytes: usize,
+    slot: Slot<'_, '_>,
+) -> Tried {
+    if observation.outcome_hint == Outcome::Ok {
+        let now = this.means.shared.clock.now();
+        slot.note(|record| record.timeline.set(Mark::Held, now));
+        reached.begun = None;
+        return Tried::Answered(Box::new(reached));
+    }
+    let error = observation.error.clone();
+    let error = error.unwrap_or_else(|| Classified::bare(ErrorClass::EmptyResponse));
+    let unreached = unreached(this, error.class, observation.outcome_hint);
+    Tried::Failed(Box::new(Failure {
+        verdict: errors::failover(&error, false),
+        unreached,
+        answer: Some(Box::new(reached)),
+        loss: Loss::Observed(Box::new(observation), bytes as u64),
+    }))
+}
+
+fn unreached(this: Try<'_>, class: ErrorClass, outcome: Outcome) -> Unreached {
+    let detail = match class {
+        ErrorClass::FirstTokenTimeout => "no token came within its deadline",
+        ErrorClass::SilenceTimeout => "it fell silent before its first token",
+        ErrorClass::TotalTimeout => "timeouts.total was over before its first token",
+        _ => "its answer broke off before its first token",
+    };
+    Unreached {
+        reject: Reject::upstream(class, &this.way.provider.name, detail, true),
+        outcome,
+    }
+}
+
+struct Limits {
+    patience: Patience,
+    silence: Duration,
+    total: Option<Moment>,
+    bytes: usize,
+}
+
+/// Why holding stopped.
+enum Stopped {
+    /// A token came, or the time or the size of what may be held is over.
+    Committed,
+    /// The stream brought an error before any token.
+    Erred,
+    /// The body is over.
+    Over(Moment),
+    /// The connection broke, or a deadline passed.
+    Broken(BodyEnd, ErrorClass),
+}
+
+struct Holding<'a> {
+    observer: Observer,
+    frames: VecDeque<HeldFrame>,
+    bytes: usize,
+    seen: Seen,
+    log: Option<&'a IoLog>,
+    clock: &'a Clock,
+}
+
+impl Holding<'_> {
+    async fn read(&mut self, body: &mut AnswerBody, limits: &Limits) -> Stopped {
+        let mut activity = self.clock.now();
+        loop {
+            let (wait, late) = limits.next(self.clock.now(), activity);
+            let Ok(frame) = tokio::time::timeout(wait, body.frame()).await else {
+                return late;
+            };
+            let data = match frame {
+                None => return Stopped::Over(self.last_read(activity)),
+                Some(Err(error)) => {
+                    let (end, class) = end_of(&error);
+                    return Stopped::Broken(end, class);
+                }
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => data,
+                    Err(_trailers) => return Stopped::Over(self.last_read(activity)),
+                },
+            };
+            activity = self.take(data);
+            if self.seen.failed {
+                return Stopped::Erred;
+            }
+            if self.seen.token_events > 0 || self.bytes > limits.bytes {
+                return Stopped::Committed;
+            }
+        }
+    }
+
+    /// Observes a frame and keeps it; returns when it was read.
+    fn take(&mut self, bytes: Bytes) -> Moment {
+        let read = self.log.and_then(|log| log.read_of(&bytes));
+        let last = self.frames.back().map_or(0, |frame| frame.read);
+        let at = read.map_or_else(|| self.clock.now(), |read| read.at);
+        self.seen = self.observer.chunk(at, &bytes);
+        self.bytes += bytes.len();
+        self.frames.push_back(HeldFrame {
+            bytes,
+            at,
+            read: read.map_or(last, |read| read.number),
+            tokens: self.seen.token_events > 0,
+        });
+        at
+    }
+
+    fn last_read(&self, activity: Moment) -> Moment {
+        let read = self.log.map(IoLog::last_read);
+        read.map_or(activity, |read| read.max(activity))
+    }
+}
+
+impl Limits {
+    /// How long to wait for the next frame, and what it means when none comes.
+    fn next(&self, now: Moment, activity: Moment) -> (Duration, Stopped) {
+        let silent = activity.plus(crate::record::Nanos(self.silence.as_nanos() as u64));
+        let ends = [
+            (Some(self.patience.held), Stopped::Committed),
+            (
+                self.patience.first_token,
+                Stopped::Broken(BodyEnd::Stalled, ErrorClass::FirstTokenTimeout),
+            ),
+            (
+                Some(silent),
+                Stopped::Broken(BodyEnd::Stalled, ErrorClass::SilenceTimeout),
+            ),
+            (
+                self.total,
+                Stopped::Broken(BodyEnd::CutByLimit, ErrorClass::TotalTimeout),
+            ),
+        ];
+        let mut first = (Moment(u64::MAX), Stopped::Committed);
+        for (at, what) in ends {
+            if let Some(at) = at.filter(|at| *at < first.0) {
+                first = (at, what);
+            }
+        }
+        (Duration::from_nanos(first.0.since(now).0), first.1)
+    }
+}

@@ -1,0 +1,105 @@
+//! Tries the steps of a plan until one answers: nothing is the client's before it is an answer.
+
+mod answer;
+mod attempt;
+mod chain;
+mod hold;
+mod loss;
+mod outgoing;
+mod slot;
+mod watch;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, StatusCode};
+
+use super::reject::Reject;
+use super::shared::Shared;
+use super::tap::{HeldFrame, Source};
+use crate::config::settings::Settings;
+use crate::edge::stamp::IoLog;
+use crate::edge::upstream::Pool;
+use crate::record::{Language, Moment, Outcome};
+use crate::wire::observer::{Observer, Seen};
+
+pub use chain::first_answer;
+pub use watch::{is_plain_events, observer};
+
+/// A request as it is sent to each route.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// Method.
+    pub method: Method,
+    /// Path behind the provider's name.
+    pub path: &'a str,
+    /// Query, without `?`.
+    pub query: Option<&'a str>,
+    /// The client's headers.
+    pub headers: &'a HeaderMap,
+    /// The endpoint's language.
+    pub language: Language,
+    /// Whether a stream was asked for.
+    pub stream: bool,
+    /// Choices, or prompts, asked for.
+    pub choices: Option<u32>,
+    /// When the request was complete.
+    pub complete: Moment,
+    /// When the whole exchange must be over.
+    pub total: Option<Moment>,
+}
+
+/// An answer that will be relayed.
+#[derive(Debug)]
+pub struct Reached {
+    /// Index of the way that answered.
+    pub way: usize,
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, from what was held on.
+    pub source: Source,
+    /// What of the body has been read and observed already.
+    pub begun: Option<Begun>,
+    /// The reads of its connection.
+    pub log: Option<IoLog>,
+    /// The server's word on how long it keeps the connection.
+    pub keep_alive: Option<Duration>,
+    /// First byte of the upstream request, for the observer.
+    pub send_start: Option<Moment>,
+    /// Whether the usage event was asked for by us.
+    pub usage_injected: bool,
+}
+
+/// The beginning of a body that was held back until its first token.
+#[derive(Debug)]
+pub struct Begun {
+    /// What has observed it.
+    pub observer: Observer,
+    /// What it saw last.
+    pub seen: Seen,
+    /// The frames held, in order.
+    pub frames: VecDeque<HeldFrame>,
+}
+
+/// No route answered.
+#[derive(Debug)]
+pub struct Unreached {
+    /// What the client is told.
+    pub reject: Reject,
+    /// How the exchange ended.
+    pub outcome: Outcome,
+}
+
+/// What trying works with.
+#[derive(Debug, Clone, Copy)]
+pub struct Means<'a> {
+    /// What all workers share.
+    pub shared: &'a Shared,
+    /// This worker's connections.
+    pub pool: &'a Arc<Pool>,
+    /// The settings that the exchange started with.
+    pub settings: &'a Settings,
+}

@@ -1,0 +1,107 @@
+//! Builds what one route is sent: the client's bytes, with the declared splices and headers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, Uri, header};
+
+use super::Job;
+use crate::edge::upstream::Outgoing;
+use crate::edge::upstream::body::Upload;
+use crate::edge::upstream::send::OutgoingBody;
+use crate::proxy::candidates::{self, Way};
+use crate::proxy::headers;
+use crate::proxy::intake::Body;
+use crate::proxy::reject::Reject;
+use crate::proxy::shared::Shared;
+use crate::wire::dialect::request::{self, Edits};
+
+/// Query parameters that carry credentials at some provider.
+const KEY_PARAMETERS: [&str; 5] = ["key", "api_key", "api-key", "apikey", "access_token"];
+
+/// What to send: the client's bytes, with the declared splices and the provider's headers.
+pub(super) fn outgoing(
+    job: &Job<'_>,
+    body: &mut Body,
+    way: &Way,
+    inject: bool,
+    shared: &Shared,
+) -> Result<(Outgoing, Option<Arc<Upload>>), Reject> {
+    let path = candidates::upstream_path(&way.provider, job.path, job.language);
+    let queries: Vec<&str> = way
+        .provider
+        .base
+        .query
+        .iter()
+        .map(String::as_str)
+        .chain(query_for(way, job.query))
+        .collect();
+    let target = if queries.is_empty() {
+        path
+    } else {
+        format!("{path}?{}", queries.join("&"))
+    };
+    let target = Uri::try_from(target).map_err(|_| {
+        let message = "the path or query has characters that a URL cannot have";
+        Reject::new(StatusCode::BAD_REQUEST, "request_target", message)
+    })?;
+    let identity = job.stream && job.language.is_inference();
+    let mut headers = headers::to_provider(job.headers, way, identity, &shared.instance);
+    let mut upload = None;
+    let body = match body {
+        Body::Read(bytes, reading) => {
+            let model = way
+                .model
+                .as_deref()
+                .filter(|model| reading.model.as_deref() != Some(model));
+            let edits = Edits {
+                model,
+                include_usage: inject,
+            };
+            OutgoingBody::Whole(request::edit(bytes, reading, &edits))
+        }
+        Body::Whole(bytes) => OutgoingBody::Whole(bytes.clone()),
+        Body::Streamed(..) => match std::mem::replace(body, Body::Whole(Bytes::new())) {
+            Body::Streamed(incoming, sent) => {
+                if let Some(length) = http_body::Body::size_hint(&incoming).exact() {
+                    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+                }
+                upload = Some(Arc::clone(&sent));
+                OutgoingBody::Streamed(incoming, sent)
+            }
+            other => {
+                *body = other;
+                OutgoingBody::Whole(Bytes::new())
+            }
+        },
+    };
+    if let OutgoingBody::Whole(bytes) = &body
+        && (!bytes.is_empty() || job.method == Method::POST)
+    {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    }
+    Ok((
+        Outgoing {
+            method: job.method.clone(),
+            target,
+            headers,
+            body,
+        },
+        upload,
+    ))
+}
+
+/// The parameters of the client's query that may go this way: keys in it are credentials.
+fn query_for<'a>(way: &Way, query: Option<&'a str>) -> impl Iterator<Item = &'a str> {
+    let keeps_keys = way.addressed && way.provider.key.is_none();
+    query
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .filter(move |parameter| {
+            let name = parameter.split('=').next().unwrap_or_default();
+            keeps_keys
+                || !KEY_PARAMETERS
+                    .iter()
+                    .any(|key| name.eq_ignore_ascii_case(key))
+        })
+}

@@ -1,0 +1,52 @@
+//! Sets the observer of a response, by what its headers say.
+
+use http::{HeaderMap, StatusCode, header};
+
+use super::{Job, Reached};
+use crate::config::settings::Settings;
+use crate::proxy::candidates::Way;
+use crate::wire::dialect::errors::ERROR_TYPE;
+use crate::wire::observer::{Expect, Observer};
+
+/// The observer of `reached`, an answer of `way` to `job`.
+#[must_use]
+pub fn observer(reached: &Reached, way: &Way, job: &Job<'_>, settings: &Settings) -> Observer {
+    Observer::new(&Expect {
+        dialect: way.provider.dialect,
+        provider: way.provider.preset.as_deref().unwrap_or_default(),
+        language: job.language,
+        status: reached.status.as_u16(),
+        content_type: text(&reached.headers, header::CONTENT_TYPE.as_str()),
+        content_encoding: text(&reached.headers, header::CONTENT_ENCODING.as_str()),
+        error_type: text(&reached.headers, ERROR_TYPE),
+        stream: job.stream,
+        model_asked: way.model.as_deref(),
+        choices: job.choices,
+        usage_injected: reached.usage_injected,
+        event_bytes_max: settings.limits.event_bytes,
+        decoded_bytes_max: settings.limits.decoded_bytes,
+        started: reached.send_start,
+    })
+}
+
+/// Whether a client reads the body as a stream of plain events: into a compressed stream nothing
+/// can be put, and out of it nothing taken.
+#[must_use]
+pub fn is_plain_events(headers: &HeaderMap) -> bool {
+    const EVENTS: &str = "text/event-stream";
+    let is_events = text(headers, header::CONTENT_TYPE.as_str()).is_some_and(|value| {
+        let start = value.trim_start().get(..EVENTS.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(EVENTS))
+    });
+    let coding = text(headers, header::CONTENT_ENCODING.as_str());
+    is_events && coding.is_none_or(|coding| coding.eq_ignore_ascii_case("identity"))
+}
+
+/// Whether a status may have a body to look at.
+pub(super) fn has_body(status: StatusCode) -> bool {
+    !matches!(status.as_u16(), 204 | 304)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
