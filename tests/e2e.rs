@@ -16,6 +16,7 @@ mod e2e {
     mod clients;
     mod costs;
     mod experiments;
+    mod failover;
     mod faults;
     mod identity;
     mod marks;

@@ -114,7 +114,7 @@ impl Proxy {
             .and_then(|draft| draft.experiment.as_ref()?.label());
         let mut response = match answered {
             Ok(Answered::Relayed(reached, body)) => {
-                self.relay(*reached, body, language, &settings, exchange)
+                self.relay(*reached, *body, language, &settings, exchange)
             }
             Ok(Answered::Made(response)) => {
                 exchange.settle_rejected(Outcome::Ok, response.status().as_u16(), "own_answer");
@@ -303,7 +303,7 @@ impl Proxy {
             route: way.route(),
             total: job.total,
         };
-        Ok(Answered::Relayed(Box::new(reached), relay))
+        Ok(Answered::Relayed(Box::new(reached), Box::new(relay)))
     }
 
     /// The provider's answer as it stands, under the observer's eye.
@@ -359,7 +359,7 @@ impl Proxy {
 /// An answer of this street.
 enum Answered {
     /// A provider's.
-    Relayed(Box<Reached>, Relay),
+    Relayed(Box<Reached>, Box<Relay>),
     /// Put together here.
     Made(Response<ProxyBody>),
 }

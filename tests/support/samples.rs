@@ -21,6 +21,8 @@ pub(crate) struct Sample {
     pub(crate) path: &'static str,
     /// The rig's provider of its family.
     pub(crate) provider: &'static str,
+    /// What may follow it, where it is an error, by the manifest.
+    pub(crate) follows: Option<String>,
 }
 
 impl Sample {
@@ -51,11 +53,11 @@ pub(crate) fn samples() -> Vec<Sample> {
     let rows: Vec<Value> = serde_json::from_slice(&manifest).unwrap();
     let read = |row: &Value| {
         let file = row["file"].as_str().unwrap();
-        sample(
-            file,
-            row["dialect"].as_str().unwrap(),
-            fs::read(fixtures.join(file)).unwrap(),
-        )
+        let bytes = fs::read(fixtures.join(file)).unwrap();
+        Sample {
+            follows: row["fo"].as_str().map(str::to_owned),
+            ..sample(file, row["dialect"].as_str().unwrap(), bytes)
+        }
     };
     rows.iter().map(read).collect()
 }
@@ -89,6 +91,7 @@ fn sample(file: &str, dialect: &str, bytes: Vec<u8>) -> Sample {
         body: body.into(),
         path,
         provider,
+        follows: None,
     }
 }
 

@@ -18,9 +18,7 @@ use crate::proxy::reject::Reject;
 use crate::proxy::secret;
 use crate::proxy::settle::inbound_delay;
 use crate::proxy::shared::Shared;
-use crate::record::{
-    AttemptRecord, CancelledBy, End, ErrorClass, Mark, Moment, Outcome, Timeline,
-};
+use crate::record::{AttemptRecord, CancelledBy, End, ErrorClass, Mark, Moment, Outcome, Timeline};
 use crate::wire::dialect::errors::{self, Classified, Verdict};
 
 /// One try at one route.
@@ -133,7 +131,9 @@ pub(super) async fn attempt(
     };
     let phases = noting.phases;
     drop(noting);
-    let inbound = slot.note(|record| inbound_delay(&record.timeline)).flatten();
+    let inbound = slot
+        .note(|record| inbound_delay(&record.timeline))
+        .flatten();
     slot.note_exchange(|draft| {
         draft.own.inbound = inbound;
         if let Some(upload) = upload {

@@ -18,7 +18,7 @@ use crate::record::{ErrorClass, Moment, Name, Nanos, Outcome};
 use crate::wire::dialect::errors::Verdict;
 
 /// Longest time over all attempts that an answer is held back (the design, section 3).
-const HELD_MAX: Duration = Duration::from_secs(240);
+const HELD_MAX: Duration = Duration::from_mins(4);
 
 /// Tries `steps` (indexes of `ways`) in order.
 pub async fn first_answer(
@@ -114,12 +114,7 @@ fn patience(job: &Job<'_>, held_max: Moment, means: Means<'_>) -> Option<Patienc
 }
 
 /// The next route that may follow a failure of `failed`; those that may not are left out for good.
-fn next(
-    left: &mut VecDeque<usize>,
-    ways: &[Way],
-    failed: &Way,
-    verdict: Verdict,
-) -> Option<usize> {
+fn next(left: &mut VecDeque<usize>, ways: &[Way], failed: &Way, verdict: Verdict) -> Option<usize> {
     match verdict {
         Verdict::Yes => {}
         // The same credential, or the same account's model, will be refused again.

@@ -209,11 +209,13 @@ impl Holding<'_> {
                 },
             };
             activity = self.take(data);
-            if self.seen.failed {
-                return Stopped::Erred;
-            }
+            // A token commits, also where its read brought an error behind it: what follows must
+            // not hang on how the network cut the stream.
             if self.seen.token_events > 0 || self.bytes > limits.bytes {
                 return Stopped::Committed;
+            }
+            if self.seen.failed {
+                return Stopped::Erred;
             }
         }
     }

@@ -67,6 +67,6 @@ fn lost(
     record.response_bytes = bytes;
     record.maybe_billed = true;
     let learned = note_observation(record, observation, fault);
-    record.lost_usage = (learned.tokens.source == Some(TokenSource::Usage))
-        .then_some(learned.tokens.usage);
+    record.lost_usage =
+        (learned.tokens.source == Some(TokenSource::Usage)).then_some(learned.tokens.usage);
 }

@@ -42,7 +42,10 @@ impl<'a, 'e> Slot<'a, 'e> {
     }
 
     /// Writes into the record of the whole exchange.
-    pub(super) fn note_exchange<R>(&self, note: impl FnOnce(&mut ExchangeRecord) -> R) -> Option<R> {
+    pub(super) fn note_exchange<R>(
+        &self,
+        note: impl FnOnce(&mut ExchangeRecord) -> R,
+    ) -> Option<R> {
         with(self.draft, note)
     }
 
@@ -58,10 +61,7 @@ impl<'a, 'e> Slot<'a, 'e> {
 }
 
 /// Writes into the record of the exchange.
-pub(super) fn with<R>(
-    draft: &Draft<'_>,
-    note: impl FnOnce(&mut ExchangeRecord) -> R,
-) -> Option<R> {
+pub(super) fn with<R>(draft: &Draft<'_>, note: impl FnOnce(&mut ExchangeRecord) -> R) -> Option<R> {
     let mut exchange = draft.lock().unwrap_or_else(PoisonError::into_inner);
     exchange.draft().map(note)
 }
