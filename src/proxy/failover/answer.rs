@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::{StatusCode, header};
 use http_body_util::BodyExt as _;
 
-use super::attempt::{Failure, Tried, Try};
 use super::loss::Loss;
 use super::slot::Slot;
+use super::tried::{Failure, Tried, Try};
 use super::{Reached, Unreached, hold};
 use crate::edge::stamp::IoLog;
 use crate::edge::upstream::send::keep_alive_of;

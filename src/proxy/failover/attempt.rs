@@ -7,9 +7,9 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 
 use super::answer::read_answer;
-use super::loss::Loss;
 use super::slot::Slot;
-use super::{Job, Means, Reached, Unreached};
+use super::tried::{Failure, Tried, Try};
+use super::{Job, Means};
 use crate::edge::upstream::body::Upload;
 use crate::edge::upstream::pool::PoolLimits;
 use crate::edge::upstream::{Outgoing, Phases, SendFault};
@@ -20,68 +20,6 @@ use crate::proxy::settle::inbound_delay;
 use crate::proxy::shared::Shared;
 use crate::record::{AttemptRecord, CancelledBy, End, ErrorClass, Mark, Moment, Outcome, Timeline};
 use crate::wire::dialect::errors::{self, Classified, Verdict};
-
-/// One try at one route.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Try<'a> {
-    /// What is asked.
-    pub(super) job: &'a Job<'a>,
-    /// Where.
-    pub(super) way: &'a Way,
-    /// Its index among the ways.
-    pub(super) index: usize,
-    /// Whether the usage event is asked for by us.
-    pub(super) inject: bool,
-    /// How long its answer may be held back; absent where no other route is left.
-    pub(super) patience: Option<Patience>,
-    /// What it works with.
-    pub(super) means: Means<'a>,
-}
-
-/// How long an attempt may go without a token while another route is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Patience {
-    /// When its first token is overdue; absent where no deadline of ours holds.
-    pub(super) first_token: Option<Moment>,
-    /// When it is committed as it stands.
-    pub(super) held: Moment,
-}
-
-/// How a try went.
-#[derive(Debug)]
-pub(super) enum Tried {
-    /// There is an answer to relay.
-    Answered(Box<Reached>),
-    /// The provider does not take `stream_options`: once more without.
-    WithoutInjection,
-    /// Something else may follow.
-    Failed(Box<Failure>),
-}
-
-/// A try that failed.
-#[derive(Debug)]
-pub(super) struct Failure {
-    /// What may follow.
-    pub(super) verdict: Verdict,
-    /// What the client is told where nothing follows and the provider said nothing.
-    pub(super) unreached: Unreached,
-    /// The provider's own answer, for the client where nothing follows.
-    pub(super) answer: Option<Box<Reached>>,
-    /// What is left to write into the attempt's record where something follows.
-    pub(super) loss: Loss,
-}
-
-impl Failure {
-    /// A failure without an answer, whose record is closed.
-    pub(super) fn closed(verdict: Verdict, reject: Reject, outcome: Outcome) -> Box<Self> {
-        Box::new(Self {
-            verdict,
-            unreached: Unreached { reject, outcome },
-            answer: None,
-            loss: Loss::Closed,
-        })
-    }
-}
 
 /// The record of an attempt that begins.
 pub(super) fn record(way: &Way, job: &Job<'_>, first: Moment, shared: &Shared) -> AttemptRecord {

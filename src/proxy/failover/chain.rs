@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::attempt::{self, Failure, Patience, Tried, Try, attempt};
+use super::attempt::{self, attempt};
 use super::outgoing::outgoing;
 use super::slot::{Draft, Slot};
+use super::tried::{Failure, Patience, Tried, Try};
 use super::{Job, Means, Reached, Unreached};
 use crate::proxy::candidates::Way;
 use crate::proxy::intake::Body;

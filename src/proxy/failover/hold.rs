@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 
-use super::attempt::{Failure, Patience, Tried, Try};
 use super::loss::Loss;
 use super::slot::Slot;
+use super::tried::{Failure, Patience, Tried, Try};
 use super::watch::{has_body, observer};
 use super::{Begun, Reached, Unreached};
 use crate::clock::Clock;

@@ -7,6 +7,7 @@ mod hold;
 mod loss;
 mod outgoing;
 mod slot;
+mod tried;
 mod watch;
 
 use std::collections::VecDeque;
