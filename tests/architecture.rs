@@ -46,7 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("record", &["named", "units", "ids", "usage", "timeline", "outcome", "attempt", "experiment", "exchange"]),
     ("statistics", &["quantile", "sketch", "metric", "interval", "filter", "compare", "sequence", "drift", "rollup"]),
     ("wire", &["framing", "dialect", "translation", "observer"]),
-    ("routing", &["catalogue", "pricing", "health", "policy", "plan", "experiment"]),
+    ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "candidate", "policy", "plan", "rules", "budget", "experiment"]),
     ("workload", &["prompts", "schedule", "pairing"]),
     ("analysis", &["scoring", "replay", "tables", "paper", "render", "reports"]),
     ("config", &["settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "prices", "catalogue", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),

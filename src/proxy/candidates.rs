@@ -90,10 +90,9 @@ pub fn find(
         .collect();
     let candidates = ways
         .iter()
-        .map(|way| Candidate {
-            provider: way.provider.name.clone(),
-            model: way.model.clone(),
-            usable: way.addressed || is_usable(way),
+        .map(|way| {
+            let usable = way.addressed || is_usable(way);
+            Candidate::new(way.provider.name.clone(), way.model.clone(), usable)
         })
         .collect();
     Ok(Ways {

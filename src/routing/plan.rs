@@ -1,20 +1,71 @@
-//! Orders the candidates of one exchange: a pure function of them and of the request's facts.
+//! Orders the candidates of one exchange: a pure function of them, of the request's facts, of what
+//! is remembered, and of two draws.
 
-use crate::record::Name;
+use crate::record::Moment;
+use crate::routing::health::Barred;
+use crate::routing::policy::{Outlook, Policy, Ranking};
 
-/// One route that an exchange could take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// The provider.
-    pub provider: Name,
-    /// The model's name there; absent for requests without a model.
-    pub model: Option<Name>,
-    /// Whether there is a credential that may be sent there, or none is needed.
-    pub usable: bool,
+pub use crate::routing::candidate::{Ask, Candidate, Constraints, ModelMemory};
+
+/// The share of requests that go to a route drawn evenly, in every policy that learns: without it
+/// nothing more would be learned of a route that once was slow, and no policy could be judged from
+/// the records of another.
+pub const EXPLORED: f64 = 0.02;
+/// The largest share of a model's routes that breakers may take out.
+pub const EJECTED_MAX: f64 = 0.9;
+
+/// Why a candidate is not among the steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftOut {
+    /// No credential may be sent there.
+    NoCredential,
+    /// It answers from another region than those allowed, or nobody knows from where.
+    Region,
+    /// Its data stays elsewhere than allowed, or nobody knows where.
+    Residency,
+    /// Its window is too small.
+    Context,
+    /// It would cost more than the request may.
+    Cost,
+    /// Its price is above the cap.
+    PriceCap,
+    /// Nobody knows its price, and there is a limit on it.
+    PriceUnknown,
+    /// It is not expected to answer in time.
+    Deadline,
+    /// Its health bars it, until the given moment where that is known.
+    Barred(Barred, Option<Moment>),
+}
+
+impl LeftOut {
+    /// The name used in explanations.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoCredential => "no_credential",
+            Self::Region => "region",
+            Self::Residency => "residency",
+            Self::Context => "context_too_small",
+            Self::Cost => "max_cost",
+            Self::PriceCap => "price_cap",
+            Self::PriceUnknown => "price_unknown",
+            Self::Deadline => "deadline",
+            Self::Barred(barred, _) => barred.name(),
+        }
+    }
+}
+
+/// Numbers of `[0, 1)` that decide what is left to chance.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Draws {
+    /// Whether to explore.
+    pub explore: f64,
+    /// Which one is drawn.
+    pub pick: f64,
 }
 
 /// What to try, in order, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Indexes of candidates, best first.
     pub steps: Vec<usize>,
@@ -22,9 +73,257 @@ pub struct Plan {
     pub policy: &'static str,
     /// Why the first is first.
     pub reason: &'static str,
+    /// The policy's score of each candidate, the lowest best; absent for those it did not judge.
+    pub scores: Vec<Option<f64>>,
+    /// Each candidate's chance of being first.
+    pub propensities: Vec<f64>,
+    /// Candidates that are not among the steps, and why.
+    pub left_out: Vec<(usize, LeftOut)>,
+    /// Whether the first was drawn to learn of it.
+    pub explored: bool,
 }
 
-/// The policy `ordered`: candidates in the order of the config, unusable ones left out.
+/// Orders `candidates` for `ask` by `policy`.
+///
+/// First what no route may break is held against each. Of the rest those that health lets through
+/// are ranked; where it lets none through, the least bad is tried: a provider's own answer says
+/// more than none. Other models than the one asked for come after all of it.
+#[must_use]
+pub fn plan(
+    policy: &Policy,
+    ask: &Ask,
+    candidates: &[Candidate],
+    memory: &ModelMemory,
+    draws: Draws,
+) -> Plan {
+    let mut plan = Plan {
+        steps: Vec::with_capacity(candidates.len()),
+        policy: policy.name(),
+        reason: "no_route",
+        scores: vec![None; candidates.len()],
+        propensities: vec![0.0; candidates.len()],
+        left_out: Vec::new(),
+        explored: false,
+    };
+    let (mut own, mut other) = (Vec::new(), Vec::new());
+    let mut late = Vec::new();
+    for (at, candidate) in candidates.iter().enumerate() {
+        match forbidden(ask, candidate) {
+            Some(why) => plan.left_out.push((at, why)),
+            None if is_late(ask, candidate) => late.push(at),
+            None if candidate.other_model => other.push(at),
+            None => own.push(at),
+        }
+    }
+    if own.is_empty() && other.is_empty() {
+        // Estimates may be wrong: who has nobody better is served by the likeliest.
+        own.append(&mut late);
+    }
+    plan.left_out
+        .extend(late.into_iter().map(|at| (at, LeftOut::Deadline)));
+    for group in [own, other] {
+        add(&mut plan, policy, ask, candidates, memory, draws, &group);
+    }
+    plan
+}
+
+/// Adds the steps of one group of candidates behind those that stand.
+fn add(
+    plan: &mut Plan,
+    policy: &Policy,
+    ask: &Ask,
+    candidates: &[Candidate],
+    memory: &ModelMemory,
+    draws: Draws,
+    group: &[usize],
+) {
+    let first = plan.steps.is_empty();
+    let (open, near, barred) = sorted_by_health(ask, candidates, group);
+    let served = if open.is_empty() { &near } else { &open };
+    if served.is_empty() {
+        least_bad(plan, candidates, barred);
+        return;
+    }
+    plan.left_out.extend(barred);
+    let standing: Vec<&Candidate> = served.iter().map(|at| &candidates[*at]).collect();
+    let ranking = policy.rank(ask, &Outlook::all(&standing), memory);
+    for (place, at) in served.iter().enumerate() {
+        plan.scores[*at] = Some(ranking.scores[place]);
+    }
+    let (chances, floor) = chances(policy, &ranking);
+    let mut order: Vec<usize> = (0..served.len()).collect();
+    order.sort_by(|a, b| ranking.scores[*a].total_cmp(&ranking.scores[*b]));
+    if first {
+        let explored = draws.explore < floor;
+        let chosen = if explored {
+            (draws.pick * served.len() as f64) as usize
+        } else {
+            drawn(&ranking, draws.pick)
+        };
+        let chosen = chosen.min(served.len() - 1);
+        for (place, at) in served.iter().enumerate() {
+            plan.propensities[*at] = chances[place];
+        }
+        order.retain(|place| *place != chosen);
+        order.insert(0, chosen);
+        plan.explored = explored;
+        plan.reason = match (explored, served.len(), open.is_empty()) {
+            (_, 1, _) => "only_route",
+            (true, ..) => "explored",
+            (false, _, true) => "near_limit",
+            _ => ranking.reason,
+        };
+    }
+    plan.steps
+        .extend(order.into_iter().map(|place| served[place]));
+    if !open.is_empty() {
+        plan.steps.extend(near);
+    }
+}
+
+/// The chance of each to go first, and the share of it that exploration has.
+fn chances(policy: &Policy, ranking: &Ranking) -> (Vec<f64>, f64) {
+    let count = ranking.scores.len();
+    let floor = if policy.is_adaptive() && count > 1 {
+        EXPLORED
+    } else {
+        0.0
+    };
+    let best = ranking.best();
+    let own = |at: usize| match &ranking.shares {
+        Some(shares) => shares[at],
+        None if at == best => 1.0,
+        None => 0.0,
+    };
+    let mixed = |at| (1.0 - floor) * own(at) + floor / count as f64;
+    ((0..count).map(mixed).collect(), floor)
+}
+
+/// The place that the policy itself puts first.
+fn drawn(ranking: &Ranking, pick: f64) -> usize {
+    let Some(shares) = &ranking.shares else {
+        return ranking.best();
+    };
+    let mut sum = 0.0;
+    for (at, share) in shares.iter().enumerate() {
+        sum += share;
+        if pick < sum {
+            return at;
+        }
+    }
+    // Rounding: the last one with a share.
+    shares.iter().rposition(|share| *share > 0.0).unwrap_or(0)
+}
+
+type ByHealth = (Vec<usize>, Vec<usize>, Vec<(usize, LeftOut)>);
+
+/// The candidates that may be tried, those about to be limited, and those that health bars.
+fn sorted_by_health(ask: &Ask, candidates: &[Candidate], group: &[usize]) -> ByHealth {
+    let tokens = ask.prompt_tokens + ask.output_tokens as u64;
+    let (mut open, mut near, mut barred) = (Vec::new(), Vec::new(), Vec::new());
+    for at in group.iter().copied() {
+        let health = &candidates[at].health;
+        match health.barred {
+            Some((why, until)) => barred.push((at, LeftOut::Barred(why, until))),
+            None if health.is_near_limit(tokens) => near.push(at),
+            None => open.push(at),
+        }
+    }
+    // Breakers may not take out more than their share: when all fail at once, the fault is
+    // likelier here than there.
+    let may = (EJECTED_MAX * group.len() as f64).floor() as usize;
+    let mut ejected: Vec<usize> = (0..barred.len())
+        .filter(|place| matches!(barred[*place].1, LeftOut::Barred(Barred::Open, _)))
+        .collect();
+    if ejected.len() > may && ejected.len() < group.len() {
+        ejected.sort_by_key(|place| std::cmp::Reverse(badness(&barred[*place].1)));
+        let mut back: Vec<usize> = ejected.split_off(may);
+        back.sort_unstable_by(|a, b| b.cmp(a));
+        for place in back {
+            open.push(barred.remove(place).0);
+        }
+    }
+    (open, near, barred)
+}
+
+/// All are barred: the least bad first.
+fn least_bad(plan: &mut Plan, candidates: &[Candidate], mut barred: Vec<(usize, LeftOut)>) {
+    barred.sort_by_key(|(at, why)| (badness(why), candidates[*at].health.consecutive, *at));
+    if plan.steps.is_empty()
+        && let Some((best, _)) = barred.first()
+    {
+        plan.reason = "least_bad";
+        plan.propensities[*best] = 1.0;
+    }
+    plan.steps.extend(barred.into_iter().map(|(at, _)| at));
+}
+
+/// How bad a bar is: what is over soonest is least so.
+const fn badness(why: &LeftOut) -> (u8, u64) {
+    match why {
+        LeftOut::Barred(barred, until) => {
+            let until = match until {
+                Some(Moment(ns)) => *ns,
+                None => 0,
+            };
+            (*barred as u8, until)
+        }
+        _ => (u8::MAX, u64::MAX),
+    }
+}
+
+/// What no route may break.
+fn forbidden(ask: &Ask, candidate: &Candidate) -> Option<LeftOut> {
+    let limits = &ask.constraints;
+    if !candidate.usable {
+        return Some(LeftOut::NoCredential);
+    }
+    let allowed = |of: &Option<_>, all: &[_]| {
+        all.is_empty() || of.as_ref().is_some_and(|name| all.contains(name))
+    };
+    if !allowed(&candidate.region, &limits.regions) {
+        return Some(LeftOut::Region);
+    }
+    if !allowed(&candidate.residency, &limits.residency) {
+        return Some(LeftOut::Residency);
+    }
+    if candidate.context.is_some_and(|has| has < ask.context()) {
+        return Some(LeftOut::Context);
+    }
+    let capped =
+        limits.cost_max.is_some() || limits.input_max.is_some() || limits.output_max.is_some();
+    if !capped {
+        return None;
+    }
+    let Some(quote) = candidate.quote else {
+        return Some(LeftOut::PriceUnknown);
+    };
+    let above = |price: f64, cap: Option<crate::routing::pricing::Rate>| {
+        cap.is_some_and(|cap| price > cap.0 as f64 / 1e12 * (1.0 + 1e-12))
+    };
+    if above(quote.input, limits.input_max) || above(quote.output, limits.output_max) {
+        return Some(LeftOut::PriceCap);
+    }
+    let cost = quote.expected(ask.prompt_tokens, 0, ask.output_tokens);
+    let over = limits.cost_max.is_some_and(|max| cost > max.as_dollars());
+    over.then_some(LeftOut::Cost)
+}
+
+/// Whether a route that is known would hardly answer in time.
+fn is_late(ask: &Ask, candidate: &Candidate) -> bool {
+    /// Samples from which on a route is known.
+    const KNOWN: u64 = 5;
+    let Some(deadline) = ask.constraints.deadline else {
+        return false;
+    };
+    let total = candidate
+        .expected
+        .total_ms(ask.prompt_tokens, ask.output_tokens, 1.0);
+    candidate.expected.samples >= KNOWN && total > deadline.as_millis()
+}
+
+/// The policy `ordered` without any knowledge: candidates in the order of the config, unusable
+/// ones left out.
 #[must_use]
 pub fn ordered(candidates: &[Candidate], how_found: &'static str) -> Plan {
     let steps: Vec<_> = (0..candidates.len())
@@ -35,10 +334,19 @@ pub fn ordered(candidates: &[Candidate], how_found: &'static str) -> Plan {
         Some(0) => how_found,
         Some(_) => "first_with_credential",
     };
+    let mut propensities = vec![0.0; candidates.len()];
+    if let Some(first) = steps.first() {
+        propensities[*first] = 1.0;
+    }
+    let unusable = (0..candidates.len()).filter(|index| !candidates[*index].usable);
     Plan {
-        steps,
         policy: "ordered",
         reason,
+        scores: vec![None; candidates.len()],
+        propensities,
+        left_out: unusable.map(|at| (at, LeftOut::NoCredential)).collect(),
+        explored: false,
+        steps,
     }
 }
 
@@ -48,18 +356,16 @@ mod tests {
 
     #[test]
     fn unusable_candidates_are_left_out_and_said() {
-        let candidate = |usable| Candidate {
-            provider: "p".into(),
-            model: None,
-            usable,
-        };
         for (usable, steps, reason) in [
             (vec![true, true], vec![0, 1], "model"),
             (vec![false, true], vec![1], "first_with_credential"),
             (vec![false], vec![], "no_credential"),
             (vec![], vec![], "no_credential"),
         ] {
-            let candidates: Vec<_> = usable.into_iter().map(candidate).collect();
+            let candidates: Vec<_> = usable
+                .into_iter()
+                .map(|usable| Candidate::new("p", None, usable))
+                .collect();
             let plan = ordered(&candidates, "model");
             assert_eq!((plan.steps, plan.reason), (steps, reason));
         }

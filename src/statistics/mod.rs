@@ -8,6 +8,8 @@ pub mod metric;
 
 pub mod interval;
 
+pub mod filter;
+
 pub mod compare;
 
 pub mod sequence;

@@ -52,7 +52,7 @@ pub fn cost(row: &PriceRow, call: &Call<'_>) -> Result<PicoDollars, NoCost> {
 }
 
 /// The prices that hold for a call of so many prompt tokens at that time.
-fn prices_of(row: &PriceRow, input: u64, at: WallTime) -> Prices {
+pub(super) fn prices_of(row: &PriceRow, input: u64, at: WallTime) -> Prices {
     let base = row
         .windows
         .iter()

@@ -18,6 +18,8 @@ mod table;
 
 mod cost;
 
+mod quote;
+
 mod hosting;
 
 mod diff;
@@ -27,6 +29,7 @@ pub use cost::{Call, cost};
 pub use diff::{Change, diff};
 pub use hosting::Hosting;
 pub use moment::{Days, Span, day, instant};
+pub use quote::Quote;
 pub use row::{LongContext, PriceRow, Prices, Tier, Window};
 pub use table::{Asked, PriceTable};
 

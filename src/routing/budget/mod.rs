@@ -1,0 +1,13 @@
+//! Keeps extra attempts within bounds: retries, the pauses before them, hedges.
+
+mod backoff;
+
+mod hedge;
+
+mod minute;
+
+mod retry;
+
+pub use backoff::backoff;
+pub use hedge::{HedgeBudget, HedgeTerms};
+pub use retry::RetryBudget;

@@ -1,0 +1,67 @@
+//! Bounds retries by what is asked: when everything fails, trying everything twice helps nobody.
+
+use crate::record::Moment;
+
+use super::minute::Minute;
+
+/// Retries may be this share of the last minute's requests.
+const SHARE: f64 = 0.2;
+/// A few are always allowed in a minute: who asks seldom may try again all the same.
+const ALWAYS: u32 = 3;
+
+/// Attempts after the first, of all exchanges together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RetryBudget {
+    /// Requests and retries.
+    minute: Minute,
+}
+
+impl RetryBudget {
+    /// An exchange begins.
+    pub fn request(&mut self, now: Moment) {
+        self.minute.add(1, 0, now);
+    }
+
+    /// Takes leave for one more attempt; false where the budget is spent.
+    pub fn take(&mut self, now: Moment) -> bool {
+        let may = self.left(now) > 0;
+        if may {
+            self.minute.add(0, 1, now);
+        }
+        may
+    }
+
+    /// Further attempts that the budget allows now.
+    #[must_use]
+    pub fn left(&self, now: Moment) -> u32 {
+        let (requests, retries) = self.minute.sums(now);
+        let allowed = ((f64::from(requests) * SHARE) as u32).max(ALWAYS);
+        allowed.saturating_sub(retries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_fifth_of_the_last_minute_and_always_three() {
+        let mut budget = RetryBudget::default();
+        let at = Moment(100 * SECOND);
+        assert_eq!((0..9).filter(|_| budget.take(at)).count(), 3);
+        for _ in 0..100 {
+            budget.request(at);
+        }
+        assert_eq!(budget.left(at), 17);
+        assert_eq!((0..50).filter(|_| budget.take(at)).count(), 17);
+        // A minute later all is forgotten, the requests too.
+        let later = Moment(161 * SECOND);
+        assert_eq!(budget.left(later), 3);
+        // A clock that runs back opens nothing.
+        assert!(
+            budget.take(later) && !budget.clone().take(Moment(0)) || budget.left(Moment(0)) <= 3
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! Holds what routing needs to know of a request.
+
+use crate::record::{KeyedHash, Moment, Name, Nanos, PicoDollars};
+use crate::routing::pricing::Rate;
+
+/// What no route may break, whatever else speaks for it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Constraints {
+    /// Regions that may answer; any where empty. A route of unknown region is none of them.
+    pub regions: Vec<Name>,
+    /// Places where the data may stay; any where empty. Unknown is none of them.
+    pub residency: Vec<Name>,
+    /// What the request may cost, as expected. A route without a price is left out.
+    pub cost_max: Option<PicoDollars>,
+    /// The highest price per prompt token.
+    pub input_max: Option<Rate>,
+    /// The highest price per token of the answer.
+    pub output_max: Option<Rate>,
+    /// When the whole answer must be there.
+    pub deadline: Option<Nanos>,
+    /// The window that a route must have, beside what the request itself needs.
+    pub context_min: Option<u64>,
+}
+
+/// What routing needs to know of a request.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ask {
+    /// Now.
+    pub now: Moment,
+    /// Prompt tokens, estimated.
+    pub prompt_tokens: u64,
+    /// Tokens of the answer to expect ([`crate::routing::learned::Lengths::expected`]).
+    pub output_tokens: f64,
+    /// The limit on them that the request sets.
+    pub max_tokens: Option<u64>,
+    /// The conversation that it belongs to.
+    pub session: Option<KeyedHash>,
+    /// The stable beginning of its prompt.
+    pub prefix: Option<KeyedHash>,
+    /// What no route may break.
+    pub constraints: Constraints,
+}
+
+impl Ask {
+    /// The window that a route must have for the prompt and the answer that is asked for.
+    #[must_use]
+    pub fn context(&self) -> u64 {
+        let needed = self.prompt_tokens + self.max_tokens.unwrap_or(0);
+        needed.max(self.constraints.context_min.unwrap_or(0))
+    }
+}

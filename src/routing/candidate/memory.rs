@@ -1,0 +1,90 @@
+//! Remembers what was chosen for a model, and which route holds whose prompt in its cache.
+
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::fast::FixedState;
+
+use crate::record::{KeyedHash, Moment, Nanos};
+use crate::routing::route::RouteKey;
+
+/// Conversations remembered per model.
+const SESSIONS_MAX: usize = 4_096;
+/// How long a provider's prompt cache is taken to last without use.
+const CACHE_LASTS: Nanos = Nanos(300_000_000_000);
+
+/// What was chosen, since when, how often.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    /// The route.
+    pub route: RouteKey,
+    /// Since when.
+    pub since: Moment,
+    /// Requests since.
+    pub requests: u32,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Served {
+    route: RouteKey,
+    prompt_tokens: u64,
+    at: Moment,
+}
+
+/// What is remembered of the choices for one model.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ModelMemory {
+    choice: Option<Choice>,
+    served: HashMap<KeyedHash, Served, FixedState>,
+    /// Keys in the order in which they were first seen.
+    order: VecDeque<KeyedHash>,
+}
+
+impl ModelMemory {
+    /// What a policy that keeps its choice for a while has chosen.
+    #[must_use]
+    pub const fn choice(&self) -> Option<&Choice> {
+        self.choice.as_ref()
+    }
+
+    /// The policy's own choice was made again, or another. Requests that explored are none.
+    pub fn chosen(&mut self, route: &RouteKey, now: Moment) {
+        match &mut self.choice {
+            Some(choice) if choice.route == *route => {
+                choice.requests = choice.requests.saturating_add(1);
+            }
+            _ => {
+                self.choice = Some(Choice {
+                    route: route.clone(),
+                    since: now,
+                    requests: 1,
+                });
+            }
+        }
+    }
+
+    /// A route answered a request of that conversation or prefix: its cache holds the prompt now.
+    pub fn served(&mut self, key: KeyedHash, route: RouteKey, prompt_tokens: u64, now: Moment) {
+        let served = Served {
+            route,
+            prompt_tokens,
+            at: now,
+        };
+        if self.served.insert(key, served).is_none() {
+            self.order.push_back(key);
+        }
+        while self.served.len() > SESSIONS_MAX {
+            match self.order.pop_front() {
+                Some(oldest) => self.served.remove(&oldest),
+                None => break,
+            };
+        }
+    }
+
+    /// The route whose cache holds the prompt of that conversation or prefix, and how much of it;
+    /// absent once the cache has forgotten it.
+    #[must_use]
+    pub fn cached(&self, key: KeyedHash, now: Moment) -> Option<(&RouteKey, u64)> {
+        let served = self.served.get(&key)?;
+        (now.since(served.at) < CACHE_LASTS).then_some((&served.route, served.prompt_tokens))
+    }
+}

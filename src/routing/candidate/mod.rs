@@ -1,0 +1,78 @@
+//! Holds what is asked, and what is known of each route that could answer.
+
+mod ask;
+
+mod memory;
+
+pub use ask::{Ask, Constraints};
+pub use memory::ModelMemory;
+
+use crate::record::{KeyedHash, Name};
+use crate::routing::health::HealthView;
+use crate::routing::learned::Expectation;
+use crate::routing::pricing::Quote;
+use crate::routing::route::RouteKey;
+
+/// One route that an exchange could take, with everything that is known of it now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// The provider.
+    pub provider: Name,
+    /// The model's name there; absent for requests without a model.
+    pub model: Option<Name>,
+    /// Whether there is a credential that may be sent there, or none is needed.
+    pub usable: bool,
+    /// Which credential that would be.
+    pub credential: Option<KeyedHash>,
+    /// Where it answers from, where that is known.
+    pub region: Option<Name>,
+    /// Where its data stays, where that is known.
+    pub residency: Option<Name>,
+    /// Its share among the others, as configured.
+    pub weight: f64,
+    /// Tokens of prompt and answer that it takes, where known.
+    pub context: Option<u64>,
+    /// Whether it serves another model than the one asked for: only after all others.
+    pub other_model: bool,
+    /// What it charges, where known.
+    pub quote: Option<Quote>,
+    /// Whether it may be tried now.
+    pub health: HealthView,
+    /// What to expect of it.
+    pub expected: Expectation,
+}
+
+impl Candidate {
+    /// A route of which nothing further is known.
+    pub fn new(provider: impl Into<Name>, model: Option<Name>, usable: bool) -> Self {
+        Self {
+            provider: provider.into(),
+            model,
+            usable,
+            credential: None,
+            region: None,
+            residency: None,
+            weight: 1.0,
+            context: None,
+            other_model: false,
+            quote: None,
+            health: HealthView::default(),
+            expected: Expectation::default(),
+        }
+    }
+
+    /// The route's key.
+    #[must_use]
+    pub fn route(&self) -> RouteKey {
+        RouteKey {
+            provider: self.provider.clone(),
+            model: self.model.clone(),
+        }
+    }
+
+    /// Whether it is that route.
+    #[must_use]
+    pub fn is(&self, route: &RouteKey) -> bool {
+        self.provider == route.provider && self.model == route.model
+    }
+}

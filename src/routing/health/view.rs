@@ -1,0 +1,70 @@
+//! Shows what health says of a route at one moment.
+
+use crate::record::Moment;
+
+/// Why a route may not be tried now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Barred {
+    /// It works on as many requests as it may.
+    Full,
+    /// A trial is at work that decides whether it is well again.
+    Trial,
+    /// It cools after a rate limit.
+    Cooling,
+    /// Its breaker is open.
+    Open,
+    /// It is held until somebody changes something.
+    Held,
+    /// The credential is held until somebody changes it.
+    CredentialHeld,
+}
+
+impl Barred {
+    /// The name used in explanations.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "limit_of_requests_at_work",
+            Self::Trial => "trial_at_work",
+            Self::Cooling => "cooling",
+            Self::Open => "breaker_open",
+            Self::Held => "route_held",
+            Self::CredentialHeld => "credential_held",
+        }
+    }
+}
+
+/// What health says of a route and a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct HealthView {
+    /// Why it may not be tried now, and until when where that is known; absent where it may.
+    pub barred: Option<(Barred, Option<Moment>)>,
+    /// Whether the next request would be a trial.
+    pub trial_due: bool,
+    /// Failures in a row.
+    pub consecutive: u32,
+    /// Requests at work on the route, of all credentials.
+    pub at_work: u32,
+    /// How many may be at work with this credential.
+    pub limit: Option<u32>,
+    /// Requests that the provider still allows.
+    pub requests_left: Option<u64>,
+    /// Tokens that the provider still allows.
+    pub tokens_left: Option<u64>,
+    /// The share of the declared limits that is in use.
+    pub utilisation: Option<f64>,
+}
+
+impl HealthView {
+    /// Whether it may be tried now.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.barred.is_none()
+    }
+
+    /// Whether a request of so many tokens would run into a declared limit.
+    #[must_use]
+    pub fn is_near_limit(&self, tokens: u64) -> bool {
+        self.requests_left == Some(0) || self.tokens_left.is_some_and(|left| left < tokens)
+    }
+}

@@ -1,0 +1,131 @@
+//! Keeps what was learned of every route.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+
+use crate::record::{Moment, Nanos};
+use crate::routing::route::RouteKey;
+
+use super::LearnedTuning;
+use super::expectation::Expectation;
+use super::length::Lengths;
+use super::observation::Observation;
+use super::route::RouteLearned;
+
+/// Routes kept: clients may ask for models without end.
+const ROUTES_MAX: usize = 1_024;
+/// The first-token deadline while too little is known.
+const DEADLINE_UNKNOWN: Nanos = Nanos(60_000_000_000);
+/// The shortest and the longest one.
+const DEADLINES: (Nanos, Nanos) = (Nanos(8_000_000_000), Nanos(120_000_000_000));
+/// A hedge waits at least so long.
+const HEDGE_MIN: Nanos = Nanos(2_000_000_000);
+
+/// What was learned of every route.
+#[derive(Debug, Clone)]
+pub struct Learned {
+    tuning: LearnedTuning,
+    routes: HashMap<RouteKey, RouteLearned, FixedState>,
+    /// How long answers get.
+    pub lengths: Lengths,
+}
+
+impl Learned {
+    /// Nothing known yet.
+    #[must_use]
+    pub fn new(tuning: LearnedTuning) -> Self {
+        Self {
+            tuning,
+            routes: HashMap::default(),
+            lengths: Lengths::default(),
+        }
+    }
+
+    /// The numbers it learns by.
+    #[must_use]
+    pub const fn tuning(&self) -> &LearnedTuning {
+        &self.tuning
+    }
+
+    /// Takes in what an attempt tells of its route.
+    pub fn observe(&mut self, route: &RouteKey, seen: &Observation) {
+        if !self.routes.contains_key(route) {
+            if self.routes.len() >= ROUTES_MAX {
+                self.forget_one();
+            }
+            self.routes
+                .insert(route.clone(), RouteLearned::new(seen.at));
+        }
+        if let Some(learned) = self.routes.get_mut(route) {
+            learned.observe(seen, &self.tuning);
+        }
+    }
+
+    /// What to expect of a route; of one that nothing is known of, what is expected of any.
+    #[must_use]
+    pub fn expect(&self, route: &RouteKey, now: Moment) -> Expectation {
+        self.routes
+            .get(route)
+            .map_or_else(Expectation::default, |of| of.expect(&self.tuning, now))
+    }
+
+    /// The first-token deadline of an attempt: 3 × the 95th percentile of its stratum, from 8 to
+    /// 120 s; 60 s below 20 samples; none for models that reason.
+    #[must_use]
+    pub fn deadline(
+        &self,
+        route: &RouteKey,
+        prompt_tokens: u64,
+        reasoning: bool,
+        now: Moment,
+    ) -> Option<Nanos> {
+        if reasoning {
+            return None;
+        }
+        let p95 = self.p95(route, prompt_tokens, now);
+        Some(p95.map_or(DEADLINE_UNKNOWN, |p95| {
+            Nanos(p95.0.saturating_mul(3)).clamp(DEADLINES.0, DEADLINES.1)
+        }))
+    }
+
+    /// How long to wait for the first token before a hedge: the 95th percentile of the stratum, at
+    /// least 2 s; absent below 20 samples.
+    #[must_use]
+    pub fn hedge_after(&self, route: &RouteKey, prompt_tokens: u64, now: Moment) -> Option<Nanos> {
+        let p95 = self.p95(route, prompt_tokens, now)?;
+        Some(p95.max(HEDGE_MIN))
+    }
+
+    /// The 95th percentile of the last first tokens of prompts of that size.
+    #[must_use]
+    pub fn p95(&self, route: &RouteKey, prompt_tokens: u64, now: Moment) -> Option<Nanos> {
+        let learned = self.routes.get(route)?;
+        learned.recent().p95(prompt_tokens, now)
+    }
+
+    /// Every route that something is known of.
+    pub fn routes(&self) -> impl Iterator<Item = (&RouteKey, &RouteLearned)> {
+        self.routes.iter()
+    }
+
+    /// A route as it was kept.
+    pub fn keep(&mut self, route: RouteKey, learned: RouteLearned) {
+        if self.routes.len() < ROUTES_MAX {
+            self.routes.insert(route, learned);
+        }
+    }
+
+    fn forget_one(&mut self) {
+        let silent = self.routes.iter().min_by_key(|(_, of)| of.touched);
+        if let Some(route) = silent.map(|(route, _)| route.clone()) {
+            self.routes.remove(&route);
+        }
+    }
+}
+
+impl Default for Learned {
+    fn default() -> Self {
+        Self::new(LearnedTuning::default())
+    }
+}

@@ -1,0 +1,87 @@
+//! Holds what one attempt tells of its route.
+
+use crate::record::{AttemptRecord, CancelledBy, ErrorClass, Mark, Moment, Nanos, Usage};
+use crate::routing::health::{Effect, effect};
+
+/// How an attempt ended, as far as its route's speed is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Well.
+    Well,
+    /// The route failed after so long: as bad as a first token that came that late.
+    Failed {
+        /// From the request to the failure.
+        waited: Nanos,
+    },
+    /// Somebody ended it before the first token: the first token takes longer than that.
+    Censored {
+        /// From the request to its end.
+        waited: Nanos,
+    },
+    /// It says nothing: the request was at fault, or a rate limit was met.
+    Unjudged,
+}
+
+/// What one attempt tells of its route.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observation {
+    /// When it was over.
+    pub at: Moment,
+    /// Prompt tokens that no cache held.
+    pub prompt_tokens: u64,
+    /// From the request to the first token; absent for whole answers.
+    pub first_token: Option<Nanos>,
+    /// Per output token after the first.
+    pub per_token: Option<Nanos>,
+    /// Tokens of the answer.
+    pub output_tokens: Option<u64>,
+    /// How it ended.
+    pub ended: Ended,
+}
+
+/// Output tokens from which on a rate says something.
+const TOKENS_MIN: u64 = 8;
+
+impl Observation {
+    /// What a finished attempt tells. `estimated` is the prompt's size where `usage` does not say
+    /// it; `at` is when it was over.
+    #[must_use]
+    pub fn of(
+        attempt: &AttemptRecord,
+        usage: Option<&Usage>,
+        estimated: u64,
+        at: Moment,
+    ) -> Option<Self> {
+        let timeline = &attempt.timeline;
+        let from = timeline.get(Mark::RouteChosen)?;
+        let first = timeline.get(Mark::FirstToken);
+        let last = timeline.get(Mark::LastToken);
+        let output = usage.and_then(|usage| usage.output);
+        let spread = first.zip(last).map(|(first, last)| last.since(first));
+        let per_token = spread
+            .zip(output.filter(|tokens| *tokens >= TOKENS_MIN))
+            .map(|(spread, tokens)| Nanos(spread.0 / (tokens - 1)))
+            .filter(|span| span.0 > 0);
+        let cached = usage.and_then(|usage| usage.cached_read).unwrap_or(0);
+        let input = usage.and_then(|usage| usage.input).unwrap_or(estimated);
+        let waited = at.since(from);
+        let ended = match attempt.error_class {
+            Some(class) if effect(class) == Effect::Counts => Ended::Failed { waited },
+            Some(ErrorClass::TotalTimeout) if first.is_none() => Ended::Censored { waited },
+            Some(_) => Ended::Unjudged,
+            None if attempt.cancelled_by == Some(CancelledBy::Client) && first.is_none() => {
+                Ended::Censored { waited }
+            }
+            None if attempt.cancelled_by.is_some() => Ended::Unjudged,
+            None => Ended::Well,
+        };
+        Some(Self {
+            at,
+            prompt_tokens: input.saturating_sub(cached),
+            first_token: first.map(|first| first.since(from)),
+            per_token,
+            output_tokens: output,
+            ended,
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! Keeps the last spans to the first token by size of prompt, for deadlines and hedges.
+
+use std::collections::VecDeque;
+
+use crate::record::{Moment, Nanos};
+
+/// Sizes of prompts whose first tokens are alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stratum {
+    /// Below 1,000 tokens.
+    Short,
+    /// Below 4,000.
+    Middle,
+    /// Below 16,000.
+    Long,
+    /// More.
+    Huge,
+}
+
+impl Stratum {
+    /// Every stratum, the shortest first.
+    pub const ALL: [Self; 4] = [Self::Short, Self::Middle, Self::Long, Self::Huge];
+
+    /// The stratum of a prompt.
+    #[must_use]
+    pub const fn of(prompt_tokens: u64) -> Self {
+        match prompt_tokens {
+            0..1_000 => Self::Short,
+            1_000..4_000 => Self::Middle,
+            4_000..16_000 => Self::Long,
+            _ => Self::Huge,
+        }
+    }
+}
+
+/// Spans kept of each stratum.
+const KEPT: usize = 64;
+/// Spans from which on a percentile is told.
+const ENOUGH: usize = 20;
+/// What is older says nothing of now.
+const AGE_MAX: Nanos = Nanos(24 * 3_600 * 1_000_000_000);
+
+/// The last spans to the first token of a route. Percentiles are made when a span comes, so that
+/// asking costs nothing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RecentSpans {
+    strata: [(VecDeque<(Moment, u32)>, Option<u32>); 4],
+}
+
+impl RecentSpans {
+    /// Takes in a span.
+    pub fn insert(&mut self, prompt_tokens: u64, span: Nanos, now: Moment) {
+        let (spans, p95) = &mut self.strata[Stratum::of(prompt_tokens) as usize];
+        if spans.len() == KEPT {
+            spans.pop_front();
+        }
+        let millis = u32::try_from(span.0.div_ceil(1_000_000)).unwrap_or(u32::MAX);
+        spans.push_back((now, millis));
+        while spans
+            .front()
+            .is_some_and(|(at, _)| now.since(*at) > AGE_MAX)
+        {
+            spans.pop_front();
+        }
+        *p95 = (spans.len() >= ENOUGH).then(|| {
+            let mut sorted: Vec<u32> = spans.iter().map(|(_, span)| *span).collect();
+            sorted.sort_unstable();
+            // The rank that 95 of 100 do not exceed: ⌈0.95 n⌉.
+            sorted[(sorted.len() * 95).div_ceil(100) - 1]
+        });
+    }
+
+    /// The 95th percentile of the stratum; absent below 20 spans, or where the last is a day old.
+    #[must_use]
+    pub fn p95(&self, prompt_tokens: u64, now: Moment) -> Option<Nanos> {
+        let (spans, p95) = &self.strata[Stratum::of(prompt_tokens) as usize];
+        let (last, _) = spans.back()?;
+        (now.since(*last) <= AGE_MAX).then_some(())?;
+        p95.map(|millis| Nanos::from_millis(u64::from(millis)))
+    }
+
+    /// The spans of a stratum, oldest first, in milliseconds.
+    pub fn spans(&self, stratum: Stratum) -> impl Iterator<Item = (Moment, u32)> {
+        self.strata[stratum as usize].0.iter().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_needs_twenty_spans_of_its_own_stratum() {
+        let mut recent = RecentSpans::default();
+        for n in 1..=19 {
+            recent.insert(100, Nanos::from_millis(n * 100), Moment(n));
+            assert_eq!(recent.p95(100, Moment(n)), None);
+        }
+        recent.insert(999, Nanos::from_millis(2_000), Moment(20));
+        assert_eq!(recent.p95(5, Moment(20)), Some(Nanos::from_millis(1_900)));
+        assert_eq!(recent.p95(1_000, Moment(20)), None);
+        // A day later nothing is known.
+        assert_eq!(recent.p95(5, Moment(21).plus(AGE_MAX)), None);
+    }
+}

@@ -1,0 +1,236 @@
+//! Reads how many requests and tokens a provider declares to be left.
+
+use crate::record::{Nanos, RateLimitHeader, WallTime};
+
+use super::span::reset;
+
+/// What is metered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Meter {
+    /// Requests.
+    Requests,
+    /// Tokens.
+    Tokens,
+}
+
+/// What is declared of one meter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limit {
+    /// How much there is in a window.
+    pub limit: Option<u64>,
+    /// How much is left of it.
+    pub left: Option<u64>,
+    /// The span until it is whole again.
+    pub reset: Option<Nanos>,
+    /// The window, where the header's name tells it.
+    pub window: Option<Nanos>,
+}
+
+/// What the headers of one response declare: of several meters of a kind the one that is nearest
+/// to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Declared {
+    /// Requests.
+    pub requests: Option<Limit>,
+    /// Tokens.
+    pub tokens: Option<Limit>,
+}
+
+impl Declared {
+    /// The meters that something is declared of.
+    pub fn meters(&self) -> impl Iterator<Item = (Meter, Limit)> {
+        [
+            (Meter::Requests, self.requests),
+            (Meter::Tokens, self.tokens),
+        ]
+        .into_iter()
+        .filter_map(|(meter, limit)| Some((meter, limit?)))
+    }
+}
+
+/// Reads the headers of one response, of whichever provider. `now` is the response's date.
+#[must_use]
+pub fn declared(headers: &[RateLimitHeader], now: WallTime) -> Declared {
+    // Meters by what their names have in common: `tokens-minute`, `input-tokens`.
+    let mut found: Vec<(String, Meter, Limit)> = Vec::new();
+    for header in headers {
+        let Some((what, part)) = part_of(&header.name) else {
+            continue;
+        };
+        let (Some(meter), Some(part)) = (meter_of(&header.name, &what), part) else {
+            continue;
+        };
+        let same = |(name, kind, _): &(String, Meter, Limit)| *name == what && *kind == meter;
+        let at = found.iter().position(same);
+        let at = at.unwrap_or_else(|| {
+            let window = window_of(&what);
+            let limit = Limit {
+                window,
+                ..Limit::default()
+            };
+            found.push((what, meter, limit));
+            found.len() - 1
+        });
+        let limit = &mut found[at].2;
+        let value = header.value.as_str();
+        match part {
+            Part::Limit => limit.limit = count(value).filter(|limit| *limit > 0),
+            Part::Left => limit.left = count(value),
+            Part::Reset => limit.reset = reset(value, now),
+        }
+    }
+    let nearest = |meter: Meter| {
+        let of_kind = found.iter().filter(|(_, kind, _)| *kind == meter);
+        of_kind
+            .map(|(_, _, limit)| *limit)
+            .min_by_key(|limit| share_left(*limit))
+    };
+    Declared {
+        requests: nearest(Meter::Requests),
+        tokens: nearest(Meter::Tokens),
+    }
+}
+
+/// What is left of a limit in thousandths; unknown counts as all.
+fn share_left(limit: Limit) -> u64 {
+    match (limit.left, limit.limit) {
+        (Some(left), Some(whole)) => left.saturating_mul(1_000) / whole.max(1),
+        (Some(0), None) => 0,
+        _ => 1_000,
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Part {
+    Limit,
+    Left,
+    Reset,
+}
+
+/// A header's name as what it meters and which part of it: `x-ratelimit-remaining-tokens` is the
+/// part left of `tokens`.
+fn part_of(name: &str) -> Option<(String, Option<Part>)> {
+    const FAMILIES: [&str; 6] = [
+        "anthropic-ratelimit-",
+        "x-ratelimitbysize-",
+        "ratelimitbysize-",
+        "x-tokenlimit-",
+        "x-ratelimit-",
+        "ratelimit-",
+    ];
+    let rest = FAMILIES
+        .iter()
+        .find_map(|family| name.strip_prefix(family))?;
+    let mut part = None;
+    let words = rest.split('-').filter(|word| {
+        let is = match *word {
+            "limit" => Part::Limit,
+            "remaining" => Part::Left,
+            "reset" => Part::Reset,
+            _ => return true,
+        };
+        part = Some(is);
+        false
+    });
+    let what = words.collect::<Vec<_>>().join("-");
+    Some((what, part))
+}
+
+fn meter_of(name: &str, what: &str) -> Option<Meter> {
+    if what.contains("token") || name.contains("tokenlimit") || name.contains("bysize") {
+        return Some(Meter::Tokens);
+    }
+    // OpenRouter and Together name nothing: they count requests. Others' further words (over,
+    // type, renewalperiod) are no meters.
+    (what.is_empty() || what.contains("requests")).then_some(Meter::Requests)
+}
+
+fn window_of(what: &str) -> Option<Nanos> {
+    let seconds: u64 = match what.rsplit('-').next()? {
+        "minute" => 60,
+        "hour" => 3_600,
+        "day" => 86_400,
+        "month" => 30 * 86_400,
+        _ => return None,
+    };
+    Some(Nanos(seconds * 1_000_000_000))
+}
+
+/// A whole number; -1 stands for unknown at Azure.
+fn count(text: &str) -> Option<u64> {
+    // `100, 100;window=60` of the IETF's draft.
+    let first = text.split([',', ';']).next()?.trim();
+    first
+        .parse::<f64>()
+        .ok()
+        .filter(|n| (0.0..1e15).contains(n))
+        .map(|n| n as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Declared {
+        let headers: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| RateLimitHeader {
+                name: (*name).into(),
+                value: (*value).into(),
+            })
+            .collect();
+        declared(&headers, WallTime(1_795_348_800_000_000))
+    }
+
+    #[test]
+    fn the_meters_of_each_provider_are_read() {
+        let openai = read(&[
+            ("x-ratelimit-limit-requests", "500"),
+            ("x-ratelimit-remaining-requests", "499"),
+            ("x-ratelimit-reset-requests", "120ms"),
+            ("x-ratelimit-limit-tokens", "30000"),
+            ("x-ratelimit-remaining-tokens", "29000"),
+        ]);
+        let requests = openai.requests.unwrap();
+        assert_eq!((requests.limit, requests.left), (Some(500), Some(499)));
+        assert_eq!(requests.reset, Some(Nanos::from_millis(120)));
+        assert_eq!(openai.tokens.unwrap().left, Some(29_000));
+
+        let anthropic = read(&[
+            ("anthropic-ratelimit-input-tokens-limit", "1000"),
+            ("anthropic-ratelimit-input-tokens-remaining", "900"),
+            ("anthropic-ratelimit-output-tokens-limit", "1000"),
+            ("anthropic-ratelimit-output-tokens-remaining", "10"),
+            (
+                "anthropic-ratelimit-output-tokens-reset",
+                "2026-11-22T12:00:30Z",
+            ),
+        ]);
+        let tokens = anthropic.tokens.unwrap();
+        assert_eq!(tokens.left, Some(10), "the nearest to its end");
+        assert_eq!(tokens.reset, Some(Nanos::from_millis(30_000)));
+
+        let cerebras = read(&[
+            ("x-ratelimit-limit-requests-day", "14400"),
+            ("x-ratelimit-remaining-requests-day", "1"),
+            ("x-ratelimit-limit-requests-minute", "30"),
+            ("x-ratelimit-remaining-requests-minute", "29"),
+        ]);
+        let requests = cerebras.requests.unwrap();
+        assert_eq!(requests.window, Some(Nanos(86_400_000_000_000)));
+
+        let together = read(&[("x-ratelimit-limit", "10"), ("x-tokenlimit-remaining", "5")]);
+        assert_eq!(together.requests.unwrap().limit, Some(10));
+        assert_eq!(together.tokens.unwrap().left, Some(5));
+
+        let mistral = read(&[("ratelimitbysize-remaining", "7")]);
+        assert_eq!(mistral.tokens.unwrap().left, Some(7));
+
+        let azure = read(&[
+            ("x-ratelimit-limit-requests", "-1"),
+            ("x-ratelimit-type", "x"),
+        ]);
+        assert_eq!(azure.requests.unwrap().limit, None);
+        assert_eq!(read(&[("retry-after", "1")]), Declared::default());
+    }
+}

@@ -1,0 +1,14 @@
+//! Reads what rate-limit headers say: how long to wait, and how much is left until when.
+
+mod date;
+
+mod declared;
+
+mod span;
+
+mod wait;
+
+pub use date::http_date;
+pub use declared::{Declared, Limit, Meter, declared};
+pub use span::reset;
+pub use wait::wait;
