@@ -20,7 +20,7 @@ use tollgate::analysis::reports::Listed;
 fn command(directory: &Path, arguments: &[&str]) -> Command {
     let config = directory.join("tollgate.toml");
     let text = format!(
-        "[store]\npath = \"{}\"\n",
+        "[store]\npath = \"{}\"\n[admin]\nlisten = \"127.0.0.1:9\"\n",
         directory.join("s.redb").display()
     );
     fs::write(&config, text).unwrap();
@@ -166,6 +166,61 @@ fn two_windows_or_two_files_are_set_side_by_side() {
         let (code, _, err) = run(directory.path(), &["report", "cost", "--compare", sides]);
         assert!(code == 2 && err.contains(said), "{sides}: {err}");
     }
+}
+
+#[test]
+fn notes_are_kept_in_the_store_and_stand_in_reports() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.redb");
+    drop(store(&path, &recent(6, 300, 1_000_000)));
+    let run = |arguments: &[&str]| run(directory.path(), arguments);
+    let (code, out, err) = run(&[
+        "note",
+        "add",
+        "new prompt",
+        "--at",
+        "2m",
+        "--route",
+        "openai",
+    ]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.starts_with("note 1, at "), "{out}");
+    assert_eq!(run(&["note", "add", "second"]).0, 0);
+    let (_, list, _) = run(&["note", "list", "--format", "json"]);
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(list["notes"][0]["route"], "openai");
+    assert_eq!(list["notes"][1]["text"], "second");
+    let (_, trend, _) = run(&["report", "trend"]);
+    assert!(
+        trend.contains("new prompt") && trend.contains("second"),
+        "{trend}"
+    );
+    let copy = directory.path().join("copy.redb");
+    assert_eq!(run(&["db", "backup", copy.to_str().unwrap()]).0, 0);
+    let (_, list, _) = run(&["note", "list", "--store", copy.to_str().unwrap()]);
+    assert_eq!(list.lines().count(), 2, "{list}");
+    assert_eq!(run(&["note", "remove", "1"]).0, 0);
+    for (arguments, code, said) in [
+        (vec!["note", "remove", "1"], 1, "there is no note 1"),
+        (vec!["note", "add", ""], 2, "1 to 500 bytes"),
+        (
+            vec!["note", "add", "x", "--at", "soon"],
+            2,
+            "neither an age",
+        ),
+    ] {
+        let (found, _, err) = run(&arguments);
+        assert!(found == code && err.contains(said), "{arguments:?}: {err}");
+    }
+    // A program that holds the store and does not answer at the admin address.
+    let writer = store(&path, &[]);
+    let (code, _, err) = run(&["note", "add", "x"]);
+    assert!(
+        code == 3 && err.contains("another program has the store"),
+        "{code} {err}"
+    );
+    drop(writer);
+    assert_eq!(run(&["db", "verify"]).0, 0);
 }
 
 #[test]

@@ -350,6 +350,72 @@ async fn every_report_has_a_page_and_downloads() {
 }
 
 #[tokio::test]
+async fn notes_are_written_shown_and_removed() {
+    let site = site(300, "");
+    let post = |path: &str, kind: &str, body: &str| {
+        Request::post(path)
+            .header("host", "127.0.0.1:4101")
+            .header("content-type", kind)
+            .body(Body::from(body.to_owned()))
+            .unwrap()
+    };
+    let json = "application/json";
+    for (body, status) in [
+        (r#"{"text":"moved <b>to</b> eu-west","at":"5m"}"#, 201),
+        (r#"{"text":"new prompt","route":"openai/gpt-4.1"}"#, 201),
+        (r#"{"text":""}"#, 400),
+        (r#"{"text":"x","at":"soon"}"#, 400),
+        (r#"{"words":"x"}"#, 400),
+        ("no json", 400),
+    ] {
+        let got = send(&site.router, post("/api/notes", json, body)).await;
+        assert_eq!(got.status, status, "{body}: {}", got.text);
+    }
+    let form = "application/x-www-form-urlencoded";
+    let got = send(
+        &site.router,
+        post("/notes", form, "text=by+form&at=&route="),
+    )
+    .await;
+    assert_eq!(
+        (got.status.as_u16(), got.header("location")),
+        (303, "/reports/trend#notes")
+    );
+    let list = get(&site.router, "/api/notes").await.json();
+    assert_eq!(list["notes"].as_array().unwrap().len(), 3);
+    let page = get(&site.router, "/reports/trend?origin=all").await.text;
+    assert!(
+        page.contains("moved &lt;b&gt;to&lt;/b&gt; eu-west"),
+        "{page}"
+    );
+    assert!(page.contains("by form") && page.contains("class=\"flag\""));
+    let tax = get(&site.router, "/api/reports/cost?origin=all")
+        .await
+        .json();
+    assert_eq!(tax["head"]["notes"].as_array().unwrap().len(), 3);
+    let delete = |id: u32| {
+        Request::delete(format!("/api/notes?id={id}"))
+            .header("host", "127.0.0.1:4101")
+            .body(Body::empty())
+            .unwrap()
+    };
+    for (id, status) in [(1, 204), (1, 404), (9, 404)] {
+        assert_eq!(send(&site.router, delete(id)).await.status, status, "{id}");
+    }
+    let got = send(&site.router, post("/notes/2/remove", form, "")).await;
+    assert_eq!(got.status, 303);
+    let other = Request::post("/api/notes")
+        .header("host", "127.0.0.1:4101")
+        .header("origin", "https://other.example")
+        .header("content-type", json)
+        .body(Body::from(r#"{"text":"forged"}"#))
+        .unwrap();
+    assert_eq!(send(&site.router, other).await.status, 403);
+    let list = get(&site.router, "/api/notes").await.json();
+    assert_eq!(list["notes"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn other_sites_and_names_are_refused() {
     let site = site(10, "[admin]\nhosts = [\"tollgate.example\"]\n");
     let own = ("host", "127.0.0.1:4101");

@@ -12,6 +12,7 @@ use super::node::Node;
 use crate::config::settings::Settings;
 use crate::edge::server;
 use crate::recorder::Recorder;
+use crate::ui::handles::NoteEdit;
 use crate::ui::{Addresses, Counts, Handles, Reloads, Ui};
 
 /// A running admin plane. It ends with the node whose word to stop it hears.
@@ -69,12 +70,19 @@ fn handles(
 ) -> Handles {
     let of = |recorder: &Recorder| recorder.clone();
     let (reading, feeding, asking) = (of(recorder), of(recorder), of(recorder));
+    let noting = of(recorder);
     let (shared, counted) = (Arc::clone(&node.shared), Arc::clone(&node.shared));
     let counters = Arc::clone(&node.counters);
     Handles {
         reader: Arc::new(move || Ok(reading.reader())),
         feed: Arc::new(move || feeding.subscribe()),
         store: Arc::new(move || asking.health()),
+        notes: Arc::new(move |edit| {
+            noting.with_store(move |store| match edit {
+                NoteEdit::Add(note) => store.add_note(&note).map(Some),
+                NoteEdit::Remove(id) => Ok(store.remove_note(id)?.then_some(id)),
+            })
+        }),
         counts: Arc::new(move || {
             let (accepted, settled) = counted.counts();
             Counts {

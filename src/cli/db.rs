@@ -8,9 +8,7 @@ use serde_json::json;
 use super::output;
 use super::stored::{Stop, StoreArgs};
 use crate::analysis::render::units::thousands;
-use crate::clock::Clock;
-use crate::config::settings::StoreSettings;
-use crate::edge::store::{Store, StoreError, StoreReader, Verified};
+use crate::edge::store::{StoreError, Verified};
 
 /// Verify, compact or back up the store
 #[derive(Debug, clap::Args)]
@@ -68,28 +66,8 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
     }
 }
 
-/// Opens the store for writing. What is missing is not made, and what is damaged is not moved
-/// aside: these commands look after what is there.
-fn open(plain: &Plain, config: Option<&Path>) -> Result<Store, Stop> {
-    let settings = plain.store.settings(config)?;
-    let path = plain.store.path(settings.as_ref())?;
-    drop(StoreReader::open(&path)?);
-    let settings = settings.ok_or_else(|| {
-        Stop::Usage(
-            "the config does not load, and with it how long records are kept: `tollgate check`"
-                .to_owned(),
-        )
-    })?;
-    let settings = StoreSettings {
-        path,
-        ..settings.store
-    };
-    let (store, _) = Store::open(&settings, &Clock::system())?;
-    Ok(store)
-}
-
 fn verify(plain: &Plain, config: Option<&Path>) -> Result<ExitCode, Stop> {
-    let mut store = match open(plain, config) {
+    let mut store = match plain.store.open_to_write(config) {
         Err(Stop::Store(error @ StoreError::Damaged { .. })) => {
             return Err(Stop::Nothing(format!(
                 "{error}; `tollgate serve` moves it aside and begins a new one"
@@ -141,7 +119,7 @@ fn verified(found: &Verified) -> String {
 }
 
 fn compact(plain: &Plain, config: Option<&Path>) -> Result<ExitCode, Stop> {
-    let (_, done) = open(plain, config)?.compact()?;
+    let (_, done) = plain.store.open_to_write(config)?.compact()?;
     match plain.format {
         Shape::Text => output::print(&format!(
             "{} bytes, before {}; {} damaged rows left out",

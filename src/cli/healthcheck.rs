@@ -1,16 +1,12 @@
 //! `tollgate healthcheck`: asks a running Tollgate whether it is well, for container runtimes.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
+use super::admin::{Admin, reachable};
 use super::output;
 use crate::app::sources;
-
-/// Longest wait for each step.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Ask a running tollgate whether it is well (exit code 0) or not (1)
 #[derive(Debug, clap::Args)]
@@ -44,22 +40,8 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
     }
 }
 
-/// An unspecified address is listened on everywhere, and asked on loopback.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    if listen.ip().is_unspecified() {
-        SocketAddr::from(([127, 0, 0, 1], listen.port()))
-    } else {
-        listen
-    }
-}
-
 fn ask(address: SocketAddr) -> std::io::Result<bool> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer.starts_with("HTTP/1.1 200"))
+    let token = None;
+    let answer = Admin { address, token }.ask("GET", "/healthz", "")?;
+    Ok(answer.status == 200)
 }

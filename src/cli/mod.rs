@@ -28,7 +28,11 @@ mod config;
 
 mod prices;
 
+mod admin;
+
 mod healthcheck;
+
+mod note;
 
 mod completions;
 
@@ -79,6 +83,7 @@ enum Command {
     Simulate(simulate::Args),
     Selftest(selftest::Args),
     Prices(prices::Args),
+    Note(note::Args),
     Config(config::Args),
     Healthcheck(healthcheck::Args),
     Completions(completions::Args),
@@ -101,6 +106,7 @@ pub fn run() -> ExitCode {
         Command::Selftest(args) => selftest::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Prices(args) => prices::run(&args, config),
+        Command::Note(args) => note::run(&args, config),
         Command::Config(args) => config::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args, config),
         Command::Completions(args) => completions::run(&args),

@@ -10,8 +10,8 @@ use super::output;
 use crate::analysis::tables::{Origins, Window};
 use crate::app::{AppFault, sources};
 use crate::clock::Clock;
-use crate::config::settings::Settings;
-use crate::edge::store::{StoreError, StoreReader, let_traffic_go_first};
+use crate::config::settings::{Settings, StoreSettings};
+use crate::edge::store::{Store, StoreError, StoreReader, let_traffic_go_first};
 use crate::record::{Moment, Nanos};
 use crate::ui::rows::Asked;
 
@@ -143,6 +143,26 @@ impl StoreArgs {
         named
             .or(configured)
             .ok_or_else(|| Stop::Usage("name the store with --store FILE".to_owned()))
+    }
+
+    /// The store for writing. What is missing is not made, and what is damaged is not moved
+    /// aside: commands look after what is there.
+    pub(super) fn open_to_write(&self, config: Option<&Path>) -> Result<Store, Stop> {
+        let settings = self.settings(config)?;
+        let path = self.path(settings.as_ref())?;
+        drop(StoreReader::open(&path)?);
+        let settings = settings.ok_or_else(|| {
+            Stop::Usage(
+                "the config does not load, and with it how long records are kept: `tollgate check`"
+                    .to_owned(),
+            )
+        })?;
+        let settings = StoreSettings {
+            path,
+            ..settings.store
+        };
+        let (store, _) = Store::open(&settings, &Clock::system())?;
+        Ok(store)
     }
 
     /// A reader of the store, and the settings.

@@ -18,6 +18,8 @@ pub mod experiment;
 
 pub mod exchange;
 
+pub mod note;
+
 pub use attempt::{AttemptRecord, Protocol, ProviderKind, RateLimitHeader, ServerTiming};
 pub use exchange::{
     Dialect, ExchangeRecord, Language, NoCost, Origin, OwnDelay, RequestFacts, Session,
@@ -25,6 +27,7 @@ pub use exchange::{
 };
 pub use experiment::{Arm, Assigned, Coin, Enrolment, NotEnrolled};
 pub use ids::{ExchangeId, KeyedHash, TraceId};
+pub use note::Note;
 pub use outcome::{CancelledBy, End, ErrorClass, FinishReason, Oddity, Outcome};
 pub use timeline::{Bins, Gaps, Mark, NullReason, Timeline};
 pub use units::{Moment, Name, Nanos, PicoDollars, WallTime};

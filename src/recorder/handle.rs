@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::broadcast;
 
@@ -31,6 +32,9 @@ pub struct Running {
     shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
 }
+
+/// How long a job of the store's writer is waited for: a batch and a trim are before it.
+const JOB_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Records that a slow subscriber may lag behind before it misses some: a full batch.
 const FEED_RECORDS: usize = 4096;
@@ -71,6 +75,7 @@ impl Recorder {
             reader: Arc::new(store.reader()?),
             feed: broadcast::Sender::new(FEED_RECORDS),
             stop: AtomicBool::new(false),
+            jobs: Mutex::default(),
             queue_max: queue_max.max(1),
             batch_max: pace.records,
             writer: OnceLock::new(),
@@ -119,6 +124,27 @@ impl Recorder {
     #[must_use]
     pub fn reader(&self) -> Arc<StoreReader> {
         Arc::clone(&self.shared.reader)
+    }
+
+    /// Has the one writer of the store do `work` between two batches, and waits for it: what it
+    /// gives, or nothing where the store takes nothing now. Blocks.
+    pub fn with_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (done, answer) = mpsc::sync_channel(1);
+        let job = move |store: &mut Store| {
+            // Nobody waits any more: the work is done all the same.
+            let _ = done.send(work(store));
+        };
+        let shared = &self.shared;
+        shared
+            .jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Box::new(job));
+        shared.wake();
+        answer.recv_timeout(JOB_PATIENCE).ok()
     }
 
     /// What routes did lately.

@@ -3,18 +3,21 @@
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 
 use tokio::sync::broadcast;
 
 use super::health::Counts;
 use super::recent::Recent;
-use crate::edge::store::StoreReader;
+use crate::edge::store::{Store, StoreReader};
 use crate::record::ExchangeRecord;
 
 /// The receiving end of the queue.
 pub(super) type Records = Receiver<Arc<ExchangeRecord>>;
+
+/// Something that only the one writer can do with the store.
+pub(super) type Job = Box<dyn FnOnce(&mut Store) + Send>;
 
 /// What the recorder's handles and its writer share.
 pub(super) struct Shared {
@@ -23,12 +26,25 @@ pub(super) struct Shared {
     pub(super) reader: Arc<StoreReader>,
     pub(super) feed: broadcast::Sender<Arc<ExchangeRecord>>,
     pub(super) stop: AtomicBool,
+    /// Jobs that wait for the writer: few, and none of them on the way of a request.
+    pub(super) jobs: Mutex<Vec<Job>>,
     pub(super) queue_max: usize,
     pub(super) batch_max: usize,
     pub(super) writer: OnceLock<Thread>,
 }
 
 impl Shared {
+    /// Takes the jobs that wait.
+    pub(super) fn take_jobs(&self) -> Vec<Job> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *jobs)
+    }
+
+    pub(super) fn has_jobs(&self) -> bool {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        !jobs.is_empty()
+    }
+
     pub(super) fn wake(&self) {
         if let Some(writer) = self.writer.get() {
             writer.unpark();

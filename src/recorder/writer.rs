@@ -115,9 +115,11 @@ impl Writer {
         while !self.is_stopping() {
             self.await_batch();
             self.write_batch();
+            self.do_jobs();
             self.trim();
         }
         self.flush();
+        self.do_jobs();
         self.store = None;
     }
 
@@ -136,7 +138,9 @@ impl Writer {
             Duration::ZERO
         };
         // Nothing to do until a record comes, but to look at what is too old.
-        self.sleep(self.pace.trim, |shared| queued(shared) > 0);
+        self.sleep(self.pace.trim, |shared| {
+            queued(shared) > 0 || shared.has_jobs()
+        });
         let full = self.pace.records;
         self.sleep(self.pace.wait.saturating_sub(waited), |shared| {
             queued(shared) == 0 || queued(shared) >= full
@@ -177,6 +181,16 @@ impl Writer {
                 tracing::warn!(%error, "the store failed and is opened again");
                 self.store = None;
                 self.fail(&error.to_string(), error.may_heal());
+            }
+        }
+    }
+
+    /// Does what others asked of the store. Without one the jobs are dropped, which tells whoever
+    /// waits for them.
+    fn do_jobs(&mut self) {
+        for job in self.shared.take_jobs() {
+            if let Some(store) = &mut self.store {
+                job(store);
             }
         }
     }

@@ -10,11 +10,24 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::server::Drain;
 use crate::edge::store::{StoreError, StoreReader};
-use crate::record::{ExchangeRecord, Origin};
+use crate::record::{ExchangeRecord, Note, Origin};
 use crate::recorder::StoreHealth;
 
 /// Asks a service for something, whenever it is wanted.
 pub type Ask<T> = Arc<dyn Fn() -> T + Send + Sync>;
+
+/// What may be done with notes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoteEdit {
+    /// Write one down.
+    Add(Note),
+    /// Take that one away.
+    Remove(u32),
+}
+
+/// Edits notes: the number of the note, or none where there is no such note. Nothing at all where
+/// the store takes nothing now. Blocks.
+pub type EditNotes = Arc<dyn Fn(NoteEdit) -> Option<Result<Option<u32>, StoreError>> + Send + Sync>;
 
 /// What is counted while the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,6 +69,8 @@ pub struct Handles {
     pub feed: Ask<broadcast::Receiver<Arc<ExchangeRecord>>>,
     /// How the store does.
     pub store: Ask<StoreHealth>,
+    /// Writes and removes notes.
+    pub notes: EditNotes,
     /// What is counted.
     pub counts: Ask<Counts>,
     /// The settings in force.

@@ -34,6 +34,8 @@ mod live;
 
 mod api;
 
+mod notes;
+
 mod page;
 
 mod router;

@@ -63,6 +63,7 @@ const OPERATIONS: &[Operation] = &[
     ], answer: Answer::Json("Exchanges") },
     Operation { path: "/api/exchanges/{id}", summary: "One exchange with every field", parameters: &[], answer: Answer::Json("Exchange") },
     Operation { path: "/api/charts/{chart}", summary: "Points of a chart: latency, volume, first-token", parameters: REPORT, answer: Answer::Json("Chart") },
+    Operation { path: "/api/notes", summary: "What users wrote of changes. POST `{text, at, route}` writes one, DELETE with `?id=` removes one", parameters: &[], answer: Answer::Json("Notes") },
     Operation { path: "/api/health", summary: "How services do, and the settings without secrets", parameters: &[], answer: Answer::Json("Health") },
     Operation { path: "/api/openapi.json", summary: "This document", parameters: &[], answer: Answer::Other("application/json") },
     Operation { path: "/metrics", summary: "Metrics for Prometheus", parameters: &[], answer: Answer::Other("application/openmetrics-text") },
@@ -239,6 +240,12 @@ fn schemas() -> Value {
             "schema": { "const": "tollgate.chart/1" },
             "series": { "type": "array", "items": object("name points", json!({
                 "name": text(), "points": { "type": "array" },
+            })) },
+        })),
+        "Notes": object("schema notes", json!({
+            "schema": { "const": "tollgate.notes/1" },
+            "notes": { "type": "array", "items": object("id at route text", json!({
+                "id": whole(), "at": text(), "route": nullable("string"), "text": text(),
             })) },
         })),
         "Health": object(

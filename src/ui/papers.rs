@@ -139,6 +139,11 @@ fn of_window(
         gathered.add(&record);
         ControlFlow::Continue(())
     })?;
+    let notes = reader.notes()?;
+    let inside = notes
+        .into_iter()
+        .filter(|note| window.range().contains(&note.at));
+    gathered.remark(inside.collect());
     let mut paper = gathered.paper(window, made);
     if scanned.damaged > 0 {
         paper.notes.push(format!(

@@ -23,7 +23,7 @@ use crate::edge::server::{self, AcceptLimits, Counters, Peer};
 use super::handles::Handles;
 use super::page::{exchange, exchanges, health, login, overview, report, routes};
 use super::state::State;
-use super::{api, assets, guard, live};
+use super::{api, assets, guard, live, notes};
 
 /// Largest body taken: a form with a token.
 const BODY_BYTES_MAX: usize = 4 << 10;
@@ -66,6 +66,12 @@ impl Ui {
             .route("/api/exchanges", get(api::exchanges))
             .route("/api/exchanges/{id}", get(api::exchange))
             .route("/api/charts/{chart}", get(api::chart))
+            .route(
+                "/api/notes",
+                get(notes::list).post(notes::add).delete(notes::remove),
+            )
+            .route("/notes", post(notes::add_by_form))
+            .route("/notes/{id}/remove", post(notes::remove_by_form))
             .route("/api/health", get(api::health))
             .route("/api/openapi.json", get(api::description))
             .route("/api/{*rest}", get(api::unknown))

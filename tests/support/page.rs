@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast;
 use tollgate::clock::Clock;
-use tollgate::config::settings::Settings;
+use tollgate::config::settings::{Settings, StoreSettings};
 use tollgate::config::{Sources, load};
 use tollgate::edge::server::{Drain, Stop};
-use tollgate::edge::store::StoreReader;
+use tollgate::edge::store::{Store, StoreReader};
 use tollgate::record::{ExchangeRecord, Origin};
 use tollgate::recorder::StoreHealth;
+use tollgate::ui::handles::NoteEdit;
 use tollgate::ui::{Addresses, Counts, Handles, Reloads};
 
 /// What a test holds of a page.
@@ -39,6 +40,10 @@ pub(crate) fn settings(text: &str, directory: &Path) -> Settings {
 pub(crate) fn held(path: &Path, settings: Settings, health: StoreHealth) -> Held {
     let (drain, stop) = Drain::new();
     let feed = broadcast::Sender::new(1024);
+    let of_store = StoreSettings {
+        path: path.to_owned(),
+        ..settings.store
+    };
     let path = path.to_owned();
     let reader = std::sync::OnceLock::new();
     let (subscribe, settings) = (feed.clone(), Arc::new(settings));
@@ -53,6 +58,14 @@ pub(crate) fn held(path: &Path, settings: Settings, health: StoreHealth) -> Held
         reader,
         feed: Arc::new(move || subscribe.subscribe()),
         store: Arc::new(move || health.clone()),
+        notes: Arc::new(move |edit| {
+            let opened = Store::open(&of_store, &Clock::system());
+            let (mut store, _) = opened.ok()?;
+            Some(match edit {
+                NoteEdit::Add(note) => store.add_note(&note).map(Some),
+                NoteEdit::Remove(id) => store.remove_note(id).map(|was| was.then_some(id)),
+            })
+        }),
         counts: Arc::new(|| Counts {
             in_flight: 3,
             accepted: 1_234,

@@ -91,6 +91,8 @@ pub struct Mark {
     pub x: f64,
     /// What happened.
     pub what: String,
+    /// Whether a user wrote it, and nobody found it in the numbers.
+    pub note: bool,
 }
 
 /// A value for each pair of names.

@@ -11,7 +11,7 @@ pub use cell::{Cell, Drawn, Unit};
 pub use chart::{Band, Bar, Chart, Heat, Line, Mark, Plot};
 pub use sheet::{Column, Sheet};
 
-use crate::record::{KeyedHash, WallTime};
+use crate::record::{KeyedHash, Note, WallTime};
 
 use super::tables::Window;
 
@@ -61,6 +61,8 @@ pub struct Head {
     pub seed: Option<u64>,
     /// How its intervals are made.
     pub method: &'static str,
+    /// What users wrote of its span of time.
+    pub remarks: Vec<Note>,
     /// Of two windows or files set side by side: what each is called, and its own head.
     pub sides: Vec<Side>,
 }

@@ -5,7 +5,7 @@ use super::call::{Call, Skipped, calls};
 use super::choice::Choice;
 use crate::analysis::paper::Head;
 use crate::analysis::tables::{Origins, Window};
-use crate::record::{ExchangeRecord, KeyedHash, WallTime};
+use crate::record::{ExchangeRecord, KeyedHash, Note, WallTime};
 use crate::statistics::quantile::{Sample, minimum_count, sorted};
 
 /// A report at work.
@@ -28,6 +28,7 @@ pub struct Gathered<'a> {
     not_chosen: u64,
     own_delays: Vec<f64>,
     configs: Vec<KeyedHash>,
+    remarks: Vec<Note>,
 }
 
 impl std::fmt::Debug for Gathered<'_> {
@@ -52,7 +53,13 @@ impl<'a> Gathered<'a> {
             not_chosen: 0,
             own_delays: Vec::new(),
             configs: Vec::new(),
+            remarks: Vec::new(),
         }
+    }
+
+    /// Lays what users wrote of the window beside the numbers.
+    pub fn remark(&mut self, notes: Vec<Note>) {
+        self.remarks = notes;
     }
 
     /// Adds an exchange.
@@ -112,6 +119,7 @@ impl<'a> Gathered<'a> {
             own_delay,
             seed: None,
             method: "",
+            remarks: self.remarks,
             sides: Vec::new(),
         })
     }

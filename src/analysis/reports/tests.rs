@@ -24,6 +24,7 @@ pub(super) fn head() -> Head {
         own_delay: None,
         seed: Some(1),
         method: "",
+        remarks: Vec::new(),
         sides: Vec::new(),
     }
 }

@@ -12,7 +12,7 @@ use crate::analysis::paper::{
 };
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Window;
-use crate::record::{Name, WallTime};
+use crate::record::{Name, Note, WallTime};
 use crate::statistics::drift::{Change, Divisive, changes};
 use crate::statistics::interval::ALPHA;
 
@@ -37,6 +37,8 @@ struct Course<'a> {
     /// Beginning of each step with its requests, in the order of time, steps without any included.
     steps: Vec<Step<'a>>,
     marks: Vec<Marked>,
+    /// What users wrote of it.
+    notes: Vec<&'a Note>,
 }
 
 struct Step<'a> {
@@ -67,7 +69,7 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
     };
     let courses: Vec<Course<'_>> = by_route(calls)
         .into_iter()
-        .map(|(route, calls)| course(route, calls, step))
+        .map(|(route, calls)| course(route, calls, step, &of.remarks))
         .collect();
     let mut most: Vec<&Course<'_>> = courses.iter().collect();
     most.sort_by_key(|course| {
@@ -83,7 +85,12 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
         charts: charts
             .filter_map(|course| chart(course, of.window, step))
             .collect(),
-        sheets: vec![change_sheet(&courses), steps_sheet(&courses)],
+        sheets: vec![
+            change_sheet(&courses),
+            note_sheet(&of.remarks),
+            whole_sheet(&courses),
+            steps_sheet(&courses),
+        ],
         head: of,
         notes: vec![
             OBSERVATIONAL.to_owned(),
@@ -103,7 +110,7 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
     }
 }
 
-fn course(route: Route, calls: Vec<&Call>, step: i64) -> Course<'_> {
+fn course<'a>(route: Route, calls: Vec<&'a Call>, step: i64, notes: &'a [Note]) -> Course<'a> {
     let mut by_step: BTreeMap<i64, Vec<&Call>> = BTreeMap::new();
     for call in calls {
         let at = call.started.0.div_euclid(step);
@@ -128,10 +135,25 @@ fn course(route: Route, calls: Vec<&Call>, step: i64) -> Course<'_> {
         numbers(&step.calls, rate).median()
     }));
     marks.sort_by_key(|mark| mark.at);
+    let notes: Vec<&Note> = notes
+        .iter()
+        .filter(|note| note.is_about(&route.1, &route.0))
+        .collect();
+    for mark in &mut marks {
+        // Found to the step: what was written of the step before or after may be the reason.
+        let near = |note: &&&Note| (note.at.0 - mark.at).abs() <= 2 * step;
+        let near: Vec<String> = notes
+            .iter()
+            .filter(near)
+            .map(|note| format!("note: {}", note.text))
+            .collect();
+        mark.with.extend(near);
+    }
     Course {
         route,
         steps,
         marks,
+        notes,
     }
 }
 
@@ -331,6 +353,58 @@ fn change_sheet(courses: &[Course<'_>]) -> Sheet {
     sheet
 }
 
+fn note_sheet(notes: &[Note]) -> Sheet {
+    let mut sheet = Sheet::new(
+        "notes",
+        "Notes",
+        vec![
+            Column::words("at", "at, UTC"),
+            Column::words("route", "about"),
+            Column::remark("text", "note"),
+        ],
+    );
+    for note in notes {
+        sheet.rows.push(vec![
+            Cell::text(date(note.at.0)),
+            Cell::text(note.route.as_deref().unwrap_or("all")),
+            Cell::text(&note.text),
+        ]);
+    }
+    sheet
+}
+
+/// Each route over the whole window, which another window can be compared with.
+fn whole_sheet(courses: &[Course<'_>]) -> Sheet {
+    let mut sheet = Sheet::new(
+        "whole",
+        "Over the whole window",
+        vec![
+            Column::words("model", "model"),
+            Column::words("provider", "provider"),
+            Column::new("requests", "requests", Unit::Count),
+            Column::new("failed", "failed", Unit::Share),
+            Column::new("first_token_p50", "first token p50", Unit::Span),
+            Column::new("first_token_p95", "first token p95", Unit::Span),
+            Column::new("output_rate_p50", "tokens/s p50", Unit::Rate),
+        ],
+    );
+    for course in courses {
+        let steps = course.steps.iter();
+        let calls: Vec<&Call> = steps.flat_map(|step| step.calls.iter().copied()).collect();
+        let first = numbers(&calls, first_token);
+        sheet.rows.push(vec![
+            model_cell(&course.route.0),
+            Cell::text(&course.route.1),
+            Cell::count(calls.len() as u64),
+            Cell::share(failures(&calls)),
+            first.at(0.5),
+            first.at(0.95),
+            numbers(&calls, rate).at(0.5),
+        ]);
+    }
+    sheet
+}
+
 fn steps_sheet(courses: &[Course<'_>]) -> Sheet {
     let mut sheet = Sheet::new(
         "steps",
@@ -419,12 +493,19 @@ fn chart(course: &Course<'_>, window: Window, step: i64) -> Option<Chart> {
                         number(mark.change.after, mark.unit),
                         with(mark)
                     ),
+                    note: false,
                 })
+                .chain(course.notes.iter().map(|note| Mark {
+                    x: note.at.0 as f64,
+                    what: format!("note, {}: {}", date(note.at.0), note.text),
+                    note: true,
+                }))
                 .collect(),
         },
-        note: "Gaps have too few requests. Upright lines are changes; pointing at one says what \
-               else changed then, as does the table."
-            .to_owned(),
+        note:
+            "Gaps have too few requests. Broken upright lines are changes, whole ones with a flag \
+               notes; pointing at one says what else changed then, as do the tables."
+                .to_owned(),
     })
 }
 
@@ -466,7 +547,31 @@ mod tests {
         };
         assert_eq!(marks.len(), 1);
         assert_eq!(lines[0].points.len(), 24);
-        assert_eq!(paper.sheets[1].rows.len(), 24);
+        assert_eq!(paper.sheets[3].rows.len(), 24);
+    }
+
+    #[test]
+    fn a_note_is_a_mark_and_stands_beside_the_change() {
+        let note =
+            |route, hour: i64| Note::new(WallTime(hour * HOUR), route, "new prompt").unwrap();
+        let mut of = head();
+        of.remarks = vec![
+            note(Some("openai"), 12),
+            note(Some("groq"), 13),
+            note(None, 2),
+        ];
+        let paper = paper(&day(120.0), of);
+        assert!(
+            paper.findings[0].ends_with("; note: new prompt."),
+            "{:?}",
+            paper.findings
+        );
+        let Plot::Lines { marks, .. } = &paper.charts[0].plot else {
+            panic!("lines");
+        };
+        let notes = marks.iter().filter(|mark| mark.note);
+        assert_eq!(notes.count(), 2, "those of openai and of all");
+        assert_eq!(paper.sheets[1].rows.len(), 3);
     }
 
     #[test]

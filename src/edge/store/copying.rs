@@ -5,8 +5,8 @@ use std::io;
 use std::path::Path;
 
 use redb::{
-    Builder, Database, Durability, Key, ReadTransaction, ReadableTable, TableDefinition, Value,
-    WriteTransaction,
+    Builder, Database, Durability, Key, ReadTransaction, ReadableTable, TableDefinition,
+    TableHandle as _, Value, WriteTransaction,
 };
 
 use super::codec::seal;
@@ -15,7 +15,7 @@ use super::file::create_file;
 use super::keys::Grain;
 use super::ledger::Ledger;
 use super::meta::write_meta;
-use super::tables::{DETAILS, NAMES, SUMMARIES, rollups};
+use super::tables::{DETAILS, NAMES, NOTES, SUMMARIES, rollups};
 
 /// Rows written in one transaction of a copy.
 const ROWS_MAX: usize = 100_000;
@@ -63,6 +63,12 @@ fn copy_tables(txn: &ReadTransaction, ledger: &Ledger, db: &Database) -> Result<
     for grain in Grain::ALL {
         damaged += copy_table(txn, db, rollups(grain), |key, value| {
             sealed(&id(key), value)
+        })?;
+    }
+    let has_notes = txn.list_tables()?.any(|table| table.name() == NOTES.name());
+    if has_notes {
+        damaged += copy_table(txn, db, NOTES, |key, value| {
+            sealed(&key.to_be_bytes(), value)
         })?;
     }
     // Last, and durable: a copy without it is no store.

@@ -37,6 +37,8 @@ mod open;
 
 mod retention;
 
+mod notes;
+
 mod upkeep;
 
 mod verify;

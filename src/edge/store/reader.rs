@@ -265,7 +265,7 @@ impl StoreReader {
         Ok(())
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         read: impl FnOnce(&Held, &ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {

@@ -31,6 +31,9 @@ pub(super) const MINUTES: Sealed<&RollupBytes> = TableDefinition::new("minutes.v
 /// Definitions, hour, route, origin, stream → roll-up.
 pub(super) const HOURS: Sealed<&RollupBytes> = TableDefinition::new("hours.v1");
 
+/// Number → note: made with the first one.
+pub(super) const NOTES: Sealed<u32> = TableDefinition::new("notes.v1");
+
 /// The schema, four bytes, and the version of the program that wrote it, text.
 pub(super) const META_SCHEMA: &str = "schema";
 

@@ -6,9 +6,11 @@ use http::{HeaderValue, header};
 use maud::{Markup, PreEscaped, html};
 
 use crate::analysis::render::{self, Format};
+use crate::edge::store::StoreReader;
 use crate::ui::api::{Asking, Shared, query};
 use crate::ui::ask::PaperQuery;
 use crate::ui::fault::Fault;
+use crate::ui::notes::section;
 use crate::ui::papers::REPORTS;
 
 use super::layout::{self, Place};
@@ -54,6 +56,11 @@ pub(in crate::ui) async fn page(
     };
     let origin = question.origins.name();
     let paper = state.paper(question).await;
+    let notes = if name == "trend" {
+        state.read(StoreReader::notes).await.ok()
+    } else {
+        None
+    };
     let title = paper
         .as_ref()
         .map_or("Report", |paper| paper.title.as_str());
@@ -68,6 +75,7 @@ pub(in crate::ui) async fn page(
                         a href=(format!("/api/reports/{name}?{}", query.text(format))) download { (format) } " "
                     }
                 }
+                @if let Some(notes) = &notes { (section(notes)) }
             },
         }
     };

@@ -231,10 +231,18 @@ fn line_chart(
         let at = x_scale.at(mark.x);
         let _ = write!(
             svg,
-            "<line class=\"mark\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{BOTTOM}\">\
-             <title>{}</title></line>",
-            escaped(&mark.what)
+            "<line class=\"mark{class}\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{BOTTOM}\">\
+             <title>{what}</title></line>",
+            class = if mark.note { " note" } else { "" },
+            what = escaped(&mark.what),
         );
+        if mark.note {
+            let _ = write!(
+                svg,
+                "<path class=\"flag\" d=\"M{at:.1} {TOP}l9 4.5l-9 4.5z\"><title>{}</title></path>",
+                escaped(&mark.what)
+            );
+        }
     }
     for (index, line) in lines.iter().enumerate() {
         let look = index % LOOKS;

@@ -43,6 +43,10 @@ fn head(head: &Head) -> Value {
             (side.name.to_lowercase(), of)
         })
         .collect();
+    let notes = head.remarks.iter().map(|note| {
+        json!({ "at": note.at.rfc3339(), "route": note.route.as_deref(), "text": note.text })
+    });
+    let notes: Vec<Value> = notes.collect();
     let mut value = json!({
         "from": head.window.from.rfc3339(),
         "until": head.window.until.rfc3339(),
@@ -57,6 +61,7 @@ fn head(head: &Head) -> Value {
         "own_delay_p99_ms": head.own_delay.map(|(_, p99)| p99 / 1e6),
         "seed": head.seed,
         "method": head.method,
+        "notes": notes,
         "definitions": DEFINITIONS,
         "tollgate": env!("CARGO_PKG_VERSION"),
     });

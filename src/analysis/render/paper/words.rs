@@ -117,6 +117,11 @@ fn grounds(head: &Head) -> Vec<String> {
         ),
         None => "What Tollgate itself added is not known for enough exchanges.".to_owned(),
     });
+    facts.extend(head.remarks.iter().map(|note| {
+        let route = note.route.as_deref().map(plain);
+        let route = route.map_or_else(String::new, |route| format!(", of {route}"));
+        format!("Note of {}{route}: {}.", minute(note.at), plain(&note.text))
+    }));
     let configs: Vec<String> = head.configs.iter().map(ToString::to_string).collect();
     facts.push(if configs.is_empty() {
         "Config: of no exchange.".to_owned()

@@ -1,0 +1,67 @@
+//! Asks the admin plane of a running Tollgate.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// Longest wait for each step.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// An admin plane, and what opens it.
+#[derive(Debug)]
+pub(super) struct Admin {
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+    /// Its token, where the config sets one.
+    pub(super) token: Option<String>,
+}
+
+/// What was answered: the status and the body.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The body.
+    pub(super) body: String,
+}
+
+/// An unspecified address is listened on everywhere, and asked on loopback.
+pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
+    if listen.ip().is_unspecified() {
+        SocketAddr::from(([127, 0, 0, 1], listen.port()))
+    } else {
+        listen
+    }
+}
+
+impl Admin {
+    /// Sends one request, with `body` as JSON where there is one.
+    pub(super) fn ask(&self, method: &str, path: &str, body: &str) -> io::Result<Answer> {
+        let address = self.address;
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let token = self.token.as_ref();
+        let token = token.map_or_else(String::new, |token| {
+            format!("Authorization: Bearer {token}\r\n")
+        });
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{token}\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        read(&answer).ok_or_else(|| io::Error::other("it answers no HTTP"))
+    }
+}
+
+fn read(answer: &str) -> Option<Answer> {
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    Some(Answer {
+        status,
+        body: body.to_owned(),
+    })
+}
