@@ -4,6 +4,7 @@ use schemars::{Schema, json_schema};
 
 use crate::record::{Dialect, ProviderKind};
 use crate::routing::experiment::{Metric, Mode, Stop, Unit};
+use crate::routing::policy::{Anchor, By};
 
 use super::problem::nearest;
 use super::read::{Refusal, Text};
@@ -114,4 +115,50 @@ choice!(Stop, "sequential, or fixed for one answer at the end", [
 choice!(Unit, "session or request", [
     "session" => Self::Session,
     "request" => Self::Request,
+]);
+
+/// The name of a policy; what else it needs stands beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PolicyWord {
+    /// In the order of the config.
+    Ordered,
+    /// By chance, by weight.
+    Weighted,
+    /// The fastest first.
+    Fastest,
+    /// The cheapest first.
+    Cheapest,
+    /// The cheapest of those that keep to the model's target.
+    CheapestWithinSlo,
+    /// Money and waiting in one sum.
+    Balanced,
+    /// The one with the fewest requests at work.
+    LeastBusy,
+    /// The one whose cache holds the prompt.
+    Sticky,
+    /// By chance, by price and speed.
+    Shared,
+}
+
+choice!(PolicyWord, "ordered, weighted, fastest, cheapest, cheapest_within_slo, balanced, least_busy, sticky or shared", [
+    "ordered" => Self::Ordered,
+    "weighted" => Self::Weighted,
+    "fastest" => Self::Fastest,
+    "cheapest" => Self::Cheapest,
+    "cheapest_within_slo" => Self::CheapestWithinSlo,
+    "balanced" => Self::Balanced,
+    "least_busy" => Self::LeastBusy,
+    "sticky" => Self::Sticky,
+    "shared" => Self::Shared,
+]);
+
+choice!(By, "first_token, total or output_rate", [
+    "first_token" => Self::FirstToken,
+    "total" => Self::Total,
+    "output_rate" => Self::OutputRate,
+]);
+
+choice!(Anchor, "session or prefix", [
+    "session" => Self::Session,
+    "prefix" => Self::Prefix,
 ]);

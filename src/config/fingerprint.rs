@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::settings::{
-    AdminSettings, Limits, ModelRoutes, Provider, ServerSettings, Settings, StoreSettings, Timeouts,
+    AdminSettings, Limits, Provider, ServerSettings, Settings, StoreSettings, Timeouts,
 };
 
 /// The fingerprint of settings. Secrets are left out: whether there is one counts, not which.
@@ -37,6 +37,8 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
         limits,
         providers,
         models,
+        rules,
+        failover,
         experiments,
         prices,
         hash: _,
@@ -49,13 +51,14 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
     for provider in providers {
         write_provider(out, provider)?;
     }
+    // Plain values, every one of which decides where a request goes.
     for model in models {
-        let ModelRoutes { name, routes } = &**model;
-        writeln!(out, "model {name:?}")?;
-        for route in routes {
-            writeln!(out, "route {:?} {:?}", route.provider, route.model)?;
-        }
+        writeln!(out, "{model:?}")?;
     }
+    for rule in rules {
+        writeln!(out, "{rule:?}")?;
+    }
+    writeln!(out, "{failover:?}")?;
     for experiment in experiments.iter() {
         // Plain values, every one of which decides who is in which arm, or what is asked of them.
         writeln!(out, "{experiment:?}")?;

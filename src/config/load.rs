@@ -11,7 +11,7 @@ use super::problem::{Finding, Findings, Problem, Problems, Severity};
 use super::raw::RawConfig;
 use super::read::{At, Reader, Setting};
 use super::resolve::work::{Sources, Work};
-use super::resolve::{experiments, listeners, models, numbers, prices, providers};
+use super::resolve::{experiments, listeners, models, numbers, prices, providers, rules};
 use super::settings::{Provider, Settings};
 use crate::record::Name;
 
@@ -93,6 +93,8 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
         names.extend(providers.iter().map(|provider| provider.name.to_string()));
     }
     let models = models::models(value(raw.models), &names, work);
+    let rules = rules::rules(raw.rules, &names, work);
+    let failover = rules::failover(value(raw.failover), work);
     let experiments = experiments::experiments(value(raw.experiments), &models, work);
     let found = none_listed.then_some(providers.as_slice());
     server.default_provider =
@@ -106,6 +108,8 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
         limits,
         providers,
         models,
+        rules,
+        failover,
         experiments,
         prices,
         hash: 0,

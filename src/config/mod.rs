@@ -1,5 +1,7 @@
 //! Turns text into settings that need no further checking.
 
+mod routes;
+
 pub mod settings;
 
 pub mod problem;
@@ -19,6 +21,8 @@ mod choices;
 pub mod prices;
 
 pub mod catalogue;
+
+mod raw_routing;
 
 mod raw;
 

@@ -13,9 +13,10 @@ use crate::routing::experiment::{Metric, Mode, Stop, Unit};
 use super::choices::Direction;
 use super::kinds::{
     Amount, DateText, Deadline, HashText, HeaderText, HostText, MarginText, ModelText, OriginText,
-    Part, PatternText, Secret, Share, Size,
+    Part, PatternText, Secret, Size,
 };
 use super::prices::RawPriceRow;
+use super::raw_routing::{RawFailover, RawModel, RawRule};
 use super::read::{At, Entries, table};
 use super::settings::{AuthScheme, BaseUrl, ErrorShape, Keepalive, UsagePlace};
 
@@ -36,6 +37,10 @@ table! {
         providers: Entries<RawProvider>,
         /// Models with routes of their own.
         models: Entries<RawModel>,
+        /// What is to be done with some requests; the first rule that matches counts.
+        rules: Vec<At<RawRule>>,
+        /// What happens when a route fails before its first token.
+        failover: RawFailover,
         /// Live experiments: two routes of a model, taken by lot.
         experiments: Entries<RawExperiment>,
         /// Prices that go before the shipped ones.
@@ -212,38 +217,6 @@ table! {
         discount: Part,
         /// US dollars that it costs per hour, where it is not paid by the token.
         per_hour: Amount,
-    }
-}
-
-table! {
-    /// A model with routes of its own.
-    RawModel {
-        /// How the routes are ordered.
-        policy: String,
-        /// Ways to the model, in order.
-        routes: Vec<At<RawRoute>>,
-        /// What the model is to hold.
-        slo: RawSlo,
-    }
-}
-
-table! {
-    /// One way to a model.
-    RawRoute {
-        /// The provider's name.
-        provider: String,
-        /// The model's name there; the asked one unless given.
-        model: ModelText,
-    }
-}
-
-table! {
-    /// What a model is to hold.
-    RawSlo {
-        /// 95th percentile of the time to the first token.
-        first_token_p95: Duration,
-        /// Share of failed exchanges.
-        error_rate: Share,
     }
 }
 

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use super::routes::{
+    FailoverSettings, HedgeSettings, ModelRoutes, RouteSettings, RuleSettings, ShadowSettings, Slo,
+};
 use crate::record::{Dialect, Name, PicoDollars, ProviderKind};
 use crate::routing::experiment::Experiment;
 use crate::routing::pricing::{PriceTable, Share};
@@ -31,6 +34,10 @@ pub struct Settings {
     pub providers: Vec<Arc<Provider>>,
     /// Models with routes of their own.
     pub models: Vec<Arc<ModelRoutes>>,
+    /// What is to be done with some requests; the first that matches counts.
+    pub rules: Vec<RuleSettings>,
+    /// What happens when a route fails.
+    pub failover: FailoverSettings,
     /// Live experiments; no two run on one model at a time.
     pub experiments: Arc<[Experiment]>,
     /// What models cost: the shipped table, and before it the config's own rows.
@@ -322,22 +329,4 @@ pub struct Provider {
     pub discount: Option<Share>,
     /// What it costs per hour, where it is not paid by the token.
     pub per_hour: Option<PicoDollars>,
-}
-
-/// One way to a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RouteSettings {
-    /// The provider's name; it exists.
-    pub provider: Name,
-    /// The model's name there; the asked one where absent.
-    pub model: Option<Name>,
-}
-
-/// A model that the config gives routes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelRoutes {
-    /// What the application asks for.
-    pub name: Name,
-    /// Its routes in order; never empty.
-    pub routes: Vec<RouteSettings>,
 }

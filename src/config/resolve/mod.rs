@@ -12,7 +12,11 @@ pub(super) mod endpoint;
 
 pub(super) mod providers;
 
+pub(super) mod policies;
+
 pub(super) mod models;
+
+pub(super) mod rules;
 
 pub(super) mod experiments;
 

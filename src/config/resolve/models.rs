@@ -1,15 +1,22 @@
 //! Resolves models with routes of their own, and the provider of requests that nobody claims.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::kinds::is_model;
 use crate::config::problem::{nearest, quoted};
-use crate::config::raw::{RawModel, RawRoute, RawSlo};
+use crate::config::raw_routing::{RawHedge, RawModel, RawRamp, RawRoute, RawShadow};
 use crate::config::read::{At, Entries, key_step};
-use crate::config::settings::{ModelRoutes, Provider, RouteSettings};
-use crate::record::Name;
+use crate::config::settings::{
+    HedgeSettings, ModelRoutes, Provider, RouteSettings, ShadowSettings,
+};
+use crate::record::{Name, Nanos, PicoDollars, WallTime};
+use crate::routing::plan::Constraints;
+use crate::routing::policy::Ramp;
+use crate::routing::pricing::Share;
 
-use super::work::{Hint, Span, Work};
+use super::policies::{Keys, policy, slo};
+use super::work::{Span, Work, texts};
 
 /// `[models]`.
 pub(in crate::config) fn models(
@@ -25,41 +32,101 @@ pub(in crate::config) fn models(
             let span = Some(key.span.clone());
             work.refuse(path.as_str(), span, quoted(&key.value), expected, None);
         }
-        policy(&path, raw.value.policy.as_ref(), work);
-        let judged = |slo: &RawSlo| slo.first_token_p95.is_some() || slo.error_rate.is_some();
-        if let Some(slo) = raw.value.slo.as_ref().filter(|slo| judged(&slo.value)) {
-            work.warn(
-                format!("{path}.slo"),
-                Some(slo.span.clone()),
-                "a target that nothing is judged by yet",
-                "no `slo`: this version reads it and does nothing with it",
-                None,
-            );
-        }
-        let routes = routes(&path, &key, raw.value.routes, names, work);
+        let raw = raw.value;
+        let slo = slo(raw.slo);
+        let keys = Keys {
+            policy: raw.policy.as_ref(),
+            by: raw.by.as_ref(),
+            dollars_per_second: raw.dollars_per_second.as_ref(),
+            anchor: raw.anchor.as_ref(),
+            then: raw.then.as_ref(),
+        };
+        let policy = policy(&path, &keys, slo, work).unwrap_or_default();
+        let routes = routes(&path, &key, raw.routes, names, work);
+        let nanos = |span: Duration| Nanos(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
+        let constraints = Constraints {
+            regions: texts(raw.regions, |region| region.0),
+            residency: texts(raw.residency, |place| place.0),
+            cost_max: raw.max_cost.map(|at| at.value.0),
+            input_max: raw.max_input.map(|at| at.value.0),
+            output_max: raw.max_output.map(|at| at.value.0),
+            deadline: raw.deadline.map(|at| nanos(at.value)),
+            context_min: None,
+        };
         models.push(Arc::new(ModelRoutes {
             name: Name::from(key.value),
             routes,
+            policy,
+            slo,
+            constraints,
+            fallback_models: texts(raw.fallback_models, |model| Name::from(model.0)),
+            hedge: raw.hedge.map(|at| hedge(at.value)),
+            shadow: raw
+                .shadow
+                .and_then(|at| shadow(&format!("{path}.shadow"), at, names, work)),
         }));
     }
     models
 }
 
-fn policy(path: &str, given: Option<&At<String>>, work: &mut Work<'_>) {
-    let Some(at) = given.filter(|at| at.value != "ordered") else {
-        return;
+/// 2 % of the requests, a dollar a day.
+fn hedge(raw: RawHedge) -> HedgeSettings {
+    HedgeSettings {
+        share: raw
+            .share
+            .map_or(Share::of_millionths(20_000), |at| at.value.0),
+        after: raw.after.map(|at| at.value),
+        cost_per_day: raw.max_cost_per_day.map_or(A_DOLLAR, |at| at.value.0),
+    }
+}
+
+/// What hedges and shadows may cost in a day unless the config says otherwise.
+const A_DOLLAR: PicoDollars = PicoDollars(1_000_000_000_000);
+
+fn shadow(
+    path: &str,
+    at: At<RawShadow>,
+    names: &[String],
+    work: &mut Work<'_>,
+) -> Option<ShadowSettings> {
+    let raw = at.value;
+    let Some(provider) = raw.provider else {
+        let expected = "the name of a provider";
+        work.refuse(
+            format!("{path}.provider"),
+            Some(at.span),
+            "nothing",
+            expected,
+            None,
+        );
+        return None;
     };
-    let meant = nearest(&at.value, ["ordered"]);
-    work.refuse(
-        format!("{path}.policy"),
-        Some(at.span.clone()),
-        work.show(at),
-        "\"ordered\": other routing policies are not in this version",
-        match meant {
-            Some(_) => Hint::from("did you mean \"ordered\"?"),
-            None => Hint::from("leave it out: the routes are tried in the order given"),
-        },
-    );
+    known(&format!("{path}.provider"), &provider, names, work).then(|| ShadowSettings {
+        provider: Name::from(provider.value),
+        model: raw.model.map(|model| Name::from(model.value.0)),
+        share: raw
+            .share
+            .map_or(Share::of_millionths(50_000), |at| at.value.0),
+        cost_per_day: raw.max_cost_per_day.map_or(A_DOLLAR, |at| at.value.0),
+    })
+}
+
+/// A weight that grows, and when it begins to.
+fn ramp(path: &str, at: At<RawRamp>, weight: f64, work: &mut Work<'_>) -> Option<(WallTime, Ramp)> {
+    let raw = at.value;
+    let span = Some(at.span);
+    let (Some(start), Some(over)) = (raw.start, raw.over) else {
+        let hint = "ramp = { start = \"2026-12-01\", from = 0.05, over = \"7d\" }";
+        let expected = "when it begins, and how long it takes";
+        work.refuse(path, span, "no `start`, or no `over`", expected, hint);
+        return None;
+    };
+    let ramp = Ramp {
+        from: raw.from.map_or(0.0, |at| at.value.0),
+        to: raw.to.map_or(weight, |at| at.value.0),
+        over: Nanos(u64::try_from(over.value.as_nanos()).unwrap_or(u64::MAX)),
+    };
+    Some((start.value.0, ramp))
 }
 
 fn routes(
@@ -88,8 +155,8 @@ fn routes(
     let mut routes: Vec<RouteSettings> = Vec::new();
     for (index, at) in given.value.into_iter().enumerate() {
         let path = format!("{path}[{index}]");
-        let span = at.span;
-        let Some(provider) = at.value.provider else {
+        let (span, mut raw) = (at.span, at.value);
+        let Some(provider) = raw.provider.take() else {
             let expected = "the name of a provider";
             work.refuse(
                 format!("{path}.provider"),
@@ -101,9 +168,17 @@ fn routes(
             continue;
         };
         let known = known(&format!("{path}.provider"), &provider, names, work);
+        let weight = raw.weight.map_or(1.0, |at| at.value.0);
         let route = RouteSettings {
             provider: Name::from(provider.value),
-            model: at.value.model.map(|model| Name::from(model.value.0)),
+            model: raw.model.map(|model| Name::from(model.value.0)),
+            weight,
+            ramp: raw
+                .ramp
+                .and_then(|at| ramp(&format!("{path}.ramp"), at, weight, work)),
+            region: raw.region.map(|at| at.value.0),
+            residency: raw.residency.map(|at| at.value.0),
+            context: raw.context.map(|at| at.value),
         };
         let place = |route: &RouteSettings| {
             let model = route
@@ -145,7 +220,7 @@ pub(in crate::config) fn default_provider(
 }
 
 /// Whether a provider of that name is configured; a problem where not.
-fn known(path: &str, at: &At<String>, names: &[String], work: &mut Work<'_>) -> bool {
+pub(super) fn known(path: &str, at: &At<String>, names: &[String], work: &mut Work<'_>) -> bool {
     if names.contains(&at.value) {
         return true;
     }

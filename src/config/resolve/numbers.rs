@@ -145,7 +145,7 @@ pub(in crate::config) fn count(
     usual
 }
 
-fn span(
+pub(in crate::config) fn span(
     work: &mut Work<'_>,
     path: &str,
     given: Option<&At<Duration>>,

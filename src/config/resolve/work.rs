@@ -186,3 +186,12 @@ impl From<Option<String>> for Hint {
         Self(text)
     }
 }
+
+/// The values of a list; none where there is no list.
+pub(in crate::config) fn texts<T, U>(
+    given: Option<At<Vec<At<T>>>>,
+    read: impl Fn(T) -> U,
+) -> Vec<U> {
+    let list = given.map_or_else(Vec::new, |at| at.value);
+    list.into_iter().map(|at| read(at.value)).collect()
+}

@@ -42,6 +42,22 @@ impl Share {
         (millionths <= MILLION).then_some(Self(millionths))
     }
 
+    /// So many millionths, the whole at most.
+    #[must_use]
+    pub const fn of_millionths(millionths: u32) -> Self {
+        Self(if millionths > MILLION {
+            MILLION
+        } else {
+            millionths
+        })
+    }
+
+    /// The share as a number from 0 to 1.
+    #[must_use]
+    pub fn as_fraction(self) -> f64 {
+        f64::from(self.0) / f64::from(MILLION)
+    }
+
     /// The share in millionths.
     #[must_use]
     pub const fn millionths(self) -> u32 {

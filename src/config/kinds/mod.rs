@@ -1,5 +1,9 @@
 //! Knows the kinds of values that a config holds, and how each is written.
 
+mod routing;
+
+pub(super) use routing::{DayWord, HoursText, NameText, Number};
+
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -49,8 +53,8 @@ impl Setting for u64 {
 }
 
 /// A share between 0 and 1.
-#[derive(Debug)]
-pub(super) struct Share;
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share(pub(super) f64);
 
 impl Setting for Share {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
@@ -60,7 +64,7 @@ impl Setting for Share {
             _ => None,
         };
         match number {
-            Some(number) if (0.0..=1.0).contains(&number) => Some(Self),
+            Some(number) if (0.0..=1.0).contains(&number) => Some(Self(number)),
             _ => reader.mistyped(value, "a share between 0 and 1, such as 0.02"),
         }
     }
