@@ -43,7 +43,7 @@ const NOT_YET: &[&str] = &["workload", "active"];
 /// folder that is not listed the rooms may stand in any order, but in no circle.
 #[rustfmt::skip]
 const ROOMS: &[(&str, &[&str])] = &[
-    ("record", &["named", "units", "ids", "usage", "timeline", "outcome", "attempt", "experiment", "exchange", "note"]),
+    ("record", &["named", "units", "ids", "usage", "timeline", "outcome", "attempt", "experiment", "decision", "exchange", "note"]),
     ("statistics", &["quantile", "sketch", "metric", "interval", "filter", "compare", "sequence", "drift", "rollup"]),
     ("wire", &["framing", "dialect", "translation", "observer"]),
     ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "candidate", "policy", "plan", "rules", "budget", "experiment"]),

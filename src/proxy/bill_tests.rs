@@ -74,6 +74,7 @@ fn record(attempts: Vec<AttemptRecord>, used: Option<Usage>) -> ExchangeRecord {
         no_cost: None,
         prices: None,
         experiment: None,
+        decision: None,
         cost_billed: None,
         own: OwnDelay::default(),
         cached_answer: false,

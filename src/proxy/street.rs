@@ -201,6 +201,7 @@ impl Proxy {
             no_cost: None,
             prices: None,
             experiment: None,
+            decision: None,
             cost_billed: None,
             own: OwnDelay::default(),
             cached_answer: false,

@@ -1,6 +1,7 @@
 //! Records one client request and its answer.
 
 use super::attempt::{AttemptRecord, Protocol};
+use super::decision::Decision;
 use super::experiment::Enrolment;
 use super::ids::{ExchangeId, KeyedHash, TraceId};
 use super::named::named;
@@ -251,6 +252,8 @@ pub struct ExchangeRecord {
     pub reason: Name,
     /// The experiment on its model, and the exchange's part in it; absent where none ran.
     pub experiment: Option<Enrolment>,
+    /// What was weighed, where there was something to choose.
+    pub decision: Option<Decision>,
     /// Every try, in order.
     pub attempts: Vec<AttemptRecord>,
     /// How it ended.

@@ -16,11 +16,14 @@ pub mod attempt;
 
 pub mod experiment;
 
+pub mod decision;
+
 pub mod exchange;
 
 pub mod note;
 
 pub use attempt::{AttemptRecord, Protocol, ProviderKind, RateLimitHeader, ServerTiming};
+pub use decision::{Considered, Decision};
 pub use exchange::{
     Dialect, ExchangeRecord, Language, NoCost, Origin, OwnDelay, RequestFacts, Session,
     SessionSource, Tokens,

@@ -143,6 +143,7 @@ impl Draft {
             no_cost: None,
             prices: None,
             experiment: None,
+            decision: None,
             cost_billed: None,
             own: OwnDelay {
                 inbound: Some(Nanos(rng.u64(45_000..95_000))),

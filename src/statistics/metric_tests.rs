@@ -80,6 +80,7 @@ pub(in crate::statistics) fn record() -> ExchangeRecord {
         no_cost: None,
         prices: None,
         experiment: None,
+        decision: None,
         cost_billed: None,
         own: OwnDelay {
             inbound: Some(Nanos(40)),

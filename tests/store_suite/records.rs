@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use tollgate::record::{
-    Arm, Assigned, AttemptRecord, CancelledBy, Coin, End, Enrolment, ErrorClass, ExchangeId,
-    ExchangeRecord, FinishReason, Gaps, KeyedHash, Language, Mark, Moment, Name, Nanos, NoCost,
-    NotEnrolled, Oddity, Origin, Outcome, OwnDelay, PicoDollars, Protocol, ProviderKind,
-    RateLimitHeader, RequestFacts, ServerTiming, Session, SessionSource, Timeline, TokenSource,
-    Tokens, TraceId, Usage, WallTime,
+    Arm, Assigned, AttemptRecord, CancelledBy, Coin, Considered, Decision, End, Enrolment,
+    ErrorClass, ExchangeId, ExchangeRecord, FinishReason, Gaps, KeyedHash, Language, Mark, Moment,
+    Name, Nanos, NoCost, NotEnrolled, Oddity, Origin, Outcome, OwnDelay, PicoDollars, Protocol,
+    ProviderKind, RateLimitHeader, RequestFacts, ServerTiming, Session, SessionSource, Timeline,
+    TokenSource, Tokens, TraceId, Usage, WallTime,
 };
 
 /// A small generator of its own, so that a seed gives the same records everywhere.
@@ -126,6 +126,7 @@ pub(crate) fn realistic(random: &mut Random, started: WallTime, stream: bool) ->
         no_cost: None,
         prices: Some("2026-11-22".into()),
         experiment: None,
+        decision: None,
         cost_billed: None,
         own,
         cached_answer: false,
@@ -347,6 +348,21 @@ pub(crate) fn arbitrary(random: &mut Random) -> ExchangeRecord {
         } else {
             Err(NotEnrolled::ALL[r.below(10) as usize])
         },
+    });
+    record.decision = r.chance(40).then(|| Decision {
+        routes: (0..r.below(4))
+            .map(|_| Considered {
+                provider: text(r).into(),
+                model: r.chance(80).then(|| text(r).into()),
+                other_model: r.chance(20),
+                score: r.chance(70).then(|| extreme(r) as i64),
+                propensity: r.below(1_000_001) as u32,
+                left_out: r.chance(30).then(|| text(r).into()),
+            })
+            .collect(),
+        rule: r.chance(20).then(|| r.below(9) as u32),
+        explored: r.chance(10),
+        hedge: r.chance(10).then(|| r.below(3) as u32),
     });
     record.cost_billed = r.chance(30).then(|| PicoDollars(extreme(r)));
     record.cached_answer = r.chance(10);

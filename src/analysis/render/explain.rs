@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::record::{AttemptRecord, Enrolment, ExchangeRecord, Moment};
+use crate::record::{AttemptRecord, Decision, Enrolment, ExchangeRecord, Moment};
 use crate::statistics::{Figures, Metric, Rate};
 
 use super::units::{NOTHING, dollars, plain, rate, span, thousands};
@@ -31,6 +31,9 @@ pub fn exchange(record: &ExchangeRecord) -> String {
         plain(&record.policy),
         plain(&record.reason),
     );
+    if let Some(decision) = &record.decision {
+        text.push_str(&weighed(decision));
+    }
     if let Some(enrolment) = &record.experiment {
         let _ = writeln!(text, "experiment {}", part(enrolment));
     }
@@ -51,6 +54,45 @@ pub fn exchange(record: &ExchangeRecord) -> String {
             record.attempts.len()
         );
         attempt(&mut text, one, record.started_at);
+    }
+    text
+}
+
+/// The routes that could have been taken, and what spoke for each.
+fn weighed(decision: &Decision) -> String {
+    let mut text = String::from("routes     score, chance of being first\n");
+    for route in &decision.routes {
+        let model = route.model.as_deref().map(plain).unwrap_or_default();
+        let score = route.score.map_or_else(
+            || NOTHING.to_owned(),
+            |score| format!("{:.6}", score as f64 / 1e6),
+        );
+        let _ = write!(
+            text,
+            "           {}/{model}  {score}  {:.1} %",
+            plain(&route.provider),
+            f64::from(route.propensity) / 1e4,
+        );
+        if route.other_model {
+            text.push_str("  another model");
+        }
+        if let Some(why) = &route.left_out {
+            let _ = write!(text, "  left out: {}", plain(why));
+        }
+        text.push('\n');
+    }
+    if let Some(rule) = decision.rule {
+        let _ = writeln!(text, "rule       rules[{rule}]");
+    }
+    if decision.explored {
+        text.push_str("explored   the first route was drawn in order to learn of it\n");
+    }
+    if let Some(hedge) = decision.hedge {
+        let _ = writeln!(
+            text,
+            "hedge      attempt {} was begun beside a slow one",
+            hedge + 1
+        );
     }
     text
 }

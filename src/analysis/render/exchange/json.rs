@@ -5,8 +5,9 @@ use std::fmt;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::record::{
-    AttemptRecord, CancelledBy, End, Enrolment, ErrorClass, ExchangeRecord, Gaps, Moment, Name,
-    Nanos, NoCost, NotEnrolled, OwnDelay, RequestFacts, Timeline, TokenSource, Tokens, Usage,
+    AttemptRecord, CancelledBy, Considered, Decision, End, Enrolment, ErrorClass, ExchangeRecord,
+    Gaps, Moment, Name, Nanos, NoCost, NotEnrolled, OwnDelay, RequestFacts, Timeline, TokenSource,
+    Tokens, Usage,
 };
 use crate::statistics::DEFINITIONS;
 
@@ -67,6 +68,7 @@ impl Serialize for Json<'_> {
             "policy": record.policy.as_str(),
             "reason": record.reason.as_str(),
             "experiment": record.experiment.as_ref().map(Part),
+            "decision": record.decision.as_ref().map(Weighed),
             "outcome": record.outcome.name(),
             "status": record.status,
             "response_bytes": record.response_bytes,
@@ -93,6 +95,36 @@ impl Serialize for Part<'_> {
             "coin": assigned.map(|assigned| assigned.coin.as_fraction()),
             "propensity": assigned.map(|assigned| f64::from(assigned.propensity) / 1e6),
             "not_enrolled": self.0.part.err().map(NotEnrolled::name),
+        })
+    }
+}
+
+struct Weighed<'a>(&'a Decision);
+
+impl Serialize for Weighed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let routes: Vec<_> = self.0.routes.iter().map(Route).collect();
+        object!(serializer, {
+            "rule": self.0.rule,
+            "explored": self.0.explored,
+            "hedge": self.0.hedge,
+            "routes": routes,
+        })
+    }
+}
+
+struct Route<'a>(&'a Considered);
+
+impl Serialize for Route<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let route = self.0;
+        object!(serializer, {
+            "provider": route.provider.as_str(),
+            "model": route.model.as_deref(),
+            "other_model": route.other_model,
+            "score_millionths": route.score,
+            "propensity": f64::from(route.propensity) / 1e6,
+            "left_out": route.left_out.as_deref(),
         })
     }
 }

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::analysis::tables::window;
 use crate::record::{
-    Arm, Assigned, AttemptRecord, Bins, CancelledBy, Coin, End, Enrolment, ErrorClass,
-    ExchangeRecord, FinishReason, Gaps, KeyedHash, Language, Mark, Moment, Name, Nanos, NoCost,
-    NotEnrolled, Oddity, Origin, Outcome, OwnDelay, PicoDollars, Protocol, ProviderKind,
+    Arm, Assigned, AttemptRecord, Bins, CancelledBy, Coin, Considered, Decision, End, Enrolment,
+    ErrorClass, ExchangeRecord, FinishReason, Gaps, KeyedHash, Language, Mark, Moment, Name, Nanos,
+    NoCost, NotEnrolled, Oddity, Origin, Outcome, OwnDelay, PicoDollars, Protocol, ProviderKind,
     RateLimitHeader, RequestFacts, ServerTiming, Session, SessionSource, Timeline, TokenSource,
     Tokens, TraceId, Usage, WallTime,
 };
@@ -97,6 +97,11 @@ impl<'a> Of<'a> {
         self.maybe(key, "a small number", |value| {
             T::try_from(value.as_u64()?).ok()
         })
+    }
+
+    fn narrow(&self, key: &str) -> Result<Option<u32>, String> {
+        let read = |value: &Value| u32::try_from(value.as_u64()?).ok();
+        self.maybe(key, "a small number", read)
     }
 
     fn is(&self, key: &str) -> Result<bool, String> {
@@ -242,6 +247,10 @@ fn exchange(of: &Of<'_>) -> Result<ExchangeRecord, String> {
             Some(_) => Some(part(&of.of("experiment", "experiment.")?)?),
             None => None,
         },
+        decision: match of.value("decision") {
+            Some(_) => Some(decision(&of.of("decision", "decision.")?)?),
+            None => None,
+        },
         closed_at: moment(zero, closed),
     })
 }
@@ -264,6 +273,37 @@ fn part(of: &Of<'_>) -> Result<Enrolment, String> {
     Ok(Enrolment {
         experiment: Name::from(of.text("name")?),
         part,
+    })
+}
+
+fn decision(of: &Of<'_>) -> Result<Decision, String> {
+    let list = of.value("routes").and_then(Value::as_array);
+    let list = of.must("routes", "a list", list)?;
+    let routes = list.iter().map(|value| {
+        let map = value.as_object().ok_or("decision.routes: not an object")?;
+        considered(&Of {
+            map,
+            path: "decision.routes.",
+        })
+    });
+    Ok(Decision {
+        routes: routes.collect::<Result<_, String>>()?,
+        rule: of.narrow("rule")?,
+        explored: of.is("explored")?,
+        hedge: of.narrow("hedge")?,
+    })
+}
+
+fn considered(of: &Of<'_>) -> Result<Considered, String> {
+    let propensity = of.maybe("propensity", "a number", Value::as_f64)?;
+    let propensity = of.must("propensity", "a number", propensity)?;
+    Ok(Considered {
+        provider: Name::from(of.text("provider")?),
+        model: of.name("model")?,
+        other_model: of.is("other_model")?,
+        score: of.maybe("score_millionths", "a whole number", Value::as_i64)?,
+        propensity: (propensity * 1e6).round() as u32,
+        left_out: of.name("left_out")?,
     })
 }
 

@@ -118,6 +118,19 @@ pub(in crate::analysis) fn full() -> ExchangeRecord {
         cost: Some(PicoDollars(2_500_000_000)),
         no_cost: None,
         prices: Some("2026-11-22".into()),
+        decision: Some(Decision {
+            routes: vec![Considered {
+                provider: "openai".into(),
+                model: Some("gpt-4.1".into()),
+                other_model: false,
+                score: Some(-6_500_000),
+                propensity: 980_000,
+                left_out: None,
+            }],
+            rule: Some(1),
+            explored: true,
+            hedge: None,
+        }),
         experiment: Some(Enrolment {
             experiment: "router-tax".into(),
             part: Ok(Assigned {

@@ -10,6 +10,7 @@ use super::super::keys;
 use super::super::names::{NameTable, Names, Scope};
 use super::attempt::{self, optional, read_hash_name, read_listed, take, write_hash_name};
 use super::bytes::{Damaged, Presence, Read, Reader, Writer};
+use super::decision;
 use super::listed::Listed;
 use super::seal;
 
@@ -101,6 +102,7 @@ fn read<N: NameTable>(r: &mut Reader<'_, N>, id: ExchangeId) -> Read<ExchangeRec
         no_cost: None,
         prices: None,
         experiment: None,
+        decision: None,
     };
     read_ending(r, &mut has, &mut record)?;
     // Bits that an older record has not are zeros.
@@ -110,6 +112,7 @@ fn read<N: NameTable>(r: &mut Reader<'_, N>, id: ExchangeId) -> Read<ExchangeRec
     if enrolled {
         record.experiment = Some(read_enrolment(r, assigned)?);
     }
+    record.decision = take(&mut has, r, decision::read)?;
     // What is left over is not of this version.
     r.is_empty().then_some(record).ok_or(Damaged)
 }
@@ -166,6 +169,7 @@ fn presence(record: &ExchangeRecord) -> Presence {
             &record.experiment,
             Some(Enrolment { part: Ok(_), .. })
         ))
+        .put(record.decision.is_some())
 }
 
 fn write_client(w: &mut Writer<'_>, record: &ExchangeRecord) {
@@ -269,6 +273,9 @@ fn write_result(w: &mut Writer<'_>, record: &ExchangeRecord) {
     optional(record.prices.as_ref(), |version| w.name(version));
     optional(record.experiment.as_ref(), |enrolment| {
         write_enrolment(w, enrolment);
+    });
+    optional(record.decision.as_ref(), |decision| {
+        decision::write(w, decision);
     });
 }
 
