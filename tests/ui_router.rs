@@ -295,6 +295,67 @@ fn keeps(description: &Value, schema: &Value, value: &Value, at: &str) {
 }
 
 #[tokio::test]
+async fn experiments_have_a_place_of_their_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.redb");
+    let mut records = filled::recent(5, 1_200, 2_000_000);
+    page::drawn(&mut records);
+    drop(filled::store(&path, &records));
+    let config = format!(
+        "[providers.openai]\n[providers.openrouter]\n{}",
+        page::EXPERIMENT.1
+    );
+    let site = over(directory, &path, &config, StoreHealth::default());
+    let shown = get(&site.router, "/experiments").await;
+    assert_eq!(shown.status, StatusCode::OK);
+    for part in [
+        "aria-current=\"page\">Experiments",
+        "RANDOMISED, router-tax",
+        "<option>router-tax</option>",
+        "300 and 300 sessions",
+        "openrouter/openai/gpt-4.1",
+        "<svg",
+        "may it stop?",
+        "action=\"/experiments\"",
+    ] {
+        assert!(shown.text.contains(part), "{part}: {}", shown.text);
+    }
+    // Who served is what the arms decide: nobody may choose by it.
+    for (path, status, part) in [
+        (
+            "/experiments?experiment=router-tax",
+            StatusCode::OK,
+            "<option selected>router-tax",
+        ),
+        (
+            "/experiments?experiment=other",
+            StatusCode::OK,
+            "No experiment is called other",
+        ),
+        (
+            "/experiments?since=1h&models=none",
+            StatusCode::OK,
+            "no exchange with its model",
+        ),
+        (
+            "/experiments?providers=openai",
+            StatusCode::BAD_REQUEST,
+            "experiment, models and tags only",
+        ),
+        ("/experiments?since=never", StatusCode::BAD_REQUEST, "never"),
+        (
+            "/api/reports/experiments?regions=eu",
+            StatusCode::BAD_REQUEST,
+            "tags only",
+        ),
+    ] {
+        let got = get(&site.router, path).await;
+        assert_eq!(got.status, status, "{path}: {}", got.text);
+        assert!(got.text.contains(part), "{path}: {}", got.text);
+    }
+}
+
+#[tokio::test]
 async fn every_report_has_a_page_and_downloads() {
     let site = site(300, "");
     let index = get(&site.router, "/reports").await;

@@ -16,6 +16,8 @@ mod sides;
 
 mod report;
 
+mod experiments;
+
 mod explain;
 
 mod export;
@@ -76,6 +78,7 @@ enum Command {
     Serve(serve::Args),
     Demo(demo::Args),
     Report(report::Args),
+    Experiments(experiments::Args),
     Explain(explain::Args),
     Export(export::Args),
     Db(db::Args),
@@ -99,6 +102,7 @@ pub fn run() -> ExitCode {
         Command::Serve(_) => serve::run(config),
         Command::Demo(args) => demo::run(&args),
         Command::Report(args) => report::run(&args, config),
+        Command::Experiments(args) => experiments::run(&args, config),
         Command::Explain(args) => explain::run(&args, config),
         Command::Export(args) => export::run(&args, config),
         Command::Db(args) => db::run(&args, config),

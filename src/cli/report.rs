@@ -7,7 +7,9 @@ use super::output;
 use super::sides::{self, Sides};
 use super::stored::{OriginArgs, Progress, RouteArgs, Stop, StoreArgs, WindowArgs};
 use crate::analysis::render::{self, Format};
+use crate::analysis::reports::experiments::Asked;
 use crate::analysis::reports::{Choice, Listed, tax};
+use crate::analysis::tables::Window;
 use crate::clock::Clock;
 use crate::ui::papers::{self, Question, Which};
 use crate::ui::rows;
@@ -31,6 +33,8 @@ enum What {
     Routes(Routes),
     /// What a router costs against the provider directly, and how sure that is
     Tax(TaxArgs),
+    /// What routes taken by lot did: effect, interval, arms' sizes, and whether one may stop
+    Experiments(ExperimentsArgs),
     /// Each model at each provider: speed, failures, cost, and which no other beats in both
     Models(Common),
     /// Each model in each region: rate, first token, success, cost; pivot-able as csv
@@ -149,8 +153,38 @@ struct TaxArgs {
     seed: u64,
 }
 
+/// Who served is no choice here: it is what the arms decide.
+#[derive(Debug, clap::Args)]
+struct ExperimentsArgs {
+    /// Only this experiment
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// Beginning: an age or a date; fixed before looking, best before the experiment's own start
+    #[arg(long, value_name = "WHEN", default_value = "400d")]
+    since: String,
+    /// End, in the same words; now otherwise
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+    /// Only these models, as asked for
+    #[arg(long, value_delimiter = ',', value_name = "MODELS")]
+    models: Vec<String>,
+    /// Only requests with one of these tags (x-tollgate-tags)
+    #[arg(long, value_delimiter = ',', value_name = "TAGS")]
+    tags: Vec<String>,
+    #[command(flatten)]
+    origin: OriginArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// The file to write; stdout otherwise
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Shape::Table)]
+    format: Shape,
+}
+
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Shape {
+pub(super) enum Shape {
     /// A table, at most 100 columns wide
     Table,
     /// Markdown tables
@@ -164,7 +198,7 @@ enum Shape {
 }
 
 impl Shape {
-    const fn format(self) -> Format {
+    pub(super) const fn format(self) -> Format {
         match self {
             Self::Table => Format::Table,
             Self::Markdown => Format::Markdown,
@@ -185,6 +219,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
             };
             paper(&args.common, Which::Tax(asked), config)
         }
+        What::Experiments(args) => experiments(args, config),
         What::Models(args) => paper(args, Which::Listed(Listed::Models), config),
         What::Regions(args) => paper(args, Which::Listed(Listed::Regions), config),
         What::Backends(args) => paper(args, Which::Listed(Listed::Backends), config),
@@ -242,7 +277,7 @@ fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode,
         Some(Sides::Files(files)) => {
             let made = sides::of_files(&question, &files, clock.wall())?;
             let text = render::paper::write(&made, args.format.format());
-            return hand_over(picked, &text).map(|()| ExitCode::SUCCESS);
+            return hand_over(picked.output.as_deref(), &text).map(|()| ExitCode::SUCCESS);
         }
         Some(Sides::Windows(windows)) => question.compare = Some(windows),
         None => {}
@@ -252,12 +287,41 @@ fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode,
     let made = papers::paper(&reader, &question, clock.wall(), || progress.step())?;
     drop(progress);
     let text = render::paper::write(&made, args.format.format());
-    hand_over(picked, &text)?;
+    hand_over(picked.output.as_deref(), &text)?;
     if made.head.scanned == 0 {
         output::note(
             "tollgate: the store has no exchange in this window; a wider --since may find some",
         );
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn experiments(args: &ExperimentsArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    let clock = Clock::system();
+    let now = clock.wall();
+    let window =
+        Window::read(Some(&args.since), args.until.as_deref(), now).map_err(Stop::Usage)?;
+    let (reader, settings) = args.store.open(config)?;
+    let asked = Asked {
+        defined: settings.map_or_else(Default::default, |settings| settings.experiments),
+        name: args.name.clone(),
+    };
+    let question = Question {
+        which: Which::Experiments(asked),
+        window,
+        compare: None,
+        origins: args.origin.origins(),
+        choice: Choice {
+            models: args.models.clone(),
+            tags: args.tags.clone(),
+            ..Choice::default()
+        },
+    };
+    let mut progress = Progress::new("exchanges read:");
+    let made = papers::paper(&reader, &question, now, || progress.step())?;
+    drop(progress);
+    let text = render::paper::write(&made, args.format.format());
+    hand_over(args.output.as_deref(), &text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -273,13 +337,13 @@ fn throughput(args: &ThroughputArgs, config: Option<&Path>) -> Result<ExitCode, 
         progress.step();
     })?;
     drop(progress);
-    hand_over(picked, &format!("{value:#}\n"))?;
+    hand_over(picked.output.as_deref(), &format!("{value:#}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints `text`, or writes it to the file asked for.
-fn hand_over(picked: &Picked, text: &str) -> Result<(), Stop> {
-    let Some(path) = &picked.output else {
+pub(super) fn hand_over(path: Option<&Path>, text: &str) -> Result<(), Stop> {
+    let Some(path) = path else {
         output::print(text);
         return Ok(());
     };

@@ -2,8 +2,8 @@
 
 use schemars::{Schema, json_schema};
 
-use crate::record::{Dialect, ProviderKind};
-use crate::routing::experiment::{Metric, Mode, Stop, Unit};
+use crate::record::{AssignedUnit, Dialect, ProviderKind};
+use crate::routing::experiment::{Metric, Mode, Stop};
 use crate::routing::policy::{Anchor, By};
 
 use super::problem::nearest;
@@ -112,7 +112,7 @@ choice!(Stop, "sequential, or fixed for one answer at the end", [
     "fixed" => Self::Fixed,
 ]);
 
-choice!(Unit, "session or request", [
+choice!(AssignedUnit, "session or request", [
     "session" => Self::Session,
     "request" => Self::Request,
 ]);

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::record::{Dialect, ProviderKind};
-use crate::routing::experiment::{Metric, Mode, Stop, Unit};
+use crate::record::{AssignedUnit, Dialect, ProviderKind};
+use crate::routing::experiment::{Metric, Mode, Stop};
 
 use super::choices::Direction;
 use super::kinds::{
@@ -252,7 +252,7 @@ table! {
         /// When it ends (UTC).
         end: DateText,
         /// What a coin is thrown for.
-        unit: Unit,
+        unit: AssignedUnit,
         /// Salts the coins.
         seed: u64,
         /// What may take part.

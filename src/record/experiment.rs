@@ -39,6 +39,16 @@ named! {
     }
 }
 
+named! {
+    /// What a coin is thrown for.
+    AssignedUnit {
+        /// A conversation: prompt caches and loops make its requests depend on each other.
+        Session = "session",
+        /// Each request on its own.
+        Request = "request",
+    }
+}
+
 /// A fair number in [0, 1), in parts of 2^32: an arm is `a` where it is below that arm's chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Coin(pub u32);
@@ -69,6 +79,8 @@ pub struct Assigned {
     pub coin: Coin,
     /// The chance that this arm had, in millionths.
     pub propensity: u32,
+    /// What the coin was thrown for.
+    pub unit: AssignedUnit,
 }
 
 impl Enrolment {

@@ -28,7 +28,7 @@ pub use exchange::{
     Dialect, ExchangeRecord, Language, NoCost, Origin, OwnDelay, RequestFacts, Session,
     SessionSource, Tokens,
 };
-pub use experiment::{Arm, Assigned, Coin, Enrolment, NotEnrolled};
+pub use experiment::{Arm, Assigned, AssignedUnit, Coin, Enrolment, NotEnrolled};
 pub use ids::{ExchangeId, KeyedHash, TraceId};
 pub use note::Note;
 pub use outcome::{CancelledBy, End, ErrorClass, FinishReason, Oddity, Outcome};

@@ -33,6 +33,7 @@ pub(super) struct PaperQuery {
     pub(super) tags: Option<String>,
     pub(super) reference: Option<String>,
     pub(super) compare: Option<String>,
+    pub(super) experiment: Option<String>,
     pub(super) format: Option<String>,
 }
 
@@ -45,7 +46,6 @@ impl PaperQuery {
             origin: given(self.origin.as_ref()),
             ..ReportQuery::default()
         };
-        let asked = plain.or_since("24h").asked(state)?;
         let mut which = Which::from_name(name).ok_or_else(|| {
             let names: Vec<&str> = papers::REPORTS.iter().map(|(name, _)| *name).collect();
             Fault::not_found(format!(
@@ -53,7 +53,11 @@ impl PaperQuery {
                 names.join(", ")
             ))
         })?;
+        let asked = plain.or_since(which.usual_age()).asked(state)?;
         which.against(given(self.reference.as_ref()));
+        let settings = (state.handles.settings)();
+        which.among(&settings.experiments, given(self.experiment.as_ref()));
+        self.is_fair_to(&which)?;
         Ok(papers::Question {
             which,
             window: asked.window,
@@ -66,6 +70,17 @@ impl PaperQuery {
                 tags: listed(self.tags.as_ref()),
             },
         })
+    }
+
+    /// An experiment is not narrowed by what its arms decide: who served, and where.
+    fn is_fair_to(&self, which: &Which) -> Result<(), Fault> {
+        let by_outcome = given(self.providers.as_ref()).or_else(|| given(self.regions.as_ref()));
+        if by_outcome.is_some() && matches!(which, Which::Experiments(_)) {
+            let message = "an experiment's arms are providers: it can be narrowed by experiment, \
+                           models and tags only";
+            return Err(Fault::bad("providers", message));
+        }
+        Ok(())
     }
 
     /// The two windows to be set side by side, where they are asked for.
@@ -89,6 +104,7 @@ impl PaperQuery {
             ("tags", &self.tags),
             ("reference", &self.reference),
             ("compare", &self.compare),
+            ("experiment", &self.experiment),
         ] {
             if let Some(value) = given(value.as_ref()) {
                 text.append_pair(name, &value);

@@ -43,7 +43,7 @@ const OPERATIONS: &[Operation] = &[
     Operation { path: "/api/overview", summary: "What is going on now", parameters: &[], answer: Answer::Json("Overview") },
     Operation { path: "/api/live", summary: "Server-sent events: `overview`, and `exchanges` once they are on the disk", parameters: &[], answer: Answer::Other("text/event-stream") },
     Operation { path: "/api/routes", summary: "The report of routes", parameters: REPORT, answer: Answer::Json("RoutesReport") },
-    Operation { path: "/api/reports/{name}", summary: "A report of whole records by name (tax, models, regions, backends, consistency, trend, length, errors, cost, cache, json-tax), with intervals and the reasons where there is none; `schema` names its version", parameters: &[
+    Operation { path: "/api/reports/{name}", summary: "A report of whole records by name (tax, experiments, models, regions, backends, consistency, trend, length, errors, cost, cache, json-tax), with intervals and the reasons where there is none; `schema` names its version", parameters: &[
         ("since", "Beginning: an age (90m, 24h, 7d) or a date; the last 24 hours otherwise"),
         ("until", "End, in the same words; now otherwise"),
         ("origin", "live, real (all but simulated), all, probe, bench, eval, shadow or demo"),
@@ -53,6 +53,7 @@ const OPERATIONS: &[Operation] = &[
         ("tags", "Only requests with one of these tags, comma-separated"),
         ("reference", "Of the tax: the provider to compare with"),
         ("compare", "Two windows side by side, as 14d..7d, 2026-11-01..2026-11-08 or FROM/UNTIL..FROM/UNTIL: schema tollgate.report.compare/1"),
+        ("experiment", "Of experiments: only this one"),
         ("format", "json, csv, markdown or html; json otherwise"),
     ], answer: Answer::Other("application/json") },
     Operation { path: "/api/throughput", summary: "Latency, throughput, health and cost of each route, for agents", parameters: REPORT, answer: Answer::Json("Throughput") },

@@ -1,6 +1,7 @@
 //! Makes reports of whole records: the only place that knows both the store and the reports.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -9,14 +10,19 @@ use crate::analysis::reports::call::calls;
 use crate::analysis::reports::compare::{compared, span};
 use crate::analysis::reports::listed::{Calls, Listed};
 use crate::analysis::reports::throughput::Throughput;
-use crate::analysis::reports::{Choice, Gathered, Report, tax};
+use crate::analysis::reports::{Choice, Gathered, Report, experiments, tax};
 use crate::analysis::tables::{Origins, Window};
 use crate::edge::store::{StoreError, StoreReader};
 use crate::record::{ExchangeRecord, WallTime};
+use crate::routing::experiment::Experiment;
 
 /// A report that can be asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Which {
+    /// What two routes taken by lot did.
+    Experiments(experiments::Asked),
+    /// What an experiment could find, from the traffic before it.
+    Plan(Box<Experiment>),
     /// What a router costs against the provider directly.
     Tax(tax::Asked),
     /// One that needs nothing but calls.
@@ -24,10 +30,14 @@ pub enum Which {
 }
 
 /// Every report by name, with what it answers.
-pub const REPORTS: [(&str, &str); 11] = [
+pub const REPORTS: [(&str, &str); 12] = [
     (
         "tax",
         "What a router costs against the provider directly, and how sure that is",
+    ),
+    (
+        "experiments",
+        "What routes taken by lot did, and whether one may stop",
     ),
     (
         "models",
@@ -54,6 +64,9 @@ impl Which {
         if name == "tax" {
             return Some(Self::Tax(tax::Asked::default()));
         }
+        if name == "experiments" {
+            return Some(Self::Experiments(experiments::Asked::default()));
+        }
         let listed = Listed::ALL.into_iter().find(|listed| listed.name() == name);
         listed.map(Self::Listed)
     }
@@ -65,8 +78,28 @@ impl Which {
         }
     }
 
+    /// Tells a report of experiments what the config says of them, and which one is asked for.
+    pub fn among(&mut self, defined: &Arc<[Experiment]>, name: Option<String>) {
+        if let Self::Experiments(asked) = self {
+            asked.defined = Arc::clone(defined);
+            asked.name = name;
+        }
+    }
+
+    /// The age from which on it looks unless one says otherwise: an experiment from its beginning.
+    #[must_use]
+    pub const fn usual_age(&self) -> &'static str {
+        match self {
+            Self::Experiments(_) => "400d",
+            Self::Plan(_) => "7d",
+            Self::Tax(_) | Self::Listed(_) => "24h",
+        }
+    }
+
     fn report(&self) -> Box<dyn Report> {
         match self {
+            Self::Experiments(asked) => Box::new(experiments::Experiments::new(asked.clone())),
+            Self::Plan(experiment) => Box::new(experiments::Plans::new((**experiment).clone())),
             Self::Tax(asked) => Box::new(tax::Tax::new(asked.clone())),
             Self::Listed(listed) => Box::new(Calls::new(*listed)),
         }
@@ -74,7 +107,7 @@ impl Which {
 }
 
 /// What a report is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Question {
     /// Which report.
     pub which: Which,

@@ -46,6 +46,7 @@ impl Ui {
         Router::new()
             .route("/", get(overview::page))
             .route("/routes", get(routes::page))
+            .route("/experiments", get(report::experiments))
             .route("/reports", get(report::index))
             .route("/reports/{name}", get(report::page))
             .route("/api/reports/{name}", get(report::download))

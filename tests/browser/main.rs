@@ -47,10 +47,12 @@ fn serve(count: usize) -> Served {
     for (record, name) in records.iter_mut().rev().skip(3).zip(hostile()) {
         record.model = Some(Name::from(name));
     }
+    page::drawn(&mut records);
     drop(filled::store(&path, &records));
     let config = "[providers.openai]\napi_key = \"sk-0123456789abcdef0123456789abcdef\"\n\
         [providers.openrouter]\n[providers.groq]\n[providers.anthropic]\n";
-    let settings = page::settings(config, directory.path());
+    let config = format!("{config}{}", page::EXPERIMENT.1);
+    let settings = page::settings(&config, directory.path());
     let held = held(&path, settings, StoreHealth::default());
     let ui = Ui::new(held.handles);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -119,6 +121,8 @@ fn every_page_is_sound_wide_and_narrow_light_and_dark() {
         (&full, "reports", "/reports"),
         (&full, "tax", "/reports/tax?origin=all"),
         (&empty, "empty-tax", "/reports/tax"),
+        (&full, "experiments", "/experiments"),
+        (&empty, "empty-experiments", "/experiments"),
         (&full, "exchanges", "/exchanges"),
         (&full, "exchange", &exchange),
         (&full, "health", "/health"),
@@ -138,7 +142,7 @@ fn every_page_is_sound_wide_and_narrow_light_and_dark() {
                     browser.wait_for(&format!("{state} === 'live'"));
                 }
                 is_sound(&mut browser, &origin, &what);
-                if name == "tax" {
+                if ["tax", "experiments"].contains(&name) {
                     let tables = "[...document.querySelectorAll('.paper table, .paper svg')].filter(t => t.offsetParent || t.getBoundingClientRect().height > 0).length >= 4";
                     assert_eq!(
                         browser.ask(tables),

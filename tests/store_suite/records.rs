@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use tollgate::record::{
-    Arm, Assigned, AttemptRecord, CancelledBy, Coin, Considered, Decision, End, Enrolment,
-    ErrorClass, ExchangeId, ExchangeRecord, FinishReason, Gaps, KeyedHash, Language, Mark, Moment,
-    Name, Nanos, NoCost, NotEnrolled, Oddity, Origin, Outcome, OwnDelay, PicoDollars, Protocol,
-    ProviderKind, RateLimitHeader, RequestFacts, ServerTiming, Session, SessionSource, Timeline,
-    TokenSource, Tokens, TraceId, Usage, WallTime,
+    Arm, Assigned, AssignedUnit, AttemptRecord, CancelledBy, Coin, Considered, Decision, End,
+    Enrolment, ErrorClass, ExchangeId, ExchangeRecord, FinishReason, Gaps, KeyedHash, Language,
+    Mark, Moment, Name, Nanos, NoCost, NotEnrolled, Oddity, Origin, Outcome, OwnDelay, PicoDollars,
+    Protocol, ProviderKind, RateLimitHeader, RequestFacts, ServerTiming, Session, SessionSource,
+    Timeline, TokenSource, Tokens, TraceId, Usage, WallTime,
 };
 
 /// A small generator of its own, so that a seed gives the same records everywhere.
@@ -344,6 +344,7 @@ pub(crate) fn arbitrary(random: &mut Random) -> ExchangeRecord {
                 arm: Arm::ALL[r.below(2) as usize],
                 coin: Coin(r.next() as u32),
                 propensity: r.below(1_000_001) as u32,
+                unit: AssignedUnit::ALL[r.below(2) as usize],
             })
         } else {
             Err(NotEnrolled::ALL[r.below(10) as usize])

@@ -10,7 +10,10 @@ use tollgate::config::settings::{Settings, StoreSettings};
 use tollgate::config::{Sources, load};
 use tollgate::edge::server::{Drain, Stop};
 use tollgate::edge::store::{Store, StoreReader};
-use tollgate::record::{ExchangeRecord, Origin};
+use tollgate::record::{
+    Arm, Assigned, AssignedUnit, Coin, Enrolment, ExchangeRecord, KeyedHash, Origin, Session,
+    SessionSource,
+};
 use tollgate::recorder::StoreHealth;
 use tollgate::ui::handles::NoteEdit;
 use tollgate::ui::{Addresses, Counts, Handles, Reloads};
@@ -98,4 +101,33 @@ pub(crate) fn hostile() -> [&'static str; 5] {
         "\u{202e}evil\u{0}",
         "{{7*7}}</title><svg/onload=alert(1)>",
     ]
+}
+
+/// The config of an experiment between the providers `openai` and `openrouter`, and its name.
+pub(crate) const EXPERIMENT: (&str, &str) = (
+    "router-tax",
+    "[models.\"gpt-4.1\"]\n\
+     routes = [{ provider = \"openai\" }, { provider = \"openrouter\", model = \"openai/gpt-4.1\" }]\n\
+     [experiments.router-tax]\nmodel = \"gpt-4.1\"\n\
+     a = { provider = \"openai\" }\nb = { provider = \"openrouter\" }\n",
+);
+
+/// Puts every other record into that experiment, a session each, the arms in turn.
+pub(crate) fn drawn(records: &mut [ExchangeRecord]) {
+    for (session, record) in records.iter_mut().step_by(2).enumerate() {
+        record.session = Some(Session {
+            hash: KeyedHash(session as u64),
+            source: SessionSource::Header,
+            turn: 1,
+        });
+        record.experiment = Some(Enrolment {
+            experiment: EXPERIMENT.0.into(),
+            part: Ok(Assigned {
+                arm: Arm::ALL[session % 2],
+                coin: Coin((session as u32 % 2) << 31),
+                propensity: 500_000,
+                unit: AssignedUnit::Session,
+            }),
+        });
+    }
 }

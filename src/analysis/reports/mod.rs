@@ -8,6 +8,8 @@ pub mod gather;
 
 mod figures;
 
+pub mod experiments;
+
 pub mod tax;
 
 mod within;

@@ -9,9 +9,9 @@ use crate::config::problem::{nearest, quoted};
 use crate::config::raw::{RawArm, RawEligible, RawExperiment};
 use crate::config::read::{At, Entries, key_step};
 use crate::config::settings::ModelRoutes;
-use crate::record::{Name, WallTime};
+use crate::record::{AssignedUnit, Name, WallTime};
 use crate::routing::experiment::{
-    Bounds, Eligible, Experiment, Metric, Mode, Question, Route, Stop, Unit,
+    Bounds, Eligible, Experiment, Metric, Mode, Question, Route, Stop,
 };
 use crate::statistics::compare::Margin;
 
@@ -88,7 +88,7 @@ impl Place<'_, '_> {
         let share = raw.share.as_ref().map_or(MILLION / 10, of);
         let split = self.inside("split", raw.split.as_ref(), MILLION / 2, 0..MILLION);
         let mode = raw.mode.map_or(Mode::Ab, |at| at.value);
-        let unit = raw.unit.map_or(Unit::Session, |at| at.value);
+        let unit = raw.unit.map_or(AssignedUnit::Session, |at| at.value);
         let model = match raw.model {
             None => self.missing(
                 "model",

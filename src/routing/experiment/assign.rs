@@ -4,9 +4,10 @@ use std::hash::Hasher as _;
 
 use siphasher::sip::SipHasher24;
 
-use super::definition::{Experiment, Route, Unit};
+use super::definition::{Experiment, Route};
 use crate::record::{
-    Arm, Assigned, Coin, Enrolment, ExchangeId, KeyedHash, Name, NotEnrolled, WallTime,
+    Arm, Assigned, AssignedUnit, Coin, Enrolment, ExchangeId, KeyedHash, Name, NotEnrolled,
+    WallTime,
 };
 
 /// What is known of an exchange when its routes are ordered.
@@ -89,11 +90,11 @@ fn part(
         return Err(NotEnrolled::ArmUnavailable);
     }
     let (drawn, coin) = match experiment.unit {
-        Unit::Session => {
+        AssignedUnit::Session => {
             let session = applicant.session.ok_or(NotEnrolled::NoSession)?;
             coins(experiment, &session.0.to_le_bytes())
         }
-        Unit::Request => coins(experiment, &applicant.id.0),
+        AssignedUnit::Request => coins(experiment, &applicant.id.0),
     };
     if !below(drawn, experiment.share) {
         return Err(NotEnrolled::NotDrawn);
@@ -107,6 +108,7 @@ fn part(
         arm,
         coin,
         propensity: experiment.chance(arm),
+        unit: experiment.unit,
     })
 }
 

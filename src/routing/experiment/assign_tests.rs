@@ -17,7 +17,7 @@ fn experiment(name: &str) -> Experiment {
         share: 1_000_000,
         split: 500_000,
         seed: 1,
-        unit: Unit::Session,
+        unit: AssignedUnit::Session,
         bounds: Bounds::default(),
         eligible: Eligible::default(),
         question: Question {
@@ -213,7 +213,7 @@ fn it_runs_from_its_start_up_to_its_end_and_requests_throw_on_their_own() {
     };
     let bounded = Experiment {
         bounds: at(1_000, 1_001),
-        unit: Unit::Request,
+        unit: AssignedUnit::Request,
         ..experiment("tax")
     };
     for (started, runs) in [(999, false), (1_000, true), (1_001, false)] {

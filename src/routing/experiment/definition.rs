@@ -1,6 +1,6 @@
 //! Holds what an experiment is: plain values that were checked when the config was read.
 
-use crate::record::{Arm, KeyedHash, Name, WallTime};
+use crate::record::{Arm, AssignedUnit, KeyedHash, Name, WallTime};
 use crate::statistics::compare::Margin;
 
 /// A live experiment: two routes of one model, taken by lot.
@@ -21,7 +21,7 @@ pub struct Experiment {
     /// Salts the coins beside the name: another seed is another lot.
     pub seed: u64,
     /// What is assigned.
-    pub unit: Unit,
+    pub unit: AssignedUnit,
     /// When it runs.
     pub bounds: Bounds,
     /// What may take part.
@@ -46,15 +46,6 @@ pub enum Mode {
     Ab,
     /// One route twice: what is found is the method's own error.
     Aa,
-}
-
-/// What a coin is thrown for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// A conversation: prompt caches make its requests depend on each other.
-    Session,
-    /// Each request on its own.
-    Request,
 }
 
 /// When an experiment runs: from the start, up to the end.

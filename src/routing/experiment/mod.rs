@@ -5,4 +5,4 @@ mod definition;
 mod assign;
 
 pub use assign::{Applicant, coins, enrol};
-pub use definition::{Bounds, Eligible, Experiment, Metric, Mode, Question, Route, Stop, Unit};
+pub use definition::{Bounds, Eligible, Experiment, Metric, Mode, Question, Route, Stop};

@@ -4,7 +4,13 @@ pub mod mixture;
 
 pub mod adjusted;
 
+pub mod arms;
+
+pub mod ratio;
+
 pub use adjusted::{Adjusted, Observation, asymptotic, cuped, lin};
+pub use arms::{Location, Looks, sign_design};
 pub use mixture::{
     CENTRE, quantile_sequence, quantiles_differ_p, rate_sequence, rates_differ_p, subtract,
 };
+pub use ratio::RatioWatch;

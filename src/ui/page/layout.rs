@@ -13,6 +13,7 @@ pub(super) enum Place {
     Overview,
     Routes,
     Tax,
+    Experiments,
     Reports,
     Exchanges,
     Health,
@@ -23,18 +24,19 @@ pub(super) enum Place {
 impl Place {
     /// Where the report of that name stands.
     pub(super) fn of_report(name: &str) -> Self {
-        if name == "tax" {
-            Self::Tax
-        } else {
-            Self::Reports
+        match name {
+            "tax" => Self::Tax,
+            "experiments" => Self::Experiments,
+            _ => Self::Reports,
         }
     }
 }
 
-const PLACES: [(Place, &str, &str); 6] = [
+const PLACES: [(Place, &str, &str); 7] = [
     (Place::Overview, "/", "Overview"),
     (Place::Routes, "/routes", "Routes"),
     (Place::Tax, "/reports/tax", "Tax"),
+    (Place::Experiments, "/experiments", "Experiments"),
     (Place::Reports, "/reports", "Reports"),
     (Place::Exchanges, "/exchanges", "Exchanges"),
     (Place::Health, "/health", "Health"),

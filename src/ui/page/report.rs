@@ -1,5 +1,7 @@
 //! Any report of whole records as a page, with a download of each format.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, State as Extract};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, header};
@@ -7,11 +9,13 @@ use maud::{Markup, PreEscaped, html};
 
 use crate::analysis::render::{self, Format};
 use crate::edge::store::StoreReader;
+use crate::routing::experiment::Experiment;
 use crate::ui::api::{Asking, Shared, query};
 use crate::ui::ask::PaperQuery;
 use crate::ui::fault::Fault;
 use crate::ui::notes::section;
 use crate::ui::papers::REPORTS;
+use crate::ui::state::State;
 
 use super::layout::{self, Place};
 use super::routes::{ORIGINS, WINDOWS};
@@ -49,12 +53,28 @@ pub(in crate::ui) async fn page(
     Path(name): Path<String>,
     asking: Asking<PaperQuery>,
 ) -> Response {
-    let asked = query(asking).and_then(|query| Ok((query.question(&state, &name)?, query)));
+    answer(&state, &name, asking).await
+}
+
+/// `/experiments`: the report of that name at a place of its own.
+pub(in crate::ui) async fn experiments(
+    Extract(state): Shared,
+    asking: Asking<PaperQuery>,
+) -> Response {
+    answer(&state, EXPERIMENTS, asking).await
+}
+
+/// The report that has a place of its own.
+const EXPERIMENTS: &str = "experiments";
+
+async fn answer(state: &Arc<State>, name: &str, asking: Asking<PaperQuery>) -> Response {
+    let asked = query(asking).and_then(|query| Ok((query.question(state, name)?, query)));
     let (question, query) = match asked {
         Ok(asked) => asked,
-        Err(fault) => return layout::fault(&state, &fault),
+        Err(fault) => return layout::fault(state, &fault),
     };
-    let origin = question.origins.name();
+    let (origin, age) = (question.origins.name(), question.which.usual_age());
+    let defined = (state.handles.settings)().experiments.clone();
     let paper = state.paper(question).await;
     let notes = if name == "trend" {
         state.read(StoreReader::notes).await.ok()
@@ -65,7 +85,7 @@ pub(in crate::ui) async fn page(
         .as_ref()
         .map_or("Report", |paper| paper.title.as_str());
     let body = html! {
-        (form(&name, &query, origin))
+        (form(name, &query, origin, age, &defined))
         @match &paper {
             Err(fault) => (layout::instead(fault)),
             Ok(paper) => {
@@ -79,7 +99,7 @@ pub(in crate::ui) async fn page(
             },
         }
     };
-    layout::page(&state, Place::of_report(&name), title, &body)
+    layout::page(state, Place::of_report(name), title, &body)
 }
 
 /// `GET /api/reports/{name}`: in the format asked for, JSON otherwise.
@@ -106,11 +126,27 @@ pub(in crate::ui) async fn download(
     Ok(response)
 }
 
-fn form(name: &str, query: &PaperQuery, origin: &str) -> Markup {
-    let since = query.since.as_deref().unwrap_or("24h");
+fn form(name: &str, query: &PaperQuery, origin: &str, age: &str, defined: &[Experiment]) -> Markup {
+    let since = query.since.as_deref().unwrap_or(age);
     let offered = WINDOWS.iter().any(|(value, _)| *value == since);
+    let of_lots = name == EXPERIMENTS;
+    let action = if of_lots {
+        "/experiments".to_owned()
+    } else {
+        format!("/reports/{name}")
+    };
     html! {
-        form.filter method="get" action=(format!("/reports/{name}")) {
+        form.filter method="get" action=(action) {
+            @if of_lots {
+                label { "Experiment "
+                    select name="experiment" {
+                        option value="" { "all" }
+                        @for one in defined {
+                            option selected[query.experiment.as_deref() == Some(&*one.name)] { (one.name) }
+                        }
+                    }
+                }
+            }
             label { "Window "
                 select name="since" {
                     @if !offered { option value=(since) selected { (since) } }
@@ -125,9 +161,13 @@ fn form(name: &str, query: &PaperQuery, origin: &str) -> Markup {
                 }
             }
             label { "Models " input name="models" value=[query.models.as_deref()] autocomplete="off" placeholder="all"; }
-            label { "Providers " input name="providers" value=[query.providers.as_deref()] autocomplete="off" placeholder="all"; }
+            @if !of_lots {
+                label { "Providers " input name="providers" value=[query.providers.as_deref()] autocomplete="off" placeholder="all"; }
+            }
             label { "Tags " input name="tags" value=[query.tags.as_deref()] autocomplete="off" placeholder="any"; }
-            label { "Compare " input name="compare" value=[query.compare.as_deref()] autocomplete="off" placeholder="14d..7d" title="Two windows side by side: 14d..7d, 2026-11-01..2026-11-08, FROM/UNTIL..FROM/UNTIL"; }
+            @if !of_lots {
+                label { "Compare " input name="compare" value=[query.compare.as_deref()] autocomplete="off" placeholder="14d..7d" title="Two windows side by side: 14d..7d, 2026-11-01..2026-11-08, FROM/UNTIL..FROM/UNTIL"; }
+            }
             @if name == "tax" {
                 label { "Against " input name="reference" value=[query.reference.as_deref()] autocomplete="off" placeholder="the direct provider"; }
             }

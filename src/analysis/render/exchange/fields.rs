@@ -48,6 +48,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("experiment.arm", "the arm it was assigned to: the route that went first"),
     ("experiment.coin", "the fair number in [0, 1) that chose the arm"),
     ("experiment.propensity", "the chance that this arm had"),
+    ("experiment.unit", "what the coin was thrown for: session or request"),
     ("experiment.not_enrolled", "why it has no part in the experiment"),
     ("decision.rule", "place of the rule that matched, from 0"),
     ("decision.explored", "whether the first route was drawn in order to learn of it"),

@@ -94,6 +94,7 @@ impl Serialize for Part<'_> {
             "arm": assigned.map(|assigned| assigned.arm.name()),
             "coin": assigned.map(|assigned| assigned.coin.as_fraction()),
             "propensity": assigned.map(|assigned| f64::from(assigned.propensity) / 1e6),
+            "unit": assigned.map(|assigned| assigned.unit.name()),
             "not_enrolled": self.0.part.err().map(NotEnrolled::name),
         })
     }

@@ -21,4 +21,4 @@ pub use read::read;
 pub const SCHEMA: &str = "tollgate.exchange/1";
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::analysis) mod tests;

@@ -4,11 +4,11 @@ use serde_json::{Map, Value};
 
 use crate::analysis::tables::window;
 use crate::record::{
-    Arm, Assigned, AttemptRecord, Bins, CancelledBy, Coin, Considered, Decision, End, Enrolment,
-    ErrorClass, ExchangeRecord, FinishReason, Gaps, KeyedHash, Language, Mark, Moment, Name, Nanos,
-    NoCost, NotEnrolled, Oddity, Origin, Outcome, OwnDelay, PicoDollars, Protocol, ProviderKind,
-    RateLimitHeader, RequestFacts, ServerTiming, Session, SessionSource, Timeline, TokenSource,
-    Tokens, TraceId, Usage, WallTime,
+    Arm, Assigned, AssignedUnit, AttemptRecord, Bins, CancelledBy, Coin, Considered, Decision, End,
+    Enrolment, ErrorClass, ExchangeRecord, FinishReason, Gaps, KeyedHash, Language, Mark, Moment,
+    Name, Nanos, NoCost, NotEnrolled, Oddity, Origin, Outcome, OwnDelay, PicoDollars, Protocol,
+    ProviderKind, RateLimitHeader, RequestFacts, ServerTiming, Session, SessionSource, Timeline,
+    TokenSource, Tokens, TraceId, Usage, WallTime,
 };
 use crate::statistics::DEFINITIONS;
 
@@ -267,6 +267,7 @@ fn part(of: &Of<'_>) -> Result<Enrolment, String> {
             arm,
             coin: Coin(share("coin", 4_294_967_296.0)?),
             propensity: share("propensity", 1e6)?,
+            unit: of.sure("unit", AssignedUnit::ALL, AssignedUnit::name)?,
         }),
         None => Err(of.sure("not_enrolled", NotEnrolled::ALL, NotEnrolled::name)?),
     };

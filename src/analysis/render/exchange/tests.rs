@@ -137,6 +137,7 @@ pub(in crate::analysis) fn full() -> ExchangeRecord {
                 arm: Arm::B,
                 coin: Coin(3 << 30),
                 propensity: 500_000,
+                unit: AssignedUnit::Session,
             }),
         }),
         cost_billed: Some(PicoDollars(2_400_000_000)),

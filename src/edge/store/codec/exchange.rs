@@ -286,6 +286,7 @@ fn write_enrolment(w: &mut Writer<'_>, enrolment: &Enrolment) {
             w.byte(assigned.arm.place());
             w.fixed(&assigned.coin.0.to_le_bytes());
             w.number(u64::from(assigned.propensity));
+            w.byte(assigned.unit.place());
         }
         Err(reason) => w.byte(reason.place()),
     }
@@ -298,6 +299,7 @@ fn read_enrolment<N: NameTable>(r: &mut Reader<'_, N>, assigned: bool) -> Read<E
             arm: read_listed(r)?,
             coin: Coin(u32::from_le_bytes(r.fixed()?)),
             propensity: r.narrow()?,
+            unit: read_listed(r)?,
         })
     } else {
         Err(read_listed(r)?)

@@ -1,8 +1,8 @@
 //! Numbers the values of enums by their place in `ALL`, which is append-only.
 
 use crate::record::{
-    Arm, CancelledBy, End, ErrorClass, FinishReason, Language, NoCost, NotEnrolled, NullReason,
-    Oddity, Origin, Outcome, SessionSource, TokenSource,
+    Arm, AssignedUnit, CancelledBy, End, ErrorClass, FinishReason, Language, NoCost, NotEnrolled,
+    NullReason, Oddity, Origin, Outcome, SessionSource, TokenSource,
 };
 
 /// An enum whose values are stored by their place.
@@ -41,6 +41,7 @@ macro_rules! listed {
 
 listed!(
     Arm,
+    AssignedUnit,
     CancelledBy,
     End,
     ErrorClass,
