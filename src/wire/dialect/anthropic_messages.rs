@@ -1,12 +1,9 @@
 //! Reads Anthropic's messages: named events, and whole ones.
 
-use serde::de::SeqAccess;
-
 use super::errors::{in_band, is_error};
+use super::json::{Elements, Lenient, NotJson, read_bytes};
 use super::learned::{Kinds, Learned, Signal, name};
-use super::lenient::{
-    Count, Filled, Lenient, Raw, Text, lenient_deserialize, lenient_object, reread,
-};
+use super::lenient::{Count, Filled, Raw, Text, lenient_object, reread};
 use crate::record::{Dialect, FinishReason, Usage};
 
 lenient_object! {
@@ -49,16 +46,14 @@ lenient_object! {
 struct Blocks(Kinds);
 
 impl<'de> Lenient<'de> for Blocks {
-    fn seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
+    fn seq(seq: &mut Elements<'_, 'de>) -> Result<Self, NotJson> {
         let mut kinds = Kinds::default();
-        while let Some(block) = seq.next_element::<Block<'de>>()? {
+        while let Some(block) = seq.next::<Block<'de>>()? {
             kinds.add(block.started(), true);
         }
         Ok(Self(kinds))
     }
 }
-
-lenient_deserialize!(Blocks);
 
 impl Block<'_> {
     /// What a block brings with its start: a tool call its name; redacted thinking nothing.
@@ -99,7 +94,7 @@ lenient_object! {
 
 /// Reads one event. `None` if it is not JSON.
 pub(super) fn learn_event(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Option<Signal> {
-    let event: Event<'_> = serde_json::from_slice(data).ok()?;
+    let event: Event<'_> = read_bytes(data)?;
     let mut signal = Signal::default();
     match event.kind.as_str() {
         "content_block_delta" => match event.delta.kind.as_str() {
@@ -136,7 +131,7 @@ pub(super) fn learn_event(dialect: Dialect, data: &[u8], learned: &mut Learned) 
 
 /// Reads a whole message. `None` if it is not JSON.
 pub(super) fn learn_whole(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Option<Signal> {
-    let message: Message<'_> = serde_json::from_slice(data).ok()?;
+    let message: Message<'_> = read_bytes(data)?;
     name(&mut learned.model, message.model.as_str());
     learn_stop(message.stop.as_str(), learned);
     if is_error(message.error) {

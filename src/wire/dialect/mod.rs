@@ -1,5 +1,9 @@
 //! Knows what the bytes of each endpoint's requests, responses, headers and errors mean.
 
+mod scan;
+
+mod json;
+
 mod lenient;
 
 pub mod identify;

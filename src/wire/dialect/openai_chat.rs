@@ -1,12 +1,9 @@
 //! Reads chat completions, chunks and whole ones, of `OpenAI` and of everyone who copies them.
 
-use serde::de::{IgnoredAny, SeqAccess};
-
 use super::errors::{in_band, is_error};
+use super::json::{Elements, Lenient, Members, NotJson, Quoted, read_bytes};
 use super::learned::{Kinds, Learned, MILLI, SECOND, Signal, name};
-use super::lenient::{
-    Count, Filled, Lenient, Number, Raw, Text, Truth, lenient_deserialize, lenient_object, reread,
-};
+use super::lenient::{Count, Filled, Number, Raw, Text, Truth, lenient_object, reread};
 use super::openai_usage;
 use crate::record::{Dialect, FinishReason};
 
@@ -41,12 +38,12 @@ struct Choices<'de> {
 }
 
 impl<'de> Lenient<'de> for Choices<'de> {
-    fn seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
+    fn seq(seq: &mut Elements<'_, 'de>) -> Result<Self, NotJson> {
         let mut all = Self {
             present: true,
             ..Self::default()
         };
-        while let Some(choice) = seq.next_element::<Choice<'de>>()? {
+        while let Some(choice) = seq.next::<Choice<'de>>()? {
             let index = choice.index.0.map_or(all.count, |index| index as u32);
             all.count = all.count.saturating_add(1);
             all.kinds.add(choice.delta.kinds(), true);
@@ -108,13 +105,13 @@ impl Delta<'_> {
 struct Content(Kinds);
 
 impl<'de> Lenient<'de> for Content {
-    fn text(text: &str) -> Self {
+    fn quoted(quoted: Quoted<'de>) -> Result<Self, NotJson> {
         let mut kinds = Kinds::default();
-        kinds.add(Kinds::TEXT, !text.is_empty());
-        Self(kinds)
+        kinds.add(Kinds::TEXT, !quoted.inside.is_empty());
+        Ok(Self(kinds))
     }
 
-    fn seq<A: SeqAccess<'de>>(seq: A) -> Result<Self, A::Error> {
+    fn seq(seq: &mut Elements<'_, 'de>) -> Result<Self, NotJson> {
         Parts::seq(seq).map(|parts| Self(parts.0))
     }
 }
@@ -124,9 +121,9 @@ impl<'de> Lenient<'de> for Content {
 struct Parts(Kinds);
 
 impl<'de> Lenient<'de> for Parts {
-    fn seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
+    fn seq(seq: &mut Elements<'_, 'de>) -> Result<Self, NotJson> {
         let mut kinds = Kinds::default();
-        while let Some(part) = seq.next_element::<Part<'de>>()? {
+        while let Some(part) = seq.next::<Part<'de>>()? {
             match part.kind.as_str() {
                 "text" => kinds.add(Kinds::TEXT, part.text.0),
                 "thinking" => kinds.add(Kinds::REASONING, part.thinking.0),
@@ -154,11 +151,11 @@ lenient_object! {
 struct Thinking(bool);
 
 impl<'de> Lenient<'de> for Thinking {
-    fn text(text: &str) -> Self {
-        Self(!text.is_empty())
+    fn quoted(quoted: Quoted<'de>) -> Result<Self, NotJson> {
+        Ok(Self(!quoted.inside.is_empty()))
     }
 
-    fn seq<A: SeqAccess<'de>>(seq: A) -> Result<Self, A::Error> {
+    fn seq(seq: &mut Elements<'_, 'de>) -> Result<Self, NotJson> {
         Parts::seq(seq).map(|parts| Self(parts.0.any(Kinds::TEXT)))
     }
 }
@@ -168,9 +165,9 @@ impl<'de> Lenient<'de> for Thinking {
 struct ToolCalls(bool);
 
 impl<'de> Lenient<'de> for ToolCalls {
-    fn seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
+    fn seq(seq: &mut Elements<'_, 'de>) -> Result<Self, NotJson> {
         let mut says = false;
-        while let Some(call) = seq.next_element::<ToolCall<'de>>()? {
+        while let Some(call) = seq.next::<ToolCall<'de>>()? {
             says |= call.says();
         }
         Ok(Self(says))
@@ -214,12 +211,12 @@ impl ToolCall<'_> {
 struct Arguments(bool);
 
 impl<'de> Lenient<'de> for Arguments {
-    fn text(text: &str) -> Self {
-        Self(!text.is_empty())
+    fn quoted(quoted: Quoted<'de>) -> Result<Self, NotJson> {
+        Ok(Self(!quoted.inside.is_empty()))
     }
 
-    fn map<A: serde::de::MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+    fn map(map: &mut Members<'_, 'de>) -> Result<Self, NotJson> {
+        map.rest()?;
         Ok(Self(true))
     }
 }
@@ -254,11 +251,9 @@ lenient_object! {
     }
 }
 
-lenient_deserialize!(Choices<'de>, Content, Parts, Thinking, ToolCalls, Arguments);
-
 /// Reads one chunk or a whole completion. `None` if it is not JSON.
 pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Option<Signal> {
-    let chunk: Chunk<'_> = serde_json::from_slice(data).ok()?;
+    let chunk: Chunk<'_> = read_bytes(data)?;
     name(&mut learned.model, chunk.model.as_str());
     name(&mut learned.fingerprint, chunk.fingerprint.as_str());
     name(&mut learned.service_tier, chunk.service_tier.as_str());

@@ -1,10 +1,9 @@
 //! Reads `OpenAI`'s responses: named events, and whole ones.
 
-use serde::de::SeqAccess;
-
 use super::errors::{in_band, is_error};
+use super::json::{Elements, Lenient, NotJson, read_bytes};
 use super::learned::{Kinds, Learned, Signal, name};
-use super::lenient::{Filled, Lenient, Raw, Text, lenient_deserialize, lenient_object, reread};
+use super::lenient::{Filled, Raw, Text, lenient_object, reread};
 use super::openai_usage;
 use crate::record::{Dialect, FinishReason};
 
@@ -58,9 +57,9 @@ struct Output {
 }
 
 impl<'de> Lenient<'de> for Output {
-    fn seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
+    fn seq(seq: &mut Elements<'_, 'de>) -> Result<Self, NotJson> {
         let mut output = Self::default();
-        while let Some(item) = seq.next_element::<Item<'de>>()? {
+        while let Some(item) = seq.next::<Item<'de>>()? {
             output.kinds.add(item.content.0, true);
             output.kinds.add(item.summary.0, true);
             output.kinds.add(Kinds::TOOL, is_call(item.kind.as_str()));
@@ -75,9 +74,9 @@ impl<'de> Lenient<'de> for Output {
 struct Parts(Kinds);
 
 impl<'de> Lenient<'de> for Parts {
-    fn seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
+    fn seq(seq: &mut Elements<'_, 'de>) -> Result<Self, NotJson> {
         let mut kinds = Kinds::default();
-        while let Some(part) = seq.next_element::<Part<'de>>()? {
+        while let Some(part) = seq.next::<Part<'de>>()? {
             match part.kind.as_str() {
                 "output_text" => kinds.add(Kinds::TEXT, part.text.0),
                 "refusal" => kinds.add(Kinds::REFUSAL, part.refusal.0),
@@ -99,11 +98,9 @@ lenient_object! {
     }
 }
 
-lenient_deserialize!(Output, Parts);
-
 /// Reads one event. `None` if it is not JSON.
 pub(super) fn learn_event(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Option<Signal> {
-    let event: Event<'_> = serde_json::from_slice(data).ok()?;
+    let event: Event<'_> = read_bytes(data)?;
     let mut signal = Signal::default();
     let kind = event.kind.as_str();
     if let Some(token) = token_kind(kind) {
@@ -146,7 +143,7 @@ pub(super) fn learn_event(dialect: Dialect, data: &[u8], learned: &mut Learned) 
 
 /// Reads a whole response. `None` if it is not JSON.
 pub(super) fn learn_whole(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Option<Signal> {
-    let whole: Raw<'_> = serde_json::from_slice(data).ok()?;
+    let whole: Raw<'_> = read_bytes(data)?;
     let response: Response<'_> = reread(whole);
     if is_error(response.error) {
         learned.error = Some(in_band(dialect, data));

@@ -1,8 +1,7 @@
 //! Finds code, type and message in every shape of error body that providers send.
 
-use crate::wire::dialect::lenient::{
-    Count, Lenient, List, Raw, Text, lenient_deserialize, lenient_object, reread,
-};
+use crate::wire::dialect::json::{Lenient, read, read_bytes};
+use crate::wire::dialect::lenient::{Count, List, Raw, Text, lenient_object, reread};
 
 /// What an error body says, in lower case.
 #[derive(Debug, Default)]
@@ -70,8 +69,6 @@ impl Lenient<'_> for Code {
     }
 }
 
-lenient_deserialize!(Code);
-
 /// Reads an error body of any known shape; of anything else, nothing.
 pub(super) fn said(body: &[u8]) -> Said {
     let mut said = Said::default();
@@ -79,11 +76,11 @@ pub(super) fn said(body: &[u8]) -> Said {
     let text = text.trim_start_matches('\u{feff}').trim();
     if text.starts_with('[') {
         // Gemini's OpenAI-compatible endpoint wraps its errors in an array.
-        let list: List<Shape<'_>> = serde_json::from_str(text).unwrap_or_default();
+        let list: List<Shape<'_>> = read(text).unwrap_or_default();
         if let Some(shape) = list.0.first() {
             shape.tell(&mut said, 0);
         }
-    } else if let Ok(shape) = serde_json::from_str::<Shape<'_>>(text) {
+    } else if let Some(shape) = read::<Shape<'_>>(text) {
         shape.tell(&mut said, 0);
     }
     said
@@ -182,10 +179,8 @@ pub(crate) fn is_error(raw: Raw<'_>) -> bool {
 pub(crate) fn is_error_body(bytes: &[u8]) -> bool {
     let text = bytes.trim_ascii();
     match text.first() {
-        Some(b'{') => {
-            serde_json::from_slice(text).is_ok_and(|shape: Shape<'_>| is_error(shape.error))
-        }
-        Some(b'[') => serde_json::from_slice(text).is_ok_and(|list: List<Shape<'_>>| {
+        Some(b'{') => read_bytes(text).is_some_and(|shape: Shape<'_>| is_error(shape.error)),
+        Some(b'[') => read_bytes(text).is_some_and(|list: List<Shape<'_>>| {
             list.0.first().is_some_and(|shape| is_error(shape.error))
         }),
         _ => false,

@@ -1,10 +1,9 @@
 //! Counts what a request's body holds, by the language it is written in.
 
-use serde_json::value::RawValue;
-
 use super::fault::RequestFault;
 use super::reading::{RequestReading, Top, read_top, span};
 use crate::record::{Language, Name};
+use crate::wire::dialect::json::RawJson;
 use crate::wire::dialect::lenient::{Count, List, Raw, Text, Truth, lenient_object, reread};
 
 /// Reads a request's body: the top level once, of messages only what is counted.
@@ -157,7 +156,7 @@ impl<'a> Counter<'a, '_> {
         self.reading.facts.choices = Some(clip(prompts.saturating_mul(n)));
     }
 
-    fn prompt(&mut self, raw: &'a RawValue) {
+    fn prompt(&mut self, raw: RawJson<'a>) {
         match raw.get().strip_prefix('[').map(str::trim_start) {
             Some("]") => {}
             // Numbers hold no commas: there may be a million of them, and they need no reading.
@@ -224,7 +223,7 @@ impl<'a> Counter<'a, '_> {
     }
 
     /// Counts a content; whether it is tool results and nothing else.
-    fn content(&mut self, raw: &'a RawValue, in_prefix: bool) -> bool {
+    fn content(&mut self, raw: RawJson<'a>, in_prefix: bool) -> bool {
         if !raw.get().starts_with('[') {
             if raw.get().starts_with('"') {
                 self.text_bytes += text_bytes(raw.get());
@@ -262,7 +261,7 @@ impl<'a> Counter<'a, '_> {
     }
 
     /// What a tool gave back: text, or parts, one level deep.
-    fn result(&mut self, raw: &'a RawValue) {
+    fn result(&mut self, raw: RawJson<'a>) {
         if raw.get().starts_with('[') {
             for part in reread::<List<Part<'a>>>(Some(raw)).0 {
                 self.part(&part, false);
@@ -272,7 +271,7 @@ impl<'a> Counter<'a, '_> {
         }
     }
 
-    fn keep(&mut self, raw: &RawValue, in_prefix: bool) {
+    fn keep(&mut self, raw: RawJson<'_>, in_prefix: bool) {
         if in_prefix && self.reading.prefix.len() < PREFIX_SPANS_MAX {
             self.reading.prefix.push(span(self.text, raw.get()));
         }

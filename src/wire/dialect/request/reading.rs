@@ -1,14 +1,14 @@
 //! Reads the top level of a request's body: the model, the stream options, and where they stand.
 
-use std::fmt;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{Deserialize as _, IgnoredAny};
 
 use super::depth::too_deep_at;
 use super::fault::RequestFault;
 use crate::record::RequestFacts;
+use crate::wire::dialect::json::{Lenient, Members, NotJson, RawJson, read};
 use crate::wire::dialect::lenient::Text;
 
 /// What routing needs to know of a request's body, and where to edit it.
@@ -65,13 +65,13 @@ macro_rules! top_level {
         /// The top-level values of a body, unread.
         #[derive(Debug, Default)]
         pub(super) struct Top<'a> {
-            $(pub(super) $field: Option<&'a RawValue>,)*
+            $(pub(super) $field: Option<RawJson<'a>>,)*
             pub(super) repeated: Option<&'static str>,
             pub(super) no_members: bool,
         }
 
         impl<'a> Top<'a> {
-            fn place(&mut self, key: &str) -> Option<(&'static str, &mut Option<&'a RawValue>)> {
+            fn place(&mut self, key: &str) -> Option<(&'static str, &mut Option<RawJson<'a>>)> {
                 match key {
                     $(stringify!($field) => Some((stringify!($field), &mut self.$field)),)*
                     _ => None,
@@ -89,40 +89,24 @@ top_level! {
     background prompt_cache_key metadata previous_response_id conversation
 }
 
-impl<'de> Deserialize<'de> for Top<'de> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_map(TopVisitor)
-    }
-}
-
-struct TopVisitor;
-
-impl<'de> Visitor<'de> for TopVisitor {
-    type Value = Top<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Top<'de>, A::Error> {
+impl<'de> Lenient<'de> for Top<'de> {
+    fn map(map: &mut Members<'_, 'de>) -> Result<Self, NotJson> {
         let mut top = Top {
             no_members: true,
             ..Top::default()
         };
         // Keys are compared decoded: `"mod\u0065l"` is `model` to the provider too.
-        while let Some(key) = map.next_key::<Text<'de>>()? {
+        while let Some(key) = map.key()? {
             top.no_members = false;
             let mut repeated = None;
-            match top.place(key.as_str()) {
+            match top.place(&key) {
                 Some((name, place)) => {
                     if place.is_some() && DECISIVE.contains(&name) {
                         repeated = Some(name);
                     }
-                    *place = Some(map.next_value()?);
+                    *place = Some(map.raw()?);
                 }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+                None => map.skip()?,
             }
             top.repeated = top.repeated.or(repeated);
         }
@@ -187,15 +171,28 @@ fn opening_brace(body: &[u8]) -> Result<usize, RequestFault> {
 }
 
 fn parse(text: &str) -> Result<Top<'_>, RequestFault> {
+    read(text).ok_or_else(|| fault_of(text))
+}
+
+/// Why a text is no JSON object, in the words of a reader that is slower and explains itself.
+fn fault_of(text: &str) -> RequestFault {
     let mut parser = serde_json::Deserializer::from_str(text);
-    let top = Top::deserialize(&mut parser).map_err(|error| RequestFault::NotJson {
-        at: offset(text, &error),
-        what: without_position(&error),
-    })?;
-    parser.end().map_err(|error| RequestFault::TrailingBytes {
-        at: offset(text, &error),
-    })?;
-    Ok(top)
+    // Keys are decoded, as they are where they are read: one may hold half a character.
+    if let Err(error) = BTreeMap::<String, Option<IgnoredAny>>::deserialize(&mut parser) {
+        return RequestFault::NotJson {
+            at: offset(text, &error),
+            what: without_position(&error),
+        };
+    }
+    match parser.end() {
+        Err(error) => RequestFault::TrailingBytes {
+            at: offset(text, &error),
+        },
+        Ok(()) => RequestFault::NotJson {
+            at: 0,
+            what: "not in the grammar of RFC 8259".to_owned(),
+        },
+    }
 }
 
 /// The byte at which the parser stopped; it tells lines and columns (in bytes, from 1) only.
@@ -218,8 +215,11 @@ fn without_position(error: &serde_json::Error) -> String {
     }
 }
 
-fn read_model(raw: &RawValue) -> Result<String, RequestFault> {
-    let model: String = serde_json::from_str(raw.get()).map_err(|_| RequestFault::ModelNotText)?;
+fn read_model(raw: RawJson<'_>) -> Result<String, RequestFault> {
+    let model = read::<Text<'_>>(raw.get())
+        .and_then(|text| text.0)
+        .ok_or(RequestFault::ModelNotText)?
+        .into_owned();
     let why = if model.is_empty() {
         "is empty"
     } else if model.len() > MODEL_BYTES_MAX {
@@ -241,8 +241,8 @@ fn is_model_byte(byte: u8) -> bool {
 }
 
 /// Null is what the API's own description allows beside true and false, and means false.
-fn read_stream(raw: Option<&RawValue>) -> Result<bool, RequestFault> {
-    match raw.map(RawValue::get) {
+fn read_stream(raw: Option<RawJson<'_>>) -> Result<bool, RequestFault> {
+    match raw.map(RawJson::get) {
         Some("true") => Ok(true),
         None | Some("false" | "null") => Ok(false),
         Some(_) => Err(RequestFault::StreamNotBool),
@@ -251,14 +251,16 @@ fn read_stream(raw: Option<&RawValue>) -> Result<bool, RequestFault> {
 
 type Options = (UsagePlace, Option<bool>);
 
-fn read_options(text: &str, raw: &RawValue) -> Result<Options, RequestFault> {
+fn read_options(text: &str, raw: RawJson<'_>) -> Result<Options, RequestFault> {
     let place = span(text, raw.get());
     if raw.get() == "null" {
         return Ok((UsagePlace::NullOptions(place), None));
     }
-    let read: StreamOptions<'_> =
-        serde_json::from_str(raw.get()).map_err(|_| RequestFault::StreamOptionsNotObject)?;
-    Ok(match read.include_usage.map(RawValue::get) {
+    let read: StreamOptions<'_> = Some(raw.get())
+        .filter(|text| text.starts_with('{'))
+        .and_then(read)
+        .ok_or(RequestFault::StreamOptionsNotObject)?;
+    Ok(match read.include_usage.map(RawJson::get) {
         None => {
             let (inside, no_members) = (place.start + 1, read.no_members);
             (UsagePlace::Options { inside, no_members }, None)
@@ -274,38 +276,24 @@ fn read_options(text: &str, raw: &RawValue) -> Result<Options, RequestFault> {
 
 #[derive(Debug, Default)]
 struct StreamOptions<'a> {
-    include_usage: Option<&'a RawValue>,
+    include_usage: Option<RawJson<'a>>,
     repeated: bool,
     no_members: bool,
 }
 
-impl<'de> Deserialize<'de> for StreamOptions<'de> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_map(StreamOptionsVisitor)
-    }
-}
-
-struct StreamOptionsVisitor;
-
-impl<'de> Visitor<'de> for StreamOptionsVisitor {
-    type Value = StreamOptions<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+impl<'de> Lenient<'de> for StreamOptions<'de> {
+    fn map(map: &mut Members<'_, 'de>) -> Result<Self, NotJson> {
         let mut read = StreamOptions {
             no_members: true,
             ..StreamOptions::default()
         };
-        while let Some(key) = map.next_key::<Text<'de>>()? {
+        while let Some(key) = map.key()? {
             read.no_members = false;
-            if key.as_str() == "include_usage" {
+            if key == "include_usage" {
                 read.repeated |= read.include_usage.is_some();
-                read.include_usage = Some(map.next_value()?);
+                read.include_usage = Some(map.raw()?);
             } else {
-                map.next_value::<IgnoredAny>()?;
+                map.skip()?;
             }
         }
         Ok(read)
