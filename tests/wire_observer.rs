@@ -62,7 +62,8 @@ fn marks_come_from_the_read_that_ended_their_event() {
         |millis: u64, bytes: &str| observer.chunk(Moment(millis * MILLI), bytes.as_bytes());
     let none = Seen::default();
     assert_eq!(at(10, ": processing\n\n"), none);
-    assert_eq!(at(20, &role()), none);
+    let one = Seen { events: 1, ..none };
+    assert_eq!(at(20, &role()), one);
     let reasoning = chunk(r#"{"reasoning":"hm"}"#, "null");
     let (head, tail) = reasoning.split_at(40);
     assert_eq!(at(30, head), none);
@@ -71,7 +72,7 @@ fn marks_come_from_the_read_that_ended_their_event() {
         Seen {
             token_events: 1,
             first_token: true,
-            ..none
+            ..one
         }
     );
     let call = chunk(
@@ -82,19 +83,20 @@ fn marks_come_from_the_read_that_ended_their_event() {
         at(50, &call),
         Seen {
             token_events: 1,
-            ..none
+            ..one
         }
     );
     assert_eq!(
         at(60, &(text() + &text())),
         Seen {
+            events: 2,
             token_events: 2,
             ..none
         }
     );
-    assert_eq!(at(70, &stop()), none);
-    assert_eq!(at(80, USAGE), none);
-    assert_eq!(at(90, DONE), Seen { done: true, ..none });
+    assert_eq!(at(70, &stop()), one);
+    assert_eq!(at(80, USAGE), one);
+    assert_eq!(at(90, DONE), Seen { done: true, ..one });
     let seen = observer.end(Moment(100 * MILLI), BodyEnd::Complete);
     let marks: Vec<(Mark, u64)> = seen
         .timeline

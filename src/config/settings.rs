@@ -214,16 +214,19 @@ impl BaseUrl {
     /// The value of the `Host` header: no port where it is the scheme's own.
     #[must_use]
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
+        let mut authority = String::with_capacity(self.host.len() + 8);
+        if self.host.contains(':') {
+            authority.push('[');
+            authority.push_str(&self.host);
+            authority.push(']');
         } else {
-            self.host.clone()
-        };
-        if self.port == if self.https { 443 } else { 80 } {
-            host
-        } else {
-            format!("{host}:{}", self.port)
+            authority.push_str(&self.host);
         }
+        if self.port != if self.https { 443 } else { 80 } {
+            authority.push(':');
+            authority.push_str(&self.port.to_string());
+        }
+        authority
     }
 }
 

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::address::Address;
+use super::names::{POLICY, ROUTE};
 use super::reject::Reject;
 use super::secret;
 use crate::config::settings::{AuthScheme, ModelRoutes, Provider, Settings};
@@ -106,7 +107,7 @@ type Targets = (Vec<(Arc<Provider>, Option<Name>)>, &'static str, bool);
 
 /// `x-tollgate-route: provider` or `provider/model`.
 fn pin(headers: &HeaderMap) -> Result<Option<String>, Reject> {
-    if let Some(policy) = headers.get("x-tollgate-policy")
+    if let Some(policy) = headers.get(&POLICY)
         && policy.as_bytes() != b"ordered"
     {
         return Err(Reject::new(
@@ -115,7 +116,7 @@ fn pin(headers: &HeaderMap) -> Result<Option<String>, Reject> {
             "x-tollgate-policy: the only policy of this version is `ordered`",
         ));
     }
-    let Some(value) = headers.get("x-tollgate-route") else {
+    let Some(value) = headers.get(&ROUTE) else {
         return Ok(None);
     };
     value
@@ -348,7 +349,7 @@ impl Credential {
             Self::Configured(key) => {
                 let name = auth.header()?;
                 let text = match auth {
-                    AuthScheme::Bearer => format!("Bearer {}", key.expose_secret()),
+                    AuthScheme::Bearer => ["Bearer ", key.expose_secret()].concat(),
                     _ => key.expose_secret().to_owned(),
                 };
                 (name, HeaderValue::from_str(&text).ok()?)
@@ -370,12 +371,12 @@ pub fn upstream_path(provider: &Provider, path: &str, language: Language) -> Str
     let without = path
         .strip_prefix("/v1")
         .filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    let base = &provider.base.path;
+    let base = provider.base.path.as_str();
     match (provider.dialect, without) {
-        (Dialect::Anthropic, Some(_)) => format!("{base}{path}"),
+        (Dialect::Anthropic, Some(_)) => [base, path].concat(),
         // An SDK pointed at us without `/v1` still means its endpoint.
-        (Dialect::Anthropic, None) if language != Language::Plain => format!("{base}/v1{path}"),
-        (_, Some(rest)) => format!("{base}{rest}"),
-        (_, None) => format!("{base}{path}"),
+        (Dialect::Anthropic, None) if language != Language::Plain => [base, "/v1", path].concat(),
+        (_, Some(rest)) => [base, rest].concat(),
+        (_, None) => [base, path].concat(),
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
+use super::names::{INSTANCE, SEC_FETCH_SITE};
 use super::reject::{METHODS, Reject};
 use crate::config::settings::{ServerSettings, Settings};
 use crate::edge::server::host_name;
@@ -161,7 +162,7 @@ fn origin(headers: &HeaderMap, server: &ServerSettings) -> Result<(), Reject> {
         None => {}
     }
     let is_foreign = |site: &HeaderValue| !matches!(site.as_bytes(), b"same-origin" | b"none");
-    if headers.get_all("sec-fetch-site").iter().any(is_foreign) {
+    if headers.get_all(&SEC_FETCH_SITE).iter().any(is_foreign) {
         return refused();
     }
     Ok(())
@@ -182,7 +183,7 @@ fn loop_back(headers: &HeaderMap, instance: &str) -> Result<(), Reject> {
         let mut marks = value.as_bytes().split(|byte| *byte == b',');
         marks.any(|mark| mark.trim_ascii() == instance.as_bytes())
     };
-    if !headers.get_all("x-tollgate-instance").iter().any(ours) {
+    if !headers.get_all(&INSTANCE).iter().any(ours) {
         return Ok(());
     }
     Err(Reject::new(

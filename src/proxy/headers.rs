@@ -3,60 +3,51 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::candidates::Way;
+use super::names::INSTANCE;
 
 /// Request headers that stay here: hop-by-hop, framing, cookies, who came before, our own, and
 /// credentials, which are put back by the provider's rule.
-const REQUEST_DENIED: [&str; 21] = [
-    "connection",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "proxy-connection",
-    "host",
-    "content-length",
-    "expect",
-    "cookie",
-    "forwarded",
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "origin",
-    "referer",
-    "via",
-    "http2-settings",
-    "x-real-ip",
-];
-const REQUEST_DENIED_PREFIXES: [&str; 6] = [
-    "proxy-",
-    "x-forwarded-",
-    "x-tollgate-",
-    "sec-fetch-",
-    "sec-websocket-",
-    "access-control-",
-];
-
-/// Marks a request as having passed through a Tollgate. Marks of others before us stay beside
-/// ours: in a circle of two, each would take off what the other has to find.
-const INSTANCE: &str = "x-tollgate-instance";
+fn is_denied_in_request(name: &str) -> bool {
+    // By the first letter, since every header of every request comes by here.
+    match name.as_bytes().first() {
+        Some(b'a') => {
+            matches!(name, "authorization" | "api-key") || name.starts_with("access-control-")
+        }
+        Some(b'c') => matches!(name, "connection" | "content-length" | "cookie"),
+        Some(b'e') => name == "expect",
+        Some(b'f') => name == "forwarded",
+        Some(b'h') => matches!(name, "host" | "http2-settings"),
+        Some(b'k') => name == "keep-alive",
+        Some(b'o') => name == "origin",
+        Some(b'p') => name.starts_with("proxy-"),
+        Some(b'r') => name == "referer",
+        Some(b's') => name.starts_with("sec-fetch-") || name.starts_with("sec-websocket-"),
+        Some(b't') => matches!(name, "te" | "trailer" | "transfer-encoding"),
+        Some(b'u') => name == "upgrade",
+        Some(b'v') => name == "via",
+        Some(b'x') => {
+            matches!(name, "x-api-key" | "x-goog-api-key" | "x-real-ip")
+                || name.starts_with("x-forwarded-")
+                || name.starts_with("x-tollgate-")
+        }
+        _ => false,
+    }
+}
 
 /// Response headers that stay here. `openai-organization` would tell whose account it is.
-const RESPONSE_DENIED: [&str; 11] = [
-    "connection",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "proxy-connection",
-    "set-cookie",
-    "alt-svc",
-    "strict-transport-security",
-    "openai-organization",
-];
-const RESPONSE_DENIED_PREFIXES: [&str; 2] = ["proxy-", "access-control-"];
+fn is_denied_in_response(name: &str) -> bool {
+    match name.as_bytes().first() {
+        Some(b'a') => name == "alt-svc" || name.starts_with("access-control-"),
+        Some(b'c') => name == "connection",
+        Some(b'k') => name == "keep-alive",
+        Some(b'o') => name == "openai-organization",
+        Some(b'p') => name.starts_with("proxy-"),
+        Some(b's') => matches!(name, "set-cookie" | "strict-transport-security"),
+        Some(b't') => matches!(name, "te" | "trailer" | "transfer-encoding"),
+        Some(b'u') => name == "upgrade",
+        _ => false,
+    }
+}
 
 /// The headers for the provider. `identity` asks it not to compress.
 #[must_use]
@@ -67,7 +58,7 @@ pub fn to_provider(
     instance: &HeaderValue,
 ) -> HeaderMap {
     let mut headers = client.clone();
-    take_off(&mut headers, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
+    take_off(&mut headers, is_denied_in_request);
     for (name, value) in &way.provider.headers {
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),
@@ -88,10 +79,10 @@ pub fn to_provider(
     if let Ok(host) = HeaderValue::from_str(&way.provider.base.authority()) {
         headers.insert(header::HOST, host);
     }
-    for mark in client.get_all(INSTANCE) {
-        headers.append(INSTANCE, mark.clone());
+    for mark in client.get_all(&INSTANCE) {
+        headers.append(&INSTANCE, mark.clone());
     }
-    headers.append(INSTANCE, instance.clone());
+    headers.append(&INSTANCE, instance.clone());
     headers
 }
 
@@ -99,8 +90,8 @@ pub fn to_provider(
 #[must_use]
 pub fn marks(client: &HeaderMap) -> HeaderMap {
     let mut marks = HeaderMap::new();
-    for mark in client.get_all(INSTANCE) {
-        marks.append(INSTANCE, mark.clone());
+    for mark in client.get_all(&INSTANCE) {
+        marks.append(&INSTANCE, mark.clone());
     }
     marks
 }
@@ -108,13 +99,13 @@ pub fn marks(client: &HeaderMap) -> HeaderMap {
 /// The headers for the client, out of the provider's.
 #[must_use]
 pub fn to_client(mut provider: HeaderMap) -> HeaderMap {
-    take_off(&mut provider, &RESPONSE_DENIED, &RESPONSE_DENIED_PREFIXES);
+    take_off(&mut provider, is_denied_in_response);
     provider
 }
 
 /// Takes off what must not travel. In place, since most headers do travel; which moves some of
 /// them to another place among the others, where order means nothing (RFC 9110, 5.3).
-fn take_off(headers: &mut HeaderMap, denied: &[&str], denied_prefixes: &[&str]) {
+fn take_off(headers: &mut HeaderMap, is_denied: fn(&str) -> bool) {
     let named = named_by_connection(headers);
     let stays = |name: &&HeaderName| {
         // Gateways to CGI and its heirs take `_` for `-`: what is denied is so in either spelling.
@@ -123,11 +114,7 @@ fn take_off(headers: &mut HeaderMap, denied: &[&str], denied_prefixes: &[&str]) 
             .contains('_')
             .then(|| name.as_str().replace('_', "-"));
         let text = dashed.as_deref().unwrap_or(name.as_str());
-        denied.contains(&text)
-            || denied_prefixes
-                .iter()
-                .any(|prefix| text.starts_with(prefix))
-            || named.iter().any(|other| other == name.as_str())
+        is_denied(text) || named.iter().any(|other| other == name.as_str())
     };
     let staying: Vec<HeaderName> = headers.keys().filter(stays).cloned().collect();
     for name in staying {
@@ -142,7 +129,10 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
+        .map(str::trim)
+        // No names of headers, or of one that is taken off anyway.
+        .filter(|name| !matches!(*name, "keep-alive" | "close"))
+        .map(str::to_ascii_lowercase)
         .collect()
 }
 
@@ -173,7 +163,7 @@ mod tests {
                 HeaderValue::from_static(value),
             );
         }
-        take_off(&mut from, &REQUEST_DENIED, &REQUEST_DENIED_PREFIXES);
+        take_off(&mut from, is_denied_in_request);
         let mut names: Vec<_> = from.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(

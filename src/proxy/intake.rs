@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::address::Address;
+use super::names::{
+    API_KEY, CLAUDE_CODE_SESSION, CODEX_SESSION, SESSION, TAGS, X_API_KEY, X_GOOG_API_KEY,
+};
 use super::reject::Reject;
 use super::secret::{Hasher, bare};
 use crate::clock::Clock;
@@ -20,8 +23,6 @@ use crate::record::{KeyedHash, Language, Moment, Name, RequestFacts, Session, Se
 use crate::wire::dialect::identify::identify;
 use crate::wire::dialect::request::{self, RequestReading};
 
-/// Headers that may hold a client's credential.
-const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 /// Code of a body that its client did not send to the end.
 pub const REQUEST_INCOMPLETE: &str = "request_incomplete";
 /// Tags kept of a request, and bytes kept of each.
@@ -259,20 +260,17 @@ fn session(
     prefix: Option<KeyedHash>,
     hasher: &Hasher,
 ) -> Option<Session> {
-    let header = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
+    let header = |name: &HeaderName| headers.get(name).map(HeaderValue::as_bytes);
     let body = |text: &Option<String>| text.as_ref().map(|text| text.as_bytes().to_vec());
     let named = [
-        (
-            SessionSource::Header,
-            header("x-tollgate-session").map(<[u8]>::to_vec),
-        ),
+        (SessionSource::Header, header(&SESSION).map(<[u8]>::to_vec)),
         (
             SessionSource::ClaudeCode,
-            header("x-claude-code-session-id").map(<[u8]>::to_vec),
+            header(&CLAUDE_CODE_SESSION).map(<[u8]>::to_vec),
         ),
         (
             SessionSource::Codex,
-            header("session_id").map(<[u8]>::to_vec),
+            header(&CODEX_SESSION).map(<[u8]>::to_vec),
         ),
         (
             SessionSource::PromptCacheKey,
@@ -302,9 +300,7 @@ fn session(
 /// `x-tollgate-tags: a, b`.
 #[must_use]
 pub fn tags(headers: &HeaderMap) -> Vec<Name> {
-    let text = headers
-        .get("x-tollgate-tags")
-        .and_then(|value| value.to_str().ok());
+    let text = headers.get(&TAGS).and_then(|value| value.to_str().ok());
     text.unwrap_or_default()
         .split(',')
         .map(str::trim)
@@ -317,8 +313,13 @@ pub fn tags(headers: &HeaderMap) -> Vec<Name> {
 /// Keyed hash of the credential that the client sent, whichever header holds it.
 #[must_use]
 pub fn client_key(headers: &HeaderMap, hasher: &Hasher) -> Option<KeyedHash> {
-    CREDENTIAL_HEADERS
-        .iter()
-        .find_map(|name| headers.get(*name))
-        .map(|value| hasher.hash("credential", [bare(value.as_bytes())]))
+    [
+        &header::AUTHORIZATION,
+        &X_API_KEY,
+        &API_KEY,
+        &X_GOOG_API_KEY,
+    ]
+    .into_iter()
+    .find_map(|name| headers.get(name))
+    .map(|value| hasher.hash("credential", [bare(value.as_bytes())]))
 }

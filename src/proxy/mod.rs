@@ -1,5 +1,7 @@
 //! Takes one request through the street: intake, candidates, plan, failover, relay, tap, settle.
 
+mod names;
+
 pub mod secret;
 
 pub mod inband;

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
 use super::address::{self, Address};
@@ -19,6 +19,7 @@ use super::headers;
 use super::intake::{self, Body};
 use super::lot;
 use super::models::Asked;
+use super::names::{ATTEMPTS, EXCHANGE, RETRY_COUNT, ROUTE, TRACEPARENT};
 use super::reject::{METHODS, Reject};
 use super::settle::Exchange;
 use super::shared::Shared;
@@ -127,7 +128,7 @@ impl Proxy {
             }
         };
         if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-            response.headers_mut().insert("x-tollgate-exchange", id);
+            response.headers_mut().insert(&EXCHANGE, id);
         }
         if let Some(arm) = arm.and_then(|arm| HeaderValue::from_str(&arm).ok()) {
             response.headers_mut().insert("x-tollgate-experiment", arm);
@@ -168,7 +169,7 @@ impl Proxy {
         let (now, wall) = (self.shared.clock.now(), self.shared.clock.wall());
         let started_at = peer.take_request_start().unwrap_or(now);
         let started = WallTime(wall.0 - (now.since(started_at).0 / 1000) as i64);
-        let header = |name: &str| {
+        let header = |name: &HeaderName| {
             parts
                 .headers
                 .get(name)
@@ -176,7 +177,7 @@ impl Proxy {
         };
         let draft = ExchangeRecord {
             id: ExchangeId::new(started, fastrand::u64(..)),
-            trace: header("traceparent").and_then(TraceId::from_traceparent),
+            trace: header(&TRACEPARENT).and_then(TraceId::from_traceparent),
             started,
             started_at,
             origin: self.shared.origin,
@@ -187,7 +188,7 @@ impl Proxy {
             tags: intake::tags(&parts.headers),
             client_key: intake::client_key(&parts.headers, &self.shared.hasher),
             session: None,
-            client_retries: header("x-stainless-retry-count").and_then(|text| text.parse().ok()),
+            client_retries: header(&RETRY_COUNT).and_then(|text| text.parse().ok()),
             client_protocol: peer.protocol,
             request: RequestFacts::default(),
             policy: Name::from("ordered"),
@@ -332,9 +333,9 @@ impl Proxy {
             headers.remove(header::CONTENT_LENGTH);
         }
         if let Ok(route) = HeaderValue::from_str(&route) {
-            headers.insert("x-tollgate-route", route);
+            headers.insert(&ROUTE, route);
         }
-        headers.insert("x-tollgate-attempts", HeaderValue::from(attempts));
+        headers.insert(&ATTEMPTS, HeaderValue::from(attempts));
         let body = ProxyBody::Tap(Box::new(Tap::new(TapParts {
             source: reached.source,
             held: begun.frames,

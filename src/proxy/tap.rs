@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use crate::edge::stamp::IoLog;
 use crate::edge::upstream::AnswerBody;
 use crate::record::{CancelledBy, ErrorClass, Language, Moment, Nanos, Oddity, Protocol};
 use crate::wire::framing::usage_filter::UsageFilter;
-use crate::wire::observer::{BodyEnd, Observer};
+use crate::wire::observer::{BodyEnd, Observer, Seen};
 
 /// The body of an answer to the client.
 #[derive(Debug)]
@@ -163,11 +163,36 @@ enum Abort {
 }
 
 /// The wait for the word to drop what is at work.
-struct Aborting(Pin<Box<dyn Future<Output = ()> + Send>>);
+struct Aborting {
+    word: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Whom the word wakes; until it comes, nothing is asked for the same one again.
+    waker: Waker,
+}
 
 impl std::fmt::Debug for Aborting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Aborting")
+    }
+}
+
+/// What a frame brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Brought {
+    NoToken,
+    Tokens,
+    /// Events, and tokens in each of them.
+    OnlyTokens,
+}
+
+impl Brought {
+    const fn of(seen: &Seen) -> Self {
+        if seen.is_only_tokens() {
+            Self::OnlyTokens
+        } else if seen.token_events > 0 {
+            Self::Tokens
+        } else {
+            Self::NoToken
+        }
     }
 }
 
@@ -216,7 +241,12 @@ impl Tap {
         };
         for frame in held {
             tap.last_read = frame.read;
-            tap.pass_on(frame.bytes, frame.at, frame.tokens);
+            let brought = if frame.tokens {
+                Brought::Tokens
+            } else {
+                Brought::NoToken
+            };
+            tap.pass_on(frame.bytes, frame.at, brought);
         }
         tap.end_if_over();
         tap
@@ -305,12 +335,13 @@ impl Tap {
         self.last_read = number;
         let seen = parts.observer.chunk(at, &data);
         self.told |= seen.done || seen.failed;
-        self.pass_on(data, at, seen.token_events > 0);
+        self.pass_on(data, at, Brought::of(&seen));
         self.end_if_over();
     }
 
     /// Queues what of an observed frame goes on.
-    fn pass_on(&mut self, data: Bytes, at: Moment, tokens: bool) {
+    fn pass_on(&mut self, data: Bytes, at: Moment, brought: Brought) {
+        let tokens = brought != Brought::NoToken;
         self.activity = at;
         self.bytes_in += data.len() as u64;
         let filter = self.parts.as_mut().and_then(|parts| parts.filter.as_mut());
@@ -320,6 +351,14 @@ impl Tap {
                 read_at: at,
                 tokens,
             }),
+            // Nearly every chunk: what has tokens is no usage event.
+            Some(filter) if brought == Brought::OnlyTokens && filter.may_pass(&data) => {
+                self.queue.push_back(Piece {
+                    bytes: data,
+                    read_at: at,
+                    tokens,
+                });
+            }
             Some(filter) => {
                 let pieces = filter.chunk(data).into_iter();
                 self.queue.extend(pieces.map(|bytes| Piece {
@@ -459,11 +498,21 @@ impl Tap {
         let Some(parts) = &self.parts else {
             return false;
         };
+        if let Some(aborting) = &self.aborting
+            && aborting.waker.will_wake(cx.waker())
+            && !parts.exchange.is_stopping()
+        {
+            return false;
+        }
         let aborting = self.aborting.get_or_insert_with(|| {
             let drain = parts.exchange.drain().clone();
-            Aborting(Box::pin(async move { drain.aborting().await }))
+            Aborting {
+                word: Box::pin(async move { drain.aborting().await }),
+                waker: cx.waker().clone(),
+            }
         });
-        aborting.0.as_mut().poll(cx).is_ready()
+        aborting.waker.clone_from(cx.waker());
+        aborting.word.as_mut().poll(cx).is_ready()
     }
 
     /// Looks whether a deadline has passed. The timer is re-armed only when it fires: a stream

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use foldhash::fast::RandomState;
 use redb::ReadableTable;
 
 use crate::record::{ExchangeRecord, Name};
@@ -16,7 +17,7 @@ use super::names::{NameId, Names, Scope};
 #[derive(Debug)]
 pub(super) struct Buckets {
     grain: Grain,
-    held: HashMap<RollupKey, Bucket>,
+    held: HashMap<RollupKey, Bucket, RandomState>,
 }
 
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl Buckets {
     pub(super) fn new(grain: Grain) -> Self {
         Self {
             grain,
-            held: HashMap::new(),
+            held: HashMap::default(),
         }
     }
 

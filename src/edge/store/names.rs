@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::record::Name;
+use crate::record::{KeyedHash, Name};
 
 /// The number of a text in one store. Zero is no text's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -54,6 +54,10 @@ pub struct Names {
     texts: Vec<Option<Name>>,
     /// How many of them are on disk.
     kept: usize,
+    /// Numbers of texts that are numbers themselves, so that those need not be written out to be
+    /// found: shapes and hashes.
+    shapes: HashMap<u64, NameId, RandomState>,
+    hashes: HashMap<u64, NameId, RandomState>,
 }
 
 impl Names {
@@ -94,6 +98,26 @@ impl Names {
         self.texts.push(Some(name.clone()));
         let id = NameId(self.texts.len() as u32);
         self.ids.insert(name, id);
+        Some(id)
+    }
+
+    /// The number of the text of a shape: its bits in hexadecimal digits.
+    pub(super) fn shape(&mut self, bits: u64) -> Option<NameId> {
+        if let Some(id) = self.shapes.get(&bits) {
+            return Some(*id);
+        }
+        let id = self.id(&format!("{bits:x}"), Scope::Loose)?;
+        self.shapes.insert(bits, id);
+        Some(id)
+    }
+
+    /// The number of the text of a hash.
+    pub(super) fn hash(&mut self, hash: KeyedHash, scope: Scope) -> Option<NameId> {
+        if let Some(id) = self.hashes.get(&hash.0) {
+            return Some(*id);
+        }
+        let id = self.id(&hash.to_string(), scope)?;
+        self.hashes.insert(hash.0, id);
         Some(id)
     }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -57,7 +58,7 @@ impl TlsConfigs {
 /// Connections of one worker to all providers.
 #[derive(Debug)]
 pub struct Pool {
-    shelves: Mutex<HashMap<Name, Shelf>>,
+    shelves: Mutex<HashMap<Name, Shelf, RandomState>>,
     rules: ProxyRules,
     tls: TlsConfigs,
     clock: Clock,

@@ -1,5 +1,7 @@
 //! Finds the row of a price table that a call falls under.
 
+use std::collections::BTreeMap;
+
 use crate::record::{Name, NoCost, WallTime};
 
 use super::row::{PriceRow, Tier};
@@ -24,16 +26,24 @@ pub struct Asked<'a> {
 pub struct PriceTable {
     version: Name,
     rows: Vec<PriceRow>,
+    places: Places,
 }
+
+/// Where the rows of a provider stand whose names of models begin with a byte: every exchange is
+/// priced, and few rows can be meant.
+type Places = BTreeMap<Name, BTreeMap<u8, Vec<usize>>>;
 
 impl PriceTable {
     /// A table of shipped rows.
     #[must_use]
     pub fn new(version: impl Into<Name>, rows: Vec<PriceRow>) -> Self {
-        Self {
+        let mut table = Self {
             version: version.into(),
             rows,
-        }
+            places: Places::new(),
+        };
+        table.sort_in();
+        table
     }
 
     /// The same table with a user's rows before it. They become part of its version, so that a
@@ -49,7 +59,38 @@ impl PriceTable {
             ..0,
             own.into_iter().map(|row| PriceRow { own: true, ..row }),
         );
+        self.sort_in();
         self
+    }
+
+    fn sort_in(&mut self) {
+        self.places.clear();
+        for (place, row) in self.rows.iter().enumerate() {
+            for provider in &row.providers {
+                let of_provider = self.places.entry(provider.clone()).or_default();
+                for model in &row.models {
+                    let first = model.bytes().next().unwrap_or_default();
+                    of_provider.entry(first).or_default().push(place);
+                }
+            }
+        }
+    }
+
+    /// The rows, in order, that may name this model of this provider.
+    fn near(&self, asked: &Asked<'_>) -> Vec<usize> {
+        // A pattern of nothing but `*` is near every model.
+        let firsts = [asked.model.bytes().next().unwrap_or_default(), b'*'];
+        let mut near: Vec<usize> = [Some(asked.provider), asked.preset]
+            .into_iter()
+            .flatten()
+            .filter_map(|provider| self.places.get(provider))
+            .flat_map(|rows| firsts.iter().filter_map(|first| rows.get(first)))
+            .flatten()
+            .copied()
+            .collect();
+        near.sort_unstable();
+        near.dedup();
+        near
     }
 
     /// What it is called: a date, and a mark where a user's own rows are in it.
@@ -69,15 +110,14 @@ impl PriceTable {
     /// not: an outdated price is not replaced by that of another model. A row with a batch's share
     /// stands for batches too.
     pub fn find(&self, asked: &Asked<'_>) -> Result<&PriceRow, NoCost> {
-        let here = |row: &&PriceRow| {
-            row.providers.iter().any(|name| {
-                **name == *asked.provider || asked.preset.is_some_and(|preset| **name == *preset)
-            })
-        };
-        let named = self.rows.iter().filter(here).filter_map(|row| {
-            let close = row.closeness(asked.model)?;
-            Some(((row.own, close), row))
-        });
+        let near = self.near(asked);
+        let named = near
+            .iter()
+            .map(|place| &self.rows[*place])
+            .filter_map(|row| {
+                let close = row.closeness(asked.model)?;
+                Some(((row.own, close), row))
+            });
         let mut closest: Vec<(_, &PriceRow)> = Vec::new();
         for (rank, row) in named {
             match closest.first() {

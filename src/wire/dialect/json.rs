@@ -147,6 +147,11 @@ impl<'de> Json<'de> {
         }
     }
 
+    /// Whether what begins here can only be `null`.
+    pub(crate) fn is_null(&mut self) -> bool {
+        self.peek() == Some(b'n')
+    }
+
     /// The value that begins here as it stands, unread.
     pub(crate) fn raw(&mut self) -> Result<&'de str, NotJson> {
         self.peek();
@@ -203,7 +208,16 @@ impl<'de> Json<'de> {
     }
 
     /// The next byte that is no blank, not taken.
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
+        match self.text.as_bytes().get(self.at) {
+            // Nearly always: JSON is sent without blanks.
+            Some(byte) if *byte > b' ' => Some(*byte),
+            _ => self.peek_after_blanks(),
+        }
+    }
+
+    fn peek_after_blanks(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         loop {
             match bytes.get(self.at) {

@@ -10,10 +10,10 @@ use super::json::{Elements, Json, Lenient, NotJson, Quoted, RawJson, read};
 
 /// Declares an object of which only the named keys are read.
 macro_rules! lenient_object {
-    ($(#[$doc:meta])* struct $name:ident { $($field:ident : $type:ty = $key:literal,)* }) => {
+    ($(#[$doc:meta])* $see:vis struct $name:ident { $($field:ident : $type:ty = $key:literal,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Default)]
-        struct $name<'de> {
+        $see struct $name<'de> {
             $($field: $type,)*
             borrowed: std::marker::PhantomData<&'de ()>,
         }
@@ -123,6 +123,24 @@ pub(crate) struct Filled(pub(crate) bool);
 impl<'de> Lenient<'de> for Filled {
     fn quoted(quoted: Quoted<'de>) -> Result<Self, NotJson> {
         Ok(Self(!quoted.inside.is_empty()))
+    }
+}
+
+/// A value where it is there and not null.
+#[derive(Debug)]
+pub(crate) struct Maybe<T>(pub(crate) Option<T>);
+
+impl<T> Default for Maybe<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: Lenient<'de>> Lenient<'de> for Maybe<T> {
+    fn read(json: &mut Json<'de>) -> Result<Self, NotJson> {
+        let is_null = json.is_null();
+        let value = T::read(json)?;
+        Ok(Self((!is_null).then_some(value)))
     }
 }
 

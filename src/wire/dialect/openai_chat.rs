@@ -3,8 +3,8 @@
 use super::errors::{in_band, is_error};
 use super::json::{Elements, Lenient, Members, NotJson, Quoted, read_bytes};
 use super::learned::{Kinds, Learned, MILLI, SECOND, Signal, name};
-use super::lenient::{Count, Filled, Number, Raw, Text, Truth, lenient_object, reread};
-use super::openai_usage;
+use super::lenient::{Count, Filled, Maybe, Number, Raw, Text, Truth, lenient_object, reread};
+use super::openai_usage::{self, UsageObject};
 use crate::record::{Dialect, FinishReason};
 
 lenient_object! {
@@ -13,7 +13,7 @@ lenient_object! {
         object: Text<'de> = "object",
         model: Text<'de> = "model",
         choices: Choices<'de> = "choices",
-        usage: Raw<'de> = "usage",
+        usage: Maybe<UsageObject<'de>> = "usage",
         error: Raw<'de> = "error",
         fingerprint: Text<'de> = "system_fingerprint",
         service_tier: Text<'de> = "service_tier",
@@ -265,8 +265,8 @@ pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Opt
     let groq: Groq<'_> = reread(chunk.groq);
     // Both places may carry the same numbers: they are merged, never added.
     let usage = chunk.groq.is_some() && openai_usage::learn(groq.usage, "x_groq.usage", learned);
-    let usage =
-        (chunk.usage.is_some() && openai_usage::learn(chunk.usage, "usage", learned)) || usage;
+    let own = chunk.usage.0.as_ref();
+    let usage = own.is_some_and(|own| openai_usage::learn_read(own, "usage", learned)) || usage;
     if chunk
         .time_info
         .or(chunk.timings)
@@ -279,12 +279,8 @@ pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Opt
         learned.error = Some(in_band(dialect, data));
     }
     let known = chunk.choices.present
-        || chunk
-            .usage
-            .or(chunk.groq)
-            .or(chunk.moderation)
-            .or(chunk.error)
-            .is_some();
+        || chunk.usage.0.is_some()
+        || chunk.groq.or(chunk.moderation).or(chunk.error).is_some();
     Some(Signal {
         kinds: chunk.choices.kinds,
         role: chunk.choices.role,

@@ -6,7 +6,7 @@ use crate::record::{PicoDollars, Usage};
 
 lenient_object! {
     /// A usage object, of chat and completions or of responses.
-    struct UsageObject {
+    pub(super) struct UsageObject {
         prompt: Count = "prompt_tokens",
         completion: Count = "completion_tokens",
         input: Count = "input_tokens",
@@ -40,7 +40,11 @@ lenient_object! {
 
 /// Reads a usage object found at `place`; whether it had any number.
 pub(super) fn learn(raw: Raw<'_>, place: &str, learned: &mut Learned) -> bool {
-    let object: UsageObject<'_> = reread(raw);
+    learn_read(&reread(raw), place, learned)
+}
+
+/// The same of one that is read already.
+pub(super) fn learn_read(object: &UsageObject<'_>, place: &str, learned: &mut Learned) -> bool {
     for (name, time) in [
         ("queue_time", object.queue_time),
         ("prompt_time", object.prompt_time),
@@ -51,7 +55,7 @@ pub(super) fn learn(raw: Raw<'_>, place: &str, learned: &mut Learned) -> bool {
             learned.timing(&format!("{place}.{name}"), time.0, SECOND);
         }
     }
-    if let Some(cost) = cost(&object) {
+    if let Some(cost) = cost(object) {
         learned.cost = Some(cost);
     }
     let usage = object.normalised();

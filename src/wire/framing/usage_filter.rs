@@ -52,6 +52,14 @@ impl UsageFilter {
         Self::default()
     }
 
+    /// Whether `chunk`, whose every event is known to have tokens, may go on unseen by the filter:
+    /// it begins where an event begins, and ends where one ends.
+    #[must_use]
+    pub fn may_pass(&self, chunk: &[u8]) -> bool {
+        let between = self.held.is_empty() && self.line == LineState::Start && !self.passing;
+        between && self.after_event_cr.is_none() && chunk.ends_with(b"\n\n")
+    }
+
     /// Takes a chunk and returns what can be passed on, in order.
     pub fn chunk(&mut self, bytes: Bytes) -> Vec<Bytes> {
         let mut out = Vec::new();
@@ -355,6 +363,32 @@ mod tests {
             "data: {TOKEN}\n\ndata: {USAGE}\n\ndata: [DONE]\n\n"
         ));
         assert_eq!(filter.chunk(chunk).len(), 2);
+    }
+
+    #[test]
+    fn what_is_known_to_be_tokens_passes_only_between_events() {
+        for (before, chunk, may) in [
+            ("", "data: x\n\n", true),
+            ("data: y\n\n", "data: x\n\ndata: x\n\n", true),
+            ("data: y\r\n\r\n", "data: x\n\n", true),
+            ("data: y\n", "\ndata: x\n\n", false),
+            ("data: y\r\r", "data: x\n\n", false),
+            (": y", "\ndata: x\n\n", false),
+            ("", "data: x\n\nd", false),
+            ("", "data: x\r\n\r\n", false),
+            ("", "", false),
+        ] {
+            let mut filter = UsageFilter::new();
+            filter.chunk(Bytes::from_static(before.as_bytes()));
+            assert_eq!(
+                filter.may_pass(chunk.as_bytes()),
+                may,
+                "{before:?} {chunk:?}"
+            );
+        }
+        let mut filter = UsageFilter::new();
+        filter.chunk(Bytes::from(vec![b'x'; 2 * USAGE_EVENT_BYTES_MAX]));
+        assert!(!filter.may_pass(b"\n\n"));
     }
 
     #[test]

@@ -66,6 +66,7 @@ impl Reader {
 
     /// Reads one event; breaks where nothing after it counts.
     pub(super) fn event(&mut self, event: Event<'_>) -> ControlFlow<()> {
+        self.seen.events = self.seen.events.saturating_add(1);
         // A prefix, as the provider's own SDK tests it.
         let terminator = event.data.starts_with(b"[DONE]");
         if self.done && !terminator {

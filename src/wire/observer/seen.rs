@@ -62,7 +62,9 @@ pub enum BodyEnd {
 /// What one chunk brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Seen {
-    /// Events with generated content in this chunk.
+    /// Events that ended in this chunk.
+    pub events: u32,
+    /// Those of them with generated content.
     pub token_events: u32,
     /// The first token of the response is among them.
     pub first_token: bool,
@@ -70,6 +72,14 @@ pub struct Seen {
     pub done: bool,
     /// An error came in the body, now or before: see [`Observer::failure`].
     pub failed: bool,
+}
+
+impl Seen {
+    /// Whether there were events, and each of them brought generated content.
+    #[must_use]
+    pub const fn is_only_tokens(&self) -> bool {
+        self.events > 0 && self.events == self.token_events && !self.done && !self.failed
+    }
 }
 
 /// The kind of a response's first token.

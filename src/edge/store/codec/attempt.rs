@@ -25,7 +25,7 @@ pub(super) fn write(w: &mut Writer<'_>, attempt: &AttemptRecord, zero: Moment) {
     ] {
         optional(name.as_ref(), |name| w.name(name));
     }
-    optional(attempt.credential, |hash| write_hash_name(w, hash));
+    optional(attempt.credential, |hash| w.hash(hash));
     optional(attempt.upstream_request_id.as_ref(), |id| w.text(id));
     optional(attempt.status, |status| w.number(u64::from(status)));
     optional(attempt.error_class, |class| w.byte(class.place()));
@@ -138,12 +138,14 @@ fn presence(attempt: &AttemptRecord) -> Presence {
 fn write_lists(w: &mut Writer<'_>, attempt: &AttemptRecord) {
     if !attempt.rate_limits.is_empty() {
         // A provider sends the same ones with every answer: their names are one name.
-        let names: Vec<&str> = attempt
-            .rate_limits
-            .iter()
-            .map(|header| &*header.name)
-            .collect();
-        w.name(&names.join(BETWEEN_NAMES));
+        let mut names = String::with_capacity(256);
+        for (at, header) in attempt.rate_limits.iter().enumerate() {
+            if at > 0 {
+                names.push_str(BETWEEN_NAMES);
+            }
+            names.push_str(&header.name);
+        }
+        w.name(&names);
         w.list(&attempt.rate_limits, |w, header| w.text(&header.value));
     }
     if !attempt.server_timings.is_empty() {
@@ -238,12 +240,7 @@ pub(super) fn read_listed<N: NameTable, T: Listed>(r: &mut Reader<'_, N>) -> Rea
     T::at(r.byte()?).ok_or(Damaged)
 }
 
-/// Writes a hash of which there are few: it is named like a text.
-pub(super) fn write_hash_name(w: &mut Writer<'_>, hash: KeyedHash) {
-    w.name(&hash.to_string());
-}
-
-/// Reads what [`write_hash_name`] wrote.
+/// Reads what [`Writer::hash`] wrote.
 pub(super) fn read_hash_name<N: NameTable>(r: &mut Reader<'_, N>) -> Read<KeyedHash> {
     let hash = u64::from_str_radix(&r.name()?, 16).map_err(|_| Damaged)?;
     Ok(KeyedHash(hash))

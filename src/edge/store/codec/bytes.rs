@@ -1,6 +1,6 @@
 //! Writes and reads numbers in as few bytes as they need.
 
-use crate::record::Name;
+use crate::record::{KeyedHash, Name};
 
 use super::super::names::{NameId, NameTable, Names, Scope};
 
@@ -52,19 +52,32 @@ impl Writer<'_> {
 
     /// A text that comes again and again: its number, or the text where numbers are spent.
     pub(in super::super) fn name(&mut self, name: &str) {
-        if let Some(id) = self.names.id(name, self.scope) {
-            self.number(u64::from(id.0));
-        } else {
-            self.number(0);
-            self.bytes(name.as_bytes());
+        match self.names.id(name, self.scope) {
+            Some(id) => self.number(u64::from(id.0)),
+            None => self.spelled(name),
         }
     }
 
     /// Which of the optional values there are: some shapes come again and again.
     pub(in super::super) fn shape(&mut self, bits: u64) {
-        let scope = std::mem::replace(&mut self.scope, Scope::Loose);
-        self.name(&format!("{bits:x}"));
-        self.scope = scope;
+        match self.names.shape(bits) {
+            Some(id) => self.number(u64::from(id.0)),
+            None => self.spelled(&format!("{bits:x}")),
+        }
+    }
+
+    /// A hash of which there are few: it is named like a text.
+    pub(in super::super) fn hash(&mut self, hash: KeyedHash) {
+        match self.names.hash(hash, self.scope) {
+            Some(id) => self.number(u64::from(id.0)),
+            None => self.spelled(&hash.to_string()),
+        }
+    }
+
+    /// A text that has no number.
+    fn spelled(&mut self, text: &str) {
+        self.number(0);
+        self.bytes(text.as_bytes());
     }
 
     /// A list after its length.

@@ -8,7 +8,7 @@ use crate::record::{
 
 use super::super::keys;
 use super::super::names::{NameTable, Names, Scope};
-use super::attempt::{self, optional, read_hash_name, read_listed, take, write_hash_name};
+use super::attempt::{self, optional, read_hash_name, read_listed, take};
 use super::bytes::{Damaged, Presence, Read, Reader, Writer};
 use super::decision;
 use super::listed::Listed;
@@ -48,7 +48,7 @@ fn write(w: &mut Writer<'_>, record: &ExchangeRecord) {
     w.byte(record.origin.place());
     w.byte(record.language.place());
     w.byte(record.outcome.place());
-    write_hash_name(w, record.config);
+    w.hash(record.config);
     for name in [&record.endpoint, &record.policy, &record.reason] {
         w.name(name);
     }
@@ -178,7 +178,7 @@ fn write_client(w: &mut Writer<'_>, record: &ExchangeRecord) {
     w.scope = asked_scope(record);
     optional(record.model.as_ref(), |model| w.name(model));
     w.scope = Scope::Loose;
-    optional(record.client_key, |key| write_hash_name(w, key));
+    optional(record.client_key, |key| w.hash(key));
     optional(record.session, |session| {
         w.fixed(&session.hash.0.to_le_bytes());
         w.byte(session.source.place());

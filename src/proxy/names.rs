@@ -1,0 +1,44 @@
+//! Names the headers that the street looks for or sets: read into names once, not at each look.
+
+use http::HeaderName;
+
+/// Declares header names.
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        $($(#[$doc])* pub(super) static $name: HeaderName = HeaderName::from_static($text);)*
+    };
+}
+
+names! {
+    /// Marks a request as having passed through a Tollgate. Marks of others before us stay beside
+    /// ours: in a circle of two, each would take off what the other has to find.
+    INSTANCE = "x-tollgate-instance";
+    /// Pins the route of a request; says which one answered.
+    ROUTE = "x-tollgate-route";
+    /// Picks the policy of a request.
+    POLICY = "x-tollgate-policy";
+    /// Tags for the record.
+    TAGS = "x-tollgate-tags";
+    /// The key of the session, given by the client.
+    SESSION = "x-tollgate-session";
+    /// The id of the exchange.
+    EXCHANGE = "x-tollgate-exchange";
+    /// How many attempts there were.
+    ATTEMPTS = "x-tollgate-attempts";
+    /// Claude Code's key of the session.
+    CLAUDE_CODE_SESSION = "x-claude-code-session-id";
+    /// Codex's key of the session.
+    CODEX_SESSION = "session_id";
+    /// W3C trace context.
+    TRACEPARENT = "traceparent";
+    /// How often the client's SDK has tried before.
+    RETRY_COUNT = "x-stainless-retry-count";
+    /// Where a browser says that a request comes from.
+    SEC_FETCH_SITE = "sec-fetch-site";
+    /// Anthropic's credential.
+    X_API_KEY = "x-api-key";
+    /// Azure's credential.
+    API_KEY = "api-key";
+    /// Google's credential.
+    X_GOOG_API_KEY = "x-goog-api-key";
+}
