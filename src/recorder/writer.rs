@@ -19,9 +19,11 @@ pub type Opener = Box<dyn FnMut() -> Result<(Store, Opened), StoreError> + Send>
 /// How the writer goes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// How long the first record of a batch waits for others. With the commit it stays below the
-    /// 100 ms that a crash may cost.
+    /// How long the first record of a batch waits for others, at most.
     pub wait: Duration,
+    /// How old a record may be once it is on the disk: what a crash may cost. Where commits are
+    /// slow of late, batches wait the less.
+    pub age: Duration,
     /// Records of a batch at most.
     pub records: usize,
     /// First wait before the store is opened again; doubles with each failure.
@@ -38,12 +40,20 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             wait: Duration::from_millis(40),
+            age: Duration::from_millis(100),
             records: 4096,
             retry_min: Duration::from_millis(100),
             retry_max: Duration::from_secs(2),
             tries: 5,
             trim: Duration::from_mins(1),
         }
+    }
+}
+
+impl Pace {
+    /// How long a batch may wait where writing one may take as long as `slowest`.
+    fn wait(&self, slowest: Duration) -> Duration {
+        self.wait.min(self.age.saturating_sub(slowest))
     }
 }
 
@@ -63,6 +73,8 @@ pub(super) struct Writer {
     next_trim: Moment,
     /// How long writing the last batch took.
     took: Duration,
+    /// The same of the slowest of late: an eighth is forgotten with each batch.
+    slowest: Duration,
     /// Date and moment of the start: a date that runs ahead of the clock removes nothing.
     started: (WallTime, Moment),
 }
@@ -88,6 +100,7 @@ impl Writer {
             retry: pace.retry_min,
             next_trim: clock.now(),
             took: Duration::ZERO,
+            slowest: Duration::ZERO,
             started: (clock.wall(), clock.now()),
             clock,
         }
@@ -142,9 +155,8 @@ impl Writer {
             queued(shared) > 0 || shared.has_jobs()
         });
         let full = self.pace.records;
-        self.sleep(self.pace.wait.saturating_sub(waited), |shared| {
-            queued(shared) == 0 || queued(shared) >= full
-        });
+        let wait = self.pace.wait(self.slowest).saturating_sub(waited);
+        self.sleep(wait, |shared| queued(shared) == 0 || queued(shared) >= full);
     }
 
     /// Sleeps for `span`, or until it is `enough`, or time to stop.
@@ -175,6 +187,7 @@ impl Writer {
             None => return,
         };
         self.took = Duration::from_nanos(self.clock.now().since(began).0);
+        self.slowest = self.took.max(self.slowest.saturating_sub(self.slowest / 8));
         match appended {
             Ok(_) => self.acknowledge(),
             Err(error) => {
@@ -341,4 +354,18 @@ fn queued(shared: &Shared) -> usize {
 
 fn nanos(span: Duration) -> Nanos {
     Nanos(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_waits_the_less_the_slower_the_disk_is() {
+        let pace = Pace::default();
+        for (slowest, wait) in [(0, 40), (60, 40), (75, 25), (100, 0), (3_000, 0)] {
+            let span = pace.wait(Duration::from_millis(slowest));
+            assert_eq!(span, Duration::from_millis(wait), "{slowest}");
+        }
+    }
 }
