@@ -13,6 +13,7 @@
 mod support;
 
 mod e2e {
+    mod bounds;
     mod clients;
     mod costs;
     mod experiments;

@@ -147,7 +147,7 @@ fn a_stream_that_its_client_leaves_ends_alone() {
 }
 
 /// A rig whose data plane speaks TLS.
-fn secure_rig(certificates: &Certificates) -> Rig {
+pub(super) fn secure_rig(certificates: &Certificates) -> Rig {
     let [_, own, key] = certificates.files();
     let config = format!(
         "[server.tls]\ncertificate = \"{}\"\nkey = \"{}\"",
@@ -160,7 +160,7 @@ fn secure_rig(certificates: &Certificates) -> Rig {
     })
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

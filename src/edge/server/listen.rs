@@ -8,6 +8,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Connections the kernel may hold for us.
 const BACKLOG: i32 = 1024;
 
+/// Bytes that the kernel may hold of a connection that its client has no room for: a client that
+/// does not read is felt by the provider then, and not after megabytes. What is on its way is not
+/// limited by it, so that fast clients far away stay fast.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT_MAX: u32 = 128 * 1024;
+
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenFault {
@@ -72,6 +78,9 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     if shared {
         socket.set_reuse_port(true)?;
     }
+    // Connections take it over from the socket that they came to.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_notsent_lowat(UNSENT_MAX)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
