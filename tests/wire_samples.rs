@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
-use tollgate::record::{Dialect, End, ErrorClass, FinishReason, Language, Mark, Moment};
+use tollgate::record::{Dialect, End, ErrorClass, FinishReason, Language, Mark, Moment, Oddity};
 use tollgate::wire::dialect::errors::{Classified, classify, failover};
 use tollgate::wire::dialect::headers::read_headers;
 use tollgate::wire::framing::usage_filter::UsageFilter;
@@ -473,6 +473,9 @@ fn compressed_streams_read_the_same() {
                 sample.file
             );
             assert_eq!(seen.events, plain.events, "{}", sample.file);
+            // The record says why there are no times.
+            let told = seen.oddities.contains(&Oddity::DecodedLate);
+            assert_eq!(told, late && plain.streamed, "{}", sample.file);
             let timed = seen.timeline.get(Mark::FirstToken).is_some();
             assert_eq!(
                 timed,

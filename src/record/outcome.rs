@@ -394,11 +394,14 @@ pub enum Oddity {
     RawErrorTail,
     /// A limit of the observer's memory: some detail is missing.
     LimitReached,
+    /// A compressed stream whose copy could be decoded only after its bytes had come (zstd): what
+    /// it says is read, and when its tokens came is not known.
+    DecodedLate,
 }
 
 impl Oddity {
     /// Every value, in the order in which stored numbers name them: append only.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::ByteOrderMark,
         Self::BytesAfterDone,
         Self::MissingDone,
@@ -419,6 +422,7 @@ impl Oddity {
         Self::KeepAliveLate,
         Self::RawErrorTail,
         Self::LimitReached,
+        Self::DecodedLate,
     ];
 
     /// The name used in exports, metrics and on the page.
@@ -445,6 +449,7 @@ impl Oddity {
             Self::KeepAliveLate => "keep_alive_late",
             Self::RawErrorTail => "raw_error_tail",
             Self::LimitReached => "limit_reached",
+            Self::DecodedLate => "decoded_late",
         }
     }
 }

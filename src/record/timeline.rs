@@ -214,7 +214,7 @@ pub enum NullReason {
     ClientBackpressure,
     /// The content is not text tokens (audio, images).
     NotTokens,
-    /// The observer could not read the stream to its end.
+    /// The observer could not read the stream to its end, or only after its bytes had come.
     Unreadable,
 }
 

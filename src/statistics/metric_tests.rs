@@ -168,7 +168,7 @@ fn hidden_reasoning_is_not_speed() {
 #[test]
 fn an_output_rate_has_gates() {
     type Change = fn(&mut ExchangeRecord);
-    let cases: [(NullReason, Change); 15] = [
+    let cases: [(NullReason, Change); 16] = [
         (NullReason::TooFewTokens, |r| {
             r.tokens.usage.output = Some(16);
         }),
@@ -190,6 +190,10 @@ fn an_output_rate_has_gates() {
         }),
         (NullReason::Unreadable, |r| {
             last(r).oddities.push(Oddity::EventTooLarge);
+        }),
+        (NullReason::Unreadable, |r| {
+            last(r).gaps = None;
+            last(r).oddities.push(Oddity::DecodedLate);
         }),
         (NullReason::NotTokens, |r| r.tokens.usage.audio = Some(3)),
         (NullReason::NotTokens, |r| {

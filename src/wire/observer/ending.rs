@@ -303,6 +303,9 @@ fn assemble(observer: Observer, ending: Ending, streamed: bool, comments: u32) -
     let token_events = meter.events();
     let provider_usage = learned.normalised();
     let timed = streamed && !reader.untimed;
+    if streamed && reader.untimed {
+        oddities.add(Oddity::DecodedLate);
+    }
     Observation {
         gaps: meter.finish(observer.started).filter(|_| timed),
         timeline: reader.timeline,
