@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::routing::experiment::Experiment;
 use crate::ui::papers::{self, Question, Which};
+use crate::ui::reading::Most;
 
 /// Live experiments of the config
 #[derive(Debug, clap::Args)]
@@ -72,7 +73,7 @@ fn plan(args: &PlanArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
         choice: Choice::default(),
     };
     let mut progress = Progress::new("exchanges read:");
-    let made = papers::paper(&reader, &question, now, || progress.step())?;
+    let made = papers::paper(&reader, &question, Most::COMMAND, now, || progress.step())?;
     drop(progress);
     let text = render::paper::write(&made, args.format.format());
     hand_over(args.output.as_deref(), &text)?;

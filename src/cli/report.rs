@@ -12,6 +12,7 @@ use crate::analysis::reports::{Choice, Listed, tax};
 use crate::analysis::tables::Window;
 use crate::clock::Clock;
 use crate::ui::papers::{self, Question, Which};
+use crate::ui::reading::Most;
 use crate::ui::rows;
 
 /// Reports of what was measured
@@ -245,7 +246,14 @@ fn routes(args: &Routes, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let asked = args.of.asked(window);
     let mut progress = Progress::new("exchanges read:");
     let seen = || progress.step();
-    let report = rows::routes(&reader, &asked, settings.as_ref(), clock.wall(), seen)?;
+    let report = rows::routes(
+        &reader,
+        &asked,
+        settings.as_ref(),
+        Most::COMMAND,
+        clock.wall(),
+        seen,
+    )?;
     drop(progress);
     output::print(&render::routes(&report, args.format.format()));
     if report.scanned == 0 {
@@ -284,7 +292,8 @@ fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode,
     }
     let (reader, _) = picked.store.open(config)?;
     let mut progress = Progress::new("exchanges read:");
-    let made = papers::paper(&reader, &question, clock.wall(), || progress.step())?;
+    let seen = || progress.step();
+    let made = papers::paper(&reader, &question, Most::COMMAND, clock.wall(), seen)?;
     drop(progress);
     let text = render::paper::write(&made, args.format.format());
     hand_over(picked.output.as_deref(), &text)?;
@@ -318,7 +327,7 @@ fn experiments(args: &ExperimentsArgs, config: Option<&Path>) -> Result<ExitCode
         },
     };
     let mut progress = Progress::new("exchanges read:");
-    let made = papers::paper(&reader, &question, now, || progress.step())?;
+    let made = papers::paper(&reader, &question, Most::COMMAND, now, || progress.step())?;
     drop(progress);
     let text = render::paper::write(&made, args.format.format());
     hand_over(args.output.as_deref(), &text)?;
@@ -328,14 +337,16 @@ fn experiments(args: &ExperimentsArgs, config: Option<&Path>) -> Result<ExitCode
 fn throughput(args: &ThroughputArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let clock = Clock::system();
     let picked = &args.picked;
-    let (window, origins) = (picked.window.window(&clock)?, picked.origin.origins());
+    let asked = papers::Asked {
+        window: picked.window.window(&clock)?,
+        origins: picked.origin.origins(),
+        choice: picked.choice(),
+    };
     let (reader, _) = picked.store.open(config)?;
     let mut progress = Progress::new("exchanges read:");
-    let choice = picked.choice();
     let made = clock.wall();
-    let value = papers::throughput(&reader, window, origins, &choice, made, false, || {
-        progress.step();
-    })?;
+    let seen = || progress.step();
+    let value = papers::throughput(&reader, &asked, Most::COMMAND, made, false, seen)?;
     drop(progress);
     hand_over(picked.output.as_deref(), &format!("{value:#}\n"))?;
     Ok(ExitCode::SUCCESS)

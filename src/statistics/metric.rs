@@ -74,6 +74,34 @@ pub const fn is_credential_fault(class: ErrorClass) -> bool {
     matches!(class, ErrorClass::Auth | ErrorClass::Permission)
 }
 
+/// Whether a deadline passed.
+#[must_use]
+pub const fn is_time_out(class: ErrorClass) -> bool {
+    matches!(
+        class,
+        ErrorClass::Timeout
+            | ErrorClass::ConnectTimeout
+            | ErrorClass::FirstTokenTimeout
+            | ErrorClass::SilenceTimeout
+            | ErrorClass::TotalTimeout
+    )
+}
+
+/// Whether the request itself was at fault: another route may mend it, and it says nothing about
+/// this one's health.
+#[must_use]
+pub const fn is_callers_fault(class: ErrorClass) -> bool {
+    matches!(
+        class,
+        ErrorClass::NotFound
+            | ErrorClass::BadRequest
+            | ErrorClass::Unprocessable
+            | ErrorClass::ContextLength
+            | ErrorClass::PayloadTooLarge
+            | ErrorClass::ContentFilter
+    )
+}
+
 /// Time to first byte, `b − s1`: never called a time to first token.
 #[must_use]
 pub fn ttfb(attempt: &AttemptRecord) -> Option<Nanos> {
@@ -366,4 +394,4 @@ fn since_request(record: &ExchangeRecord, attempt: &AttemptRecord, mark: Mark) -
 
 #[cfg(test)]
 #[path = "metric_tests.rs"]
-pub(in crate::statistics) mod tests;
+pub(crate) mod tests;

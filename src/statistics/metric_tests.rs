@@ -10,7 +10,7 @@ const MS: u64 = 1_000_000;
 
 /// A stream of 33 tokens: sent at 10 ms, first token (reasoning) at 110, first answer at 130,
 /// first text at 140, last at 430, done at 435, writes 1 ms after the reads.
-pub(in crate::statistics) fn record() -> ExchangeRecord {
+pub(crate) fn record() -> ExchangeRecord {
     let mut attempt = AttemptRecord {
         provider: "openai".into(),
         model: Some("gpt".into()),

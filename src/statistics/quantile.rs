@@ -42,6 +42,8 @@ pub fn of_sorted_among(sorted: &[u64], failures: usize, p: f64) -> Option<f64> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample<'a> {
     sorted: &'a [f64],
+    /// How many numbers there are up to each of `sorted`, where one stands for many.
+    upto: Option<&'a [u64]>,
     failures: usize,
 }
 
@@ -50,24 +52,44 @@ impl<'a> Sample<'a> {
     #[must_use]
     pub fn new(sorted: &'a [f64], failures: usize) -> Self {
         debug_assert!(sorted.is_sorted() && sorted.iter().all(|value| value.is_finite()));
-        Self { sorted, failures }
+        Self {
+            sorted,
+            upto: None,
+            failures,
+        }
+    }
+
+    /// The sample in which each of `sorted` stands for many: `upto` says how many numbers there
+    /// are up to it, ascending.
+    #[must_use]
+    pub fn counted(sorted: &'a [f64], upto: &'a [u64], failures: usize) -> Self {
+        debug_assert!(sorted.len() == upto.len() && upto.is_sorted());
+        Self {
+            upto: Some(upto),
+            ..Self::new(sorted, failures)
+        }
     }
 
     /// How many numbers there are, failures included.
     #[must_use]
-    pub const fn len(&self) -> usize {
-        self.sorted.len() + self.failures
+    pub fn len(&self) -> usize {
+        let finite = match self.upto {
+            None => self.sorted.len(),
+            Some(upto) => upto.last().copied().unwrap_or(0) as usize,
+        };
+        finite + self.failures
     }
 
     /// Whether there are neither numbers nor failures.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The finite numbers, ascending.
+    /// The finite numbers, ascending; not of a counted sample, of which each stands for many.
     #[must_use]
-    pub const fn finite(&self) -> &'a [f64] {
+    pub fn finite(&self) -> &'a [f64] {
+        debug_assert!(self.upto.is_none());
         self.sorted
     }
 
@@ -82,7 +104,11 @@ impl<'a> Sample<'a> {
     #[must_use]
     pub fn at(&self, rank: usize) -> f64 {
         let rank = rank.clamp(1, self.len().max(1));
-        let value = self.sorted.get(rank - 1).copied();
+        let place = match self.upto {
+            None => rank - 1,
+            Some(upto) => upto.partition_point(|count| *count < rank as u64),
+        };
+        let value = self.sorted.get(place).copied();
         value.unwrap_or(f64::INFINITY)
     }
 
@@ -159,6 +185,21 @@ mod tests {
         }
         assert_eq!(of_sorted(&[], 0.5), None);
         assert_eq!(of_sorted(&[1], 1.5), None);
+    }
+
+    #[test]
+    fn a_counted_sample_is_the_sample_written_out() {
+        let (values, upto) = ([1.0, 5.0, 7.0], [2, 3, 7]);
+        let counted = Sample::counted(&values, &upto, 2);
+        let whole = [1.0, 1.0, 5.0, 7.0, 7.0, 7.0, 7.0];
+        let whole = Sample::new(&whole, 2);
+        assert_eq!(counted.len(), whole.len());
+        for rank in 0..12 {
+            assert_eq!(counted.at(rank).to_bits(), whole.at(rank).to_bits());
+        }
+        for p in [0.0, 0.3, 0.5, 0.8, 1.0] {
+            assert_eq!(counted.quantile(p), whole.quantile(p), "{p}");
+        }
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Folds records into sums, counts and sketches that merge in any order.
 
-use crate::record::{AttemptRecord, ErrorClass, ExchangeRecord, Name, Outcome, Usage};
+use crate::record::{AttemptRecord, CancelledBy, ErrorClass, ExchangeRecord, Name, Outcome, Usage};
 
-use super::metric::{self, Figures, is_credential_fault, is_rate_limit, is_timed};
+use super::metric::{
+    self, Figures, is_callers_fault, is_credential_fault, is_rate_limit, is_time_out, is_timed,
+    telling_cost,
+};
 use super::sketch::Sketch;
 
 /// Sums over the exchanges of one route in one span of time: integers only, so that no result
@@ -39,6 +42,204 @@ pub struct Rollup {
     pub output_rate: Sketch,
     /// Nanoseconds that Tollgate added.
     pub own_delay: Sketch,
+    /// What roll-ups of old did not count.
+    pub further: Further,
+}
+
+/// Sums that roll-ups count since version 2 of their coding: [`Rollup::untold`] says how much is
+/// in none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Further {
+    /// Exchanges and lost attempts that are in these sums.
+    pub told: u64,
+    /// Lost attempts that failed by the route's fault.
+    pub lost_failures: u64,
+    /// Lost attempts that met a rate limit or quota.
+    pub lost_limited: u64,
+    /// Lost attempts whose credential was refused.
+    pub lost_refused: u64,
+    /// Lost attempts whose request was refused.
+    pub lost_callers: u64,
+    /// Exchanges that ended by the caller's own mistake: no rate limit, no refused key.
+    pub callers: u64,
+    /// Attempts that a deadline ended.
+    pub timed_out: u64,
+    /// Attempts that failed and may be billed all the same.
+    pub maybe_billed: u64,
+    /// Exchanges on a connection that was there already.
+    pub reused: u64,
+    /// Streams that the provider held back and sent in one burst.
+    pub pseudo_streams: u64,
+    /// Streams that stalled.
+    pub stalled: u64,
+    /// Background calls.
+    pub background: u64,
+    /// Answers out of a cache.
+    pub cached_answers: u64,
+    /// Exchanges in latency that are neither a success nor the route's failure.
+    pub untimed: u64,
+    /// Failures by the route's fault of exchanges in latency, which it counts as infinite.
+    pub infinite: u64,
+    /// Exchanges whose cost is known and says something of what requests cost.
+    pub costed: u64,
+    /// Exchanges of which the provider said what it billed.
+    pub billed: u64,
+    /// Pico-dollars billed, or else computed, of the exchanges where either is known.
+    pub spent: u64,
+    /// Those exchanges.
+    pub spent_count: u64,
+    /// The part of `spent` of exchanges that ended well.
+    pub spent_well: u64,
+    /// Those exchanges.
+    pub spent_well_count: u64,
+    /// Exchanges whose cost is both computed and billed.
+    pub both: u64,
+    /// Pico-dollars computed of those.
+    pub both_computed: u64,
+    /// Pico-dollars billed of those.
+    pub both_billed: u64,
+}
+
+/// How many further sums there are.
+pub const FURTHER: usize = 24;
+
+impl Further {
+    /// The sums in the order in which the store keeps them.
+    #[must_use]
+    pub const fn sums(&self) -> [u64; FURTHER] {
+        [
+            self.told,
+            self.lost_failures,
+            self.lost_limited,
+            self.lost_refused,
+            self.lost_callers,
+            self.callers,
+            self.timed_out,
+            self.maybe_billed,
+            self.reused,
+            self.pseudo_streams,
+            self.stalled,
+            self.background,
+            self.cached_answers,
+            self.untimed,
+            self.infinite,
+            self.costed,
+            self.billed,
+            self.spent,
+            self.spent_count,
+            self.spent_well,
+            self.spent_well_count,
+            self.both,
+            self.both_computed,
+            self.both_billed,
+        ]
+    }
+
+    /// The same for setting.
+    pub const fn sums_mut(&mut self) -> [&mut u64; FURTHER] {
+        [
+            &mut self.told,
+            &mut self.lost_failures,
+            &mut self.lost_limited,
+            &mut self.lost_refused,
+            &mut self.lost_callers,
+            &mut self.callers,
+            &mut self.timed_out,
+            &mut self.maybe_billed,
+            &mut self.reused,
+            &mut self.pseudo_streams,
+            &mut self.stalled,
+            &mut self.background,
+            &mut self.cached_answers,
+            &mut self.untimed,
+            &mut self.infinite,
+            &mut self.costed,
+            &mut self.billed,
+            &mut self.spent,
+            &mut self.spent_count,
+            &mut self.spent_well,
+            &mut self.spent_well_count,
+            &mut self.both,
+            &mut self.both_computed,
+            &mut self.both_billed,
+        ]
+    }
+
+    fn fold_exchange(&mut self, record: &ExchangeRecord) {
+        let last = record.attempts.last();
+        let gaps = last.and_then(|attempt| attempt.gaps.as_ref());
+        let well = record.outcome == Outcome::Ok;
+        let in_latency = metric::in_latency(record);
+        let failed = record.outcome.is_route_failure();
+        let timed = is_timed(record.outcome);
+        let class = last.and_then(|attempt| attempt.error_class);
+        let ours = class.is_some_and(|class| is_rate_limit(class) || is_credential_fault(class));
+        for (sum, holds) in [
+            (&mut self.told, true),
+            (
+                &mut self.callers,
+                record.outcome == Outcome::ClientError && !ours,
+            ),
+            (
+                &mut self.timed_out,
+                record.outcome == Outcome::TimedOut || last.is_some_and(is_timed_out),
+            ),
+            (
+                &mut self.maybe_billed,
+                !well && last.is_some_and(|attempt| attempt.maybe_billed),
+            ),
+            (&mut self.reused, last.is_some_and(|attempt| attempt.reused)),
+            (
+                &mut self.pseudo_streams,
+                gaps.is_some_and(|gaps| gaps.pseudo_stream),
+            ),
+            (&mut self.stalled, gaps.is_some_and(|gaps| gaps.stalls > 0)),
+            (&mut self.background, record.request.background),
+            (&mut self.cached_answers, record.cached_answer),
+            (&mut self.untimed, in_latency && !failed && !timed),
+            (&mut self.infinite, in_latency && failed),
+        ] {
+            add(sum, u64::from(holds));
+        }
+        self.fold_cost(record, well);
+    }
+
+    fn fold_cost(&mut self, record: &ExchangeRecord, well: bool) {
+        let computed = telling_cost(record.outcome, record.cost).map(|cost| cost.0);
+        let billed = record.cost_billed.map(|cost| cost.0);
+        add(&mut self.costed, u64::from(computed.is_some()));
+        add(&mut self.billed, u64::from(billed.is_some()));
+        if let Some(spent) = billed.or(computed) {
+            add(&mut self.spent, spent);
+            add(&mut self.spent_count, 1);
+            if well {
+                add(&mut self.spent_well, spent);
+                add(&mut self.spent_well_count, 1);
+            }
+        }
+        if let Some((computed, billed)) = computed.zip(billed) {
+            add(&mut self.both, 1);
+            add(&mut self.both_computed, computed);
+            add(&mut self.both_billed, billed);
+        }
+    }
+
+    /// An attempt after which another followed: one that was called off says nothing.
+    fn fold_lost(&mut self, attempt: &AttemptRecord) {
+        add(&mut self.told, 1);
+        add(&mut self.maybe_billed, u64::from(attempt.maybe_billed));
+        add(&mut self.timed_out, u64::from(is_timed_out(attempt)));
+        let sum = match attempt.error_class {
+            Some(class) if is_rate_limit(class) => &mut self.lost_limited,
+            Some(class) if is_credential_fault(class) => &mut self.lost_refused,
+            Some(class) if is_callers_fault(class) => &mut self.lost_callers,
+            _ => match attempt.cancelled_by {
+                Some(CancelledBy::Client | CancelledBy::Shutdown | CancelledBy::Hedge) => return,
+                _ => &mut self.lost_failures,
+            },
+        };
+        add(sum, 1);
+    }
 }
 
 /// Sums of token counts; `unknown` says how many exchanges told none.
@@ -58,6 +259,23 @@ pub struct TokenSums {
     pub audio: u64,
     /// Exchanges without any count.
     pub unknown: u64,
+}
+
+impl TokenSums {
+    /// Adds everything that `other` holds.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, more) in [
+            (&mut self.input, other.input),
+            (&mut self.cached_read, other.cached_read),
+            (&mut self.cache_write, other.cache_write),
+            (&mut self.output, other.output),
+            (&mut self.reasoning, other.reasoning),
+            (&mut self.audio, other.audio),
+            (&mut self.unknown, other.unknown),
+        ] {
+            add(sum, more);
+        }
+    }
 }
 
 /// What of a record is folded where: the exchange belongs to the route that answered last, each
@@ -107,6 +325,7 @@ impl Rollup {
             Part::Exchange(record) => self.fold_exchange(record, figures),
             Part::Lost(attempt) => {
                 add(&mut self.lost, 1);
+                self.further.fold_lost(attempt);
                 self.fold_attempt(attempt);
             }
         }
@@ -121,6 +340,10 @@ impl Rollup {
             add(sum, more);
         }
         for (sum, more) in self.sums_mut().into_iter().zip(other.sums()) {
+            add(sum, more);
+        }
+        let further = other.further.sums();
+        for (sum, more) in self.further.sums_mut().into_iter().zip(further) {
             add(sum, more);
         }
         self.first_token.merge(&other.first_token);
@@ -148,6 +371,13 @@ impl Rollup {
         self.outcomes
             .iter()
             .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Exchanges and lost attempts that are not in the further sums.
+    #[must_use]
+    pub fn untold(&self) -> u64 {
+        let all = self.exchanges().saturating_add(self.lost);
+        all.saturating_sub(self.further.told)
     }
 
     /// Exchanges that failed by the route's fault, which latency counts as infinite.
@@ -219,6 +449,7 @@ impl Rollup {
 
     fn fold_exchange(&mut self, record: &ExchangeRecord, figures: &Figures) {
         add(&mut self.outcomes[record.outcome as usize], 1);
+        self.further.fold_exchange(record);
         if let Some(attempt) = record.attempts.last() {
             self.fold_attempt(attempt);
         }
@@ -290,6 +521,10 @@ impl Rollup {
         let counted = ErrorClass::ALL.into_iter().filter(|class| wanted(*class));
         counted.fold(0, |sum, class| sum.saturating_add(self.error(class)))
     }
+}
+
+fn is_timed_out(attempt: &AttemptRecord) -> bool {
+    attempt.error_class.is_some_and(is_time_out)
 }
 
 /// How many plain sums a roll-up has.

@@ -13,6 +13,7 @@ use crate::analysis::render::{self, exchange};
 use crate::analysis::reports::Choice;
 use crate::config::settings::Settings;
 use crate::record::ExchangeRecord;
+use crate::ui::reading::Most;
 
 use super::ask::{self, ListQuery, ReportQuery};
 use super::charts::{self, Which};
@@ -55,16 +56,18 @@ pub(super) async fn throughput(
     asking: Asking<ReportQuery>,
 ) -> Result<Json<Value>, Fault> {
     let asked = query(asking)?.asked(&state)?;
-    let choice = Choice {
-        models: asked.model.into_iter().collect(),
-        providers: asked.provider.into_iter().collect(),
-        ..Choice::default()
+    let asked = papers::Asked {
+        window: asked.window,
+        origins: asked.origins,
+        choice: Choice {
+            models: asked.model.into_iter().collect(),
+            providers: asked.provider.into_iter().collect(),
+            ..Choice::default()
+        },
     };
     let made = state.handles.clock.wall();
-    let (window, origins) = (asked.window, asked.origins);
-    let read = state.read(move |reader| {
-        papers::throughput(reader, window, origins, &choice, made, true, || {})
-    });
+    let read =
+        state.read(move |reader| papers::throughput(reader, &asked, Most::PAGE, made, true, || {}));
     Ok(Json(read.await?))
 }
 

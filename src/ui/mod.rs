@@ -1,5 +1,7 @@
 //! Shows it: page, JSON API, live feed; acts on services by handles.
 
+pub mod reading;
+
 pub mod rows;
 
 pub mod papers;
@@ -9,6 +11,8 @@ pub mod handles;
 mod fault;
 
 mod sessions;
+
+mod kept;
 
 mod lately;
 

@@ -205,7 +205,7 @@ fn schemas() -> Value {
         ),
         "RoutesReport": object(
             "schema definitions program design made window span selection configs scanned taken \
-             damaged lost_unread excluded unrouted routes",
+             damaged lost_unread source relative_error excluded unrouted routes",
             json!({
                 "schema": { "const": "tollgate.report.routes/1" }, "definitions": whole(),
                 "window": object("from until", json!({ "from": text(), "until": text() })),
@@ -263,8 +263,8 @@ fn schemas() -> Value {
         ),
         "Throughput": object(
             "schema service endpoint description providers rankings fastest_latency \
-             highest_throughput total_tested successful_tests failed_tests performance_summary \
-             ai_guidance human_readable_summary timestamp window definitions",
+             highest_throughput sampled_one_in total_tested successful_tests failed_tests \
+             performance_summary ai_guidance human_readable_summary timestamp window definitions",
             json!({
                 "schema": { "const": "tollgate.report.throughput/1" }, "service": text(),
                 "description": text(),
@@ -273,6 +273,7 @@ fn schemas() -> Value {
                     "by_latency": { "type": "array", "items": to("ThroughputProvider") },
                     "by_throughput": { "type": "array", "items": to("ThroughputProvider") },
                 })),
+                "sampled_one_in": nullable("integer"),
                 "total_tested": whole(), "successful_tests": whole(), "failed_tests": whole(),
                 "performance_summary": object(
                     "best_latency_ms best_throughput_tokens_per_sec avg_latency_ms \

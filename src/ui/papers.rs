@@ -1,20 +1,22 @@
 //! Makes reports of whole records: the only place that knows both the store and the reports.
 
-use std::ops::ControlFlow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::analysis::paper::Paper;
+use crate::analysis::paper::{Paper, Source};
 use crate::analysis::reports::call::calls;
 use crate::analysis::reports::compare::{compared, span};
 use crate::analysis::reports::listed::{Calls, Listed};
 use crate::analysis::reports::throughput::Throughput;
-use crate::analysis::reports::{Choice, Gathered, Report, experiments, tax};
+use crate::analysis::reports::{Choice, Gathered, Report, Rolled, experiments, rolled, tax};
 use crate::analysis::tables::{Origins, Window};
-use crate::edge::store::{StoreError, StoreReader};
-use crate::record::{ExchangeRecord, WallTime};
+use crate::edge::store::{Scanned, StoreError, StoreReader};
+use crate::record::{ExchangeRecord, Note, ProviderKind, WallTime};
 use crate::routing::experiment::Experiment;
+
+use super::reading::{self, Most};
 
 /// A report that can be asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +98,12 @@ impl Which {
         }
     }
 
+    /// Whether part of the exchanges will do: of an experiment every one is needed, and few are in
+    /// one.
+    const fn takes_samples(&self) -> bool {
+        matches!(self, Self::Tax(_) | Self::Listed(_))
+    }
+
     fn report(&self) -> Box<dyn Report> {
         match self {
             Self::Experiments(asked) => Box::new(experiments::Experiments::new(asked.clone())),
@@ -121,18 +129,23 @@ pub struct Question {
     pub choice: Choice,
 }
 
-/// The report over what `reader` holds, or the comparison of two; `seen` is called for every
-/// exchange, for whoever shows progress.
+/// Summaries looked at for what kind a provider is.
+const KINDS_LOOKED_AT: usize = 5_000;
+
+/// The report over what `reader` holds, or the comparison of two: of more than `most` from
+/// roll-ups or a sample, which it says. `seen` is called for every exchange, for whoever shows
+/// progress.
 pub fn paper(
     reader: &StoreReader,
     question: &Question,
+    most: Most,
     made: WallTime,
     mut seen: impl FnMut(),
 ) -> Result<Paper, StoreError> {
     let Some(windows) = question.compare else {
-        return of_window(reader, question, question.window, made, &mut seen);
+        return of_window(reader, question, question.window, most, made, &mut seen);
     };
-    let [a, b] = windows.map(|window| of_window(reader, question, window, made, &mut seen));
+    let [a, b] = windows.map(|window| of_window(reader, question, window, most, made, &mut seen));
     Ok(compared(&a?, &b?, &windows.map(span)))
 }
 
@@ -155,58 +168,143 @@ pub fn of_records<E>(
         from,
         until: WallTime(until.0 + 1),
     });
-    Ok(gathered.paper(window, made))
+    Ok(gathered.paper(window, made, Source::Records))
 }
 
 fn of_window(
     reader: &StoreReader,
     question: &Question,
     window: Window,
+    most: Most,
     made: WallTime,
     seen: &mut impl FnMut(),
 ) -> Result<Paper, StoreError> {
+    let count = if question.which.takes_samples() {
+        reading::count(reader, window)?
+    } else {
+        0
+    };
+    if count > most.records
+        && let Some(paper) = rolled(reader, question, window, made)?
+    {
+        return Ok(paper);
+    }
     let mut report = question.which.report();
     let mut gathered = Gathered::new(&mut *report, question.origins, &question.choice);
-    let scanned = reader.records(window.range(), |record| {
+    let (source, scanned) = reading::records(reader, window, count, most.records, |record| {
         seen();
         gathered.add(&record);
-        ControlFlow::Continue(())
     })?;
-    let notes = reader.notes()?;
-    let inside = notes
-        .into_iter()
-        .filter(|note| window.range().contains(&note.at));
-    gathered.remark(inside.collect());
-    let mut paper = gathered.paper(window, made);
+    gathered.remark(remarks(reader, window)?);
+    let paper = gathered.paper(window, made, source);
+    Ok(told(paper, scanned, "records"))
+}
+
+/// The report from roll-ups; nothing where they cannot answer it.
+fn rolled(
+    reader: &StoreReader,
+    question: &Question,
+    window: Window,
+    made: WallTime,
+) -> Result<Option<Paper>, StoreError> {
+    let Which::Listed(listed) = question.which else {
+        return Ok(None);
+    };
+    if !Rolled::can(listed, &question.choice) {
+        return Ok(None);
+    }
+    let kinds = kinds(reader, window)?;
+    let names = reader.names()?;
+    let whole = reading::whole(reader, window)?;
+    let mut rolled = Rolled::new(listed, whole.window, question.origins, &question.choice);
+    let scanned = reading::rollups(reader, &whole, |at, key, rollup| {
+        let (Some(provider), Some(model)) = (names.get(key.provider), names.get(key.model)) else {
+            return;
+        };
+        let of = rolled::Of {
+            at,
+            provider,
+            kind: kinds.get(&key.provider.0).copied().unwrap_or_default(),
+            model,
+            origin: key.origin,
+            stream: key.stream,
+        };
+        rolled.add(of, rollup);
+    })?;
+    rolled.remark(remarks(reader, whole.window)?);
+    let chose_nothing = rolled.chose_nothing();
+    let paper = told(rolled.paper(made), scanned, "roll-ups");
+    Ok((!chose_nothing).then_some(paper))
+}
+
+/// What users wrote down of `window`.
+fn remarks(reader: &StoreReader, window: Window) -> Result<Vec<Note>, StoreError> {
+    let notes = reader.notes()?.into_iter();
+    Ok(notes
+        .filter(|note| window.range().contains(&note.at))
+        .collect())
+}
+
+/// Which providers are routers, as the newest exchanges of `window` say.
+fn kinds(reader: &StoreReader, window: Window) -> Result<HashMap<u32, ProviderKind>, StoreError> {
+    let newest = reader.newest(window.range(), KINDS_LOOKED_AT)?;
+    let kinds = newest.into_iter().rev();
+    Ok(kinds
+        .map(|summary| (summary.provider.0, summary.kind))
+        .collect())
+}
+
+fn told(mut paper: Paper, scanned: Scanned, what: &str) -> Paper {
     if scanned.damaged > 0 {
         paper.notes.push(format!(
-            "{} damaged records are missing: `tollgate db verify`.",
+            "{} damaged {what} are missing: `tollgate db verify`.",
             scanned.damaged
         ));
     }
-    Ok(paper)
+    paper
+}
+
+/// What the report `throughput` is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The span of time.
+    pub window: Window,
+    /// Which origins.
+    pub origins: Origins,
+    /// What it is narrowed to.
+    pub choice: Choice,
 }
 
 /// The report `throughput` over what `reader` holds, with trends of the week before. `served` says
 /// whether the page's paths are there to point to.
 pub fn throughput(
     reader: &StoreReader,
-    window: Window,
-    origins: Origins,
-    choice: &Choice,
+    asked: &Asked,
+    most: Most,
     made: WallTime,
     served: bool,
     mut seen: impl FnMut(),
 ) -> Result<Value, StoreError> {
-    let mut found = Throughput::new(window);
-    reader.records(Throughput::reach(window).range(), |record| {
+    let Asked {
+        window,
+        origins,
+        choice,
+    } = asked;
+    let mut found = Throughput::new(*window);
+    let reach = Throughput::reach(*window);
+    let count = reading::count(reader, reach)?;
+    let (source, _) = reading::records(reader, reach, count, most.records, |record| {
         seen();
         if choice.takes_record(&record) {
             let calls = calls(&record, |origin| origins.takes(origin)).unwrap_or_default();
             let chosen = calls.iter().filter(|call| choice.takes(call));
             chosen.for_each(|call| found.add(call));
         }
-        ControlFlow::Continue(())
     })?;
-    Ok(found.json(made, served))
+    let mut value = found.json(made, served);
+    value["sampled_one_in"] = match source {
+        Source::Sample { of, .. } => of.into(),
+        Source::Records | Source::Rollups => Value::Null,
+    };
+    Ok(value)
 }

@@ -4,11 +4,13 @@ use std::ops::ControlFlow;
 use std::ops::Range;
 
 use crate::analysis::tables::{
-    ReportHead, RouteName, RoutesBuilder, RoutesReport, Row, Selection, Window,
+    ReportHead, RollupOf, RouteName, RoutesBuilder, RoutesReport, Row, Selection, Window,
 };
 use crate::config::settings::Settings;
 use crate::edge::store::{NameId, Names, StoreError, StoreReader, Summary};
 use crate::record::{ExchangeId, ExchangeRecord, KeyedHash, Name, WallTime};
+
+use super::reading::{self, Most};
 
 pub use crate::analysis::tables::Origins;
 
@@ -59,14 +61,18 @@ pub const fn row(summary: &Summary) -> Row {
 }
 
 /// The report `routes` of what `reader` holds. `settings` tell regions and kinds, where they are
-/// known; `seen` is called for every row, for whoever shows progress.
+/// known; of more than `most` it is made of roll-ups. `seen` is called for every row, for whoever shows progress.
 pub fn routes(
     reader: &StoreReader,
     asked: &Asked,
     settings: Option<&Settings>,
+    most: Most,
     made: WallTime,
     mut seen: impl FnMut(),
 ) -> Result<RoutesReport, StoreError> {
+    if reading::count(reader, asked.window)? > most.summaries {
+        return rolled(reader, asked, settings, made);
+    }
     let names = reader.names()?;
     let mut builder = RoutesBuilder::new(selection(asked, &names));
     let mut several = Vec::new();
@@ -97,6 +103,42 @@ pub fn routes(
         configs: configs(reader, ends),
         damaged: scanned.damaged + lost.damaged,
         lost_unread: lost_unread as u64,
+        rolled: false,
+    };
+    Ok(builder.finish(head, |provider, model| {
+        route_name(&names, settings, NameId(provider), NameId(model))
+    }))
+}
+
+/// The same from roll-ups.
+fn rolled(
+    reader: &StoreReader,
+    asked: &Asked,
+    settings: Option<&Settings>,
+    made: WallTime,
+) -> Result<RoutesReport, StoreError> {
+    let names = reader.names()?;
+    let mut builder = RoutesBuilder::new(selection(asked, &names));
+    let whole = reading::whole(reader, asked.window)?;
+    let scanned = reading::rollups(reader, &whole, |_, key, rollup| {
+        let of = RollupOf {
+            provider: key.provider.0,
+            model: key.model.0,
+            origin: key.origin,
+            stream: key.stream,
+        };
+        builder.add_rollup(&of, rollup);
+    })?;
+    let head = ReportHead {
+        window: whole.window,
+        made,
+        origin: asked.origins.name().to_owned(),
+        model: asked.model.clone(),
+        provider: asked.provider.clone(),
+        configs: Vec::new(),
+        damaged: scanned.damaged,
+        lost_unread: 0,
+        rolled: true,
     };
     Ok(builder.finish(head, |provider, model| {
         route_name(&names, settings, NameId(provider), NameId(model))

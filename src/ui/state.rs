@@ -15,9 +15,11 @@ use crate::record::{ExchangeRecord, Moment, Nanos, Origin, WallTime};
 
 use super::fault::Fault;
 use super::handles::Handles;
+use super::kept::KeptPapers;
 use super::lately::{Lately, REACH, Sums};
 use super::metrics::Metrics;
 use super::papers;
+use super::reading::Most;
 use super::rows::{self, Asked};
 use super::sessions::Sessions;
 
@@ -32,6 +34,7 @@ pub(super) struct State {
     pub(super) watchers: AtomicUsize,
     lately: Mutex<Lately>,
     reports: Mutex<Vec<Kept>>,
+    papers: KeptPapers,
     reading: Semaphore,
 }
 
@@ -71,6 +74,7 @@ impl State {
             watchers: AtomicUsize::new(0),
             lately: Mutex::default(),
             reports: Mutex::default(),
+            papers: KeptPapers::default(),
             reading: Semaphore::new(READS_MAX),
             handles,
         }
@@ -166,8 +170,9 @@ impl State {
         }
         let settings = (self.handles.settings)();
         let made = self.handles.clock.wall();
-        let read =
-            self.read(move |reader| rows::routes(reader, &asked, Some(&settings), made, || {}));
+        let read = self.read(move |reader| {
+            rows::routes(reader, &asked, Some(&settings), Most::PAGE, made, || {})
+        });
         let report = Arc::new(read.await?);
         let mut kept = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= REPORTS_MAX {
@@ -181,14 +186,22 @@ impl State {
         Ok(report)
     }
 
-    /// A report of whole records, read afresh.
+    /// A report of whole records: the last one, where it is fresh or nothing was written since.
     pub(super) async fn paper(
         self: &Arc<Self>,
         question: papers::Question,
-    ) -> Result<Paper, Fault> {
-        let made = self.handles.clock.wall();
-        self.read(move |reader| papers::paper(reader, &question, made, || {}))
-            .await
+    ) -> Result<Arc<Paper>, Fault> {
+        let (now, made) = (self.handles.clock.now(), self.handles.clock.wall());
+        let state = Arc::clone(self);
+        self.read(move |reader| {
+            let committed = reader.committed()?;
+            if let Some(paper) = state.papers.find(&question, committed, now) {
+                return Ok(paper);
+            }
+            let paper = papers::paper(reader, &question, Most::PAGE, made, || {})?;
+            Ok(state.papers.keep(question, committed, now, paper))
+        })
+        .await
     }
 
     fn kept(&self, question: &Question, now: Moment) -> Option<Arc<RoutesReport>> {

@@ -66,15 +66,22 @@ pub struct Drawn {
     pub p: f64,
     /// The numbers, ascending and finite.
     pub sorted: Arc<[f64]>,
+    /// How many numbers there are up to each of them, where one stands for many.
+    pub upto: Option<Arc<[u64]>>,
     /// Failures behind them.
     pub failures: usize,
+    /// How far each of them may be from the truth, as a share of it.
+    pub error: f64,
 }
 
 impl Drawn {
     /// The numbers as a sample.
     #[must_use]
     pub fn sample(&self) -> Sample<'_> {
-        Sample::new(&self.sorted, self.failures)
+        match &self.upto {
+            None => Sample::new(&self.sorted, self.failures),
+            Some(upto) => Sample::counted(&self.sorted, upto, self.failures),
+        }
     }
 }
 

@@ -36,6 +36,25 @@ pub struct Paper {
     pub notes: Vec<String>,
 }
 
+/// What the numbers of a report are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Source {
+    /// Every record of the window.
+    #[default]
+    Records,
+    /// The records of slices of time, one drawn of every `of`.
+    Sample {
+        /// One slice in how many.
+        of: u64,
+        /// How many slices.
+        slices: u64,
+        /// What the draws were begun with.
+        seed: u64,
+    },
+    /// Sums and sketches of minutes and hours.
+    Rollups,
+}
+
 /// What a report is of, beside its numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
@@ -47,6 +66,8 @@ pub struct Head {
     pub origin: String,
     /// What was asked for beside them: `model gpt-4.1`.
     pub selection: Vec<String>,
+    /// What its numbers are made of.
+    pub source: Source,
     /// Exchanges looked at.
     pub scanned: u64,
     /// Exchanges in it.

@@ -158,8 +158,10 @@ fn put_tokens(put: &mut impl FnMut(&str, String), route: &RouteReport) {
         );
     }
     put("tokens_unknown", tokens.unknown.to_string());
-    for (source, count) in TokenSource::ALL.into_iter().zip(route.token_sources) {
-        put(&format!("tokens_by_{}", source.name()), count.to_string());
+    for source in TokenSource::ALL {
+        let count = route.token_sources.map(|counts| counts[source as usize]);
+        let count = count.map_or_else(String::new, |count| count.to_string());
+        put(&format!("tokens_by_{}", source.name()), count);
     }
     let money = |dollars: Option<f64>| dollars.map_or_else(String::new, |sum| format!("{sum:.12}"));
     put("cost_usd", money(route.costs.dollars()));

@@ -5,10 +5,11 @@ use crate::analysis::tables::{
 };
 use crate::record::TokenSource;
 use crate::statistics::DEFINITIONS;
+use crate::statistics::sketch::RELATIVE_ERROR;
 
 use super::units::{
-    NOTHING, dollars, figure, length, minute, percent, plain, rate, short, span, thousands,
-    three_digits,
+    NOTHING, dollars, figure, length, minute, percent, percent_of, plain, rate, short, span,
+    thousands, three_digits,
 };
 
 /// A report laid out.
@@ -183,7 +184,10 @@ fn steadiness(route: &RouteReport) -> Lines {
 }
 
 fn sources(route: &RouteReport) -> Lines {
-    let counts = TokenSource::ALL.into_iter().zip(route.token_sources);
+    let Some(sources) = route.token_sources else {
+        return vec!["not in roll-ups".to_owned()];
+    };
+    let counts = TokenSource::ALL.into_iter().zip(sources);
     let known = counts
         .filter(|(_, count)| *count > 0)
         .map(|(source, count)| {
@@ -193,9 +197,7 @@ fn sources(route: &RouteReport) -> Lines {
                 percent(Share::of(count, route.exchanges))
             )
         });
-    let unknown = route
-        .exchanges
-        .saturating_sub(route.token_sources.iter().sum());
+    let unknown = route.exchanges.saturating_sub(sources.iter().sum());
     let unknown =
         (unknown > 0).then(|| format!("unknown {}", percent(Share::of(unknown, route.exchanges))));
     known.chain(unknown).collect()
@@ -253,6 +255,13 @@ fn notes(report: &RoutesReport) -> Vec<String> {
         notes.push(format!(
             "{} damaged rows are missing: `tollgate db verify`.",
             head.damaged
+        ));
+    }
+    if head.rolled {
+        notes.push(format!(
+            "From roll-ups of minutes and hours: counts and sums are exact, quantiles within ±{} \
+             of the number itself. Why numbers are missing is not in roll-ups.",
+            percent_of(RELATIVE_ERROR)
         ));
     }
     if head.lost_unread > 0 {

@@ -12,6 +12,7 @@ use crate::analysis::tables::{
 };
 use crate::record::{Outcome, ProviderKind, TokenSource};
 use crate::statistics::DEFINITIONS;
+use crate::statistics::sketch::RELATIVE_ERROR;
 
 /// The name and version of the schema.
 pub const ROUTES_SCHEMA: &str = "tollgate.report.routes/1";
@@ -38,6 +39,8 @@ pub fn routes(report: &RoutesReport) -> Value {
         "taken": report.taken,
         "damaged": head.damaged,
         "lost_unread": head.lost_unread,
+        "source": if head.rolled { "rollups" } else { "records" },
+        "relative_error": head.rolled.then_some(RELATIVE_ERROR),
         "excluded": counts(excluded.map(|(reason, count)| (reason.name(), count))),
         "unrouted": outcomes(&report.unrouted),
         "routes": report.routes.iter().map(route).collect::<Vec<Value>>(),
@@ -89,7 +92,10 @@ fn tokens(route: &RouteReport) -> Value {
     let tokens = &route.tokens;
     let known = route.exchanges > tokens.unknown;
     let sum = |sum: u64| known.then_some(sum);
-    let sources = TokenSource::ALL.into_iter().zip(route.token_sources);
+    let sources = route.token_sources.map(|sources| {
+        let sources = TokenSource::ALL.into_iter().zip(sources);
+        counts(sources.map(|(source, count)| (source.name(), count)))
+    });
     json!({
         "input": sum(tokens.input),
         "cached_read": sum(tokens.cached_read),
@@ -97,7 +103,7 @@ fn tokens(route: &RouteReport) -> Value {
         "output": sum(tokens.output),
         "reasoning": sum(tokens.reasoning),
         "unknown": tokens.unknown,
-        "sources": counts(sources.map(|(source, count)| (source.name(), count))),
+        "sources": sources,
     })
 }
 

@@ -100,8 +100,8 @@ fn json_keeps_its_schema() {
     assert_eq!(value["schema"], "tollgate.report.routes/1");
     assert_eq!(
         keys(&value),
-        "configs damaged definitions design excluded lost_unread made program routes scanned \
-         schema selection span taken unrouted window"
+        "configs damaged definitions design excluded lost_unread made program relative_error \
+         routes scanned schema selection source span taken unrouted window"
     );
     let route = &value["routes"][0];
     assert_eq!(

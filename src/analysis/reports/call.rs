@@ -205,15 +205,7 @@ fn gone(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
 const fn is_no_failure(class: ErrorClass) -> bool {
     metric::is_rate_limit(class)
         || metric::is_credential_fault(class)
-        || matches!(
-            class,
-            ErrorClass::NotFound
-                | ErrorClass::BadRequest
-                | ErrorClass::Unprocessable
-                | ErrorClass::ContextLength
-                | ErrorClass::PayloadTooLarge
-                | ErrorClass::ContentFilter
-        )
+        || metric::is_callers_fault(class)
 }
 
 fn failed(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
@@ -382,8 +374,12 @@ fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
 #[must_use]
 pub fn plain_model(call: &Call) -> String {
     let name = call.model.as_ref().or(call.asked.as_ref());
-    let name = name.map_or("", |name| name.as_str());
-    let bare = match call.kind {
+    plain_name(call.kind, name.map_or("", |name| name.as_str()))
+}
+
+/// The same of a model's `name` at a provider of that kind.
+pub(super) fn plain_name(kind: ProviderKind, name: &str) -> String {
+    let bare = match kind {
         ProviderKind::Router => name.rsplit('/').next().unwrap_or(name),
         ProviderKind::Direct => name,
     };

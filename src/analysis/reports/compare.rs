@@ -133,6 +133,8 @@ fn head(a: &Paper, b: &Paper, what: &Sides) -> Head {
         selection: std::iter::once(format!("report {}", b.name))
             .chain(other.selection.iter().cloned())
             .collect(),
+        // Each side says its own, where they differ.
+        source: other.source,
         scanned: one.scanned + other.scanned,
         taken: one.taken + other.taken,
         excluded: excluded
@@ -281,7 +283,15 @@ fn difference(a: &Cell, b: &Cell) -> Option<(Estimate, Option<u64>)> {
 
 fn drawn(a: &Drawn, b: &Drawn) -> Option<Estimate> {
     let how = Resampling::seeded(SEED);
-    bootstrap_difference(b.sample(), a.sample(), a.p, &how)
+    let mut found = bootstrap_difference(b.sample(), a.sample(), a.p, &how)?;
+    // Either quantile may be off by its numbers' own error.
+    let off = |drawn: &Drawn| Some(drawn.error * drawn.sample().quantile(drawn.p)?);
+    let error = off(a)? + off(b)?;
+    if error > 0.0 {
+        found.interval.low -= error;
+        found.interval.high += error;
+    }
+    Some(found)
 }
 
 /// A number with both ends of its interval, and how many it is of.

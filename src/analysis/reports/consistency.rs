@@ -2,21 +2,70 @@
 
 use super::call::Call;
 use super::figures::{
-    METHOD, NO_CALLS, Numbers, OBSERVATIONAL, by_route, first_token, head, model_cell, named,
-    nothing, numbers, rate, share, total,
+    METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, first_token, head, model_cell,
+    named, nothing, numbers, rate, share, total,
 };
+use super::sums::Routes;
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
+use crate::analysis::tables::Share;
 use crate::statistics::interval::{ALPHA, Estimate, Interval};
 
 const TITLE: &str = "Consistency";
 
+/// What is told of a route, in this order.
+const METRICS: [&str; 3] = ["first_token", "output_rate", "total_500_tokens"];
+
+/// A route's numbers.
+struct Way {
+    route: Route,
+    metrics: [Numbers; 3],
+    /// Streams with a stall, and those held back: of all streams that were seen.
+    stalled: Share,
+    held: Share,
+}
+
 pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
-    let of = head(of, METHOD);
-    if calls.is_empty() {
+    let ways = by_route(calls).into_iter().map(|(route, calls)| {
+        let metrics = [
+            numbers(&calls, first_token),
+            numbers(&calls, rate),
+            numbers(&calls, total),
+        ];
+        let streamed: Vec<&Call> = calls
+            .into_iter()
+            .filter(|call| call.stalls.is_some())
+            .collect();
+        Way {
+            route,
+            metrics,
+            stalled: share(&streamed, |call| {
+                call.stalls.is_some_and(|stalls| stalls > 0)
+            }),
+            held: share(&streamed, |call| call.pseudo_stream),
+        }
+    });
+    written(&ways.collect::<Vec<_>>(), head(of, METHOD))
+}
+
+/// The same from roll-ups.
+pub(super) fn rolled(routes: &Routes, of: Head) -> Paper {
+    let ways = routes.iter().map(|(route, sums)| {
+        let (further, streams) = (&sums.streams.further, sums.streams.exchanges());
+        Way {
+            route: route.clone(),
+            metrics: [sums.first_token(), sums.rate(), Numbers::unkept()],
+            stalled: Share::of(further.stalled, streams),
+            held: Share::of(further.pseudo_streams, streams),
+        }
+    });
+    written(&ways.collect::<Vec<_>>(), head(of, METHOD))
+}
+
+fn written(ways: &[Way], of: Head) -> Paper {
+    if ways.is_empty() {
         return nothing("consistency", TITLE, of, NO_CALLS);
     }
-    let routes = by_route(calls);
     let mut spread = Sheet::new(
         "spread",
         "Spread",
@@ -46,50 +95,38 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
     );
     let mut steadiness: Vec<(String, Estimate)> = Vec::new();
     let mut pseudo = Vec::new();
-    for (route, calls) in &routes {
-        let metrics: [(&str, Numbers); 3] = [
-            ("first_token", numbers(calls, first_token)),
-            ("output_rate", numbers(calls, rate)),
-            ("total_500_tokens", numbers(calls, total)),
-        ];
-        for (name, numbers) in &metrics {
+    for way in ways {
+        let Way { route, metrics, .. } = way;
+        for (name, numbers) in METRICS.into_iter().zip(metrics) {
             spread.rows.push(vec![
                 model_cell(&route.0),
                 Cell::text(&route.1),
-                Cell::text(*name),
-                Cell::count(numbers.count()),
+                Cell::text(name),
+                numbers.how_many(),
                 cell(iqr_over_median(numbers)),
                 cell(mad_over_median(numbers)),
                 cell(ratio(numbers, 0.95)),
                 cell(variation(numbers)),
             ]);
         }
-        if let Ok(found) = iqr_over_median(&metrics[0].1) {
+        if let Ok(found) = iqr_over_median(&metrics[0]) {
             steadiness.push((named(route), found));
         }
-        let streamed: Vec<&Call> = calls
-            .iter()
-            .copied()
-            .filter(|call| call.stalls.is_some())
-            .collect();
-        let held = share(&streamed, |call| call.pseudo_stream);
-        if held.part > 0 {
+        if way.held.part > 0 {
             pseudo.push(format!(
                 "{} ({})",
                 named(route),
-                number(held.fraction().unwrap_or(0.0), Unit::Share)
+                number(way.held.fraction().unwrap_or(0.0), Unit::Share)
             ));
         }
         streams.rows.push(vec![
             model_cell(&route.0),
             Cell::text(&route.1),
-            Cell::count(streamed.len() as u64),
-            Cell::share(share(&streamed, |call| {
-                call.stalls.is_some_and(|stalls| stalls > 0)
-            })),
-            Cell::share(held),
-            metrics[0].1.at(0.5),
-            metrics[0].1.at(0.95),
+            Cell::count(way.held.whole),
+            Cell::share(way.stalled),
+            Cell::share(way.held),
+            metrics[0].at(0.5),
+            metrics[0].at(0.95),
         ]);
     }
     Paper {
@@ -166,25 +203,23 @@ fn ratio(numbers: &Numbers, p: f64) -> Result<Estimate, String> {
 /// The median distance from the median, over the median; without an interval.
 fn mad_over_median(numbers: &Numbers) -> Result<Estimate, String> {
     let middle = numbers.estimate(0.5, ALPHA)?;
-    let failures = numbers.sample().failures();
-    let away = numbers
-        .finite()
-        .iter()
-        .map(|value| (value - middle.value).abs())
-        .chain(std::iter::repeat_n(f64::INFINITY, failures));
-    let away = Numbers::of(away).estimate(0.5, ALPHA)?;
+    let away = numbers.away_from(middle.value).estimate(0.5, ALPHA)?;
     bare(away.value, middle.value)
 }
 
 /// The standard deviation over the mean; without an interval.
 fn variation(numbers: &Numbers) -> Result<Estimate, String> {
-    let values = numbers.finite();
-    if values.len() < 2 {
-        return Err(format!("needs 2, has {}", values.len()));
+    let has: u64 = numbers.each().map(|(_, count)| count).sum();
+    if has < 2 {
+        return Err(format!("needs 2, has {has}"));
     }
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let count = has as f64;
+    let of_all = |of: &dyn Fn(f64) -> f64| -> f64 {
+        let each = numbers.each();
+        each.map(|(value, times)| times as f64 * of(value)).sum()
+    };
+    let mean = of_all(&|value| value) / count;
+    let squares = of_all(&|value| (value - mean).powi(2));
     bare((squares / (count - 1.0)).sqrt(), mean)
 }
 

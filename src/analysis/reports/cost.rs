@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use super::call::Call;
 use super::figures::{
-    METHOD, NO_CALLS, Route, by_route, head, mean, model_cell, named, nothing, numbers, spent,
+    METHOD, NO_CALLS, Numbers, Route, by_route, head, model_cell, named, nothing, numbers, spent,
 };
+use super::sums::{Routes, Sums};
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
-use crate::record::Outcome;
+use crate::record::{Outcome, PicoDollars};
 use crate::statistics::interval::ALPHA;
 
 const TITLE: &str = "Cost";
@@ -17,9 +18,12 @@ const TITLE: &str = "Cost";
 const MONTH: f64 = 30.0 * 86_400.0;
 
 /// What a route cost.
-struct Costs<'a> {
+struct Costs {
     route: Route,
-    calls: Vec<&'a Call>,
+    /// Tries, lost ones included.
+    tries: u64,
+    /// What each exchange cost.
+    each: Numbers,
     /// Exchanges that it answered last.
     exchanges: u64,
     /// Those that ended well.
@@ -39,25 +43,40 @@ struct Costs<'a> {
     both: u64,
     computed: f64,
     billed: f64,
+    /// Exchanges with one of them only.
+    billed_only: u64,
+    computed_only: u64,
 }
 
 pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
-    let of = head(of, METHOD);
-    if calls.is_empty() {
+    let routes: Vec<Costs> = by_route(calls)
+        .into_iter()
+        .map(|(route, calls)| costs(route, &calls))
+        .collect();
+    written(&routes, head(of, METHOD))
+}
+
+/// The same from roll-ups.
+pub(super) fn rolled(routes: &Routes, of: Head) -> Paper {
+    let routes: Vec<Costs> = routes
+        .iter()
+        .map(|(route, sums)| costs_rolled(route.clone(), sums))
+        .collect();
+    written(&routes, head(of, METHOD))
+}
+
+fn written(routes: &[Costs], of: Head) -> Paper {
+    if routes.is_empty() {
         return nothing("cost", TITLE, of, NO_CALLS);
     }
-    let routes: Vec<Costs<'_>> = by_route(calls)
-        .into_iter()
-        .map(|(route, calls)| costs(route, calls))
-        .collect();
     Paper {
         name: "cost",
         version: 1,
         title: TITLE.to_owned(),
-        findings: findings(&routes, of.window.seconds().max(1) as f64),
+        findings: findings(routes, of.window.seconds().max(1) as f64),
         head: of,
-        sheets: vec![costs_sheet(&routes), overhead(&routes), reconciled(&routes)],
-        charts: forest(&routes).into_iter().collect(),
+        sheets: vec![costs_sheet(routes), overhead(routes), reconciled(routes)],
+        charts: forest(routes).into_iter().collect(),
         notes: vec![
             "A cost is what the provider billed where its answer says so, else tokens times the \
              price table. Unknown is not zero: sums and means are of those whose cost is known, \
@@ -71,9 +90,38 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
     }
 }
 
-fn costs(route: Route, calls: Vec<&Call>) -> Costs<'_> {
+fn costs_rolled(route: Route, sums: &Sums) -> Costs {
+    let (all, dollars) = (sums.both(), |pico: u64| PicoDollars(pico).as_dollars());
+    let further = &all.further;
+    Costs {
+        route,
+        tries: sums.tries(),
+        each: Numbers::unkept(),
+        exchanges: all.exchanges(),
+        well: all.outcome(Outcome::Ok),
+        priced: further.spent_count,
+        priced_well: further.spent_well_count,
+        sum: dollars(further.spent),
+        sum_well: dollars(further.spent_well),
+        lost: all.lost,
+        maybe_billed: further.maybe_billed,
+        both: further.both,
+        computed: dollars(further.both_computed),
+        billed: dollars(further.both_billed),
+        billed_only: further.billed.saturating_sub(further.both),
+        computed_only: further.costed.saturating_sub(further.both),
+    }
+}
+
+fn costs(route: Route, calls: &[&Call]) -> Costs {
+    let only = |billed: bool| {
+        let of = |call: &&&Call| call.billed.is_some() == billed && call.cost.is_some() != billed;
+        calls.iter().filter(of).count() as u64
+    };
     let mut costs = Costs {
         route,
+        tries: calls.len() as u64,
+        each: numbers(calls, spent),
         exchanges: 0,
         well: 0,
         priced: 0,
@@ -85,9 +133,10 @@ fn costs(route: Route, calls: Vec<&Call>) -> Costs<'_> {
         both: 0,
         computed: 0.0,
         billed: 0.0,
-        calls,
+        billed_only: only(true),
+        computed_only: only(false),
     };
-    for call in &costs.calls {
+    for call in calls {
         let well = !call.lost && call.outcome == Outcome::Ok;
         costs.maybe_billed += u64::from(call.maybe_billed && (call.lost || !well));
         if call.lost {
@@ -113,13 +162,13 @@ fn costs(route: Route, calls: Vec<&Call>) -> Costs<'_> {
     costs
 }
 
-impl Costs<'_> {
+impl Costs {
     fn per_success(&self) -> Option<f64> {
         (self.priced_well > 0).then(|| self.sum / self.priced_well as f64)
     }
 }
 
-fn findings(routes: &[Costs<'_>], seconds: f64) -> Vec<String> {
+fn findings(routes: &[Costs], seconds: f64) -> Vec<String> {
     let sum: f64 = routes.iter().map(|costs| costs.sum).sum();
     let priced: u64 = routes.iter().map(|costs| costs.priced).sum();
     let all: u64 = routes.iter().map(|costs| costs.exchanges).sum();
@@ -190,8 +239,8 @@ fn sheet(
     key: &'static str,
     title: &str,
     columns: Vec<Column>,
-    routes: &[Costs<'_>],
-    cells: impl Fn(&Costs<'_>) -> Vec<Cell>,
+    routes: &[Costs],
+    cells: impl Fn(&Costs) -> Vec<Cell>,
 ) -> Sheet {
     let names = [
         Column::words("model", "model"),
@@ -207,7 +256,7 @@ fn sheet(
     sheet
 }
 
-fn costs_sheet(routes: &[Costs<'_>]) -> Sheet {
+fn costs_sheet(routes: &[Costs]) -> Sheet {
     let columns = vec![
         Column::new("exchanges", "exchanges", Unit::Count),
         Column::new("priced", "with a price", Unit::Share),
@@ -219,21 +268,20 @@ fn costs_sheet(routes: &[Costs<'_>]) -> Sheet {
     ];
     sheet("cost", "Cost", columns, routes, |costs| {
         let known = |value: Option<f64>| Cell::maybe(value, "no price");
-        let each = mean(costs.calls.iter().filter_map(|call| spent(call)));
-        let each = each.map(|each| each.0);
+        let each = (costs.priced > 0).then(|| costs.sum / costs.priced as f64);
         vec![
             Cell::count(costs.exchanges),
             Cell::share(Share::of(costs.priced, costs.exchanges)),
             known((costs.priced > 0).then_some(costs.sum)),
             known(each),
-            numbers(&costs.calls, spent).at(0.5),
+            costs.each.at(0.5),
             known(each.map(|each| each * 1e3)),
             known(costs.per_success()),
         ]
     })
 }
 
-fn overhead(routes: &[Costs<'_>]) -> Sheet {
+fn overhead(routes: &[Costs]) -> Sheet {
     let columns = vec![
         Column::new("successes", "ended well", Unit::Count),
         Column::new("tries_per_success", "tries per success", Unit::Times),
@@ -248,8 +296,7 @@ fn overhead(routes: &[Costs<'_>]) -> Sheet {
         columns,
         routes,
         |costs| {
-            let tries = costs.calls.len() as f64;
-            let per_success = (costs.well > 0).then(|| tries / costs.well as f64);
+            let per_success = (costs.well > 0).then(|| costs.tries as f64 / costs.well as f64);
             let factor = (costs.sum_well > 0.0).then(|| costs.sum / costs.sum_well);
             vec![
                 Cell::count(costs.well),
@@ -266,7 +313,7 @@ fn overhead(routes: &[Costs<'_>]) -> Sheet {
     )
 }
 
-fn reconciled(routes: &[Costs<'_>]) -> Sheet {
+fn reconciled(routes: &[Costs]) -> Sheet {
     let columns = vec![
         Column::new("both", "with both", Unit::Count),
         Column::new("computed", "computed", Unit::Dollars),
@@ -281,13 +328,6 @@ fn reconciled(routes: &[Costs<'_>]) -> Sheet {
         columns,
         routes,
         |costs| {
-            let only = |billed: bool| {
-                let calls = costs.calls.iter();
-                let of = calls.filter(|call| {
-                    call.billed.is_some() == billed && call.cost.is_some() != billed
-                });
-                Cell::count(of.count() as u64)
-            };
             let known =
                 |value: f64| Cell::maybe((costs.both > 0).then_some(value), "none has both");
             let ratio = (costs.computed > 0.0).then(|| costs.billed / costs.computed);
@@ -296,18 +336,18 @@ fn reconciled(routes: &[Costs<'_>]) -> Sheet {
                 known(costs.computed),
                 known(costs.billed),
                 Cell::maybe(ratio, "none has both"),
-                only(true),
-                only(false),
+                Cell::count(costs.billed_only),
+                Cell::count(costs.computed_only),
             ]
         },
     )
 }
 
-fn forest(routes: &[Costs<'_>]) -> Option<Chart> {
+fn forest(routes: &[Costs]) -> Option<Chart> {
     let bars: Vec<Bar> = routes
         .iter()
         .filter_map(|costs| {
-            let found = numbers(&costs.calls, spent).estimate(0.5, ALPHA).ok()?;
+            let found = costs.each.estimate(0.5, ALPHA).ok()?;
             let interval = found.interval;
             Some(Bar {
                 name: named(&costs.route),

@@ -7,11 +7,13 @@ use super::figures::{
     METHOD, NO_CALLS, Route, by_route, ends, failures, head, is_limited, is_refused, model_cell,
     named, nothing, share,
 };
+use super::sums::{Routes, Sums};
 use crate::analysis::paper::{Cell, Chart, Column, Head, Heat, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 use crate::record::{ErrorClass, Outcome, WallTime};
 use crate::statistics::interval::{ALPHA, wilson};
+use crate::statistics::metric;
 
 const TITLE: &str = "Errors";
 /// Microseconds of a minute.
@@ -20,24 +22,92 @@ const MINUTE: i64 = 60_000_000;
 /// What a try that did not answer well met, with the status it got.
 type Kind = (String, Option<u16>);
 
+/// What went wrong at a route.
+struct Way {
+    route: Route,
+    tries: u64,
+    failed: Share,
+    limited: Share,
+    refused: Share,
+    timed_out: Share,
+    callers: Share,
+    lost: u64,
+    kinds: BTreeMap<Kind, u64>,
+    /// The busiest minute beside the limits; nothing where that is not known.
+    minute: Option<Vec<Cell>>,
+}
+
 pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
-    let of = head(of, METHOD);
-    if calls.is_empty() {
+    let ways: Vec<Way> = by_route(calls)
+        .into_iter()
+        .map(|(route, calls)| way(route, &calls))
+        .collect();
+    written(&ways, head(of, METHOD), "none")
+}
+
+/// The same from roll-ups, which keep no status and no minutes beyond a week.
+pub(super) fn rolled(routes: &Routes, of: Head) -> Paper {
+    let ways: Vec<Way> = routes
+        .iter()
+        .map(|(route, sums)| way_rolled(route.clone(), sums))
+        .collect();
+    written(&ways, head(of, METHOD), "not in roll-ups")
+}
+
+fn way(route: Route, calls: &[&Call]) -> Way {
+    let callers = |call: &Call| {
+        !call.lost && call.outcome == Outcome::ClientError && !is_refused(call) && !is_limited(call)
+    };
+    Way {
+        route,
+        tries: calls.len() as u64,
+        failed: failures(calls),
+        limited: share(calls, is_limited),
+        refused: share(calls, is_refused),
+        timed_out: share(calls, timed_out),
+        callers: share(calls, callers),
+        lost: calls.iter().filter(|call| call.lost).count() as u64,
+        kinds: kinds(calls),
+        minute: minute(calls),
+    }
+}
+
+fn way_rolled(route: Route, sums: &Sums) -> Way {
+    let (all, tries) = (sums.both(), sums.tries());
+    let classes = ErrorClass::ALL
+        .into_iter()
+        .map(|class| (class, all.error(class)));
+    let known = classes.filter(|(_, count)| *count > 0);
+    let known: Vec<(ErrorClass, u64)> = known.collect();
+    Way {
+        route,
+        tries,
+        failed: sums.failed(),
+        limited: Share::of(all.rate_limits(), tries),
+        refused: Share::of(all.credential_faults(), tries),
+        timed_out: Share::of(all.further.timed_out, tries),
+        callers: Share::of(all.further.callers, tries),
+        lost: all.lost,
+        kinds: known
+            .iter()
+            .map(|(class, count)| ((class.name().to_owned(), None), *count))
+            .collect(),
+        minute: None,
+    }
+}
+
+fn written(ways: &[Way], of: Head, no_status: &str) -> Paper {
+    if ways.is_empty() {
         return nothing("errors", TITLE, of, NO_CALLS);
     }
-    let routes = by_route(calls);
-    let kinds: BTreeMap<&Route, BTreeMap<Kind, u64>> = routes
-        .iter()
-        .map(|(route, calls)| (route, kinds(calls)))
-        .collect();
     Paper {
         name: "errors",
         version: 1,
         title: TITLE.to_owned(),
-        findings: findings(&routes, &kinds),
+        findings: findings(ways),
         head: of,
-        sheets: vec![rates(&routes), classes(&routes, &kinds), minutes(&routes)],
-        charts: heat(&routes, &kinds).into_iter().collect(),
+        sheets: vec![rates(ways), classes(ways, no_status), minutes(ways)],
+        charts: heat(ways).into_iter().collect(),
         notes: vec![
             "Failed is of the tries that ended well or by the route's fault. Rate limits, refused \
              keys and the caller's own mistakes are shares of all tries, and in no failure rate. \
@@ -52,19 +122,8 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
     }
 }
 
-const fn is_time_out(class: ErrorClass) -> bool {
-    matches!(
-        class,
-        ErrorClass::Timeout
-            | ErrorClass::ConnectTimeout
-            | ErrorClass::FirstTokenTimeout
-            | ErrorClass::SilenceTimeout
-            | ErrorClass::TotalTimeout
-    )
-}
-
 fn timed_out(call: &Call) -> bool {
-    call.class.is_some_and(is_time_out) || (!call.lost && call.outcome == Outcome::TimedOut)
+    call.class.is_some_and(metric::is_time_out) || (!call.lost && call.outcome == Outcome::TimedOut)
 }
 
 /// What the try met, by name; nothing where it went well or the client or a stop ended it.
@@ -87,15 +146,9 @@ fn kinds(calls: &[&Call]) -> BTreeMap<Kind, u64> {
     kinds
 }
 
-fn findings(
-    routes: &BTreeMap<Route, Vec<&Call>>,
-    kinds: &BTreeMap<&Route, BTreeMap<Kind, u64>>,
-) -> Vec<String> {
+fn findings(ways: &[Way]) -> Vec<String> {
     let mut findings = Vec::new();
-    for (route, calls) in routes {
-        let failed = failures(calls);
-        let limited = share(calls, is_limited);
-        let refused = share(calls, is_refused);
+    for way in ways {
         let mut said = Vec::new();
         let mut say = |share: Share, what: &str| {
             if let Some(found) = wilson(share.part, share.whole, ALPHA).filter(|_| share.part > 0) {
@@ -108,22 +161,22 @@ fn findings(
                 ));
             }
         };
-        say(failed, "failed");
-        say(share(calls, timed_out), "timed out");
-        say(limited, "met a rate limit or quota");
-        say(refused, "were refused their key");
+        say(way.failed, "failed");
+        say(way.timed_out, "timed out");
+        say(way.limited, "met a rate limit or quota");
+        say(way.refused, "were refused their key");
         if said.is_empty() {
             continue;
         }
-        let most = kinds[route].iter().max_by_key(|(_, count)| **count);
+        let most = way.kinds.iter().max_by_key(|(_, count)| **count);
         let most = most.map_or_else(String::new, |((name, status), count)| {
             let status = status.map_or_else(String::new, |status| format!(" {status}"));
             format!("; most often {name}{status}, {count} times")
         });
-        findings.push(format!("{}: {}{most}.", named(route), said.join(", ")));
+        findings.push(format!("{}: {}{most}.", named(&way.route), said.join(", ")));
     }
     if findings.is_empty() {
-        let all: usize = routes.values().map(Vec::len).sum();
+        let all: u64 = ways.iter().map(|way| way.tries).sum();
         findings.push(format!(
             "No failure, rate limit, refused key or time-out in {} tries.",
             number(all as f64, Unit::Count)
@@ -148,7 +201,7 @@ fn cells(route: &Route, rest: Vec<Cell>) -> Vec<Cell> {
     names.into_iter().chain(rest).collect()
 }
 
-fn rates(routes: &BTreeMap<Route, Vec<&Call>>) -> Sheet {
+fn rates(ways: &[Way]) -> Sheet {
     let mut sheet = sheet(
         "rates",
         "Rates",
@@ -162,34 +215,24 @@ fn rates(routes: &BTreeMap<Route, Vec<&Call>>) -> Sheet {
             Column::new("lost", "lost tries", Unit::Count),
         ],
     );
-    for (route, calls) in routes {
-        let callers = |call: &Call| {
-            !call.lost
-                && call.outcome == Outcome::ClientError
-                && !is_refused(call)
-                && !is_limited(call)
-        };
-        let lost = calls.iter().filter(|call| call.lost).count();
+    for way in ways {
         sheet.rows.push(cells(
-            route,
+            &way.route,
             vec![
-                Cell::count(calls.len() as u64),
-                Cell::share(failures(calls)),
-                Cell::share(share(calls, is_limited)),
-                Cell::share(share(calls, is_refused)),
-                Cell::share(share(calls, timed_out)),
-                Cell::share(share(calls, callers)),
-                Cell::count(lost as u64),
+                Cell::count(way.tries),
+                Cell::share(way.failed),
+                Cell::share(way.limited),
+                Cell::share(way.refused),
+                Cell::share(way.timed_out),
+                Cell::share(way.callers),
+                Cell::count(way.lost),
             ],
         ));
     }
     sheet
 }
 
-fn classes(
-    routes: &BTreeMap<Route, Vec<&Call>>,
-    kinds: &BTreeMap<&Route, BTreeMap<Kind, u64>>,
-) -> Sheet {
+fn classes(ways: &[Way], no_status: &str) -> Sheet {
     let mut sheet = sheet(
         "classes",
         "What it was",
@@ -200,19 +243,18 @@ fn classes(
             Column::new("share", "of all tries", Unit::Share),
         ],
     );
-    for (route, kinds) in kinds {
-        let all = routes[*route].len() as u64;
-        let mut kinds: Vec<_> = kinds.iter().collect();
+    for way in ways {
+        let mut kinds: Vec<_> = way.kinds.iter().collect();
         kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         for ((name, status), count) in kinds {
-            let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+            let status = status.map_or_else(|| no_status.to_owned(), |status| status.to_string());
             sheet.rows.push(cells(
-                route,
+                &way.route,
                 vec![
                     Cell::text(name),
                     Cell::text(status),
                     Cell::count(*count),
-                    Cell::share(Share::of(*count, all)),
+                    Cell::share(Share::of(*count, way.tries)),
                 ],
             ));
         }
@@ -220,7 +262,7 @@ fn classes(
     sheet
 }
 
-fn minutes(routes: &BTreeMap<Route, Vec<&Call>>) -> Sheet {
+fn minutes(ways: &[Way]) -> Sheet {
     let mut sheet = sheet(
         "minutes",
         "The busiest minute, and the limits",
@@ -239,74 +281,73 @@ fn minutes(routes: &BTreeMap<Route, Vec<&Call>>) -> Sheet {
             ),
         ],
     );
-    for (route, calls) in routes {
-        // Requests, tokens, rate limits of each minute.
-        let mut of: BTreeMap<i64, (u64, u64, u64)> = BTreeMap::new();
-        for call in calls {
-            let minute = of.entry(call.started.0.div_euclid(MINUTE)).or_default();
-            minute.0 += 1;
-            minute.1 += call.input.unwrap_or(0) + call.output.unwrap_or(0);
-            minute.2 += u64::from(is_limited(call));
-        }
-        let Some((at, busiest)) = of.iter().max_by_key(|(_, minute)| minute.0) else {
-            continue;
-        };
-        let tokens = of.values().map(|minute| minute.1).max().unwrap_or(0);
-        let limited = of.values().filter(|minute| minute.2 > 0);
-        let least = limited.map(|minute| minute.0).min();
-        let limit = |which: usize| calls.iter().rev().find_map(|call| call.limits[which]);
-        let count = |value: Option<u64>, why: &str| Cell::maybe(value.map(|n| n as f64), why);
-        let used = |seen: u64, limit: Option<u64>| {
-            let limit = limit.filter(|limit| *limit > 0);
-            let share = limit.map(|limit| seen as f64 / limit as f64);
-            Cell::maybe(share, "no limit known")
-        };
-        sheet.rows.push(cells(
-            route,
-            vec![
-                Cell::text(WallTime(at * MINUTE).rfc3339()),
-                Cell::count(busiest.0),
-                if tokens > 0 {
-                    Cell::count(tokens)
-                } else {
-                    Cell::absent("no counts")
-                },
-                count(limit(0), "not sent"),
-                count(limit(1), "not sent"),
-                used(busiest.0, limit(0)),
-                used(tokens, limit(1)),
-                count(least, "never met"),
-            ],
-        ));
+    for way in ways {
+        let unknown = || vec![Cell::absent("not in roll-ups"); sheet.columns.len() - names().len()];
+        let minute = way.minute.clone().unwrap_or_else(unknown);
+        sheet.rows.push(cells(&way.route, minute));
     }
     sheet
 }
 
-fn heat(
-    routes: &BTreeMap<Route, Vec<&Call>>,
-    kinds: &BTreeMap<&Route, BTreeMap<Kind, u64>>,
-) -> Option<Chart> {
+/// The busiest minute of `calls` with the limits, and the least busy one with a rate limit.
+fn minute(calls: &[&Call]) -> Option<Vec<Cell>> {
+    // Requests, tokens, rate limits of each minute.
+    let mut of: BTreeMap<i64, (u64, u64, u64)> = BTreeMap::new();
+    for call in calls {
+        let minute = of.entry(call.started.0.div_euclid(MINUTE)).or_default();
+        minute.0 += 1;
+        minute.1 += call.input.unwrap_or(0) + call.output.unwrap_or(0);
+        minute.2 += u64::from(is_limited(call));
+    }
+    let (at, busiest) = of.iter().max_by_key(|(_, minute)| minute.0)?;
+    let tokens = of.values().map(|minute| minute.1).max().unwrap_or(0);
+    let limited = of.values().filter(|minute| minute.2 > 0);
+    let least = limited.map(|minute| minute.0).min();
+    let limit = |which: usize| calls.iter().rev().find_map(|call| call.limits[which]);
+    let count = |value: Option<u64>, why: &str| Cell::maybe(value.map(|n| n as f64), why);
+    let used = |seen: u64, limit: Option<u64>| {
+        let limit = limit.filter(|limit| *limit > 0);
+        let share = limit.map(|limit| seen as f64 / limit as f64);
+        Cell::maybe(share, "no limit known")
+    };
+    Some(vec![
+        Cell::text(WallTime(at * MINUTE).rfc3339()),
+        Cell::count(busiest.0),
+        if tokens > 0 {
+            Cell::count(tokens)
+        } else {
+            Cell::absent("no counts")
+        },
+        count(limit(0), "not sent"),
+        count(limit(1), "not sent"),
+        used(busiest.0, limit(0)),
+        used(tokens, limit(1)),
+        count(least, "never met"),
+    ])
+}
+
+fn heat(ways: &[Way]) -> Option<Chart> {
     let mut columns: BTreeMap<&str, u64> = BTreeMap::new();
-    for ((name, _), count) in kinds.values().flatten() {
+    for ((name, _), count) in ways.iter().flat_map(|way| &way.kinds) {
         *columns.entry(name.as_str()).or_default() += count;
     }
     let mut columns: Vec<(&str, u64)> = columns.into_iter().collect();
     columns.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     columns.truncate(7);
-    let value = |route: &Route, column: &str| {
-        let found = kinds[route].iter().filter(|((name, _), _)| name == column);
+    let value = |way: &Way, column: &str| {
+        let found = way.kinds.iter().filter(|((name, _), _)| name == column);
         let count: u64 = found.map(|(_, count)| count).sum();
-        Some(count as f64 / routes[route].len().max(1) as f64)
+        Some(count as f64 / way.tries.max(1) as f64)
     };
     (!columns.is_empty()).then(|| Chart {
         title: "Errors by class, of all tries".to_owned(),
         unit: Unit::Share,
         plot: Plot::Heat(Heat {
-            rows: routes.keys().map(named).collect(),
+            rows: ways.iter().map(|way| named(&way.route)).collect(),
             columns: columns.iter().map(|(name, _)| (*name).to_owned()).collect(),
-            values: routes
-                .keys()
-                .map(|route| columns.iter().map(|(name, _)| value(route, name)).collect())
+            values: ways
+                .iter()
+                .map(|way| columns.iter().map(|(name, _)| value(way, name)).collect())
                 .collect(),
         }),
         note: "The seven most frequent classes. Intervals are in the tables.".to_owned(),

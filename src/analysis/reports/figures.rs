@@ -12,6 +12,7 @@ use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_differen
 use crate::statistics::interval::{ALPHA, Estimate, Interval, order_ci};
 use crate::statistics::metric::{is_credential_fault, is_rate_limit};
 use crate::statistics::quantile::{Sample, minimum_count, sorted};
+use crate::statistics::sketch::{RELATIVE_ERROR, Sketch, value_of};
 
 /// Seed of the draws of reports that take none.
 pub(super) const SEED: u64 = 1;
@@ -59,7 +60,13 @@ pub(super) const NO_CALLS: &str = "No request of this kind in this window: nothi
 #[derive(Debug, Clone, Default)]
 pub(super) struct Numbers {
     sorted: Arc<[f64]>,
+    /// How many numbers there are up to each of them, where one stands for many.
+    upto: Option<Arc<[u64]>>,
     failures: usize,
+    /// How far each of them may be from the truth, as a share of it.
+    error: f64,
+    /// Why there are none, where nobody kept them.
+    unkept: Option<&'static str>,
 }
 
 impl Numbers {
@@ -68,23 +75,93 @@ impl Numbers {
         Self {
             sorted: sorted.into(),
             failures,
+            ..Self::default()
+        }
+    }
+
+    /// Numbers that roll-ups do not keep.
+    pub(super) fn unkept() -> Self {
+        Self {
+            unkept: Some("not in roll-ups"),
+            ..Self::default()
+        }
+    }
+
+    /// The numbers of a sketch, each times `unit`, and `failures`.
+    pub(super) fn rolled(sketch: &Sketch, failures: u64, unit: f64) -> Self {
+        let bins = sketch.bins();
+        let zeros = (bins.zeros > 0).then_some((0.0, bins.zeros));
+        let others = bins.bins.iter();
+        let others = others.map(|(index, count)| (value_of(*index) as f64 * unit, *count));
+        Self {
+            error: RELATIVE_ERROR,
+            ..Self::counted(zeros.into_iter().chain(others), failures as usize)
+        }
+    }
+
+    /// Numbers in order, each with how often it is there.
+    fn counted(pairs: impl IntoIterator<Item = (f64, u64)>, failures: usize) -> Self {
+        let (mut sorted, mut upto, mut all) = (Vec::new(), Vec::new(), 0);
+        for (value, count) in pairs {
+            all += count;
+            sorted.push(value);
+            upto.push(all);
+        }
+        Self {
+            sorted: sorted.into(),
+            upto: Some(upto.into()),
+            failures,
+            ..Self::default()
         }
     }
 
     pub(super) fn sample(&self) -> Sample<'_> {
-        Sample::new(&self.sorted, self.failures)
+        match &self.upto {
+            None => Sample::new(&self.sorted, self.failures),
+            Some(upto) => Sample::counted(&self.sorted, upto, self.failures),
+        }
+    }
+
+    /// The distances of the numbers from `middle`.
+    pub(super) fn away_from(&self, middle: f64) -> Self {
+        let mut away: Vec<(f64, u64)> = self
+            .each()
+            .map(|(value, count)| ((value - middle).abs(), count))
+            .collect();
+        away.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+        Self::counted(away, self.failures)
     }
 
     pub(super) fn count(&self) -> u64 {
         self.sample().len() as u64
     }
 
-    pub(super) fn finite(&self) -> &[f64] {
-        &self.sorted
+    /// How many they are, where that is known.
+    pub(super) fn how_many(&self) -> Cell {
+        match self.unkept {
+            None => Cell::count(self.count()),
+            Some(why) => Cell::absent(why),
+        }
+    }
+
+    /// Each number with how often it is there.
+    pub(super) fn each(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        let upto = |at: usize| match &self.upto {
+            None => at as u64 + 1,
+            Some(upto) => upto[at],
+        };
+        let numbers = self.sorted.iter().enumerate();
+        numbers.map(move |(at, value)| {
+            let below = at.checked_sub(1).map_or(0, upto);
+            (*value, upto(at) - below)
+        })
     }
 
     /// The `p`-quantile with its exact interval of confidence `1 − alpha`, or why there is none.
     pub(super) fn estimate(&self, p: f64, alpha: f64) -> Result<Estimate, String> {
+        if let Some(why) = self.unkept {
+            return Err(why.to_owned());
+        }
         let has = self.count();
         let needs = minimum_count(p, alpha).unwrap_or(u64::MAX);
         if has == 0 {
@@ -97,8 +174,16 @@ impl Numbers {
         let value = value.ok_or_else(|| format!("among failures, n {has}"))?;
         Ok(Estimate {
             value,
-            interval: order_ci(self.sample(), p, alpha).bounds(),
+            interval: self.widened(order_ci(self.sample(), p, alpha).bounds()),
         })
+    }
+
+    /// The interval with the error of the numbers themselves, none of which is negative.
+    fn widened(&self, interval: Interval) -> Interval {
+        Interval {
+            low: interval.low * (1.0 - self.error),
+            high: interval.high * (1.0 + self.error),
+        }
     }
 
     /// The same as a cell.
@@ -115,7 +200,9 @@ impl Numbers {
             *of = Some(Drawn {
                 p,
                 sorted: Arc::clone(&self.sorted),
+                upto: self.upto.clone(),
                 failures: self.failures,
+                error: self.error,
             });
         }
         cell
@@ -305,7 +392,11 @@ pub(super) fn leader(
         alpha: ALPHA / pairs as f64,
         ..Resampling::seeded(SEED)
     };
-    let found = bootstrap_difference(second.2.sample(), first.2.sample(), 0.5, &how)?;
+    let mut found = bootstrap_difference(second.2.sample(), first.2.sample(), 0.5, &how)?;
+    // Either median may be off by its numbers' own error.
+    let error = second.2.error * second.0 + first.2.error * first.0;
+    found.interval.low -= error;
+    found.interval.high += error;
     let margin = match unit {
         Unit::Span => Margin::NANOS.beside(first.0),
         _ => 0.03 * first.0.abs(),

@@ -3,7 +3,7 @@
 use super::Paper;
 use super::call::{Call, Skipped, calls};
 use super::choice::Choice;
-use crate::analysis::paper::Head;
+use crate::analysis::paper::{Head, Source};
 use crate::analysis::tables::{Origins, Window};
 use crate::record::{ExchangeRecord, KeyedHash, Note, WallTime};
 use crate::statistics::quantile::{Sample, minimum_count, sorted};
@@ -91,9 +91,9 @@ impl<'a> Gathered<'a> {
         self.report.take(record, chosen);
     }
 
-    /// The report over everything added.
+    /// The report over everything added, which is of `source`.
     #[must_use]
-    pub fn paper(self, window: Window, made: WallTime) -> Paper {
+    pub fn paper(self, window: Window, made: WallTime, source: Source) -> Paper {
         let mut excluded: Vec<(String, u64)> = Skipped::ALL
             .into_iter()
             .zip(self.skipped)
@@ -112,6 +112,7 @@ impl<'a> Gathered<'a> {
             made,
             origin: self.origins.name().to_owned(),
             selection: self.choice.words(),
+            source,
             scanned: self.scanned,
             taken: self.taken,
             excluded,

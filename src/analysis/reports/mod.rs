@@ -12,6 +12,8 @@ pub mod experiments;
 
 pub mod tax;
 
+mod sums;
+
 mod within;
 
 mod models;
@@ -32,6 +34,8 @@ mod json_tax;
 
 mod trend;
 
+pub mod rolled;
+
 mod cost;
 
 pub mod throughput;
@@ -43,6 +47,7 @@ pub mod compare;
 pub use choice::Choice;
 pub use gather::{Gathered, Report};
 pub use listed::Listed;
+pub use rolled::Rolled;
 
 use super::paper::Paper;
 

@@ -7,49 +7,80 @@ use super::figures::{
     Good, METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, failures, first_answer,
     first_token, head, leader, mean, model_cell, named, nothing, numbers, rate, spent, total,
 };
+use super::sums::Routes;
 use crate::analysis::paper::{Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 
 /// A model at a provider.
-struct Way<'a> {
+struct Way {
     route: Route,
-    calls: Vec<&'a Call>,
+    /// Tries, and those that answered.
+    tries: u64,
+    answers: u64,
+    failed: Share,
     first_token: Numbers,
     first_answer: Numbers,
     rate: Numbers,
     total: Numbers,
     /// Mean cost of those whose cost is known, and how many they are.
     cost: Option<(f64, u64)>,
+    spent: Numbers,
 }
 
 const TITLE: &str = "Models";
 
 pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
-    let of = head(of, METHOD);
-    if calls.is_empty() {
-        return nothing("models", TITLE, of, NO_CALLS);
-    }
-    let ways: Vec<Way<'_>> = by_route(calls)
+    let ways: Vec<Way> = by_route(calls)
         .into_iter()
         .map(|(route, calls)| Way {
+            tries: calls.len() as u64,
+            answers: calls.iter().filter(|call| !call.lost).count() as u64,
+            failed: failures(&calls),
             first_token: numbers(&calls, first_token),
             first_answer: numbers(&calls, first_answer),
             rate: numbers(&calls, rate),
             total: numbers(&calls, total),
             cost: mean(calls.iter().filter_map(|call| spent(call))),
+            spent: numbers(&calls, spent),
             route,
-            calls,
         })
         .collect();
+    written(&ways, head(of, METHOD))
+}
+
+/// The same from roll-ups.
+pub(super) fn rolled(routes: &Routes, of: Head) -> Paper {
+    let ways: Vec<Way> = routes
+        .iter()
+        .map(|(route, sums)| Way {
+            route: route.clone(),
+            tries: sums.tries(),
+            answers: sums.exchanges(),
+            failed: sums.failed(),
+            first_token: sums.first_token(),
+            first_answer: sums.first_answer(),
+            rate: sums.rate(),
+            total: Numbers::unkept(),
+            cost: sums.cost(),
+            spent: Numbers::unkept(),
+        })
+        .collect();
+    written(&ways, head(of, METHOD))
+}
+
+fn written(ways: &[Way], of: Head) -> Paper {
+    if ways.is_empty() {
+        return nothing("models", TITLE, of, NO_CALLS);
+    }
     Paper {
         name: "models",
         version: 1,
         title: TITLE.to_owned(),
-        findings: findings(&ways),
+        findings: findings(ways),
         head: of,
-        sheets: vec![speed(&ways), tails(&ways), money(&ways)],
-        charts: chart(&ways).into_iter().collect(),
+        sheets: vec![speed(ways), tails(ways), money(ways)],
+        charts: chart(ways).into_iter().collect(),
         notes: vec![
             OBSERVATIONAL.to_owned(),
             "Models are put together by their name without the maker's (`openai/gpt-4.1` at a \
@@ -63,8 +94,8 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
     }
 }
 
-fn findings(ways: &[Way<'_>]) -> Vec<String> {
-    let of = |numbers: for<'a> fn(&'a Way<'_>) -> &'a Numbers| -> Vec<(String, &Numbers)> {
+fn findings(ways: &[Way]) -> Vec<String> {
+    let of = |numbers: fn(&Way) -> &Numbers| -> Vec<(String, &Numbers)> {
         let each = ways.iter();
         each.map(|way| (named(&way.route), numbers(way))).collect()
     };
@@ -94,9 +125,9 @@ fn findings(ways: &[Way<'_>]) -> Vec<String> {
         ));
     }
     if findings.is_empty() {
-        let models: BTreeMap<&str, usize> = ways
+        let models: BTreeMap<&str, u64> = ways
             .iter()
-            .map(|way| (way.route.0.as_str(), way.calls.len()))
+            .map(|way| (way.route.0.as_str(), way.tries))
             .collect();
         findings.push(format!(
             "{} model{} in this window, too few answers to rank: a median needs 6.",
@@ -114,7 +145,7 @@ fn names() -> Vec<Column> {
     ]
 }
 
-fn name_cells(way: &Way<'_>) -> Vec<Cell> {
+fn name_cells(way: &Way) -> Vec<Cell> {
     vec![model_cell(&way.route.0), Cell::text(&way.route.1)]
 }
 
@@ -122,8 +153,8 @@ fn sheet(
     key: &'static str,
     title: &str,
     columns: Vec<Column>,
-    ways: &[Way<'_>],
-    cells: impl Fn(&Way<'_>) -> Vec<Cell>,
+    ways: &[Way],
+    cells: impl Fn(&Way) -> Vec<Cell>,
 ) -> Sheet {
     let columns = names().into_iter().chain(columns).collect();
     let mut sheet = Sheet::new(key, title, columns);
@@ -134,7 +165,7 @@ fn sheet(
     sheet
 }
 
-fn speed(ways: &[Way<'_>]) -> Sheet {
+fn speed(ways: &[Way]) -> Sheet {
     let columns = vec![
         Column::new("requests", "requests", Unit::Count),
         Column::new("failed", "failed", Unit::Share),
@@ -145,8 +176,8 @@ fn speed(ways: &[Way<'_>]) -> Sheet {
     ];
     sheet("speed", "Speed and failures", columns, ways, |way| {
         vec![
-            Cell::count(way.calls.len() as u64),
-            Cell::share(failures(&way.calls)),
+            Cell::count(way.tries),
+            Cell::share(way.failed),
             way.first_token.at(0.5),
             way.first_answer.at(0.5),
             way.rate.at(0.5),
@@ -155,7 +186,7 @@ fn speed(ways: &[Way<'_>]) -> Sheet {
     })
 }
 
-fn tails(ways: &[Way<'_>]) -> Sheet {
+fn tails(ways: &[Way]) -> Sheet {
     let columns = vec![
         Column::new("first_token_p95", "first token p95", Unit::Span),
         Column::new("first_token_p99", "first token p99", Unit::Span),
@@ -172,7 +203,7 @@ fn tails(ways: &[Way<'_>]) -> Sheet {
     })
 }
 
-fn money(ways: &[Way<'_>]) -> Sheet {
+fn money(ways: &[Way]) -> Sheet {
     let columns = vec![
         Column::new("priced", "with a price", Unit::Share),
         Column::new("cost", "each (mean)", Unit::Dollars),
@@ -181,7 +212,6 @@ fn money(ways: &[Way<'_>]) -> Sheet {
         Column::new("rate_per_usd", "tokens/s per $ a request", Unit::Number),
     ];
     sheet("money", "Cost", columns, ways, |way| {
-        let answers = way.calls.iter().filter(|call| !call.lost).count() as u64;
         let each = way.cost.map(|cost| cost.0);
         let priced = way.cost.map_or(0, |cost| cost.1);
         let value = way
@@ -191,17 +221,17 @@ fn money(ways: &[Way<'_>]) -> Sheet {
             .filter(|(_, each)| *each > 0.0)
             .map(|(rate, each)| rate / each);
         vec![
-            Cell::share(Share::of(priced, answers)),
+            Cell::share(Share::of(priced, way.answers)),
             Cell::maybe(each, "no price"),
             Cell::maybe(each.map(|each| each * 1e3), "no price"),
-            numbers(&way.calls, spent).at(0.5),
+            way.spent.at(0.5),
             Cell::maybe(value, "no price"),
         ]
     })
 }
 
 /// Cost against output rate; a way is on the front where no other is as cheap and as fast.
-fn chart(ways: &[Way<'_>]) -> Option<Chart> {
+fn chart(ways: &[Way]) -> Option<Chart> {
     let known: Vec<(String, f64, f64)> = ways
         .iter()
         .filter_map(|way| Some((named(&way.route), way.cost?.0 * 1e3, way.rate.median()?)))

@@ -17,6 +17,7 @@ pub(super) fn head() -> Head {
         made: WallTime(86_400_000_000),
         origin: "live".to_owned(),
         selection: Vec::new(),
+        source: crate::analysis::paper::Source::Records,
         scanned: 0,
         taken: 0,
         excluded: Vec::new(),

@@ -7,11 +7,12 @@ use super::figures::{
     METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, UNKNOWN, by_route, failures, first_token,
     head, model_cell, named, nothing, numbers, rate, region,
 };
+use super::sums::Sums;
 use crate::analysis::paper::{
     Band, Cell, Chart, Column, Head, Line, Mark, Paper, Plot, Sheet, Unit,
 };
 use crate::analysis::render::paper::number;
-use crate::analysis::tables::Window;
+use crate::analysis::tables::{Share, Window};
 use crate::record::{Name, Note, WallTime};
 use crate::statistics::drift::{Change, Divisive, changes};
 use crate::statistics::interval::ALPHA;
@@ -36,6 +37,8 @@ struct Course<'a> {
     route: Route,
     /// Beginning of each step with its requests, in the order of time, steps without any included.
     steps: Vec<Step<'a>>,
+    /// All of it at once.
+    whole: Step<'a>,
     marks: Vec<Marked>,
     /// What users wrote of it.
     notes: Vec<&'a Note>,
@@ -43,8 +46,12 @@ struct Course<'a> {
 
 struct Step<'a> {
     at: i64,
-    calls: Vec<&'a Call>,
+    requests: u64,
+    failed: Share,
     first_token: Numbers,
+    rate: Numbers,
+    /// The requests themselves; none from roll-ups.
+    calls: Vec<&'a Call>,
 }
 
 /// A change with what else changed then.
@@ -56,24 +63,76 @@ struct Marked {
     with: Vec<String>,
 }
 
-pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
-    let of = head(of, METHOD);
-    if calls.is_empty() {
-        return nothing("trend", TITLE, of, NO_CALLS);
-    }
-    let length = of.window.until.0 - of.window.from.0;
-    let (step, word) = if length <= HOURLY {
-        (HOUR, "hour")
+/// The length of a step, in microseconds, of a trend over `window`.
+pub(super) const fn step_of(window: Window) -> i64 {
+    if window.until.0 - window.from.0 <= HOURLY {
+        HOUR
     } else {
-        (DAY, "day")
-    };
+        DAY
+    }
+}
+
+pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
+    let step = step_of(of.window);
+    let notes = of.remarks.clone();
     let courses: Vec<Course<'_>> = by_route(calls)
         .into_iter()
-        .map(|(route, calls)| course(route, calls, step, &of.remarks))
+        .map(|(route, calls)| course(route, calls, step, &notes))
         .collect();
+    written(&courses, step, head(of, METHOD))
+}
+
+/// The same from roll-ups by route and step.
+pub(super) fn rolled(routes: BTreeMap<Route, BTreeMap<i64, Sums>>, head: Head) -> Paper {
+    let step = step_of(head.window);
+    let notes = head.remarks.clone();
+    let courses: Vec<Course<'_>> = routes
+        .into_iter()
+        .map(|(route, mut sums)| {
+            let steps = all_steps(&sums.keys().copied().collect::<Vec<_>>());
+            let mut whole = Sums::default();
+            let of = |at: i64| {
+                let sums = sums.remove(&at).unwrap_or_default();
+                whole.merge(&sums);
+                summed(at * step, &sums)
+            };
+            let steps = steps.map(of).collect();
+            along(route, steps, summed(0, &whole), step, &notes)
+        })
+        .collect();
+    written(&courses, step, super::figures::head(head, METHOD))
+}
+
+fn summed(at: i64, sums: &Sums) -> Step<'static> {
+    Step {
+        at,
+        requests: sums.tries(),
+        failed: sums.failed(),
+        first_token: sums.first_token(),
+        rate: sums.rate(),
+        calls: Vec::new(),
+    }
+}
+
+fn of_calls(at: i64, calls: Vec<&Call>) -> Step<'_> {
+    Step {
+        at,
+        requests: calls.len() as u64,
+        failed: failures(&calls),
+        first_token: numbers(&calls, first_token),
+        rate: numbers(&calls, rate),
+        calls,
+    }
+}
+
+fn written(courses: &[Course<'_>], step: i64, of: Head) -> Paper {
+    if courses.is_empty() {
+        return nothing("trend", TITLE, of, NO_CALLS);
+    }
+    let word = if step == HOUR { "hour" } else { "day" };
     let mut most: Vec<&Course<'_>> = courses.iter().collect();
     most.sort_by_key(|course| {
-        let all: usize = course.steps.iter().map(|step| step.calls.len()).sum();
+        let all: u64 = course.steps.iter().map(|step| step.requests).sum();
         std::cmp::Reverse(all)
     });
     let charts = most.into_iter().take(CHARTS_MAX);
@@ -81,15 +140,15 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
         name: "trend",
         version: 1,
         title: format!("{TITLE} by the {word}"),
-        findings: findings(&courses, word),
+        findings: findings(courses, word),
         charts: charts
             .filter_map(|course| chart(course, of.window, step))
             .collect(),
         sheets: vec![
-            change_sheet(&courses),
+            change_sheet(courses),
             note_sheet(&of.remarks),
-            whole_sheet(&courses),
-            steps_sheet(&courses),
+            whole_sheet(courses),
+            steps_sheet(courses),
         ],
         head: of,
         notes: vec![
@@ -111,28 +170,42 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
 }
 
 fn course<'a>(route: Route, calls: Vec<&'a Call>, step: i64, notes: &'a [Note]) -> Course<'a> {
+    let whole = of_calls(0, calls.clone());
     let mut by_step: BTreeMap<i64, Vec<&Call>> = BTreeMap::new();
     for call in calls {
         let at = call.started.0.div_euclid(step);
         by_step.entry(at).or_default().push(call);
     }
-    let first = by_step.keys().next().copied().unwrap_or(0);
-    let last = by_step.keys().next_back().copied().unwrap_or(first);
-    let steps: Vec<Step<'_>> = (first..=last)
+    let steps = all_steps(&by_step.keys().copied().collect::<Vec<_>>())
         .map(|at| {
             let calls = by_step.remove(&at).unwrap_or_default();
-            Step {
-                at: at * step,
-                first_token: numbers(&calls, first_token),
-                calls,
-            }
+            of_calls(at * step, calls)
         })
         .collect();
+    along(route, steps, whole, step, notes)
+}
+
+/// Every step from the first to the last that there is.
+fn all_steps(known: &[i64]) -> std::ops::Range<i64> {
+    match known {
+        [first, .., last] => *first..*last + 1,
+        [only] => *only..*only + 1,
+        [] => 0..0,
+    }
+}
+
+fn along<'a>(
+    route: Route,
+    steps: Vec<Step<'a>>,
+    whole: Step<'a>,
+    step: i64,
+    notes: &'a [Note],
+) -> Course<'a> {
     let mut marks = marks(&steps, "first token p50", Unit::Span, |step| {
         step.first_token.median()
     });
     marks.extend(self::marks(&steps, "tokens/s p50", Unit::Rate, |step| {
-        numbers(&step.calls, rate).median()
+        step.rate.median()
     }));
     marks.sort_by_key(|mark| mark.at);
     let notes: Vec<&Note> = notes
@@ -152,6 +225,7 @@ fn course<'a>(route: Route, calls: Vec<&'a Call>, step: i64, notes: &'a [Note]) 
     Course {
         route,
         steps,
+        whole,
         marks,
         notes,
     }
@@ -183,10 +257,14 @@ fn marks(
             metric,
             unit,
             change: *change,
-            with: moved(
-                &calls(&known[from..change.index]),
-                &calls(&known[change.index..until]),
-            ),
+            with: if steps.iter().all(|step| step.calls.is_empty()) {
+                vec!["roll-ups do not say what else changed".to_owned()]
+            } else {
+                moved(
+                    &calls(&known[from..change.index]),
+                    &calls(&known[change.index..until]),
+                )
+            },
         });
     }
     marks
@@ -389,17 +467,15 @@ fn whole_sheet(courses: &[Course<'_>]) -> Sheet {
         ],
     );
     for course in courses {
-        let steps = course.steps.iter();
-        let calls: Vec<&Call> = steps.flat_map(|step| step.calls.iter().copied()).collect();
-        let first = numbers(&calls, first_token);
+        let whole = &course.whole;
         sheet.rows.push(vec![
             model_cell(&course.route.0),
             Cell::text(&course.route.1),
-            Cell::count(calls.len() as u64),
-            Cell::share(failures(&calls)),
-            first.at(0.5),
-            first.at(0.95),
-            numbers(&calls, rate).at(0.5),
+            Cell::count(whole.requests),
+            Cell::share(whole.failed),
+            whole.first_token.at(0.5),
+            whole.first_token.at(0.95),
+            whole.rate.at(0.5),
         ]);
     }
     sheet
@@ -421,16 +497,16 @@ fn steps_sheet(courses: &[Course<'_>]) -> Sheet {
         ],
     );
     for course in courses {
-        for step in course.steps.iter().filter(|step| !step.calls.is_empty()) {
+        for step in course.steps.iter().filter(|step| step.requests > 0) {
             sheet.rows.push(vec![
                 model_cell(&course.route.0),
                 Cell::text(&course.route.1),
                 Cell::text(date(step.at)),
-                Cell::count(step.calls.len() as u64),
-                Cell::share(failures(&step.calls)),
+                Cell::count(step.requests),
+                Cell::share(step.failed),
                 step.first_token.at(0.5),
                 step.first_token.at(0.95),
-                numbers(&step.calls, rate).at(0.5),
+                step.rate.at(0.5),
             ]);
         }
     }

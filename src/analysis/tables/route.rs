@@ -186,8 +186,9 @@ pub struct RouteReport {
     pub own_delay: Spread,
     /// Tokens used.
     pub tokens: TokenSums,
-    /// Exchanges by the source of their token counts, in the order of [`TokenSource::ALL`].
-    pub token_sources: [u64; TokenSource::ALL.len()],
+    /// Exchanges by the source of their token counts, in the order of [`TokenSource::ALL`]; absent
+    /// from roll-ups, which do not say.
+    pub token_sources: Option<[u64; TokenSource::ALL.len()]>,
     /// What was paid.
     pub costs: Costs,
 }

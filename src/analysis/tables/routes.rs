@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::record::{ErrorClass, KeyedHash, WallTime};
+use crate::record::{ErrorClass, KeyedHash, Origin, WallTime};
+use crate::statistics::Rollup;
 
 use super::route::{OutcomeCounts, RouteName, RouteReport};
 use super::row::{Exclusion, Row, Selection};
@@ -28,6 +29,21 @@ pub struct ReportHead {
     pub damaged: u64,
     /// Exchanges with several attempts whose lost ones were not looked up, for their number.
     pub lost_unread: u64,
+    /// Made of roll-ups: counts and sums exact, quantiles within their sketches' error.
+    pub rolled: bool,
+}
+
+/// What a roll-up is of. Names are numbers, as in [`Row`]; zero is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RollupOf {
+    /// The provider.
+    pub provider: u32,
+    /// The model's name there.
+    pub model: u32,
+    /// Where its exchanges come from.
+    pub origin: Origin,
+    /// Whether they asked for streams.
+    pub stream: bool,
 }
 
 /// What each way to a model did in a span of time.
@@ -87,6 +103,38 @@ impl RoutesBuilder {
             self.tally((row.provider, row.model)).add(row);
         }
         true
+    }
+
+    /// Adds a roll-up of exchanges that none of the rows is of.
+    pub fn add_rollup(&mut self, of: &RollupOf, rollup: &Rollup) {
+        let exchanges = rollup.exchanges();
+        self.scanned += exchanges;
+        let selection = &self.selection;
+        let other = |wanted: Option<u32>, is: u32| wanted.is_some_and(|wanted| wanted != is);
+        let reason = if !selection.origins.takes(of.origin) {
+            Some(Exclusion::OtherOrigin)
+        } else if other(selection.provider, of.provider) {
+            Some(Exclusion::OtherProvider)
+        } else if other(selection.model, of.model) {
+            Some(Exclusion::OtherModel)
+        } else if of.model == 0 {
+            Some(Exclusion::NoModelCall)
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
+            self.excluded[reason as usize] += exchanges;
+            return;
+        }
+        self.taken += exchanges;
+        if of.provider == 0 {
+            for (count, more) in self.unrouted.0.iter_mut().zip(rollup.outcomes) {
+                *count += more;
+            }
+        } else {
+            let tally = self.tally((of.provider, of.model));
+            tally.add_rollup(rollup, of.stream);
+        }
     }
 
     /// Adds an attempt of an exchange in the report after which it went elsewhere.

@@ -86,6 +86,7 @@ pub(in crate::analysis) fn head() -> ReportHead {
         configs: vec![KeyedHash(0x1234_5678_9abc_def0)],
         damaged: 0,
         lost_unread: 0,
+        rolled: false,
     }
 }
 

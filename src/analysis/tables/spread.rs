@@ -2,6 +2,7 @@
 
 use crate::record::NullReason;
 use crate::statistics::quantile::{minimum_count, of_sorted_among};
+use crate::statistics::sketch::Sketch;
 
 /// Confidence is 95 %: below the fewest numbers that give both ends of such an interval, a
 /// quantile is not printed.
@@ -96,6 +97,8 @@ pub(super) struct Gathered {
     values: Vec<u64>,
     failures: u64,
     nulls: [u64; NullReason::ALL.len()],
+    /// Numbers that roll-ups summarised, instead of `values`.
+    sketch: Sketch,
 }
 
 impl Gathered {
@@ -110,14 +113,26 @@ impl Gathered {
         self.failures += 1;
     }
 
-    pub(super) fn into_spread(mut self) -> Spread {
-        let failures = usize::try_from(self.failures).unwrap_or(usize::MAX);
-        let values = &mut self.values;
-        arrange(values, failures, &[0.05, 0.25, 0.5, 0.75, 0.95, 0.99]);
-        let of = |p: f64| figure(values, failures, p);
+    /// Numbers of which only a sketch is known, and how many failures stand behind them.
+    pub(super) fn add_sketch(&mut self, sketch: &Sketch, failures: u64) {
+        self.sketch.merge(sketch);
+        self.failures += failures;
+    }
+
+    pub(super) fn into_spread(self) -> Spread {
+        if self.sketch.is_empty() {
+            self.exact()
+        } else {
+            let (sketch, failures) = (&self.sketch, self.failures);
+            let of = |p| of_sketch(sketch, failures, p);
+            self.spread(sketch.count(), of)
+        }
+    }
+
+    fn spread(&self, seen: u64, of: impl Fn(f64) -> Figure) -> Spread {
         let (low, middle, high, p95) = (of(0.25), of(0.5), of(0.75), of(0.95));
         Spread {
-            seen: values.len() as u64,
+            seen,
             failures: self.failures,
             p5: of(0.05),
             p50: middle,
@@ -128,6 +143,33 @@ impl Gathered {
             nulls: self.nulls,
         }
     }
+
+    fn exact(mut self) -> Spread {
+        let failures = usize::try_from(self.failures).unwrap_or(usize::MAX);
+        let mut values = std::mem::take(&mut self.values);
+        arrange(&mut values, failures, &[0.05, 0.25, 0.5, 0.75, 0.95, 0.99]);
+        self.spread(values.len() as u64, |p| figure(&values, failures, p))
+    }
+}
+
+/// The `p`-quantile of numbers in a sketch and `failures` behind them.
+fn of_sketch(sketch: &Sketch, failures: u64, p: f64) -> Figure {
+    let has = sketch.count() + failures;
+    let needs = minimum_count(p, ALPHA).unwrap_or(u64::MAX);
+    if has < needs {
+        return Figure::TooFew { needs, has };
+    }
+    // Of type 7, as of the numbers themselves.
+    let position = p * (has - 1) as f64;
+    let rank = position.floor();
+    let at = |rank: f64| sketch.at_rank(rank as u64).map(|value| value as f64);
+    let share = position - rank;
+    let found = match (at(rank), at(rank + 1.0)) {
+        (Some(low), Some(high)) => Some(low + share * (high - low)),
+        (low, None) if share == 0.0 => low,
+        _ => None,
+    };
+    found.map_or(Figure::AmongFailures, Figure::Value)
 }
 
 /// The `p`-quantile of numbers of which at least those that it touches are in their places.
@@ -211,6 +253,28 @@ mod tests {
             (found.p99, 0.99),
         ] {
             assert_eq!(figure, Figure::Value(of_sorted(&sorted, p).unwrap()), "{p}");
+        }
+    }
+
+    #[test]
+    fn a_sketch_tells_the_same_within_its_error() {
+        let mut sketch = Sketch::default();
+        (0..5_000_u64).for_each(|n| sketch.insert(n * 1_000 + 1_000_000));
+        let exact = spread((0..5_000).map(|n| n * 1_000 + 1_000_000), 7);
+        let mut gathered = Gathered::default();
+        gathered.add_sketch(&sketch, 7);
+        let rolled = gathered.into_spread();
+        assert_eq!((rolled.seen, rolled.failures), (exact.seen, exact.failures));
+        for (found, expected) in [
+            (rolled.p5, exact.p5),
+            (rolled.p50, exact.p50),
+            (rolled.p99, exact.p99),
+        ] {
+            let (found, expected) = (found.value().unwrap(), expected.value().unwrap());
+            assert!(
+                (found / expected - 1.0).abs() < 0.0101,
+                "{found} {expected}"
+            );
         }
     }
 

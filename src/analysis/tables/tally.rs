@@ -3,7 +3,10 @@
 use std::array;
 
 use crate::record::{ErrorClass, NullReason, Outcome, PicoDollars, TokenSource, Usage};
-use crate::statistics::metric::{is_credential_fault, is_rate_limit, is_timed, telling_cost};
+use crate::statistics::Rollup;
+use crate::statistics::metric::{
+    is_callers_fault, is_credential_fault, is_rate_limit, is_timed, telling_cost,
+};
 use crate::statistics::rollup::TokenSums;
 
 use super::route::{Costs, Lost, OutcomeCounts, RouteName, RouteReport, Share};
@@ -32,6 +35,8 @@ pub(super) struct Tally {
     tokens: TokenSums,
     sources: [u64; TokenSource::ALL.len()],
     costs: Costs,
+    /// Exchanges that came in roll-ups.
+    rolled: u64,
 }
 
 impl Default for Tally {
@@ -56,6 +61,7 @@ impl Default for Tally {
             tokens: TokenSums::default(),
             sources: array::from_fn(|_| 0),
             costs: Costs::default(),
+            rolled: 0,
         }
     }
 }
@@ -81,6 +87,48 @@ impl Tally {
         self.add_usage(&row.usage, row.token_source);
         let cost = telling_cost(row.outcome, row.cost);
         self.costs.add(cost, row.cost_billed);
+    }
+
+    /// A roll-up of exchanges of the route, of streams or of whole answers.
+    pub(super) fn add_rollup(&mut self, rollup: &Rollup, stream: bool) {
+        let (exchanges, further) = (rollup.exchanges(), &rollup.further);
+        self.rolled += exchanges;
+        for (count, more) in self.outcomes.0.iter_mut().zip(rollup.outcomes) {
+            *count += more;
+        }
+        self.streams += if stream { exchanges } else { 0 };
+        self.reused += further.reused;
+        self.pseudo_streams += further.pseudo_streams;
+        self.stalled += further.stalled;
+        self.background += further.background;
+        self.cached_answers += further.cached_answers;
+        self.untimed += further.untimed;
+        self.rate_limited += rollup.rate_limits().saturating_sub(further.lost_limited);
+        self.credential_faults += rollup
+            .credential_faults()
+            .saturating_sub(further.lost_refused);
+        self.lost.attempts += rollup.lost;
+        self.lost.failures += further.lost_failures;
+        self.lost.rate_limited += further.lost_limited;
+        self.lost.credential_faults += further.lost_refused;
+        self.lost.client_errors += further.lost_callers;
+        // Roll-ups of old did not say which failures were in latency: nearly all are.
+        let infinite = if rollup.untold() == 0 {
+            further.infinite
+        } else {
+            rollup.failures()
+        };
+        let first = if stream { infinite } else { 0 };
+        self.first_token.add_sketch(&rollup.first_token, first);
+        self.first_answer.add_sketch(&rollup.first_answer, first);
+        self.total.add_sketch(&rollup.total, infinite);
+        self.output_rate.add_sketch(&rollup.output_rate, 0);
+        self.own_delay.add_sketch(&rollup.own_delay, 0);
+        self.tokens.merge(&rollup.tokens);
+        self.costs.cost = self.costs.cost.saturating_add(rollup.cost);
+        self.costs.priced += further.costed;
+        self.costs.billed = self.costs.billed.saturating_add(rollup.billed);
+        self.costs.billed_count += further.billed;
     }
 
     /// An attempt after which the exchange went elsewhere.
@@ -171,23 +219,10 @@ impl Tally {
             output_rate: self.output_rate.into_spread(),
             own_delay: self.own_delay.into_spread(),
             tokens: self.tokens,
-            token_sources: self.sources,
+            token_sources: (self.rolled == 0).then_some(self.sources),
             costs: self.costs,
         }
     }
-}
-
-/// Errors that another route may mend and that say nothing about this one's health.
-const fn is_callers_fault(class: ErrorClass) -> bool {
-    matches!(
-        class,
-        ErrorClass::NotFound
-            | ErrorClass::BadRequest
-            | ErrorClass::Unprocessable
-            | ErrorClass::ContextLength
-            | ErrorClass::PayloadTooLarge
-            | ErrorClass::ContentFilter
-    )
 }
 
 impl Costs {

@@ -48,7 +48,7 @@ pub use error::StoreError;
 pub use keys::{Grain, RollupKey};
 pub use names::{NameId, Names};
 pub use open::Opened;
-pub use reader::{Scanned, StoreReader};
+pub use reader::{Committed, Scanned, StoreReader};
 pub use retention::Trimmed;
 pub use summary::Summary;
 pub use tables::SCHEMA;

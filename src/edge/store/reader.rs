@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use redb::{Database, ReadTransaction};
 
 use crate::record::{ExchangeId, ExchangeRecord, WallTime};
-use crate::statistics::Rollup;
+use crate::statistics::{DEFINITIONS, Rollup};
 
 use super::codec;
 use super::copying::{back_up, copy};
@@ -35,6 +35,10 @@ pub struct Scanned {
     /// Rows that were damaged, and were not.
     pub damaged: u64,
 }
+
+/// How far a store has come: equal where nothing was written or trimmed between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed(u64, WallTime, usize);
 
 /// Rows read in one transaction.
 const PAGE_ROWS: usize = 16_384;
@@ -230,6 +234,33 @@ impl StoreReader {
         Ok(scanned)
     }
 
+    /// About how many exchanges begun within `range` the store has seen, by its roll-ups: those
+    /// of a minute or hour that the range cuts are all counted.
+    pub fn count(&self, grain: Grain, range: Range<WallTime>) -> Result<u64, StoreError> {
+        let mut count = 0_u64;
+        for definitions in 1..=DEFINITIONS {
+            self.pages(
+                keys::rollups(definitions, grain, &range),
+                |_, txn, from, end| {
+                    let table = txn.open_table(rollups(grain))?;
+                    let mut page = Page::default();
+                    for row in table
+                        .range::<&keys::RollupBytes>(from..end)?
+                        .take(PAGE_ROWS)
+                    {
+                        let (bytes, value) = row?;
+                        let bytes = *bytes.value();
+                        page.read(bytes);
+                        let exchanges = codec::rollup::exchanges(&bytes, value.value());
+                        count = count.saturating_add(exchanges.unwrap_or(0));
+                    }
+                    Ok(page)
+                },
+            )?;
+        }
+        Ok(count)
+    }
+
     /// Copies the store as it is now to the new file `to`, and says how many damaged rows were
     /// left out. The one job that holds a snapshot for long: a copy is of one moment.
     pub fn backup(&self, to: &Path) -> Result<u64, StoreError> {
@@ -240,6 +271,14 @@ impl StoreReader {
             let ledger = read_ledger(&txn).map_err(failed)?;
             copy(&txn, &ledger.unwrap_or_default(), to)
         })
+    }
+
+    /// What the store holds, as one value that every commit of exchanges or notes changes.
+    pub fn committed(&self) -> Result<Committed, StoreError> {
+        let ledger = self.read(|_, txn| read_ledger(txn))?;
+        let ledger = ledger.unwrap_or_default();
+        let notes = self.notes()?.len();
+        Ok(Committed(ledger.bytes, ledger.trimmed_before, notes))
     }
 
     /// The texts of all numbers that rows read so far can have.

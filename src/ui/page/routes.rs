@@ -228,6 +228,7 @@ fn notes(report: &RoutesReport) -> Markup {
                 @if !excluded.is_empty() { li { "Not in this report, of " (thousands(report.scanned)) " looked at: " (excluded.join(", ")) "." } }
                 @if !unrouted.is_empty() { li { "Reached no provider: " (unrouted.join(", ")) "." } }
                 @if head.damaged > 0 { li { (head.damaged) " damaged rows are missing." } }
+                @if head.rolled { li { "From roll-ups of minutes and hours: counts and sums are exact, quantiles within ±1 % of the number itself. Why numbers are missing and who counted tokens is not in roll-ups." } }
                 @if head.lost_unread > 0 { li { "Lost attempts of " (thousands(head.lost_unread)) " exchanges are not counted." } }
                 @for route in &report.routes { (missing(route)) }
                 li { "Config of the first and last exchange: "
@@ -247,7 +248,7 @@ fn missing(route: &RouteReport) -> Markup {
     let (times, rates) = (list(&route.first_token), list(&route.output_rate));
     let sources: Vec<String> = TokenSource::ALL
         .into_iter()
-        .zip(route.token_sources)
+        .zip(route.token_sources.unwrap_or_default())
         .filter(|(_, count)| *count > 0)
         .map(|(source, count)| format!("{} {}", source.name(), thousands(count)))
         .collect();

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::analysis::paper::{Cell, Column, Head, Paper, Sheet, Unit};
+use crate::analysis::paper::{Cell, Column, Head, Paper, Sheet, Source, Unit};
 use crate::statistics::DEFINITIONS;
+use crate::statistics::sketch::RELATIVE_ERROR;
 
 /// The report. Of each number there is `key_unit`; with its interval `…_low` and `…_high`, of a
 /// quantile how many numbers it is of as `key_n`; where there is none it is null, and `…_why` says why. Infinite numbers are the text `"inf"`.
@@ -53,6 +54,7 @@ fn head(head: &Head) -> Value {
         "made": head.made.rfc3339(),
         "origin": head.origin,
         "selection": head.selection,
+        "source": source(head.source),
         "scanned": head.scanned,
         "taken": head.taken,
         "excluded": excluded,
@@ -69,6 +71,16 @@ fn head(head: &Head) -> Value {
         value["sides"] = sides.into();
     }
     value
+}
+
+fn source(source: Source) -> Value {
+    match source {
+        Source::Records => json!({ "of": "records" }),
+        Source::Sample { of, slices, seed } => {
+            json!({ "of": "sample", "one_in": of, "slices": slices, "seed": seed })
+        }
+        Source::Rollups => json!({ "of": "rollups", "relative_error": RELATIVE_ERROR }),
+    }
 }
 
 fn rows(sheet: &Sheet) -> Value {

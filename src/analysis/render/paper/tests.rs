@@ -1,7 +1,7 @@
 //! Renders one small report in every format.
 
 use super::*;
-use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Plot, Sheet, Unit};
+use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Plot, Sheet, Source, Unit};
 use crate::analysis::tables::Window;
 use crate::record::WallTime;
 
@@ -50,6 +50,7 @@ fn paper() -> Paper {
         made: WallTime(86_400_000_000),
         origin: "live".to_owned(),
         selection: vec!["model gpt-4.1".to_owned()],
+        source: Source::Records,
         scanned: 12,
         taken: 10,
         excluded: vec![("other_model".to_owned(), 2)],

@@ -1,10 +1,11 @@
 //! Writes the cells of a report, and what it is of, for people.
 
-use crate::analysis::paper::{Cell, Head, Paper, Side, Unit};
+use crate::analysis::paper::{Cell, Head, Paper, Side, Source, Unit};
 use crate::analysis::render::units::{
     NOTHING, dollars, length, minute, percent_of, plain, span, thousands, three_digits,
 };
 use crate::statistics::DEFINITIONS;
+use crate::statistics::sketch::RELATIVE_ERROR;
 
 /// A number in its unit.
 pub(in crate::analysis) fn number(value: f64, unit: Unit) -> String {
@@ -117,6 +118,7 @@ fn grounds(head: &Head) -> Vec<String> {
         ),
         None => "What Tollgate itself added is not known for enough exchanges.".to_owned(),
     });
+    facts.push(source(head.source));
     facts.extend(head.remarks.iter().map(|note| {
         let route = note.route.as_deref().map(plain);
         let route = route.map_or_else(String::new, |route| format!(", of {route}"));
@@ -129,6 +131,27 @@ fn grounds(head: &Head) -> Vec<String> {
         format!("Config {}.", configs.join(", "))
     });
     facts
+}
+
+/// What the numbers are made of, and what that means for them.
+fn source(source: Source) -> String {
+    match source {
+        Source::Records => "Made of every record of the window.".to_owned(),
+        Source::Sample { of, slices, seed } => format!(
+            "Made of a sample: the window holds more than is read at once, so {} slices of time \
+             were drawn by seed {seed}, one of every {of}, and every record of theirs was taken. \
+             Each record had the same chance; counts and sums are the sample's: about {of} times \
+             as many are in the window.",
+            thousands(slices)
+        ),
+        Source::Rollups => format!(
+            "Made of roll-ups of minutes and hours, of every exchange of the window: counts and \
+             sums are exact, quantiles are within ±{} of the number itself, which intervals \
+             carry. Background calls and answers out of caches are in counts and not in times; \
+             embeddings are routes as others.",
+            percent_of(RELATIVE_ERROR)
+        ),
+    }
 }
 
 /// The title with window and selection.

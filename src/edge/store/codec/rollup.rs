@@ -1,6 +1,7 @@
 //! Codes roll-ups: integers only, and only those that are not zero.
 
-use crate::statistics::rollup::{Rollup, SUMS};
+use crate::record::Outcome;
+use crate::statistics::rollup::{FURTHER, Rollup, SUMS};
 use crate::statistics::sketch::Sketch;
 
 use super::super::names::{NameTable, Names, Scope};
@@ -8,7 +9,9 @@ use super::bytes::{Damaged, Read, Reader, Writer};
 use super::{seal, timing};
 
 /// The version of this coding, in every roll-up's seal.
-const ROLLUP: u8 = 1;
+const ROLLUP: u8 = 2;
+/// The one before, without further sums.
+const FIRST: u8 = 1;
 
 /// Writes the sealed roll-up to `out`.
 pub(in super::super) fn encode(key: &[u8], rollup: &Rollup, out: &mut Vec<u8>) {
@@ -25,18 +28,29 @@ pub(in super::super) fn encode(key: &[u8], rollup: &Rollup, out: &mut Vec<u8>) {
     for sketch in sketches(rollup) {
         timing::write_bins(&mut w, sketch.bins());
     }
+    write_sparse(&mut w, &rollup.further.sums());
     seal::close(key, out);
 }
 
 /// The roll-up of a sealed value; `None` where the row is damaged.
 pub(in super::super) fn decode(key: &[u8], value: &[u8]) -> Option<Rollup> {
     match seal::check(key, value)? {
-        (ROLLUP, payload) => read(&mut Reader::new(payload, &Names::default())).ok(),
+        (version @ (FIRST | ROLLUP), payload) => {
+            read(&mut Reader::new(payload, &Names::default()), version).ok()
+        }
         _ => None,
     }
 }
 
-fn read<N: NameTable>(r: &mut Reader<'_, N>) -> Read<Rollup> {
+/// Only how many exchanges a sealed value is of.
+pub(in super::super) fn exchanges(key: &[u8], value: &[u8]) -> Option<u64> {
+    let (_, payload) = seal::check(key, value)?;
+    let outcomes: [u64; Outcome::ALL.len()] =
+        read_sparse(&mut Reader::new(payload, &Names::default())).ok()?;
+    Some(outcomes.into_iter().fold(0, u64::saturating_add))
+}
+
+fn read<N: NameTable>(r: &mut Reader<'_, N>, version: u8) -> Read<Rollup> {
     let mut rollup = Rollup {
         outcomes: read_sparse(r)?,
         errors: read_sparse(r)?,
@@ -54,6 +68,12 @@ fn read<N: NameTable>(r: &mut Reader<'_, N>) -> Read<Rollup> {
         &mut rollup.own_delay,
     ] {
         *sketch = Sketch::from_bins(timing::read_bins(r)?);
+    }
+    if version > FIRST {
+        let sums: [u64; FURTHER] = read_sparse(r)?;
+        for (sum, value) in rollup.further.sums_mut().into_iter().zip(sums) {
+            *sum = value;
+        }
     }
     r.is_empty().then_some(rollup).ok_or(Damaged)
 }
@@ -103,6 +123,8 @@ mod tests {
         rollup.outcomes[3] = 7;
         rollup.errors[24] = u64::MAX;
         rollup.cost = 1 << 50;
+        rollup.further.told = 7;
+        rollup.further.both_billed = 1 << 40;
         for value in [0, 1, 2, 2, 900, u64::MAX] {
             rollup.first_token.insert(value);
             rollup.output_rate.insert(value / 3);
@@ -111,6 +133,7 @@ mod tests {
         encode(b"key", &rollup, &mut value);
         assert_eq!(decode(b"key", &value), Some(rollup));
         assert_eq!(decode(b"kez", &value), None);
+        assert_eq!(exchanges(b"key", &value), Some(7));
         value[9] ^= 1;
         assert_eq!(decode(b"key", &value), None);
     }

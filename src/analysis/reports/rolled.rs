@@ -1,0 +1,183 @@
+//! Answers reports from roll-ups: sums and sketches of minutes and hours instead of records.
+
+use std::collections::BTreeMap;
+
+use super::call::plain_name;
+use super::choice::Choice;
+use super::figures::Route;
+use super::listed::Listed;
+use super::sums::{Routes, Sums};
+use super::{consistency, cost, errors, models, trend};
+use crate::analysis::paper::{Head, Paper, Source};
+use crate::analysis::tables::{Origins, Window};
+use crate::record::{Note, Origin, ProviderKind, WallTime};
+use crate::statistics::Rollup;
+use crate::statistics::interval::order;
+use crate::statistics::sketch::Sketch;
+
+/// Which route's roll-up it is, of which minute or hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Of<'a> {
+    /// When that began.
+    pub at: WallTime,
+    /// The provider.
+    pub provider: &'a str,
+    /// Whether it is a router.
+    pub kind: ProviderKind,
+    /// The model's name there.
+    pub model: &'a str,
+    /// Where the exchanges come from.
+    pub origin: Origin,
+    /// Whether streams were asked for.
+    pub stream: bool,
+}
+
+/// A report that roll-ups answer, at work.
+#[derive(Debug)]
+pub struct Rolled<'a> {
+    listed: Listed,
+    window: Window,
+    origins: Origins,
+    choice: &'a Choice,
+    routes: Routes,
+    /// By steps of time, where the report asks for that.
+    steps: BTreeMap<Route, BTreeMap<i64, Sums>>,
+    own_delay: Sketch,
+    remarks: Vec<Note>,
+    scanned: u64,
+    taken: u64,
+    other_origin: u64,
+    not_chosen: u64,
+}
+
+impl<'a> Rolled<'a> {
+    /// Whether roll-ups answer `listed` at all, narrowed to `choice`: they know neither tags nor
+    /// regions.
+    #[must_use]
+    pub const fn can(listed: Listed, choice: &Choice) -> bool {
+        let known = matches!(
+            listed,
+            Listed::Models | Listed::Consistency | Listed::Errors | Listed::Trend | Listed::Cost
+        );
+        known && choice.tags.is_empty() && choice.regions.is_empty()
+    }
+
+    /// Nothing yet, over `window`.
+    #[must_use]
+    pub fn new(listed: Listed, window: Window, origins: Origins, choice: &'a Choice) -> Self {
+        Self {
+            listed,
+            window,
+            origins,
+            choice,
+            routes: Routes::new(),
+            steps: BTreeMap::new(),
+            own_delay: Sketch::default(),
+            remarks: Vec::new(),
+            scanned: 0,
+            taken: 0,
+            other_origin: 0,
+            not_chosen: 0,
+        }
+    }
+
+    /// Whether nothing of what is there was chosen: a name that only records know, perhaps.
+    #[must_use]
+    pub const fn chose_nothing(&self) -> bool {
+        self.taken == 0 && self.not_chosen > 0
+    }
+
+    /// Sets beside it what users wrote down of the window.
+    pub fn remark(&mut self, remarks: Vec<Note>) {
+        self.remarks = remarks;
+    }
+
+    /// Adds a roll-up.
+    pub fn add(&mut self, of: Of<'_>, rollup: &Rollup) {
+        let exchanges = rollup.exchanges();
+        self.scanned += exchanges;
+        if !self.origins.takes(of.origin) {
+            self.other_origin += exchanges;
+            return;
+        }
+        let model = plain_name(of.kind, of.model);
+        let has = |list: &[String], name: &str| list.iter().any(|one| one == name);
+        let models = &self.choice.models;
+        let providers = &self.choice.providers;
+        let chosen = (models.is_empty() || has(models, of.model) || has(models, &model))
+            && (providers.is_empty() || has(providers, of.provider));
+        if !chosen {
+            self.not_chosen += exchanges;
+            return;
+        }
+        self.taken += exchanges;
+        self.own_delay.merge(&rollup.own_delay);
+        let route = (model, of.provider.to_owned());
+        let sums = if self.listed == Listed::Trend {
+            let step = of.at.0.div_euclid(trend::step_of(self.window));
+            let steps = self.steps.entry(route).or_default();
+            steps.entry(step).or_default()
+        } else {
+            self.routes.entry(route).or_default()
+        };
+        let part = if of.stream {
+            &mut sums.streams
+        } else {
+            &mut sums.wholes
+        };
+        part.merge(rollup);
+    }
+
+    /// The report over everything added.
+    #[must_use]
+    pub fn paper(self, made: WallTime) -> Paper {
+        let own_delay = self
+            .own_delay
+            .quantile(0.5)
+            .zip(self.own_delay.quantile(0.99))
+            .filter(|_| order::of_sketch(&self.own_delay, 0, 0.99, 0.05).is_two_sided());
+        let head = Head {
+            window: self.window,
+            made,
+            origin: self.origins.name().to_owned(),
+            selection: self.choice.words(),
+            source: Source::Rollups,
+            scanned: self.scanned,
+            taken: self.taken,
+            excluded: vec![
+                ("other_origin".to_owned(), self.other_origin),
+                ("not_chosen".to_owned(), self.not_chosen),
+            ],
+            configs: Vec::new(),
+            own_delay: own_delay.map(|(p50, p99)| (p50 as f64, p99 as f64)),
+            seed: None,
+            method: "",
+            sides: Vec::new(),
+            remarks: self.remarks.clone(),
+        };
+        let untold = self.untold();
+        let mut paper = match self.listed {
+            Listed::Consistency => consistency::rolled(&self.routes, head),
+            Listed::Errors => errors::rolled(&self.routes, head),
+            Listed::Cost => cost::rolled(&self.routes, head),
+            Listed::Trend => trend::rolled(self.steps, head),
+            _ => models::rolled(&self.routes, head),
+        };
+        if untold > 0 {
+            paper.notes.push(format!(
+                "{untold} exchanges and lost tries were rolled up by an older version: their stalls, lost tries \
+                 and costs of failures are not counted."
+            ));
+        }
+        paper
+    }
+
+    /// Exchanges and lost tries whose roll-ups lack the further sums.
+    fn untold(&self) -> u64 {
+        let steps = self.steps.values().flat_map(BTreeMap::values);
+        let all = self.routes.values().chain(steps);
+        all.flat_map(|sums| [&sums.streams, &sums.wholes])
+            .map(Rollup::untold)
+            .sum()
+    }
+}

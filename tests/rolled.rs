@@ -1,0 +1,208 @@
+//! Compares reports from roll-ups with the same from every record, and samples with the whole.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+
+use serde_json::Value;
+use tollgate::analysis::render::paper::write;
+use tollgate::analysis::render::{Format, json};
+use tollgate::analysis::reports::{Choice, Listed, tax};
+use tollgate::analysis::tables::{Origins, Window};
+use tollgate::edge::store::StoreReader;
+use tollgate::record::{ExchangeRecord, WallTime};
+use tollgate::ui::papers::{self, Question, Which};
+use tollgate::ui::reading::Most;
+use tollgate::ui::rows::{self, Asked};
+
+#[path = "support/filled.rs"]
+#[expect(dead_code, reason = "other tests need the rest of it")]
+mod filled;
+
+use filled::records::{self, Random, START, realistic};
+
+const EVERYTHING: Most = Most {
+    records: u64::MAX,
+    summaries: u64::MAX,
+};
+const LITTLE: Most = Most {
+    records: 500,
+    summaries: 500,
+};
+/// How far a quantile of a sketch may be off, with the interpolation between two numbers.
+const NEAR: f64 = 0.02;
+
+/// Exchanges of three hours, from the middle of an hour on.
+fn exchanges() -> Vec<ExchangeRecord> {
+    let mut random = Random(11);
+    (0..4_000)
+        .map(|n| {
+            let started = WallTime(START.0 + n * 2_700_000);
+            let stream = random.chance(80);
+            let mut record = realistic(&mut random, started, stream);
+            if random.chance(6) {
+                records::fail(&mut random, &mut record);
+            }
+            record
+        })
+        .collect()
+}
+
+fn window() -> Window {
+    Window {
+        from: WallTime(START.0 - 60_000_000),
+        until: WallTime(START.0 + 4 * 3_600_000_000),
+    }
+}
+
+fn reader(directory: &tempfile::TempDir) -> StoreReader {
+    let path = directory.path().join("tollgate.redb");
+    drop(filled::store(&path, &exchanges()));
+    StoreReader::open(&path).unwrap()
+}
+
+fn report(reader: &StoreReader, which: Which, most: Most) -> Value {
+    let question = Question {
+        which,
+        window: window(),
+        compare: None,
+        origins: Origins::All,
+        choice: Choice::default(),
+    };
+    let paper = papers::paper(reader, &question, most, window().until, || {}).unwrap();
+    serde_json::from_str(&write(&paper, Format::Json)).unwrap()
+}
+
+/// Numbers that both have: those of quantiles may be off by as much as sketches
+/// are, others are the same.
+fn compare(rolled: &Value, exact: &Value, path: &str, seen: &mut u64) {
+    match (rolled, exact) {
+        (Value::Object(rolled), Value::Object(exact)) => {
+            for (key, value) in rolled {
+                compare(
+                    value,
+                    exact.get(key).unwrap_or(&Value::Null),
+                    &format!("{path}/{key}"),
+                    seen,
+                );
+            }
+        }
+        (Value::Array(rolled), Value::Array(exact)) => {
+            assert_eq!(rolled.len(), exact.len(), "{path}");
+            for (at, (one, other)) in rolled.iter().zip(exact).enumerate() {
+                compare(one, other, &format!("{path}/{at}"), seen);
+            }
+        }
+        (Value::Number(rolled), Value::Number(exact)) => {
+            let (rolled, exact) = (rolled.as_f64().unwrap(), exact.as_f64().unwrap());
+            let quantile = ["p5", "p50", "p95", "p99", "cv", "mad", "iqr"]
+                .iter()
+                .any(|part| path.contains(part));
+            let end = path.ends_with("_low") || path.ends_with("_high");
+            let allowed = match (quantile, end) {
+                (false, _) => 1e-9,
+                // Ends are widened by the error beside being off by it.
+                (true, true) => 3.0 * NEAR,
+                (true, false) => NEAR,
+            };
+            // Ratios of two quantiles are off by both; those near zero by the quantiles' own error.
+            let ratio = if path.contains("over") {
+                4.0 * NEAR
+            } else {
+                0.0
+            };
+            let off = (rolled - exact).abs();
+            assert!(
+                off <= allowed * exact.abs() + ratio + 1e-9,
+                "{path}: {rolled} from roll-ups, {exact} from records"
+            );
+            *seen += 1;
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn roll_ups_tell_what_records_tell() {
+    let directory = tempfile::tempdir().unwrap();
+    let reader = reader(&directory);
+    for (listed, tables) in [
+        (Listed::Models, vec!["speed", "tails"]),
+        (Listed::Consistency, vec!["spread"]),
+        (Listed::Cost, vec!["cost", "overhead", "reconciled"]),
+        (Listed::Errors, vec!["rates"]),
+        (Listed::Trend, vec!["steps"]),
+    ] {
+        let rolled = report(&reader, Which::Listed(listed), LITTLE);
+        let exact = report(&reader, Which::Listed(listed), EVERYTHING);
+        assert_eq!(exact["head"]["source"]["of"], "records");
+        assert_eq!(rolled["head"]["source"]["of"], "rollups");
+        assert_eq!(rolled["head"]["source"]["relative_error"], 0.01);
+        assert_eq!(rolled["head"]["scanned"], exact["head"]["scanned"]);
+        let mut seen = 0;
+        for table in tables {
+            let path = format!("{}/{table}", listed.name());
+            let (rolled, exact) = (&rolled["tables"][table], &exact["tables"][table]);
+            assert!(!exact.as_array().unwrap().is_empty(), "{path}");
+            compare(rolled, exact, &path, &mut seen);
+        }
+        assert!(seen > 30, "{}: {seen} numbers", listed.name());
+    }
+}
+
+#[test]
+fn routes_from_roll_ups_are_routes() {
+    let directory = tempfile::tempdir().unwrap();
+    let reader = reader(&directory);
+    let asked = Asked {
+        window: window(),
+        origins: Origins::All,
+        model: None,
+        provider: None,
+    };
+    let made = |most| {
+        let report = rows::routes(&reader, &asked, None, most, window().until, || {}).unwrap();
+        json::routes(&report)
+    };
+    let (rolled, exact) = (made(LITTLE), made(EVERYTHING));
+    assert_eq!(rolled["source"], "rollups");
+    assert_eq!(exact["source"], "records");
+    assert_eq!(rolled["taken"], exact["taken"]);
+    let mut seen = 0;
+    compare(&rolled["routes"], &exact["routes"], "routes", &mut seen);
+    assert!(seen > 200, "{seen}");
+}
+
+#[test]
+fn what_needs_records_takes_a_sample_and_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let reader = reader(&directory);
+    for which in [
+        Which::Tax(tax::Asked::default()),
+        Which::Listed(Listed::Length),
+        Which::Listed(Listed::Regions),
+    ] {
+        let sample = report(&reader, which.clone(), LITTLE);
+        assert_eq!(sample, report(&reader, which, LITTLE), "drawn anew alike");
+        let source = &sample["head"]["source"];
+        assert_eq!(source["of"], "sample");
+        assert_eq!(source["one_in"], 8);
+        let scanned = sample["head"]["scanned"].as_f64().unwrap();
+        // 500 expected of 4,000 with a chance of one eighth: five deviations are 105.
+        assert!((395.0..605.0).contains(&scanned), "seed 1: {scanned}");
+    }
+    let chosen = Question {
+        which: Which::Listed(Listed::Models),
+        window: window(),
+        compare: None,
+        origins: Origins::All,
+        choice: Choice {
+            regions: vec!["nowhere".to_owned()],
+            ..Choice::default()
+        },
+    };
+    let paper = papers::paper(&reader, &chosen, LITTLE, window().until, || {}).unwrap();
+    let value: Value = serde_json::from_str(&write(&paper, Format::Json)).unwrap();
+    assert_eq!(
+        value["head"]["source"]["of"], "sample",
+        "regions are in no roll-up"
+    );
+}
