@@ -177,9 +177,16 @@ async fn names_from_outside_are_only_text() {
     for record in records {
         site.held.feed.send(Arc::new(record)).unwrap();
     }
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // The follower first recalls what the store has: on a busy machine that takes its time.
+    let mut got = get(&ui.router(), "/metrics").await;
+    for _ in 0..1_000 {
+        if got.text.matches("\ntollgate_exchanges_total").count() >= 5 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        got = get(&ui.router(), "/metrics").await;
+    }
     following.abort();
-    let got = get(&ui.router(), "/metrics").await;
     let lines = got
         .text
         .lines()
