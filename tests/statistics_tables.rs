@@ -458,3 +458,87 @@ fn changes() {
     near(found.value, expected[0], 1e-12, "slope");
     ends(found.interval, expected[1], expected[2], 1e-12, "slope");
 }
+
+#[test]
+fn slopes_that_single_numbers_do_not_turn() {
+    for case in cases("resistant") {
+        let found = compare::resistant_slope(&pairs(&case["points"])).unwrap();
+        near(found, number(&case["slope"]), 1e-12, "resistant slope");
+    }
+    assert_eq!(compare::resistant_slope(&[(1.0, 2.0), (1.0, 3.0)]), None);
+    assert_eq!(compare::resistant_slope(&[(1.0, 2.0); 9]), None);
+}
+
+#[test]
+fn slow_trends() {
+    for case in cases("mann_kendall") {
+        let points = pairs(&case["points"]);
+        let found = drift::mann_kendall(&points, number(&case["deff"])).unwrap();
+        near(found.rising, number(&case["s"]), 1e-12, "S");
+        near(found.p_value, number(&case["p"]), 1e-10, "p");
+    }
+    assert_eq!(drift::mann_kendall(&[(1.0, 2.0)], 1.0), None);
+    assert_eq!(drift::mann_kendall(&[(1.0, 2.0), (2.0, 2.0)], 1.0), None);
+}
+
+#[test]
+fn e_values() {
+    let case = table("e_values");
+    let found: Vec<f64> = numbers(&case["p"])
+        .into_iter()
+        .map(compare::e_value)
+        .collect();
+    for (found, expected) in found.iter().zip(numbers(&case["e"])) {
+        near(*found, expected, 1e-12, "e");
+    }
+    for row in case["rejected"].as_array().unwrap() {
+        let rejected = compare::e_benjamini_hochberg(&found, number(&row[0]));
+        let expected: Vec<bool> = row[1]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one.as_bool().unwrap())
+            .collect();
+        assert_eq!(rejected, expected, "q {}", row[0]);
+    }
+    assert_eq!(compare::e_benjamini_hochberg(&[], 0.05), Vec::<bool>::new());
+}
+
+#[test]
+fn clusters_count_for_less_than_their_numbers() {
+    let case = table("clusters");
+    let (values, names) = (numbers(&case["values"]), numbers(&case["names"]));
+    let (sample, _) = sorted(values.iter().copied());
+    let sample = Sample::new(&sample, 0);
+    let middle = sample.quantile(0.5).unwrap();
+    let below = names
+        .iter()
+        .zip(&values)
+        .map(|(name, value)| (*name as u64, *value <= middle));
+    let effect = interval::cluster_effect(below, 0.5);
+    near(effect, number(&case["effect"]), 1e-12, "cluster effect");
+    // The interval by the effect is that of drawing whole clusters, near enough.
+    let (low, high) = (number(&case["low"]), number(&case["high"]));
+    let found = interval::order_ci_deff(sample, 0.5, 0.05, effect).bounds();
+    let half = (high - low) / 2.0;
+    assert!((found.low - low).abs() < 0.25 * half, "{found:?} {low}");
+    assert!((found.high - high).abs() < 0.25 * half, "{found:?} {high}");
+    let alone = interval::order_ci(sample, 0.5, 0.05).bounds();
+    assert!(alone.half_width() < 0.85 * half, "taken as independent");
+    // Drawn ranks know it too: against a single number that does not vary.
+    let still = [middle];
+    let how = Resampling {
+        effects: [effect, 1.0],
+        ..Resampling::seeded(SEED)
+    };
+    let drawn = bootstrap_difference(sample, Sample::new(&still, 0), 0.5, &how).unwrap();
+    let drawn = drawn.interval.map(|end| end + middle);
+    assert!(
+        (drawn.low - low).abs() < 0.25 * half,
+        "seed {SEED}: {drawn:?} {low}"
+    );
+    assert!(
+        (drawn.high - high).abs() < 0.25 * half,
+        "seed {SEED}: {drawn:?} {high}"
+    );
+}

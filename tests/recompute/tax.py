@@ -47,7 +47,7 @@ def calls(record):
         elif record["outcome"] in TIMED and "first_token" in line and attempt["gaps"]:
             value = (line["first_token"] - line["send_start"]) / 1e6
         if value is not None:
-            yield name, attempt["provider"], key, value
+            yield name, attempt["provider"], key, (value, math.log(max(size or 0, 1)))
 
 
 def median(values):
@@ -55,6 +55,28 @@ def median(values):
     place = 0.5 * (len(ordered) - 1)
     low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
     return low if low == high or math.isinf(low) else low + (place - math.floor(place)) * (high - low)
+
+
+def slope(x, y):
+    order = np.argsort(x, kind="stable")
+    third = len(x) // 3
+    low, high = order[:third], order[len(x) - third :]
+    run = np.median(x[high]) - np.median(x[low]) if third else 0.0
+    return (np.median(y[high]) - np.median(y[low])) / run if run > 0 else 0.0
+
+
+def levelled(a, b):
+    """Both arms' numbers at the mean size of all their prompts."""
+    both = np.concatenate([a, b])
+    if (both[:, 0] <= 0).any():
+        return a[:, 0], b[:, 0]
+    common = both[:, 1].mean()
+    moved = []
+    for arm in (a, b):
+        known = arm[np.isfinite(arm[:, 0])]
+        turn = slope(known[:, 1], np.log(known[:, 0]))
+        moved.append(arm[:, 0] * np.exp(-turn * (arm[:, 1] - common)))
+    return moved
 
 
 def main(export, report):
@@ -75,12 +97,12 @@ def main(export, report):
         for key in route:
             a, b = np.array(route[key]), np.array(reference.get(key, []))
             if min(len(a), len(b)) >= 10:
+                a, b = levelled(a, b)
                 found.append((a, b, len(a) * len(b) / (len(a) + len(b))))
         weights = np.array([weight for *_, weight in found])
         value = sum(w * (median(a) - median(b)) for a, b, w in found) / weights.sum()
-        naive = median(np.concatenate(list(map(np.array, route.values())))) - median(
-            np.concatenate(list(map(np.array, reference.values())))
-        )
+        plain = lambda arm: median(np.concatenate([np.array(of)[:, 0] for of in arm.values()]))
+        naive = plain(route) - plain(reference)
         draws = np.zeros(2000)
         for a, b, weight in found:
             for side, sign in ((a, 1), (b, -1)):

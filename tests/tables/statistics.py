@@ -14,7 +14,7 @@ import math
 
 import mpmath
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import integrate, optimize, special, stats
 
 mpmath.mp.dps = 50
 random = np.random.default_rng(20261122)
@@ -364,5 +364,71 @@ x = np.round(np.sort(random.uniform(0, 30, 45)), 3)
 y = np.round(300 + 1.5 * x + random.normal(0, 20, 45), 0)
 ts = stats.theilslopes(y, x, 0.95)
 out["theil_sen"] = {"points": list(zip(x, y)), "answer": [ts.slope, ts.low_slope, ts.high_slope]}
+
+
+
+# Slopes that single numbers do not turn, and trends.
+def resistant(points):
+    p = sorted(points, key=lambda xy: xy[0])
+    k = len(p) // 3
+    low, high = np.array(p[:k]), np.array(p[len(p) - k :])
+    rise, run = (np.median(high[:, at]) - np.median(low[:, at]) for at in (1, 0))
+    return rise / run
+
+
+spoilt = [(a, b if i % 9 else b * 40) for i, (a, b) in enumerate(zip(x, y))]
+out["resistant"] = [{"points": pts, "slope": resistant(pts)} for pts in [list(zip(x, y)), spoilt, list(zip(x[:10], y[:10]))]]
+
+
+def kendall(points, factor):
+    s = sum(np.sign(b[0] - a[0]) * np.sign(b[1] - a[1]) for i, a in enumerate(points) for b in points[i + 1 :])
+    # The variance by brute force: over random orders of y it converges, over all it is exact.
+    n = len(points)
+    t, u = (np.unique([p[at] for p in points], return_counts=True)[1].astype(float) for at in (0, 1))
+    v = (n * (n - 1) * (2 * n + 5) - (t * (t - 1) * (2 * t + 5)).sum() - (u * (u - 1) * (2 * u + 5)).sum()) / 18
+    v += (t * (t - 1) * (t - 2)).sum() * (u * (u - 1) * (u - 2)).sum() / (9 * n * (n - 1) * (n - 2))
+    v += (t * (t - 1)).sum() * (u * (u - 1)).sum() / (2 * n * (n - 1))
+    if factor == 1:
+        # SciPy has no correction for continuity: without it both must agree.
+        tau = stats.kendalltau([p[0] for p in points], [p[1] for p in points], method="asymptotic")
+        assert math.isclose(2 * stats.norm.sf(abs(s) / math.sqrt(v)), tau.pvalue, rel_tol=1e-9)
+    return {"points": points, "deff": factor, "s": s, "p": min(1, 2 * stats.norm.sf(max(abs(s) - 1, 0) / math.sqrt(v * factor)))}
+
+
+tied = [(float(i // 2), float(v)) for i, v in enumerate([3, 3, 4, 2, 5, 5, 5, 7, 6, 8, 8, 9])]
+flat = [(float(i), v) for i, v in enumerate(lognormal(30))]
+out["mann_kendall"] = [kendall(list(zip(x, y)), 1), kendall(tied, 1), kendall(flat, 1), kendall(list(zip(x, y)), 2.5)]
+
+
+def e_bh(e, q):
+    # By its definition: try every k.
+    best = 0
+    for k in range(1, len(e) + 1):
+        if sorted(e, reverse=True)[k - 1] >= len(e) / (k * q):
+            best = k
+    order = sorted(range(len(e)), key=lambda i: -e[i])
+    return [i in order[:best] for i in range(len(e))]
+
+
+ps = [1e-7, 0.2, 3e-5, 0.004, 0.9, 2e-4, 1.1e-6, 0.04]
+es = [0.5 / math.sqrt(p) for p in ps]
+out["e_values"] = {"p": ps, "e": es, "rejected": [[q, e_bh(es, q)] for q in [0.01, 0.05, 0.2]]}
+assert integrate.quad(lambda p: 0.5 / math.sqrt(p), 0, 1)[0] <= 1 + 1e-9
+
+# Numbers in clusters: the effect by its formula, and by drawing whole clusters.
+names = np.repeat(np.arange(300), random.integers(1, 8, 300))
+values = np.round(300 * np.exp(0.35 * random.normal(size=300)[names] + 0.25 * random.normal(size=len(names))), 3)
+
+
+def cluster_effect(values, names, p):
+    q = np.quantile(values, p)
+    u = (values <= q) - p
+    return max(1.0, sum(u[names == c].sum() ** 2 for c in np.unique(names)) / (u**2).sum())
+
+
+groups = [values[names == c] for c in range(300)]
+drawn = [np.median(np.concatenate([groups[c] for c in random.integers(0, 300, 300)])) for _ in range(4000)]
+out["clusters"] = {"values": values, "names": names, "effect": cluster_effect(values, names, 0.5),
+                   "deviation": np.std(drawn), "low": np.quantile(drawn, 0.025), "high": np.quantile(drawn, 0.975)}
 
 print("{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(clean(v))}" for k, v in out.items()) + "\n}")

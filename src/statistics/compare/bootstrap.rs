@@ -16,6 +16,8 @@ pub struct Resampling {
     pub seed: u64,
     /// The chance of missing the truth.
     pub alpha: f64,
+    /// How many numbers of either arm say what one independent one would.
+    pub effects: [f64; 2],
 }
 
 impl Resampling {
@@ -26,6 +28,7 @@ impl Resampling {
             replicates: 10_000,
             seed,
             alpha: ALPHA,
+            effects: [1.0; 2],
         }
     }
 }
@@ -110,7 +113,8 @@ fn stratified(
     let mut random = Random::new(how.seed);
     let mut replicates = vec![0.0; how.replicates.max(1) as usize];
     for part in parts {
-        let laws = [part.a, part.b].map(|arm| IndexLaw::new(arm.len(), p));
+        let arms = [(part.a, how.effects[0]), (part.b, how.effects[1])];
+        let laws = arms.map(|(arm, deff)| IndexLaw::effective(arm.len(), deff, p));
         for replicate in &mut replicates {
             let a = part.a.at(laws[0].draw(&mut random));
             let b = part.b.at(laws[1].draw(&mut random));

@@ -10,6 +10,8 @@ pub mod rank;
 
 pub mod shift;
 
+pub mod resistant;
+
 pub mod paired;
 
 pub mod permutation;
@@ -28,11 +30,12 @@ pub use bootstrap::{
 };
 pub use design::{Plan, sample_ratio_p};
 pub use dispersion::{Dispersion, dispersion};
-pub use multiplicity::{benjamini_hochberg, holm};
+pub use multiplicity::{benjamini_hochberg, e_benjamini_hochberg, e_value, holm};
 pub use paired::{OrderEffect, Paired, order_effect, paired};
 pub use permutation::permutation_p;
 pub use random::Random;
 pub use rank::{mann_whitney_p, sign_p, wilcoxon_p};
+pub use resistant::resistant_slope;
 pub use shift::{a12, hodges_lehmann, hodges_lehmann_paired};
 pub use verdict::{Margin, Verdict, decide};
 pub use weighted::{standardised_difference, weighted_quantile};

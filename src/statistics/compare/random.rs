@@ -4,6 +4,7 @@
 //! OOPSLA 2014. For resampling; of no use for secrets.
 
 use crate::statistics::interval::binomial::chance;
+use crate::statistics::interval::effective_count;
 
 /// A small generator.
 #[derive(Debug, Clone)]
@@ -53,6 +54,9 @@ pub struct IndexLaw {
     sums: Vec<f64>,
     /// Where to begin looking among the sums, by equal shares of the whole: two steps find most.
     guide: Vec<u32>,
+    /// How many numbers the law is of.
+    law: usize,
+    /// How many there are.
     count: usize,
 }
 
@@ -60,7 +64,15 @@ impl IndexLaw {
     /// The law for the `p`-quantile of `count` numbers.
     #[must_use]
     pub fn new(count: usize, p: f64) -> Self {
-        let draws = count as u64 + 1;
+        Self::effective(count, 1.0, p)
+    }
+
+    /// The same for numbers of which `deff` say what one independent one would: the law is that of
+    /// `n_eff = ⌊n / deff⌋` numbers, its ranks moved to `n` of them, `i (n + 1) / (n_eff + 1)`.
+    #[must_use]
+    pub fn effective(count: usize, deff: f64, p: f64) -> Self {
+        let law = effective_count(count as u64, deff) as usize;
+        let draws = law as u64 + 1;
         let mode = ((draws as f64 + 1.0) * p).floor().min(draws as f64) as u64;
         let top = chance(mode, draws, p);
         let odds = p / (1.0 - p);
@@ -97,6 +109,7 @@ impl IndexLaw {
             first,
             sums,
             guide,
+            law,
             count,
         }
     }
@@ -113,6 +126,13 @@ impl IndexLaw {
         while self.sums.get(index).is_some_and(|sum| *sum <= at) {
             index += 1;
         }
-        (self.first + index.min(self.sums.len().saturating_sub(1))).clamp(1, self.count.max(1))
+        let rank = self.first + index.min(self.sums.len().saturating_sub(1));
+        let rank = if self.law == self.count {
+            rank
+        } else {
+            let share = (self.count + 1) as f64 / (self.law + 1) as f64;
+            (rank as f64 * share).round() as usize
+        };
+        rank.clamp(1, self.count.max(1))
     }
 }

@@ -8,4 +8,4 @@ pub mod trend;
 
 pub use cusum::{Alarm, Cusum, Direction, Reference};
 pub use divisive::{Change, Divisive, changes};
-pub use trend::theil_sen;
+pub use trend::{MannKendall, mann_kendall, theil_sen};

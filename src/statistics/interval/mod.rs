@@ -9,7 +9,8 @@ pub mod order;
 pub mod rate;
 
 pub use order::{
-    OrderEnd, OrderInterval, design_effect, effective_count, of_sketch, order_ci, order_ci_deff,
+    OrderEnd, OrderInterval, cluster_effect, design_effect, effective_count, of_sketch, order_ci,
+    order_ci_deff,
 };
 pub use rate::{newcombe, wilson};
 

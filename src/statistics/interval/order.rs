@@ -4,6 +4,8 @@
 //! binomial distribution of (n, p), the ends are the ranks `l = B(α/2)` and `u = B(1 − α/2) + 1`;
 //! the chance of cover is `F(u − 1) − F(l − 1) ≥ 1 − α`.
 
+use std::collections::HashMap;
+
 use super::Interval;
 use super::binomial::{cdf, quantile};
 use crate::statistics::quantile::Sample;
@@ -114,6 +116,30 @@ pub fn design_effect(in_time: &[f64]) -> f64 {
     let lags = (1..count).take_while(|lag| lag * lag * lag <= count);
     let sum: f64 = lags.map(product).sum();
     (1.0 + 2.0 * sum / product(0)).max(1.0)
+}
+
+/// How many numbers say as much as one independent number where those of one cluster are alike:
+/// `Σ_c (Σ_{i∈c} u_i)² / Σ u_i²` and 1 at least, `u_i = 1{x_i ≤ Q} − p` for the quantile `Q(p)`.
+///
+/// Source: the linearised variance of a quantile under cluster sampling (Woodruff 1952; Francisco
+/// and Fuller 1991), over that of a simple sample. `below` has each number's cluster, and whether
+/// the number is at or below the quantile.
+#[must_use]
+pub fn cluster_effect(below: impl IntoIterator<Item = (u64, bool)>, p: f64) -> f64 {
+    let mut clusters: HashMap<u64, f64> = HashMap::new();
+    let mut single = 0.0;
+    for (cluster, is_below) in below {
+        let scored = f64::from(u8::from(is_below)) - p;
+        *clusters.entry(cluster).or_default() += scored;
+        single += scored * scored;
+    }
+    if single <= 0.0 {
+        return 1.0;
+    }
+    // In one order, so that the sum's last digit is the same every time.
+    let mut squares: Vec<f64> = clusters.into_values().map(|sum| sum * sum).collect();
+    squares.sort_unstable_by(f64::total_cmp);
+    (squares.iter().sum::<f64>() / single).max(1.0)
 }
 
 /// The rank of each number, counted from 1; equal numbers share the mean of their ranks.

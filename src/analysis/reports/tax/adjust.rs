@@ -186,7 +186,12 @@ pub fn compare(
     how: &Resampling,
     family: usize,
 ) -> Comparison {
-    let found = groups(route, reference, |call| metric.of(call));
+    let found = groups(
+        route,
+        reference,
+        |call| metric.of(call),
+        metric != Metric::Failures,
+    );
     let plain = [route, reference].map(|calls| plain(calls, metric));
     Comparison {
         metric,

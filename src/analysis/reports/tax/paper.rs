@@ -52,7 +52,8 @@ impl Report for Tax {
 
 /// How the numbers are made.
 const METHOD: &str = "Differences of medians within groups of like requests of which either route \
-    has at least 10, weighted by overlap; intervals by the index bootstrap within groups, 10,000 \
+    has at least 10, at one prompt size (each route's numbers moved along the resistant line of \
+    their logarithm on that of the prompt tokens), weighted by overlap; intervals by the index bootstrap within groups, 10,000 \
     draws (arXiv 2202.10992); failure rates by Mantel-Haenszel with Sato's variance. Told only \
     where the groups hold half of either route's requests and the standardised difference in \
     prompt size and hour is below 0.1.";

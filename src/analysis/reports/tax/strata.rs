@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::analysis::reports::call::{Call, Traits};
-use crate::statistics::compare::{Stratum, overlap_weight};
+use crate::statistics::compare::{Stratum, overlap_weight, resistant_slope};
 use crate::statistics::quantile::{Sample, sorted};
 
 /// Fewest calls of each route in a group that is compared (measurement 9).
@@ -56,13 +56,15 @@ fn covariates(call: &Call) -> [f64; 2] {
     [tokens.max(1.0).ln(), hour]
 }
 
-/// Groups calls that have the number `of`.
+/// Groups calls that have the number `of`; where `levelled`, each group's numbers are those that
+/// its calls would have had with prompts of one size ([`level`]).
 pub(super) fn groups(
     route: &[&Call],
     reference: &[&Call],
     of: impl Fn(&Call) -> Option<f64>,
+    levelled: bool,
 ) -> Groups {
-    let mut cells: BTreeMap<&Traits, [Vec<(f64, [f64; 2])>; 2]> = BTreeMap::new();
+    let mut cells: BTreeMap<&Traits, [Vec<Numbered>; 2]> = BTreeMap::new();
     let mut all = [0, 0];
     let mut everything = Vec::new();
     for (arm, calls) in [route, reference].into_iter().enumerate() {
@@ -83,7 +85,9 @@ pub(super) fn groups(
         }
         inside[0] += arms[0].len();
         inside[1] += arms[1].len();
-        groups.push(group(&arms));
+        let means = [0, 1].map(|arm: usize| [0, 1].map(|at| mean(&arms[arm], at)));
+        let arms = if levelled { level(arms) } else { arms };
+        groups.push(group(&arms, means));
     }
     Groups {
         list: groups,
@@ -93,17 +97,44 @@ pub(super) fn groups(
     }
 }
 
-fn group(arms: &[Vec<(f64, [f64; 2])>; 2]) -> Group {
+/// A call's number, with the logarithm of its prompt tokens and its hour.
+type Numbered = (f64, [f64; 2]);
+
+fn mean(arm: &[Numbered], at: usize) -> f64 {
+    arm.iter().map(|call| call.1[at]).sum::<f64>() / arm.len().max(1) as f64
+}
+
+/// Takes out of a group's numbers what the size of the prompt makes of them, which within a power
+/// of two still differs between the routes: of each route apart, the resistant line of the
+/// logarithm of the number on that of the prompt tokens, moved to the mean size of both. Numbers
+/// of which one is not positive stay as they are, and so do failures.
+fn level(arms: [Vec<Numbered>; 2]) -> [Vec<Numbered>; 2] {
+    let all = || arms.iter().flatten();
+    if all().any(|call| call.0 <= 0.0) {
+        return arms;
+    }
+    let common = all().map(|call| call.1[0]).sum::<f64>() / all().count().max(1) as f64;
+    arms.map(|arm| {
+        let points: Vec<(f64, f64)> = arm
+            .iter()
+            .filter(|call| call.0.is_finite())
+            .map(|call| (call.1[0], call.0.ln()))
+            .collect();
+        let slope = resistant_slope(&points).unwrap_or(0.0);
+        arm.into_iter()
+            .map(|(value, at)| (value * (-slope * (at[0] - common)).exp(), at))
+            .collect()
+    })
+}
+
+fn group(arms: &[Vec<Numbered>; 2], means: [[f64; 2]; 2]) -> Group {
     let [route, reference] = [0, 1].map(|arm: usize| sorted(arms[arm].iter().map(|call| call.0)));
-    let mean = |arm: &[(f64, [f64; 2])], at: usize| {
-        arm.iter().map(|call| call.1[at]).sum::<f64>() / arm.len().max(1) as f64
-    };
     Group {
         route: route.0,
         route_failures: route.1,
         reference: reference.0,
         reference_failures: reference.1,
-        means: [0, 1].map(|arm: usize| [0, 1].map(|at| mean(&arms[arm], at))),
+        means,
     }
 }
 
