@@ -53,8 +53,8 @@ pub fn e_benjamini_hochberg(e_values: &[f64], q: f64) -> Vec<bool> {
     descending.sort_unstable_by(|one, other| other.total_cmp(one));
     let least = e_values.len() as f64 / q;
     let reached = descending.iter().enumerate();
-    let reached = reached.filter(|(at, e)| (*at + 1) as f64 * **e >= least);
-    let bound = reached.last().map_or(f64::INFINITY, |(_, e)| *e);
+    let mut reached = reached.filter(|(at, e)| (*at + 1) as f64 * **e >= least);
+    let bound = reached.next_back().map_or(f64::INFINITY, |(_, e)| *e);
     e_values.iter().map(|e| *e >= bound).collect()
 }
 
