@@ -54,7 +54,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("edge", &["stamp", "server", "upstream", "store", "telemetry", "alert"]),
     ("proxy", &["names", "secret", "inband", "bill", "settle", "tap", "reject", "filter", "address", "candidates", "headers", "intake", "models", "lot", "shared", "failover", "street"]),
     ("active", &["traffic", "probing", "bench", "eval"]),
-    ("simulator", &["truth", "provider", "bare", "cast", "history", "selftest"]),
+    ("simulator", &["truth", "provider", "bare", "cast", "habit", "history", "selftest"]),
 ];
 
 /// Rooms that do not know each other in either direction.

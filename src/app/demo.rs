@@ -20,7 +20,7 @@ use crate::config::settings::Settings;
 use crate::config::{self, Sources, presets};
 use crate::edge::upstream::ProxyRules;
 use crate::proxy::bill;
-use crate::record::{Nanos, Origin};
+use crate::record::{AttemptRecord, KeyedHash, Nanos, Note, Origin, PicoDollars, ProviderKind};
 use crate::recorder::Running;
 use crate::simulator::cast::{self, PARTS, Part};
 use crate::simulator::history::{self, Now};
@@ -33,6 +33,8 @@ const ADMIN_PORT: u16 = 4101;
 /// Exchanges of the made-up day.
 const PAST_EXCHANGES: usize = 40_000;
 const PAST: Nanos = Nanos::from_millis(24 * 3_600_000);
+/// What the demo's router adds to the provider's price, in thousandths.
+const ROUTER_SHARE: u64 = 55;
 /// Clients that send the live traffic, and their mean pause.
 const CLIENTS: usize = 6;
 const PAUSE_MS: u64 = 6_000;
@@ -73,9 +75,25 @@ impl Demo {
             wall: clock.wall(),
         };
         for mut record in history::past(PAST_EXCHANGES, PAST, now, seed) {
+            record.config = KeyedHash(settings.hash);
             bill::price(&mut record, &settings);
+            let is_router = |attempt: &AttemptRecord| attempt.kind == ProviderKind::Router;
+            if record.attempts.last().is_some_and(is_router) {
+                // A router says what it billed: the provider's price and its own share.
+                let share = |cost: PicoDollars| PicoDollars(cost.0 + cost.0 * ROUTER_SHARE / 1000);
+                record.cost_billed = record.cost.map(share);
+            }
             // The queue is larger than the past: nothing is dropped here.
             let _ = recorder.offer(record);
+        }
+        let told = now.wall.plus_secs(-9 * 3600 - 600);
+        if let Ok(note) = Note::new(
+            told,
+            Some("openai"),
+            "the provider announced a new gpt-4.1-mini",
+        ) {
+            // The demo is the same without it.
+            let _ = recorder.with_store(move |store| store.add_note(&note));
         }
         let node = Node::start(Parts {
             settings: settings.clone(),

@@ -29,11 +29,30 @@ pub struct Part {
     pub cut: f64,
     /// Share of the demo's traffic, in parts of the sum of all.
     pub traffic: u32,
+    /// Time to read a prompt token, µs.
+    pub prompt_token_us: u64,
+    /// Whose requests it gets.
+    pub crowd: Crowd,
+}
+
+/// Whose requests a part gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crowd {
+    /// Prompts of every size.
+    Mixed,
+    /// Conversations, with most of each prompt known from the turn before.
+    Chats,
+    /// Prompts of every size, of which some want JSON.
+    Json,
+    /// Mostly short prompts.
+    ShortPrompts,
+    /// Mostly long prompts.
+    LongPrompts,
 }
 
 /// Every part of the demo. Invented numbers, in the manner of the real ones: they say nothing
 /// about any provider.
-pub const PARTS: [Part; 7] = [
+pub const PARTS: [Part; 9] = [
     part(
         "openai",
         "gpt-4.1",
@@ -43,7 +62,8 @@ pub const PARTS: [Part; 7] = [
         140,
         (0.004, 0.003, 0.001),
         5,
-    ),
+    )
+    .of(Crowd::Chats, 15),
     part(
         "openrouter",
         "openai/gpt-4.1",
@@ -53,7 +73,8 @@ pub const PARTS: [Part; 7] = [
         140,
         (0.006, 0.006, 0.004),
         4,
-    ),
+    )
+    .of(Crowd::Chats, 15),
     part(
         "openai",
         "gpt-4.1-mini",
@@ -63,7 +84,8 @@ pub const PARTS: [Part; 7] = [
         110,
         (0.004, 0.002, 0.001),
         4,
-    ),
+    )
+    .of(Crowd::Json, 15),
     part(
         "anthropic",
         "claude-sonnet-4-6",
@@ -93,7 +115,8 @@ pub const PARTS: [Part; 7] = [
         120,
         (0.020, 0.002, 0.001),
         3,
-    ),
+    )
+    .of(Crowd::Json, 15),
     part(
         "together",
         "meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo",
@@ -104,7 +127,43 @@ pub const PARTS: [Part; 7] = [
         (0.006, 0.004, 0.002),
         2,
     ),
+    // Short prompts go through the router and long ones to the provider, as a router by price or
+    // by size would have it: through the router the first token seems to come sooner, and takes
+    // 40 ms longer.
+    part(
+        "openai",
+        "gpt-4o-mini",
+        300,
+        0.22,
+        9_000,
+        90,
+        (0.003, 0.002, 0.001),
+        4,
+    )
+    .of(Crowd::LongPrompts, 100),
+    part(
+        "openrouter",
+        "openai/gpt-4o-mini",
+        340,
+        0.22,
+        9_000,
+        90,
+        (0.003, 0.002, 0.001),
+        4,
+    )
+    .of(Crowd::ShortPrompts, 100),
 ];
+
+impl Part {
+    /// The same with another crowd, and the time that reading a prompt token takes.
+    const fn of(self, crowd: Crowd, prompt_token_us: u64) -> Self {
+        Self {
+            prompt_token_us,
+            crowd,
+            ..self
+        }
+    }
+}
 
 #[expect(clippy::too_many_arguments, reason = "a row of the table above")]
 const fn part(
@@ -128,6 +187,8 @@ const fn part(
         overloaded,
         cut,
         traffic,
+        prompt_token_us: 15,
+        crowd: Crowd::Mixed,
     }
 }
 
@@ -149,7 +210,8 @@ impl Part {
     /// The behaviour of this part, on a day that began a demo at `start`.
     #[must_use]
     pub fn behaviour(&self, start: WallTime) -> Behaviour {
-        let incidents = if self.provider == INCIDENT_PROVIDER {
+        let met = self.provider == INCIDENT_PROVIDER && self.crowd != Crowd::ShortPrompts;
+        let incidents = if met {
             let from = start.plus_secs(-INCIDENT_AGO_SECS);
             vec![Incident {
                 from,

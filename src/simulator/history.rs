@@ -3,6 +3,7 @@
 use fastrand::Rng;
 
 use super::cast::{PARTS, Part};
+use super::habit::{Request, Served};
 use super::provider::{Behaviour, Fault};
 use crate::record::{
     AttemptRecord, End, ErrorClass, ExchangeId, ExchangeRecord, FinishReason, Gaps, KeyedHash,
@@ -43,15 +44,24 @@ pub fn past(count: usize, span: Nanos, now: Now, seed: u64) -> Vec<ExchangeRecor
                 moment: Moment(now.moment.0.saturating_sub(ago)),
                 wall: WallTime(now.wall.0 - (ago / 1000) as i64),
             };
-            exchange(&PARTS[index], &behaviours[index], at, &mut rng)
+            exchange(&PARTS[index], &behaviours[index], at, now.wall, &mut rng)
         })
         .collect()
 }
 
-fn exchange(part: &Part, behaviour: &Behaviour, at: Now, rng: &mut Rng) -> ExchangeRecord {
+fn exchange(
+    part: &Part,
+    behaviour: &Behaviour,
+    at: Now,
+    start: WallTime,
+    rng: &mut Rng,
+) -> ExchangeRecord {
     let fault = behaviour.draw_fault(at.wall, rng);
-    let factor = behaviour.factor(at.wall);
-    let mut draft = Draft::begin(part, at, rng);
+    let request = Request::draw(part, rng);
+    let served = Served::draw(part, at.wall, start, rng);
+    let factor = behaviour.factor(at.wall) * served.slower;
+    let mut draft = Draft::begin(part, at, request, rng);
+    draft.served(served);
     match fault {
         Some(Fault::RateLimit) => draft.refused(429, ErrorClass::RateLimited, Outcome::RateLimited),
         Some(Fault::CloseMid) => draft.streamed(part, behaviour, factor, true, rng),
@@ -66,10 +76,11 @@ struct Draft {
     attempt: AttemptRecord,
     /// When the request was on its way.
     sent: Moment,
+    request: Request,
 }
 
 impl Draft {
-    fn begin(part: &Part, at: Now, rng: &mut Rng) -> Self {
+    fn begin(part: &Part, at: Now, request: Request, rng: &mut Rng) -> Self {
         let zero = at.moment;
         let after = |micros: u64| zero.plus(Nanos(micros * 1000));
         let reused = rng.f64() > 0.06;
@@ -96,12 +107,11 @@ impl Draft {
             provider: Name::from(part.provider),
             kind,
             model: Some(Name::from(part.model)),
-            model_answered: Some(Name::from(part.model)),
             reused,
             timeline,
             ..AttemptRecord::default()
         };
-        let bytes = rng.u64(400..9_000);
+        let bytes = request.tokens * 5;
         let record = ExchangeRecord {
             id: ExchangeId::new(at.wall, rng.u64(..)),
             trace: None,
@@ -122,13 +132,16 @@ impl Draft {
             model: Some(Name::from(part.model)),
             tags: Vec::new(),
             client_key: None,
-            session: None,
+            session: request.session,
             client_retries: None,
             client_protocol: Protocol::Http1,
             request: RequestFacts {
                 bytes,
-                prompt_tokens_estimated: Some(bytes / 5),
-                messages: Some(rng.u32(1..9)),
+                prompt_tokens_estimated: Some(request.tokens),
+                messages: Some(request.session.map_or(1, |session| session.turn * 2)),
+                response_format: request.format.clone(),
+                prompt_hash: Some(request.prompt),
+                prefix_hash: Some(request.prefix),
                 stream: true,
                 ..RequestFacts::default()
             },
@@ -156,7 +169,15 @@ impl Draft {
             record,
             attempt,
             sent,
+            request,
         }
+    }
+
+    fn served(&mut self, served: Served) {
+        self.attempt.region = served.region;
+        self.attempt.served_by = served.by;
+        self.attempt.model_answered = Some(served.answered);
+        self.attempt.rate_limits = served.limits;
     }
 
     fn refused(&mut self, status: u16, class: ErrorClass, outcome: Outcome) {
@@ -181,8 +202,10 @@ impl Draft {
         rng: &mut Rng,
     ) {
         let scaled = |span: Nanos| Nanos((span.0 as f64 * factor) as u64);
-        let first = self.sent.plus(scaled(behaviour.first_token.draw(rng)));
-        let whole = (part.tokens / 2 + rng.u32(0..part.tokens)).max(2);
+        let (reading, effort) = self.request.effort(part);
+        let thinking = scaled(behaviour.first_token.draw(rng)).0 as f64 * effort;
+        let first = self.sent.plus(Nanos(thinking as u64 + reading));
+        let whole = ((f64::from(part.tokens) * self.request.length) as u32).max(2);
         let tokens = if cut { rng.u32(1..whole) } else { whole };
         let mut sketch = Sketch::default();
         let (mut last, mut longest) = (first, Nanos(0));
@@ -240,7 +263,7 @@ impl Draft {
             self.record.tokens = Tokens {
                 usage: Usage {
                     input: self.record.request.prompt_tokens_estimated,
-                    cached_read: Some(0),
+                    cached_read: Some(self.request.cached),
                     output: Some(u64::from(tokens)),
                     reasoning: Some(0),
                     ..Usage::default()
@@ -262,6 +285,41 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::render::paper::json;
+    use crate::analysis::reports::tax::{Asked, Tax};
+    use crate::analysis::reports::{Choice, Gathered};
+    use crate::analysis::tables::{Origins, Window};
+
+    #[test]
+    fn the_confounded_router_seems_faster_and_is_slower() {
+        let now = Now {
+            moment: Moment(90_000_000_000_000_000),
+            wall: WallTime(1_795_307_749_000_000),
+        };
+        let mut tax = Tax::new(Asked::default());
+        let choice = Choice {
+            models: vec!["gpt-4o-mini".to_owned()],
+            ..Choice::default()
+        };
+        let origins = Origins::from_name("demo").unwrap();
+        let mut gathered = Gathered::new(&mut tax, origins, &choice);
+        for record in past(40_000, Nanos::from_millis(86_400_000), now, 1) {
+            gathered.add(&record);
+        }
+        let window = Window {
+            from: now.wall.plus_secs(-86_400),
+            until: now.wall,
+        };
+        let found = json(&gathered.paper(window, now.wall));
+        let row = &found["tables"]["effects"][0];
+        let millis = |key: &str| row[key].as_f64().unwrap();
+        assert_eq!(row["badge"], "OBSERVATIONAL tax");
+        assert!(millis("naive_difference_high") < -20.0, "{row}");
+        assert!(
+            millis("difference_low") > 20.0 && millis("difference_high") < 60.0,
+            "40 ms are true: {row}"
+        );
+    }
 
     #[test]
     fn the_past_is_in_order_and_repeatable() {

@@ -8,6 +8,8 @@ pub mod bare;
 
 pub mod cast;
 
+pub mod habit;
+
 pub mod history;
 
 pub mod selftest;
