@@ -99,7 +99,15 @@ async fn get_with(router: &Router, path: &str, headers: &[(&str, &str)]) -> Got 
     send(router, request.body(Body::empty()).unwrap()).await
 }
 
-const PAGES: [&str; 5] = ["/", "/routes", "/exchanges", "/health", "/login"];
+const PAGES: [&str; 7] = [
+    "/",
+    "/routes",
+    "/reports",
+    "/exchanges",
+    "/settings",
+    "/health",
+    "/login",
+];
 
 #[tokio::test]
 async fn every_page_is_written_with_strict_headers() {
@@ -484,6 +492,34 @@ async fn notes_are_written_shown_and_removed() {
 }
 
 #[tokio::test]
+async fn settings_are_shown_without_secrets_and_with_their_sources() {
+    let key = "sk-0123456789abcdef0123456789abcdef";
+    let config = format!(
+        "[admin]\ntoken = \"{TOKEN}\"\n[timeouts]\nconnect = \"7s\"\n\
+         [providers.openai]\napi_key = \"{key}\"\nheaders = {{ x-org = \"hidden-value\" }}\n"
+    );
+    let site = site(10, &config);
+    let bearer = format!("Bearer {TOKEN}");
+    let got = get_with(&site.router, "/settings", &[("authorization", &bearer)]).await;
+    assert_eq!(got.status, StatusCode::OK);
+    for secret in [TOKEN, key, "hidden-value"] {
+        assert!(!got.text.contains(secret), "{secret}");
+    }
+    let row = |key: &str, value: &str, source: &str| {
+        format!("<code>{key}</code></td><td class=\"name\">{value}</td><td>{source}</td>")
+    };
+    for row in [
+        row("timeouts.connect", "7 s", "config"),
+        row("timeouts.silence", "10 min", "default"),
+        row("admin.token", "set, not shown", "config"),
+        row("server.token", "none", "default"),
+    ] {
+        assert!(got.text.contains(&row), "{row}: {}", got.text);
+    }
+    assert!(got.text.contains("set, from api_key"));
+}
+
+#[tokio::test]
 async fn other_sites_and_names_are_refused() {
     let site = site(10, "[admin]\nhosts = [\"tollgate.example\"]\n");
     let own = ("host", "127.0.0.1:4101");
@@ -643,7 +679,21 @@ async fn a_token_opens_a_session_and_is_asked_for_everywhere_else() {
 
 #[tokio::test]
 async fn a_list_is_paged_and_filtered_without_gaps() {
-    let site = site(400, "");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.redb");
+    let mut records = filled::recent(1, 400, 2_000_000);
+    for (n, record) in records.iter_mut().enumerate() {
+        if n % 7 == 0 {
+            record.tags = vec![Name::from("nightly")];
+        }
+        for attempt in &mut record.attempts {
+            if attempt.error_class.is_some() {
+                attempt.error_code = Some(Name::from("Engine_Busy"));
+            }
+        }
+    }
+    drop(filled::store(&path, &records));
+    let site = over(directory, &path, "", StoreHealth::default());
     let (mut seen, mut before) = (Vec::new(), String::new());
     loop {
         let path = format!("/api/exchanges?limit=70{before}");
@@ -664,7 +714,63 @@ async fn a_list_is_paged_and_filtered_without_gaps() {
     let found = page["exchanges"].as_array().unwrap();
     assert!(!found.is_empty() && found.len() < 400);
     assert!(found.iter().all(|item| item["provider"] == "openrouter"));
+    let all = get(&site.router, "/api/exchanges?limit=500").await.json();
+    let all = all["exchanges"].as_array().unwrap();
+    for (query, key, value) in [
+        ("outcome=ok", "outcome", "ok"),
+        ("provider=openrouter", "provider", "openrouter"),
+        ("model=gpt-4.1", "model", "gpt-4.1"),
+    ] {
+        let path = format!("/api/exchanges?limit=500&{query}");
+        let page = get(&site.router, &path).await.json();
+        let found = page["exchanges"].as_array().unwrap();
+        let expected = all.iter().filter(|item| item[key] == value).count();
+        assert!(found.iter().all(|item| item[key] == value), "{query}");
+        assert!(
+            found.len() == expected && expected > 0,
+            "{query}: {}",
+            found.len()
+        );
+    }
+    // What only details say: found one by one, over the ends of pages.
+    let detail = |id: &str| format!("/api/exchanges/{id}");
+    let mut tried = [false; 4];
+    for item in all {
+        let id = item["id"].as_str().unwrap();
+        let record = get(&site.router, &detail(id)).await.json();
+        let code = record["attempts"].as_array().unwrap().iter();
+        let code = code
+            .filter_map(|attempt| attempt["error_code"].as_str())
+            .next();
+        let wanted = [
+            ("tag", record["tags"][0].as_str()),
+            ("session", record["session"].as_str()),
+            ("filter", code),
+            ("filter", Some(&id[..23])),
+        ];
+        for (at, (name, text)) in wanted.into_iter().enumerate() {
+            let Some(text) = text.filter(|_| !tried[at]) else {
+                continue;
+            };
+            tried[at] = true;
+            let path = format!("/api/exchanges?limit=500&{name}={text}");
+            let page = get(&site.router, &path).await.json();
+            let found = page["exchanges"].as_array().unwrap();
+            assert!(found.iter().any(|item| item["id"] == id), "{path}");
+            assert!(found.len() < all.len(), "{path}");
+        }
+    }
+    assert_eq!(tried, [true; 4]);
+    let page = get(&site.router, "/exchanges?limit=5&outcome=ok&tag=")
+        .await
+        .text;
+    assert!(
+        page.contains("<input type=\"hidden\" name=\"outcome\" value=\"ok\">"),
+        "{page}"
+    );
     for (path, code) in [
+        ("/api/exchanges?outcome=odd", "outcome"),
+        ("/api/exchanges?status=7", "status"),
         ("/api/exchanges?limit=0", "limit"),
         ("/api/exchanges?limit=x", "limit"),
         ("/api/exchanges?before=12", "id"),
@@ -698,7 +804,7 @@ async fn states_without_data_say_what_to_do() {
     for (path, text) in [
         ("/routes", "A wider window may have some"),
         ("/exchanges", "No exchange yet"),
-        ("/exchanges?filter=xyz", "No exchange has “xyz”"),
+        ("/exchanges?filter=xyz", "No exchange has “xyz” in its id"),
     ] {
         let got = get(&site.router, path).await;
         assert!(

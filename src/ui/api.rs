@@ -18,10 +18,10 @@ use crate::ui::reading::Most;
 use super::ask::{self, ListQuery, ReportQuery};
 use super::charts::{self, Which};
 use super::fault::Fault;
+use super::listing::{self, ListPage};
 use super::metrics;
 use super::openapi;
 use super::papers;
-use super::rows::{self, ListPage};
 use super::state::State;
 use super::view::{Item, Overview, Store};
 
@@ -120,7 +120,7 @@ pub(super) async fn exchanges(
 pub(super) async fn list(state: &Arc<State>, query: &ListQuery) -> Result<ListPage, Fault> {
     let (limit, filter) = (query.limit()?, query.list_filter()?);
     state
-        .read(move |reader| rows::list(reader, &filter, limit))
+        .read(move |reader| listing::list(reader, &filter, limit))
         .await
 }
 

@@ -4,11 +4,12 @@ use serde::Deserialize;
 
 use crate::analysis::reports::Choice;
 use crate::analysis::tables::Window;
-use crate::record::ExchangeId;
+use crate::record::{ExchangeId, Outcome};
 
 use super::fault::Fault;
+use super::listing::ListFilter;
 use super::papers::{self, Which};
-use super::rows::{Asked, ListFilter, Origins};
+use super::rows::{Asked, Origins};
 use super::state::{Question, State};
 
 /// What a report or chart is asked for. Empty is the same as absent: forms send it so.
@@ -130,6 +131,12 @@ pub(super) struct ListQuery {
     pub(super) limit: Option<String>,
     pub(super) before: Option<String>,
     pub(super) filter: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) provider: Option<String>,
+    pub(super) outcome: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) tag: Option<String>,
+    pub(super) session: Option<String>,
 }
 
 /// Exchanges of one page unless it is said otherwise, and at most.
@@ -197,14 +204,54 @@ impl ListQuery {
         let before = given(self.before.as_ref())
             .map(|text| id(&text))
             .transpose()?;
-        let text = given(self.filter.as_ref());
-        if text
-            .as_ref()
-            .is_some_and(|text| text.len() > TEXT_BYTES_MAX)
+        if self
+            .parts()
+            .iter()
+            .any(|(_, text)| text.len() > TEXT_BYTES_MAX)
         {
             return Err(Fault::bad("filter", "the filter is longer than 256 bytes"));
         }
-        Ok(ListFilter { before, text })
+        let outcome = given(self.outcome.as_ref()).map(|name| {
+            let names = Outcome::ALL.map(Outcome::name).join(", ");
+            let found = Outcome::ALL
+                .into_iter()
+                .find(|outcome| outcome.name() == name);
+            found.ok_or_else(|| Fault::bad("outcome", format!("outcome is one of {names}")))
+        });
+        let status = given(self.status.as_ref()).map(|text| {
+            let status = text.parse::<u16>().ok();
+            let status = status.filter(|status| (100..600).contains(status));
+            status.ok_or_else(|| Fault::bad("status", "status is a number from 100 to 599"))
+        });
+        let lower = |text: Option<&String>| given(text).map(|text| text.to_lowercase());
+        Ok(ListFilter {
+            before,
+            text: lower(self.filter.as_ref()),
+            model: given(self.model.as_ref()),
+            provider: given(self.provider.as_ref()),
+            outcome: outcome.transpose()?,
+            status: status.transpose()?,
+            tag: given(self.tag.as_ref()),
+            session: lower(self.session.as_ref()),
+        })
+    }
+
+    /// What is asked for, name and text, without the place in the list.
+    pub(super) fn parts(&self) -> Vec<(&'static str, &str)> {
+        let all = [
+            ("filter", &self.filter),
+            ("model", &self.model),
+            ("provider", &self.provider),
+            ("outcome", &self.outcome),
+            ("status", &self.status),
+            ("tag", &self.tag),
+            ("session", &self.session),
+        ];
+        let given = all.into_iter().filter_map(|(name, text)| {
+            let text = text.as_deref()?.trim();
+            (!text.is_empty()).then_some((name, text))
+        });
+        given.collect()
     }
 }
 

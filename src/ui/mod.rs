@@ -6,6 +6,8 @@ pub mod rows;
 
 pub mod papers;
 
+pub mod listing;
+
 pub mod handles;
 
 mod fault;

@@ -12,6 +12,7 @@ use crate::analysis::reports::listed::{Calls, Listed};
 use crate::analysis::reports::throughput::Throughput;
 use crate::analysis::reports::{Choice, Gathered, Report, Rolled, experiments, rolled, tax};
 use crate::analysis::tables::{Origins, Window};
+use crate::config::catalogue::catalogue;
 use crate::edge::store::{Scanned, StoreError, StoreReader};
 use crate::record::{ExchangeRecord, Note, ProviderKind, WallTime};
 use crate::routing::experiment::Experiment;
@@ -301,7 +302,7 @@ pub fn throughput(
             chosen.for_each(|call| found.add(call));
         }
     })?;
-    let mut value = found.json(made, served);
+    let mut value = found.json(made, served, catalogue());
     value["sampled_one_in"] = match source {
         Source::Sample { of, .. } => of.into(),
         Source::Records | Source::Rollups => Value::Null,

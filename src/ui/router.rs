@@ -21,7 +21,7 @@ use crate::edge::server::connection::{AtWork, ConnectionLimits};
 use crate::edge::server::{self, AcceptLimits, Counters, Peer};
 
 use super::handles::Handles;
-use super::page::{exchange, exchanges, health, login, overview, report, routes};
+use super::page::{exchange, exchanges, health, login, overview, report, routes, settings};
 use super::state::State;
 use super::{api, assets, guard, live, notes};
 
@@ -52,6 +52,7 @@ impl Ui {
             .route("/api/reports/{name}", get(report::download))
             .route("/exchanges", get(exchanges::page))
             .route("/exchanges/{id}", get(exchange::page))
+            .route("/settings", get(settings::page))
             .route("/health", get(health::page))
             .route("/login", get(login::page).post(login::sign_in))
             .route("/logout", post(login::sign_out))

@@ -7,7 +7,7 @@ use crate::record::{ErrorClass, ExchangeRecord, Nanos, NullReason, Origin, Outco
 use crate::recorder::{State as StoreState, StoreHealth};
 use crate::statistics::{Figures, Metric, Rate};
 
-use super::rows::Listed;
+use super::listing::Listed;
 use super::state::State;
 
 /// What is going on now.

@@ -9,6 +9,7 @@ use super::call::{Call, plain_model};
 use super::figures::{Numbers, Route, first_token, named, rate, spent};
 use crate::analysis::tables::Window;
 use crate::record::{Language, WallTime};
+use crate::routing::catalogue::{ModelFacts, facts_of};
 use crate::statistics::interval::ALPHA;
 
 /// The schema's name.
@@ -76,10 +77,16 @@ struct Newest {
 /// The answer of `/api/throughput` from `calls`, which reach back a week before the end of
 /// `window` where trends are wanted. `served` says whether paths of the page are there to point to.
 #[must_use]
-pub fn throughput(calls: &[Call], window: Window, made: WallTime, served: bool) -> Value {
+pub fn throughput(
+    calls: &[Call],
+    window: Window,
+    made: WallTime,
+    served: bool,
+    models: &[ModelFacts],
+) -> Value {
     let mut throughput = Throughput::new(window);
     calls.iter().for_each(|call| throughput.add(call));
-    throughput.json(made, served)
+    throughput.json(made, served, models)
 }
 
 impl Throughput {
@@ -129,14 +136,14 @@ impl Throughput {
         }
     }
 
-    /// The answer.
+    /// The answer; `models` is what is known of models wherever they are served.
     #[must_use]
-    pub fn json(&self, made: WallTime, served: bool) -> Value {
+    pub fn json(&self, made: WallTime, served: bool, models: &[ModelFacts]) -> Value {
         let told: Vec<Told> = self
             .routes
             .iter()
             .filter(|(_, seen)| seen.newest.is_some())
-            .map(|(route, seen)| seen.told(route, served))
+            .map(|(route, seen)| seen.told(route, served, facts_of(&route.0, models)))
             .collect();
         let mut by_latency: Vec<&Told> = told.iter().filter(|t| t.latency.is_some()).collect();
         by_latency.sort_by(|a, b| order(a.latency, b.latency));
@@ -274,7 +281,7 @@ impl Seen {
         }
     }
 
-    fn told(&self, route: &Route, served: bool) -> Told {
+    fn told(&self, route: &Route, served: bool, facts: Option<&ModelFacts>) -> Told {
         let whole = Numbers::of(self.whole.iter().copied());
         let millis = |values: &[f64]| {
             let numbers = Numbers::of(values.iter().copied());
@@ -333,9 +340,13 @@ impl Seen {
                 "estimated_cost_usd": (self.priced > 0).then(|| self.cost / self.priced as f64),
             },
             "model_metadata": {
-                "release_date": null,
-                "context_length": null,
+                "release_date": facts
+                    .and_then(|facts| facts.released)
+                    .map(|date| date.rfc3339()[..10].to_owned()),
+                "context_length": facts.and_then(|facts| facts.context_length),
+                // Nobody's public table says on what a host runs a model.
                 "hardware": null,
+                "source": facts.map(|facts| facts.source.as_str()),
                 "api_type": newest.and_then(|newest| api_type(newest.language)),
             },
             "infra": {
@@ -459,7 +470,7 @@ mod tests {
     use crate::analysis::reports::tests::{failing, head, made_up, routed};
 
     /// Every key of the endpoint, as its users know them.
-    const PROVIDER_KEYS: [&str; 26] = [
+    const PROVIDER_KEYS: [&str; 27] = [
         "/provider",
         "/model",
         "/metrics/latency_ms",
@@ -484,6 +495,7 @@ mod tests {
         "/infra/human_readable_url",
         "/infra/api_docs",
         "/test_metadata/request_hash",
+        "/test_metadata/trace_id",
         "/history/latency_trend_7d",
         "/history/throughput_trend_7d",
     ];
@@ -515,7 +527,17 @@ mod tests {
 
     fn told(calls: &[Call]) -> Value {
         let window = head().window;
-        let value = throughput(calls, window, window.until, true);
+        let facts = ModelFacts {
+            name: crate::record::Name::from("gpt-4.1"),
+            aliases: Vec::new(),
+            family: crate::record::Name::from("gpt-4.1"),
+            rung: None,
+            released: WallTime::of_day(2025, 4, 14),
+            retired: None,
+            context_length: Some(1_047_576),
+            source: "a table".to_owned(),
+        };
+        let value = throughput(calls, window, window.until, true, &[facts]);
         for key in KEYS {
             assert!(value.pointer(key).is_some(), "{key}");
         }
@@ -523,7 +545,6 @@ mod tests {
             for key in PROVIDER_KEYS {
                 assert!(provider.pointer(key).is_some(), "{key}");
             }
-            assert!(provider.pointer("/test_metadata/trace_id").is_some());
             for trend in ["latency_trend_7d", "throughput_trend_7d"] {
                 assert_eq!(provider["history"][trend].as_array().unwrap().len(), 7);
             }
@@ -545,6 +566,8 @@ mod tests {
         assert!((ratio - 40.0).abs() < 1e-9);
         assert_eq!(good["health"]["status"], "healthy");
         assert_eq!(good["model_metadata"]["hardware"], Value::Null);
+        assert_eq!(good["model_metadata"]["release_date"], "2025-04-14");
+        assert_eq!(good["model_metadata"]["context_length"], 1_047_576);
         assert_eq!(good["history"]["latency_trend_7d"][0], Value::Null);
         assert!(good["history"]["latency_trend_7d"][6].is_number());
         assert_eq!(

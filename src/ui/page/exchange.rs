@@ -73,11 +73,25 @@ fn facts(record: &ExchangeRecord) -> Markup {
             (fact("Policy", &format!("{} ({})", plain(&record.policy), plain(&record.reason))))
             (fact("Request", &format!("{} bytes", thousands(record.request.bytes))))
             (fact("Answer", &format!("{} bytes", thousands(record.response_bytes))))
+            @if let Some(session) = record.session {
+                div { dt { "Conversation" } dd {
+                    a href=(linked("session", &session.hash.to_string())) { (session.hash) } " turn " (session.turn)
+                } }
+            }
             @if !record.tags.is_empty() {
-                (fact("Tags", &record.tags.iter().map(|tag| plain(tag)).collect::<Vec<_>>().join(", ")))
+                div { dt { "Tags" } dd {
+                    @for tag in &record.tags { a href=(linked("tag", tag)) { (plain(tag)) } " " }
+                } }
             }
         }
     }
+}
+
+/// The list of exchanges narrowed to what has that.
+fn linked(name: &str, value: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::from("/exchanges?"));
+    query.append_pair(name, value);
+    query.finish()
 }
 
 fn fact(name: &str, value: &str) -> Markup {

@@ -16,6 +16,7 @@ pub(super) enum Place {
     Experiments,
     Reports,
     Exchanges,
+    Settings,
     Health,
     Elsewhere,
     Login,
@@ -39,6 +40,7 @@ const PLACES: [(Place, &str, &str); 7] = [
     (Place::Experiments, "/experiments", "Experiments"),
     (Place::Reports, "/reports", "Reports"),
     (Place::Exchanges, "/exchanges", "Exchanges"),
+    (Place::Settings, "/settings", "Settings"),
     (Place::Health, "/health", "Health"),
 ];
 

@@ -1,0 +1,386 @@
+//! Adds to the report `cost` what is to be expected: spend by the day, a projection with its
+//! interval, and what routes cost that are paid by the hour.
+
+use std::collections::BTreeMap;
+
+use super::call::Call;
+use super::figures::{ends, spent};
+use crate::analysis::paper::{Cell, Chart, Column, Head, Line, Paper, Plot, Sheet, Unit};
+use crate::analysis::render::paper::number;
+use crate::analysis::render::units::minute;
+use crate::record::{Nanos, WallTime};
+use crate::routing::pricing::Hosting;
+use crate::statistics::interval::special::student_two_sided;
+use crate::statistics::interval::{ALPHA, Estimate, Interval, design_effect};
+
+/// Microseconds of a minute, an hour and a day.
+const MINUTE: i64 = 60_000_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+/// Windows up to this long are told by the hour.
+const HOURLY: i64 = 3 * DAY;
+/// Whole steps that a projection needs.
+const STEPS_MIN: usize = 4;
+/// Days of a projection.
+const MONTH_DAYS: f64 = 30.0;
+
+/// What was spent in each whole step of a window.
+struct Spend {
+    /// Length of a step, and the beginning of each with its sum; steps without any included.
+    step: i64,
+    sums: Vec<(i64, f64)>,
+}
+
+/// Adds it to `paper`, which is of `calls`.
+pub(super) fn add(paper: &mut Paper, calls: &[Call]) {
+    let head = &paper.head;
+    let spend = Spend::of(calls, head);
+    let hosted = hosting(calls, head);
+    let projected = spend.projected(MONTH_DAYS * DAY as f64);
+    if let Ok(found) = &projected {
+        paper.findings.push(format!(
+            "At this pace 30 days come to {} {} (prediction, 95 %, from {} {}s).",
+            number(found.value, Unit::Dollars),
+            ends(found.interval, Unit::Dollars),
+            spend.sums.len(),
+            spend.word(),
+        ));
+    }
+    paper.sheets.push(spend.sheet(calls, head));
+    if !hosted.rows.is_empty() {
+        paper.sheets.push(hosted);
+    }
+    paper.charts.extend(spend.chart());
+    paper.notes.push(format!(
+        "A projection takes the {}s of this window as draws of those to come: their mean times \
+         how many there will be, and an interval that holds what they will sum to (Student's t, \
+         widened by the design effect of their order in time). It knows no growth, no weekend that \
+         the window did not see, and no price to come.",
+        spend.word()
+    ));
+}
+
+impl Spend {
+    fn of(calls: &[Call], head: &Head) -> Self {
+        let window = head.window;
+        let step = if window.until.0 - window.from.0 <= HOURLY {
+            HOUR
+        } else {
+            DAY
+        };
+        // Steps that the window cuts would seem cheap.
+        let first = window.from.0.div_euclid(step) + i64::from(window.from.0.rem_euclid(step) > 0);
+        let after = window.until.0.div_euclid(step);
+        // What was before the first request is not known to have been idle.
+        let begun = calls
+            .iter()
+            .map(|call| call.started.0.div_euclid(step))
+            .min();
+        let first = begun.map_or(after, |begun| first.max(begun));
+        let mut sums: BTreeMap<i64, f64> = (first..after).map(|at| (at, 0.0)).collect();
+        for call in calls {
+            let at = call.started.0.div_euclid(step);
+            if let Some((sum, cost)) = sums.get_mut(&at).zip(spent(call)) {
+                *sum += cost;
+            }
+        }
+        Self {
+            step,
+            sums: sums.into_iter().map(|(at, sum)| (at * step, sum)).collect(),
+        }
+    }
+
+    const fn word(&self) -> &'static str {
+        if self.step == HOUR { "hour" } else { "day" }
+    }
+
+    /// What `span` microseconds to come will cost: `k m ± t s √(deff (k + k²/n))` for `k` steps.
+    fn projected(&self, span: f64) -> Result<Estimate, String> {
+        let count = self.sums.len();
+        if count < STEPS_MIN {
+            return Err(format!(
+                "needs {STEPS_MIN} whole {}s, has {count}",
+                self.word()
+            ));
+        }
+        let values: Vec<f64> = self.sums.iter().map(|(_, sum)| *sum).collect();
+        let n = count as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        if mean <= 0.0 {
+            return Err("no price".to_owned());
+        }
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let deviation = (squares / (n - 1.0)).sqrt();
+        let steps = span / self.step as f64;
+        let spread = (design_effect(&values) * (steps + steps * steps / n)).sqrt();
+        let reach = student_quantile(n - 1.0) * deviation * spread;
+        Ok(Estimate {
+            value: steps * mean,
+            interval: Interval {
+                low: (steps * mean - reach).max(0.0),
+                high: steps * mean + reach,
+            },
+        })
+    }
+
+    fn sheet(&self, calls: &[Call], head: &Head) -> Sheet {
+        let mut sheet = Sheet::new(
+            "projection",
+            "Actual against projected spend",
+            vec![
+                Column::words("span", "span"),
+                Column::new("actual", "spent so far", Unit::Dollars),
+                Column::new("rest", "to come", Unit::Dollars),
+                Column::new("projected", "projected", Unit::Dollars),
+            ],
+        );
+        let cell = |found: &Result<Estimate, String>| match found {
+            Ok(found) => Cell::estimate(found),
+            Err(why) => Cell::absent(why),
+        };
+        let month = self.projected(MONTH_DAYS * DAY as f64);
+        sheet.rows.push(vec![
+            Cell::text("30 days at this pace"),
+            Cell::absent(""),
+            cell(&month),
+            cell(&month),
+        ]);
+        let (begun, end) = month_of(head.window.until);
+        let since = calls.iter().filter(|call| call.started >= begun);
+        let actual: f64 = since.filter_map(spent).sum();
+        let seen = head.window.from <= begun;
+        let rest = self.projected((end.0 - head.window.until.0).max(0) as f64);
+        let whole = rest.clone().map(|rest| Estimate {
+            value: rest.value + actual,
+            interval: Interval {
+                low: rest.interval.low + actual,
+                high: rest.interval.high + actual,
+            },
+        });
+        let whole = if seen {
+            whole
+        } else {
+            Err("the window begins after the month did: choose a longer --since".to_owned())
+        };
+        sheet.rows.push(vec![
+            Cell::text(format!("month to {}", minute(end))),
+            Cell::maybe(
+                seen.then_some(actual),
+                "the window begins after the month did",
+            ),
+            cell(&rest),
+            cell(&whole),
+        ]);
+        sheet
+    }
+
+    fn chart(&self) -> Option<Chart> {
+        let (first, last) = (self.sums.first()?.0, self.sums.last()?.0);
+        if self.sums.len() < 2 || self.sums.iter().all(|(_, sum)| *sum <= 0.0) {
+            return None;
+        }
+        let x = (first as f64, (last + self.step) as f64);
+        let middle = |at: i64| (at + self.step / 2) as f64;
+        let label = |part: i64| minute(WallTime(first + (last + self.step - first) / 4 * part));
+        Some(Chart {
+            title: format!("Spend by the {}", self.word()),
+            unit: Unit::Dollars,
+            plot: Plot::Lines {
+                lines: vec![Line {
+                    name: "spent".to_owned(),
+                    points: self
+                        .sums
+                        .iter()
+                        .map(|(at, sum)| (middle(*at), Some(*sum)))
+                        .collect(),
+                    band: Vec::new(),
+                }],
+                labels: (0..=4).map(|part| label(part)[5..16].to_owned()).collect(),
+                x,
+                marks: Vec::new(),
+            },
+            note: "Known cost of the requests begun in each; what has no price is not in it."
+                .to_owned(),
+        })
+    }
+}
+
+/// The beginnings of the month of `at` and of the next.
+fn month_of(at: WallTime) -> (WallTime, WallTime) {
+    let text = WallTime(at.0 - 1).rfc3339();
+    let part = |range: std::ops::Range<usize>| text[range].parse::<i64>().unwrap_or(1);
+    let (year, month) = (part(0..4), part(5..7));
+    let (next_year, next) = if month == 12 {
+        (year + 1, 1)
+    } else {
+        (year, month + 1)
+    };
+    let of = |year, month| WallTime::of_day(year, month, 1).unwrap_or(at);
+    (of(year, month), of(next_year, next))
+}
+
+/// The t of which `α` lies beyond ± it, by halving.
+fn student_quantile(freedom: f64) -> f64 {
+    let (mut low, mut high) = (0.0, 1e3);
+    for _ in 0..80 {
+        let middle = f64::midpoint(low, high);
+        if student_two_sided(middle, freedom) > ALPHA {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
+}
+
+/// What routes that are paid by the hour cost each request, as used and at full use.
+fn hosting(calls: &[Call], head: &Head) -> Sheet {
+    let mut sheet = Sheet::new(
+        "hosting",
+        "Paid by the hour",
+        vec![
+            Column::words("provider", "provider"),
+            Column::new("per_hour", "an hour", Unit::Dollars),
+            Column::new("requests", "requests", Unit::Count),
+            Column::new("busiest_minute", "in the busiest minute", Unit::Count),
+            Column::new("cost_sum", "cost of the window", Unit::Dollars),
+            Column::new("cost_observed", "each as used", Unit::Dollars),
+            Column::new("cost_at_full_use", "each at full use", Unit::Dollars),
+        ],
+    );
+    let span = (head.window.until.0 - head.window.from.0)
+        .max(0)
+        .unsigned_abs();
+    for (provider, per_hour) in &head.hosted {
+        let mut minutes: BTreeMap<i64, u64> = BTreeMap::new();
+        for call in calls.iter().filter(|call| call.provider == *provider) {
+            *minutes
+                .entry(call.started.0.div_euclid(MINUTE))
+                .or_default() += 1;
+        }
+        let seen = Hosting {
+            per_hour: *per_hour,
+            span: Nanos(span.saturating_mul(1_000)),
+            requests: minutes.values().sum(),
+            busiest_minute: minutes.values().copied().max().unwrap_or(0),
+        };
+        let each = |cost: Option<crate::record::PicoDollars>| {
+            Cell::maybe(
+                cost.map(crate::record::PicoDollars::as_dollars),
+                "no request",
+            )
+        };
+        sheet.rows.push(vec![
+            Cell::text(provider.as_str()),
+            Cell::Value(per_hour.as_dollars()),
+            Cell::count(seen.requests),
+            Cell::count(seen.busiest_minute),
+            Cell::Value(seen.total().as_dollars()),
+            each(seen.observed()),
+            each(seen.at_full_use()),
+        ]);
+    }
+    sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::reports::Listed;
+    use crate::analysis::reports::tests::{head, made_up};
+    use crate::record::{Name, PicoDollars};
+
+    /// A request every minute of a day, 60 an hour at a tenth of a cent.
+    fn day() -> Vec<Call> {
+        let call = |n: usize| Call {
+            started: WallTime(n as i64 * MINUTE),
+            ..made_up(n, 300.0)
+        };
+        (0..24 * 60).map(call).collect()
+    }
+
+    fn sheet<'a>(paper: &'a Paper, key: &str) -> &'a Sheet {
+        paper.sheets.iter().find(|sheet| sheet.key == key).unwrap()
+    }
+
+    #[test]
+    fn an_even_pace_is_projected_without_doubt_and_an_uneven_one_with_some() {
+        let paper = Listed::Cost.paper(&day(), head());
+        let even = &sheet(&paper, "projection").rows[0][3];
+        let Cell::Estimate { value, low, high } = even else {
+            panic!("{even:?}");
+        };
+        // Six cents an hour for 720 hours.
+        assert!((value - 43.2).abs() < 1e-6, "{value}");
+        assert!((high.unwrap() - low.unwrap()).abs() < 1e-6);
+        let uneven: Vec<Call> = day()
+            .into_iter()
+            .map(|call| Call {
+                cost: Some(if call.started.0.div_euclid(HOUR) % 2 == 0 {
+                    0.002
+                } else {
+                    0.0
+                }),
+                ..call
+            })
+            .collect();
+        let paper = Listed::Cost.paper(&uneven, head());
+        let Cell::Estimate { value, low, high } = &sheet(&paper, "projection").rows[0][3] else {
+            panic!("an estimate");
+        };
+        assert!((value - 43.2).abs() < 1e-6, "{value}");
+        assert!(
+            low.unwrap() < 40.0 && high.unwrap() > 46.0,
+            "{low:?} {high:?}"
+        );
+        assert!(
+            paper
+                .findings
+                .iter()
+                .any(|finding| finding.contains("30 days come to $43.2")),
+            "{:?}",
+            paper.findings
+        );
+    }
+
+    #[test]
+    fn a_month_that_was_not_seen_whole_is_not_told() {
+        let mut of = head();
+        of.window.from = WallTime(HOUR);
+        let paper = Listed::Cost.paper(&day(), of);
+        let row = &sheet(&paper, "projection").rows[1];
+        assert_eq!(row[0], Cell::text("month to 1970-02-01 00:00 UTC"));
+        assert!(matches!(&row[3], Cell::Absent(why) if why.contains("begins after the month")));
+        let whole = Listed::Cost.paper(&day(), head());
+        let row = &sheet(&whole, "projection").rows[1];
+        assert!((row[1].number().unwrap() - 1.44).abs() < 1e-9);
+        // A day is spent, thirty are to come.
+        assert!((row[3].number().unwrap() - 1.44 * 31.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_hour_is_shared_by_the_requests_that_came() {
+        let mut of = head();
+        of.hosted = vec![
+            (Name::from("openai"), PicoDollars(6_000_000_000_000)),
+            (Name::from("idle"), PicoDollars(1_000_000_000_000)),
+        ];
+        let paper = Listed::Cost.paper(&day(), of);
+        let rows = &sheet(&paper, "hosting").rows;
+        // 144 dollars for 1,440 requests, and at one a minute the same.
+        assert!((rows[0][5].number().unwrap() - 0.1).abs() < 1e-9);
+        assert!((rows[0][6].number().unwrap() - 0.1).abs() < 1e-9);
+        assert_eq!(rows[1][5], Cell::absent("no request"));
+        assert!((rows[1][4].number().unwrap() - 24.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_quantile_of_student_is_his() {
+        for (freedom, expected) in [(3.0, 3.182_446), (23.0, 2.068_658), (1e6, 1.959_966)] {
+            assert!(
+                (student_quantile(freedom) - expected).abs() < 1e-5,
+                "{freedom}"
+            );
+        }
+    }
+}
