@@ -738,10 +738,8 @@ async fn a_list_is_paged_and_filtered_without_gaps() {
     for item in all {
         let id = item["id"].as_str().unwrap();
         let record = get(&site.router, &detail(id)).await.json();
-        let code = record["attempts"].as_array().unwrap().iter();
-        let code = code
-            .filter_map(|attempt| attempt["error_code"].as_str())
-            .next();
+        let mut attempts = record["attempts"].as_array().unwrap().iter();
+        let code = attempts.find_map(|attempt| attempt["error_code"].as_str());
         let wanted = [
             ("tag", record["tags"][0].as_str()),
             ("session", record["session"].as_str()),

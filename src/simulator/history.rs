@@ -285,6 +285,7 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::paper::Source;
     use crate::analysis::render::paper::json;
     use crate::analysis::reports::tax::{Asked, Tax};
     use crate::analysis::reports::{Choice, Gathered};
@@ -310,7 +311,7 @@ mod tests {
             from: now.wall.plus_secs(-86_400),
             until: now.wall,
         };
-        let found = json(&gathered.paper(window, now.wall));
+        let found = json(&gathered.paper(window, now.wall, Source::Records));
         let row = &found["tables"]["effects"][0];
         let millis = |key: &str| row[key].as_f64().unwrap();
         assert_eq!(row["badge"], "OBSERVATIONAL tax");

@@ -38,10 +38,12 @@ pub enum Plot {
     },
     /// A value for each pair of names.
     Heat(Heat),
+    /// Shares of requests up to each value, over a scale of logarithms.
+    Curves(Vec<Curve>),
     /// Points of two values each.
     Scatter {
-        /// Name, horizontal value, vertical value, and whether no other point is better in both.
-        points: Vec<(String, f64, f64, bool)>,
+        /// The points.
+        points: Vec<Point>,
         /// What the horizontal values are measured in.
         x_unit: Unit,
         /// What the horizontal scale shows.
@@ -49,6 +51,47 @@ pub enum Plot {
         /// What the vertical scale shows.
         y_name: String,
     },
+}
+
+/// A point of two values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Whose it is.
+    pub name: String,
+    /// The horizontal value, and its interval.
+    pub x: f64,
+    /// Its interval.
+    pub x_ends: Option<(f64, f64)>,
+    /// The vertical value.
+    pub y: f64,
+    /// Its interval.
+    pub y_ends: Option<(f64, f64)>,
+    /// Whether no other point is better in both.
+    pub best: bool,
+}
+
+/// A distribution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curve {
+    /// Whose it is.
+    pub name: String,
+    /// How many numbers it is of, failures included.
+    pub count: u64,
+    /// Its steps, ascending.
+    pub steps: Vec<Step>,
+}
+
+/// A step of a distribution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// The value.
+    pub at: f64,
+    /// The share of the numbers up to it.
+    pub share: f64,
+    /// The lower end of that share.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
 }
 
 /// An estimate with its interval.
@@ -103,5 +146,8 @@ pub struct Heat {
     /// Names of the columns.
     pub columns: Vec<String>,
     /// The values, row by row; absent where there is none.
-    pub values: Vec<Vec<Option<f64>>>,
+    pub values: Vec<Vec<Option<HeatCell>>>,
 }
+
+/// A value of a heat map with its interval, where that is known.
+pub type HeatCell = (f64, Option<(f64, f64)>);

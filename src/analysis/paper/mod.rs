@@ -8,7 +8,7 @@ mod chart;
 mod sheet;
 
 pub use cell::{Cell, Drawn, Unit};
-pub use chart::{Band, Bar, Chart, Heat, Line, Mark, Plot};
+pub use chart::{Band, Bar, Chart, Curve, Heat, HeatCell, Line, Mark, Plot, Point, Step};
 pub use sheet::{Column, Sheet};
 
 use crate::record::{KeyedHash, Note, WallTime};

@@ -337,7 +337,8 @@ fn heat(ways: &[Way]) -> Option<Chart> {
     let value = |way: &Way, column: &str| {
         let found = way.kinds.iter().filter(|((name, _), _)| name == column);
         let count: u64 = found.map(|(_, count)| count).sum();
-        Some(count as f64 / way.tries.max(1) as f64)
+        let found = wilson(count, way.tries, ALPHA)?;
+        Some((found.value, Some((found.interval.low, found.interval.high))))
     };
     (!columns.is_empty()).then(|| Chart {
         title: "Errors by class, of all tries".to_owned(),

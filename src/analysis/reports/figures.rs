@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Paper;
 use super::call::{Call, plain_model};
-use crate::analysis::paper::{Bar, Cell, Drawn, Head, Unit};
+use crate::analysis::paper::{Bar, Cell, Drawn, Head, HeatCell, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide};
@@ -211,6 +211,16 @@ impl Numbers {
     /// The median, where enough numbers stand behind it.
     pub(super) fn median(&self) -> Option<f64> {
         self.estimate(0.5, ALPHA).ok().map(|found| found.value)
+    }
+
+    /// The median with its interval, for a chart.
+    pub(super) fn middle(&self) -> Option<HeatCell> {
+        let found = self.estimate(0.5, ALPHA).ok()?;
+        let interval = found.interval;
+        let ends = interval
+            .is_finite()
+            .then_some((interval.low, interval.high));
+        Some((found.value, ends))
     }
 
     /// The median as a bar of a chart.

@@ -10,6 +10,8 @@ mod figures;
 
 pub mod experiments;
 
+mod ecdf;
+
 pub mod tax;
 
 mod sums;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::call::Call;
+use super::ecdf::first_tokens;
 use super::figures::{
     Good, METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, failures, first_answer,
     first_token, head, leader, mean, model_cell, named, nothing, numbers, rate, spent, total,
 };
 use super::sums::Routes;
-use crate::analysis::paper::{Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
+use crate::analysis::paper::{Cell, Chart, Column, Head, Paper, Plot, Point, Sheet, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 
@@ -80,7 +81,10 @@ fn written(ways: &[Way], of: Head) -> Paper {
         findings: findings(ways),
         head: of,
         sheets: vec![speed(ways), tails(ways), money(ways)],
-        charts: chart(ways).into_iter().collect(),
+        charts: [chart(ways), distribution(ways)]
+            .into_iter()
+            .flatten()
+            .collect(),
         notes: vec![
             OBSERVATIONAL.to_owned(),
             "Models are put together by their name without the maker's (`openai/gpt-4.1` at a \
@@ -230,12 +234,21 @@ fn money(ways: &[Way]) -> Sheet {
     })
 }
 
+fn distribution(ways: &[Way]) -> Option<Chart> {
+    let each = ways.iter().map(|way| (named(&way.route), &way.first_token));
+    first_tokens("Time to first token, whole distribution", each.collect())
+}
+
 /// Cost against output rate; a way is on the front where no other is as cheap and as fast.
 fn chart(ways: &[Way]) -> Option<Chart> {
     let known: Vec<(String, f64, f64)> = ways
         .iter()
         .filter_map(|way| Some((named(&way.route), way.cost?.0 * 1e3, way.rate.median()?)))
         .collect();
+    let ends = |name: &String| {
+        let way = ways.iter().find(|way| named(&way.route) == *name)?;
+        way.rate.middle()?.1
+    };
     let best = |cost: f64, rate: f64| {
         !known.iter().any(|(_, other_cost, other_rate)| {
             *other_cost <= cost && *other_rate >= rate && (*other_cost < cost || *other_rate > rate)
@@ -243,7 +256,15 @@ fn chart(ways: &[Way]) -> Option<Chart> {
     };
     let points: Vec<_> = known
         .iter()
-        .map(|(name, cost, rate)| (name.clone(), *cost, *rate, best(*cost, *rate)))
+        .map(|(name, cost, rate)| Point {
+            name: name.clone(),
+            x: *cost,
+            // A mean of costs, which have no law that an interval could come of.
+            x_ends: None,
+            y: *rate,
+            y_ends: ends(name),
+            best: best(*cost, *rate),
+        })
         .collect();
     (!points.is_empty()).then(|| Chart {
         title: "Output rate against cost, with the Pareto front".to_owned(),
@@ -254,8 +275,8 @@ fn chart(ways: &[Way]) -> Option<Chart> {
             x_name: "cost of 1,000 requests".to_owned(),
             y_name: "tokens/s, p50".to_owned(),
         },
-        note: "Left and up is better. The line joins those that no other beats in both; medians \
-               and means as they were seen, without their intervals, which are in the tables."
+        note: "Left and up is better. The line joins those that no other beats in both, as \
+               they were seen. Upright bars are 95 % intervals of the rate; a cost is a mean."
             .to_owned(),
     })
 }
@@ -297,7 +318,7 @@ mod tests {
         let Plot::Scatter { points, .. } = &paper.charts[0].plot else {
             panic!("a scatter");
         };
-        let front: Vec<bool> = points.iter().map(|point| point.3).collect();
+        let front: Vec<bool> = points.iter().map(|point| point.best).collect();
         assert_eq!(front, [true, false]);
         let Cell::Value(cost) = paper.sheets[2].rows[0][4] else {
             panic!("a cost");

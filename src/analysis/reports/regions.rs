@@ -7,7 +7,7 @@ use super::figures::{
     Good, METHOD, NO_CALLS, Numbers, OBSERVATIONAL, UNKNOWN, by, failures, first_token, head,
     leader, mean, model_cell, nothing, numbers, rate, region, spent,
 };
-use crate::analysis::paper::{Cell, Chart, Column, Head, Heat, Paper, Plot, Sheet, Unit};
+use crate::analysis::paper::{Cell, Chart, Column, Head, Heat, HeatCell, Paper, Plot, Sheet, Unit};
 use crate::analysis::tables::Share;
 use crate::record::Outcome;
 
@@ -58,13 +58,13 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
                 &places,
                 "Tokens/s p50 by model and region",
                 Unit::Rate,
-                |place| place.rate.median(),
+                |place| place.rate.middle(),
             ),
             heat(
                 &places,
                 "Time to first token p50 by model and region",
                 Unit::Span,
-                |place| place.first_token.median(),
+                |place| place.first_token.middle(),
             ),
         ]
         .into_iter()
@@ -170,7 +170,7 @@ fn heat(
     places: &[Place<'_>],
     title: &str,
     unit: Unit,
-    of: impl Fn(&Place<'_>) -> Option<f64>,
+    of: impl Fn(&Place<'_>) -> Option<HeatCell>,
 ) -> Option<Chart> {
     let row_of = |place: &Place<'_>| format!("{} at {}", place.model, place.provider);
     let rows: BTreeSet<String> = places.iter().map(row_of).collect();
@@ -181,7 +181,7 @@ fn heat(
             .find(|place| row_of(place) == *row && place.region == column);
         place.and_then(&of)
     };
-    let values: Vec<Vec<Option<f64>>> = rows
+    let values: Vec<Vec<Option<HeatCell>>> = rows
         .iter()
         .map(|row| columns.iter().map(|column| value(row, column)).collect())
         .collect();
@@ -194,7 +194,8 @@ fn heat(
             columns: columns.into_iter().map(str::to_owned).collect(),
             values,
         }),
-        note: "Darker is more. A dash has too few answers. Intervals are in the table.".to_owned(),
+        note: "Darker is more. A dash has too few answers. Pointing at one shows its interval."
+            .to_owned(),
     })
 }
 

@@ -33,7 +33,7 @@ impl Place {
     }
 }
 
-const PLACES: [(Place, &str, &str); 7] = [
+const PLACES: [(Place, &str, &str); 8] = [
     (Place::Overview, "/", "Overview"),
     (Place::Routes, "/routes", "Routes"),
     (Place::Tax, "/reports/tax", "Tax"),

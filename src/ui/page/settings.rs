@@ -216,7 +216,10 @@ fn providers(settings: &Settings) -> Markup {
     let maybe = |text: Option<&str>| text.map_or_else(|| NOTHING.to_owned(), plain);
     let price = |provider: &Provider| match (&provider.discount, provider.per_hour) {
         (_, Some(hour)) => format!("{} USD an hour", hour.as_dollars()),
-        (Some(share), None) => format!("{} % off the price table", share.millionths() as f64 / 1e4),
+        (Some(share), None) => format!(
+            "{} % off the price table",
+            f64::from(share.millionths()) / 1e4
+        ),
         (None, None) => "by the price table".to_owned(),
     };
     html! {

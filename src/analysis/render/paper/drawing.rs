@@ -3,52 +3,26 @@
 use std::fmt::Write as _;
 
 use super::words::number;
-use crate::analysis::paper::{Bar, Chart, Heat, Line, Mark, Plot, Unit};
+use crate::analysis::paper::{Bar, Heat, Line, Mark, Point, Unit};
 use crate::analysis::render::units::plain;
 
 /// Width of every drawing, in units of its own.
-const WIDTH: f64 = 900.0;
+pub(super) const WIDTH: f64 = 900.0;
 /// Height of drawings with a vertical scale.
-const HEIGHT: f64 = 300.0;
+pub(super) const HEIGHT: f64 = 300.0;
 /// Where the plotting area begins and ends.
-const LEFT: f64 = 70.0;
-const RIGHT: f64 = 880.0;
-const TOP: f64 = 16.0;
-const BOTTOM: f64 = 262.0;
+pub(super) const LEFT: f64 = 70.0;
+pub(super) const RIGHT: f64 = 880.0;
+pub(super) const TOP: f64 = 16.0;
+pub(super) const BOTTOM: f64 = 262.0;
 /// Height of a row of a forest plot or a heat map.
 const ROW: f64 = 30.0;
 /// Where the intervals of a forest plot begin and end: names left of it, numbers right.
 const FOREST: (f64, f64) = (280.0, 640.0);
 /// Looks that series can have.
-const LOOKS: usize = 6;
+pub(super) const LOOKS: usize = 6;
 /// Depths of colour of a heat map.
 const DEPTHS: f64 = 6.0;
-
-/// The chart with its title and note.
-pub(super) fn figure(chart: &Chart) -> String {
-    let (height, inside, legend) = match &chart.plot {
-        Plot::Forest { bars, zero } => forest(bars, *zero, chart.unit),
-        Plot::Lines {
-            lines,
-            labels,
-            x,
-            marks,
-        } => line_chart(lines, labels, *x, marks, chart.unit),
-        Plot::Heat(heat) => heat_map(heat, chart.unit),
-        Plot::Scatter {
-            points,
-            x_unit,
-            x_name,
-            y_name,
-        } => scatter(points, *x_unit, (x_name, y_name), chart.unit),
-    };
-    format!(
-        "<figure class=\"chart\"><figcaption>{title}</figcaption>{legend}<div class=\"across\" tabindex=\"0\"><svg viewBox=\"0 0 {WIDTH} \
-         {height:.0}\" role=\"img\" aria-label=\"{title}\">{inside}</svg></div><p class=\"note\">{}</p></figure>",
-        escaped(&chart.note),
-        title = escaped(&chart.title),
-    )
-}
 
 /// `text` as it may stand in HTML, in attributes too.
 pub(super) fn escaped(text: &str) -> String {
@@ -132,9 +106,10 @@ fn tick_text(value: f64, step: f64, unit: Unit) -> String {
     }
 }
 
-type Drawn = (f64, String, String);
+/// Height, what is inside, and the legend.
+pub(super) type Drawn = (f64, String, String);
 
-fn forest(bars: &[Bar], zero: f64, unit: Unit) -> Drawn {
+pub(super) fn forest(bars: &[Bar], zero: f64, unit: Unit) -> Drawn {
     let ends = bars.iter().flat_map(|bar| {
         let (low, high) = bar.interval.unwrap_or((bar.value, bar.value));
         [low, high, bar.value]
@@ -193,7 +168,7 @@ fn forest(bars: &[Bar], zero: f64, unit: Unit) -> Drawn {
     (bottom + 26.0, svg, String::new())
 }
 
-fn line_chart(
+pub(super) fn line_chart(
     lines: &[Line],
     labels: &[String],
     x: (f64, f64),
@@ -273,9 +248,13 @@ fn line_chart(
         // Few points are dots with their values; many would hide the line.
         if line.points.len() <= 200 {
             for (x, y) in line.points.iter().filter_map(|(x, y)| Some((*x, (*y)?))) {
+                let band = line.band.iter().find(|band| (band.x - x).abs() < 1e-9);
+                let ends = band.map_or_else(String::new, |band| {
+                    format!(" [{}, {}]", number(band.low, unit), number(band.high, unit))
+                });
                 let _ = write!(
                     svg,
-                    "<circle class=\"point look{look}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.5\"><title>{}: {}</title></circle>",
+                    "<circle class=\"point look{look}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.5\"><title>{}: {}{ends}</title></circle>",
                     x_scale.at(x),
                     y_scale.at(y),
                     escaped(&line.name),
@@ -309,7 +288,7 @@ fn horizontal_grid(scale: &Scale, unit: Unit) -> String {
         .collect()
 }
 
-fn legend<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn legend<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let items: String = names
         .enumerate()
         .map(|(index, name)| format!("<li class=\"look{}\">{}</li>", index % LOOKS, escaped(name)))
@@ -317,11 +296,16 @@ fn legend<'a>(names: impl Iterator<Item = &'a str>) -> String {
     format!("<ul class=\"legend\">{items}</ul>")
 }
 
-fn heat_map(heat: &Heat, unit: Unit) -> Drawn {
+pub(super) fn heat_map(heat: &Heat, unit: Unit) -> Drawn {
     let name_width = 250.0;
     let columns = heat.columns.len().max(1) as f64;
     let width = ((RIGHT - name_width) / columns).min(180.0);
-    let all = heat.values.iter().flatten().flatten().copied();
+    let all = heat
+        .values
+        .iter()
+        .flatten()
+        .flatten()
+        .map(|(value, _)| *value);
     let (low, high) = all
         .filter(|value| value.is_finite())
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
@@ -343,17 +327,20 @@ fn heat_map(heat: &Heat, unit: Unit) -> Drawn {
             "<text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             name_width - 10.0,
             y + 19.0,
-            escaped(&clipped(name, 34))
+            escaped(&clipped(name, 28))
         );
         let values = heat.values.get(row).into_iter().flatten();
-        for (column, value) in values.enumerate() {
+        for (column, cell) in values.enumerate() {
+            let value = cell.map(|(value, _)| value);
+            let told = heat.said(row, column, unit);
+            let of = heat.columns.get(column).map_or("", String::as_str);
             let x = name_width + column as f64 * width;
             let (depth, text) = match value {
                 Some(value) if high > low => {
                     let share = (value - low) / (high - low);
-                    ((share * (DEPTHS - 1.0)).round() as u8, number(*value, unit))
+                    ((share * (DEPTHS - 1.0)).round() as u8, number(value, unit))
                 }
-                Some(value) => (0, number(*value, unit)),
+                Some(value) => (0, number(value, unit)),
                 None => (u8::MAX, "—".to_owned()),
             };
             let class = if depth == u8::MAX {
@@ -363,11 +350,14 @@ fn heat_map(heat: &Heat, unit: Unit) -> Drawn {
             };
             let _ = write!(
                 svg,
-                "<rect class=\"{class}\" x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>\
+                "<rect class=\"{class}\" x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}, {}: {}</title></rect>\
                  <text class=\"in {class}\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{text}</text>",
                 x + 1.0,
                 width - 2.0,
                 ROW - 2.0,
+                escaped(name),
+                escaped(of),
+                escaped(&told),
                 x + width / 2.0,
                 y + 19.0
             );
@@ -377,14 +367,20 @@ fn heat_map(heat: &Heat, unit: Unit) -> Drawn {
     (height, svg, String::new())
 }
 
-fn scatter(
-    points: &[(String, f64, f64, bool)],
+pub(super) fn scatter(
+    points: &[Point],
     x_unit: Unit,
     (x_name, y_name): (&str, &str),
     y_unit: Unit,
 ) -> Drawn {
-    let x_scale = Scale::over(points.iter().map(|point| point.1).chain([0.0]), LEFT, RIGHT);
-    let y_scale = Scale::over(points.iter().map(|point| point.2).chain([0.0]), BOTTOM, TOP);
+    let reach = |value: f64, ends: Option<(f64, f64)>| {
+        let (low, high) = ends.unwrap_or((value, value));
+        [value, low, high]
+    };
+    let xs = points.iter().flat_map(|point| reach(point.x, point.x_ends));
+    let ys = points.iter().flat_map(|point| reach(point.y, point.y_ends));
+    let x_scale = Scale::over(xs.chain([0.0]), LEFT, RIGHT);
+    let y_scale = Scale::over(ys.chain([0.0]), BOTTOM, TOP);
     let mut svg = horizontal_grid(&y_scale, y_unit);
     let ticks = x_scale.ticks();
     let step = (x_scale.to - x_scale.from) / (ticks.len().max(2) - 1) as f64;
@@ -397,30 +393,44 @@ fn scatter(
             tick_text(tick, step, x_unit)
         );
     }
-    let mut front: Vec<_> = points.iter().filter(|point| point.3).collect();
-    front.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let mut front: Vec<_> = points.iter().filter(|point| point.best).collect();
+    front.sort_by(|a, b| a.x.total_cmp(&b.x));
     let path: String = front
         .iter()
-        .map(|point| format!("{:.1},{:.1} ", x_scale.at(point.1), y_scale.at(point.2)))
+        .map(|point| format!("{:.1},{:.1} ", x_scale.at(point.x), y_scale.at(point.y)))
         .collect();
     let _ = write!(svg, "<polyline class=\"front\" points=\"{path}\"/>");
-    for (name, x, y, best) in points {
-        let (cx, cy) = (x_scale.at(*x), y_scale.at(*y));
+    for point in points {
+        let (cx, cy) = (x_scale.at(point.x), y_scale.at(point.y));
+        if let Some((low, high)) = point.x_ends {
+            let (from, to) = (x_scale.at(low), x_scale.at(high));
+            let _ = write!(
+                svg,
+                "<line class=\"whisker thin\" x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{cy:.1}\" y2=\"{cy:.1}\"/>"
+            );
+        }
+        if let Some((low, high)) = point.y_ends {
+            let (from, to) = (y_scale.at(low), y_scale.at(high));
+            let _ = write!(
+                svg,
+                "<line class=\"whisker thin\" x1=\"{cx:.1}\" x2=\"{cx:.1}\" y1=\"{from:.1}\" y2=\"{to:.1}\"/>"
+            );
+        }
         let anchor = if cx > WIDTH * 0.75 { "end" } else { "start" };
         let dx = if anchor == "end" { -9.0 } else { 9.0 };
         let _ = write!(
             svg,
             "<circle class=\"{}\" cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"5\"><title>{}: {} {}, {} {}</title></circle>\
              <text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
-            if *best { "dot" } else { "dot other" },
-            escaped(name),
+            if point.best { "dot" } else { "dot other" },
+            escaped(&point.name),
             escaped(x_name),
-            number(*x, x_unit),
+            number(point.x, x_unit),
             escaped(y_name),
-            number(*y, y_unit),
+            number(point.y, y_unit),
             cx + dx,
             cy - 6.0,
-            escaped(&clipped(name, 36))
+            escaped(&clipped(&point.name, 36))
         );
     }
     let _ = write!(

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::drawing::{escaped, figure};
+use super::drawing::escaped;
+use super::figure::figure;
 use super::words;
 use crate::analysis::paper::{Cell, Paper, Sheet};
 use crate::analysis::render::document::Document;

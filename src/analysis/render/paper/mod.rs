@@ -12,6 +12,12 @@ mod json;
 
 mod drawing;
 
+mod curves;
+
+mod numbers;
+
+mod figure;
+
 mod html;
 
 pub(in crate::analysis) use words::number;

@@ -1,6 +1,6 @@
 //! Writes the cells of a report, and what it is of, for people.
 
-use crate::analysis::paper::{Cell, Head, Paper, Side, Source, Unit};
+use crate::analysis::paper::{Cell, Head, Heat, Paper, Side, Source, Unit};
 use crate::analysis::render::units::{
     NOTHING, dollars, length, minute, percent_of, plain, span, thousands, three_digits,
 };
@@ -151,6 +151,23 @@ fn source(source: Source) -> String {
              embeddings are routes as others.",
             percent_of(RELATIVE_ERROR)
         ),
+    }
+}
+
+impl Heat {
+    /// A value with its interval in words.
+    pub(super) fn said(&self, row: usize, column: usize, unit: Unit) -> String {
+        let cell = self.values.get(row).and_then(|values| *values.get(column)?);
+        match cell {
+            None => NOTHING.to_owned(),
+            Some((value, None)) => number(value, unit),
+            Some((value, Some((low, high)))) => format!(
+                "{} [{}, {}]",
+                number(value, unit),
+                number(low, unit),
+                number(high, unit)
+            ),
+        }
     }
 }
 

@@ -71,7 +71,8 @@ impl Metric {
             Self::Rate => call.rate,
             Self::Total => call.total,
             Self::Failures => call.failed.map(|failed| f64::from(u8::from(failed))),
-            Self::Cost => call.cost,
+            // What was paid: what the provider billed, where it says so.
+            Self::Cost => call.billed.or(call.cost),
             Self::Connect => call.connect,
             Self::Headers => call.headers,
             Self::Wait => call.wait,

@@ -6,7 +6,8 @@ use super::adjust::{Comparison, Metric, compare};
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::reports::Report;
 use crate::analysis::reports::call::{Call, plain_model};
-use crate::analysis::reports::figures::verdict;
+use crate::analysis::reports::ecdf::first_tokens;
+use crate::analysis::reports::figures::{Numbers, first_token, numbers, verdict};
 use crate::record::{ExchangeRecord, ProviderKind};
 use crate::statistics::compare::Resampling;
 use crate::statistics::interval::Estimate;
@@ -132,8 +133,26 @@ impl Tax {
                 }
             })
             .collect();
-        write(&pairs, &alone, family, head)
+        let mut paper = write(&pairs, &alone, family, head);
+        let several = models.iter().filter(|(_, arms)| arms.len() > 1);
+        let drawn = several.filter_map(|(model, arms)| distribution(model, arms));
+        paper.charts.extend(drawn.take(DISTRIBUTIONS_MAX));
+        paper
     }
+}
+
+/// Models whose distributions are drawn.
+const DISTRIBUTIONS_MAX: usize = 4;
+
+/// First tokens of all routes of a model, as they were and not like with like.
+fn distribution(model: &str, arms: &Arms<'_>) -> Option<Chart> {
+    let of: Vec<(String, Numbers)> = arms
+        .iter()
+        .map(|(route, calls)| ((*route).to_owned(), numbers(calls, first_token)))
+        .collect();
+    let groups = of.iter().map(|(name, numbers)| (name.clone(), numbers));
+    let title = format!("{model}: time to first token, unadjusted");
+    first_tokens(&title, groups.collect())
 }
 
 /// The route that others are compared with: the one named, or else the direct provider with most
