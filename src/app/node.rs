@@ -23,10 +23,12 @@ use crate::edge::server::{self, AcceptLimits, Counters, Drain, Peer, Stop};
 use crate::edge::upstream::pool::TlsConfigs;
 use crate::edge::upstream::{Pool, ProxyRules};
 use crate::proxy::models::ModelLists;
+use crate::proxy::quotes::Quotes;
 use crate::proxy::settle::{Offer, Settler};
 use crate::proxy::tap::ProxyBody;
 use crate::proxy::{Hasher, Proxy, Shared};
 use crate::record::Origin;
+use crate::recorder::Standing;
 
 /// What a node is built from.
 pub struct Parts {
@@ -84,6 +86,7 @@ impl Node {
             .unwrap_or(settings.server.listen);
         let settler = Settler {
             offer: parts.offer,
+            standing: Arc::new(Standing::default()),
             clock: parts.clock.clone(),
             accepted: AtomicU64::new(0),
             settled: AtomicU64::new(0),
@@ -97,6 +100,7 @@ impl Node {
             instance: HeaderValue::from_str(&instance)
                 .unwrap_or_else(|_| HeaderValue::from_static("tollgate")),
             origin: parts.origin,
+            quotes: Quotes::default(),
             models: ModelLists::default(),
             refuses_injection: DashSet::default(),
         });

@@ -40,4 +40,5 @@ pub mod template;
 
 pub use load::{Loaded, load};
 pub use problem::{Problem, Problems, Severity};
+pub use quantity::duration;
 pub use resolve::work::Sources;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The duration of a text such as `1200ms`, `5s`, `10m`, `12h` or `30d`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let nanos = number.checked_mul(match unit {
         "us" | "µs" => 1_000,

@@ -23,7 +23,7 @@ pub struct RouteSettings {
     pub region: Option<Name>,
     /// Where its data stays.
     pub residency: Option<Name>,
-    /// Tokens of prompt and answer that it takes, where not as the catalogue says.
+    /// Tokens of prompt and answer that it takes, where the config or the catalogue says so.
     pub context: Option<u64>,
 }
 

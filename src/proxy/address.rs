@@ -12,6 +12,17 @@ pub struct Address<'a> {
     pub path: &'a str,
 }
 
+impl Address<'_> {
+    /// The data plane's own root: nobody is addressed.
+    #[must_use]
+    pub const fn root() -> Self {
+        Self {
+            provider: None,
+            path: "/v1",
+        }
+    }
+}
+
 /// What may stand before the name of a resource, the longest first.
 const PREFIXES: [&str; 9] = [
     "/openai/v1",

@@ -6,13 +6,13 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::address::Address;
-use super::names::{POLICY, ROUTE};
+use super::names::ROUTE;
 use super::reject::Reject;
-use super::secret;
-use crate::config::settings::{AuthScheme, ModelRoutes, Provider, Settings};
-use crate::record::{Dialect, Language, Name};
-use crate::routing::catalogue;
-use crate::routing::plan::Candidate;
+use super::secret::{self, Hasher};
+use crate::config::settings::{AuthScheme, ModelRoutes, Provider, RouteSettings, Settings};
+use crate::record::{Dialect, KeyedHash, Language, Name};
+use crate::routing::catalogue::owner_of;
+use crate::routing::route::RouteKey;
 
 /// One way for this request: a provider, the model's name there, and a credential.
 #[derive(Debug, Clone)]
@@ -21,15 +21,55 @@ pub struct Way {
     pub provider: Arc<Provider>,
     /// The model's name there, where the request has a model.
     pub model: Option<Name>,
-    /// The longest prompt it is known to take, tokens.
-    pub context: Option<u64>,
+    /// What the config says of the route, where it has one.
+    pub configured: Option<Configured>,
+    /// Whether it serves another model than the one asked for.
+    pub other_model: bool,
     /// The credential to send.
     pub credential: Credential,
     /// Whether the client itself addressed the provider, so that its own credentials may go there.
     pub addressed: bool,
 }
 
+/// A route of a model in the config.
+#[derive(Debug, Clone)]
+pub struct Configured {
+    model: Arc<ModelRoutes>,
+    place: usize,
+}
+
+impl Configured {
+    /// What the config says of the route.
+    #[must_use]
+    pub fn route(&self) -> &RouteSettings {
+        &self.model.routes[self.place]
+    }
+}
+
 impl Way {
+    /// Tokens of prompt and answer that it is known to take.
+    #[must_use]
+    pub fn context(&self) -> Option<u64> {
+        self.configured.as_ref()?.route().context
+    }
+
+    /// Where it answers from, as far as the config says.
+    #[must_use]
+    pub fn region(&self) -> Option<&Name> {
+        let said = self.configured.as_ref();
+        said.and_then(|configured| configured.route().region.as_ref())
+            .or(self.provider.region.as_ref())
+    }
+
+    /// The key of its route.
+    #[must_use]
+    pub fn key(&self) -> RouteKey {
+        RouteKey {
+            provider: self.provider.name.clone(),
+            model: self.model.clone(),
+        }
+    }
+
     /// The name of its route: `provider/model`, or the provider's for requests without a model.
     #[must_use]
     pub fn route(&self) -> String {
@@ -56,8 +96,8 @@ pub enum Credential {
 pub struct Ways {
     /// In the order of the config.
     pub ways: Vec<Way>,
-    /// The same as routing sees them.
-    pub candidates: Vec<Candidate>,
+    /// The model that the config gives routes, where the request asks for one.
+    pub routes: Option<Arc<ModelRoutes>>,
     /// How they were found: `base_url`, `model`, `provider_prefix`, `pattern`, …
     pub how: &'static str,
 }
@@ -70,52 +110,72 @@ pub fn find(
     headers: &HeaderMap,
 ) -> Result<Ways, Reject> {
     let pinned = pin(headers)?;
-    let (targets, how, addressed) = match pinned {
+    let found = match pinned {
         Some(pin) => pinned_target(settings, &pin, model)?,
         None => targets(settings, address, model)?,
     };
     let home = model.and_then(|model| home_of(settings, model));
-    let ways: Vec<_> = targets
-        .into_iter()
-        .map(|(provider, model)| {
-            let addressed = addressed || home == Some(&provider.name);
-            let credential = credential(settings, &provider, headers, addressed);
-            Way {
-                provider,
-                model,
-                context: None,
-                credential,
-                addressed,
-            }
-        })
-        .collect();
-    let candidates = ways
-        .iter()
-        .map(|way| {
-            let usable = way.addressed || is_usable(way);
-            Candidate::new(way.provider.name.clone(), way.model.clone(), usable)
-        })
-        .collect();
+    let way = |target: Target| {
+        let addressed = found.addressed || home == Some(&target.provider.name);
+        let credential = credential(settings, &target.provider, headers, addressed);
+        Way {
+            provider: target.provider,
+            model: target.model,
+            configured: target.configured,
+            other_model: target.other_model,
+            credential,
+            addressed,
+        }
+    };
     Ok(Ways {
-        ways,
-        candidates,
-        how,
+        ways: found.list.into_iter().map(way).collect(),
+        routes: found.routes,
+        how: found.how,
     })
 }
 
-type Targets = (Vec<(Arc<Provider>, Option<Name>)>, &'static str, bool);
+/// A provider and the model's name there.
+struct Target {
+    provider: Arc<Provider>,
+    model: Option<Name>,
+    configured: Option<Configured>,
+    other_model: bool,
+}
+
+impl Target {
+    fn new(provider: &Arc<Provider>, model: Option<Name>) -> Self {
+        Self {
+            provider: Arc::clone(provider),
+            model,
+            configured: None,
+            other_model: false,
+        }
+    }
+}
+
+/// The targets of a request.
+struct Targets {
+    list: Vec<Target>,
+    how: &'static str,
+    /// Whether the client itself addressed the provider, which is what lets its own credential go
+    /// there.
+    addressed: bool,
+    routes: Option<Arc<ModelRoutes>>,
+}
+
+impl Targets {
+    fn one(provider: &Arc<Provider>, model: Option<Name>, how: &'static str, own: bool) -> Self {
+        Self {
+            list: vec![Target::new(provider, model)],
+            how,
+            addressed: own,
+            routes: None,
+        }
+    }
+}
 
 /// `x-tollgate-route: provider` or `provider/model`.
 fn pin(headers: &HeaderMap) -> Result<Option<String>, Reject> {
-    if let Some(policy) = headers.get(&POLICY)
-        && policy.as_bytes() != b"ordered"
-    {
-        return Err(Reject::new(
-            StatusCode::BAD_REQUEST,
-            "unknown_policy",
-            "x-tollgate-policy: the only policy of this version is `ordered`",
-        ));
-    }
     let Some(value) = headers.get(&ROUTE) else {
         return Ok(None);
     };
@@ -144,23 +204,25 @@ fn pinned_target(settings: &Settings, pin: &str, model: Option<&str>) -> Result<
         ));
     };
     // A model with routes says what it is called at the pinned provider.
-    let configured = model
-        .and_then(|model| routes_of(settings, model))
-        .and_then(|routes| {
-            routes
-                .routes
-                .iter()
-                .find(|route| route.provider == provider.name)
-        });
+    let routes = model.and_then(|model| routes_of(settings, model));
+    let place = routes.and_then(|routes| {
+        let mut all = routes.routes.iter();
+        all.position(|route| route.provider == provider.name)
+    });
+    let configured = routes.zip(place).map(|(routes, place)| Configured {
+        model: Arc::clone(routes),
+        place,
+    });
     let called = there
         .map(Name::from)
-        .or_else(|| configured.and_then(|route| route.model.clone()))
+        .or_else(|| configured.as_ref()?.route().model.clone())
         .or_else(|| model.map(Name::from));
-    Ok((
-        vec![(Arc::clone(provider), called.filter(|_| model.is_some()))],
-        "pinned",
-        false,
-    ))
+    let called = called.filter(|_| model.is_some());
+    let mut found = Targets::one(provider, called, "pinned", false);
+    found.list[0].configured = configured;
+    // A pin chooses a route; where the answer may come from is not the request's to say.
+    found.routes = routes.cloned();
+    Ok(found)
 }
 
 fn routes_of<'a>(settings: &'a Settings, model: &str) -> Option<&'a Arc<ModelRoutes>> {
@@ -171,8 +233,7 @@ fn routes_of<'a>(settings: &'a Settings, model: &str) -> Option<&'a Arc<ModelRou
 }
 
 /// The order of the design, section 2: base URL, `[models]`, `provider/rest`, patterns, the only
-/// provider, the default. The flag says whether the client itself addressed the provider, which
-/// is what lets its own credential go there.
+/// provider, the default.
 fn targets(
     settings: &Settings,
     address: &Address<'_>,
@@ -180,22 +241,16 @@ fn targets(
 ) -> Result<Targets, Reject> {
     let asked = || model.map(Name::from);
     if let Some(provider) = address.provider.and_then(|name| settings.provider(name)) {
-        return Ok((vec![(Arc::clone(provider), asked())], "base_url", true));
+        return Ok(Targets::one(provider, asked(), "base_url", true));
     }
     let default = settings
         .server
         .default_provider
         .as_ref()
         .and_then(|name| settings.provider(name))
-        .map(|provider| {
-            (
-                vec![(Arc::clone(provider), asked())],
-                "default_provider",
-                false,
-            )
-        });
+        .map(|provider| Targets::one(provider, asked(), "default_provider", false));
     let only = match settings.providers.as_slice() {
-        [only] => Some((vec![(Arc::clone(only), asked())], "only_provider", true)),
+        [only] => Some(Targets::one(only, asked(), "only_provider", true)),
         _ => None,
     };
     let Some(model) = model else {
@@ -212,29 +267,21 @@ fn targets(
         });
     };
     if let Some(routes) = routes_of(settings, model) {
-        let targets = routes.routes.iter().filter_map(|route| {
-            let provider = settings.provider(&route.provider)?;
-            let there = route.model.clone().unwrap_or_else(|| Name::from(model));
-            Some((Arc::clone(provider), Some(there)))
-        });
-        return Ok((targets.collect(), "model", false));
+        return Ok(of_model(settings, routes));
     }
     if let Some((name, rest)) = model.split_once('/')
         && let Some(provider) = settings.provider(name)
         && !rest.is_empty()
     {
-        return Ok((
-            vec![(Arc::clone(provider), Some(Name::from(rest)))],
-            "provider_prefix",
-            true,
-        ));
+        let rest = Some(Name::from(rest));
+        return Ok(Targets::one(provider, rest, "provider_prefix", true));
     }
     let owners = settings
         .providers
         .iter()
         .map(|provider| (provider, provider.models.as_slice()));
-    if let Some(provider) = catalogue::owner_of(model, owners) {
-        return Ok((vec![(Arc::clone(provider), asked())], "pattern", true));
+    if let Some(provider) = owner_of(model, owners) {
+        return Ok(Targets::one(provider, asked(), "pattern", true));
     }
     only.or(default).ok_or_else(|| {
         let mut message = format!(
@@ -247,6 +294,49 @@ fn targets(
         );
         Reject::new(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
     })
+}
+
+/// The routes of a model, and behind them those of the models that may stand in for it.
+fn of_model(settings: &Settings, routes: &Arc<ModelRoutes>) -> Targets {
+    let mut all: Vec<_> = of_routes(settings, routes).collect();
+    for name in &routes.fallback_models {
+        if let Some(other) = routes_of(settings, name) {
+            all.extend(of_routes(settings, other).map(stand_in));
+            continue;
+        }
+        let address = Address::root();
+        let found = targets(settings, &address, Some(name));
+        let found = found.map_or_else(|_| Vec::new(), |found| found.list);
+        all.extend(found.into_iter().map(stand_in));
+    }
+    Targets {
+        list: all,
+        how: "model",
+        addressed: false,
+        routes: Some(Arc::clone(routes)),
+    }
+}
+
+fn of_routes(settings: &Settings, routes: &Arc<ModelRoutes>) -> impl Iterator<Item = Target> {
+    let list = routes.routes.iter().enumerate();
+    list.filter_map(move |(place, route)| {
+        let provider = settings.provider(&route.provider)?;
+        let there = route.model.clone().unwrap_or_else(|| routes.name.clone());
+        Some(Target {
+            configured: Some(Configured {
+                model: Arc::clone(routes),
+                place,
+            }),
+            ..Target::new(provider, Some(there))
+        })
+    })
+}
+
+fn stand_in(target: Target) -> Target {
+    Target {
+        other_model: true,
+        ..target
+    }
 }
 
 /// What there is, for messages.
@@ -271,8 +361,12 @@ fn have(settings: &Settings) -> String {
     format!("providers: {}; models: {}", names(providers), names(models))
 }
 
-fn is_usable(way: &Way) -> bool {
-    way.provider.auth == AuthScheme::None || !matches!(way.credential, Credential::None)
+/// Whether a credential goes with the way, or none is needed, or it is the client's to send one.
+#[must_use]
+pub fn is_usable(way: &Way) -> bool {
+    way.addressed
+        || way.provider.auth == AuthScheme::None
+        || !matches!(way.credential, Credential::None)
 }
 
 /// Whether a header's value is Tollgate's own token, which lets a client in and goes no further.
@@ -300,7 +394,7 @@ fn same(one: &[u8], other: &[u8]) -> bool {
 /// The provider whose own the model is, by the names that providers claim.
 fn home_of<'a>(settings: &'a Settings, model: &str) -> Option<&'a Name> {
     let claims = |provider: &'a Arc<Provider>| (&provider.name, provider.models.as_slice());
-    catalogue::owner_of(model, settings.providers.iter().map(claims))
+    owner_of(model, settings.providers.iter().map(claims))
 }
 
 /// The configured credential, else the client's own where the client addressed this provider.
@@ -342,6 +436,17 @@ const fn client_headers(auth: AuthScheme) -> &'static [&'static str] {
 }
 
 impl Credential {
+    /// What records show of it; absent where there is none.
+    #[must_use]
+    pub fn hash(&self, hasher: &Hasher) -> Option<KeyedHash> {
+        let hash = |value: &[u8]| hasher.hash("credential", [secret::bare(value)]);
+        match self {
+            Self::Configured(key) => Some(hash(key.expose_secret().as_bytes())),
+            Self::Client(_, value) => Some(hash(value.as_bytes())),
+            Self::None => None,
+        }
+    }
+
     /// The header that carries the credential, marked so that no log shows it.
     #[must_use]
     pub fn header(&self, auth: AuthScheme) -> Option<(&'static str, HeaderValue)> {

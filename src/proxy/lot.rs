@@ -27,8 +27,8 @@ pub(super) fn draw(
     // The place of a route among the steps: what routing left out is no candidate.
     let step_of = |route: &Route, steps: &[usize]| {
         steps.iter().position(|index| {
-            let candidate = &found.candidates[*index];
-            candidate.provider == route.provider && candidate.model.as_ref() == Some(&route.model)
+            let way = &found.ways[*index];
+            way.provider.name == route.provider && way.model.as_ref() == Some(&route.model)
         })
     };
     let applicant = Applicant {

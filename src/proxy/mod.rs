@@ -20,6 +20,10 @@ pub mod address;
 
 pub mod candidates;
 
+pub mod quotes;
+
+mod weigh;
+
 pub mod headers;
 
 pub mod intake;

@@ -174,7 +174,8 @@ async fn fetch(
     let way = Way {
         provider: Arc::clone(provider),
         model: None,
-        context: None,
+        configured: None,
+        other_model: false,
         credential,
         addressed: false,
     };

@@ -17,6 +17,14 @@ names! {
     ROUTE = "x-tollgate-route";
     /// Picks the policy of a request.
     POLICY = "x-tollgate-policy";
+    /// Bounds what a request may be expected to cost.
+    MAX_COST = "x-tollgate-max-cost";
+    /// Bounds when its answer is to be expected.
+    DEADLINE = "x-tollgate-deadline";
+    /// Says which region it is for.
+    REGION = "x-tollgate-region";
+    /// Says why the first route was first.
+    REASON = "x-tollgate-reason";
     /// Tags for the record.
     TAGS = "x-tollgate-tags";
     /// The key of the session, given by the client.

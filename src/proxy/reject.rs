@@ -59,6 +59,14 @@ impl Reject {
         self
     }
 
+    /// No route has a credential that may be sent there.
+    #[must_use]
+    pub fn no_credential() -> Self {
+        let message = "no route to this model has a credential: set the provider's api_key (or \
+                       its variable), or address it by `/{provider}/v1` with a key of your own";
+        Self::new(StatusCode::UNAUTHORIZED, "no_credential", message)
+    }
+
     /// A provider that could not be reached or did not answer.
     #[must_use]
     pub fn upstream(class: ErrorClass, provider: &str, detail: &str, maybe_billed: bool) -> Self {

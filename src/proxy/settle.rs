@@ -13,6 +13,8 @@ use crate::record::{
     AttemptRecord, CancelledBy, End, ErrorClass, ExchangeRecord, Mark, Moment, Nanos, Oddity,
     Outcome, PicoDollars, Timeline, TokenSource, Tokens,
 };
+use crate::recorder::standing::{self, Standing};
+use crate::routing::health::Ticket;
 use crate::wire::observer::{BodyEnd, Observation, Observer};
 
 /// Takes a finished record; must not wait.
@@ -22,6 +24,8 @@ pub type Offer = Arc<dyn Fn(ExchangeRecord) + Send + Sync>;
 pub struct Settler {
     /// Where records go.
     pub offer: Offer,
+    /// What is known of every route.
+    pub standing: Arc<Standing>,
     /// The clock.
     pub clock: Clock,
     /// Exchanges begun.
@@ -52,6 +56,8 @@ impl Settler {
 #[derive(Debug)]
 pub struct Exchange {
     draft: Option<Box<ExchangeRecord>>,
+    /// Of the attempts whose end nobody has been told yet, by their place in the record.
+    tickets: Vec<(usize, Ticket)>,
     settler: Arc<Settler>,
     settings: Arc<Settings>,
     peer: Arc<Peer>,
@@ -78,6 +84,7 @@ impl Exchange {
         let at_work = peer.begin();
         Self {
             draft: Some(Box::new(draft)),
+            tickets: Vec::new(),
             settler,
             settings,
             peer,
@@ -89,6 +96,64 @@ impl Exchange {
     /// The record so far.
     pub fn draft(&mut self) -> Option<&mut ExchangeRecord> {
         self.draft.as_deref_mut()
+    }
+
+    /// An attempt begins: its record stands in the draft from now on. Returns its place; absent
+    /// once the exchange is settled.
+    pub fn begin_attempt(&mut self, attempt: AttemptRecord) -> Option<usize> {
+        let now = self.settler.clock.now();
+        let route = standing::route_of(&attempt);
+        let credential = attempt.credential;
+        let draft = self.draft.as_deref_mut()?;
+        let place = draft.attempts.len();
+        draft.attempts.push(attempt);
+        let ticket = self
+            .settler
+            .standing
+            .begin(&route, credential, place == 0, now);
+        self.tickets.push((place, ticket));
+        Some(place)
+    }
+
+    /// The attempt at `place` is over and lost: what it met counts at once, not only when the
+    /// exchange ends.
+    pub fn lose_attempt(&mut self, place: usize) {
+        if let Some(at) = self.tickets.iter().position(|(of, _)| *of == place) {
+            let (_, ticket) = self.tickets.swap_remove(at);
+            self.hand_in(place, ticket);
+        }
+    }
+
+    /// Puts the attempt at `place` behind all others: its answer is the client's.
+    pub fn put_last(&mut self, place: usize) {
+        let Some(draft) = self.draft.as_deref_mut() else {
+            return;
+        };
+        let last = draft.attempts.len().saturating_sub(1);
+        if place < last {
+            let attempt = draft.attempts.remove(place);
+            draft.attempts.push(attempt);
+            for (of, _) in &mut self.tickets {
+                *of = match *of {
+                    of if of == place => last,
+                    of if of > place => of - 1,
+                    of => of,
+                };
+            }
+        }
+    }
+
+    fn hand_in(&self, place: usize, ticket: Ticket) {
+        let attempt = self
+            .draft
+            .as_ref()
+            .and_then(|draft| draft.attempts.get(place));
+        let Some(attempt) = attempt else { return };
+        let clock = &self.settler.clock;
+        let moment = (clock.now(), clock.wall());
+        self.settler
+            .standing
+            .end(ticket, attempt, moment, fastrand::f64());
     }
 
     /// Whether the program stops.
@@ -143,11 +208,15 @@ impl Exchange {
     }
 
     fn offer(&mut self) {
+        for (place, ticket) in std::mem::take(&mut self.tickets) {
+            self.hand_in(place, ticket);
+        }
         let Some(mut draft) = self.draft.take() else {
             return;
         };
         draft.closed_at = self.settler.clock.now();
         bill::price(&mut draft, &self.settings);
+        self.settler.standing.settled(&draft);
         tracing::debug!(
             exchange = %draft.id,
             outcome = draft.outcome.name(),

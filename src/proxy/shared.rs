@@ -10,6 +10,7 @@ use http::HeaderValue;
 use super::candidates::Way;
 use super::intake::Body;
 use super::models::ModelLists;
+use super::quotes::Quotes;
 use super::secret::Hasher;
 use super::settle::Settler;
 use crate::clock::Clock;
@@ -31,6 +32,8 @@ pub struct Shared {
     pub instance: HeaderValue,
     /// Where records are said to come from.
     pub origin: Origin,
+    /// What routes cost.
+    pub quotes: Quotes,
     /// Model lists of the providers.
     pub models: ModelLists,
     /// (provider, model) that refused `stream_options`.

@@ -19,11 +19,12 @@ use super::headers;
 use super::intake::{self, Body};
 use super::lot;
 use super::models::Asked;
-use super::names::{ATTEMPTS, EXCHANGE, RETRY_COUNT, ROUTE, TRACEPARENT};
+use super::names::{ATTEMPTS, EXCHANGE, REASON, RETRY_COUNT, ROUTE, TRACEPARENT};
 use super::reject::{METHODS, Reject};
 use super::settle::Exchange;
 use super::shared::Shared;
 use super::tap::{ProxyBody, Tap, TapParts};
+use super::weigh::{self, Scales};
 use crate::config::settings::Settings;
 use crate::edge::server::{Drain, Peer};
 use crate::edge::upstream::Pool;
@@ -31,7 +32,6 @@ use crate::record::{
     ExchangeId, ExchangeRecord, KeyedHash, Language, Moment, Name, Outcome, OwnDelay, RequestFacts,
     Tokens, TraceId, WallTime,
 };
-use crate::routing::plan;
 use crate::wire::framing::usage_filter::UsageFilter;
 use crate::wire::observer::Seen;
 
@@ -242,6 +242,9 @@ impl Proxy {
             _ => None,
         };
         let (stream, choices) = (facts.stream, facts.choices);
+        let prompt_tokens = facts.prompt_tokens_estimated.unwrap_or(0);
+        let effort = facts.reasoning_effort.as_deref();
+        let reasons = effort.is_some_and(|effort| effort != "none");
         if let Some(draft) = exchange.draft() {
             // A request that came in one read with the one before it began no later than it was
             // complete.
@@ -265,7 +268,18 @@ impl Proxy {
             return Ok(Answered::Made(made));
         }
         let found = candidates::find(settings, address, model.as_deref(), &parts.headers)?;
-        let mut plan = plan::ordered(&found.candidates, found.how);
+        let scales = Scales {
+            settings,
+            standing: &self.shared.settler.standing,
+            quotes: &self.shared.quotes,
+            hasher: &self.shared.hasher,
+            now: (clock.now(), clock.wall()),
+        };
+        let Some(draft) = exchange.draft() else {
+            return Err(Reject::no_credential().into());
+        };
+        let (mut plan, decision) = weigh::weigh(scales, &found, draft, &parts.headers)?;
+        draft.decision = decision;
         if let Some(draft) = exchange.draft() {
             lot::draw(draft, settings, &parts.headers, &found, &mut plan);
         }
@@ -277,6 +291,8 @@ impl Proxy {
             headers: &parts.headers,
             language,
             stream,
+            prompt_tokens,
+            reasons,
             choices,
             complete,
             total: total.map(|span| complete.plus(crate::record::Nanos(span.as_nanos() as u64))),
@@ -303,6 +319,7 @@ impl Proxy {
                 frames: VecDeque::new(),
             }),
             route: way.route(),
+            reason: format!("{}; {}", plan.policy, plan.reason),
             total: job.total,
         };
         Ok(Answered::Relayed(Box::new(reached), Box::new(relay)))
@@ -320,6 +337,7 @@ impl Proxy {
         let Relay {
             begun,
             route,
+            reason,
             total,
         } = relay;
         let plain_events = failover::is_plain_events(&reached.headers);
@@ -334,6 +352,9 @@ impl Proxy {
         }
         if let Ok(route) = HeaderValue::from_str(&route) {
             headers.insert(&ROUTE, route);
+        }
+        if let Ok(reason) = HeaderValue::from_str(&reason) {
+            headers.insert(&REASON, reason);
         }
         headers.insert(&ATTEMPTS, HeaderValue::from(attempts));
         let body = ProxyBody::Tap(Box::new(Tap::new(TapParts {
@@ -370,6 +391,7 @@ enum Answered {
 struct Relay {
     begun: Begun,
     route: String,
+    reason: String,
     total: Option<Moment>,
 }
 

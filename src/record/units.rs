@@ -79,6 +79,13 @@ impl WallTime {
         self.0.div_euclid(1_000_000)
     }
 
+    /// Its year and month.
+    #[must_use]
+    pub fn month(self) -> (i64, i64) {
+        let (year, month, _) = civil_from_days(self.as_secs().div_euclid(86_400));
+        (year, month)
+    }
+
     /// The date as RFC 3339 in UTC with microseconds, e.g. `2026-11-22T00:35:49.000001Z`.
     #[must_use]
     pub fn rfc3339(self) -> String {

@@ -2,6 +2,8 @@
 
 pub mod recent;
 
+pub mod standing;
+
 mod health;
 
 mod shared;
@@ -13,4 +15,5 @@ mod handle;
 pub use handle::{Recorder, Running};
 pub use health::{State, StoreHealth};
 pub use recent::Recent;
+pub use standing::Standing;
 pub use writer::{Opener, Pace};

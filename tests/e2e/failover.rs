@@ -1,6 +1,10 @@
 //! A provider that fails before its first token costs the client nothing that it could see.
 
-use tollgate::record::{CancelledBy, ErrorClass as Class, Mark, Nanos, Outcome};
+use std::io::Write as _;
+use std::net::TcpStream;
+
+use tollgate::record::{CancelledBy, ErrorClass as Class, Mark, Moment, Nanos, Outcome};
+use tollgate::routing::route::RouteKey;
 use tollgate::simulator::Script;
 
 use crate::support::samples::{Sample, samples};
@@ -100,6 +104,7 @@ fn what_fails_before_its_first_token_is_followed_by_the_next_route() {
     let rig = rig();
     for (fault, stream, class) in MOVED {
         let name = format!("{fault}, stream {stream}");
+        rig.forget();
         let ask = Ask::chat(&format!("m-n-6:fault-{fault}"), *stream).to("");
         let reading = rig.send(&ask);
         let record = rig.record(&ask);
@@ -142,6 +147,7 @@ fn what_another_route_would_not_mend_is_the_clients_answer() {
     let rig = rig();
     for (fault, stream, status, outcome) in STAYED {
         let name = format!("{fault}, stream {stream}");
+        rig.forget();
         let ask = Ask::chat(&format!("m-n-6:fault-{fault}"), *stream).to("");
         let reading = rig.send(&ask);
         let record = rig.record(&ask);
@@ -200,6 +206,7 @@ fn every_sample_goes_to_the_next_route_or_stays_to_the_last_byte_as_its_manifest
             let mut script = Script::cut("", &sample.body, &cuts, Nanos(0));
             script.head = sample.head().into();
             rig.simulator.play(&format!("replay-{number}"), script);
+            rig.forget();
             let stream = sample.is_stream();
             let ask = Ask::chat(&models[number], stream).on("", sample.path);
             let reading = rig.send(&ask);
@@ -255,4 +262,290 @@ fn rig_of(samples: &[Sample]) -> (Rig, Vec<String>) {
         names.push(format!("s-{number}"));
     }
     (Rig::configured(&config), names)
+}
+
+/// Two routes of a model: the first by words, the second good.
+fn pair(policy: &str, first: &str, more: &str) -> Rig {
+    Rig::configured(&format!(
+        "{more}\n[models.m]\n{policy}\nroutes = [{{ provider = \"oa\", model = \"sim:{first}\" }}, \
+         {{ provider = \"inj\", model = \"sim:n-4\" }}]\n"
+    ))
+}
+
+fn served(rig: &Rig, ask: &Ask) -> (String, usize) {
+    let reading = rig.send(ask);
+    assert_eq!(reading.status, 200, "{}", reading.text());
+    let record = rig.record(ask);
+    let provider = &record.attempts.last().unwrap().provider;
+    (provider.to_string(), record.attempts.len())
+}
+
+#[test]
+fn a_breaker_opens_after_five_failures_and_the_next_route_goes_first() {
+    let rig = pair("", "fault-http_500", "");
+    for tried in [2, 2, 2, 2, 2, 1, 1] {
+        let ask = Ask::chat("m", true).to("");
+        assert_eq!(served(&rig, &ask), ("inj".to_owned(), tried));
+    }
+    // A request that names the route gets its own answer, and does not count for another one.
+    let pinned = Ask::chat("m", true).to("").header("x-tollgate-route", "oa");
+    let reading = rig.send(&pinned);
+    assert_eq!(reading.status, 500);
+    let record = rig.record(&pinned);
+    assert_eq!(record.reason.as_str(), "pinned");
+}
+
+#[test]
+fn a_limited_route_cools_as_long_as_it_asks_and_is_used_again() {
+    let rig = pair("", "n-6:fault-rate_limit:ra-2s", "");
+    let limited = Ask::chat("m", false).to("");
+    assert_eq!(served(&rig, &limited), ("inj".to_owned(), 2));
+    let cooled = Ask::chat("m", false).to("");
+    assert_eq!(served(&rig, &cooled), ("inj".to_owned(), 1));
+    let record = rig.record(&cooled);
+    let why = |record: &tollgate::record::ExchangeRecord| {
+        let decision = record.decision.clone().unwrap();
+        decision.routes[0]
+            .left_out
+            .clone()
+            .map(|why| why.to_string())
+    };
+    assert_eq!(why(&record).as_deref(), Some("cooling"));
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    let after = Ask::chat("m", false).to("");
+    assert_eq!(
+        served(&rig, &after),
+        ("inj".to_owned(), 2),
+        "it is asked again"
+    );
+}
+
+#[test]
+fn a_client_that_aborts_opens_no_breaker_and_leaves_no_load() {
+    let rig = pair("", "ft-5s:n-6", "");
+    for _ in 0..7 {
+        let ask = Ask::chat("m", true).to("");
+        let mut connection = TcpStream::connect(rig.addr()).unwrap();
+        connection.write_all(&ask.bytes()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        drop(connection);
+        let record = rig.record(&ask);
+        assert_eq!(record.outcome, Outcome::ClientGone);
+    }
+    let standing = &rig.node().shared.settler.standing;
+    let (at_work, barred) = standing.with(|board| {
+        let route = RouteKey::new("oa", Some("sim:ft-5s:n-6".into()));
+        let credential = None;
+        (
+            board.health.at_work(),
+            board
+                .health
+                .view(&route, credential, Moment(u64::MAX))
+                .barred,
+        )
+    });
+    assert_eq!((at_work, barred), (0, None));
+}
+
+#[test]
+fn errors_of_the_request_open_no_breaker() {
+    let rig = pair("", "fault-http_status:code-400", "");
+    for _ in 0..12 {
+        let ask = Ask::chat("m", false).to("");
+        let reading = rig.send(&ask);
+        assert_eq!(reading.status, 400);
+        assert_eq!(rig.record(&ask).attempts.len(), 1);
+    }
+    let breaker = rig.node().shared.settler.standing.with(|board| {
+        let route = RouteKey::new("oa", Some("sim:fault-http_status:code-400".into()));
+        board.health.breaker(&route).unwrap().consecutive()
+    });
+    assert_eq!(breaker, 0);
+}
+
+#[test]
+fn a_prompt_that_is_too_long_goes_only_to_a_route_that_takes_more() {
+    for (contexts, attempts, status) in [
+        ((8_000, 128_000), 2, 200),
+        ((128_000, 8_000), 1, 400),
+        ((8_000, 8_000), 1, 400),
+    ] {
+        let rig = Rig::configured(&format!(
+            "[models.m]\nroutes = [{{ provider = \"oa\", model = \"sim:fault-context_length\", context = {} }}, \
+             {{ provider = \"inj\", model = \"sim:n-4\", context = {} }}]\n",
+            contexts.0, contexts.1
+        ));
+        let ask = Ask::chat("m", true).to("");
+        assert_eq!(rig.send(&ask).status, status, "{contexts:?}");
+        assert_eq!(rig.record(&ask).attempts.len(), attempts, "{contexts:?}");
+    }
+}
+
+#[test]
+fn what_a_filter_blocked_goes_elsewhere_only_where_the_user_says_so() {
+    for (said, status, attempts) in [("false", 400, 1), ("true", 200, 2)] {
+        let rig = Rig::configured(&format!(
+            "[failover]\ncontent_filter = {said}\n\
+             [providers.az]\npreset = \"azure\"\ndialect = \"openai\"\nbase_url = \"http://{{sim}}/v1\"\napi_key = \"{{key}}\"\n\
+             [models.m]\nroutes = [{{ provider = \"az\", model = \"filtered\" }}, {{ provider = \"oa\", model = \"sim:n-4\" }}]\n"
+        ));
+        let sample = samples()
+            .into_iter()
+            .find(|sample| sample.file == "azure/400_content_filter.http");
+        let sample = sample.unwrap();
+        let mut script = Script::cut("", &sample.body, &[], Nanos(0));
+        script.head = sample.head().into();
+        rig.simulator.play("filtered", script);
+        let ask = Ask::chat("m", false).to("");
+        assert_eq!(rig.send(&ask).status, status, "{said}");
+        assert_eq!(rig.record(&ask).attempts.len(), attempts, "{said}");
+    }
+}
+
+#[test]
+fn tries_beyond_the_first_are_bounded_in_number_and_by_the_budget() {
+    let rig = Rig::configured(
+        "[failover]\nattempts = 2\n[models.m]\nroutes = [\
+         { provider = \"oa\", model = \"sim:fault-http_500\" }, { provider = \"oa\", model = \"sim:fault-http_503\" }, \
+         { provider = \"oa\", model = \"sim:n-4\" }]\n",
+    );
+    let ask = Ask::chat("m", false).to("");
+    assert_eq!(rig.send(&ask).status, 503);
+    assert_eq!(rig.record(&ask).attempts.len(), 2);
+
+    let spent = "[failover]\nbudget = 0\nbudget_min = 1\n";
+    let rig = pair("", "fault-http_500", spent);
+    for (status, attempts) in [(200, 2), (500, 1), (500, 1)] {
+        let ask = Ask::chat("m", false).to("");
+        assert_eq!(rig.send(&ask).status, status);
+        assert_eq!(rig.record(&ask).attempts.len(), attempts);
+    }
+}
+
+#[test]
+fn another_model_serves_only_when_named_and_the_record_says_so() {
+    let rig = Rig::configured(
+        "[models.m]\nfallback_models = [\"other\"]\nroutes = [{ provider = \"oa\", model = \"sim:fault-http_500\" }]\n\
+         [models.other]\nroutes = [{ provider = \"inj\", model = \"sim:n-4\" }]\n",
+    );
+    let ask = Ask::chat("m", false).to("");
+    assert_eq!(served(&rig, &ask), ("inj".to_owned(), 2));
+    let record = rig.record(&ask);
+    assert_eq!(record.model.as_deref(), Some("m"));
+    let routes = record.decision.unwrap().routes;
+    let other: Vec<_> = routes.iter().map(|route| route.other_model).collect();
+    assert_eq!(other, [false, true]);
+}
+
+#[test]
+fn regions_and_costs_are_kept_to_whatever_happens() {
+    let rig = Rig::configured(
+        "[models.m]\nregions = [\"eu\"]\nroutes = [\
+         { provider = \"oa\", model = \"sim:fault-http_500\", region = \"eu\" }, \
+         { provider = \"oa\", model = \"sim:n-4\", region = \"us\" }, { provider = \"inj\", model = \"sim:n-4\" }]\n\
+         [models.nowhere]\nregions = [\"mars\"]\nroutes = [{ provider = \"oa\", model = \"sim:n-4\" }]\n",
+    );
+    let ask = Ask::chat("m", false).to("");
+    assert_eq!(rig.send(&ask).status, 500, "no failover to elsewhere");
+    let left_out: Vec<_> = rig
+        .record(&ask)
+        .decision
+        .unwrap()
+        .routes
+        .into_iter()
+        .map(|route| route.left_out.map(|why| why.to_string()))
+        .collect();
+    assert_eq!(
+        left_out,
+        [None, Some("region".to_owned()), Some("region".to_owned())]
+    );
+    for ask in [
+        Ask::chat("nowhere", false).to(""),
+        Ask::chat("nowhere", false)
+            .to("")
+            .header("x-tollgate-route", "inj"),
+        Ask::chat("m", false)
+            .to("")
+            .header("x-tollgate-max-cost", "0.01"),
+    ] {
+        let reading = rig.send(&ask);
+        assert_eq!(
+            reading.header("x-proxy-error"),
+            Some("no_eligible_route"),
+            "{}",
+            reading.text()
+        );
+        assert_eq!(reading.status, 400);
+    }
+}
+
+#[test]
+fn rules_choose_by_what_the_request_is() {
+    let rig = Rig::configured(
+        "[models.m]\nroutes = [{ provider = \"oa\", model = \"sim:n-3\" }, { provider = \"inj\", model = \"sim:n-4\" }]\n\
+         [[rules]]\ntags = [\"cheap\"]\nroutes = [\"inj\"]\n\
+         [[rules]]\nfor_regions = [\"ap-southeast-2\"]\nstream = true\nroutes = [\"inj\", \"oa\"]\n",
+    );
+    let ask = |stream| Ask::chat("m", stream).to("");
+    for (ask, provider, rule) in [
+        (ask(true), "oa", None),
+        (
+            ask(true).header("x-tollgate-region", "ap-southeast-2"),
+            "inj",
+            Some(1),
+        ),
+        (
+            ask(false).header("x-tollgate-region", "ap-southeast-2"),
+            "oa",
+            None,
+        ),
+    ] {
+        assert_eq!(served(&rig, &ask).0, provider);
+        let record = rig.record(&ask);
+        assert_eq!(record.decision.unwrap().rule, rule);
+    }
+}
+
+#[test]
+fn a_policy_may_be_asked_for_and_unknown_ones_are_refused() {
+    let rig = pair("policy = \"fastest\"", "n-3", "");
+    for (name, value, status) in [
+        ("x-tollgate-policy", "ordered", 200),
+        ("x-tollgate-policy", "fastest", 200),
+        ("x-tollgate-policy", "balanced", 400),
+        ("x-tollgate-policy", "best", 400),
+        ("x-tollgate-max-cost", "much", 400),
+        ("x-tollgate-deadline", "soon", 400),
+        ("x-tollgate-deadline", "20s", 200),
+    ] {
+        let ask = Ask::chat("m", true).to("").header(name, value);
+        let reading = rig.send(&ask);
+        assert_eq!(
+            reading.status,
+            status,
+            "{name}: {value}: {}",
+            reading.text()
+        );
+        if status == 200 {
+            let reason = reading.header("x-tollgate-reason").unwrap().to_owned();
+            assert!(reason.contains("; "), "{reason}");
+        }
+    }
+}
+
+#[test]
+fn fastest_finds_the_faster_route_and_stays_with_it() {
+    let rig = Rig::configured(
+        "[models.m]\npolicy = \"fastest\"\nroutes = [{ provider = \"oa\", model = \"sim:ft-250ms:n-3\" }, \
+         { provider = \"inj\", model = \"sim:ft-10ms:n-3\" }]\n",
+    );
+    let mut fast = 0;
+    for _ in 0..30 {
+        let ask = Ask::chat("m", true).to("");
+        if served(&rig, &ask).0 == "inj" {
+            fast += 1;
+        }
+    }
+    println!("{fast} of 30 went to the faster route");
+    assert!(fast >= 22, "{fast} of 30");
 }

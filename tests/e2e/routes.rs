@@ -62,6 +62,7 @@ fn a_dead_or_failing_route_is_followed_by_the_next() {
         ("limited-first", &[Some(Class::RateLimited), None]),
     ] {
         for stream in [true, false] {
+            rig.forget();
             let ask = Ask::chat(model, stream).to("");
             let (reading, record, truth) = rig.exchange(&ask);
             assert_eq!(reading.status, 200, "{model}: {}", reading.text());

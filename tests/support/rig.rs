@@ -13,6 +13,7 @@ use tollgate::config::{self, Sources};
 use tollgate::edge::upstream::ProxyRules;
 use tollgate::proxy::Shared;
 use tollgate::record::{ExchangeRecord, Name, Origin};
+use tollgate::recorder::standing::Board;
 use tollgate::simulator::bare::{Connection, Reading};
 use tollgate::simulator::{Behaviour, Config, Persona, Quirks, Simulator, Truth};
 
@@ -107,6 +108,12 @@ impl Rig {
     /// The node.
     pub(crate) fn node(&self) -> &Node {
         self.node.as_ref().unwrap()
+    }
+
+    /// Makes the node forget what it knows of its routes: each case meets them as new.
+    pub(crate) fn forget(&self) {
+        let standing = &self.node().shared.settler.standing;
+        standing.with(|board| *board = Board::default());
     }
 
     /// Its data plane.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::catalogue::catalogue;
 use crate::config::kinds::is_model;
 use crate::config::problem::{nearest, quoted};
 use crate::config::raw_routing::{RawHedge, RawModel, RawRamp, RawRoute, RawShadow};
@@ -11,6 +12,7 @@ use crate::config::settings::{
     HedgeSettings, ModelRoutes, Provider, RouteSettings, ShadowSettings,
 };
 use crate::record::{Name, Nanos, PicoDollars, WallTime};
+use crate::routing::catalogue::facts_of;
 use crate::routing::plan::Constraints;
 use crate::routing::policy::Ramp;
 use crate::routing::pricing::Share;
@@ -179,6 +181,12 @@ fn routes(
             region: raw.region.map(|at| at.value.0),
             residency: raw.residency.map(|at| at.value.0),
             context: raw.context.map(|at| at.value),
+        };
+        let there = route.model.as_deref().unwrap_or(&key.value);
+        let catalogued = || facts_of(there, catalogue())?.context_length;
+        let route = RouteSettings {
+            context: route.context.or_else(catalogued),
+            ..route
         };
         let place = |route: &RouteSettings| {
             let model = route

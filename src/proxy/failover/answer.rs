@@ -116,6 +116,7 @@ fn failing_status(
     let reject = Reject::upstream(classified.class, &provider.name, &detail, false);
     Tried::Failed(Box::new(Failure {
         verdict,
+        reached: true,
         unreached: Unreached {
             reject,
             outcome: Outcome::UpstreamError,
@@ -153,7 +154,7 @@ fn redirected(
     let detail = format!("answered with status {status}");
     let reject = Reject::upstream(class, &way.provider.name, &detail, false);
     let verdict = errors::failover(&Classified::bare(class), false);
-    Failure::closed(verdict, reject, Outcome::UpstreamError)
+    Failure::closed(verdict, true, reject, Outcome::UpstreamError)
 }
 
 fn unreadable(record: &mut AttemptRecord, way: &Way, shared: &Shared) -> Box<Failure> {
@@ -162,7 +163,7 @@ fn unreadable(record: &mut AttemptRecord, way: &Way, shared: &Shared) -> Box<Fai
     record.error_class = Some(ErrorClass::ServerError);
     let detail = "its error answer was too large or too slow to read";
     let reject = Reject::upstream(ErrorClass::Reset, &way.provider.name, detail, false);
-    Failure::closed(Verdict::Yes, reject, Outcome::UpstreamError)
+    Failure::closed(Verdict::Yes, true, reject, Outcome::UpstreamError)
 }
 
 async fn read_error_body(body: &mut AnswerBody, log: &IoLog) -> Option<VecDeque<(Bytes, Moment)>> {

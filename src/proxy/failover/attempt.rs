@@ -4,8 +4,6 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
-
 use super::answer::read_answer;
 use super::slot::Slot;
 use super::tried::{Failure, Tried, Try};
@@ -15,7 +13,6 @@ use crate::edge::upstream::pool::PoolLimits;
 use crate::edge::upstream::{Outgoing, Phases, SendFault};
 use crate::proxy::candidates::{Credential, Way};
 use crate::proxy::reject::Reject;
-use crate::proxy::secret;
 use crate::proxy::settle::inbound_delay;
 use crate::proxy::shared::Shared;
 use crate::record::{AttemptRecord, CancelledBy, End, ErrorClass, Mark, Moment, Outcome, Timeline};
@@ -93,7 +90,7 @@ pub(super) async fn attempt(
                 let message = "the exchange is over";
                 let status = http::StatusCode::INTERNAL_SERVER_ERROR;
                 let reject = Reject::new(status, "proxy_fault", message);
-                Failure::closed(Verdict::No, reject, Outcome::ProxyFault)
+                Failure::closed(Verdict::No, true, reject, Outcome::ProxyFault)
             }))
         }
     }
@@ -187,12 +184,8 @@ async fn wait<T>(
 }
 
 fn begun(way: &Way, timeline: Timeline, shared: &Shared) -> AttemptRecord {
-    let hash = |value: &[u8]| Some(shared.hasher.hash("credential", [secret::bare(value)]));
-    let (credential, client_credential) = match &way.credential {
-        Credential::Configured(key) => (hash(key.expose_secret().as_bytes()), false),
-        Credential::Client(_, value) => (hash(value.as_bytes()), true),
-        Credential::None => (None, false),
-    };
+    let credential = way.credential.hash(&shared.hasher);
+    let client_credential = matches!(way.credential, Credential::Client(..));
     AttemptRecord {
         provider: way.provider.name.clone(),
         kind: way.provider.kind,
@@ -241,7 +234,7 @@ fn unreached(
         record.cancelled_by = Some(CancelledBy::Client);
         let message = "the request body broke off before its end";
         let reject = Reject::new(http::StatusCode::BAD_REQUEST, "request_body", message);
-        return Failure::closed(Verdict::No, reject, Outcome::ClientGone);
+        return Failure::closed(Verdict::No, true, reject, Outcome::ClientGone);
     }
     record.error_class = Some(fault.class);
     record.maybe_billed = fault.written;
@@ -262,5 +255,5 @@ fn unreached(
         fault.written,
     );
     let verdict = errors::failover(&Classified::bare(fault.class), false);
-    Failure::closed(verdict, reject, outcome)
+    Failure::closed(verdict, fault.written, reject, outcome)
 }

@@ -4,8 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use http::StatusCode;
-
 use super::attempt::{self, attempt};
 use super::outgoing::outgoing;
 use super::slot::{Draft, Slot};
@@ -16,10 +14,11 @@ use crate::proxy::intake::Body;
 use crate::proxy::reject::Reject;
 use crate::proxy::settle::Exchange;
 use crate::record::{ErrorClass, Moment, Name, Nanos, Outcome};
+use crate::routing::budget::RetryTerms;
 use crate::wire::dialect::errors::Verdict;
 
-/// Longest time over all attempts that an answer is held back (the design, section 3).
-const HELD_MAX: Duration = Duration::from_mins(4);
+/// The first-token deadline that stands in the config unless another one is given there.
+const DEADLINE_USUAL: Duration = Duration::from_mins(1);
 
 /// Tries `steps` (indexes of `ways`) in order.
 pub async fn first_answer(
@@ -34,14 +33,20 @@ pub async fn first_answer(
     let mut left: VecDeque<usize> = steps.iter().copied().collect();
     let mut injection = true;
     let mut current = left.pop_front();
-    let held_max = job.complete.plus(nanos(HELD_MAX));
+    let failover = &means.settings.failover;
+    let held_max = job.complete.plus(nanos(failover.held));
+    let mut tries = 0;
     loop {
         let Some(index) = current else {
             return Err(nothing_to_try());
         };
         let way = &ways[index];
-        let may_go_on = !left.is_empty() && !matches!(body, Body::Streamed(..));
-        let patience = may_go_on.then(|| patience(job, held_max, means)).flatten();
+        tries += 1;
+        let may_go_on =
+            !left.is_empty() && tries < failover.attempts && !matches!(body, Body::Streamed(..));
+        let patience = may_go_on
+            .then(|| patience(job, way, held_max, means))
+            .flatten();
         let this = Try {
             job,
             way,
@@ -62,7 +67,7 @@ pub async fn first_answer(
             Tried::Failed(failure) => failure,
         };
         injection = true;
-        current = patience.and_then(|_| next(&mut left, ways, way, failure.verdict));
+        current = patience.and_then(|_| next(&mut left, ways, way, &failure, means));
         let Failure {
             unreached,
             answer,
@@ -102,28 +107,68 @@ async fn try_way<'a, 'e>(
 }
 
 /// How long an answer may be held; absent once nothing may be held any more.
-fn patience(job: &Job<'_>, held_max: Moment, means: Means<'_>) -> Option<Patience> {
+fn patience(job: &Job<'_>, way: &Way, held_max: Moment, means: Means<'_>) -> Option<Patience> {
     let now = means.shared.clock.now();
     // A whole answer takes as long as it is long: it has no first token to wait for.
-    let first_token = job
-        .stream
-        .then(|| now.plus(nanos(means.settings.timeouts.first_token)));
+    let deadline = job.stream.then(|| deadline(job, way, now, means)).flatten();
+    let first_token = deadline.map(|span| now.plus(span));
     (now < held_max).then_some(Patience {
         first_token: first_token.filter(|at| *at < held_max),
         held: held_max,
     })
 }
 
-/// The next route that may follow a failure of `failed`; those that may not are left out for good.
-fn next(left: &mut VecDeque<usize>, ways: &[Way], failed: &Way, verdict: Verdict) -> Option<usize> {
-    match verdict {
+/// The first-token deadline of a route: by what was measured of it, and never longer than one that
+/// the config shortens; none for models that are asked to think before they speak.
+fn deadline(job: &Job<'_>, way: &Way, now: Moment, means: Means<'_>) -> Option<Nanos> {
+    if job.reasons {
+        return None;
+    }
+    let configured = means.settings.timeouts.first_token;
+    let (route, prompt) = (way.key(), job.prompt_tokens);
+    let measured = means.shared.settler.standing.with(|board| {
+        board.learned.p95(&route, prompt, now)?;
+        board.learned.deadline(&route, prompt, false, now)
+    });
+    Some(match measured {
+        Some(measured) if configured < DEADLINE_USUAL => measured.min(nanos(configured)),
+        Some(measured) => measured,
+        None => nanos(configured),
+    })
+}
+
+/// The next route that may follow `failure` of `failed`; those that may not are left out for good.
+fn next(
+    left: &mut VecDeque<usize>,
+    ways: &[Way],
+    failed: &Way,
+    failure: &Failure,
+    means: Means<'_>,
+) -> Option<usize> {
+    match failure.verdict {
         Verdict::Yes => {}
+        Verdict::Policy if means.settings.failover.content_filter => {}
         // The same credential, or the same account's model, will be refused again.
         Verdict::Alert => left.retain(|index| !same_account(&ways[*index], failed)),
         Verdict::Larger => left.retain(|index| takes_more(&ways[*index], failed)),
         Verdict::Policy | Verdict::No => left.clear(),
     }
+    // Where nothing was reached nothing was asked for twice.
+    if !left.is_empty() && failure.reached && !may_retry(means) {
+        left.clear();
+    }
     left.pop_front()
+}
+
+fn may_retry(means: Means<'_>) -> bool {
+    let failover = &means.settings.failover;
+    let terms = RetryTerms {
+        share: failover.budget.as_fraction(),
+        always: failover.budget_min,
+    };
+    let now = means.shared.clock.now();
+    let standing = &means.shared.settler.standing;
+    standing.with(|board| board.retries.take(&terms, now))
 }
 
 fn same_account(one: &Way, other: &Way) -> bool {
@@ -132,7 +177,7 @@ fn same_account(one: &Way, other: &Way) -> bool {
 
 /// Whether a route is known to take longer prompts than another.
 fn takes_more(way: &Way, than: &Way) -> bool {
-    matches!((way.context, than.context), (Some(way), Some(than)) if way > than)
+    matches!((way.context(), than.context()), (Some(way), Some(than)) if way > than)
 }
 
 /// The answer that the client gets; its attempt is the last of the exchange.
@@ -162,10 +207,8 @@ fn log_attempt(draft: &Draft<'_>) {
 }
 
 fn nothing_to_try() -> Unreached {
-    let message = "no route to this model has a credential: set the provider's api_key (or its \
-                   variable), or address it by `/{provider}/v1` with a key of your own";
     Unreached {
-        reject: Reject::new(StatusCode::UNAUTHORIZED, "no_credential", message),
+        reject: Reject::no_credential(),
         outcome: Outcome::Rejected,
     }
 }

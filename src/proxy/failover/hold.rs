@@ -91,6 +91,7 @@ pub(super) async fn hold(
             let unreached = unreached(this, error.class, Outcome::InBandError);
             Tried::Failed(Box::new(Failure {
                 verdict: errors::failover(&error, false),
+                reached: true,
                 unreached,
                 answer: Some(Box::new(reached)),
                 loss: Loss::Stream,
@@ -115,6 +116,7 @@ pub(super) async fn hold(
             let outcome = errors::outcome(class);
             Tried::Failed(Box::new(Failure {
                 verdict: errors::failover(&error, false),
+                reached: true,
                 unreached: unreached(this, class, outcome),
                 answer: None,
                 loss: Loss::Broken(Box::new(observation), bytes as u64, class),
@@ -142,6 +144,7 @@ fn whole(
     let unreached = unreached(this, error.class, observation.outcome_hint);
     Tried::Failed(Box::new(Failure {
         verdict: errors::failover(&error, false),
+        reached: true,
         unreached,
         answer: Some(Box::new(reached)),
         loss: Loss::Observed(Box::new(observation), bytes as u64),

@@ -54,6 +54,7 @@ impl Loss {
                 record.timeline.set(Mark::Closed, now);
             }
         });
+        slot.lose();
     }
 }
 

@@ -43,6 +43,10 @@ pub struct Job<'a> {
     pub language: Language,
     /// Whether a stream was asked for.
     pub stream: bool,
+    /// Prompt tokens, estimated.
+    pub prompt_tokens: u64,
+    /// Whether the request asks the model to think before it speaks.
+    pub reasons: bool,
     /// Choices, or prompts, asked for.
     pub choices: Option<u32>,
     /// When the request was complete.

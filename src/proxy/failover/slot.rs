@@ -1,6 +1,6 @@
 //! Gives each attempt its place in the record of the exchange, also while two of them run.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::proxy::settle::Exchange;
 use crate::record::{AttemptRecord, ExchangeRecord};
@@ -22,11 +22,9 @@ impl<'a, 'e> Slot<'a, 'e> {
         draft: &'a Draft<'e>,
         make: impl FnOnce(&mut ExchangeRecord) -> AttemptRecord,
     ) -> Self {
-        let index = with(draft, |record| {
-            let attempt = make(record);
-            record.attempts.push(attempt);
-            record.attempts.len() - 1
-        });
+        let mut exchange = lock(draft);
+        let attempt = exchange.draft().map(make);
+        let index = attempt.and_then(|attempt| exchange.begin_attempt(attempt));
         Self {
             draft,
             index: index.unwrap_or_default(),
@@ -51,17 +49,20 @@ impl<'a, 'e> Slot<'a, 'e> {
 
     /// The attempt whose answer the client gets is the last of its exchange.
     pub(super) fn come_last(self) {
-        with(self.draft, |record| {
-            if self.index < record.attempts.len() {
-                let attempt = record.attempts.remove(self.index);
-                record.attempts.push(attempt);
-            }
-        });
+        lock(self.draft).put_last(self.index);
+    }
+
+    /// The attempt is over, and its answer nobody's.
+    pub(super) fn lose(self) {
+        lock(self.draft).lose_attempt(self.index);
     }
 }
 
 /// Writes into the record of the exchange.
 pub(super) fn with<R>(draft: &Draft<'_>, note: impl FnOnce(&mut ExchangeRecord) -> R) -> Option<R> {
-    let mut exchange = draft.lock().unwrap_or_else(PoisonError::into_inner);
-    exchange.draft().map(note)
+    lock(draft).draft().map(note)
+}
+
+fn lock<'a, 'e>(draft: &'a Draft<'e>) -> MutexGuard<'a, &'e mut Exchange> {
+    draft.lock().unwrap_or_else(PoisonError::into_inner)
 }

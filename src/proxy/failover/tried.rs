@@ -49,6 +49,8 @@ pub(super) enum Tried {
 pub(super) struct Failure {
     /// What may follow.
     pub(super) verdict: Verdict,
+    /// Whether the provider got the request: then the next try asks for the same work twice.
+    pub(super) reached: bool,
     /// What the client is told where nothing follows and the provider said nothing.
     pub(super) unreached: Unreached,
     /// The provider's own answer, for the client where nothing follows.
@@ -59,9 +61,15 @@ pub(super) struct Failure {
 
 impl Failure {
     /// A failure without an answer, whose record is closed.
-    pub(super) fn closed(verdict: Verdict, reject: Reject, outcome: Outcome) -> Box<Self> {
+    pub(super) fn closed(
+        verdict: Verdict,
+        reached: bool,
+        reject: Reject,
+        outcome: Outcome,
+    ) -> Box<Self> {
         Box::new(Self {
             verdict,
+            reached,
             unreached: Unreached { reject, outcome },
             answer: None,
             loss: Loss::Closed,

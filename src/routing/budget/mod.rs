@@ -10,4 +10,4 @@ mod retry;
 
 pub use backoff::backoff;
 pub use hedge::{HedgeBudget, HedgeTerms};
-pub use retry::RetryBudget;
+pub use retry::{RetryBudget, RetryTerms};

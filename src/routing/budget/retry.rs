@@ -4,10 +4,24 @@ use crate::record::Moment;
 
 use super::minute::Minute;
 
-/// Retries may be this share of the last minute's requests.
-const SHARE: f64 = 0.2;
-/// A few are always allowed in a minute: who asks seldom may try again all the same.
-const ALWAYS: u32 = 3;
+/// What retries may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RetryTerms {
+    /// Their share of the last minute's requests.
+    pub share: f64,
+    /// So many a minute in any case: who asks seldom may try again all the same.
+    pub always: u32,
+}
+
+impl Default for RetryTerms {
+    /// A fifth, and always three.
+    fn default() -> Self {
+        Self {
+            share: 0.2,
+            always: 3,
+        }
+    }
+}
 
 /// Attempts after the first, of all exchanges together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,8 +37,8 @@ impl RetryBudget {
     }
 
     /// Takes leave for one more attempt; false where the budget is spent.
-    pub fn take(&mut self, now: Moment) -> bool {
-        let may = self.left(now) > 0;
+    pub fn take(&mut self, terms: &RetryTerms, now: Moment) -> bool {
+        let may = self.left(terms, now) > 0;
         if may {
             self.minute.add(0, 1, now);
         }
@@ -33,9 +47,9 @@ impl RetryBudget {
 
     /// Further attempts that the budget allows now.
     #[must_use]
-    pub fn left(&self, now: Moment) -> u32 {
+    pub fn left(&self, terms: &RetryTerms, now: Moment) -> u32 {
         let (requests, retries) = self.minute.sums(now);
-        let allowed = ((f64::from(requests) * SHARE) as u32).max(ALWAYS);
+        let allowed = ((f64::from(requests) * terms.share) as u32).max(terms.always);
         allowed.saturating_sub(retries)
     }
 }
@@ -44,24 +58,29 @@ impl RetryBudget {
 mod tests {
     use super::*;
 
+    const TERMS: RetryTerms = RetryTerms {
+        share: 0.2,
+        always: 3,
+    };
     const SECOND: u64 = 1_000_000_000;
 
     #[test]
     fn a_fifth_of_the_last_minute_and_always_three() {
         let mut budget = RetryBudget::default();
         let at = Moment(100 * SECOND);
-        assert_eq!((0..9).filter(|_| budget.take(at)).count(), 3);
+        assert_eq!((0..9).filter(|_| budget.take(&TERMS, at)).count(), 3);
         for _ in 0..100 {
             budget.request(at);
         }
-        assert_eq!(budget.left(at), 17);
-        assert_eq!((0..50).filter(|_| budget.take(at)).count(), 17);
+        assert_eq!(budget.left(&TERMS, at), 17);
+        assert_eq!((0..50).filter(|_| budget.take(&TERMS, at)).count(), 17);
         // A minute later all is forgotten, the requests too.
         let later = Moment(161 * SECOND);
-        assert_eq!(budget.left(later), 3);
+        assert_eq!(budget.left(&TERMS, later), 3);
         // A clock that runs back opens nothing.
         assert!(
-            budget.take(later) && !budget.clone().take(Moment(0)) || budget.left(Moment(0)) <= 3
+            budget.take(&TERMS, later) && !budget.clone().take(&TERMS, Moment(0))
+                || budget.left(&TERMS, Moment(0)) <= 3
         );
     }
 }

@@ -114,6 +114,19 @@ impl Policy {
         }
     }
 
+    /// Whether it looks at prices.
+    #[must_use]
+    pub fn needs_prices(&self) -> bool {
+        match self {
+            Self::Ordered | Self::Weighted | Self::Fastest(_) | Self::LeastBusy => false,
+            Self::Cheapest
+            | Self::CheapestWithinSlo { .. }
+            | Self::Balanced { .. }
+            | Self::Shared => true,
+            Self::Sticky { then, .. } => then.needs_prices(),
+        }
+    }
+
     /// Ranks `outlooks`, which are not empty.
     #[must_use]
     pub fn rank(&self, ask: &Ask, outlooks: &[Outlook<'_>], memory: &ModelMemory) -> Ranking {

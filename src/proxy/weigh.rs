@@ -1,0 +1,379 @@
+//! Weighs the ways of a request against each other, by the policy and by what is known of each.
+
+use http::{HeaderMap, HeaderName, StatusCode};
+
+use super::candidates::{Way, Ways, is_usable};
+use super::names::{DEADLINE, MAX_COST, POLICY, REGION};
+use super::quotes::Quotes;
+use super::reject::Reject;
+use super::secret::Hasher;
+use crate::config::settings::{RuleSettings, Settings};
+use crate::record::{
+    Considered, Decision, ExchangeRecord, Moment, Name, Nanos, PicoDollars, WallTime,
+};
+use crate::recorder::standing::{Board, Standing};
+use crate::routing::plan::{self, Ask, Candidate, Constraints, Draws, LeftOut, ModelMemory, Plan};
+use crate::routing::policy::{By, Policy};
+use crate::routing::pricing;
+use crate::routing::rules::{self, Facts};
+
+/// What weighing looks at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scales<'a> {
+    /// The settings.
+    pub(super) settings: &'a Settings,
+    /// What is known of every route.
+    pub(super) standing: &'a Standing,
+    /// What routes cost.
+    pub(super) quotes: &'a Quotes,
+    /// Hashes credentials.
+    pub(super) hasher: &'a Hasher,
+    /// Now, and its date.
+    pub(super) now: (Moment, WallTime),
+}
+
+/// What the request itself asks of its routing.
+#[derive(Debug, Default, PartialEq)]
+struct Wishes {
+    policy: Option<Policy>,
+    cost_max: Option<PicoDollars>,
+    deadline: Option<Nanos>,
+    region: Option<Name>,
+}
+
+/// The order in which the ways of `found` are to be tried for `draft`, and what was weighed.
+pub(super) fn weigh(
+    scales: Scales<'_>,
+    found: &Ways,
+    draft: &ExchangeRecord,
+    headers: &HeaderMap,
+) -> Result<(Plan, Option<Decision>), Reject> {
+    let wishes = wishes(headers)?;
+    let nothing_to_weigh = found.ways.len() == 1
+        && found.routes.is_none()
+        && scales.settings.rules.is_empty()
+        && wishes == Wishes::default();
+    if nothing_to_weigh {
+        let bare: Vec<_> = found.ways.iter().map(bare).collect();
+        return Ok((plan::ordered(&bare, found.how), None));
+    }
+    let draws = Draws {
+        explore: fastrand::f64(),
+        pick: fastrand::f64(),
+    };
+    let weighed = scales
+        .standing
+        .with(|board| weigh_by(board, scales, found, draft, &wishes, draws));
+    if weighed.0.steps.is_empty() {
+        return Err(no_route(&weighed.0, found));
+    }
+    Ok(weighed)
+}
+
+/// A way of which nothing further needs to be known.
+fn bare(way: &Way) -> Candidate {
+    Candidate::new(way.provider.name.clone(), way.model.clone(), is_usable(way))
+}
+
+fn weigh_by(
+    board: &mut Board,
+    scales: Scales<'_>,
+    found: &Ways,
+    draft: &ExchangeRecord,
+    wishes: &Wishes,
+    draws: Draws,
+) -> (Plan, Option<Decision>) {
+    let Scales { settings, now, .. } = scales;
+    let spent = board.spending.of_month(now.1);
+    let rules = settings.rules.iter().map(|rule| &rule.rule);
+    let facts = facts(board, draft, wishes, settings, now, spent);
+    let place = rules::first(rules, &facts);
+    let rule = place.and_then(|place| settings.rules.get(place));
+    let routes = found.routes.as_deref();
+    let policy = wishes
+        .policy
+        .as_ref()
+        .or_else(|| rule?.policy.as_ref())
+        .or_else(|| Some(&routes?.policy))
+        .cloned()
+        .unwrap_or_default();
+    let mut constraints = routes.map_or_else(Constraints::default, |of| of.constraints.clone());
+    tighten(&mut constraints, rule, wishes);
+    let needs_prices = policy.needs_prices()
+        || constraints.cost_max.is_some()
+        || constraints.input_max.is_some()
+        || constraints.output_max.is_some();
+    let prompt_tokens = draft.request.prompt_tokens_estimated.unwrap_or(0);
+    let model = draft.model.clone().unwrap_or_default();
+    let max_tokens = draft.request.max_tokens;
+    let lengths = &board.learned.lengths;
+    let ask = Ask {
+        now: now.0,
+        prompt_tokens,
+        output_tokens: lengths.expected(&model, draft.client_key, max_tokens),
+        max_tokens,
+        session: draft.session.map(|session| session.hash),
+        prefix: draft.request.prefix_hash,
+        constraints,
+    };
+    let admitted = admitted(&found.ways, rule);
+    let candidates: Vec<Candidate> = admitted
+        .iter()
+        .map(|index| {
+            candidate(
+                board,
+                &found.ways[*index],
+                scales,
+                prompt_tokens,
+                needs_prices,
+            )
+        })
+        .collect();
+    let nothing = ModelMemory::default();
+    let memory = board.memories.get(&model).unwrap_or(&nothing);
+    let mut plan = plan::plan(&policy, &ask, &candidates, memory, draws);
+    if let (Some(first), false) = (plan.steps.first(), plan.explored) {
+        let route = candidates[*first].route();
+        if let Some(memory) = board.memory(&model) {
+            memory.chosen(&route, now.0);
+        }
+    }
+    if policy == Policy::Ordered && plan.steps.first() == Some(&0) {
+        plan.reason = found.how;
+    }
+    spread(&mut plan, &admitted, found.ways.len());
+    let decision = (found.ways.len() > 1).then(|| decision(&plan, found, &admitted, place));
+    (plan, decision)
+}
+
+fn facts<'a>(
+    board: &'a Board,
+    draft: &'a ExchangeRecord,
+    wishes: &'a Wishes,
+    settings: &'a Settings,
+    (at, now): (Moment, WallTime),
+    spent: PicoDollars,
+) -> Facts<'a> {
+    let request = &draft.request;
+    let region = wishes.region.as_ref().or(settings.failover.region.as_ref());
+    Facts {
+        model: draft.model.as_deref(),
+        tags: &draft.tags,
+        client_key: draft.client_key,
+        endpoint: &draft.endpoint,
+        language: draft.language,
+        prompt_tokens: request.prompt_tokens_estimated.unwrap_or(0),
+        stream: request.stream,
+        json: request
+            .response_format
+            .as_deref()
+            .is_some_and(|format| format != "text"),
+        tools: request.tools.is_some_and(|tools| tools > 0),
+        region: region.map(Name::as_str),
+        now,
+        spent: Some(spent),
+        learned: &board.learned,
+        at,
+    }
+}
+
+/// What the rule and the request add to what no route may break; neither takes anything away.
+fn tighten(constraints: &mut Constraints, rule: Option<&RuleSettings>, wishes: &Wishes) {
+    let regions = rule.map_or(&[][..], |rule| &rule.regions);
+    if !regions.is_empty() {
+        if constraints.regions.is_empty() {
+            constraints.regions = regions.to_vec();
+        } else {
+            constraints
+                .regions
+                .retain(|region| regions.contains(region));
+            if constraints.regions.is_empty() {
+                // No region is in both lists, and an empty list would allow them all.
+                constraints.regions = vec![Name::default()];
+            }
+        }
+    }
+    let costs = [
+        constraints.cost_max,
+        rule.and_then(|rule| rule.cost_max),
+        wishes.cost_max,
+    ];
+    constraints.cost_max = costs.into_iter().flatten().min();
+    let deadlines = [constraints.deadline, wishes.deadline];
+    constraints.deadline = deadlines.into_iter().flatten().min();
+}
+
+/// The ways that the rule lets through, in its order.
+fn admitted(ways: &[Way], rule: Option<&RuleSettings>) -> Vec<usize> {
+    let providers = rule.map_or(&[][..], |rule| &rule.routes);
+    if providers.is_empty() {
+        return (0..ways.len()).collect();
+    }
+    let of = |name: &Name| {
+        let name = name.clone();
+        (0..ways.len()).filter(move |index| ways[*index].provider.name == name)
+    };
+    providers.iter().flat_map(of).collect()
+}
+
+fn candidate(
+    board: &Board,
+    way: &Way,
+    scales: Scales<'_>,
+    prompt_tokens: u64,
+    needs_prices: bool,
+) -> Candidate {
+    let (now, wall) = scales.now;
+    let route = way.key();
+    let credential = way.credential.hash(scales.hasher);
+    let configured = way.configured.as_ref();
+    let configured = configured.map(super::candidates::Configured::route);
+    Candidate {
+        credential,
+        region: way.region().cloned(),
+        residency: configured.and_then(|route| route.residency.clone()),
+        weight: configured.map_or(1.0, |route| route.weight_at(wall)),
+        context: way.context(),
+        other_model: way.other_model,
+        quote: needs_prices
+            .then(|| scales.quotes.of(way, prompt_tokens, wall, scales.settings))
+            .flatten(),
+        health: board.health.view(&route, credential, now),
+        expected: board.learned.expect(&route, now),
+        ..bare(way)
+    }
+}
+
+/// Turns the places of admitted ways into places of all ways.
+fn spread(plan: &mut Plan, admitted: &[usize], ways: usize) {
+    let mut scores = vec![None; ways];
+    let mut propensities = vec![0.0; ways];
+    for (place, index) in admitted.iter().enumerate() {
+        scores[*index] = plan.scores[place];
+        propensities[*index] = plan.propensities[place];
+    }
+    plan.scores = scores;
+    plan.propensities = propensities;
+    for step in &mut plan.steps {
+        *step = admitted[*step];
+    }
+    for (place, _) in &mut plan.left_out {
+        *place = admitted[*place];
+    }
+}
+
+fn decision(plan: &Plan, found: &Ways, admitted: &[usize], rule: Option<usize>) -> Decision {
+    let considered = |(index, way): (usize, &Way)| {
+        let why = plan.left_out.iter().find(|(place, _)| *place == index);
+        let why = why.map(|(_, why)| why.name());
+        let by_rule = (!admitted.contains(&index)).then_some("rule");
+        let score = plan.scores[index].filter(|score| score.is_finite());
+        Considered {
+            provider: way.provider.name.clone(),
+            model: way.model.clone(),
+            other_model: way.other_model,
+            score: score.map(|score| (score * 1e6).round() as i64),
+            propensity: (plan.propensities[index] * 1e6).round() as u32,
+            left_out: why.or(by_rule).map(Name::from),
+        }
+    };
+    Decision {
+        routes: found
+            .ways
+            .iter()
+            .enumerate()
+            .take(Decision::ROUTES_MAX)
+            .map(considered)
+            .collect(),
+        rule: rule.and_then(|place| u32::try_from(place).ok()),
+        explored: plan.explored,
+        hedge: None,
+    }
+}
+
+/// Every way is left out: says of each why.
+fn no_route(plan: &Plan, found: &Ways) -> Reject {
+    let credentials = |(_, why): &(usize, LeftOut)| *why == LeftOut::NoCredential;
+    if plan.left_out.iter().all(credentials) && !plan.left_out.is_empty() {
+        return Reject::no_credential();
+    }
+    let why = |index: usize| {
+        let left_out = plan.left_out.iter().find(|(place, _)| *place == index);
+        left_out.map_or("rule", |(_, why)| why.name())
+    };
+    let list = found.ways.iter().enumerate();
+    let list: Vec<String> = list
+        .map(|(index, way)| format!("{}: {}", way.route(), why(index)))
+        .collect();
+    let message = format!(
+        "no route may answer this request ({}); these are limits of the config or of the request's \
+         own x-tollgate headers, and are kept to",
+        list.join("; ")
+    );
+    Reject::new(StatusCode::BAD_REQUEST, "no_eligible_route", message)
+}
+
+/// Reads `x-tollgate-policy`, `-max-cost`, `-deadline` and `-region`.
+fn wishes(headers: &HeaderMap) -> Result<Wishes, Reject> {
+    Ok(Wishes {
+        policy: wish(headers, &POLICY, policy_of, POLICIES)?,
+        cost_max: wish(
+            headers,
+            &MAX_COST,
+            pricing::dollars,
+            "US dollars, such as 0.05",
+        )?,
+        deadline: wish(
+            headers,
+            &DEADLINE,
+            |text| {
+                let span = crate::config::duration(text)?;
+                u64::try_from(span.as_nanos()).ok().map(Nanos)
+            },
+            "a duration such as 1500ms or 20s",
+        )?,
+        region: wish(
+            headers,
+            &REGION,
+            |text| (1..=64).contains(&text.len()).then(|| Name::from(text)),
+            "a region's name",
+        )?,
+    })
+}
+
+/// The policies that need nothing beside their name.
+const POLICIES: &str = "ordered, weighted, fastest, cheapest, least_busy or shared; policies that \
+                        need more than a name stand in the config";
+
+fn policy_of(text: &str) -> Option<Policy> {
+    Some(match text {
+        "ordered" => Policy::Ordered,
+        "weighted" => Policy::Weighted,
+        "fastest" => Policy::Fastest(By::FirstToken),
+        "cheapest" => Policy::Cheapest,
+        "least_busy" => Policy::LeastBusy,
+        "shared" => Policy::Shared,
+        _ => return None,
+    })
+}
+
+fn wish<T>(
+    headers: &HeaderMap,
+    name: &'static HeaderName,
+    read: impl FnOnce(&str) -> Option<T>,
+    expected: &str,
+) -> Result<Option<T>, Reject> {
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    let text = value.to_str().ok().map(str::trim);
+    text.and_then(read).map(Some).ok_or_else(|| {
+        let code = if *name == POLICY {
+            "unknown_policy"
+        } else {
+            "tollgate_header"
+        };
+        let message = format!("{name} must be {expected}");
+        Reject::new(StatusCode::BAD_REQUEST, code, message)
+    })
+}

@@ -1,0 +1,263 @@
+//! Keeps what is known of every route now: its health, its speed, what may still be spent on it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::record::{
+    AttemptRecord, ExchangeRecord, KeyedHash, Moment, Name, Nanos, Outcome, PicoDollars, WallTime,
+};
+use crate::routing::budget::{HedgeBudget, RetryBudget};
+use crate::routing::health::{Change, Event, Health, Ticket};
+use crate::routing::learned::{Learned, Observation};
+use crate::routing::limits;
+use crate::routing::plan::ModelMemory;
+use crate::routing::route::RouteKey;
+
+/// What is known of every route, shared by all workers. Told of the beginning and the end of every
+/// attempt by the street itself, so that neither a full queue nor a dead store blinds the routing.
+#[derive(Debug, Default)]
+pub struct Standing(Mutex<Board>);
+
+/// What is known. The lock over it is held for microseconds and never across a wait.
+#[derive(Debug, Default)]
+pub struct Board {
+    /// Whether each route may be tried.
+    pub health: Health,
+    /// How fast and how sure each is.
+    pub learned: Learned,
+    /// Attempts beyond the first.
+    pub retries: RetryBudget,
+    /// Second requests beside slow ones, by model.
+    pub hedges: HashMap<Name, HedgeBudget>,
+    /// What was chosen for each model, and whose cache holds which prompt.
+    pub memories: HashMap<Name, ModelMemory>,
+    /// What this month has cost.
+    pub spending: Spending,
+}
+
+/// What a month has cost so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spending {
+    /// Year and month, UTC; nothing was spent yet where absent.
+    month: Option<(i64, i64)>,
+    sum: PicoDollars,
+}
+
+impl Spending {
+    /// Adds what was spent at a date; a new month begins with nothing.
+    pub fn add(&mut self, cost: PicoDollars, at: WallTime) {
+        let month = Some(at.month());
+        if month > self.month {
+            *self = Self {
+                month,
+                sum: PicoDollars(0),
+            };
+        }
+        if month == self.month {
+            self.sum = PicoDollars(self.sum.0.saturating_add(cost.0));
+        }
+    }
+
+    /// What the month of `now` has cost so far.
+    #[must_use]
+    pub fn of_month(&self, now: WallTime) -> PicoDollars {
+        if self.month == Some(now.month()) {
+            self.sum
+        } else {
+            PicoDollars(0)
+        }
+    }
+}
+
+/// Models remembered: clients may ask for models without end.
+const MODELS_MAX: usize = 1_024;
+
+impl Standing {
+    /// Looks at what is known, or changes it.
+    pub fn with<R>(&self, look: impl FnOnce(&mut Board) -> R) -> R {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// An attempt begins, the first of its exchange or a further one. The ticket comes back to [`Self::end`].
+    pub fn begin(
+        &self,
+        route: &RouteKey,
+        credential: Option<KeyedHash>,
+        is_first: bool,
+        now: Moment,
+    ) -> Ticket {
+        self.with(|board| {
+            if is_first {
+                board.retries.request(now);
+            }
+            board.health.begin(route, credential, now)
+        })
+    }
+
+    /// An attempt is over: `attempt` is its finished record. `wall` is the date of `now`; `draw`
+    /// of `[0, 1)` decides jitter.
+    pub fn end(
+        &self,
+        ticket: Ticket,
+        attempt: &AttemptRecord,
+        (now, wall): (Moment, WallTime),
+        draw: f64,
+    ) {
+        let wait = limits::wait(&attempt.rate_limits, wall);
+        let until = wait.map(|wait| now.plus(wait));
+        let declared = limits::declared(&attempt.rate_limits, wall);
+        let event = Event::of(attempt, until);
+        let changes = self.with(|board| {
+            let route = route_of(attempt);
+            let changes = board.health.end(ticket, event, now, draw);
+            board
+                .health
+                .declare(&route, attempt.credential, &declared, now);
+            changes
+        });
+        for change in &changes {
+            tell(change, now);
+        }
+    }
+
+    /// An exchange is over: its attempts tell how fast their routes are, its tokens what is used
+    /// up and how long answers get.
+    pub fn settled(&self, record: &ExchangeRecord) {
+        let now = record.closed_at;
+        let estimated = record.request.prompt_tokens_estimated.unwrap_or(0);
+        let last = record.attempts.len().saturating_sub(1);
+        self.with(|board| {
+            if let Some(cost) = record.cost {
+                board.spending.add(cost, record.started);
+            }
+            if !record.language.generates() || record.request.background || record.cached_answer {
+                return;
+            }
+            for (index, attempt) in record.attempts.iter().enumerate() {
+                let usage = if index == last {
+                    Some(&record.tokens.usage)
+                } else {
+                    attempt.lost_usage.as_ref()
+                };
+                let route = route_of(attempt);
+                let closed = attempt.timeline.get(crate::record::Mark::Closed);
+                let at = closed.unwrap_or(now);
+                if let Some(seen) = Observation::of(attempt, usage, estimated, at) {
+                    board.learned.observe(&route, &seen);
+                }
+                let used = usage.and_then(|usage| Some(usage.input? + usage.output.unwrap_or(0)));
+                if let Some(tokens) = used {
+                    let credential = attempt.credential;
+                    board.health.tokens(&route, credential, tokens, now);
+                }
+            }
+            if record.outcome == Outcome::Ok {
+                board.answered(record, now);
+            }
+        });
+    }
+}
+
+impl Board {
+    /// What a good answer tells of the model: how long it was, and whose cache holds its prompt.
+    fn answered(&mut self, record: &ExchangeRecord, now: Moment) {
+        let (Some(model), Some(attempt)) = (&record.model, record.attempts.last()) else {
+            return;
+        };
+        if let Some(tokens) = record.tokens.usage.output {
+            self.learned
+                .lengths
+                .observe(model, record.client_key, tokens);
+        }
+        let input = record.tokens.usage.input;
+        let prompt = input.or(record.request.prompt_tokens_estimated);
+        let Some(prompt) = prompt else { return };
+        let keys = [
+            record.session.map(|session| session.hash),
+            record.request.prefix_hash,
+        ];
+        if let Some(memory) = self.memory(model) {
+            for key in keys.into_iter().flatten() {
+                memory.served(key, route_of(attempt), prompt, now);
+            }
+        }
+    }
+
+    /// What is remembered of a model; absent once too many are.
+    pub fn memory(&mut self, model: &Name) -> Option<&mut ModelMemory> {
+        if !self.memories.contains_key(model) && self.memories.len() >= MODELS_MAX {
+            return None;
+        }
+        Some(self.memories.entry(model.clone()).or_default())
+    }
+}
+
+/// The route of an attempt.
+#[must_use]
+pub fn route_of(attempt: &AttemptRecord) -> RouteKey {
+    RouteKey {
+        provider: attempt.provider.clone(),
+        model: attempt.model.clone(),
+    }
+}
+
+/// Writes into the log what a human may have to act on.
+fn tell(change: &Change, now: Moment) {
+    let seconds = |until: &Moment| until.since(now).0 / Nanos::from_millis(1_000).0;
+    match change {
+        Change::Opened { route, why, until } => tracing::warn!(
+            %route,
+            why = why.name(),
+            seconds = seconds(until),
+            "the route fails and is left alone for a while"
+        ),
+        Change::Closed { route } => tracing::info!(%route, "the route works again"),
+        Change::Cooled { route, until, .. } => tracing::info!(
+            %route,
+            seconds = seconds(until),
+            "the provider limits requests; the route cools"
+        ),
+        Change::CredentialHeld {
+            provider,
+            class,
+            until,
+            ..
+        } => tracing::error!(
+            %provider,
+            error = class.name(),
+            seconds = seconds(until),
+            "the provider refuses the credential; look at it"
+        ),
+        Change::RouteHeld {
+            route,
+            class,
+            until,
+        } => tracing::error!(
+            %route,
+            error = class.name(),
+            seconds = seconds(until),
+            "the provider refuses the route; look at its model and region"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_begins_with_nothing() {
+        let november = WallTime::of_day(2026, 11, 30).unwrap();
+        let december = WallTime::of_day(2026, 12, 1).unwrap();
+        let mut spending = Spending::default();
+        assert_eq!(spending.of_month(november), PicoDollars(0));
+        spending.add(PicoDollars(5), november);
+        spending.add(PicoDollars(7), november);
+        assert_eq!(spending.of_month(november), PicoDollars(12));
+        assert_eq!(spending.of_month(december), PicoDollars(0));
+        spending.add(PicoDollars(1), december);
+        // One that began in November and ends in December counts nowhere: its month is told.
+        spending.add(PicoDollars(3), november);
+        assert_eq!(spending.of_month(december), PicoDollars(1));
+    }
+}
