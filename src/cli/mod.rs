@@ -22,6 +22,8 @@ mod explain;
 
 mod export;
 
+mod replay;
+
 mod db;
 
 mod check;
@@ -81,6 +83,7 @@ enum Command {
     Experiments(experiments::Args),
     Explain(explain::Args),
     Export(export::Args),
+    Replay(replay::Args),
     Db(db::Args),
     Check(check::Args),
     Simulate(simulate::Args),
@@ -105,6 +108,7 @@ pub fn run() -> ExitCode {
         Command::Experiments(args) => experiments::run(&args, config),
         Command::Explain(args) => explain::run(&args, config),
         Command::Export(args) => export::run(&args, config),
+        Command::Replay(args) => replay::run(&args, config),
         Command::Db(args) => db::run(&args, config),
         Command::Check(args) => check::run(&args, config),
         Command::Selftest(args) => selftest::run(&args),

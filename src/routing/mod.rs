@@ -12,6 +12,8 @@ pub mod health;
 
 pub mod learned;
 
+pub mod kept;
+
 pub mod candidate;
 
 pub mod policy;

@@ -12,6 +12,15 @@ const SESSIONS_MAX: usize = 4_096;
 /// How long a provider's prompt cache is taken to last without use.
 const CACHE_LASTS: Nanos = Nanos(300_000_000_000);
 
+/// How far one miss moves the bar.
+const BAR_STEP: f64 = 0.03;
+/// What is aimed at above the share asked for, because the bar follows late.
+const BAR_MARGIN: f64 = 0.005;
+/// The bar goes no further below the share asked for: it must be back soon when routes turn bad.
+const BAR_LOWEST: f64 = 0.6;
+/// The highest bar.
+const BAR_HIGHEST: f64 = 0.995;
+
 /// What was chosen, since when, how often.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
@@ -34,6 +43,8 @@ struct Served {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ModelMemory {
     choice: Option<Choice>,
+    /// The chance of keeping the limit that is asked of a route, once something was seen.
+    bar: Option<f64>,
     served: HashMap<KeyedHash, Served, FixedState>,
     /// Keys in the order in which they were first seen.
     order: VecDeque<KeyedHash>,
@@ -60,6 +71,22 @@ impl ModelMemory {
                 });
             }
         }
+    }
+
+    /// The chance of keeping the limit that a route must have for a request, so that over all
+    /// requests the share asked for keeps it.
+    #[must_use]
+    pub fn bar(&self, probability: f64) -> f64 {
+        self.bar.unwrap_or(probability)
+    }
+
+    /// A request was over, and kept the limit or not. Each miss raises the bar, each hit lowers
+    /// it; in the long run the share asked for keeps the limit, and no more is paid for.
+    pub fn judged(&mut self, probability: f64, kept: bool) {
+        let target = (probability + BAR_MARGIN).min(0.999);
+        let miss = if kept { 0.0 } else { 1.0 };
+        let bar = self.bar(probability) + BAR_STEP * (miss - (1.0 - target));
+        self.bar = Some(bar.clamp(probability - BAR_LOWEST, BAR_HIGHEST));
     }
 
     /// A route answered a request of that conversation or prefix: its cache holds the prompt now.

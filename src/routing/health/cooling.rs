@@ -13,6 +13,16 @@ pub(super) struct Cooling {
 }
 
 impl Cooling {
+    /// As it was kept.
+    pub(super) const fn kept(until: Option<Moment>, times: u32) -> Self {
+        Self { until, times }
+    }
+
+    /// Times in a row that it was cooled.
+    pub(super) const fn times(&self) -> u32 {
+        self.times
+    }
+
     /// Until when it lasts; absent where it is over.
     #[must_use]
     pub(super) fn until(&self, now: Moment) -> Option<Moment> {

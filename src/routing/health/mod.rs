@@ -15,6 +15,8 @@ mod effect;
 
 mod event;
 
+mod keep;
+
 mod lane;
 
 mod pace;
@@ -27,6 +29,7 @@ pub use board::Health;
 pub use breaker::{Breaker, BreakerState, Tripped};
 pub use effect::{Effect, effect};
 pub use event::{Change, Event, Ticket};
+pub use keep::{KeptCredential, KeptHealth, KeptLane, KeptRouteHealth};
 pub use lane::Lane;
 pub use pace::Pace;
 pub use view::{Barred, HealthView};

@@ -110,7 +110,7 @@ impl Learned {
     }
 
     /// A route as it was kept.
-    pub fn keep(&mut self, route: RouteKey, learned: RouteLearned) {
+    pub(super) fn keep_route(&mut self, route: RouteKey, learned: RouteLearned) {
         if self.routes.len() < ROUTES_MAX {
             self.routes.insert(route, learned);
         }

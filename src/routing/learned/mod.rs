@@ -8,6 +8,8 @@ mod board;
 
 mod expectation;
 
+mod keep;
+
 mod length;
 
 mod observation;
@@ -20,6 +22,7 @@ mod slope;
 
 pub use board::Learned;
 pub use expectation::Expectation;
+pub use keep::{KeptFilter, KeptLearned, KeptRoute};
 pub use length::Lengths;
 pub use observation::{Ended, Observation};
 pub use recent::{RecentSpans, Stratum};

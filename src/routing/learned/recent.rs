@@ -50,11 +50,22 @@ pub struct RecentSpans {
 impl RecentSpans {
     /// Takes in a span.
     pub fn insert(&mut self, prompt_tokens: u64, span: Nanos, now: Moment) {
-        let (spans, p95) = &mut self.strata[Stratum::of(prompt_tokens) as usize];
+        let millis = u32::try_from(span.0.div_ceil(1_000_000)).unwrap_or(u32::MAX);
+        self.add(Stratum::of(prompt_tokens) as usize, millis, now);
+    }
+
+    /// A span as it was kept; oldest first.
+    pub(super) fn restore(&mut self, stratum: u8, at: Moment, millis: u32) {
+        if usize::from(stratum) < self.strata.len() {
+            self.add(usize::from(stratum), millis, at);
+        }
+    }
+
+    fn add(&mut self, stratum: usize, millis: u32, now: Moment) {
+        let (spans, p95) = &mut self.strata[stratum];
         if spans.len() == KEPT {
             spans.pop_front();
         }
-        let millis = u32::try_from(span.0.div_ceil(1_000_000)).unwrap_or(u32::MAX);
         spans.push_back((now, millis));
         while spans
             .front()

@@ -34,24 +34,6 @@ impl RouteLearned {
         }
     }
 
-    /// What was kept of an earlier run.
-    #[must_use]
-    pub fn kept(
-        level: Option<LogFilter>,
-        per_token: Option<LogFilter>,
-        success: Chance,
-        slope: Slope,
-        now: Moment,
-    ) -> Self {
-        Self {
-            level,
-            per_token,
-            success,
-            slope,
-            ..Self::new(now)
-        }
-    }
-
     /// Takes in what an attempt tells.
     pub fn observe(&mut self, seen: &Observation, tuning: &LearnedTuning) {
         self.touched = self.touched.max(seen.at);
@@ -127,5 +109,5 @@ impl RouteLearned {
 }
 
 fn log_ms(span: Nanos) -> f64 {
-    span.as_millis().max(1e-3).ln()
+    span.as_millis().max(0.1).ln()
 }

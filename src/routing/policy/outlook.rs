@@ -6,6 +6,11 @@ use crate::routing::learned::Expectation;
 /// How much hope an unsure route gets, in standard deviations.
 pub(super) const HOPE: f64 = 1.5;
 
+/// Samples below which hardly anything is known of a route.
+const FEW: u64 = 3;
+/// How much worse such a route is taken to be while a request is at work on it: a tenth.
+const WORSE: f64 = 0.1;
+
 /// A candidate as one request would find it.
 #[derive(Debug, Clone, Copy)]
 pub struct Outlook<'a> {
@@ -19,7 +24,8 @@ pub struct Outlook<'a> {
 
 impl<'a> Outlook<'a> {
     /// The outlooks on `candidates`. A route without samples is expected to be as the others are
-    /// in the middle, and as unsure as can be.
+    /// in the middle, and as unsure as can be. While a request is at work on a route that hardly
+    /// anything is known of, no further one hopes: it is a little worse than the others.
     #[must_use]
     pub fn all(candidates: &[&'a Candidate]) -> Vec<Self> {
         let known = candidates
@@ -30,8 +36,13 @@ impl<'a> Outlook<'a> {
         });
         let outlook = |candidate: &&'a Candidate| {
             let mut expected = candidate.expected;
+            let middle = sum / count;
             if expected.samples == 0 && count > 0.0 {
-                expected.level.mean = sum / count;
+                expected.level.mean = middle;
+            }
+            if expected.samples < FEW && candidate.health.at_work > 0 && count > 0.0 {
+                expected.level.mean = expected.level.mean.max(middle) + WORSE;
+                expected.level.variance = 0.0;
             }
             Outlook {
                 candidate,

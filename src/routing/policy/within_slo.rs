@@ -34,12 +34,13 @@ pub(super) fn rank(
             within * outlook.expected.success_lower / outlook.expected.success.max(1e-9)
         })
         .collect();
+    let bar = memory.bar(probability);
     let eligible: Vec<bool> = chances
         .iter()
         .enumerate()
         .map(|(at, chance)| {
             let edge = if current == Some(at) { -BAND } else { BAND };
-            *chance >= (probability + edge).min(0.999)
+            *chance >= bar + edge
         })
         .collect();
     // Eligible ones by cost; behind them the others by their chance.

@@ -83,6 +83,9 @@ const SURPRISES: usize = 32;
 /// Surprises from which on it is.
 const SURPRISES_MIN: usize = 12;
 
+/// Observations of which the middle one begins.
+const FIRST: usize = 3;
+
 /// What is known of a span.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogFilter {
@@ -91,6 +94,7 @@ pub struct LogFilter {
     noise: f64,
     at: Moment,
     count: u64,
+    early: [f64; FIRST],
     surprises: Vec<f32>,
 }
 
@@ -104,19 +108,26 @@ impl LogFilter {
             noise: tuning.noise,
             at,
             count: 0,
+            early: [0.0; FIRST],
             surprises: Vec::new(),
         }
     }
 
     /// What was kept of an earlier run, as of `at`.
     #[must_use]
-    pub const fn kept(belief: Belief, count: u64, at: Moment) -> Self {
+    pub fn kept(belief: Belief, count: u64, at: Moment) -> Self {
         Self {
             mean: belief.mean,
             variance: belief.variance,
             noise: belief.noise,
             at,
-            count,
+            // Kept beliefs are no outliers.
+            count: if count == 0 {
+                0
+            } else {
+                count.max(FIRST as u64)
+            },
+            early: [0.0; FIRST],
             surprises: Vec::new(),
         }
     }
@@ -150,10 +161,15 @@ impl LogFilter {
             return;
         }
         let before = self.belief(tuning, now);
-        if self.count == 0 {
-            // The first guess is worth nothing beside an observation.
-            self.mean = logarithm;
-            self.variance = before.noise;
+        if (self.count as usize) < FIRST {
+            // The first guess is worth nothing beside an observation, and the first observation
+            // may be an outlier: the middle of the first three counts.
+            self.early[self.count as usize] = logarithm;
+            let seen = &mut self.early[..=self.count as usize];
+            seen.sort_unstable_by(f64::total_cmp);
+            let (low, high) = (seen[(seen.len() - 1) / 2], seen[seen.len() / 2]);
+            self.mean = f64::midpoint(low, high);
+            self.variance = before.noise / seen.len() as f64;
         } else {
             let surprise = (logarithm - before.mean).clamp(-tuning.clip, tuning.clip);
             let gain = before.variance / (before.variance + before.noise);

@@ -351,23 +351,4 @@ pub fn ordered(candidates: &[Candidate], how_found: &'static str) -> Plan {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unusable_candidates_are_left_out_and_said() {
-        for (usable, steps, reason) in [
-            (vec![true, true], vec![0, 1], "model"),
-            (vec![false, true], vec![1], "first_with_credential"),
-            (vec![false], vec![], "no_credential"),
-            (vec![], vec![], "no_credential"),
-        ] {
-            let candidates: Vec<_> = usable
-                .into_iter()
-                .map(|usable| Candidate::new("p", None, usable))
-                .collect();
-            let plan = ordered(&candidates, "model");
-            assert_eq!((plan.steps, plan.reason), (steps, reason));
-        }
-    }
-}
+mod tests;

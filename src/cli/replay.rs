@@ -1,0 +1,371 @@
+//! `tollgate replay`: what another policy would have done, in simulated worlds or on recorded
+//! traffic.
+
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::output;
+use super::stored::{Progress, Stop, StoreArgs, WindowArgs};
+use crate::analysis::replay::{
+    Entrant, Kind, Line, Logged, Recording, Request, SimulatedSpec, Sizes, Snips, Standings, Terms,
+    Trace, World, read_trace, simulate, snips, tournament,
+};
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::record::{Moment, Nanos, WallTime};
+use crate::routing::policy::{By, Policy};
+use crate::routing::pricing::{Asked, Quote, Tier};
+use crate::routing::route::RouteKey;
+
+/// What another policy would have done: on the recorded traffic, on a trace, or in simulated worlds
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  tollgate replay --policy fastest --world base\n  \
+    tollgate replay --policy cheapest_within_slo --limit-ms 1000 --world base --every 20\n  \
+    tollgate replay --policy fastest --policy cheapest --model gpt-4.1 --since 7d\n  \
+    tollgate replay --policy fastest --trace azure_conv.csv\n\n\
+    Regret is the expected time to the first token above the oracle's, who knows every route's\n\
+    expectation. Without --world, worlds are made of recorded residuals, drawn hour by hour, and\n\
+    what was explored is weighed by its recorded chances beside them."
+)]
+pub(super) struct Args {
+    /// Policies to judge; the first is what the others are compared with
+    #[arg(long = "policy", value_name = "POLICY", default_value = "fastest")]
+    policies: Vec<String>,
+    /// Simulated worlds of this kind, in place of recorded traffic
+    #[arg(long, value_enum)]
+    world: Option<WorldKind>,
+    /// Seconds between two requests of a simulated world, in the mean
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0)]
+    every: f64,
+    /// Requests of a simulated world
+    #[arg(long, default_value_t = 3_000)]
+    requests: usize,
+    /// A trace whose arrivals and sizes are played: CSV as Azure's, or JSON lines as Mooncake's
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Worlds to play, each with a seed of its own
+    #[arg(long, default_value_t = 30)]
+    worlds: u64,
+    /// Seed of the first world
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The limit on the first token that attainment is counted by, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 1_000)]
+    limit_ms: u64,
+    /// How surely the policy for an SLO is to keep it
+    #[arg(long, default_value_t = 0.9)]
+    probability: f64,
+    /// What a second of waiting is worth to `balanced`, in US dollars
+    #[arg(long, default_value_t = 0.001)]
+    dollars_per_second: f64,
+    /// Only exchanges that asked for this model
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    #[command(flatten)]
+    window: WindowArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// How it is written
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum WorldKind {
+    /// Incidents every three hours, of fifteen minutes
+    Base,
+    /// The same, with routes nearly as fast as each other
+    Close,
+    /// Incidents every six hours, of an hour
+    Long,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// What was played, and on what.
+struct Played {
+    what: String,
+    standings: Standings,
+    /// By policy, what the explored slice says, or why it says nothing.
+    explored: Vec<(String, Result<Snips, String>)>,
+}
+
+pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
+    match play(args, config) {
+        Ok(played) => {
+            output::print(&match args.format {
+                Format::Table => table(&played, args),
+                Format::Json => json(&played, args),
+            });
+            ExitCode::SUCCESS
+        }
+        Err(stop) => stop.exit(),
+    }
+}
+
+fn play(args: &Args, config: Option<&Path>) -> Result<Played, Stop> {
+    let entrants = entrants(args)?;
+    if args.worlds == 0 || args.requests == 0 || args.every.is_nan() || args.every <= 0.0 {
+        let text = "--worlds, --requests and --every must be above 0";
+        return Err(Stop::Usage(text.to_owned()));
+    }
+    let trace = args.trace.as_deref().map(trace).transpose()?;
+    let seeds = args.seed..args.seed + args.worlds;
+    let simulated = args.world.or(trace.as_ref().map(|_| WorldKind::Base));
+    if let Some(kind) = simulated {
+        let kind = kind.kind();
+        let world = |seed| simulate(&spec(args, kind, trace.as_ref(), seed));
+        let rate = match &trace {
+            Some(trace) => format!("{} requests of the trace", trace.rows.len()),
+            None => format!("{} requests, one every {} s", args.requests, args.every),
+        };
+        return Ok(Played {
+            what: format!("{} simulated worlds `{}`, {rate}", args.worlds, kind.name()),
+            standings: judged(seeds.map(|seed| (seed, world(seed))), &entrants, args),
+            explored: Vec::new(),
+        });
+    }
+    recorded(args, config, &entrants)
+}
+
+fn recorded(args: &Args, config: Option<&Path>, entrants: &[Entrant]) -> Result<Played, Stop> {
+    let clock = Clock::system();
+    let window = args.window.window(&clock)?;
+    let (reader, settings) = args.store.open(config)?;
+    let mut progress = Progress::new("exchanges read:");
+    let mut logged: Vec<Logged> = Vec::new();
+    reader.records(window.range(), |record| {
+        progress.step();
+        let asked = args.model.as_deref();
+        if asked.is_none() || record.model.as_deref() == asked {
+            logged.extend(Logged::of(&record));
+        }
+        ControlFlow::Continue(())
+    })?;
+    drop(progress);
+    logged.sort_by_key(|of| of.at);
+    let quote = |route: &RouteKey| quote(settings.as_ref(), route, clock.wall());
+    let recording = Recording::new(&logged, quote).map_err(|why| Stop::Nothing(why.to_string()))?;
+    let seeds = args.seed..args.seed + args.worlds;
+    let worlds = seeds.map(|seed| (seed, recording.world(seed, None)));
+    let explored = entrants.iter().filter_map(|entrant| match entrant {
+        Entrant::Policy(name, policy) => {
+            let found = snips(&logged, policy, quote, args.seed);
+            Some((name.clone(), found.map_err(|why| why.to_string())))
+        }
+        _ => None,
+    });
+    Ok(Played {
+        what: format!(
+            "{} worlds of {} recorded exchanges on {} routes, residuals drawn by the hour",
+            args.worlds,
+            logged.len(),
+            recording.routes().len()
+        ),
+        explored: explored.collect(),
+        standings: judged(worlds, entrants, args),
+    })
+}
+
+fn judged(
+    worlds: impl Iterator<Item = (u64, World)>,
+    entrants: &[Entrant],
+    args: &Args,
+) -> Standings {
+    let terms = Terms {
+        limit: Nanos::from_millis(args.limit_ms),
+        alpha: 0.05,
+    };
+    let mut progress = Progress::new("games played:");
+    tournament(worlds, entrants, &terms, || progress.step())
+}
+
+fn spec(args: &Args, kind: Kind, trace: Option<&Trace>, seed: u64) -> SimulatedSpec {
+    let arrivals = trace.map(|trace| {
+        let request = |row: &crate::analysis::replay::TraceRow| Request {
+            at: Moment((row.at_s * 1e9) as u64),
+            prompt_tokens: row.prompt_tokens,
+            output_tokens: row.output_tokens,
+        };
+        trace.rows.iter().map(request).collect()
+    });
+    SimulatedSpec {
+        kind,
+        requests: args.requests,
+        every_s: args.every,
+        seed,
+        sizes: Sizes::AzureConversations,
+        arrivals,
+    }
+}
+
+fn trace(path: &Path) -> Result<Trace, Stop> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Stop::Usage(format!("cannot read {}: {error}", path.display())))?;
+    read_trace(&text).map_err(|fault| Stop::Usage(format!("{}: {fault}", path.display())))
+}
+
+/// What a route charges for a thousand prompt tokens' call now, by the price table in force.
+fn quote(settings: Option<&Settings>, route: &RouteKey, now: WallTime) -> Option<Quote> {
+    let settings = settings?;
+    let provider = settings.provider(&route.provider)?;
+    let asked = Asked {
+        provider: &provider.name,
+        preset: provider.preset.as_deref(),
+        model: route.model.as_deref()?,
+        at: now,
+        tier: Tier::Standard,
+    };
+    let row = settings.prices.find(&asked).ok()?;
+    Quote::of(row, 1_000, now)
+}
+
+fn entrants(args: &Args) -> Result<Vec<Entrant>, Stop> {
+    let policies: Result<Vec<Entrant>, Stop> = args
+        .policies
+        .iter()
+        .map(|name| Ok(Entrant::Policy(name.clone(), policy(name, args)?)))
+        .collect();
+    let mut entrants = policies?;
+    entrants.extend(Entrant::BASELINES);
+    Ok(entrants)
+}
+
+fn policy(name: &str, args: &Args) -> Result<Policy, Stop> {
+    Ok(match name {
+        "ordered" => Policy::Ordered,
+        "weighted" => Policy::Weighted,
+        "fastest" => Policy::Fastest(By::FirstToken),
+        "cheapest" => Policy::Cheapest,
+        "cheapest_within_slo" => Policy::CheapestWithinSlo {
+            first_token: Nanos::from_millis(args.limit_ms),
+            probability: args.probability,
+        },
+        "balanced" => Policy::Balanced {
+            dollars_per_second: args.dollars_per_second,
+        },
+        "least_busy" => Policy::LeastBusy,
+        "shared" => Policy::Shared,
+        // A replay has no caches to be true to.
+        _ => {
+            let names = Policy::NAMES.into_iter().filter(|name| *name != "sticky");
+            let names = names.collect::<Vec<_>>().join(", ");
+            return Err(Stop::Usage(format!("--policy `{name}`: expected {names}")));
+        }
+    })
+}
+
+impl WorldKind {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Base => Kind::Base,
+            Self::Close => Kind::Close,
+            Self::Long => Kind::Long,
+        }
+    }
+}
+
+fn table(played: &Played, args: &Args) -> String {
+    let first = args.policies.first().map_or("", String::as_str);
+    let mut text = format!("{}\n\n", played.what);
+    let _ = writeln!(
+        text,
+        "{:<21}{:>22}{:>25}{:>9}{:>8}{:>10}{:>9}",
+        "",
+        "regret % [95 %]",
+        format!("above {first} [95 %]"),
+        "p95 ms",
+        "SLO %",
+        "$/1,000",
+        "switch %"
+    );
+    for line in &played.standings.lines {
+        let points = |value: f64| value * 100.0;
+        let regret = format!(
+            "{:.1} [{:.1}, {:.1}]",
+            points(line.regret.value),
+            points(line.regret.interval.low),
+            points(line.regret.interval.high)
+        );
+        let against = line.against.map_or_else(String::new, |against| {
+            format!(
+                "{:+.1} [{:+.1}, {:+.1}]",
+                points(against.value),
+                points(against.interval.low),
+                points(against.interval.high)
+            )
+        });
+        let _ = writeln!(
+            text,
+            "{:<21}{regret:>22}{against:>25}{:>9.0}{:>8.1}{:>10.3}{:>9.1}",
+            line.entrant.name(),
+            line.mean(|score| score.p95_ms),
+            points(line.mean(|score| score.within_slo)),
+            line.mean(|score| score.cost_per_1000),
+            points(line.mean(|score| score.switches)),
+        );
+    }
+    for (name, found) in &played.explored {
+        let _ = match found {
+            Ok(snips) => writeln!(
+                text,
+                "\n{name} by recorded chances: first token {:.0} ms [{:.0}, {:.0}] against {:.0} ms \
+                 as it was; {} exchanges, effective {:.0}",
+                snips.first_token_ms.value,
+                snips.first_token_ms.interval.low,
+                snips.first_token_ms.interval.high,
+                snips.logged_ms,
+                snips.exchanges,
+                snips.effective
+            ),
+            Err(why) => writeln!(text, "\n{name} by recorded chances: nothing told: {why}"),
+        };
+    }
+    text
+}
+
+fn json(played: &Played, args: &Args) -> String {
+    let ends = |estimate: &crate::statistics::interval::Estimate| {
+        let end = |end: f64| end.is_finite().then_some(end);
+        serde_json::json!({
+            "value": estimate.value,
+            "low": end(estimate.interval.low),
+            "high": end(estimate.interval.high),
+        })
+    };
+    let line = |line: &Line| {
+        serde_json::json!({
+            "name": line.entrant.name(),
+            "regret_fraction": ends(&line.regret),
+            "above_first_fraction": line.against.as_ref().map(ends),
+            "mean_ms": line.mean(|score| score.mean_ms),
+            "p95_ms": line.mean(|score| score.p95_ms),
+            "within_slo_fraction": line.mean(|score| score.within_slo),
+            "cost_per_1000_usd": line.mean(|score| score.cost_per_1000),
+            "switches_fraction": line.mean(|score| score.switches),
+        })
+    };
+    let explored = |(name, found): &(String, Result<Snips, String>)| match found {
+        Ok(snips) => serde_json::json!({
+            "name": name, "first_token_ms": ends(&snips.first_token_ms),
+            "logged_ms": snips.logged_ms, "cost_per_1000_usd": snips.cost_per_1000,
+            "failed_fraction": snips.failed, "exchanges": snips.exchanges,
+            "effective": snips.effective,
+        }),
+        Err(why) => serde_json::json!({ "name": name, "refused": why }),
+    };
+    serde_json::json!({
+        "schema": "tollgate.replay/1", "what": played.what,
+        "worlds": played.standings.worlds, "seed": args.seed, "limit_ms": args.limit_ms,
+        "players": played.standings.lines.iter().map(line).collect::<Vec<_>>(),
+        "explored": played.explored.iter().map(explored).collect::<Vec<_>>(),
+    })
+    .to_string()
+}

@@ -1,0 +1,227 @@
+//! Holds the shape of the text: short names, spans in milliseconds, hashes as numbers.
+
+use serde::{Deserialize, Serialize};
+
+use super::VERSION;
+use crate::record::{KeyedHash, Name, Nanos, WallTime};
+use crate::routing::health::{KeptCredential, KeptHealth, KeptLane, KeptRouteHealth};
+use crate::routing::learned::{KeptFilter, KeptLearned, KeptRoute};
+use crate::routing::route::RouteKey;
+use crate::statistics::filter::Belief;
+
+/// The part that every version has.
+#[derive(Deserialize)]
+pub(super) struct Version {
+    pub(super) version: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Shape {
+    version: u32,
+    /// Microseconds since 1970.
+    pub(super) at: i64,
+    health: Vec<HealthShape>,
+    credentials: Vec<CredentialShape>,
+    routes: Vec<RouteShape>,
+    lengths: Vec<(String, Option<u64>, f64, u64)>,
+}
+
+/// A span left in milliseconds, and for the how-manieth time.
+type Left = (u64, u32);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct HealthShape {
+    provider: String,
+    model: Option<String>,
+    open_ms: Option<u64>,
+    times: u32,
+    consecutive: u32,
+    lanes: Vec<(Option<u64>, Option<Left>, Option<Left>)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct CredentialShape {
+    provider: String,
+    credential: Option<u64>,
+    held: Left,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct RouteShape {
+    provider: String,
+    model: Option<String>,
+    first_token: Option<FilterShape>,
+    per_token: Option<FilterShape>,
+    success: (f64, f64),
+    slope: (f64, f64),
+    /// Stratum, age and span in milliseconds.
+    recent: Vec<(u8, u64, u32)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct FilterShape {
+    mean: f64,
+    variance: f64,
+    noise: f64,
+    count: u64,
+    age_ms: u64,
+}
+
+impl Shape {
+    pub(super) fn of(health: &KeptHealth, learned: &KeptLearned, at: WallTime) -> Self {
+        Self {
+            version: VERSION,
+            at: at.0,
+            health: health.routes.iter().map(HealthShape::of).collect(),
+            credentials: health
+                .credentials
+                .iter()
+                .map(|kept| CredentialShape {
+                    provider: text(&kept.provider),
+                    credential: kept.credential.map(|hash| hash.0),
+                    held: left(kept.held),
+                })
+                .collect(),
+            routes: learned.routes.iter().map(RouteShape::of).collect(),
+            lengths: learned
+                .lengths
+                .iter()
+                .map(|(model, client, mean, count)| {
+                    (text(model), client.map(|hash| hash.0), *mean, *count)
+                })
+                .collect(),
+        }
+    }
+
+    pub(super) fn health(&self) -> KeptHealth {
+        KeptHealth {
+            routes: self.health.iter().map(HealthShape::kept).collect(),
+            credentials: self
+                .credentials
+                .iter()
+                .map(|shape| KeptCredential {
+                    provider: shape.provider.as_str().into(),
+                    credential: shape.credential.map(KeyedHash),
+                    held: unleft(shape.held),
+                })
+                .collect(),
+        }
+    }
+
+    pub(super) fn learned(&self) -> KeptLearned {
+        KeptLearned {
+            routes: self.routes.iter().map(RouteShape::kept).collect(),
+            lengths: self
+                .lengths
+                .iter()
+                .map(|(model, client, mean, count)| {
+                    (model.as_str().into(), client.map(KeyedHash), *mean, *count)
+                })
+                .collect(),
+        }
+    }
+}
+
+impl HealthShape {
+    fn of(kept: &KeptRouteHealth) -> Self {
+        let lane = |lane: &KeptLane| {
+            let hash = lane.credential.map(|hash| hash.0);
+            (hash, lane.cooling.map(left), lane.held.map(left))
+        };
+        Self {
+            provider: text(&kept.route.provider),
+            model: kept.route.model.as_ref().map(text),
+            open_ms: kept.open.map(millis),
+            times: kept.times,
+            consecutive: kept.consecutive,
+            lanes: kept.lanes.iter().map(lane).collect(),
+        }
+    }
+
+    fn kept(&self) -> KeptRouteHealth {
+        let lane = |(hash, cooling, held): &(Option<u64>, Option<Left>, Option<Left>)| KeptLane {
+            credential: hash.map(KeyedHash),
+            cooling: cooling.map(unleft),
+            held: held.map(unleft),
+        };
+        KeptRouteHealth {
+            route: route(&self.provider, self.model.as_deref()),
+            open: self.open_ms.map(Nanos::from_millis),
+            times: self.times,
+            consecutive: self.consecutive,
+            lanes: self.lanes.iter().map(lane).collect(),
+        }
+    }
+}
+
+impl RouteShape {
+    fn of(kept: &KeptRoute) -> Self {
+        let span = |(stratum, age, span): &(u8, Nanos, u32)| (*stratum, millis(*age), *span);
+        Self {
+            provider: text(&kept.route.provider),
+            model: kept.route.model.as_ref().map(text),
+            first_token: kept.level.map(FilterShape::of),
+            per_token: kept.per_token.map(FilterShape::of),
+            success: kept.success,
+            slope: kept.slope,
+            recent: kept.recent.iter().map(span).collect(),
+        }
+    }
+
+    fn kept(&self) -> KeptRoute {
+        let span =
+            |(stratum, age, span): &(u8, u64, u32)| (*stratum, Nanos::from_millis(*age), *span);
+        KeptRoute {
+            route: route(&self.provider, self.model.as_deref()),
+            level: self.first_token.as_ref().map(FilterShape::kept),
+            per_token: self.per_token.as_ref().map(FilterShape::kept),
+            success: self.success,
+            slope: self.slope,
+            recent: self.recent.iter().map(span).collect(),
+        }
+    }
+}
+
+impl FilterShape {
+    fn of(kept: KeptFilter) -> Self {
+        Self {
+            mean: kept.belief.mean,
+            variance: kept.belief.variance,
+            noise: kept.belief.noise,
+            count: kept.count,
+            age_ms: millis(kept.age),
+        }
+    }
+
+    const fn kept(&self) -> KeptFilter {
+        KeptFilter {
+            belief: Belief {
+                mean: self.mean,
+                variance: self.variance,
+                noise: self.noise,
+            },
+            count: self.count,
+            age: Nanos::from_millis(self.age_ms),
+        }
+    }
+}
+
+fn route(provider: &str, model: Option<&str>) -> RouteKey {
+    RouteKey::new(provider, model.map(Name::from))
+}
+
+fn text(name: &Name) -> String {
+    name.as_str().to_owned()
+}
+
+const fn millis(span: Nanos) -> u64 {
+    span.0 / 1_000_000
+}
+
+const fn left((span, times): (Nanos, u32)) -> Left {
+    (span.0.div_ceil(1_000_000), times)
+}
+
+const fn unleft((span, times): Left) -> (Nanos, u32) {
+    (Nanos::from_millis(span), times)
+}
