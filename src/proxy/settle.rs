@@ -133,12 +133,17 @@ impl Exchange {
         if place < last {
             let attempt = draft.attempts.remove(place);
             draft.attempts.push(attempt);
+            let moved = |of: usize| match of {
+                of if of == place => last,
+                of if of > place => of - 1,
+                of => of,
+            };
             for (of, _) in &mut self.tickets {
-                *of = match *of {
-                    of if of == place => last,
-                    of if of > place => of - 1,
-                    of => of,
-                };
+                *of = moved(*of);
+            }
+            let hedge = draft.decision.as_mut().and_then(|of| of.hedge.as_mut());
+            if let Some(hedge) = hedge {
+                *hedge = u32::try_from(moved(*hedge as usize)).unwrap_or(*hedge);
             }
         }
     }

@@ -291,6 +291,7 @@ impl Proxy {
             headers: &parts.headers,
             language,
             stream,
+            model: model.unwrap_or_default(),
             prompt_tokens,
             reasons,
             choices,
@@ -301,14 +302,19 @@ impl Proxy {
             draft.policy = plan.policy.into();
             draft.reason = plan.reason.into();
         }
-        let (ways, steps) = (&found.ways, &plan.steps);
+        let ways = &found.ways;
+        let hedge = found
+            .routes
+            .as_ref()
+            .and_then(|routes| routes.hedge.as_ref());
         let (shared, pool) = (&*self.shared, &self.pool);
         let means = Means {
             shared,
             pool,
             settings,
         };
-        let trying = failover::first_answer(&job, body, ways, steps, exchange, means);
+        let trying =
+            failover::first_answer(&job, body, (ways, &plan.steps), hedge, exchange, means);
         let mut reached = trying.await?;
         let way = &ways[reached.way];
         let begun = reached.begun.take();

@@ -549,3 +549,81 @@ fn fastest_finds_the_faster_route_and_stays_with_it() {
     println!("{fast} of 30 went to the faster route");
     assert!(fast >= 22, "{fast} of 30");
 }
+
+const PRICES: &str =
+    "[[prices.rows]]\nproviders = [\"oa\", \"inj\"]\nmodels = [\"*\"]\ninput = 1\noutput = 1\n";
+
+#[test]
+fn a_slow_first_token_is_hedged_and_the_loser_is_cancelled_and_kept() {
+    let hedge = "hedge = { share = 1, after = \"80ms\", max_cost_per_day = 1 }";
+    for (first, second, winner) in [
+        ("ft-2s:n-3", "ft-10ms:n-4", "inj"),
+        ("ft-300ms:n-3", "ft-2s:n-4", "oa"),
+    ] {
+        let rig = Rig::configured(&format!(
+            "{PRICES}[models.m]\n{hedge}\nroutes = [{{ provider = \"oa\", model = \"sim:{first}\" }}, \
+             {{ provider = \"inj\", model = \"sim:{second}\" }}]\n"
+        ));
+        let ask = Ask::chat("m", true).to("");
+        assert_eq!(
+            served(&rig, &ask),
+            (winner.to_owned(), 2),
+            "{first} {second}"
+        );
+        let record = rig.record(&ask);
+        assert_eq!(record.outcome, Outcome::Ok);
+        let [lost, won] = record.attempts.as_slice() else {
+            panic!("two attempts");
+        };
+        assert_eq!(lost.cancelled_by, Some(CancelledBy::Hedge));
+        assert!(lost.maybe_billed && lost.timeline.get(Mark::Closed).is_some());
+        assert_eq!(won.cancelled_by, None);
+        let hedge = record.decision.unwrap().hedge;
+        assert_eq!(hedge, Some(u32::from(winner == "inj")), "{winner}");
+        let standing = &rig.node().shared.settler.standing;
+        assert_eq!(standing.with(|board| board.health.at_work()), 0);
+    }
+}
+
+#[test]
+fn hedges_keep_to_their_share_and_are_not_made_blindly() {
+    for (more, hedge) in [
+        // Two in a hundred: the first may not have one.
+        (PRICES, "hedge = { after = \"50ms\" }"),
+        // What a hedge would cost is not known.
+        ("", "hedge = { share = 1, after = \"50ms\" }"),
+        // It would cost more than a day may.
+        (
+            PRICES,
+            "hedge = { share = 1, after = \"50ms\", max_cost_per_day = 0 }",
+        ),
+        // Nothing is known of how slow the route usually is.
+        (PRICES, "hedge = { share = 1 }"),
+    ] {
+        let rig = pair(hedge, "ft-250ms:n-3", more);
+        let ask = Ask::chat("m", true).to("");
+        assert_eq!(served(&rig, &ask), ("oa".to_owned(), 1), "{hedge}");
+    }
+}
+
+#[test]
+fn a_hedge_that_fails_leaves_the_slow_one_alone_and_the_other_way_round() {
+    let hedge = "hedge = { share = 1, after = \"60ms\", max_cost_per_day = 1 }";
+    for (first, second, winner) in [
+        ("ft-400ms:n-3", "fault-http_500", "oa"),
+        ("hd-300ms:fault-http_500", "ft-500ms:n-4", "inj"),
+    ] {
+        let rig = Rig::configured(&format!(
+            "{PRICES}[models.m]\n{hedge}\nroutes = [{{ provider = \"oa\", model = \"sim:{first}\" }}, \
+             {{ provider = \"inj\", model = \"sim:{second}\" }}]\n"
+        ));
+        let ask = Ask::chat("m", true).to("");
+        assert_eq!(
+            served(&rig, &ask),
+            (winner.to_owned(), 2),
+            "{first} {second}"
+        );
+        let record = rig.record(&ask);
+        assert_eq!(record.attempts[0].error_class, Some(Class::ServerError));
+    }
+}

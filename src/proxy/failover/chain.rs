@@ -1,109 +1,190 @@
-//! Goes from one try to the next, as far as the class of each failure allows.
+//! Knows which tries of a request are left, as far as the class of each failure allows.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempt::{self, attempt};
 use super::outgoing::outgoing;
 use super::slot::{Draft, Slot};
 use super::tried::{Failure, Patience, Tried, Try};
-use super::{Job, Means, Reached, Unreached};
+use super::{Job, Means, Unreached};
+use crate::edge::upstream::Outgoing;
+use crate::edge::upstream::body::Upload;
 use crate::proxy::candidates::Way;
 use crate::proxy::intake::Body;
-use crate::proxy::reject::Reject;
-use crate::proxy::settle::Exchange;
-use crate::record::{ErrorClass, Moment, Name, Nanos, Outcome};
+use crate::record::{Moment, Name, Nanos, Outcome};
 use crate::routing::budget::RetryTerms;
 use crate::wire::dialect::errors::Verdict;
 
 /// The first-token deadline that stands in the config unless another one is given there.
 const DEADLINE_USUAL: Duration = Duration::from_mins(1);
 
-/// Tries `steps` (indexes of `ways`) in order.
-pub async fn first_answer(
-    job: &Job<'_>,
-    mut body: Body,
-    ways: &[Way],
-    steps: &[usize],
-    exchange: &mut Exchange,
-    means: Means<'_>,
-) -> Result<Reached, Unreached> {
-    let draft = Mutex::new(exchange);
-    let mut left: VecDeque<usize> = steps.iter().copied().collect();
-    let mut injection = true;
-    let mut current = left.pop_front();
-    let failover = &means.settings.failover;
-    let held_max = job.complete.plus(nanos(failover.held));
-    let mut tries = 0;
-    loop {
-        let Some(index) = current else {
-            return Err(nothing_to_try());
-        };
-        let way = &ways[index];
-        tries += 1;
-        let may_go_on =
-            !left.is_empty() && tries < failover.attempts && !matches!(body, Body::Streamed(..));
+/// The tries of one request.
+#[derive(Debug)]
+pub(super) struct Chain<'a, 'd, 'e> {
+    pub(super) job: &'a Job<'a>,
+    body: Body,
+    ways: &'a [Way],
+    /// Indexes of the ways that may still be tried, best first.
+    left: VecDeque<usize>,
+    tries: usize,
+    held_max: Moment,
+    draft: &'d Draft<'e>,
+    pub(super) means: Means<'a>,
+}
+
+/// An attempt whose record stands and that waits to be run.
+#[derive(Debug)]
+pub(super) struct Begun<'a, 'd, 'e> {
+    pub(super) this: Try<'a>,
+    pub(super) slot: Slot<'d, 'e>,
+    outgoing: Outgoing,
+    upload: Option<Arc<Upload>>,
+}
+
+/// An attempt that was run.
+#[derive(Debug)]
+pub(super) struct Ran<'a, 'd, 'e> {
+    pub(super) tried: Tried,
+    pub(super) this: Try<'a>,
+    pub(super) slot: Slot<'d, 'e>,
+}
+
+impl<'a, 'd, 'e> Begun<'a, 'd, 'e> {
+    pub(super) async fn run(self) -> Ran<'a, 'd, 'e> {
+        let (this, slot) = (self.this, self.slot);
+        let tried = attempt(this, self.outgoing, self.upload.as_deref(), slot).await;
+        Ran { tried, this, slot }
+    }
+}
+
+impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
+    /// The tries of `steps`, none of which is made yet.
+    pub(super) fn new(
+        job: &'a Job<'a>,
+        body: Body,
+        (ways, steps): (&'a [Way], &[usize]),
+        draft: &'d Draft<'e>,
+        means: Means<'a>,
+    ) -> Self {
+        Self {
+            job,
+            body,
+            ways,
+            left: steps.iter().copied().collect(),
+            tries: 0,
+            held_max: job.complete.plus(nanos(means.settings.failover.held)),
+            draft,
+            means,
+        }
+    }
+
+    /// The way that is tried first.
+    pub(super) fn first(&mut self) -> Option<usize> {
+        self.left.pop_front()
+    }
+
+    /// Begins the record of an attempt at a way.
+    pub(super) fn begin(
+        &mut self,
+        index: usize,
+        injection: bool,
+    ) -> Result<Begun<'a, 'd, 'e>, Unreached> {
+        self.tries += 1;
+        let way = &self.ways[index];
+        let may_go_on = self.may_go_on();
         let patience = may_go_on
-            .then(|| patience(job, way, held_max, means))
+            .then(|| patience(self.job, way, self.held_max, self.means))
             .flatten();
+        self.begin_with(index, injection, patience)
+    }
+
+    fn begin_with(
+        &mut self,
+        index: usize,
+        injection: bool,
+        patience: Option<Patience>,
+    ) -> Result<Begun<'a, 'd, 'e>, Unreached> {
+        let (job, means) = (self.job, self.means);
+        let way = &self.ways[index];
+        let shared = means.shared;
         let this = Try {
             job,
             way,
             index,
-            inject: injection && means.shared.may_inject(way, job.language, &body),
+            inject: injection && shared.may_inject(way, job.language, &self.body),
             patience,
             means,
         };
-        let (tried, slot) = try_way(this, &mut body, &draft).await?;
-        log_attempt(&draft);
-        let failure = match tried {
-            Tried::Answered(reached) => return Ok(commit(*reached, slot)),
-            Tried::WithoutInjection => {
-                means.shared.forget_injection(way);
-                injection = false;
-                continue;
-            }
-            Tried::Failed(failure) => failure,
-        };
-        injection = true;
-        current = patience.and_then(|_| next(&mut left, ways, way, &failure, means));
-        let Failure {
-            unreached,
-            answer,
-            loss,
-            ..
-        } = *failure;
-        if current.is_some() {
-            loss.write(slot, answer.map(|answer| *answer), means.shared);
-        } else if let Some(answer) = answer {
-            return Ok(commit(*answer, slot));
-        } else {
-            loss.write(slot, None, means.shared);
-            return Err(unreached);
-        }
-    }
-}
-
-/// Begins an attempt's record, and tries.
-async fn try_way<'a, 'e>(
-    this: Try<'_>,
-    body: &mut Body,
-    draft: &'a Draft<'e>,
-) -> Result<(Tried, Slot<'a, 'e>), Unreached> {
-    let (job, way, shared) = (this.job, this.way, this.means.shared);
-    let (outgoing, upload) =
-        outgoing(job, body, way, this.inject, shared).map_err(|reject| Unreached {
+        let built = outgoing(job, &mut self.body, way, this.inject, shared);
+        let (outgoing, upload) = built.map_err(|reject| Unreached {
             reject,
             outcome: Outcome::Rejected,
         })?;
-    let slot = Slot::begin(draft, |record| {
-        record.request.usage_injected = this.inject;
-        record.request.model_replaced = is_renamed(way, record.model.as_ref());
-        attempt::record(way, job, record.started_at, shared)
-    });
-    let upload = upload.as_deref();
-    Ok((attempt(this, outgoing, upload, slot).await, slot))
+        let slot = Slot::begin(self.draft, |record| {
+            record.request.usage_injected = this.inject;
+            record.request.model_replaced = is_renamed(way, record.model.as_ref());
+            attempt::record(way, job, record.started_at, shared)
+        });
+        Ok(Begun {
+            this,
+            slot,
+            outgoing,
+            upload,
+        })
+    }
+
+    fn may_go_on(&self) -> bool {
+        !self.left.is_empty()
+            && self.tries < self.means.settings.failover.attempts
+            && !matches!(self.body, Body::Streamed(..))
+    }
+
+    /// The way that would be tried beside a slow one.
+    pub(super) fn beside(&self) -> Option<&'a Way> {
+        let index = self.left.front()?;
+        self.may_go_on().then(|| &self.ways[*index])
+    }
+
+    /// Begins an attempt at that way. It is held like the slow one, and has no deadline of its
+    /// own: whoever is first wins.
+    pub(super) fn begin_beside(&mut self) -> Option<Begun<'a, 'd, 'e>> {
+        let index = self.left.pop_front()?;
+        self.tries += 1;
+        let patience = Patience {
+            first_token: None,
+            held: self.held_max,
+        };
+        let begun = self.begin_with(index, true, Some(patience)).ok()?;
+        let place = begun.slot.place();
+        begun.slot.note_exchange(|record| {
+            if let Some(decision) = &mut record.decision {
+                decision.hedge = u32::try_from(place).ok();
+            }
+        });
+        Some(begun)
+    }
+
+    /// The next way that may follow `failure` of `failed`; those that may not are left out for
+    /// good.
+    pub(super) fn next(&mut self, failed: &Way, failure: &Failure) -> Option<usize> {
+        let (ways, left) = (self.ways, &mut self.left);
+        let failover = &self.means.settings.failover;
+        match failure.verdict {
+            Verdict::Yes => {}
+            Verdict::Policy if failover.content_filter => {}
+            // The same credential, or the same account's model, will be refused again.
+            Verdict::Alert => left.retain(|index| !same_account(&ways[*index], failed)),
+            Verdict::Larger => left.retain(|index| takes_more(&ways[*index], failed)),
+            Verdict::Policy | Verdict::No => left.clear(),
+        }
+        // Where nothing was reached nothing was asked for twice.
+        if !left.is_empty() && failure.reached && !may_retry(self.means) {
+            left.clear();
+        }
+        left.pop_front()
+    }
 }
 
 /// How long an answer may be held; absent once nothing may be held any more.
@@ -137,29 +218,6 @@ fn deadline(job: &Job<'_>, way: &Way, now: Moment, means: Means<'_>) -> Option<N
     })
 }
 
-/// The next route that may follow `failure` of `failed`; those that may not are left out for good.
-fn next(
-    left: &mut VecDeque<usize>,
-    ways: &[Way],
-    failed: &Way,
-    failure: &Failure,
-    means: Means<'_>,
-) -> Option<usize> {
-    match failure.verdict {
-        Verdict::Yes => {}
-        Verdict::Policy if means.settings.failover.content_filter => {}
-        // The same credential, or the same account's model, will be refused again.
-        Verdict::Alert => left.retain(|index| !same_account(&ways[*index], failed)),
-        Verdict::Larger => left.retain(|index| takes_more(&ways[*index], failed)),
-        Verdict::Policy | Verdict::No => left.clear(),
-    }
-    // Where nothing was reached nothing was asked for twice.
-    if !left.is_empty() && failure.reached && !may_retry(means) {
-        left.clear();
-    }
-    left.pop_front()
-}
-
 fn may_retry(means: Means<'_>) -> bool {
     let failover = &means.settings.failover;
     let terms = RetryTerms {
@@ -178,39 +236,6 @@ fn same_account(one: &Way, other: &Way) -> bool {
 /// Whether a route is known to take longer prompts than another.
 fn takes_more(way: &Way, than: &Way) -> bool {
     matches!((way.context(), than.context()), (Some(way), Some(than)) if way > than)
-}
-
-/// The answer that the client gets; its attempt is the last of the exchange.
-fn commit(reached: Reached, slot: Slot<'_, '_>) -> Reached {
-    slot.come_last();
-    slot.note_exchange(|record| record.request.usage_injected = reached.usage_injected);
-    reached
-}
-
-/// Which provider was tried, and how that went.
-fn log_attempt(draft: &Draft<'_>) {
-    super::slot::with(draft, |draft| {
-        let Some(attempt) = draft.attempts.last() else {
-            return;
-        };
-        tracing::debug!(
-            exchange = %draft.id,
-            attempt = draft.attempts.len(),
-            provider = %attempt.provider,
-            status = attempt.status,
-            error = attempt.error_class.map(ErrorClass::name),
-            reused = attempt.reused,
-            resends = attempt.resends,
-            "tried"
-        );
-    });
-}
-
-fn nothing_to_try() -> Unreached {
-    Unreached {
-        reject: Reject::no_credential(),
-        outcome: Outcome::Rejected,
-    }
 }
 
 fn is_renamed(way: &Way, asked: Option<&Name>) -> bool {

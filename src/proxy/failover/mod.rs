@@ -3,9 +3,11 @@
 mod answer;
 mod attempt;
 mod chain;
+mod first_answer;
 mod hold;
 mod loss;
 mod outgoing;
+mod race;
 mod slot;
 mod tried;
 mod watch;
@@ -22,10 +24,10 @@ use super::tap::{HeldFrame, Source};
 use crate::config::settings::Settings;
 use crate::edge::stamp::IoLog;
 use crate::edge::upstream::Pool;
-use crate::record::{Language, Moment, Outcome};
+use crate::record::{Language, Moment, Name, Outcome};
 use crate::wire::observer::{Observer, Seen};
 
-pub use chain::first_answer;
+pub use first_answer::first_answer;
 pub use watch::{is_plain_events, observer};
 
 /// A request as it is sent to each route.
@@ -43,6 +45,8 @@ pub struct Job<'a> {
     pub language: Language,
     /// Whether a stream was asked for.
     pub stream: bool,
+    /// The model asked for; empty where the request names none.
+    pub model: Name,
     /// Prompt tokens, estimated.
     pub prompt_tokens: u64,
     /// Whether the request asks the model to think before it speaks.

@@ -31,6 +31,11 @@ impl<'a, 'e> Slot<'a, 'e> {
         }
     }
 
+    /// Its place in the record.
+    pub(super) const fn place(self) -> usize {
+        self.index
+    }
+
     /// Writes into the record of this attempt; an exchange that was settled has none any more.
     pub(super) fn note<R>(&self, note: impl FnOnce(&mut AttemptRecord) -> R) -> Option<R> {
         with(self.draft, |record| {

@@ -1,0 +1,139 @@
+//! Lets a second attempt run beside a slow first one: the first token wins.
+
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::chain::{Begun, Chain, Ran};
+use super::slot::Slot;
+use super::tried::{Failure, Tried};
+use crate::config::settings::HedgeSettings;
+use crate::proxy::candidates::Way;
+use crate::proxy::shared::Shared;
+use crate::record::{CancelledBy, End, Mark, PicoDollars};
+use crate::routing::budget::HedgeTerms;
+
+/// Runs `first`, and beside it an attempt at the next way once it is slower than is usual for it
+/// and the budget of hedges allows one. The loser is cancelled, and what is known of it stays in
+/// the record; where one fails, the other goes on alone.
+pub(super) async fn race<'a, 'd, 'e>(
+    first: Begun<'a, 'd, 'e>,
+    chain: &mut Chain<'a, 'd, 'e>,
+    hedge: &HedgeSettings,
+) -> Ran<'a, 'd, 'e> {
+    let shared = chain.means.shared;
+    let (way, slot) = (first.this.way, first.slot);
+    count(chain, hedge);
+    let mut one = pin!(first.run());
+    let Some(after) = patience(chain, way, hedge) else {
+        return one.await;
+    };
+    if let Ok(ran) = tokio::time::timeout(after, one.as_mut()).await {
+        return ran;
+    }
+    let leave = chain
+        .beside()
+        .is_some_and(|other| may(chain, way, other, hedge));
+    let Some(second) = leave.then(|| chain.begin_beside()).flatten() else {
+        return one.await;
+    };
+    tracing::debug!(provider = %way.provider.name, "slow: another attempt begins beside it");
+    let second_slot = second.slot;
+    let mut two = pin!(second.run());
+    let (done, is_first) = std::future::poll_fn(|cx| {
+        if let Poll::Ready(ran) = one.as_mut().poll(cx) {
+            return Poll::Ready((ran, true));
+        }
+        two.as_mut().poll(cx).map(|ran| (ran, false))
+    })
+    .await;
+    let (done, other) = match done.tried {
+        Tried::Answered(_) => {
+            cancel(if is_first { second_slot } else { slot }, shared);
+            return done;
+        }
+        tried => (
+            Ran { tried, ..done },
+            if is_first { two.await } else { one.await },
+        ),
+    };
+    lose(done, shared);
+    other
+}
+
+/// Writes down an attempt that failed while another one went on.
+fn lose(ran: Ran<'_, '_, '_>, shared: &Shared) {
+    match ran.tried {
+        Tried::Failed(failure) => {
+            let Failure { answer, loss, .. } = *failure;
+            loss.write(ran.slot, answer.map(|answer| *answer), shared);
+        }
+        Tried::WithoutInjection => shared.forget_injection(ran.this.way),
+        Tried::Answered(_) => {}
+    }
+}
+
+/// Closes the record of an attempt that lost. It may be billed for what it has done.
+fn cancel(slot: Slot<'_, '_>, shared: &Shared) {
+    let now = shared.clock.now();
+    slot.note(|record| {
+        record.end = Some(End::None);
+        record.cancelled_by = Some(CancelledBy::Hedge);
+        record.maybe_billed = record.timeline.get(Mark::SendStart).is_some();
+        record.timeline.set(Mark::Closed, now);
+    });
+    slot.lose();
+}
+
+fn terms(hedge: &HedgeSettings) -> HedgeTerms {
+    HedgeTerms {
+        share: hedge.share.as_fraction(),
+        cost_max: hedge.cost_per_day,
+        ..HedgeTerms::default()
+    }
+}
+
+fn count(chain: &Chain<'_, '_, '_>, hedge: &HedgeSettings) {
+    let model = &chain.job.model;
+    chain.means.shared.settler.standing.with(|board| {
+        board
+            .hedges
+            .entry(model.clone())
+            .or_default()
+            .request(&terms(hedge));
+    });
+}
+
+/// How long the first may be silent; absent while nothing is known of it.
+fn patience(chain: &Chain<'_, '_, '_>, way: &Way, hedge: &HedgeSettings) -> Option<Duration> {
+    let shared = chain.means.shared;
+    let (route, now) = (way.key(), shared.clock.now());
+    let prompt = chain.job.prompt_tokens;
+    hedge.after.or_else(|| {
+        let learned = shared
+            .settler
+            .standing
+            .with(|board| board.learned.hedge_after(&route, prompt, now));
+        learned.map(|after| Duration::from_nanos(after.0))
+    })
+}
+
+/// Whether the budget has leave for an attempt at `other` beside one at `way`; takes it.
+fn may(chain: &Chain<'_, '_, '_>, way: &Way, other: &Way, hedge: &HedgeSettings) -> bool {
+    let (shared, job) = (chain.means.shared, chain.job);
+    let (now, wall) = (shared.clock.now(), shared.clock.wall());
+    let quote = |way: &Way| {
+        let settings = chain.means.settings;
+        shared.quotes.of(way, job.prompt_tokens, wall, settings)
+    };
+    let (first, second) = (quote(way), quote(other));
+    shared.settler.standing.with(|board| {
+        let tokens = board.learned.lengths.expected(&job.model, None, None);
+        let cost = |quote: Option<crate::routing::pricing::Quote>| {
+            let dollars = quote?.expected(job.prompt_tokens, 0, tokens);
+            Some(PicoDollars((dollars * 1e12).round() as u64))
+        };
+        let budget = board.hedges.entry(job.model.clone()).or_default();
+        budget.take(&terms(hedge), cost(second), cost(first), now)
+    })
+}
