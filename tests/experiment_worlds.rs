@@ -243,6 +243,42 @@ fn an_effect_is_found_as_often_as_the_interval_says() {
 }
 
 #[test]
+fn the_tax_by_lot_stands_beside_the_observed_one_and_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World {
+        seed: 5,
+        sessions: 1_500,
+        effect: 40.0,
+        kept: 1.0,
+    };
+    let tax = |further: &[&str]| -> Value {
+        let arguments = [&["report", "tax", "--format", "json"], further].concat();
+        let (code, text) = run(directory.path(), world, &arguments);
+        assert_eq!(code, 0, "{text}");
+        serde_json::from_str(&text).unwrap()
+    };
+    let report = tax(&[]);
+    let found = row(&report, "randomised", &[("metric", "first_token")]);
+    assert!(found["badge"].as_str().unwrap().starts_with("RANDOMISED"));
+    let end = |key: &str| found[key].as_f64().unwrap();
+    assert!(
+        end("difference_low") <= 40.0 && 40.0 <= end("difference_high"),
+        "{found}"
+    );
+    // Nothing of it is in a figure that is called observational.
+    assert!(report["tables"]["effects"].as_array().unwrap().is_empty());
+    let findings = report["findings"].to_string();
+    assert!(
+        findings.contains("(RANDOMISED, experiment router-tax"),
+        "{findings}"
+    );
+    // Narrowed by who served, no coin decided who is in it.
+    let narrowed = tax(&["--providers", "openai,openrouter"]);
+    assert!(narrowed["tables"]["randomised"].is_null());
+    assert!(!narrowed["tables"]["effects"].as_array().unwrap().is_empty());
+}
+
+#[test]
 fn a_leak_is_seen_and_hides_the_effect() {
     let directory = tempfile::tempdir().unwrap();
     let world = World {

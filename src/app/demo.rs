@@ -15,6 +15,7 @@ use super::admin::Admin;
 use super::fault::AppFault;
 use super::node::{Node, Parts};
 use super::recording::{offer_to, open_store};
+use super::trial;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::config::{self, Sources, presets};
@@ -38,6 +39,10 @@ const ROUTER_SHARE: u64 = 55;
 /// Clients that send the live traffic, and their mean pause.
 const CLIENTS: usize = 6;
 const PAUSE_MS: u64 = 6_000;
+/// Share of the live requests that are of conversations with the experiment's model, and the chance
+/// that one begins another conversation.
+const IN_CONVERSATION: f64 = 0.3;
+const ANOTHER: f64 = 0.6;
 /// Longest wait of a demo client for bytes.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -74,7 +79,9 @@ impl Demo {
             moment: clock.now(),
             wall: clock.wall(),
         };
-        for mut record in history::past(PAST_EXCHANGES, PAST, now, seed) {
+        let past = history::past(PAST_EXCHANGES, PAST, now, seed);
+        let drawn = trial::past(&settings.experiments, PAST, now, seed);
+        for mut record in past.into_iter().chain(drawn) {
             record.config = KeyedHash(settings.hash);
             bill::price(&mut record, &settings);
             let is_router = |attempt: &AttemptRecord| attempt.kind == ProviderKind::Router;
@@ -158,6 +165,7 @@ fn settings(simulator: SocketAddr, folder: &std::path::Path) -> Result<Settings,
              api_key = \"demo\"\n"
         );
     }
+    text.push_str(trial::CONFIG);
     let loaded = config::load(&Sources {
         text: Some(&text),
         file: "demo",
@@ -185,6 +193,7 @@ fn client(address: SocketAddr, seed: u64, stop: Arc<AtomicBool>) -> io::Result<J
         .spawn(move || {
             let mut rng = Rng::with_seed(seed);
             let shares: u32 = PARTS.iter().map(|part| part.traffic).sum();
+            let mut conversation = rng.u64(..);
             while !stop.load(Ordering::Relaxed) {
                 let mut left = rng.u32(0..shares);
                 let part = PARTS.iter().find(|part| {
@@ -192,9 +201,19 @@ fn client(address: SocketAddr, seed: u64, stop: Arc<AtomicBool>) -> io::Result<J
                     left = left.saturating_sub(part.traffic);
                     mine
                 });
-                if let Some(part) = part {
+                let talks = rng.f64() < IN_CONVERSATION;
+                let asked = if talks {
+                    PARTS.iter().find(|part| part.model == trial::MODEL)
+                } else {
+                    part
+                };
+                if talks && rng.f64() < ANOTHER {
+                    conversation = rng.u64(..);
+                }
+                if let Some(part) = asked {
+                    let conversation = talks.then_some(conversation);
                     // A demo client has nothing to do with an answer but to take it.
-                    let _ = call(address, part, &mut rng);
+                    let _ = call(address, part, conversation, &mut rng);
                 }
                 let pause = -(1.0 - rng.f64()).ln() * PAUSE_MS as f64;
                 thread::sleep(Duration::from_millis((pause as u64).min(30_000)));
@@ -202,8 +221,14 @@ fn client(address: SocketAddr, seed: u64, stop: Arc<AtomicBool>) -> io::Result<J
         })
 }
 
-/// One streamed call on a connection of its own, read to its end; now and then given up early.
-fn call(address: SocketAddr, part: &Part, rng: &mut Rng) -> io::Result<()> {
+/// One streamed call on a connection of its own, read to its end; now and then given up early. In a
+/// conversation it names the model and no provider, so that its experiment decides.
+fn call(
+    address: SocketAddr,
+    part: &Part,
+    conversation: Option<u64>,
+    rng: &mut Rng,
+) -> io::Result<()> {
     let words = rng.usize(20..400);
     let prompt = "word ".repeat(words);
     let tokens = part.tokens / 2 + rng.u32(0..part.tokens);
@@ -217,10 +242,17 @@ fn call(address: SocketAddr, part: &Part, rng: &mut Rng) -> io::Result<()> {
     } else {
         "chat/completions"
     };
+    let (base, session) = match conversation {
+        Some(session) => (
+            String::new(),
+            format!("x-tollgate-session: {session:x}\r\n"),
+        ),
+        None => (format!("/{}", part.provider), String::new()),
+    };
     let request = format!(
-        "POST /{}/v1/{path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
-         User-Agent: tollgate-demo\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        part.provider,
+        "POST {base}/v1/{path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         User-Agent: tollgate-demo\r\n{session}Connection: close\r\nContent-Length: {}\r\n\r\n\
+         {body}",
         body.len()
     );
     let mut stream = TcpStream::connect(address)?;

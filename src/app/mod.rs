@@ -18,6 +18,8 @@ pub mod recording;
 
 pub mod admin;
 
+mod trial;
+
 pub mod demo;
 
 pub mod selftest;

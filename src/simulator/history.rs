@@ -49,7 +49,10 @@ pub fn past(count: usize, span: Nanos, now: Now, seed: u64) -> Vec<ExchangeRecor
         .collect()
 }
 
-fn exchange(
+/// One exchange with `part`, begun at `at`, as its `behaviour` has it, in the past of a demo that
+/// began at `start`.
+#[must_use]
+pub fn exchange(
     part: &Part,
     behaviour: &Behaviour,
     at: Now,

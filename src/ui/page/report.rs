@@ -149,7 +149,7 @@ fn form(name: &str, query: &PaperQuery, origin: &str, age: &str, defined: &[Expe
             }
             label { "Window "
                 select name="since" {
-                    @if !offered { option value=(since) selected { (since) } }
+                    @if !offered { option value=(since) selected { @if since == age { "all kept" } @else { (since) } } }
                     @for (value, name) in WINDOWS {
                         option value=(value) selected[value == since] { (name) }
                     }

@@ -1,10 +1,10 @@
 //! Estimates what the arm did: the difference of both arms, at one look or along the way.
 
-use super::entry::{Entry, Known};
+use super::entry::{Ending, Entry, Known};
 use super::trial::Trial;
 use crate::record::{Arm, WallTime};
 use crate::routing::experiment::Metric;
-use crate::statistics::interval::{Estimate, Interval};
+use crate::statistics::interval::{Estimate, Interval, newcombe};
 use crate::statistics::quantile::{Sample, sorted};
 use crate::statistics::sequence::arms::{self, Looks};
 use crate::statistics::sequence::{CENTRE, Location, rate_sequence, sign_design, subtract};
@@ -44,6 +44,10 @@ struct Side {
     /// All with their units, where means or clusters ask for them.
     all: Vec<(f64, usize)>,
     cut: usize,
+    /// Exchanges that ended with an answer or without one, whether or not their number is known.
+    judged: u64,
+    /// Of them those with a number.
+    known: u64,
 }
 
 impl Side {
@@ -145,9 +149,23 @@ impl Watcher {
         if self.scope == Scope::First && !entry.first {
             return;
         }
-        if let Some(value) = entry.value(self.metric) {
-            self.sides[entry.arm as usize].add(value, entry.unit);
+        let side = &mut self.sides[entry.arm as usize];
+        let value = entry.value(self.metric);
+        if matches!(entry.ending, Ending::Answered | Ending::Failed) {
+            side.judged += 1;
+            side.known += u64::from(value.is_some());
         }
+        if let Some(value) = value {
+            side.add(value, entry.unit);
+        }
+    }
+
+    /// Whether what is known of both arms is of like exchanges: an arm whose numbers are known of
+    /// fewer of its exchanges than the other's was chosen by more than the coin.
+    fn is_chosen(&self) -> bool {
+        let [a, b] = &self.sides;
+        let apart = newcombe((a.known, a.judged), (b.known, b.judged), UNLIKE_ALPHA);
+        apart.is_some_and(|apart| apart.value.abs() > UNLIKE && !apart.interval.contains(0.0))
     }
 
     /// What is known by now.
@@ -155,6 +173,7 @@ impl Watcher {
         self.sides.iter_mut().for_each(Side::settle);
         let [a, b] = &self.sides;
         let told = match self.metric {
+            _ if self.is_chosen() => Err(CHOSEN),
             Metric::Failure => self.rates(looks),
             Metric::Cost => {
                 let both = [a, b].map(|side| Location::mean(&side.all));
@@ -219,7 +238,7 @@ impl Watcher {
             Looks::Any => subtract(rate(b), rate(a)),
             Looks::Once => {
                 let count = |side: &Side| (hits(side) as u64, side.len() as u64);
-                let found = crate::statistics::interval::newcombe(count(b), count(a), self.alpha);
+                let found = newcombe(count(b), count(a), self.alpha);
                 found.map_or(Interval::UNKNOWN, |found| found.interval)
             }
         };
@@ -232,6 +251,11 @@ impl Watcher {
 /// Why there is no difference.
 const TOO_FEW: &str = "too few numbers, or too many failures, in an arm";
 const NOT_YET: &str = "begins at 100 sessions with a number";
+const CHOSEN: &str = "known of another share of either arm: not comparable";
+
+/// How far apart these shares may be, and the chance of a false alarm where they are not.
+const UNLIKE: f64 = 0.05;
+const UNLIKE_ALPHA: f64 = 0.001;
 
 fn hull(one: &Estimate, other: &Estimate) -> Estimate {
     Estimate {

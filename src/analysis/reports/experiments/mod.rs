@@ -11,6 +11,8 @@ mod effect;
 
 mod verdict;
 
+mod taxed;
+
 mod paper;
 
 mod tables;
@@ -23,6 +25,12 @@ mod plan;
 
 #[cfg(test)]
 mod tests;
+
+pub(super) use verdict::{more, own};
+
+pub(super) use taxed::Taxed;
+
+pub(super) use trial::Trials;
 
 pub use paper::{Asked, Experiments};
 pub use plan::Plans;

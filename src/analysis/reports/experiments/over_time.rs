@@ -9,13 +9,15 @@ use crate::statistics::interval::Estimate;
 const LOOKS: usize = 48;
 
 /// One look with a difference that has two ends.
-struct Look {
+#[derive(Debug)]
+pub(super) struct Look {
     at: WallTime,
     numbers: [usize; 2],
     found: Estimate,
 }
 
-fn looks(each: &Judged<'_>) -> Vec<Look> {
+/// The looks at an experiment, from the first that has an interval.
+pub(super) fn looks(each: &Judged<'_>) -> Vec<Look> {
     if !each.is_sound() {
         return Vec::new();
     }
@@ -35,7 +37,7 @@ fn looks(each: &Judged<'_>) -> Vec<Look> {
 }
 
 /// The looks as a table.
-pub(super) fn sheet(judged: &[Judged<'_>]) -> Sheet {
+pub(super) fn sheet(judged: &[Judged<'_>], paths: &[Vec<Look>]) -> Sheet {
     let mut sheet = Sheet::new(
         "over_time",
         "As it came to be known",
@@ -49,9 +51,9 @@ pub(super) fn sheet(judged: &[Judged<'_>]) -> Sheet {
         ],
     )
     .grouped(1);
-    for each in judged {
+    for (each, looks) in judged.iter().zip(paths) {
         let unit = more(each.question.metric);
-        for look in looks(each) {
+        for look in looks {
             sheet.rows.push(vec![
                 Cell::text(each.name.as_str()),
                 Cell::text(minute(look.at)),
@@ -66,8 +68,7 @@ pub(super) fn sheet(judged: &[Judged<'_>]) -> Sheet {
 }
 
 /// The looks as a chart; nothing where there are fewer than two.
-pub(super) fn chart(each: &Judged<'_>) -> Option<Chart> {
-    let looks = looks(each);
+pub(super) fn chart(each: &Judged<'_>, looks: &[Look]) -> Option<Chart> {
     let (first, last) = (looks.first()?, looks.last()?);
     if looks.len() < 2 {
         return None;

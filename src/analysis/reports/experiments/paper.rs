@@ -89,13 +89,14 @@ impl Report for Experiments {
                     .to_owned(),
             });
         }
+        let paths: Vec<_> = judged.iter().map(over_time::looks).collect();
         let sheets = vec![
             tables::list(&judged),
             tables::effects(&judged),
             others::sheet(&judged),
             tables::arms(&judged),
             tables::outside(&judged),
-            over_time::sheet(&judged),
+            over_time::sheet(&judged, &paths),
         ];
         Paper {
             name: "experiments",
@@ -103,7 +104,11 @@ impl Report for Experiments {
             title: "Experiments".to_owned(),
             findings,
             sheets,
-            charts: judged.iter().filter_map(over_time::chart).collect(),
+            charts: judged
+                .iter()
+                .zip(&paths)
+                .filter_map(|(each, looks)| over_time::chart(each, looks))
+                .collect(),
             notes: notes(&judged),
             head: Head {
                 method: METHOD,

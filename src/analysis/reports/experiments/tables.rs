@@ -17,9 +17,10 @@ pub(super) fn list(judged: &[Judged<'_>]) -> Sheet {
             Column::words("experiment", "experiment"),
             Column::words("badge", "badge"),
             Column::words("state", "state"),
-            Column::words("model", "model"),
-            Column::words("arm_a", "arm a"),
-            Column::words("arm_b", "arm b"),
+            // The arms have a table of their own.
+            Column::hidden("model"),
+            Column::hidden("arm_a"),
+            Column::hidden("arm_b"),
             Column::new("share", "share", Unit::Share),
             Column::words("metric", "metric"),
             Column::hidden("unit"),
@@ -171,8 +172,8 @@ pub(super) fn arms(judged: &[Judged<'_>]) -> Sheet {
             Column::new("served_elsewhere", "served elsewhere", Unit::Share),
             Column::new("failed", "failed", Unit::Share),
             Column::new("rate_limited", "rate-limited", Unit::Share),
-            Column::new("given_up", "given up by the client", Unit::Share),
-            Column::new("other", "client's or own fault", Unit::Share),
+            Column::new("given_up", "client left", Unit::Share),
+            Column::new("other", "other", Unit::Share),
         ],
     )
     .grouped(1);

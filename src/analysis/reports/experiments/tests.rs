@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::trial::Trials;
 use super::{Asked, Experiments, Plans};
+use crate::analysis::paper::Cell;
 use crate::analysis::render::{Format, exchange::tests::full, paper};
 use crate::analysis::reports::Report as _;
 use crate::analysis::reports::tests::head;
@@ -419,6 +420,73 @@ fn who_leaves_or_fails_or_moves_on_is_counted_where_the_coin_put_it() {
     ] {
         let text = paper::write(&paper, format);
         assert!(text.contains("tax") && !text.contains("NaN"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_known_of_one_arm_only_is_not_compared() {
+    let mut records = exchanges(FAIR);
+    let arm = |record: &ExchangeRecord| {
+        let enrolment = record.experiment.as_ref().unwrap();
+        enrolment.assigned().unwrap().1.arm
+    };
+    // Nobody knows what arm b costs, but where it moved on.
+    for record in &mut records {
+        if arm(record) == Arm::B && record.id.0[15] % 16 != 0 {
+            record.cost = None;
+        }
+    }
+    let paper = report(&records, &[]).paper(head());
+    let sheet = paper.sheets.iter().find(|sheet| sheet.key == "effects");
+    let rows = &sheet.unwrap().rows;
+    let cost = rows
+        .iter()
+        .find(|row| row[2] == Cell::text("cost"))
+        .unwrap();
+    assert_eq!(
+        cost[10],
+        Cell::absent("known of another share of either arm: not comparable")
+    );
+}
+
+#[test]
+fn a_tax_is_the_router_less_the_provider_whichever_arm_it_is() {
+    use crate::record::ProviderKind::{Direct, Router};
+    for (kinds, sign) in [
+        ([Direct, Router], Some(1.0)),
+        ([Router, Direct], Some(-1.0)),
+        ([Direct, Direct], None),
+        ([Router, Router], None),
+    ] {
+        let mut trials = Trials::default();
+        for mut record in exchanges(World {
+            shift: 90.0,
+            ..FAIR
+        }) {
+            let attempt = &mut record.attempts[0];
+            attempt.kind = kinds[usize::from(&*attempt.provider == "openrouter")];
+            attempt.served_by = Some("OpenAI".into());
+            trials.add(&record);
+        }
+        let found = trials.taxed(None);
+        assert_eq!(found.len(), usize::from(sign.is_some()), "{kinds:?}");
+        let (Some(found), Some(sign)) = (found.first(), sign) else {
+            continue;
+        };
+        let (metric, effect) = &found.effects[0];
+        assert_eq!(*metric, Metric::FirstToken);
+        let difference = effect.difference.unwrap();
+        let known = [difference.interval.low, difference.interval.high];
+        assert!(
+            known.iter().all(|end| end * sign > 0.0),
+            "{kinds:?}: {known:?}"
+        );
+        assert!((effect.ratio.unwrap().value - 1.0) * sign > 0.0);
+        let [reference, route] = effect.values.map(Option::unwrap);
+        assert!((route - reference) * sign > 0.0);
+        // Who is served by the reference is what the name says.
+        assert_eq!(found.pinned, &*found.reference == "openai");
+        assert!(trials.taxed(Some("elsewhere")).is_empty());
     }
 }
 

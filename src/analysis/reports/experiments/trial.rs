@@ -1,9 +1,9 @@
 //! Gathers the exchanges of each experiment: its units, their arms, and who has no part.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::entry::{Entry, first_route, unit_key};
-use crate::record::{Arm, AssignedUnit, ExchangeRecord, Name, NotEnrolled};
+use super::entry::{Ending, Entry, first_route, unit_key};
+use crate::record::{Arm, AssignedUnit, ExchangeRecord, Name, NotEnrolled, ProviderKind};
 use crate::statistics::sequence::RatioWatch;
 
 /// One experiment as records tell it.
@@ -21,6 +21,10 @@ pub(in crate::analysis::reports) struct Trial {
     pub(super) crossed: u64,
     /// The routes that the arms were, and how often each.
     pub(super) routes: [BTreeMap<(Name, Option<Name>), u64>; 2],
+    /// What kinds of providers they were.
+    kinds: [Option<ProviderKind>; 2],
+    /// Who served behind them, of answers from the arm's own route.
+    served: [BTreeSet<Option<Name>>; 2],
     /// The model asked for.
     pub(super) model: Option<Name>,
     /// Exchanges without a part in it, by reason.
@@ -50,7 +54,7 @@ impl Trials {
     }
 
     /// The experiments with their names.
-    pub(in crate::analysis::reports) fn iter(&self) -> impl Iterator<Item = (&Name, &Trial)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Name, &Trial)> {
         self.0.iter()
     }
 }
@@ -91,19 +95,39 @@ impl Trial {
         {
             *self.routes[arm as usize].entry(route).or_default() += 1;
         }
-        self.entries.push(Entry::of(record, unit, arm, first));
+        let entry = Entry::of(record, unit, arm, first);
+        if let ([only], Ending::Answered) = (record.attempts.as_slice(), entry.ending) {
+            self.kinds[arm as usize] = Some(only.kind);
+            self.served[arm as usize].insert(only.served_by.clone());
+        }
+        self.entries.push(entry);
     }
 
     /// The route that an arm mostly was.
-    pub(in crate::analysis::reports) fn route(&self, arm: Arm) -> Option<&(Name, Option<Name>)> {
+    pub(super) fn route(&self, arm: Arm) -> Option<&(Name, Option<Name>)> {
         let routes = self.routes[arm as usize].iter();
         routes
             .max_by_key(|(_, count)| **count)
             .map(|(route, _)| route)
     }
 
+    /// Whether an arm went through a router, where it answered at all.
+    pub(super) fn is_router(&self, arm: Arm) -> Option<bool> {
+        self.kinds[arm as usize].map(|kind| kind == ProviderKind::Router)
+    }
+
+    /// Whether every answer of an arm says that `provider` served it.
+    pub(super) fn is_pinned_to(&self, arm: Arm, provider: &str) -> bool {
+        let served = &self.served[arm as usize];
+        let by = |name: &Option<Name>| {
+            name.as_ref()
+                .is_some_and(|name| name.eq_ignore_ascii_case(provider))
+        };
+        !served.is_empty() && served.iter().all(by)
+    }
+
     /// The model asked for.
-    pub(in crate::analysis::reports) fn model(&self) -> Option<&Name> {
+    pub(super) fn model(&self) -> Option<&Name> {
         self.model.as_ref()
     }
 }

@@ -7,6 +7,8 @@ mod strata;
 
 mod adjust;
 
+mod randomised;
+
 mod paper;
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::adjust::{Comparison, Metric, compare};
+use super::randomised;
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::reports::Report;
 use crate::analysis::reports::call::{Call, plain_model};
 use crate::analysis::reports::ecdf::first_tokens;
+use crate::analysis::reports::experiments::{Taxed, Trials};
 use crate::analysis::reports::figures::{Numbers, first_token, numbers, verdict};
-use crate::record::{ExchangeRecord, ProviderKind};
+use crate::record::{ExchangeRecord, Name, ProviderKind};
 use crate::statistics::compare::Resampling;
 use crate::statistics::interval::Estimate;
 
@@ -35,11 +37,24 @@ impl Default for Asked {
 pub struct Tax {
     asked: Asked,
     calls: Vec<Call>,
+    /// Live experiments, and the calls of what their coins assigned.
+    trials: Trials,
+    assigned: BTreeMap<Name, Vec<Call>>,
 }
 
 impl Report for Tax {
-    fn take(&mut self, _: &ExchangeRecord, calls: Vec<Call>) {
-        self.calls.extend(calls);
+    fn take(&mut self, record: &ExchangeRecord, calls: Vec<Call>) {
+        let experiment = record
+            .experiment
+            .as_ref()
+            .filter(|_| self.trials.add(record));
+        match experiment {
+            Some(enrolment) => {
+                let name = enrolment.experiment.clone();
+                self.assigned.entry(name).or_default().extend(calls);
+            }
+            None => self.calls.extend(calls),
+        }
     }
 
     fn paper(&self, head: Head) -> Paper {
@@ -85,10 +100,12 @@ type Arms<'a> = BTreeMap<&'a str, Vec<&'a Call>>;
 impl Tax {
     /// A tax of nothing yet.
     #[must_use]
-    pub const fn new(asked: Asked) -> Self {
+    pub fn new(asked: Asked) -> Self {
         Self {
             asked,
             calls: Vec::new(),
+            trials: Trials::default(),
+            assigned: BTreeMap::new(),
         }
     }
 
@@ -100,8 +117,20 @@ impl Tax {
 
     fn written(&self, head: Head) -> Paper {
         let asked = &self.asked;
+        // Narrowed by who served, an experiment's arms are no longer what the coin made them.
+        let by_outcome =
+            |part: &String| part.starts_with("providers ") || part.starts_with("regions ");
+        let taxed = if head.selection.iter().any(by_outcome) {
+            Vec::new()
+        } else {
+            self.trials.taxed(asked.reference.as_deref())
+        };
+        // What such a coin assigned is told apart; what any other assigned is traffic like all.
+        let apart = |name: &Name| taxed.iter().any(|found| found.experiment == *name);
+        let others = self.assigned.iter().filter(|(name, _)| !apart(name));
+        let observed = self.calls.iter().chain(others.flat_map(|(_, calls)| calls));
         let mut models: BTreeMap<String, Arms<'_>> = BTreeMap::new();
-        for call in &self.calls {
+        for call in observed {
             let arms = models.entry(plain_model(call)).or_default();
             arms.entry(call.provider.as_str()).or_default().push(call);
         }
@@ -133,7 +162,7 @@ impl Tax {
                 }
             })
             .collect();
-        let mut paper = write(&pairs, &alone, family, head);
+        let mut paper = with(write(&pairs, &alone, family, head), &taxed);
         let several = models.iter().filter(|(_, arms)| arms.len() > 1);
         let drawn = several.filter_map(|(model, arms)| distribution(model, arms));
         paper.charts.extend(drawn.take(DISTRIBUTIONS_MAX));
@@ -229,6 +258,25 @@ fn write(pairs: &[Pair<'_>], alone: &[String], family: usize, head: Head) -> Pap
         charts: forest(pairs).into_iter().collect(),
         notes,
     }
+}
+
+/// The paper with what experiments measured beside what was observed.
+fn with(mut paper: Paper, taxed: &[Taxed]) -> Paper {
+    if !taxed.is_empty() {
+        if paper
+            .sheets
+            .first()
+            .is_some_and(|effects| effects.rows.is_empty())
+        {
+            // Nothing was observed; that there is nothing to compare is not so.
+            paper.findings.clear();
+        }
+        paper.findings.extend(taxed.iter().map(randomised::finding));
+        paper.sheets.insert(1, randomised::sheet(taxed));
+        paper.charts.extend(randomised::forest(taxed));
+        paper.notes.insert(1, randomised::NOTE.to_owned());
+    }
+    paper
 }
 
 fn finding(pair: &Pair<'_>) -> String {
