@@ -193,7 +193,8 @@ impl Proxy {
             request: RequestFacts::default(),
             policy: Name::from("ordered"),
             reason: Name::default(),
-            attempts: Vec::new(),
+            // Nearly always there is one: room for four would be kept through every stream.
+            attempts: Vec::with_capacity(1),
             outcome: Outcome::ProxyFault,
             status: None,
             response_bytes: 0,

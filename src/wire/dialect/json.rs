@@ -19,6 +19,8 @@ pub(crate) struct Json<'de> {
     at: usize,
     /// Levels that may still be entered.
     levels: u8,
+    /// Levels at which nothing may be, not even if it is passed over.
+    deepest: usize,
 }
 
 /// Levels of values that are read.
@@ -116,10 +118,16 @@ impl<'de> RawJson<'de> {
 
 /// Reads the one value of a whole text. `None` if that is not JSON.
 pub(crate) fn read<'de, T: Lenient<'de>>(text: &'de str) -> Option<T> {
+    read_within(text, usize::MAX)
+}
+
+/// The same of text that nests at most `deepest` levels.
+pub(crate) fn read_within<'de, T: Lenient<'de>>(text: &'de str, deepest: usize) -> Option<T> {
     let mut json = Json {
         text,
         at: 0,
         levels: LEVELS_MAX,
+        deepest,
     };
     let value = T::read(&mut json).ok()?;
     (json.peek().is_none()).then_some(value)
@@ -163,8 +171,10 @@ impl<'de> Json<'de> {
     /// Passes over the value that begins here.
     pub(crate) fn skip(&mut self) -> Result<(), NotJson> {
         let mut nest = Nest::default();
+        let room = self.deepest.saturating_sub(self.depth());
         loop {
             match self.peek().ok_or(NotJson)? {
+                b'{' | b'[' if nest.depth() >= room => return Err(NotJson),
                 b'"' => drop(self.string()?),
                 b'{' => {
                     self.at += 1;
@@ -207,6 +217,11 @@ impl<'de> Json<'de> {
         }
     }
 
+    /// Levels that have been entered.
+    fn depth(&self) -> usize {
+        usize::from(LEVELS_MAX - self.levels)
+    }
+
     /// The next byte that is no blank, not taken.
     #[inline]
     fn peek(&mut self) -> Option<u8> {
@@ -232,6 +247,9 @@ impl<'de> Json<'de> {
         read: impl FnOnce(&mut Self) -> Result<T, NotJson>,
     ) -> Result<T, NotJson> {
         self.levels = self.levels.checked_sub(1).ok_or(NotJson)?;
+        if self.depth() > self.deepest {
+            return Err(NotJson);
+        }
         self.at += 1;
         let value = read(self)?;
         self.levels += 1;

@@ -73,6 +73,7 @@ fn compare(text: &str, how: &str) {
         text,
         at: 0,
         levels: LEVELS_MAX,
+        deepest: usize::MAX,
     };
     let skipped = json.skip().is_ok() && json.peek().is_none();
     assert_eq!(skipped, passed, "{how}: skipping {text:?}");
@@ -266,6 +267,28 @@ fn depth_is_bounded_where_values_are_read_and_only_there() {
         assert!(read::<Count>(&mixed).is_some(), "{levels}");
         let wrong = mixed.replacen("}]", "]}", 1);
         assert!(read::<Count>(&wrong).is_none(), "{levels}");
+    }
+}
+
+#[test]
+fn text_may_be_no_deeper_than_asked_for() {
+    for (text, levels) in [
+        ("1", 0),
+        ("[]", 1),
+        ("{}", 1),
+        ("[1,[]]", 2),
+        (r#"{"a":{"b":[{}]},"c":[[[]]]}"#, 4),
+        (r#"{"a":"[[[["}"#, 1),
+    ] {
+        for deepest in 0..6 {
+            let may = deepest >= levels;
+            assert_eq!(read_within::<Tree>(text, deepest).is_some(), may, "{text}");
+            let passed = read_within::<Raw<'_>>(text, deepest);
+            assert_eq!(passed.is_some(), may, "{text}, passed over");
+            let outer = format!("[{text}]");
+            let in_list = read_within::<List<Count>>(&outer, deepest + 1);
+            assert_eq!(in_list.is_some(), may, "{outer}");
+        }
     }
 }
 

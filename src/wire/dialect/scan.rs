@@ -63,6 +63,10 @@ impl Nest {
         self.depth += 1;
     }
 
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
     pub(super) fn leave(&mut self) {
         self.depth -= 1;
         self.bits >>= 1;

@@ -8,7 +8,7 @@ use serde::de::{Deserialize as _, IgnoredAny};
 use super::depth::too_deep_at;
 use super::fault::RequestFault;
 use crate::record::RequestFacts;
-use crate::wire::dialect::json::{Lenient, Members, NotJson, RawJson, read};
+use crate::wire::dialect::json::{Lenient, Members, NotJson, RawJson, read, read_within};
 use crate::wire::dialect::lenient::Text;
 
 /// What routing needs to know of a request's body, and where to edit it.
@@ -126,10 +126,7 @@ pub(super) fn read_top(
         at: error.valid_up_to(),
     })?;
     let start = opening_brace(body)?;
-    if let Some(at) = too_deep_at(body, depth_max) {
-        return Err(RequestFault::TooDeep { max: depth_max, at });
-    }
-    let top = parse(text)?;
+    let top = parse(text, depth_max)?;
     if let Some(key) = top.repeated {
         return Err(RequestFault::Repeated { key });
     }
@@ -170,8 +167,11 @@ fn opening_brace(body: &[u8]) -> Result<usize, RequestFault> {
     Err(RequestFault::NotAnObject { found })
 }
 
-fn parse(text: &str) -> Result<Top<'_>, RequestFault> {
-    read(text).ok_or_else(|| fault_of(text))
+fn parse(text: &str, depth_max: usize) -> Result<Top<'_>, RequestFault> {
+    read_within(text, depth_max).ok_or_else(|| match too_deep_at(text.as_bytes(), depth_max) {
+        Some(at) => RequestFault::TooDeep { max: depth_max, at },
+        None => fault_of(text),
+    })
 }
 
 /// Why a text is no JSON object, in the words of a reader that is slower and explains itself.
