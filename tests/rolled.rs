@@ -66,6 +66,7 @@ fn report(reader: &StoreReader, which: Which, most: Most) -> Value {
         compare: None,
         origins: Origins::All,
         choice: Choice::default(),
+        hosted: Vec::new(),
     };
     let paper = papers::paper(reader, &question, most, window().until, || {}).unwrap();
     serde_json::from_str(&write(&paper, Format::Json)).unwrap()
@@ -198,6 +199,7 @@ fn what_needs_records_takes_a_sample_and_says_so() {
             regions: vec!["nowhere".to_owned()],
             ..Choice::default()
         },
+        hosted: Vec::new(),
     };
     let paper = papers::paper(&reader, &chosen, LITTLE, window().until, || {}).unwrap();
     let value: Value = serde_json::from_str(&write(&paper, Format::Json)).unwrap();

@@ -71,6 +71,7 @@ fn plan(args: &PlanArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
         compare: None,
         origins: args.origin.origins(),
         choice: Choice::default(),
+        hosted: Vec::new(),
     };
     let mut progress = Progress::new("exchanges read:");
     let made = papers::paper(&reader, &question, Most::COMMAND, now, || progress.step())?;

@@ -280,6 +280,7 @@ fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode,
         compare: None,
         origins: picked.origin.origins(),
         choice: picked.choice(),
+        hosted: Vec::new(),
     };
     match sides.transpose()? {
         Some(Sides::Files(files)) => {
@@ -290,7 +291,8 @@ fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode,
         Some(Sides::Windows(windows)) => question.compare = Some(windows),
         None => {}
     }
-    let (reader, _) = picked.store.open(config)?;
+    let (reader, settings) = picked.store.open(config)?;
+    question.hosted = settings.as_ref().map(papers::hosted).unwrap_or_default();
     let mut progress = Progress::new("exchanges read:");
     let seen = || progress.step();
     let made = papers::paper(&reader, &question, Most::COMMAND, clock.wall(), seen)?;
@@ -325,6 +327,7 @@ fn experiments(args: &ExperimentsArgs, config: Option<&Path>) -> Result<ExitCode
             tags: args.tags.clone(),
             ..Choice::default()
         },
+        hosted: Vec::new(),
     };
     let mut progress = Progress::new("exchanges read:");
     let made = papers::paper(&reader, &question, Most::COMMAND, now, || progress.step())?;

@@ -64,6 +64,7 @@ impl PaperQuery {
             window: asked.window,
             compare: self.windows(state)?,
             origins: asked.origins,
+            hosted: papers::hosted(&(state.handles.settings)()),
             choice: Choice {
                 models: listed(self.models.as_ref()),
                 providers: listed(self.providers.as_ref()),

@@ -127,6 +127,7 @@ mod tests {
             compare: None,
             origins: Origins::Live,
             choice: Choice::default(),
+            hosted: Vec::new(),
         }
     }
 
@@ -150,6 +151,7 @@ mod tests {
                 seed: None,
                 method: "",
                 sides: Vec::new(),
+                hosted: Vec::new(),
                 remarks: Vec::new(),
             },
             sheets: Vec::new(),

@@ -13,8 +13,9 @@ use crate::analysis::reports::throughput::Throughput;
 use crate::analysis::reports::{Choice, Gathered, Report, Rolled, experiments, rolled, tax};
 use crate::analysis::tables::{Origins, Window};
 use crate::config::catalogue::catalogue;
+use crate::config::settings::Settings;
 use crate::edge::store::{Scanned, StoreError, StoreReader};
-use crate::record::{ExchangeRecord, Note, ProviderKind, WallTime};
+use crate::record::{ExchangeRecord, Name, Note, PicoDollars, ProviderKind, WallTime};
 use crate::routing::experiment::Experiment;
 
 use super::reading::{self, Most};
@@ -128,6 +129,17 @@ pub struct Question {
     pub origins: Origins,
     /// What it is narrowed to.
     pub choice: Choice,
+    /// Providers that are paid by the hour, with the price of one.
+    pub hosted: Vec<(Name, PicoDollars)>,
+}
+
+/// The providers of `settings` that are paid by the hour.
+#[must_use]
+pub fn hosted(settings: &Settings) -> Vec<(Name, PicoDollars)> {
+    let providers = settings.providers.iter();
+    providers
+        .filter_map(|provider| Some((provider.name.clone(), provider.per_hour?)))
+        .collect()
 }
 
 /// Summaries looked at for what kind a provider is.
@@ -197,6 +209,7 @@ fn of_window(
         gathered.add(&record);
     })?;
     gathered.remark(remarks(reader, window)?);
+    gathered.host(question.hosted.clone());
     let paper = gathered.paper(window, made, source);
     Ok(told(paper, scanned, "records"))
 }

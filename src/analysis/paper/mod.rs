@@ -11,7 +11,7 @@ pub use cell::{Cell, Drawn, Unit};
 pub use chart::{Band, Bar, Chart, Curve, Heat, HeatCell, Line, Mark, Plot, Point, Step};
 pub use sheet::{Column, Sheet};
 
-use crate::record::{KeyedHash, Note, WallTime};
+use crate::record::{KeyedHash, Name, Note, PicoDollars, WallTime};
 
 use super::tables::Window;
 
@@ -82,6 +82,8 @@ pub struct Head {
     pub seed: Option<u64>,
     /// How its intervals are made.
     pub method: &'static str,
+    /// Providers that are paid by the hour, with the price of one.
+    pub hosted: Vec<(Name, PicoDollars)>,
     /// What users wrote of its span of time.
     pub remarks: Vec<Note>,
     /// Of two windows or files set side by side: what each is called, and its own head.

@@ -127,13 +127,22 @@ pub fn spread(spread: &Spread, unit: f64) -> Value {
         "n": spread.seen,
         "failures": spread.failures,
         "p5": scaled(spread.p5),
-        "p50": scaled(spread.p50),
-        "p95": scaled(spread.p95),
+        "p50": with_ends(scaled(spread.p50), spread.p50_ends, unit),
+        "p95": with_ends(scaled(spread.p95), spread.p95_ends, unit),
         "p99": scaled(spread.p99),
         "iqr_over_p50": figure(spread.iqr_over_median),
         "p95_over_p50": figure(spread.p95_over_p50),
         "missing": counts(spread.missing().map(|(reason, count)| (reason.name(), count))),
     })
+}
+
+/// A figure with the ends of its interval, where there are.
+fn with_ends(mut figure: Value, ends: Option<(f64, f64)>, unit: f64) -> Value {
+    if let Some((low, high)) = ends {
+        figure["low"] = (low / unit).into();
+        figure["high"] = (high / unit).into();
+    }
+    figure
 }
 
 /// A figure, or why there is none.

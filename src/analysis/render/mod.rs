@@ -55,7 +55,7 @@ pub fn routes(report: &RoutesReport, format: Format) -> String {
         Format::Markdown => markdown::write(&document::routes(report)),
         Format::Json => format!("{:#}\n", json::routes(report)),
         Format::Csv => csv::routes(report),
-        Format::Html => paper::html(&document::routes(report)),
+        Format::Html => paper::html(&document::routes(report), &document::charts(report)),
     }
 }
 

@@ -145,6 +145,7 @@ fn head(a: &Paper, b: &Paper, what: &Sides) -> Head {
         own_delay: None,
         seed: Some(SEED),
         method: METHOD,
+        hosted: Vec::new(),
         remarks: Vec::new(),
         sides: vec![side("A", one, &what[0]), side("B", other, &what[1])],
     }

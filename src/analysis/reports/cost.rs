@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::call::Call;
 use super::figures::{
-    METHOD, NO_CALLS, Numbers, Route, by_route, head, model_cell, named, nothing, numbers, spent,
+    METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, head, model_cell, named, nothing,
+    numbers, spent,
 };
+use super::spend;
 use super::sums::{Routes, Sums};
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
@@ -53,7 +55,11 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
         .into_iter()
         .map(|(route, calls)| costs(route, &calls))
         .collect();
-    written(&routes, head(of, METHOD))
+    let mut paper = written(&routes, head(of, METHOD), None);
+    if !calls.is_empty() {
+        spend::add(&mut paper, calls);
+    }
+    paper
 }
 
 /// The same from roll-ups.
@@ -62,10 +68,12 @@ pub(super) fn rolled(routes: &Routes, of: Head) -> Paper {
         .iter()
         .map(|(route, sums)| costs_rolled(route.clone(), sums))
         .collect();
-    written(&routes, head(of, METHOD))
+    let seconds = of.window.seconds().max(1) as f64;
+    written(&routes, head(of, METHOD), Some(seconds))
 }
 
-fn written(routes: &[Costs], of: Head) -> Paper {
+/// `pace` is the window's length in seconds, where its spend is told by the month without more.
+fn written(routes: &[Costs], of: Head, pace: Option<f64>) -> Paper {
     if routes.is_empty() {
         return nothing("cost", TITLE, of, NO_CALLS);
     }
@@ -73,11 +81,12 @@ fn written(routes: &[Costs], of: Head) -> Paper {
         name: "cost",
         version: 1,
         title: TITLE.to_owned(),
-        findings: findings(routes, of.window.seconds().max(1) as f64),
+        findings: findings(routes, pace),
         head: of,
         sheets: vec![costs_sheet(routes), overhead(routes), reconciled(routes)],
         charts: forest(routes).into_iter().collect(),
         notes: vec![
+            OBSERVATIONAL.to_owned(),
             "A cost is what the provider billed where its answer says so, else tokens times the \
              price table. Unknown is not zero: sums and means are of those whose cost is known, \
              and `with a price` says how many that is."
@@ -168,7 +177,7 @@ impl Costs {
     }
 }
 
-fn findings(routes: &[Costs], seconds: f64) -> Vec<String> {
+fn findings(routes: &[Costs], pace: Option<f64>) -> Vec<String> {
     let sum: f64 = routes.iter().map(|costs| costs.sum).sum();
     let priced: u64 = routes.iter().map(|costs| costs.priced).sum();
     let all: u64 = routes.iter().map(|costs| costs.exchanges).sum();
@@ -187,13 +196,15 @@ fn findings(routes: &[Costs], seconds: f64) -> Vec<String> {
         ));
     } else {
         findings.push(format!(
-            "{} for {} exchanges with a price ({} of all): {} per 1,000, and {} in 30 days at \
-             this pace.",
+            "{} for {} exchanges with a price ({} of all): {} per 1,000{}.",
             number(sum, Unit::Dollars),
             number(priced as f64, Unit::Count),
             share(priced, all),
             number(sum / priced as f64 * 1e3, Unit::Dollars),
-            number(sum * MONTH / seconds, Unit::Dollars)
+            pace.map_or_else(String::new, |seconds| format!(
+                ", and {} in 30 days at this pace",
+                number(sum * MONTH / seconds, Unit::Dollars)
+            ))
         ));
     }
     let most = routes
@@ -405,7 +416,7 @@ mod tests {
         near(&both[5], 1.2);
         assert_eq!(both[7], Cell::count(7));
         assert!(
-            paper.findings[0].contains("in 30 days at this pace"),
+            paper.findings[0].ends_with(" per 1,000."),
             "{:?}",
             paper.findings
         );

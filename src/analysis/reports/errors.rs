@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::call::Call;
 use super::figures::{
-    METHOD, NO_CALLS, Route, by_route, ends, failures, head, is_limited, is_refused, model_cell,
-    named, nothing, share,
+    METHOD, NO_CALLS, OBSERVATIONAL, Route, by_route, ends, failures, head, is_limited, is_refused,
+    model_cell, named, nothing, share,
 };
 use super::sums::{Routes, Sums};
 use crate::analysis::paper::{Cell, Chart, Column, Head, Heat, Paper, Plot, Sheet, Unit};
@@ -109,6 +109,7 @@ fn written(ways: &[Way], of: Head, no_status: &str) -> Paper {
         sheets: vec![rates(ways), classes(ways, no_status), minutes(ways)],
         charts: heat(ways).into_iter().collect(),
         notes: vec![
+            OBSERVATIONAL.to_owned(),
             "Failed is of the tries that ended well or by the route's fault. Rate limits, refused \
              keys and the caller's own mistakes are shares of all tries, and in no failure rate. \
              Lost tries are those after which another was made; what the client broke off is no \

@@ -5,7 +5,7 @@ use super::call::{Call, Skipped, calls};
 use super::choice::Choice;
 use crate::analysis::paper::{Head, Source};
 use crate::analysis::tables::{Origins, Window};
-use crate::record::{ExchangeRecord, KeyedHash, Note, WallTime};
+use crate::record::{ExchangeRecord, KeyedHash, Name, Note, PicoDollars, WallTime};
 use crate::statistics::quantile::{Sample, minimum_count, sorted};
 
 /// A report at work.
@@ -29,6 +29,7 @@ pub struct Gathered<'a> {
     own_delays: Vec<f64>,
     configs: Vec<KeyedHash>,
     remarks: Vec<Note>,
+    hosted: Vec<(Name, PicoDollars)>,
 }
 
 impl std::fmt::Debug for Gathered<'_> {
@@ -54,7 +55,13 @@ impl<'a> Gathered<'a> {
             own_delays: Vec::new(),
             configs: Vec::new(),
             remarks: Vec::new(),
+            hosted: Vec::new(),
         }
+    }
+
+    /// Says which providers are paid by the hour.
+    pub fn host(&mut self, hosted: Vec<(Name, PicoDollars)>) {
+        self.hosted = hosted;
     }
 
     /// Lays what users wrote of the window beside the numbers.
@@ -120,6 +127,7 @@ impl<'a> Gathered<'a> {
             own_delay,
             seed: None,
             method: "",
+            hosted: self.hosted,
             remarks: self.remarks,
             sides: Vec::new(),
         })

@@ -38,6 +38,8 @@ mod trend;
 
 pub mod rolled;
 
+mod spend;
+
 mod cost;
 
 pub mod throughput;

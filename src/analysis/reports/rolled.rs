@@ -153,6 +153,7 @@ impl<'a> Rolled<'a> {
             seed: None,
             method: "",
             sides: Vec::new(),
+            hosted: Vec::new(),
             remarks: self.remarks.clone(),
         };
         let untold = self.untold();

@@ -25,6 +25,7 @@ pub(super) fn head() -> Head {
         own_delay: None,
         seed: Some(1),
         method: "",
+        hosted: Vec::new(),
         remarks: Vec::new(),
         sides: Vec::new(),
     }
@@ -121,13 +122,124 @@ pub(super) fn routed(call: Call, served_by: Option<&str>) -> Call {
     }
 }
 
+/// Dates that run backwards, before 1970 and past the window.
+fn a_clock_that_jumped() -> Vec<Call> {
+    let jumped = |n: usize| Call {
+        started: WallTime((40 - n as i64) * 7_200_000_000),
+        ..made_up(n, 300.0)
+    };
+    (0..80).map(jumped).collect()
+}
+
+/// A model with a price, one without, and one of whose requests some have none.
+fn a_price_table_with_holes() -> Vec<Call> {
+    let holed = |n: usize| {
+        let call = made_up(n, 300.0);
+        match n % 4 {
+            0 => Call { cost: None, ..call },
+            1 => Call {
+                model: Some(Name::from("unknown")),
+                cost: None,
+                ..call
+            },
+            _ => call,
+        }
+    };
+    (0..160).map(holed).collect()
+}
+
+/// A route that answered nobody: it is gone, or always second.
+fn tries_that_all_went_elsewhere() -> Vec<Call> {
+    let lost = |n: usize| Call {
+        lost: true,
+        ..failing(n)
+    };
+    (0..80).map(lost).collect()
+}
+
+/// What an expert asks of every report before any number is believed: each format that people
+/// read says it in words, and JSON under its key.
+#[test]
+fn every_report_says_what_it_stands_on() {
+    let mut of = head();
+    of.scanned = 1_234;
+    of.taken = 1_200;
+    of.excluded = vec![("background".to_owned(), 34)];
+    of.configs = vec![KeyedHash(0xabc)];
+    of.own_delay = Some((41_000.0, 120_000.0));
+    let calls: Vec<Call> = (0..1_200)
+        .map(|n| {
+            let call = made_up(n, 300.0 + (n % 50) as f64);
+            if n % 2 == 0 {
+                call
+            } else {
+                routed(call, Some("OpenAI"))
+            }
+        })
+        .collect();
+    let mut tax = super::tax::Tax::new(super::tax::Asked::default());
+    calls.iter().for_each(|call| tax.add(call.clone()));
+    let tax = super::Report::paper(&tax, of.clone());
+    let listed = Listed::ALL.map(|listed| listed.paper(&calls, of.clone()));
+    let compared = super::compare::compared(&listed[0], &listed[0], &["a".into(), "b".into()]);
+    for paper in listed.into_iter().chain([tax, compared]) {
+        for format in [Format::Table, Format::Markdown, Format::Html] {
+            // Lines are wrapped for terminals.
+            let text = write(&paper, format);
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            for part in [
+                "1970-01-01 00:00",
+                "1,200 exchanges of 1,234 looked at",
+                "Not taken: background 34",
+                "added 41.0 µs at p50 and 120 µs at p99",
+                "Seed 1.",
+                "0000000000000abc",
+                "Definitions 1, tollgate 0.",
+                "95 %",
+            ] {
+                assert!(
+                    text.contains(part),
+                    "{} {format:?} lacks {part}: {text}",
+                    paper.name
+                );
+            }
+        }
+        let value = json(&paper);
+        for key in [
+            "from",
+            "until",
+            "made",
+            "origin",
+            "selection",
+            "scanned",
+            "taken",
+            "excluded",
+            "configs",
+            "own_delay_p50_ms",
+            "own_delay_p99_ms",
+            "seed",
+            "method",
+            "definitions",
+            "tollgate",
+        ] {
+            assert!(value["head"].get(key).is_some(), "{} {key}", paper.name);
+        }
+        let badged = paper.notes.iter().chain(&paper.findings);
+        let badged = badged.filter(|note| note.contains("OBSERVATIONAL")).count();
+        assert!(badged > 0, "{}", paper.name);
+    }
+}
+
 #[test]
 fn every_report_says_something_of_none_one_and_failures_only() {
-    let worlds: [Vec<Call>; 4] = [
+    let worlds = [
         Vec::new(),
         vec![made_up(0, 300.0)],
         (0..80).map(failing).collect(),
         (0..80).map(|n| routed(failing(n), None)).collect(),
+        a_clock_that_jumped(),
+        a_price_table_with_holes(),
+        tries_that_all_went_elsewhere(),
     ];
     for listed in Listed::ALL {
         for calls in &worlds {

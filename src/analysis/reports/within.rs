@@ -16,7 +16,7 @@ pub(super) struct Within {
 pub(super) const METHOD: &str = "Requests of one route are compared with requests like them at the \
     same route (streaming, tools, JSON, reasoning effort, prompt size by powers of two, cached \
     share, connection reused, the same six hours) in groups of at least 10 of either kind, at one \
-    prompt size (resistant lines), weighted by overlap; differences of medians by the index bootstrap, 10,000 draws; failure \
+    prompt size (resistant lines), weighted by overlap; differences of medians by the index bootstrap, 10,000 draws, 95 %; failure \
     rates by Mantel-Haenszel. Told only where the groups hold half of either kind.";
 
 /// Compares at each route those of `calls` of which `has` says true with those of which it says

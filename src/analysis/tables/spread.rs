@@ -1,6 +1,7 @@
 //! Finds the quantiles of many numbers, and withholds those that too few numbers stand behind.
 
 use crate::record::NullReason;
+use crate::statistics::interval::order::ranks;
 use crate::statistics::quantile::{minimum_count, of_sorted_among};
 use crate::statistics::sketch::Sketch;
 
@@ -69,6 +70,11 @@ pub struct Spread {
     pub p95: Figure,
     /// 99th percentile.
     pub p99: Figure,
+    /// What the medians of further such numbers lie between, 95 %; absent where there is no
+    /// median, or an end is among the failures.
+    pub p50_ends: Option<(f64, f64)>,
+    /// The same of the 95th percentile.
+    pub p95_ends: Option<(f64, f64)>,
     /// Distance of the quartiles over the median: how steady it is.
     pub iqr_over_median: Figure,
     /// 95th percentile over the median: how far the tail is.
@@ -125,11 +131,17 @@ impl Gathered {
         } else {
             let (sketch, failures) = (&self.sketch, self.failures);
             let of = |p| of_sketch(sketch, failures, p);
-            self.spread(sketch.count(), of)
+            // Their intervals stand in the reports of whole records.
+            self.spread(sketch.count(), of, |_| None)
         }
     }
 
-    fn spread(&self, seen: u64, of: impl Fn(f64) -> Figure) -> Spread {
+    fn spread(
+        &self,
+        seen: u64,
+        of: impl Fn(f64) -> Figure,
+        ends: impl Fn(f64) -> Option<(f64, f64)>,
+    ) -> Spread {
         let (low, middle, high, p95) = (of(0.25), of(0.5), of(0.75), of(0.95));
         Spread {
             seen,
@@ -138,6 +150,8 @@ impl Gathered {
             p50: middle,
             p95,
             p99: of(0.99),
+            p50_ends: ends(0.5).filter(|_| middle.value().is_some()),
+            p95_ends: ends(0.95).filter(|_| p95.value().is_some()),
             iqr_over_median: over(minus(high, low), middle),
             p95_over_p50: over(p95, middle),
             nulls: self.nulls,
@@ -147,8 +161,21 @@ impl Gathered {
     fn exact(mut self) -> Spread {
         let failures = usize::try_from(self.failures).unwrap_or(usize::MAX);
         let mut values = std::mem::take(&mut self.values);
-        arrange(&mut values, failures, &[0.05, 0.25, 0.5, 0.75, 0.95, 0.99]);
-        self.spread(values.len() as u64, |p| figure(&values, failures, p))
+        let count = (values.len() + failures) as u64;
+        let of_ends = [0.5, 0.95].map(|p| ranks(count, p, ALPHA));
+        let wanted = of_ends.map(|(low, high, _)| [low, high]);
+        let ps = [0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
+        arrange(&mut values, failures, &ps, wanted.as_flattened());
+        let at = |rank: u64| {
+            let index = usize::try_from(rank.checked_sub(1)?).ok()?;
+            values.get(index).map(|value| *value as f64)
+        };
+        let ends = |p: f64| {
+            let (low, high, _) = of_ends[usize::from(p > 0.5)];
+            at(low).zip(at(high))
+        };
+        let of = |p: f64| figure(&values, failures, p);
+        self.spread(values.len() as u64, of, ends)
     }
 }
 
@@ -202,13 +229,18 @@ fn over(part: Figure, whole: Figure) -> Figure {
 }
 
 /// Puts the numbers that the quantiles `ps` (ascending) touch into the places where sorting would
-/// put them, without sorting the rest.
-fn arrange(values: &mut [u64], failures: usize, ps: &[f64]) {
+/// put them, and those of the ranks `further` (counted from 1), without sorting the rest.
+fn arrange(values: &mut [u64], failures: usize, ps: &[f64], further: &[u64]) {
     let last = (values.len() + failures).saturating_sub(1);
     let mut ranks: Vec<usize> = ps
         .iter()
         .map(|p| (p * last as f64).floor() as usize)
         .flat_map(|rank| [rank, rank + 1])
+        .chain(
+            further
+                .iter()
+                .map(|rank| (*rank as usize).saturating_sub(1)),
+        )
         .filter(|rank| *rank < values.len())
         .collect();
     ranks.sort_unstable();
@@ -276,6 +308,16 @@ mod tests {
                 "{found} {expected}"
             );
         }
+    }
+
+    #[test]
+    fn ends_are_those_of_the_order_statistics() {
+        let found = spread((1..=100).map(|n| n * 7 % 101), 0);
+        assert_eq!(found.p50_ends, Some((40.0, 61.0)));
+        assert_eq!(spread(0..71, 0).p95_ends, None);
+        assert!(spread(0..400, 0).p95_ends.is_some());
+        // The upper end is a failure.
+        assert_eq!(spread(0..60, 50).p50_ends, None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::drawing::escaped;
 use super::figure::figure;
 use super::words;
-use crate::analysis::paper::{Cell, Paper, Sheet};
+use crate::analysis::paper::{Cell, Chart, Paper, Sheet};
 use crate::analysis::render::document::Document;
 
 /// The looks of the file: colours that the colour-blind can tell apart (Okabe and Ito), light and
@@ -54,14 +54,14 @@ fn body(paper: &Paper) -> String {
 }
 
 /// A report that is laid out as texts already.
-pub(in crate::analysis::render) fn of_document(document: &Document) -> String {
-    let mut inside = String::new();
+pub(in crate::analysis::render) fn of_document(document: &Document, charts: &[Chart]) -> String {
+    let mut inside: String = charts.iter().map(figure).collect();
     for sheet in document
         .sheets
         .iter()
         .filter(|sheet| !sheet.rows.is_empty())
     {
-        let names = sheet.columns.iter().copied();
+        let names = sheet.columns.iter().map(|name| (*name, false));
         let rows = sheet.rows.iter().map(|row| {
             row.iter()
                 .map(|lines| td("number", lines))
@@ -94,7 +94,12 @@ fn page(title: &str, whole: &str, inside: &str, notes: impl Iterator<Item = Stri
 
 fn table(sheet: &Sheet) -> String {
     let table = |(title, shown, rows): (String, Vec<usize>, Vec<&[Cell]>)| {
-        let names = shown.iter().map(|at| sheet.columns[*at].name);
+        let is_words = |at: &usize| rows.iter().any(|cells| class(&cells[*at]) == "words");
+        let names: Vec<(&str, bool)> = shown
+            .iter()
+            .map(|at| (sheet.columns[*at].name, is_words(at)))
+            .collect();
+        let names = names.into_iter();
         let rows = rows.into_iter().map(|cells| {
             let cell = |at: &usize| {
                 td(
@@ -132,12 +137,15 @@ fn td(class: &str, lines: &[String]) -> String {
 
 fn framed<'a>(
     title: &str,
-    names: impl Iterator<Item = &'a str>,
+    names: impl Iterator<Item = (&'a str, bool)>,
     rows: impl Iterator<Item = String>,
 ) -> String {
     let title = escaped(title);
     let names: String = names
-        .map(|name| format!("<th scope=\"col\">{}</th>", escaped(name)))
+        .map(|(name, is_words)| {
+            let class = if is_words { " class=\"words\"" } else { "" };
+            format!("<th scope=\"col\"{class}>{}</th>", escaped(name))
+        })
         .collect();
     let rows: String = rows.map(|row| format!("<tr>{row}</tr>\n")).collect();
     format!(

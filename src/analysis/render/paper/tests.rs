@@ -58,6 +58,7 @@ fn paper() -> Paper {
         own_delay: Some((41_000.0, 120_000.0)),
         seed: Some(7),
         method: "Method.",
+        hosted: Vec::new(),
         remarks: Vec::new(),
         sides: Vec::new(),
     };

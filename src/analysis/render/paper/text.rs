@@ -35,8 +35,13 @@ fn tables(sheet: &Sheet) -> Vec<document::Sheet> {
             let cell = |at: &usize| words::lines(&cells[*at], sheet.columns[*at].unit);
             shown.iter().map(cell).collect()
         };
+        let is_name = |at: &&usize| {
+            let words = |cells: &&[Cell]| matches!(cells[**at], Cell::Text(_));
+            rows.iter().all(words) && !sheet.columns[**at].remark
+        };
         document::Sheet {
             title,
+            names: shown.iter().take_while(is_name).count(),
             columns: shown.iter().map(|at| sheet.columns[*at].name).collect(),
             rows: rows.iter().map(row).collect(),
         }

@@ -111,7 +111,7 @@ impl Tax {
 
     /// Adds a call.
     #[cfg(test)]
-    pub(super) fn add(&mut self, call: Call) {
+    pub(in crate::analysis::reports) fn add(&mut self, call: Call) {
         self.calls.push(call);
     }
 
