@@ -136,6 +136,13 @@ fn weigh_by(
         let route = candidates[*first].route();
         if let Some(memory) = board.memory(&model) {
             memory.chosen(&route, now.0);
+            if let Policy::CheapestWithinSlo {
+                first_token,
+                probability,
+            } = policy
+            {
+                memory.aims(first_token, probability);
+            }
         }
     }
     if policy == Policy::Ordered && plan.steps.first() == Some(&0) {

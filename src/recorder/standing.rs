@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::record::{
-    AttemptRecord, ExchangeRecord, KeyedHash, Moment, Name, Nanos, Outcome, PicoDollars, WallTime,
+    AttemptRecord, ExchangeRecord, KeyedHash, Mark, Moment, Name, Nanos, Outcome, PicoDollars,
+    WallTime,
 };
 use crate::routing::budget::{HedgeBudget, RetryBudget};
 use crate::routing::health::{Change, Event, Health, Ticket};
@@ -140,7 +141,7 @@ impl Standing {
                     attempt.lost_usage.as_ref()
                 };
                 let route = route_of(attempt);
-                let closed = attempt.timeline.get(crate::record::Mark::Closed);
+                let closed = attempt.timeline.get(Mark::Closed);
                 let at = closed.unwrap_or(now);
                 if let Some(seen) = Observation::of(attempt, usage, estimated, at) {
                     board.learned.observe(&route, &seen);
@@ -149,6 +150,12 @@ impl Standing {
                 if let Some(tokens) = used {
                     let credential = attempt.credential;
                     board.health.tokens(&route, credential, tokens, now);
+                }
+            }
+            if record.request.stream && record.outcome.in_failure_rate() {
+                let model = record.model.as_ref();
+                if let Some(memory) = model.and_then(|model| board.memories.get_mut(model)) {
+                    memory.came(first_token(record));
                 }
             }
             if record.outcome == Outcome::Ok {
@@ -199,6 +206,13 @@ pub fn route_of(attempt: &AttemptRecord) -> RouteKey {
         provider: attempt.provider.clone(),
         model: attempt.model.clone(),
     }
+}
+
+/// From the first choice of a route to the first token of the last attempt.
+fn first_token(record: &ExchangeRecord) -> Option<Nanos> {
+    let chosen = record.attempts.first()?.timeline.get(Mark::RouteChosen)?;
+    let came = record.attempts.last()?.timeline.get(Mark::FirstToken)?;
+    Some(came.since(chosen))
 }
 
 /// Writes into the log what a human may have to act on.

@@ -74,6 +74,13 @@ impl Contender {
             explore: self.random.unit(),
             pick: self.random.unit(),
         };
+        if let Policy::CheapestWithinSlo {
+            first_token,
+            probability,
+        } = self.policy
+        {
+            self.memory.aims(first_token, probability);
+        }
         let ask = self.ask(request);
         plan(&self.policy, &ask, &self.routes, &self.memory, draws)
     }
@@ -102,14 +109,7 @@ impl Player for Contender {
             let draw = self.random.unit();
             self.health.end(ticket, Event::Success, seen.at, draw);
         }
-        if let Policy::CheapestWithinSlo {
-            first_token,
-            probability,
-        } = self.policy
-        {
-            let kept = seen.answer.first_token <= first_token;
-            self.memory.judged(probability, kept);
-        }
+        self.memory.came(Some(seen.answer.first_token));
         let tokens = seen.request.output_tokens;
         self.learned.lengths.observe(&self.model, None, tokens);
         self.learned.observe(

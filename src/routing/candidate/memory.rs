@@ -43,6 +43,8 @@ struct Served {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ModelMemory {
     choice: Option<Choice>,
+    /// The limit on the first token that is kept to, and with what probability.
+    aim: Option<(Nanos, f64)>,
     /// The chance of keeping the limit that is asked of a route, once something was seen.
     bar: Option<f64>,
     served: HashMap<KeyedHash, Served, FixedState>,
@@ -80,9 +82,22 @@ impl ModelMemory {
         self.bar.unwrap_or(probability)
     }
 
-    /// A request was over, and kept the limit or not. Each miss raises the bar, each hit lowers
-    /// it; in the long run the share asked for keeps the limit, and no more is paid for.
-    pub fn judged(&mut self, probability: f64, kept: bool) {
+    /// The policy in force keeps to a limit on the first token, with that probability.
+    pub fn aims(&mut self, first_token: Nanos, probability: f64) {
+        if self.aim != Some((first_token, probability)) {
+            self.aim = Some((first_token, probability));
+            self.bar = None;
+        }
+    }
+
+    /// A streamed request of the policy in force is over; absent is its first token where it
+    /// failed before. Each miss raises the bar, each hit lowers it: in the long run the share asked
+    /// for keeps the limit, and no more is paid for. Nothing happens where nothing is aimed at.
+    pub fn came(&mut self, first_token: Option<Nanos>) {
+        let Some((limit, probability)) = self.aim else {
+            return;
+        };
+        let kept = first_token.is_some_and(|span| span <= limit);
         let target = (probability + BAR_MARGIN).min(0.999);
         let miss = if kept { 0.0 } else { 1.0 };
         let bar = self.bar(probability) + BAR_STEP * (miss - (1.0 - target));

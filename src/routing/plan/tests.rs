@@ -392,6 +392,28 @@ fn a_slo_s_choice_is_kept_for_a_while_and_left_at_once_when_it_fails() {
 }
 
 #[test]
+fn the_bar_for_each_request_follows_what_is_kept_over_all() {
+    let mut memory = ModelMemory::default();
+    memory.came(None);
+    assert!((memory.bar(0.9) - 0.9).abs() < 1e-9, "nothing is aimed at");
+    let limit = Nanos::from_millis(1_000);
+    memory.aims(limit, 0.9);
+    for _ in 0..50 {
+        memory.came(Some(Nanos::from_millis(300)));
+    }
+    let low = memory.bar(0.9);
+    assert!(low < 0.8, "all kept it: {low}");
+    memory.came(Some(Nanos::from_millis(1_001)));
+    memory.came(None);
+    assert!(memory.bar(0.9) > low + 0.04, "misses raise it");
+    // Another aim begins anew; the same aim said again changes nothing.
+    memory.aims(limit, 0.9);
+    assert!(memory.bar(0.9) < 0.9);
+    memory.aims(limit, 0.95);
+    assert!((memory.bar(0.95) - 0.95).abs() < 1e-9);
+}
+
+#[test]
 fn a_conversation_stays_where_its_cache_is_until_another_is_worth_the_loss() {
     let policy = Policy::Sticky {
         anchor: Anchor::Session,
