@@ -21,7 +21,9 @@ use crate::config::settings::Settings;
 use crate::config::{self, Sources, presets};
 use crate::edge::upstream::ProxyRules;
 use crate::proxy::bill;
-use crate::record::{AttemptRecord, KeyedHash, Nanos, Note, Origin, PicoDollars, ProviderKind};
+use crate::record::{
+    ExchangeRecord, KeyedHash, Name, Nanos, Note, Origin, PicoDollars, ProviderKind,
+};
 use crate::recorder::Running;
 use crate::simulator::cast::{self, PARTS, Part};
 use crate::simulator::history::{self, Now};
@@ -84,12 +86,7 @@ impl Demo {
         for mut record in past.into_iter().chain(drawn) {
             record.config = KeyedHash(settings.hash);
             bill::price(&mut record, &settings);
-            let is_router = |attempt: &AttemptRecord| attempt.kind == ProviderKind::Router;
-            if record.attempts.last().is_some_and(is_router) {
-                // A router says what it billed: the provider's price and its own share.
-                let share = |cost: PicoDollars| PicoDollars(cost.0 + cost.0 * ROUTER_SHARE / 1000);
-                record.cost_billed = record.cost.map(share);
-            }
+            record.cost_billed = billed(&record, &settings);
             // The queue is larger than the past: nothing is dropped here.
             let _ = recorder.offer(record);
         }
@@ -143,6 +140,21 @@ impl Drop for Demo {
         }
         drop(self.recording.take());
     }
+}
+
+/// What a router says it billed: the price of the provider behind it, and its own share.
+fn billed(record: &ExchangeRecord, settings: &Settings) -> Option<PicoDollars> {
+    let last = record.attempts.last()?;
+    let (maker, model) = last.model.as_ref()?.split_once('/')?;
+    if last.kind != ProviderKind::Router {
+        return None;
+    }
+    let mut direct = record.clone();
+    let attempt = direct.attempts.last_mut()?;
+    (attempt.provider, attempt.model) = (Name::from(maker), Some(Name::from(model)));
+    bill::price(&mut direct, settings);
+    let cost = direct.cost.filter(|cost| cost.0 > 0)?;
+    Some(PicoDollars(cost.0 + cost.0 * ROUTER_SHARE / 1000))
 }
 
 /// Settings whose providers are the simulated ones, on the usual ports or the next free ones.

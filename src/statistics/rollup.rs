@@ -206,7 +206,7 @@ impl Further {
 
     fn fold_cost(&mut self, record: &ExchangeRecord, well: bool) {
         let computed = telling_cost(record.outcome, record.cost).map(|cost| cost.0);
-        let billed = record.cost_billed.map(|cost| cost.0);
+        let billed = telling_cost(record.outcome, record.cost_billed).map(|cost| cost.0);
         add(&mut self.costed, u64::from(computed.is_some()));
         add(&mut self.billed, u64::from(billed.is_some()));
         if let Some(spent) = billed.or(computed) {

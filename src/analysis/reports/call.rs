@@ -265,8 +265,7 @@ fn paid(record: &ExchangeRecord, call: Call) -> Call {
     Call {
         cost: metric::telling_cost(record.outcome, record.cost)
             .map(crate::record::PicoDollars::as_dollars),
-        billed: record
-            .cost_billed
+        billed: metric::telling_cost(record.outcome, record.cost_billed)
             .map(crate::record::PicoDollars::as_dollars),
         input: usage.input,
         cached_read: usage.cached_read,
