@@ -21,6 +21,7 @@ mod e2e {
     mod faults;
     mod identity;
     mod marks;
+    mod outage;
     mod passing;
     mod protocols;
     mod reaching;
