@@ -134,6 +134,26 @@ pub fn find(
     })
 }
 
+/// The way to a model at a provider by its configured credential; absent where one is needed and
+/// there is none.
+#[must_use]
+pub fn configured(settings: &Settings, provider: &str, model: &Name) -> Option<Way> {
+    let provider = settings.provider(provider)?;
+    let credential = match &provider.key {
+        Some(key) => Credential::Configured(key.clone()),
+        None if provider.auth == AuthScheme::None => Credential::None,
+        None => return None,
+    };
+    Some(Way {
+        provider: Arc::clone(provider),
+        model: Some(model.clone()),
+        configured: None,
+        other_model: false,
+        credential,
+        addressed: false,
+    })
+}
+
 /// A provider and the model's name there.
 struct Target {
     provider: Arc<Provider>,

@@ -36,6 +36,10 @@ pub mod shared;
 
 pub mod failover;
 
+pub mod relay;
+
+mod shadow;
+
 pub mod street;
 
 pub use secret::Hasher;

@@ -11,7 +11,7 @@ use crate::edge::server::{Drain, Peer};
 use crate::edge::stamp::Writes;
 use crate::record::{
     AttemptRecord, CancelledBy, End, ErrorClass, ExchangeRecord, Mark, Moment, Nanos, Oddity,
-    Outcome, PicoDollars, Timeline, TokenSource, Tokens,
+    Outcome, PicoDollars, Protocol, Timeline, TokenSource, Tokens,
 };
 use crate::recorder::standing::{self, Standing};
 use crate::routing::health::Ticket;
@@ -177,6 +177,30 @@ impl Exchange {
     #[must_use]
     pub fn peer(&self) -> &Arc<Peer> {
         &self.peer
+    }
+
+    /// Another exchange that begins as this one did, with a client's end of its own that nobody
+    /// reads from; absent once this one is settled.
+    #[must_use]
+    pub fn beside(&self) -> Option<Self> {
+        let draft = ExchangeRecord {
+            attempts: Vec::new(),
+            ..ExchangeRecord::clone(self.draft.as_ref()?)
+        };
+        let peer = Peer::new(self.peer.address, Protocol::Http2);
+        Some(Self::begin(
+            draft,
+            Arc::clone(&self.settler),
+            Arc::clone(&self.settings),
+            peer,
+            self.drain.clone(),
+        ))
+    }
+
+    /// The settings that it keeps.
+    #[must_use]
+    pub const fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
     /// Settles an exchange that got an answer of our own making.

@@ -1,6 +1,5 @@
 //! The street itself: one request, one way, one screen.
 
-use std::collections::VecDeque;
 use std::future::Future as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,17 +12,19 @@ use hyper::body::Incoming;
 
 use super::address::{self, Address};
 use super::candidates;
-use super::failover::{self, Begun, Job, Means, Reached};
+use super::failover::{self, Job, Means, Reached};
 use super::filter;
 use super::headers;
 use super::intake::{self, Body};
 use super::lot;
 use super::models::Asked;
-use super::names::{ATTEMPTS, EXCHANGE, REASON, RETRY_COUNT, ROUTE, TRACEPARENT};
+use super::names::{EXCHANGE, RETRY_COUNT, TRACEPARENT};
 use super::reject::{METHODS, Reject};
+use super::relay::{self, Relay};
 use super::settle::Exchange;
+use super::shadow;
 use super::shared::Shared;
-use super::tap::{ProxyBody, Tap, TapParts};
+use super::tap::ProxyBody;
 use super::weigh::{self, Scales};
 use crate::config::settings::Settings;
 use crate::edge::server::{Drain, Peer};
@@ -32,8 +33,6 @@ use crate::record::{
     ExchangeId, ExchangeRecord, KeyedHash, Language, Moment, Name, Outcome, OwnDelay, RequestFacts,
     Tokens, TraceId, WallTime,
 };
-use crate::wire::framing::usage_filter::UsageFilter;
-use crate::wire::observer::Seen;
 
 /// One worker's end of the street.
 #[derive(Debug, Clone)]
@@ -115,7 +114,7 @@ impl Proxy {
             .and_then(|draft| draft.experiment.as_ref()?.label());
         let mut response = match answered {
             Ok(Answered::Relayed(reached, body)) => {
-                self.relay(*reached, *body, language, &settings, exchange)
+                relay::relay(*reached, *body, (exchange, &settings))
             }
             Ok(Answered::Made(response)) => {
                 exchange.settle_rejected(Outcome::Ok, response.status().as_u16(), "own_answer");
@@ -314,75 +313,17 @@ impl Proxy {
             pool,
             settings,
         };
+        if let Some(copy) = shadow::asked(&found, &job, &body, exchange.draft(), means) {
+            let (shared, pool) = (Arc::clone(&self.shared), Arc::clone(&self.pool));
+            tokio::spawn(copy.send(shared, pool, exchange.beside()));
+        }
         let trying =
             failover::first_answer(&job, body, (ways, &plan.steps), hedge, exchange, means);
-        let mut reached = trying.await?;
+        let reached = trying.await?;
         let way = &ways[reached.way];
-        let begun = reached.begun.take();
-        let relay = Relay {
-            begun: begun.unwrap_or_else(|| Begun {
-                observer: failover::observer(&reached, way, &job, settings),
-                seen: Seen::default(),
-                frames: VecDeque::new(),
-            }),
-            route: way.route(),
-            reason: format!("{}; {}", plan.policy, plan.reason),
-            total: job.total,
-        };
+        let reason = format!("{}; {}", plan.policy, plan.reason);
+        let relay = Relay::of(&reached, way, &job, reason, means);
         Ok(Answered::Relayed(Box::new(reached), Box::new(relay)))
-    }
-
-    /// The provider's answer as it stands, under the observer's eye.
-    fn relay(
-        &self,
-        mut reached: Reached,
-        relay: Relay,
-        language: Language,
-        settings: &Settings,
-        mut exchange: Exchange,
-    ) -> Response<ProxyBody> {
-        let Relay {
-            begun,
-            route,
-            reason,
-            total,
-        } = relay;
-        let plain_events = failover::is_plain_events(&reached.headers);
-        let attempts = exchange.draft().map_or(0, |draft| {
-            draft.status = Some(reached.status.as_u16());
-            draft.attempts.len()
-        });
-        let strips = reached.usage_injected && plain_events && reached.status.is_success();
-        let mut headers = headers::to_client(std::mem::take(&mut reached.headers));
-        if strips {
-            headers.remove(header::CONTENT_LENGTH);
-        }
-        if let Ok(route) = HeaderValue::from_str(&route) {
-            headers.insert(&ROUTE, route);
-        }
-        if let Ok(reason) = HeaderValue::from_str(&reason) {
-            headers.insert(&REASON, reason);
-        }
-        headers.insert(&ATTEMPTS, HeaderValue::from(attempts));
-        let body = ProxyBody::Tap(Box::new(Tap::new(TapParts {
-            source: reached.source,
-            held: begun.frames,
-            told: begun.seen.done || begun.seen.failed,
-            keep_alive: reached.keep_alive,
-            upstream: reached.log,
-            observer: begun.observer,
-            filter: strips.then(UsageFilter::new),
-            exchange,
-            language,
-            event_stream: plain_events,
-            silence: settings.timeouts.silence,
-            total,
-            clock: self.shared.clock.clone(),
-        })));
-        let mut response = Response::new(body);
-        *response.status_mut() = reached.status;
-        *response.headers_mut() = headers;
-        response
     }
 }
 
@@ -392,14 +333,6 @@ enum Answered {
     Relayed(Box<Reached>, Box<Relay>),
     /// Put together here.
     Made(Response<ProxyBody>),
-}
-
-/// What relaying needs of the street behind it.
-struct Relay {
-    begun: Begun,
-    route: String,
-    reason: String,
-    total: Option<Moment>,
 }
 
 struct Refused {

@@ -30,6 +30,8 @@ pub struct Board {
     pub retries: RetryBudget,
     /// Second requests beside slow ones, by model.
     pub hedges: HashMap<Name, HedgeBudget>,
+    /// Copies sent to other routes, by model.
+    pub shadows: HashMap<Name, HedgeBudget>,
     /// What was chosen for each model, and whose cache holds which prompt.
     pub memories: HashMap<Name, ModelMemory>,
     /// What this month has cost.

@@ -3,10 +3,12 @@
 use std::io::Write as _;
 use std::net::TcpStream;
 
-use tollgate::record::{CancelledBy, ErrorClass as Class, Mark, Moment, Nanos, Outcome};
+use serde_json::json;
+use tollgate::record::{CancelledBy, ErrorClass as Class, Mark, Moment, Nanos, Origin, Outcome};
 use tollgate::routing::route::RouteKey;
 use tollgate::simulator::Script;
 
+use crate::support::records::until;
 use crate::support::samples::{Sample, samples};
 use crate::support::{Ask, Rig};
 
@@ -625,5 +627,55 @@ fn a_hedge_that_fails_leaves_the_slow_one_alone_and_the_other_way_round() {
         );
         let record = rig.record(&ask);
         assert_eq!(record.attempts[0].error_class, Some(Class::ServerError));
+    }
+}
+
+#[test]
+fn a_shadow_gets_a_copy_and_nobody_sees_its_answer() {
+    let rig = Rig::configured(&format!(
+        "{PRICES}[models.m]\nroutes = [{{ provider = \"oa\", model = \"sim:n-4\" }}]\n\
+         shadow = {{ provider = \"inj\", model = \"sim:ft-50ms:n-9\", share = 1, max_cost_per_day = 1 }}\n\
+         [models.poor]\nroutes = [{{ provider = \"oa\", model = \"sim:n-4\" }}]\n\
+         shadow = {{ provider = \"inj\", model = \"sim:n-9\", share = 1, max_cost_per_day = 0 }}\n\
+         [models.bound]\nregions = [\"eu\"]\nroutes = [{{ provider = \"oa\", model = \"sim:n-4\", region = \"eu\" }}]\n\
+         shadow = {{ provider = \"inj\", model = \"sim:n-9\", share = 1, max_cost_per_day = 1 }}\n"
+    ));
+    let of = |ask: &Ask| {
+        let tag = &ask.tag;
+        let mine = |record: &tollgate::record::ExchangeRecord| {
+            record.tags.iter().any(|own| own.as_str() == tag.as_str())
+        };
+        let all = rig.records.all();
+        all.into_iter()
+            .filter(|record| mine(record))
+            .collect::<Vec<_>>()
+    };
+    for stream in [true, false] {
+        let ask = Ask::chat("m", stream).to("");
+        let reading = rig.send(&ask);
+        assert_eq!(reading.header("x-tollgate-route"), Some("oa/sim:n-4"));
+        let records = until("both records", || Some(of(&ask)).filter(|of| of.len() == 2));
+        let shadows = records
+            .iter()
+            .filter(|record| record.origin == Origin::Shadow);
+        let shadow = shadows.clone().next().unwrap();
+        assert_eq!(shadows.count(), 1);
+        assert_eq!(shadow.outcome, Outcome::Ok);
+        assert_eq!(shadow.attempts.len(), 1);
+        assert_eq!(shadow.attempts[0].provider.as_str(), "inj");
+        assert_eq!(shadow.tokens.usage.output, Some(9));
+        assert_ne!(records[0].id, records[1].id);
+    }
+    // Tools may act, a day's money may be spent, and the data may have to stay where it is.
+    let tool = json!([{"type": "function", "function": {"name": "f", "parameters": {}}}]);
+    for ask in [
+        Ask::chat("m", true).with(&json!({ "tools": tool })).to(""),
+        Ask::chat("poor", true).to(""),
+        Ask::chat("bound", true).to(""),
+    ] {
+        assert_eq!(rig.send(&ask).status, 200);
+        rig.record(&ask);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert_eq!(of(&ask).len(), 1);
     }
 }

@@ -39,7 +39,7 @@ fn a_provider_killed_under_load_fails_nobody_who_had_no_token_yet() {
                     let offset = PERIOD * client as u32 / CLIENTS as u32;
                     let due = begin + PERIOD * round + offset;
                     std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                    let ask = Ask::chat("m", (client + round as usize) % 4 != 0).to("");
+                    let ask = Ask::chat("m", !(client + round as usize).is_multiple_of(4)).to("");
                     let reading = rig.send(&ask);
                     asked.lock().unwrap().push((ask, reading));
                 }

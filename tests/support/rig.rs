@@ -174,8 +174,11 @@ impl Rig {
         assert_eq!(self.records.count(), balanced, "records against exchanges");
         let records = self.records.all();
         let ids = records.iter().map(|record| record.id.to_string());
+        // A copy carries the tags of the request that it is one of.
+        let own = |record: &&ExchangeRecord| record.origin != Origin::Shadow;
         let tags = records
             .iter()
+            .filter(own)
             .flat_map(|record| record.tags.iter().map(Name::to_string));
         let (mut ids, mut tags): (Vec<_>, Vec<_>) = (ids.collect(), tags.collect());
         for (kind, list) in [("id", &mut ids), ("tag", &mut tags)] {
