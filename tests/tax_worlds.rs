@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use tollgate::record::{ExchangeRecord, Mark, Nanos, ProviderKind, WallTime};
+use tollgate::record::{ExchangeRecord, KeyedHash, Mark, Nanos, ProviderKind, WallTime};
 use tollgate::statistics::interval::wilson;
 
 #[path = "support/filled.rs"]
@@ -32,6 +32,9 @@ struct World {
     tax: f64,
     /// How much rather short prompts go through the router: 0 is a fair coin.
     lean: f64,
+    /// How far conversations of three requests differ, as the deviation of a logarithm: 0 is not at
+    /// all, and each request goes its own way.
+    alike: f64,
 }
 
 /// A number of `[0, 1)`.
@@ -50,18 +53,31 @@ fn exchanges(world: World) -> Vec<ExchangeRecord> {
     (0..world.exchanges)
         .map(|n| {
             let started = WallTime(START.0 + (n as i64) * 1_800_000_000 / world.exchanges as i64);
-            exchange(world, &mut random, started)
+            exchange(world, &mut random, started, n as u64 / 3)
         })
         .collect()
 }
 
-fn exchange(world: World, random: &mut Random, started: WallTime) -> ExchangeRecord {
+fn exchange(
+    world: World,
+    random: &mut Random,
+    started: WallTime,
+    conversation: u64,
+) -> ExchangeRecord {
     let mut record = realistic(random, started, true);
+    // What its conversation has in common.
+    let mut common = Random(world.seed << 32 ^ conversation.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let (coin, drift) = (unit(&mut common), world.alike * normal(&mut common));
     let size = (unit(random) * (4096_f64 / 64.0).ln()).exp() * 64.0;
     let short = 1.0 - (size / 64.0).ln() / (4096_f64 / 64.0).ln();
-    let routed = unit(random) < 0.5 + world.lean * (short - 0.5);
-    let like = (150.0 + 0.08 * size) * (0.3 * normal(random)).exp();
+    let own = unit(random);
+    let drawn = if world.alike > 0.0 { coin } else { own };
+    let routed = drawn < 0.5 + world.lean * (short - 0.5);
+    let like = (150.0 + 0.08 * size) * (0.3 * normal(random) + drift).exp();
     let first = like + if routed { world.tax } else { 0.0 };
+    if let Some(session) = record.session.as_mut().filter(|_| world.alike > 0.0) {
+        session.hash = KeyedHash(conversation + 1);
+    }
     record.model = Some("gpt-4.1".into());
     record.request.prompt_tokens_estimated = Some(size as u64);
     record.request.tools = None;
@@ -151,31 +167,38 @@ fn first_token(report: &str) -> Value {
 
 #[test]
 fn a_tax_is_found_as_often_as_the_interval_says() {
-    coverage(40.0);
+    coverage(40.0, 0.0);
+}
+
+#[test]
+fn conversations_whose_requests_are_alike_widen_the_interval() {
+    coverage(40.0, 0.4);
 }
 
 #[test]
 fn no_tax_is_found_as_often_as_the_interval_says() {
-    coverage(0.0);
+    coverage(0.0, 0.0);
 }
 
 #[test]
 fn a_negative_tax_is_found_as_often_as_the_interval_says() {
-    coverage(-15.0);
+    coverage(-15.0, 0.0);
 }
 
-/// Fifty worlds of three taxes together, unless `WORLDS` says how many of each.
-fn coverage(tax: f64) {
+/// Fifty worlds of three taxes together, and as many of conversations, unless `WORLDS` says how many of each.
+fn coverage(tax: f64, alike: f64) {
     let worlds: u64 = std::env::var("WORLDS").map_or(17, |text| text.parse().unwrap());
     let directory = tempfile::tempdir().unwrap();
     let (mut told, mut held, mut sum) = (0, 0, 0.0);
     for seed in 0..worlds {
-        let exchanges = 1_200;
+        // Conversations go one way together: it takes more of them to be alike in the hour.
+        let exchanges = if alike > 0.0 { 1_800 } else { 1_200 };
         let world = World {
             seed,
             exchanges,
             tax,
             lean: 0.5,
+            alike,
         };
         let row = first_token(&report(directory.path(), world, "json"));
         let number = |key: &str| row[key].as_f64();
@@ -191,7 +214,7 @@ fn coverage(tax: f64) {
     }
     let rate = wilson(held, told, 0.05).unwrap();
     println!(
-        "tax {tax:+} ms: seeds 0 to {}, told {told}, mean {:+.2} ms, held {held}: {:.1} % [{:.1}, {:.1}]",
+        "tax {tax:+} ms, alike {alike}: seeds 0 to {}, told {told}, mean {:+.2} ms, held {held}: {:.1} % [{:.1}, {:.1}]",
         worlds - 1,
         sum / told as f64,
         rate.value * 100.0,
@@ -210,6 +233,7 @@ fn in_a_confounded_world_the_plain_difference_is_wrong_and_ours_is_not() {
         exchanges: 8_000,
         tax: 40.0,
         lean: 0.95,
+        alike: 0.0,
     };
     let text = report(directory.path(), world, "json");
     let row = first_token(&text);
@@ -231,6 +255,7 @@ fn the_same_store_and_seed_give_the_same_report() {
         exchanges: 800,
         tax: 40.0,
         lean: 0.2,
+        alike: 0.0,
     };
     let [one, other] = [0, 1].map(|_| {
         let mut report: Value =

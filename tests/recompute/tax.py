@@ -47,7 +47,8 @@ def calls(record):
         elif record["outcome"] in TIMED and "first_token" in line and attempt["gaps"]:
             value = (line["first_token"] - line["send_start"]) / 1e6
         if value is not None:
-            yield name, attempt["provider"], key, (value, math.log(max(size or 0, 1)))
+            alike = (record["session"] or record["id"], int(day // 60_000_000))
+            yield name, attempt["provider"], key, (value, math.log(max(size or 0, 1)), *alike)
 
 
 def median(values):
@@ -79,6 +80,19 @@ def levelled(a, b):
     return moved
 
 
+def effect(groups):
+    """How many calls say what one independent one would: by conversations or by minutes."""
+    scored = [(arm["alike"], arm["value"] <= median(arm["value"])) for arm in groups]
+    effects = [1.0]
+    for at in (0, 1):
+        sums = defaultdict(float)
+        for alike, below in scored:
+            for of, is_below in zip(alike, below):
+                sums[of[at]] += is_below - 0.5
+        effects.append(sum(x * x for x in sums.values()) / sum(0.25 * len(below) for _, below in scored))
+    return max(effects)
+
+
 def main(export, report):
     arms = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for text in open(export):
@@ -87,31 +101,43 @@ def main(export, report):
             continue
         for model, provider, key, value in calls(record):
             arms[model][provider][key].append(value)
+    grounds = {
+        (row["model"], row["comparison"]): row
+        for row in json.load(open(report))["tables"]["grounds"]
+        if row["metric"] == "first_token"
+    }
     rng = np.random.default_rng(7)
     wrong = compared = 0
     for row in json.load(open(report))["tables"]["effects"]:
         if row["metric"] != "first_token" or row["difference"] is None:
             continue
         route, reference = (arms[row["model"]][row[side]] for side in ("route", "reference"))
-        found = []
+        found, alike = [], ([], [])
         for key in route:
-            a, b = np.array(route[key]), np.array(reference.get(key, []))
-            if min(len(a), len(b)) >= 10:
-                a, b = levelled(a, b)
+            both = [route[key], reference.get(key, [])]
+            if min(map(len, both)) >= 10:
+                a, b = levelled(*(np.array([call[:2] for call in arm]) for arm in both))
                 found.append((a, b, len(a) * len(b) / (len(a) + len(b))))
+                for arms, value, arm in zip(alike, (a, b), both):
+                    arms.append({"value": value, "alike": [call[2:] for call in arm]})
         weights = np.array([weight for *_, weight in found])
         value = sum(w * (median(a) - median(b)) for a, b, w in found) / weights.sum()
-        plain = lambda arm: median(np.concatenate([np.array(of)[:, 0] for of in arm.values()]))
+        plain = lambda arm: median(np.concatenate([[call[0] for call in of] for of in arm.values()]))
         naive = plain(route) - plain(reference)
-        draws = np.zeros(2000)
+        effects = [effect(arm) for arm in alike]
+        draws = np.full(2000, value)
         for a, b, weight in found:
-            for side, sign in ((a, 1), (b, -1)):
+            for side, sign, times in ((a, 1, effects[0]), (b, -1, effects[1])):
                 sample = np.sort(rng.choice(side, (len(draws), len(side))), axis=1)
-                draws += sign * weight / weights.sum() * np.median(sample, axis=1)
+                away = np.median(sample, axis=1) - median(side)
+                draws += sign * weight / weights.sum() * away * math.sqrt(times)
         low, high = np.percentile(draws[np.isfinite(draws)], [2.5, 97.5])
         width = row["difference_high"] - row["difference_low"]
+        ground = grounds[row["model"], row["comparison"]]
         same = (
-            math.isclose(value, row["difference"], rel_tol=1e-9, abs_tol=1e-9)
+            math.isclose(effects[0], ground["route_effect"], rel_tol=1e-9)
+            and math.isclose(effects[1], ground["reference_effect"], rel_tol=1e-9)
+            and math.isclose(value, row["difference"], rel_tol=1e-9, abs_tol=1e-9)
             and math.isclose(naive, row["naive_difference"], rel_tol=1e-9, abs_tol=1e-9)
             and abs(low - row["difference_low"]) < 0.15 * width
             and abs(high - row["difference_high"]) < 0.15 * width
@@ -122,7 +148,7 @@ def main(export, report):
             f"{row['model']}, {row['comparison']}: {value:+.6f} ms [{low:+.2f}, {high:+.2f}], "
             f"printed {row['difference']:+.6f} [{row['difference_low']:+.2f}, "
             f"{row['difference_high']:+.2f}]; unadjusted {naive:+.6f}, printed "
-            f"{row['naive_difference']:+.6f}: {'agree' if same else 'DISAGREE'}"
+            f"{row['naive_difference']:+.6f}; n for one {effects[0]:.3f}, {effects[1]:.3f}: {'agree' if same else 'DISAGREE'}"
         )
     print(f"{compared} compared, {wrong} wrong")
     return 1 if wrong or not compared else 0

@@ -72,6 +72,8 @@ pub struct Drawn {
     pub failures: usize,
     /// How far each of them may be from the truth, as a share of it.
     pub error: f64,
+    /// How many of them say what one independent one would.
+    pub effect: f64,
 }
 
 impl Drawn {

@@ -76,6 +76,8 @@ pub struct Call {
     pub cached_read: Option<u64>,
     /// Generated tokens, where they were counted and not only seen to pass.
     pub output: Option<u64>,
+    /// Its conversation.
+    pub session: Option<KeyedHash>,
     /// The turn of its conversation.
     pub turn: Option<u32>,
     /// Stalls of the stream; absent of whole answers.
@@ -355,6 +357,7 @@ fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
         input: None,
         cached_read: None,
         output: None,
+        session: record.session.map(|session| session.hash),
         turn: record.session.map(|session| session.turn),
         stalls: attempt.gaps.as_ref().map(|gaps| gaps.stalls),
         pseudo_stream: attempt.gaps.as_ref().is_some_and(|gaps| gaps.pseudo_stream),

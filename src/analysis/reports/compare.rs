@@ -283,7 +283,10 @@ fn difference(a: &Cell, b: &Cell) -> Option<(Estimate, Option<u64>)> {
 }
 
 fn drawn(a: &Drawn, b: &Drawn) -> Option<Estimate> {
-    let how = Resampling::seeded(SEED);
+    let how = Resampling {
+        effects: [b.effect, a.effect],
+        ..Resampling::seeded(SEED)
+    };
     let mut found = bootstrap_difference(b.sample(), a.sample(), a.p, &how)?;
     // Either quantile may be off by its numbers' own error.
     let off = |drawn: &Drawn| Some(drawn.error * drawn.sample().quantile(drawn.p)?);

@@ -74,6 +74,7 @@ fn written(ways: &[Way], of: Head) -> Paper {
             Column::words("provider", "provider"),
             Column::words("metric", "metric"),
             Column::new("n", "n", Unit::Count),
+            Column::new("design_effect", "n for one", Unit::Number),
             Column::new("iqr_over_p50", "IQR / p50", Unit::Times),
             Column::new("mad_over_p50", "MAD / p50", Unit::Times),
             Column::new("p95_over_p50", "p95 / p50", Unit::Times),
@@ -103,6 +104,7 @@ fn written(ways: &[Way], of: Head) -> Paper {
                 Cell::text(&route.1),
                 Cell::text(name),
                 numbers.how_many(),
+                numbers.effect(),
                 cell(iqr_over_median(numbers)),
                 cell(mad_over_median(numbers)),
                 cell(ratio(numbers, 0.95)),
@@ -139,6 +141,9 @@ fn written(ways: &[Way], of: Head) -> Paper {
         charts: forest(&steadiness).into_iter().collect(),
         notes: vec![
             OBSERVATIONAL.to_owned(),
+            "n for one: how many requests, in the order of time, say what one independent one \
+             would (design effect); intervals are as wide as that asks."
+                .to_owned(),
             "IQR / p50: the middle half of the requests over the median, 0 is steady. MAD: median \
              distance from the median. Intervals of ratios are made of the exact intervals of \
              their quantiles at once (Bonferroni): at least 95 %, rather wide. Prompt size is \

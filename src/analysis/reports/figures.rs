@@ -9,7 +9,7 @@ use crate::analysis::paper::{Bar, Cell, Drawn, Head, HeatCell, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide};
-use crate::statistics::interval::{ALPHA, Estimate, Interval, order_ci};
+use crate::statistics::interval::{ALPHA, Estimate, Interval, design_effect, order_ci_deff};
 use crate::statistics::metric::{is_credential_fault, is_rate_limit};
 use crate::statistics::quantile::{Sample, minimum_count, sorted};
 use crate::statistics::sketch::{RELATIVE_ERROR, Sketch, value_of};
@@ -19,7 +19,8 @@ pub(super) const SEED: u64 = 1;
 
 /// How quantiles and shares are made, where nothing more is said.
 pub(super) const METHOD: &str = "Quantiles are of type 7 with the exact binomial interval of two \
-    order statistics, 95 %, taking requests as independent; a quantile needs 6 numbers at p50, 72 \
+    order statistics, 95 %, of as many requests as are independent by the autocorrelation of their \
+    ranks (design effect; of roll-ups all are taken as independent); a quantile needs 6 numbers at p50, 72 \
     at p95 and p5, 368 at p99. Shares have Wilson's interval, 95 %. Failures count as infinitely \
     long in times and are not in rates. Who leads is decided by the index bootstrap of the \
     difference of medians, 10,000 draws, Bonferroni over all pairs.";
@@ -65,6 +66,9 @@ pub(super) struct Numbers {
     failures: usize,
     /// How far each of them may be from the truth, as a share of it.
     error: f64,
+    /// How many of them, in the order of time, say what one independent one would; absent where
+    /// that order is not known.
+    effect: Option<f64>,
     /// Why there are none, where nobody kept them.
     unkept: Option<&'static str>,
 }
@@ -77,6 +81,21 @@ impl Numbers {
             failures,
             ..Self::default()
         }
+    }
+
+    /// The same of numbers in the order of time: those near each other may be alike.
+    pub(super) fn in_time(values: impl IntoIterator<Item = f64>) -> Self {
+        let values: Vec<f64> = values.into_iter().collect();
+        Self {
+            effect: Some(design_effect(&values)),
+            ..Self::of(values)
+        }
+    }
+
+    /// How many of them say what one independent one would.
+    pub(super) fn effect(&self) -> Cell {
+        let why = self.unkept.unwrap_or("not in roll-ups");
+        Cell::maybe(self.effect.filter(|_| self.count() > 1), why)
     }
 
     /// Numbers that roll-ups do not keep.
@@ -174,7 +193,9 @@ impl Numbers {
         let value = value.ok_or_else(|| format!("among failures, n {has}"))?;
         Ok(Estimate {
             value,
-            interval: self.widened(order_ci(self.sample(), p, alpha).bounds()),
+            interval: self.widened(
+                order_ci_deff(self.sample(), p, alpha, self.effect.unwrap_or(1.0)).bounds(),
+            ),
         })
     }
 
@@ -203,6 +224,7 @@ impl Numbers {
                 upto: self.upto.clone(),
                 failures: self.failures,
                 error: self.error,
+                effect: self.effect.unwrap_or(1.0),
             });
         }
         cell
@@ -258,12 +280,12 @@ pub(super) fn rate(call: &Call) -> Option<f64> {
         .filter(|_| call.traits.stream && call.failed != Some(true))
 }
 
-/// The numbers `of` some calls.
+/// The numbers `of` some calls, which come in the order of time.
 pub(super) fn numbers<'a>(
     calls: impl IntoIterator<Item = &'a &'a Call>,
     of: impl Fn(&Call) -> Option<f64>,
 ) -> Numbers {
-    Numbers::of(calls.into_iter().filter_map(|call| of(call)))
+    Numbers::in_time(calls.into_iter().filter_map(|call| of(call)))
 }
 
 /// How many of those that ended well or by the route's fault failed.
@@ -400,6 +422,7 @@ pub(super) fn leader(
     let pairs = known.len() * (known.len() - 1) / 2;
     let how = Resampling {
         alpha: ALPHA / pairs as f64,
+        effects: [second, first].map(|of| of.2.effect.unwrap_or(1.0)),
         ..Resampling::seeded(SEED)
     };
     let mut found = bootstrap_difference(second.2.sample(), first.2.sample(), 0.5, &how)?;

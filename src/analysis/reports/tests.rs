@@ -77,6 +77,7 @@ pub(super) fn made_up(n: usize, first_ms: f64) -> Call {
         input: Some(600),
         cached_read: Some(0),
         output: Some(200),
+        session: None,
         turn: Some(1),
         stalls: Some(0),
         pseudo_stream: false,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::call::Call;
 use super::figures::{
-    METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, UNKNOWN, by_route, failures, first_token,
-    head, model_cell, named, nothing, numbers, rate, region,
+    METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, UNKNOWN, by_route, ends, failures,
+    first_token, head, model_cell, named, nothing, numbers, rate, region,
 };
 use super::sums::Sums;
 use crate::analysis::paper::{
@@ -14,8 +14,9 @@ use crate::analysis::paper::{
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::{Share, Window};
 use crate::record::{Name, Note, WallTime};
-use crate::statistics::drift::{Change, Divisive, changes};
-use crate::statistics::interval::ALPHA;
+use crate::statistics::compare::{e_benjamini_hochberg, e_value};
+use crate::statistics::drift::{Change, Divisive, changes, mann_kendall, theil_sen};
+use crate::statistics::interval::{ALPHA, Estimate, design_effect};
 
 const TITLE: &str = "Trend";
 /// Microseconds of an hour and of a day.
@@ -135,12 +136,16 @@ fn written(courses: &[Course<'_>], step: i64, of: Head) -> Paper {
         let all: u64 = course.steps.iter().map(|step| step.requests).sum();
         std::cmp::Reverse(all)
     });
+    let slow = slow_ones(courses);
     let charts = most.into_iter().take(CHARTS_MAX);
     Paper {
         name: "trend",
         version: 1,
         title: format!("{TITLE} by the {word}"),
-        findings: findings(courses, word),
+        findings: findings(courses, word)
+            .into_iter()
+            .chain(slow.iter().filter_map(slow_finding))
+            .collect(),
         charts: charts
             .filter_map(|course| chart(course, of.window, step))
             .collect(),
@@ -149,6 +154,7 @@ fn written(courses: &[Course<'_>], step: i64, of: Head) -> Paper {
             note_sheet(&of.remarks),
             whole_sheet(courses),
             steps_sheet(courses),
+            slow_sheet(&slow),
         ],
         head: of,
         notes: vec![
@@ -159,6 +165,13 @@ fn written(courses: &[Course<'_>], step: i64, of: Head) -> Paper {
                  found in hindsight, over all routes and two numbers each, without correction for \
                  that: take a mark as a question. One that comes and goes each day is the daily \
                  curve."
+            ),
+            format!(
+                "Slow trends: the median of all slopes between medians of {word}s (Theil and Sen) \
+                 and Mann and Kendall's test, its variance times the design effect of what the \
+                 slope leaves. A report is looked at again and again, and routes share their \
+                 hours: a trend `holds` where its e-value (p to the power of -1/2, halved) is \
+                 rejected by e-BH over all of them at 5 %, which is valid under any dependence."
             ),
             "Beside a mark stands what else changed then: a share of answered models, \
              fingerprints, settings, regions, upstreams or limits that moved by 20 points, a \
@@ -395,6 +408,127 @@ fn findings(courses: &[Course<'_>], word: &str) -> Vec<String> {
         });
     }
     findings
+}
+
+/// A route's slow trend in one number.
+struct Slow<'a> {
+    route: &'a Route,
+    metric: &'static str,
+    unit: Unit,
+    steps: usize,
+    /// A day's difference.
+    slope: Estimate,
+    p_value: f64,
+    e_value: f64,
+    holds: bool,
+}
+
+/// Steps that a slow trend needs.
+const STEPS_MIN: usize = 10;
+/// Share of the trends said to hold that may be none, in the mean.
+const FALSE_MAX: f64 = 0.05;
+
+/// The slow trends of all routes that have steps enough, judged together.
+fn slow_ones<'a>(courses: &'a [Course<'_>]) -> Vec<Slow<'a>> {
+    let mut slow: Vec<Slow<'a>> = Vec::new();
+    for course in courses {
+        for (metric, unit, of) in [
+            (
+                "first token p50",
+                Unit::Span,
+                (|step| step.first_token.median()) as fn(&Step<'_>) -> Option<f64>,
+            ),
+            ("tokens/s p50", Unit::Rate, |step| step.rate.median()),
+        ] {
+            let points: Vec<(f64, f64)> = course
+                .steps
+                .iter()
+                .filter_map(|step| Some((step.at as f64 / DAY as f64, of(step)?)))
+                .collect();
+            if let Some((slope, p_value)) = slope(&points) {
+                slow.push(Slow {
+                    route: &course.route,
+                    metric,
+                    unit,
+                    steps: points.len(),
+                    slope,
+                    p_value,
+                    e_value: e_value(p_value),
+                    holds: false,
+                });
+            }
+        }
+    }
+    let all: Vec<f64> = slow.iter().map(|slow| slow.e_value).collect();
+    let held = e_benjamini_hochberg(&all, FALSE_MAX);
+    for (slow, holds) in slow.iter_mut().zip(held) {
+        slow.holds = holds;
+    }
+    slow
+}
+
+/// The slope of (day, median) and the p-value that there is none.
+fn slope(points: &[(f64, f64)]) -> Option<(Estimate, f64)> {
+    if points.len() < STEPS_MIN {
+        return None;
+    }
+    let slope = theil_sen(points, ALPHA)?;
+    let left: Vec<f64> = points.iter().map(|(x, y)| y - slope.value * x).collect();
+    let found = mann_kendall(points, design_effect(&left))?;
+    Some((slope, found.p_value))
+}
+
+fn slow_finding(slow: &Slow<'_>) -> Option<String> {
+    let unit = match slow.unit {
+        Unit::Span => Unit::Delta,
+        _ => Unit::RateMore,
+    };
+    slow.holds.then(|| {
+        format!(
+            "{}: {} drifts by {} {} a day.",
+            named(slow.route),
+            slow.metric,
+            number(slow.slope.value, unit),
+            ends(slow.slope.interval, unit)
+        )
+    })
+}
+
+fn slow_sheet(slow: &[Slow<'_>]) -> Sheet {
+    let mut sheet = Sheet::new(
+        "slow",
+        "Slow trends",
+        vec![
+            Column::words("model", "model"),
+            Column::words("provider", "provider"),
+            Column::words("metric", "metric"),
+            Column::words("unit", "unit"),
+            Column::new("steps", "steps", Unit::Count),
+            Column::new("per_day", "a day", Unit::Number),
+            Column::new("p_value", "p", Unit::Number),
+            Column::new("e_value", "e", Unit::Number),
+            Column::words("holds", "holds"),
+        ],
+    );
+    for slow in slow {
+        let scaled = |value: f64| slow.unit.scaled(value);
+        let slope = Estimate {
+            value: scaled(slow.slope.value),
+            interval: slow.slope.interval.map(scaled),
+        };
+        sheet.rows.push(vec![
+            model_cell(&slow.route.0),
+            Cell::text(&slow.route.1),
+            Cell::text(slow.metric),
+            Cell::text(slow.unit.suffix().trim_start_matches('_')),
+            Cell::count(slow.steps as u64),
+            Cell::estimate(&slope),
+            Cell::Value(slow.p_value),
+            Cell::Value(slow.e_value),
+            Cell::text(if slow.holds { "yes" } else { "no" }),
+        ]);
+    }
+    sheet
 }
 
 fn change_sheet(courses: &[Course<'_>]) -> Sheet {
@@ -674,5 +808,31 @@ mod tests {
             "{:?}",
             paper.findings
         );
+    }
+
+    #[test]
+    fn a_slow_trend_is_told_where_it_holds() {
+        let drifting = |per_day: f64| {
+            let calls: Vec<Call> = (0..24 * 60)
+                .map(|n| {
+                    let noise = f64::from(u32::try_from(n * 7_919 % 101).unwrap());
+                    let call = made_up(n as usize, 300.0 + noise + per_day * n as f64 / 1_440.0);
+                    Call {
+                        started: WallTime(n * 60_000_000),
+                        ..call
+                    }
+                })
+                .collect();
+            let paper = paper(&calls, head());
+            let sheet = paper.sheets.last().unwrap().clone();
+            let told = paper.findings.iter().any(|said| said.contains("drifts by"));
+            (sheet.rows[0].clone(), told)
+        };
+        let (row, told) = drifting(60.0);
+        let slope = row[5].number().unwrap();
+        assert!((50.0..70.0).contains(&slope), "{slope} ms a day");
+        assert_eq!((row[8].clone(), told), (Cell::text("yes"), true));
+        let (row, told) = drifting(0.0);
+        assert_eq!((row[8].clone(), told), (Cell::text("no"), false));
     }
 }

@@ -132,6 +132,9 @@ pub struct Comparison {
     pub groups: usize,
     /// The share of each route's calls in them.
     pub overlap: [f64; 2],
+    /// How many calls of either route say what one independent one would: those of a conversation
+    /// or of a minute are alike.
+    pub effects: [f64; 2],
     /// What is left of the difference in prompt size and hour, in standard deviations.
     pub imbalance: [f64; 2],
     /// The difference among calls that are alike, or why none is told.
@@ -204,6 +207,7 @@ pub fn compare(
             .flatten(),
         groups: found.list.len(),
         overlap: found.overlap(),
+        effects: found.effects,
         imbalance: found.imbalance(),
         effect: effect(&found, plain[1], metric, how, family),
     }
@@ -256,6 +260,10 @@ fn effect(
         let difference = risk_difference(found, how.alpha).ok_or(Refusal::NoCalls)?;
         (difference, None)
     } else {
+        let how = &Resampling {
+            effects: found.effects,
+            ..*how
+        };
         let strata: Vec<Stratum<'_>> = found.list.iter().map(Group::stratum).collect();
         let difference = stratified_difference(&strata, 0.5, how).ok_or(Refusal::AmongFailures)?;
         let ratio = metric
@@ -321,7 +329,9 @@ fn risk_difference(found: &Groups, alpha: f64) -> Option<Estimate> {
         return newcombe((0, counts[0][1]), (0, counts[1][1]), alpha);
     }
     let value = sum / weights;
-    let deviation = ((value * spread + noise).max(0.0) / (weights * weights)).sqrt();
+    // What is alike in a conversation or a minute says less.
+    let effect = found.effects[0].max(found.effects[1]);
+    let deviation = ((value * spread + noise).max(0.0) * effect / (weights * weights)).sqrt();
     let reach = normal_quantile(1.0 - alpha / 2.0) * deviation;
     Some(Estimate {
         value,

@@ -70,7 +70,8 @@ impl Report for Tax {
 const METHOD: &str = "Differences of medians within groups of like requests of which either route \
     has at least 10, at one prompt size (each route's numbers moved along the resistant line of \
     their logarithm on that of the prompt tokens), weighted by overlap; intervals by the index bootstrap within groups, 10,000 \
-    draws (arXiv 2202.10992); failure rates by Mantel-Haenszel with Sato's variance. Told only \
+    draws (arXiv 2202.10992) of as many requests as are independent (cluster effect of conversations \
+    or of minutes, the larger); failure rates by Mantel-Haenszel with Sato's variance. Told only \
     where the groups hold half of either route's requests and the standardised difference in \
     prompt size and hour is below 0.1.";
 
@@ -459,6 +460,8 @@ fn grounds(pairs: &[Pair<'_>]) -> Sheet {
             Column::new("groups", "groups alike", Unit::Count),
             Column::new("route_overlap", "route's share in them", Unit::Share),
             Column::new("reference_overlap", "reference's share", Unit::Share),
+            Column::new("route_effect", "route: n for one", Unit::Number),
+            Column::new("reference_effect", "reference: n for one", Unit::Number),
             Column::new("size_imbalance", "left in prompt size, SD", Unit::Number),
             Column::new("hour_imbalance", "left in hour, SD", Unit::Number),
         ],
@@ -475,6 +478,8 @@ fn grounds(pairs: &[Pair<'_>]) -> Sheet {
                 Cell::count(found.groups as u64),
                 Cell::Value(found.overlap[0]),
                 Cell::Value(found.overlap[1]),
+                Cell::Value(found.effects[0]),
+                Cell::Value(found.effects[1]),
                 Cell::Value(found.imbalance[0]),
                 Cell::Value(found.imbalance[1]),
             ]);

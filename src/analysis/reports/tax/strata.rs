@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::analysis::reports::call::{Call, Traits};
 use crate::statistics::compare::{Stratum, overlap_weight, resistant_slope};
+use crate::statistics::interval::cluster_effect;
 use crate::statistics::quantile::{Sample, sorted};
 
 /// Fewest calls of each route in a group that is compared (measurement 9).
@@ -27,6 +28,8 @@ pub(super) struct Groups {
     /// Calls with the number, of the route and of the reference: in the groups, and in all.
     pub(super) inside: [usize; 2],
     pub(super) all: [usize; 2],
+    /// How many calls of either say what one independent one would.
+    pub(super) effects: [f64; 2],
     /// Spread of the covariates of all calls, for standardising.
     deviations: [f64; 2],
 }
@@ -71,7 +74,8 @@ pub(super) fn groups(
         for call in calls {
             if let Some(value) = of(call) {
                 let covariates = covariates(call);
-                cells.entry(&call.traits).or_default()[arm].push((value, covariates));
+                let numbered = (value, covariates, clusters(call));
+                cells.entry(&call.traits).or_default()[arm].push(numbered);
                 everything.push(covariates);
                 all[arm] += 1;
             }
@@ -79,6 +83,7 @@ pub(super) fn groups(
     }
     let mut inside = [0, 0];
     let mut groups = Vec::new();
+    let mut taken: [Vec<Vec<Numbered>>; 2] = Default::default();
     for arms in cells.into_values() {
         if arms.iter().any(|arm| arm.len() < CALLS_MIN) {
             continue;
@@ -88,17 +93,60 @@ pub(super) fn groups(
         let means = [0, 1].map(|arm: usize| [0, 1].map(|at| mean(&arms[arm], at)));
         let arms = if levelled { level(arms) } else { arms };
         groups.push(group(&arms, means));
+        for (all, arm) in taken.iter_mut().zip(arms) {
+            all.push(arm);
+        }
     }
     Groups {
         list: groups,
         inside,
         all,
+        effects: taken.map(|arm| effect(&arm, !levelled)),
         deviations: [0, 1].map(|at| deviation(&everything, at)),
     }
 }
 
-/// A call's number, with the logarithm of its prompt tokens and its hour.
-type Numbered = (f64, [f64; 2]);
+/// A call's number, with the logarithm of its prompt tokens and its hour, and what it may be alike
+/// in: its conversation (itself where it has none) and its minute.
+type Numbered = (f64, [f64; 2], [u64; 2]);
+
+/// The conversation and the minute of a call.
+fn clusters(call: &Call) -> [u64; 2] {
+    let (half, _) = call.trace.as_chunks::<8>();
+    let own = half
+        .iter()
+        .fold(0, |all, part| all ^ u64::from_le_bytes(*part));
+    let session = call.session.map_or(own, |session| session.0);
+    [
+        session,
+        call.started.0.div_euclid(60_000_000).unsigned_abs(),
+    ]
+}
+
+/// How many calls of an arm say what one independent one would: of conversations and of minutes
+/// the larger effect, each number scored against the median of its group, a failure against the
+/// rate of the arm.
+fn effect(groups: &[Vec<Numbered>], of_failures: bool) -> f64 {
+    let calls = || groups.iter().flatten();
+    let rate = calls().map(|call| call.0).sum::<f64>() / calls().count().max(1) as f64;
+    let mut scored: Vec<([u64; 2], bool)> = Vec::new();
+    for group in groups {
+        let (values, failures) = sorted(group.iter().map(|call| call.0));
+        let middle = Sample::new(&values, failures).quantile(0.5);
+        let middle = middle.unwrap_or(f64::INFINITY);
+        let below = |value: f64| {
+            if of_failures {
+                value > 0.0
+            } else {
+                value <= middle
+            }
+        };
+        scored.extend(group.iter().map(|call| (call.2, below(call.0))));
+    }
+    let p = if of_failures { rate } else { 0.5 };
+    let by = |at: usize| cluster_effect(scored.iter().map(|(of, is)| (of[at], *is)), p);
+    by(0).max(by(1))
+}
 
 fn mean(arm: &[Numbered], at: usize) -> f64 {
     arm.iter().map(|call| call.1[at]).sum::<f64>() / arm.len().max(1) as f64
@@ -122,7 +170,7 @@ fn level(arms: [Vec<Numbered>; 2]) -> [Vec<Numbered>; 2] {
             .collect();
         let slope = resistant_slope(&points).unwrap_or(0.0);
         arm.into_iter()
-            .map(|(value, at)| (value * (-slope * (at[0] - common)).exp(), at))
+            .map(|(value, at, of)| (value * (-slope * (at[0] - common)).exp(), at, of))
             .collect()
     })
 }
