@@ -343,6 +343,45 @@ fn a_store_is_verified_compacted_and_backed_up() {
 }
 
 #[test]
+fn without_a_server_the_configured_routes_are_shown_as_unknown() {
+    let directory = tempfile::tempdir().unwrap();
+    // A port that was free just now: nobody answers there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = port.local_addr().unwrap();
+    drop(port);
+    let config = format!(
+        "[admin]\nlisten = \"{admin}\"\n\
+         [providers.a]\ndialect = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\n\
+         [providers.b]\ndialect = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\n\
+         [models.m]\npolicy = \"fastest\"\n\
+         routes = [{{ provider = \"a\" }}, {{ provider = \"b\", model = \"x\" }}]\n"
+    );
+    fs::write(directory.path().join("routes.toml"), config).unwrap();
+    let (code, out, err) = run(directory.path(), &["routes", "--config", "routes.toml"]);
+    assert_eq!(code, 0, "{err}");
+    let said = format!("no server answers at {admin} (`admin.listen`)");
+    assert!(
+        err.contains(&said) && err.contains("nothing is known"),
+        "{err}"
+    );
+    for words in ["m  (fastest)", "a/m", "b/x", "unknown"] {
+        assert!(out.contains(words), "{words}\n{out}");
+    }
+    let json = ["routes", "--config", "routes.toml", "--json"];
+    let (code, out, _) = run(directory.path(), &json);
+    let out: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (code, &out["models"][0]["routes"][1]["model"]),
+        (0, &"x".into())
+    );
+    let (code, _, err) = run(
+        directory.path(),
+        &["routes", "--config", "routes.toml", "--model", "n"],
+    );
+    assert!(code == 1 && err.contains("there are: m"), "{code} {err}");
+}
+
+#[test]
 fn one_exchange_is_explained() {
     let directory = tempfile::tempdir().unwrap();
     let records = recent(4, 3, 1_000_000);

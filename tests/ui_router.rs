@@ -914,6 +914,76 @@ async fn the_live_feed_follows_the_commits() {
 }
 
 #[tokio::test]
+async fn how_the_routes_stand_is_shown_told_and_counted() {
+    let site = site(0, "");
+    let now = get(&site.router, "/api/standing").await.json();
+    let model = &now["models"][0];
+    assert_eq!(model["first"], "up/m");
+    let [down, up] = model["routes"].as_array().unwrap().as_slice() else {
+        panic!("{now}");
+    };
+    for (route, key, value) in [
+        (down, "state", Value::from("open")),
+        (down, "why", Value::from("consecutive_failures")),
+        (down, "consecutive_failures", Value::from(5)),
+        (down, "opened", Value::from(1)),
+        (down, "seconds_left", Value::from(30)),
+        (down, "left_out", Value::from("breaker_open")),
+        (down, "place", Value::Null),
+        (down, "expected", Value::Null),
+        (up, "state", Value::from("closed")),
+        (up, "until", Value::Null),
+        (up, "score", Value::from(412.5)),
+        (up, "propensity", Value::from(1.0)),
+    ] {
+        assert_eq!(route[key], value, "{key} of {route}");
+    }
+    assert_eq!(now["spending"]["usd"], 12.34);
+    let page = get(&site.router, "/routes").await.text;
+    for words in [
+        "Standing now",
+        "up/m is tried first: only route",
+        "<span class=\"outcome bad\" data-said=\"m down/m state\">left alone</span>",
+        "consecutive failures · 5 failed in a row · since ",
+        "not tried: breaker open",
+        "Used without being a model's route",
+        "$12.34",
+    ] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+    let request = Request::get("/api/live?standing=1").header("host", "localhost");
+    let response = site.router.clone();
+    let response = response.oneshot(request.body(Body::empty()).unwrap()).await;
+    let frame = response
+        .unwrap()
+        .into_body()
+        .frame()
+        .await
+        .unwrap()
+        .unwrap();
+    let text = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
+    let (_, said) = text.split_once("event: standing\ndata: ").unwrap();
+    let said: Value = serde_json::from_str(said.trim()).unwrap();
+    assert_eq!(said["models"][0]["routes"][0]["state"], "left alone");
+    // Every text that comes live has a place on the page.
+    for field in said["models"][0]["routes"][0].as_object().unwrap().keys() {
+        let known = ["provider", "model", "look", "first"].contains(&field.as_str());
+        let place = format!("data-said=\"m down/m {field}\"");
+        assert!(known || page.contains(&place), "{field}");
+    }
+    let metrics = get(&site.router, "/metrics").await.text;
+    for line in [
+        "tollgate_route_state{route=\"down/m\",state=\"open\"} 1\n",
+        "tollgate_route_state{route=\"down/m\",state=\"closed\"} 0\n",
+        "tollgate_route_state{route=\"up/m\",state=\"closed\"} 1\n",
+        "tollgate_route_at_work{route=\"down/m\"} 0\n",
+        "tollgate_route_breaker_openings_total{route=\"down/m\"} 1\n",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+}
+
+#[tokio::test]
 async fn simulated_exchanges_are_called_so() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s.redb");

@@ -1,10 +1,11 @@
-// Keeps the overview up to date: numbers and rows as the live feed brings them. Every text goes in
+// Keeps the overview and the routes' standing up to date, as the live feed brings them. Every text goes in
 // as text, never as markup. Without this script the page is the same, and stands still.
 "use strict";
 
 (() => {
   const rows = document.querySelector("[data-live-rows]");
-  if (!rows || !("EventSource" in window)) return;
+  const standing = document.querySelector("[data-standing]");
+  if ((!rows && !standing) || !("EventSource" in window)) return;
 
   const NOTHING = "—";
   const ROWS_MAX = 30;
@@ -147,8 +148,39 @@
     }
   };
 
+  // The server says how the routes stand in words; here they only go to their places.
+  const places = new Map();
+  for (const place of document.querySelectorAll("[data-said]")) places.set(place.dataset.said, place);
+  const put = (key, text) => {
+    const place = places.get(key);
+    if (place && place.textContent !== text) place.textContent = text;
+    return place;
+  };
+  const FIELDS = ["detail", "first_token", "spread", "success", "samples", "at_work", "used", "meters", "chance", "place"];
+  const stands = (group, route) => {
+    const at = (field) => `${group} ${route.provider}/${route.model} ${field}`;
+    const state = put(at("state"), route.state);
+    if (!state) return false;
+    const look = `outcome ${route.look}`;
+    if (state.className !== look) state.className = look;
+    for (const field of FIELDS) put(at(field), route[field]);
+    document.querySelector(`[data-said-row="${CSS.escape(at("row"))}"]`)?.classList.toggle("chosen", route.first);
+    return true;
+  };
+  const told = (now) => {
+    put("spent", now.spent);
+    let all = true;
+    for (const model of now.models) {
+      put(`${model.name} policy`, model.policy);
+      put(`${model.name} choice`, model.choice);
+      for (const route of model.routes) all = stands(model.name, route) && all;
+    }
+    for (const route of now.others) all = stands("others", route) && all;
+    if (!all) say("live · more routes: reload", "on");
+  };
+
   let heard = Date.now();
-  const feed = new EventSource("/api/live");
+  const feed = new EventSource(standing ? "/api/live?standing=1" : "/api/live");
   feed.addEventListener("open", () => say("live", "on"));
   feed.addEventListener("error", () => say("reconnecting", "off"));
   feed.addEventListener("overview", (event) => {
@@ -156,7 +188,8 @@
     say("live", "on");
     overview(JSON.parse(event.data));
   });
-  feed.addEventListener("exchanges", (event) => exchanges(JSON.parse(event.data)));
+  if (standing) feed.addEventListener("standing", (event) => told(JSON.parse(event.data)));
+  if (rows) feed.addEventListener("exchanges", (event) => exchanges(JSON.parse(event.data)));
   setInterval(() => {
     if (Date.now() - heard > LATE) say("no news", "off");
   }, LATE / 2);

@@ -11,6 +11,7 @@ use super::fault::AppFault;
 use super::node::Node;
 use crate::config::settings::Settings;
 use crate::edge::server;
+use crate::proxy::outlook;
 use crate::recorder::Recorder;
 use crate::ui::handles::NoteEdit;
 use crate::ui::{Addresses, Counts, Handles, Reloads, Ui};
@@ -72,6 +73,7 @@ fn handles(
     let (reading, feeding, asking) = (of(recorder), of(recorder), of(recorder));
     let noting = of(recorder);
     let (shared, counted) = (Arc::clone(&node.shared), Arc::clone(&node.shared));
+    let standing = Arc::clone(&node.shared);
     let counters = Arc::clone(&node.counters);
     Handles {
         reader: Arc::new(move || Ok(reading.reader())),
@@ -83,6 +85,7 @@ fn handles(
                 NoteEdit::Remove(id) => Ok(store.remove_note(id)?.then_some(id)),
             })
         }),
+        standing: Arc::new(move || outlook::standing(&standing)),
         counts: Arc::new(move || {
             let (accepted, settled) = counted.counts();
             Counts {

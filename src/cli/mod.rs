@@ -14,6 +14,8 @@ mod stored;
 
 mod sides;
 
+mod routes;
+
 mod report;
 
 mod experiments;
@@ -58,6 +60,7 @@ use clap::{Parser, Subcommand};
     after_help = "Examples:\n  tollgate                       serve with what the environment offers\n  \
                   tollgate demo                  everything, simulated, without a key\n  \
                   tollgate check                 is my config right?\n  \
+                  tollgate routes                what would be chosen now, and why\n  \
                   tollgate report routes         what was measured\n\n\
                   Exit codes: 0 ok, 1 findings, 2 usage or config, 3 runtime"
 )]
@@ -79,6 +82,7 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Demo(demo::Args),
+    Routes(routes::Args),
     Report(report::Args),
     Experiments(experiments::Args),
     Explain(explain::Args),
@@ -104,6 +108,7 @@ pub fn run() -> ExitCode {
     match cli.command.unwrap_or(Command::Serve(serve::Args {})) {
         Command::Serve(_) => serve::run(config),
         Command::Demo(args) => demo::run(&args),
+        Command::Routes(args) => routes::run(&args, config),
         Command::Report(args) => report::run(&args, config),
         Command::Experiments(args) => experiments::run(&args, config),
         Command::Explain(args) => explain::run(&args, config),

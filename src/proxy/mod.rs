@@ -34,6 +34,8 @@ mod lot;
 
 pub mod shared;
 
+pub mod outlook;
+
 pub mod failover;
 
 pub mod relay;

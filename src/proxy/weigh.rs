@@ -83,6 +83,55 @@ fn weigh_by(
     wishes: &Wishes,
     draws: Draws,
 ) -> (Plan, Option<Decision>) {
+    let weighed = join(board, scales, found, draft, wishes, draws);
+    let Weighed {
+        mut plan,
+        candidates,
+        admitted,
+        rule,
+        policy,
+        ..
+    } = weighed;
+    if let (Some(first), false) = (plan.steps.first(), plan.explored) {
+        let route = candidates[*first].route();
+        if let Some(memory) = board.memory(&draft.model.clone().unwrap_or_default()) {
+            memory.chosen(&route, scales.now.0);
+            if let Policy::CheapestWithinSlo {
+                first_token,
+                probability,
+            } = policy
+            {
+                memory.aims(first_token, probability);
+            }
+        }
+    }
+    spread(&mut plan, &admitted, found.ways.len());
+    let decision = (found.ways.len() > 1).then(|| decision(&plan, found, &admitted, rule));
+    (plan, decision)
+}
+
+/// What was weighed, by the places of the admitted ways.
+struct Weighed {
+    policy: Policy,
+    plan: Plan,
+    candidates: Vec<Candidate>,
+    /// The places of the candidates among all ways.
+    admitted: Vec<usize>,
+    /// Place of the rule that matched.
+    rule: Option<usize>,
+    /// Tokens expected of the answer.
+    output_tokens: f64,
+}
+
+/// Joins what is known of the ways, and plans.
+fn join(
+    board: &Board,
+    scales: Scales<'_>,
+    found: &Ways,
+    draft: &ExchangeRecord,
+    wishes: &Wishes,
+    draws: Draws,
+) -> Weighed {
     let Scales { settings, now, .. } = scales;
     let spent = board.spending.of_month(now.1);
     let rules = settings.rules.iter().map(|rule| &rule.rule);
@@ -132,25 +181,73 @@ fn weigh_by(
     let nothing = ModelMemory::default();
     let memory = board.memories.get(&model).unwrap_or(&nothing);
     let mut plan = plan::plan(&policy, &ask, &candidates, memory, draws);
-    if let (Some(first), false) = (plan.steps.first(), plan.explored) {
-        let route = candidates[*first].route();
-        if let Some(memory) = board.memory(&model) {
-            memory.chosen(&route, now.0);
-            if let Policy::CheapestWithinSlo {
-                first_token,
-                probability,
-            } = policy
-            {
-                memory.aims(first_token, probability);
-            }
-        }
-    }
     if policy == Policy::Ordered && plan.steps.first() == Some(&0) {
         plan.reason = found.how;
     }
+    Weighed {
+        policy,
+        plan,
+        candidates,
+        admitted,
+        rule: place,
+        output_tokens: ask.output_tokens,
+    }
+}
+
+/// How a request would be weighed that is asked for with nothing but `draft`, by nobody's draw.
+/// Nothing is remembered of it.
+pub(super) fn foreseen(
+    board: &Board,
+    scales: Scales<'_>,
+    found: &Ways,
+    draft: &ExchangeRecord,
+) -> Foreseen {
+    let draws = Draws {
+        explore: 1.0,
+        pick: 0.0,
+    };
+    let weighed = join(board, scales, found, draft, &Wishes::default(), draws);
+    let Weighed {
+        mut plan,
+        admitted,
+        rule,
+        output_tokens,
+        ..
+    } = weighed;
     spread(&mut plan, &admitted, found.ways.len());
-    let decision = (found.ways.len() > 1).then(|| decision(&plan, found, &admitted, place));
-    (plan, decision)
+    // Of several chances the largest stands for all.
+    let chances = &plan.propensities;
+    let likeliest = (0..chances.len()).max_by(|a, b| {
+        // Of equal ones the earlier.
+        chances[*a].total_cmp(&chances[*b]).then(b.cmp(a))
+    });
+    if let Some(first) = likeliest.filter(|place| chances[*place] > 0.0) {
+        plan.steps.retain(|place| *place != first);
+        plan.steps.insert(0, first);
+    }
+    let left_out = |index: usize| {
+        let why = plan.left_out.iter().find(|(place, _)| *place == index);
+        let why = why.map(|(_, why)| why.name());
+        why.or((!admitted.contains(&index)).then_some("rule"))
+    };
+    Foreseen {
+        left_out: (0..found.ways.len()).map(left_out).collect(),
+        plan,
+        rule,
+        output_tokens,
+    }
+}
+
+/// What would be done with a request; places are those of all ways.
+pub(super) struct Foreseen {
+    /// The plan, the likeliest first.
+    pub(super) plan: Plan,
+    /// Why each way would not be tried.
+    pub(super) left_out: Vec<Option<&'static str>>,
+    /// Place of the rule that matches.
+    pub(super) rule: Option<usize>,
+    /// Tokens expected of the answer.
+    pub(super) output_tokens: f64,
 }
 
 fn facts<'a>(

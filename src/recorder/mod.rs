@@ -4,6 +4,8 @@ pub mod recent;
 
 pub mod standing;
 
+pub mod shown;
+
 mod health;
 
 mod shared;
@@ -15,5 +17,6 @@ mod handle;
 pub use handle::{Recorder, Running};
 pub use health::{State, StoreHealth};
 pub use recent::Recent;
+pub use shown::StandingNow;
 pub use standing::Standing;
 pub use writer::{Opener, Pace};

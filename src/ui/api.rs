@@ -239,7 +239,10 @@ pub(super) async fn readyz(Extract(state): Shared) -> (StatusCode, Json<Value>) 
 pub(super) async fn metrics(Extract(state): Shared) -> Response {
     let handles = &state.handles;
     let (store, counts, reloads) = ((handles.store)(), (handles.counts)(), (handles.reloads)());
-    let text = state.metrics.exposition(&store, counts, &reloads);
+    let standing = (handles.standing)();
+    let text = state
+        .metrics
+        .exposition(&store, counts, &reloads, &standing);
     (
         [(
             header::CONTENT_TYPE,

@@ -11,7 +11,7 @@ use crate::config::settings::Settings;
 use crate::edge::server::Drain;
 use crate::edge::store::{StoreError, StoreReader};
 use crate::record::{ExchangeRecord, Note, Origin};
-use crate::recorder::StoreHealth;
+use crate::recorder::{StandingNow, StoreHealth};
 
 /// Asks a service for something, whenever it is wanted.
 pub type Ask<T> = Arc<dyn Fn() -> T + Send + Sync>;
@@ -71,6 +71,8 @@ pub struct Handles {
     pub store: Ask<StoreHealth>,
     /// Writes and removes notes.
     pub notes: EditNotes,
+    /// How the routes stand now.
+    pub standing: Ask<StandingNow>,
     /// What is counted.
     pub counts: Ask<Counts>,
     /// The settings in force.

@@ -7,18 +7,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State as Extract;
+use axum::extract::{Query, State as Extract};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body::Frame;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::record::ExchangeRecord;
 
 use super::fault::Fault;
+use super::standing::Said;
 use super::state::{State, Watch};
 use super::view::{Item, Overview};
 
@@ -31,8 +32,18 @@ const GATHERING: Duration = Duration::from_millis(250);
 /// How often the overview is told when nothing else happens.
 const BEAT: Duration = Duration::from_secs(2);
 
+/// What else is told.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Wanted {
+    /// Present where the routes' standing is wanted, as the page says it.
+    standing: Option<String>,
+}
+
 /// `GET /api/live`.
-pub(super) async fn live(Extract(state): Extract<Arc<State>>) -> Response {
+pub(super) async fn live(
+    Extract(state): Extract<Arc<State>>,
+    Query(wanted): Query<Wanted>,
+) -> Response {
     let Some(watch) = state.watch(WATCHERS_MAX) else {
         let message = format!("{WATCHERS_MAX} live views are open: close one of them");
         let fault = Fault::new(
@@ -46,6 +57,7 @@ pub(super) async fn live(Extract(state): Extract<Arc<State>>) -> Response {
         feed: (state.handles.feed)(),
         state,
         _watch: watch,
+        standing: wanted.standing.is_some(),
         first: true,
     };
     let events = Events(Some(Box::pin(source.next())));
@@ -87,6 +99,7 @@ struct Source {
     state: Arc<State>,
     feed: Receiver<Arc<ExchangeRecord>>,
     _watch: Watch,
+    standing: bool,
     first: bool,
 }
 
@@ -106,6 +119,10 @@ impl Source {
             }
         }
         text.push_str(&event("overview", &Overview::of(&self.state)));
+        if self.standing {
+            let now = (self.state.handles.standing)();
+            text.push_str(&event("standing", &Said::of(&now)));
+        }
         Some((Bytes::from(text), self))
     }
 }

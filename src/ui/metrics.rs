@@ -4,21 +4,23 @@
 //! spelled as the Prometheus exporter spells them. Quantiles are never made of these buckets.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use foldhash::fast::RandomState;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::record::{
     AttemptRecord, ErrorClass, ExchangeRecord, Language, Mark, Name, Origin, Outcome,
 };
-use crate::recorder::StoreHealth;
+use crate::recorder::shown::RouteNow;
+use crate::recorder::{StandingNow, StoreHealth};
+use crate::routing::health::State;
 use crate::statistics::sketch::value_of;
 use crate::statistics::{DEFINITIONS, Figures, metric};
 
@@ -75,6 +77,8 @@ pub(super) struct Metrics {
     own_delay: Histograms,
     exchanges: Family<Labels, Counter>,
     attempts_lost: Family<Labels, Counter>,
+    failovers: Family<Labels, Counter>,
+    hedges: Counter,
     cost: Family<Labels, Counter>,
     missed: Counter,
     series: Mutex<HashMap<Kind, Arc<Series>, RandomState>>,
@@ -138,6 +142,8 @@ impl Metrics {
             own_delay: Family::new_with_constructor(own),
             exchanges: Family::default(),
             attempts_lost: Family::default(),
+            failovers: Family::default(),
+            hedges: Counter::default(),
             cost: Family::default(),
             missed: Counter::default(),
             series: Mutex::default(),
@@ -190,6 +196,11 @@ impl Metrics {
                 &self.attempts_lost,
             ),
             (
+                "tollgate_failovers",
+                "Attempts after which another route was tried, by the class of their error",
+                &self.failovers,
+            ),
+            (
                 "tollgate_cost_picodollars",
                 "Cost by the price table, of exchanges that have a price",
                 &self.cost,
@@ -197,6 +208,8 @@ impl Metrics {
         ] {
             registry.register(name, help, family.clone());
         }
+        let help = "Second requests that were begun beside slow ones";
+        registry.register("tollgate_hedges", help, self.hedges.clone());
         let help = "Committed records that these counts missed because they came too fast";
         registry.register("tollgate_metrics_missed_records", help, self.missed.clone());
     }
@@ -223,6 +236,18 @@ impl Metrics {
         for attempt in &record.attempts[..lost] {
             self.counter(&self.attempts_lost, route(record, Some(attempt)))
                 .inc();
+            // Without an error another route was faster: a hedge's loser.
+            if let Some(class) = attempt.error_class {
+                let labels = vec![("class", class.name().to_owned())];
+                self.failovers.get_or_create_owned(&labels).inc();
+            }
+        }
+        if record
+            .decision
+            .as_ref()
+            .is_some_and(|decision| decision.hedge.is_some())
+        {
+            self.hedges.inc();
         }
         if let Some(cost) = record.cost {
             counter(&series.cost, &self.cost, &|| route(record, last)).inc_by(cost.0);
@@ -356,10 +381,12 @@ impl Metrics {
         store: &StoreHealth,
         counts: Counts,
         reloads: &Reloads,
+        standing: &StandingNow,
     ) -> String {
         let mut text = String::new();
         let mut services = Registry::default();
         register_services(&mut services, store, counts, reloads);
+        register_routes(&mut services, standing);
         // Writing to a text does not fail.
         let _ = encode_registry(&mut text, &self.registry);
         let _ = encode_registry(&mut text, &services);
@@ -440,6 +467,47 @@ fn register_services(
     ];
     let build = prometheus_client::metrics::info::Info::new(info);
     registry.register("tollgate_build", "This program", build);
+}
+
+/// Routes whose standing is told: names come from clients, who may invent them without end.
+const ROUTES_MAX: usize = 200;
+
+/// How the routes stand: each state has a series, one where the route is in it.
+fn register_routes(registry: &mut Registry, standing: &StandingNow) {
+    let of_models = standing.models.iter().flat_map(|model| &model.routes);
+    let mut routes: Vec<&RouteNow> = of_models.map(|point| &point.route).collect();
+    routes.extend(&standing.others);
+    routes.sort_by_key(|route| route.key());
+    routes.dedup_by_key(|route| route.key());
+    routes.truncate(ROUTES_MAX);
+    let states = Family::<Labels, Gauge>::default();
+    let at_work = Family::<Labels, Gauge>::default();
+    let used = Family::<Labels, Gauge<f64, AtomicU64>>::default();
+    let opened = Family::<Labels, Counter>::default();
+    for route in routes {
+        let labels = vec![("route", name(Some(&route.key().to_string())))];
+        for state in State::ALL {
+            let mut labels = labels.clone();
+            labels.push(("state", state.name().to_owned()));
+            let is = i64::from(route.state == state);
+            states.get_or_create_owned(&labels).set(is);
+        }
+        at_work
+            .get_or_create_owned(&labels)
+            .set(i64::from(route.at_work));
+        if let Some(share) = route.utilisation() {
+            used.get_or_create_owned(&labels).set(share);
+        }
+        opened.get_or_create_owned(&labels).inc_by(route.opened);
+    }
+    let help = "Whether the route is in that state";
+    registry.register("tollgate_route_state", help, states);
+    let help = "Requests at work on the route";
+    registry.register("tollgate_route_at_work", help, at_work);
+    let help = "Share of the limits that the provider declares which is in use";
+    registry.register("tollgate_route_utilisation", help, used);
+    let help = "Times that the route's breaker opened";
+    registry.register("tollgate_route_breaker_openings", help, opened);
 }
 
 fn route(record: &ExchangeRecord, attempt: Option<&AttemptRecord>) -> Labels {

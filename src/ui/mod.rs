@@ -32,6 +32,8 @@ mod ask;
 
 mod charts;
 
+pub mod standing;
+
 mod openapi;
 
 mod assets;

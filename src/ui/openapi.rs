@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::routing::health::State;
+
 /// A path of the API.
 struct Operation {
     path: &'static str,
@@ -41,8 +43,11 @@ const REPORT: &[Parameter] = &[
 #[rustfmt::skip]
 const OPERATIONS: &[Operation] = &[
     Operation { path: "/api/overview", summary: "What is going on now", parameters: &[], answer: Answer::Json("Overview") },
-    Operation { path: "/api/live", summary: "Server-sent events: `overview`, and `exchanges` once they are on the disk", parameters: &[], answer: Answer::Other("text/event-stream") },
+    Operation { path: "/api/live", summary: "Server-sent events: `overview`, and `exchanges` once they are on the disk", parameters: &[
+        ("standing", "Given, also `standing`: how the routes stand, in the page's words"),
+    ], answer: Answer::Other("text/event-stream") },
     Operation { path: "/api/routes", summary: "The report of routes", parameters: REPORT, answer: Answer::Json("RoutesReport") },
+    Operation { path: "/api/standing", summary: "How the routes stand now: state, expectation, load, and what a typical request would be given", parameters: &[], answer: Answer::Json("Standing") },
     Operation { path: "/api/reports/{name}", summary: "A report of whole records by name (tax, experiments, models, regions, backends, consistency, trend, length, errors, cost, cache, json-tax), with intervals and the reasons where there is none; `schema` names its version", parameters: &[
         ("since", "Beginning: an age (90m, 24h, 7d) or a date; the last 24 hours otherwise"),
         ("until", "End, in the same words; now otherwise"),
@@ -219,6 +224,32 @@ fn schemas() -> Value {
                 "routes": { "type": "array", "items": to("RouteReport") },
             }),
         ),
+        "Standing": object("schema time models others spending", json!({
+            "schema": { "const": "tollgate.standing/1" }, "time": text(),
+            "models": { "type": "array", "items": object(
+                "model policy reason rule typical first routes",
+                json!({
+                    "model": text(), "policy": text(), "reason": text(),
+                    "rule": nullable("integer"), "first": nullable("string"),
+                    "typical": object("prompt_tokens output_tokens", json!({})),
+                    "routes": { "type": "array", "items": to("StandingWeighed") },
+                }),
+            ) },
+            "others": { "type": "array", "items": to("StandingRoute") },
+            "spending": object("month usd", json!({
+                "month": text(), "usd": { "type": "number" },
+            })),
+        })),
+        "StandingWeighed": object(&format!("{ROUTE_NOW} other_model place score propensity left_out"), {
+            let mut properties = route_now();
+            properties["other_model"] = json!({ "type": "boolean" });
+            properties["place"] = nullable("integer");
+            properties["score"] = nullable("number");
+            properties["propensity"] = json!({ "type": "number" });
+            properties["left_out"] = nullable("string");
+            properties
+        }),
+        "StandingRoute": object(ROUTE_NOW, route_now()),
         "Item": object(
             "id started origin model provider route_model outcome failed error_class status \
              stream attempts first_token_ms first_token_reason total_ms output_rate \
@@ -328,6 +359,47 @@ fn schemas() -> Value {
             }),
         ),
         "Ready": object("ready store stopping", json!({ "ready": { "type": "boolean" } })),
+    })
+}
+
+const ROUTE_NOW: &str = "provider model region state since until seconds_left why \
+    consecutive_failures opened last_minute at_work at_work_limit requests tokens utilisation \
+    expected first_token_p95_ms first_token_deadline_ms";
+
+fn route_now() -> Value {
+    let meter = || {
+        object(
+            "minute limit left utilisation",
+            json!({
+                "minute": whole(), "limit": nullable("integer"), "left": nullable("integer"),
+                "utilisation": nullable("number"),
+            }),
+        )
+    };
+    let mut expected = object(
+        "first_token_ms first_token_low_ms first_token_high_ms per_token_ms success \
+         success_lower samples",
+        json!({
+            "first_token_ms": { "type": "number" }, "per_token_ms": nullable("number"),
+            "success": { "type": "number" }, "samples": whole(),
+        }),
+    );
+    // Absent as long as nothing was seen of the route.
+    expected["type"] = json!(["object", "null"]);
+    expected
+        .as_object_mut()
+        .map(|schema| schema.remove("required"));
+    json!({
+        "provider": text(), "model": nullable("string"), "region": nullable("string"),
+        "state": { "enum": State::ALL.map(State::name) },
+        "since": nullable("string"), "until": nullable("string"),
+        "seconds_left": nullable("integer"), "why": nullable("string"),
+        "consecutive_failures": whole(), "opened": whole(),
+        "last_minute": object("failed ended", json!({ "failed": whole(), "ended": whole() })),
+        "at_work": whole(), "at_work_limit": nullable("integer"),
+        "requests": meter(), "tokens": meter(), "utilisation": nullable("number"),
+        "expected": expected,
+        "first_token_p95_ms": nullable("number"), "first_token_deadline_ms": nullable("number"),
     })
 }
 

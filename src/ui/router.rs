@@ -23,7 +23,7 @@ use crate::edge::server::{self, AcceptLimits, Counters, Peer};
 use super::handles::Handles;
 use super::page::{exchange, exchanges, health, login, overview, report, routes, settings};
 use super::state::State;
-use super::{api, assets, guard, live, notes};
+use super::{api, assets, guard, live, notes, standing};
 
 /// Largest body taken: a form with a token.
 const BODY_BYTES_MAX: usize = 4 << 10;
@@ -62,6 +62,7 @@ impl Ui {
             .route("/api/overview", get(api::overview))
             .route("/api/live", get(live::live))
             .route("/api/routes", get(api::routes))
+            .route("/api/standing", get(standing::standing))
             .route("/api/throughput", get(api::throughput))
             .route("/llms.txt", get(api::for_agents))
             .route("/.well-known/ai-plugin.json", get(api::manifest))

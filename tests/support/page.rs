@@ -11,10 +11,14 @@ use tollgate::config::{Sources, load};
 use tollgate::edge::server::{Drain, Stop};
 use tollgate::edge::store::{Store, StoreReader};
 use tollgate::record::{
-    Arm, Assigned, AssignedUnit, Coin, Enrolment, ExchangeRecord, KeyedHash, Origin, Session,
-    SessionSource,
+    Arm, Assigned, AssignedUnit, Coin, Enrolment, ErrorClass, ExchangeRecord, KeyedHash, Moment,
+    Origin, PicoDollars, Session, SessionSource, WallTime,
 };
-use tollgate::recorder::StoreHealth;
+use tollgate::recorder::shown::{ModelNow, RouteNow, Standpoint};
+use tollgate::recorder::standing::Board;
+use tollgate::recorder::{StandingNow, StoreHealth};
+use tollgate::routing::health::Event;
+use tollgate::routing::route::RouteKey;
 use tollgate::ui::handles::NoteEdit;
 use tollgate::ui::{Addresses, Counts, Handles, Reloads};
 
@@ -69,6 +73,7 @@ pub(crate) fn held(path: &Path, settings: Settings, health: StoreHealth) -> Held
                 NoteEdit::Remove(id) => store.remove_note(id).map(|was| was.then_some(id)),
             })
         }),
+        standing: Arc::new(standing),
         counts: Arc::new(|| Counts {
             in_flight: 3,
             accepted: 1_234,
@@ -89,6 +94,51 @@ pub(crate) fn held(path: &Path, settings: Settings, health: StoreHealth) -> Held
         handles,
         feed,
         stop,
+    }
+}
+
+/// Two routes of a model, one of which fails, and a third that no model has, with a name that no
+/// page may print as it is.
+fn standing() -> StandingNow {
+    let (now, at) = (Moment(1_000_000_000_000), Clock::system().wall());
+    let mut board = Board::default();
+    let down = RouteKey::new("down", Some("m".into()));
+    for _ in 0..5 {
+        let ticket = board.health.begin(&down, None, now);
+        let class = ErrorClass::Connect;
+        let event = Event::Failed { class, until: None };
+        board.health.end(ticket, event, now, 0.5);
+    }
+    let shown = |provider: &str, model: &str, at: WallTime| {
+        let route = RouteKey::new(provider, Some(model.into()));
+        RouteNow::of(&board, &route, None, None, (now, at))
+    };
+    StandingNow {
+        at,
+        models: vec![ModelNow {
+            name: "m".into(),
+            policy: "fastest".into(),
+            reason: "only_route".into(),
+            rule: None,
+            prompt_tokens: 1_000,
+            output_tokens: 256.0,
+            routes: vec![
+                Standpoint {
+                    route: shown("down", "m", at),
+                    left_out: Some("breaker_open"),
+                    ..Standpoint::default()
+                },
+                Standpoint {
+                    route: shown("up", "m", at),
+                    place: Some(0),
+                    score: Some(412.5),
+                    propensity: 1.0,
+                    ..Standpoint::default()
+                },
+            ],
+        }],
+        others: vec![shown("up", hostile()[1], at)],
+        spent: PicoDollars(12_340_000_000_000),
     }
 }
 

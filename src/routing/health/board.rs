@@ -190,6 +190,11 @@ impl Health {
             .map_or(&[], |health| health.lanes.as_slice())
     }
 
+    /// Every route that something is known of.
+    pub fn routes(&self) -> impl Iterator<Item = &RouteKey> {
+        self.routes.keys()
+    }
+
     /// Requests at work on all routes: zero when nothing runs.
     #[must_use]
     pub fn at_work(&self) -> u32 {
@@ -263,7 +268,7 @@ impl Health {
         match effect(class) {
             Effect::Nothing => Vec::new(),
             Effect::Cools => {
-                let until = lane.cooling.cool(asked, cooling, ticket.begun, now);
+                let until = lane.cooling.cool(asked, class, cooling, ticket.begun, now);
                 lane.pace.cut(at_work, ticket.begun, now);
                 let credential = ticket.credential;
                 vec![Change::Cooled {
@@ -276,7 +281,7 @@ impl Health {
             // fault.
             Effect::HoldsRoute if route.model.is_none() => Vec::new(),
             Effect::HoldsRoute => {
-                let until = lane.held.cool(None, hold, ticket.begun, now);
+                let until = lane.held.cool(None, class, hold, ticket.begun, now);
                 vec![Change::RouteHeld {
                     route,
                     class,
@@ -286,7 +291,7 @@ impl Health {
             Effect::HoldsCredential => vec![self.hold_credential(ticket, class, asked, now)],
             Effect::Counts => {
                 if asked.is_some() {
-                    lane.cooling.cool(asked, cooling, ticket.begun, now);
+                    lane.cooling.cool(asked, class, cooling, ticket.begun, now);
                 }
                 let opened = health.breaker.failed(ticket.trial, &tuning, now, draw);
                 let opened = opened.map(|(why, until)| Change::Opened { route, why, until });
@@ -316,7 +321,7 @@ impl Health {
         });
         let hold = (self.tuning.hold, self.tuning.hold_max);
         // An exhausted quota may name its end; else it is held as long as a wrong key is.
-        let until = held[at].1.cool(asked, hold, ticket.begun, now);
+        let until = held[at].1.cool(asked, class, hold, ticket.begun, now);
         Change::CredentialHeld {
             provider,
             credential: ticket.credential,
@@ -331,9 +336,17 @@ impl Health {
         credential: Option<KeyedHash>,
         now: Moment,
     ) -> Option<Moment> {
+        self.held_credential(provider, credential)?.until(now)
+    }
+
+    pub(super) fn held_credential(
+        &self,
+        provider: &Name,
+        credential: Option<KeyedHash>,
+    ) -> Option<&Cooling> {
         let held = self.credentials.get(provider)?;
         let (_, cooling) = held.iter().find(|(hash, _)| *hash == credential)?;
-        cooling.until(now)
+        Some(cooling)
     }
 
     pub(super) fn route(&mut self, route: &RouteKey, now: Moment) -> &mut RouteHealth {

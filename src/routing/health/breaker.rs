@@ -40,6 +40,9 @@ pub enum Tripped {
 }
 
 impl Tripped {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Consecutive, Self::Share, Self::Trial];
+
     /// The name used in explanations.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -59,6 +62,8 @@ pub struct Breaker {
     consecutive: u32,
     /// Times it opened without healing in between.
     times: u32,
+    /// Times it opened since the program began.
+    opened: u64,
     closed_at: Moment,
     /// Ends within the window, oldest first: when, and whether it failed.
     recent: VecDeque<(Moment, bool)>,
@@ -74,6 +79,7 @@ impl Default for Breaker {
             why: None,
             consecutive: 0,
             times: 0,
+            opened: 0,
             closed_at: Moment(0),
             recent: VecDeque::new(),
         }
@@ -81,10 +87,17 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// The breaker as it was kept: open until a moment, having opened so many times.
+    /// The breaker as it was kept: open since and until a moment, and by what; having opened so
+    /// many times.
     #[must_use]
-    pub fn kept(open: Option<(Moment, Moment)>, times: u32, consecutive: u32) -> Self {
+    pub fn kept(
+        open: Option<(Moment, Moment)>,
+        why: Option<Tripped>,
+        times: u32,
+        consecutive: u32,
+    ) -> Self {
         Self {
+            why,
             state: open.map_or(BreakerState::Closed, |(since, until)| BreakerState::Open {
                 since,
                 until,
@@ -111,6 +124,12 @@ impl Breaker {
     #[must_use]
     pub const fn times(&self) -> u32 {
         self.times
+    }
+
+    /// Times it opened since the program began.
+    #[must_use]
+    pub const fn opened(&self) -> u64 {
+        self.opened
     }
 
     /// Failures in a row.
@@ -215,6 +234,7 @@ impl Breaker {
             self.times = 0;
         }
         self.times = self.times.saturating_add(1);
+        self.opened += 1;
         let span = doubled(tuning.open, self.times, tuning.open_max).0 as f64;
         let jitter = 1.0 + tuning.jitter * (2.0 * draw - 1.0);
         let until = now.plus(Nanos((span * jitter) as u64));

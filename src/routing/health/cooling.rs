@@ -1,6 +1,6 @@
 //! Leaves something alone until a moment: of several moments the latest counts.
 
-use crate::record::{Moment, Nanos};
+use crate::record::{ErrorClass, Moment, Nanos};
 
 use super::doubled;
 
@@ -10,12 +10,36 @@ pub(super) struct Cooling {
     until: Option<Moment>,
     /// Times in a row.
     times: u32,
+    /// Since when, where this run's clock reaches back so far.
+    since: Option<Moment>,
+    /// What was met last.
+    why: Option<ErrorClass>,
 }
 
 impl Cooling {
     /// As it was kept.
-    pub(super) const fn kept(until: Option<Moment>, times: u32) -> Self {
-        Self { until, times }
+    pub(super) const fn kept(
+        until: Moment,
+        times: u32,
+        since: Option<Moment>,
+        why: Option<ErrorClass>,
+    ) -> Self {
+        Self {
+            until: Some(until),
+            times,
+            since,
+            why,
+        }
+    }
+
+    /// Since when it lasts.
+    pub(super) const fn since(&self) -> Option<Moment> {
+        self.since
+    }
+
+    /// What was met last.
+    pub(super) const fn why(&self) -> Option<ErrorClass> {
+        self.why
     }
 
     /// Times in a row that it was cooled.
@@ -34,6 +58,7 @@ impl Cooling {
     pub(super) fn cool(
         &mut self,
         asked: Option<Moment>,
+        why: ErrorClass,
         (base, max): (Nanos, Nanos),
         begun: Moment,
         now: Moment,
@@ -43,6 +68,10 @@ impl Cooling {
         if anew {
             self.times = self.times.saturating_add(1);
         }
+        if self.until(now).is_none() {
+            self.since = Some(now);
+        }
+        self.why = Some(why);
         let until = asked.unwrap_or_else(|| now.plus(doubled(base, self.times, max)));
         let until = until.min(now.plus(max));
         let latest = self.until.map_or(until, |held| held.max(until));

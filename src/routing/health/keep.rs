@@ -2,12 +2,12 @@
 //!
 //! Moments of one run mean nothing in another: what is kept are the spans that are left.
 
-use crate::record::{KeyedHash, Moment, Name, Nanos};
+use crate::record::{ErrorClass, KeyedHash, Moment, Name, Nanos};
 use crate::routing::route::RouteKey;
 
 use super::HealthTuning;
 use super::board::Health;
-use super::breaker::{Breaker, BreakerState};
+use super::breaker::{Breaker, BreakerState, Tripped};
 use super::cooling::Cooling;
 
 /// What is kept of health.
@@ -24,8 +24,10 @@ pub struct KeptHealth {
 pub struct KeptRouteHealth {
     /// The route.
     pub route: RouteKey,
-    /// How long its breaker stays open; absent where it is closed.
-    pub open: Option<Nanos>,
+    /// How long its breaker stays open, and how long it has been; absent where it is closed.
+    pub open: Option<(Nanos, Nanos)>,
+    /// What opened it last.
+    pub why: Option<Tripped>,
     /// Times it opened without healing in between.
     pub times: u32,
     /// Failures in a row.
@@ -39,10 +41,23 @@ pub struct KeptRouteHealth {
 pub struct KeptLane {
     /// The credential.
     pub credential: Option<KeyedHash>,
-    /// How long it cools, and for the how-manieth time.
-    pub cooling: Option<(Nanos, u32)>,
-    /// How long it is held, and for the how-manieth time.
-    pub held: Option<(Nanos, u32)>,
+    /// How it cools.
+    pub cooling: Option<KeptSpan>,
+    /// How it is held.
+    pub held: Option<KeptSpan>,
+}
+
+/// What is kept of something that is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptSpan {
+    /// For how long yet.
+    pub left: Nanos,
+    /// For the how-manieth time in a row.
+    pub times: u32,
+    /// For how long already, where that is known.
+    pub lasted: Option<Nanos>,
+    /// What was met last.
+    pub why: Option<ErrorClass>,
 }
 
 /// What is kept of a held credential.
@@ -52,8 +67,8 @@ pub struct KeptCredential {
     pub provider: Name,
     /// The credential.
     pub credential: Option<KeyedHash>,
-    /// How long it is held, and for the how-manieth time.
-    pub held: (Nanos, u32),
+    /// How it is held.
+    pub held: KeptSpan,
 }
 
 impl Health {
@@ -62,7 +77,12 @@ impl Health {
     pub fn keep(&self, now: Moment) -> KeptHealth {
         let left = |cooling: &Cooling| {
             let until = cooling.until(now)?;
-            Some((until.since(now), cooling.times()))
+            Some(KeptSpan {
+                left: until.since(now),
+                times: cooling.times(),
+                lasted: cooling.since().map(|since| now.since(since)),
+                why: cooling.why(),
+            })
         };
         let mut routes: Vec<KeptRouteHealth> = self
             .routes
@@ -71,10 +91,13 @@ impl Health {
                 route: route.clone(),
                 open: match health.breaker.state() {
                     BreakerState::Closed => None,
-                    BreakerState::Open { until, .. } => Some(until.since(now)),
+                    BreakerState::Open { since, until } => {
+                        Some((until.since(now), now.since(since)))
+                    }
                     // A trial that nobody will end: another one is due at once.
-                    BreakerState::Trial { .. } => Some(Nanos(0)),
+                    BreakerState::Trial { since, .. } => Some((Nanos(0), now.since(since))),
                 },
+                why: health.breaker.why(),
                 times: health.breaker.times(),
                 consecutive: health.breaker.consecutive(),
                 lanes: health
@@ -114,14 +137,27 @@ impl Health {
     pub fn restore(tuning: HealthTuning, kept: &KeptHealth, age: Nanos, now: Moment) -> Self {
         let mut health = Self::new(tuning);
         let until = |left: Nanos| now.plus(Nanos(left.0.saturating_sub(age.0)));
-        let cooling = |kept: Option<(Nanos, u32)>| match kept {
-            Some((left, times)) if left > age => Cooling::kept(Some(until(left)), times),
+        // The clock of this run may not reach back so far.
+        let since = |lasted: Nanos| {
+            let ago = lasted.0.saturating_add(age.0);
+            now.0.checked_sub(ago).map(Moment)
+        };
+        let cooling = |kept: Option<KeptSpan>| match kept {
+            Some(kept) if kept.left > age => Cooling::kept(
+                until(kept.left),
+                kept.times,
+                kept.lasted.and_then(since),
+                kept.why,
+            ),
             _ => Cooling::default(),
         };
         for of in &kept.routes {
             let route = health.route(&of.route, now);
-            let open = of.open.map(|left| (now, until(left)));
-            route.breaker = Breaker::kept(open, of.times, of.consecutive);
+            let open = of.open.map(|(left, lasted)| {
+                let since = since(lasted).unwrap_or_default();
+                (since, until(left))
+            });
+            route.breaker = Breaker::kept(open, of.why, of.times, of.consecutive);
             for kept in &of.lanes {
                 let lane = route.lane(kept.credential);
                 lane.cooling = cooling(kept.cooling);

@@ -5,7 +5,7 @@ use crate::routing::limits::{Declared, Meter};
 
 use super::cooling::Cooling;
 use super::pace::Pace;
-use super::used::Used;
+use super::used::{MeterUse, Used};
 
 /// One credential on one route.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -30,13 +30,10 @@ impl Lane {
         self.used.declare(declared, now);
     }
 
-    /// Requests and tokens of the last minute.
+    /// How much of a meter is in use.
     #[must_use]
-    pub fn minute(&self, now: Moment) -> (u64, u64) {
-        (
-            self.used.minute(Meter::Requests, now),
-            self.used.minute(Meter::Tokens, now),
-        )
+    pub fn meter(&self, meter: Meter, now: Moment) -> MeterUse {
+        self.used.meter(meter, now)
     }
 
     /// The credential's hash; absent where none is sent.

@@ -9,6 +9,8 @@ mod board;
 
 mod breaker;
 
+mod condition;
+
 mod cooling;
 
 mod effect;
@@ -27,11 +29,13 @@ mod view;
 
 pub use board::Health;
 pub use breaker::{Breaker, BreakerState, Tripped};
+pub use condition::{Condition, State};
 pub use effect::{Effect, effect};
 pub use event::{Change, Event, Ticket};
-pub use keep::{KeptCredential, KeptHealth, KeptLane, KeptRouteHealth};
+pub use keep::{KeptCredential, KeptHealth, KeptLane, KeptRouteHealth, KeptSpan};
 pub use lane::Lane;
 pub use pace::Pace;
+pub use used::MeterUse;
 pub use view::{Barred, HealthView};
 
 use crate::record::Nanos;

@@ -16,6 +16,19 @@ pub(super) struct Used {
     said: [Option<Said>; 2],
 }
 
+/// How much of one meter is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct MeterUse {
+    /// What was sent in the last minute.
+    pub minute: u64,
+    /// What the provider declared to allow in a window, when it last did.
+    pub limit: Option<u64>,
+    /// What is left of it, where that still holds.
+    pub left: Option<u64>,
+    /// The share that is in use.
+    pub share: Option<f64>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Said {
     limit: Limit,
@@ -63,19 +76,31 @@ impl Used {
 
     /// The share of what is allowed that is in use: of both meters the higher.
     pub(super) fn utilisation(&self, now: Moment) -> Option<f64> {
-        let of = |meter: Meter| {
-            let limit = self.said[meter as usize].as_ref()?.limit;
-            let whole = limit.limit.filter(|whole| *whole > 0)? as f64;
-            let left = self.left(meter, now).map(|left| 1.0 - left as f64 / whole);
-            // The own count says something only of limits a minute.
-            let own = (limit.window.is_none_or(|window| window == MINUTE))
-                .then(|| self.minute(meter, now) as f64 / whole);
-            left.into_iter().chain(own).reduce(f64::max)
-        };
-        [of(Meter::Requests), of(Meter::Tokens)]
+        [Meter::Requests, Meter::Tokens]
             .into_iter()
-            .flatten()
+            .filter_map(|meter| self.share(meter, now))
             .reduce(f64::max)
+    }
+
+    /// The use of one meter.
+    pub(super) fn meter(&self, meter: Meter, now: Moment) -> MeterUse {
+        let said = self.said[meter as usize].as_ref();
+        MeterUse {
+            minute: self.minute(meter, now),
+            limit: said.and_then(|said| said.limit.limit),
+            left: self.left(meter, now),
+            share: self.share(meter, now),
+        }
+    }
+
+    fn share(&self, meter: Meter, now: Moment) -> Option<f64> {
+        let limit = self.said[meter as usize].as_ref()?.limit;
+        let whole = limit.limit.filter(|whole| *whole > 0)? as f64;
+        let left = self.left(meter, now).map(|left| 1.0 - left as f64 / whole);
+        // The own count says something only of limits a minute.
+        let own = (limit.window.is_none_or(|window| window == MINUTE))
+            .then(|| self.minute(meter, now) as f64 / whole);
+        left.into_iter().chain(own).reduce(f64::max)
     }
 
     /// What was used in the last minute.

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::VERSION;
-use crate::record::{KeyedHash, Name, Nanos, WallTime};
-use crate::routing::health::{KeptCredential, KeptHealth, KeptLane, KeptRouteHealth};
+use crate::record::{ErrorClass, KeyedHash, Name, Nanos, WallTime};
+use crate::routing::health::{
+    KeptCredential, KeptHealth, KeptLane, KeptRouteHealth, KeptSpan, Tripped,
+};
 use crate::routing::learned::{KeptFilter, KeptLearned, KeptRoute};
 use crate::routing::route::RouteKey;
 use crate::statistics::filter::Belief;
@@ -26,14 +28,16 @@ pub(super) struct Shape {
     lengths: Vec<(String, Option<u64>, f64, u64)>,
 }
 
-/// A span left in milliseconds, and for the how-manieth time.
-type Left = (u64, u32);
+/// A span left in milliseconds, for the how-manieth time, the span passed, and the error's name.
+type Left = (u64, u32, Option<u64>, Option<String>);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct HealthShape {
     provider: String,
     model: Option<String>,
-    open_ms: Option<u64>,
+    /// The spans left and passed in milliseconds.
+    open_ms: Option<(u64, u64)>,
+    why: Option<String>,
     times: u32,
     consecutive: u32,
     lanes: Vec<(Option<u64>, Option<Left>, Option<Left>)>,
@@ -102,7 +106,7 @@ impl Shape {
                 .map(|shape| KeptCredential {
                     provider: shape.provider.as_str().into(),
                     credential: shape.credential.map(KeyedHash),
-                    held: unleft(shape.held),
+                    held: unleft(&shape.held),
                 })
                 .collect(),
         }
@@ -131,7 +135,10 @@ impl HealthShape {
         Self {
             provider: text(&kept.route.provider),
             model: kept.route.model.as_ref().map(text),
-            open_ms: kept.open.map(millis),
+            open_ms: kept
+                .open
+                .map(|(left, lasted)| (millis(left), millis(lasted))),
+            why: kept.why.map(|why| why.name().to_owned()),
             times: kept.times,
             consecutive: kept.consecutive,
             lanes: kept.lanes.iter().map(lane).collect(),
@@ -141,12 +148,15 @@ impl HealthShape {
     fn kept(&self) -> KeptRouteHealth {
         let lane = |(hash, cooling, held): &(Option<u64>, Option<Left>, Option<Left>)| KeptLane {
             credential: hash.map(KeyedHash),
-            cooling: cooling.map(unleft),
-            held: held.map(unleft),
+            cooling: cooling.as_ref().map(unleft),
+            held: held.as_ref().map(unleft),
         };
         KeptRouteHealth {
             route: route(&self.provider, self.model.as_deref()),
-            open: self.open_ms.map(Nanos::from_millis),
+            open: self
+                .open_ms
+                .map(|(left, lasted)| (Nanos::from_millis(left), Nanos::from_millis(lasted))),
+            why: self.why.as_deref().and_then(tripped),
             times: self.times,
             consecutive: self.consecutive,
             lanes: self.lanes.iter().map(lane).collect(),
@@ -218,10 +228,29 @@ const fn millis(span: Nanos) -> u64 {
     span.0 / 1_000_000
 }
 
-const fn left((span, times): (Nanos, u32)) -> Left {
-    (span.0.div_ceil(1_000_000), times)
+fn left(kept: KeptSpan) -> Left {
+    (
+        kept.left.0.div_ceil(1_000_000),
+        kept.times,
+        kept.lasted.map(millis),
+        kept.why.map(|why| why.name().to_owned()),
+    )
 }
 
-const fn unleft((span, times): Left) -> (Nanos, u32) {
-    (Nanos::from_millis(span), times)
+fn unleft((left, times, lasted, why): &Left) -> KeptSpan {
+    KeptSpan {
+        left: Nanos::from_millis(*left),
+        times: *times,
+        lasted: lasted.map(Nanos::from_millis),
+        why: why.as_deref().and_then(class),
+    }
+}
+
+fn tripped(name: &str) -> Option<Tripped> {
+    Tripped::ALL.into_iter().find(|why| why.name() == name)
+}
+
+fn class(name: &str) -> Option<ErrorClass> {
+    let mut all = ErrorClass::ALL.iter().copied();
+    all.find(|class| class.name() == name)
 }

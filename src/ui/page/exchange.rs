@@ -13,6 +13,7 @@ use crate::ui::view::Item;
 
 use super::layout::{self, Place, origin_badge};
 use super::table::{name, outcome};
+use super::weighed::weighed;
 
 pub(in crate::ui) async fn page(Extract(state): Shared, Path(id): Path<String>) -> Response {
     let record = match detail(&state, &id).await {
@@ -27,6 +28,7 @@ pub(in crate::ui) async fn page(Extract(state): Shared, Path(id): Path<String>) 
         }
         p.id { code { (item.id) } " · " a href=(format!("/api/exchanges/{}", item.id)) { "JSON" } }
         (facts(&record))
+        (weighed(&record))
         @if record.attempts.is_empty() {
             div.notice { p { "No provider saw this request: " (plain(&record.reason)) "." } }
         }

@@ -16,6 +16,10 @@ pub(super) mod routes;
 
 pub(super) mod settings;
 
+mod standing;
+
+mod weighed;
+
 mod layout;
 
 mod table;

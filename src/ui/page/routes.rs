@@ -16,6 +16,7 @@ use crate::ui::charts::{self, Which};
 use crate::ui::svg::chart;
 
 use super::layout::{self, Place};
+use super::standing;
 
 /// Windows offered.
 pub(super) const WINDOWS: [(&str, &str); 5] = [
@@ -44,6 +45,8 @@ pub(in crate::ui) async fn page(Extract(state): Shared, asking: Asking<ReportQue
     });
     let drawn = drawn.await;
     let body = html! {
+        (standing::section(&(state.handles.standing)()))
+        h2 { "Measured" }
         (form(&query, origin))
         @match &report {
             Err(fault) => (layout::instead(fault)),

@@ -1,0 +1,295 @@
+//! Says how the routes stand now: as JSON for programs, as words for the page.
+
+use axum::Json;
+use axum::extract::State as Extract;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::analysis::render::units::{
+    NOTHING, dollars, length, percent_of, plain, span, thousands,
+};
+use crate::record::{Nanos, WallTime};
+use crate::recorder::StandingNow;
+use crate::recorder::shown::{Expected, ModelNow, RouteNow, Standpoint};
+use crate::routing::health::{MeterUse, State};
+
+use super::api::Shared;
+
+/// `GET /api/standing`.
+pub(super) async fn standing(Extract(state): Shared) -> Json<Value> {
+    Json(all((state.handles.standing)()))
+}
+
+/// Everything as JSON.
+fn all(now: StandingNow) -> Value {
+    let StandingNow {
+        at,
+        models,
+        others,
+        spent,
+    } = now;
+    let models: Vec<Value> = models.iter().map(|model| of_model(model, at)).collect();
+    let others: Vec<Value> = others.iter().map(|route| of_route(route, at)).collect();
+    let (year, month) = at.month();
+    json!({
+        "schema": "tollgate.standing/1",
+        "time": at.rfc3339(),
+        "models": models,
+        "others": others,
+        "spending": { "month": format!("{year:04}-{month:02}"), "usd": spent.as_dollars() },
+    })
+}
+
+fn of_model(model: &ModelNow, at: WallTime) -> Value {
+    let point = |point: &Standpoint| {
+        let mut route = of_route(&point.route, at);
+        route["other_model"] = json!(point.other_model);
+        route["place"] = json!(point.place);
+        route["score"] = json!(point.score);
+        route["propensity"] = json!(point.propensity);
+        route["left_out"] = json!(point.left_out);
+        route
+    };
+    json!({
+        "model": model.name.as_str(),
+        "policy": model.policy.as_str(),
+        "reason": model.reason.as_str(),
+        "rule": model.rule,
+        "typical": {
+            "prompt_tokens": model.prompt_tokens,
+            "output_tokens": model.output_tokens.round(),
+        },
+        "first": model.first().map(|point| point.route.key().to_string()),
+        "routes": model.routes.iter().map(point).collect::<Vec<Value>>(),
+    })
+}
+
+fn of_route(route: &RouteNow, at: WallTime) -> Value {
+    let date = |date: Option<WallTime>| date.map(WallTime::rfc3339);
+    let meter = |of: MeterUse| json!({ "minute": of.minute, "limit": of.limit, "left": of.left, "utilisation": of.share });
+    let millis = |span: Option<Nanos>| span.map(Nanos::as_millis);
+    let expected = |of: &Expected| {
+        json!({
+            "first_token_ms": of.first_token_ms,
+            "first_token_low_ms": of.between_ms.0,
+            "first_token_high_ms": of.between_ms.1,
+            "per_token_ms": of.per_token_ms,
+            "success": of.success,
+            "success_lower": of.success_lower,
+            "samples": of.samples,
+        })
+    };
+    json!({
+        "provider": route.provider.as_str(),
+        "model": route.model.as_deref(),
+        "region": route.region.as_deref(),
+        "state": route.state.name(),
+        "since": date(route.since),
+        "until": date(route.until),
+        "seconds_left": route.seconds_left(at),
+        "why": route.why,
+        "consecutive_failures": route.consecutive,
+        "opened": route.opened,
+        "last_minute": { "failed": route.last_minute.0, "ended": route.last_minute.1 },
+        "at_work": route.at_work,
+        "at_work_limit": route.limit,
+        "requests": meter(route.requests),
+        "tokens": meter(route.tokens),
+        "utilisation": route.utilisation(),
+        "expected": route.expected.as_ref().map(expected),
+        "first_token_p95_ms": millis(route.p95),
+        "first_token_deadline_ms": millis(route.deadline),
+    })
+}
+
+/// A state in a word, and the look of it.
+#[must_use]
+pub const fn word(state: State) -> (&'static str, &'static str) {
+    match state {
+        State::Closed => ("works", "good"),
+        State::Full => ("full", "fair"),
+        State::TrialDue => ("trial due", "fair"),
+        State::Trial => ("on trial", "fair"),
+        State::Cooling => ("cooling", "fair"),
+        State::Open => ("left alone", "bad"),
+        State::Held => ("held", "bad"),
+        State::CredentialHeld => ("key refused", "bad"),
+    }
+}
+
+/// A code in words: `consecutive_failures` reads as two.
+#[must_use]
+pub fn words(code: &str) -> String {
+    plain(code).replace('_', " ")
+}
+
+/// What the page says of the routes: what changes, and where it stands.
+#[derive(Debug, Serialize)]
+pub(super) struct Said {
+    /// Models: what would be chosen.
+    pub(super) models: Vec<SaidOfModel>,
+    /// Routes that no model of the config has.
+    pub(super) others: Vec<SaidOfRoute>,
+    /// What the month has cost.
+    pub(super) spent: String,
+}
+
+/// What the page says of a model.
+#[derive(Debug, Serialize)]
+pub(super) struct SaidOfModel {
+    /// Its name.
+    pub(super) name: String,
+    /// Its policy.
+    pub(super) policy: String,
+    /// What would be chosen, and why.
+    pub(super) choice: String,
+    /// Its routes.
+    pub(super) routes: Vec<SaidOfRoute>,
+}
+
+/// What the page says of a route.
+#[derive(Debug, Serialize)]
+pub(super) struct SaidOfRoute {
+    pub(super) provider: String,
+    pub(super) model: String,
+    pub(super) look: &'static str,
+    pub(super) state: &'static str,
+    /// Why, since when, and for how long yet.
+    pub(super) detail: String,
+    pub(super) first_token: String,
+    pub(super) spread: String,
+    pub(super) success: String,
+    pub(super) samples: String,
+    pub(super) at_work: String,
+    pub(super) used: String,
+    pub(super) meters: String,
+    /// Its chance of being first, or why it is not tried.
+    pub(super) chance: String,
+    /// Its place among those that would be tried.
+    pub(super) place: String,
+    /// Whether it would be first.
+    pub(super) first: bool,
+}
+
+impl Said {
+    pub(super) fn of(now: &StandingNow) -> Self {
+        let models = now.models.iter();
+        let others = now.others.iter();
+        Self {
+            models: models.map(|model| SaidOfModel::of(model, now.at)).collect(),
+            others: others.map(|route| SaidOfRoute::of(route, now.at)).collect(),
+            spent: dollars(now.spent.as_dollars()),
+        }
+    }
+}
+
+impl SaidOfModel {
+    fn of(model: &ModelNow, at: WallTime) -> Self {
+        let rule = model
+            .rule
+            .map_or_else(String::new, |rule| format!(", by rules[{rule}]"));
+        let choice = match model.first() {
+            Some(first) => format!(
+                "{} is tried first: {}{rule}",
+                plain(&first.route.key().to_string()),
+                words(&model.reason)
+            ),
+            None => format!("No route would be tried: {}{rule}", words(&model.reason)),
+        };
+        let one = |point: &Standpoint| {
+            let mut said = SaidOfRoute::of(&point.route, at);
+            said.first = point.place == Some(0);
+            said.place = match point.place {
+                Some(place) => format!("{}.", place + 1),
+                None => String::new(),
+            };
+            said.chance = match point.left_out {
+                Some(why) => format!("not tried: {}", words(why)),
+                None => percent_of(point.propensity),
+            };
+            if point.other_model {
+                said.model.push_str(" (another model)");
+            }
+            said
+        };
+        Self {
+            name: plain(&model.name),
+            policy: words(&model.policy),
+            choice,
+            routes: model.routes.iter().map(one).collect(),
+        }
+    }
+}
+
+impl SaidOfRoute {
+    fn of(route: &RouteNow, at: WallTime) -> Self {
+        let (state, look) = word(route.state);
+        let expected = route.expected.as_ref();
+        let seen = expected.filter(|expected| expected.samples > 0);
+        let or_nothing = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
+        let millis = |ms: f64| span(ms * 1e6);
+        let spread =
+            |of: &Expected| format!("{} to {}", millis(of.between_ms.0), millis(of.between_ms.1));
+        let limit = route
+            .limit
+            .map_or_else(String::new, |limit| format!(" of {limit}"));
+        Self {
+            provider: plain(&route.provider),
+            model: route
+                .model
+                .as_ref()
+                .map_or_else(String::new, |model| plain(model)),
+            look,
+            state,
+            detail: detail(route, at),
+            first_token: or_nothing(seen.map(|of| millis(of.first_token_ms))),
+            spread: seen.map_or_else(String::new, spread),
+            success: or_nothing(expected.map(|of| percent_of(of.success))),
+            samples: expected.map_or_else(
+                || "nothing seen".to_owned(),
+                |of| format!("{} seen", thousands(of.samples)),
+            ),
+            at_work: format!("{}{limit}", route.at_work),
+            used: or_nothing(route.utilisation().map(percent_of)),
+            meters: meters(route),
+            chance: String::new(),
+            place: String::new(),
+            first: false,
+        }
+    }
+}
+
+/// Why it is in its state, since when, and for how long yet.
+fn detail(route: &RouteNow, at: WallTime) -> String {
+    let mut parts = Vec::new();
+    parts.extend(route.why.map(words));
+    if route.consecutive > 0 {
+        parts.push(format!("{} failed in a row", route.consecutive));
+    }
+    if let Some(since) = route.since {
+        let text = since.rfc3339();
+        let today = text.get(..10) == at.rfc3339().get(..10);
+        let from = if today { 11 } else { 5 };
+        let text = text.get(from..19).unwrap_or_default();
+        parts.push(format!("since {}", text.replace('T', " ")));
+    }
+    if let Some(seconds) = route.seconds_left(at) {
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+        parts.push(format!("{} left", length(seconds)));
+    }
+    parts.join(" · ")
+}
+
+/// Requests and tokens of the last minute against what the provider declares.
+fn meters(route: &RouteNow) -> String {
+    let one = |name: &str, of: MeterUse| {
+        let limit = of.limit?;
+        Some(format!(
+            "{} of {} {name}",
+            thousands(of.minute),
+            thousands(limit)
+        ))
+    };
+    let both = [one("requests", route.requests), one("tokens", route.tokens)];
+    both.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
