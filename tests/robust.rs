@@ -25,6 +25,7 @@ mod robust {
     mod panics;
     mod program;
     mod reload;
+    mod standing;
     mod starts;
     mod stopping;
 }

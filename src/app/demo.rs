@@ -24,7 +24,7 @@ use crate::proxy::bill;
 use crate::record::{
     ExchangeRecord, KeyedHash, Name, Nanos, Note, Origin, PicoDollars, ProviderKind,
 };
-use crate::recorder::Running;
+use crate::recorder::{Running, Standing};
 use crate::simulator::cast::{self, PARTS, Part};
 use crate::simulator::history::{self, Now};
 use crate::simulator::{Config, Pacing, Simulator};
@@ -102,6 +102,7 @@ impl Demo {
         let node = Node::start(Parts {
             settings: settings.clone(),
             offer: offer_to(&recorder),
+            standing: Standing::default(),
             secret: b"the demo has no secrets".to_vec(),
             origin: Origin::Demo,
             proxies: ProxyRules::default(),

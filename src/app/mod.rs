@@ -14,7 +14,9 @@ pub mod reload;
 
 pub mod banner;
 
-pub mod recording;
+mod keeping;
+
+mod recording;
 
 pub mod admin;
 

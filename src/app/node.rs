@@ -36,6 +36,8 @@ pub struct Parts {
     pub settings: Settings,
     /// Where records go.
     pub offer: Offer,
+    /// What is known of the routes already.
+    pub standing: Standing,
     /// The secret of the installation.
     pub secret: Vec<u8>,
     /// Where records are said to come from.
@@ -86,7 +88,7 @@ impl Node {
             .unwrap_or(settings.server.listen);
         let settler = Settler {
             offer: parts.offer,
-            standing: Arc::new(Standing::default()),
+            standing: Arc::new(parts.standing),
             clock: parts.clock.clone(),
             accepted: AtomicU64::new(0),
             settled: AtomicU64::new(0),

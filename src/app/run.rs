@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::admin::Admin;
 use super::demo::Demo;
 use super::fault::AppFault;
+use super::keeping::Keeping;
 use super::node::{Node, Parts};
 use super::recording::{offer_to, open_store};
 use super::sources::{self, Environment};
@@ -18,6 +19,7 @@ use super::{banner, reload, secret_file};
 use crate::clock::Clock;
 use crate::edge::upstream::ProxyRules;
 use crate::record::Origin;
+use crate::recorder::kept;
 use crate::ui::Reloads;
 
 /// How often draining looks whether it is over.
@@ -43,14 +45,17 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
     if let Some(warning) = warning {
         tracing::warn!("{warning}");
     }
+    let now = (clock.now(), clock.wall());
     let node = Node::start(Parts {
         settings: settings.clone(),
         offer: offer_to(&recorder),
+        standing: kept::restored(&recorder.reader(), now),
         secret,
         origin: Origin::Live,
         proxies: proxies(),
         clock,
     })?;
+    let keeping = Keeping::start(Arc::clone(&node.shared), recorder.clone())?;
     let (said, reloads) = watch::channel(Reloads::default());
     let admin = Admin::start(&node, &recorder, &settings, reloads)?;
     let store = settings.store.path.display().to_string();
@@ -74,6 +79,7 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
     let flushed = unless_told(&runtime, &mut told, move || {
         node.stop();
         admin.join();
+        keeping.stop();
         recording.shutdown()
     })?;
     let Some(health) = flushed else {

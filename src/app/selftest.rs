@@ -32,6 +32,7 @@ pub fn run(pairs: usize, progress: &mut dyn FnMut(f64)) -> Result<Verdict, AppFa
             // The test may have ended: then nobody wants the record.
             let _ = sender.send(record);
         }),
+        standing: crate::recorder::Standing::default(),
         secret: b"the self-test has no secrets".to_vec(),
         origin: Origin::Probe,
         proxies: ProxyRules::default(),

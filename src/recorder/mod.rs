@@ -14,6 +14,8 @@ mod writer;
 
 mod handle;
 
+pub mod kept;
+
 pub use handle::{Recorder, Running};
 pub use health::{State, StoreHealth};
 pub use recent::Recent;

@@ -61,6 +61,35 @@ impl Spending {
         }
     }
 
+    /// At least so much was spent in the month of `now`.
+    pub fn at_least(&mut self, sum: PicoDollars, now: WallTime) {
+        self.add(PicoDollars(0), now);
+        if self.month == Some(now.month()) {
+            self.sum = self.sum.max(sum);
+        }
+    }
+
+    /// As text, to be kept: year, month, pico-dollars.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let (year, month) = self.month.unwrap_or_default();
+        format!("{year} {month} {}", self.sum.0)
+    }
+
+    /// What was kept so.
+    #[must_use]
+    pub fn of_text(text: &str) -> Option<Self> {
+        let mut parts = text.split(' ');
+        let mut next = || parts.next();
+        let month = (next()?.parse().ok()?, next()?.parse().ok()?);
+        let sum = PicoDollars(next()?.parse().ok()?);
+        let spent = (1..=12).contains(&month.1);
+        Some(Self {
+            month: spent.then_some(month),
+            sum,
+        })
+    }
+
     /// What the month of `now` has cost so far.
     #[must_use]
     pub fn of_month(&self, now: WallTime) -> PicoDollars {
@@ -275,5 +304,15 @@ mod tests {
         // One that began in November and ends in December counts nowhere: its month is told.
         spending.add(PicoDollars(3), november);
         assert_eq!(spending.of_month(december), PicoDollars(1));
+        // What is kept is read again, and what the store knows is never less than it says.
+        assert_eq!(Spending::of_text(&spending.text()), Some(spending));
+        let nothing = Spending::default();
+        assert_eq!(Spending::of_text(&nothing.text()), Some(nothing));
+        for (sum, expected) in [(0, 1), (9, 9), (4, 9)] {
+            spending.at_least(PicoDollars(sum), december);
+            assert_eq!(spending.of_month(december), PicoDollars(expected));
+        }
+        spending.at_least(PicoDollars(100), november);
+        assert_eq!(spending.of_month(december), PicoDollars(9));
     }
 }

@@ -58,6 +58,7 @@ impl World {
                 kept.lock().unwrap().push(record);
                 count.fetch_add(1, Ordering::SeqCst);
             }),
+            standing: tollgate::recorder::Standing::default(),
             secret: b"a secret of the corpus".to_vec(),
             origin: Origin::Live,
             proxies: ProxyRules::default(),

@@ -38,6 +38,7 @@ fn node(provider: SocketAddr, kept: &Arc<AtomicU64>) -> Node {
             assert!(!boom, "a fault put here by a test");
             kept.fetch_add(1, Ordering::Relaxed);
         }),
+        standing: tollgate::recorder::Standing::default(),
         secret: b"secret of the tests".to_vec(),
         origin: Origin::Live,
         proxies: ProxyRules::default(),

@@ -13,7 +13,7 @@ use tollgate::config::{self, Sources};
 use tollgate::edge::upstream::ProxyRules;
 use tollgate::proxy::Shared;
 use tollgate::record::{ExchangeRecord, Name, Origin};
-use tollgate::recorder::standing::Board;
+use tollgate::recorder::standing::{Board, Standing};
 use tollgate::simulator::bare::{Connection, Reading};
 use tollgate::simulator::{Behaviour, Config, Persona, Quirks, Simulator, Truth};
 
@@ -93,6 +93,7 @@ impl Rig {
         let node = Node::start(Parts {
             settings,
             offer: Arc::new(move |record| offered.offer(record)),
+            standing: Standing::default(),
             secret: b"secret of the tests".to_vec(),
             origin: Origin::Live,
             proxies: ProxyRules::default(),

@@ -39,12 +39,15 @@ mod retention;
 
 mod notes;
 
+mod kept;
+
 mod upkeep;
 
 mod verify;
 
 pub use courtesy::let_traffic_go_first;
 pub use error::StoreError;
+pub use kept::KeptText;
 pub use keys::{Grain, RollupKey};
 pub use names::{NameId, Names};
 pub use open::Opened;

@@ -34,6 +34,9 @@ pub(super) const HOURS: Sealed<&RollupBytes> = TableDefinition::new("hours.v1");
 /// Number → note: made with the first one.
 pub(super) const NOTES: Sealed<u32> = TableDefinition::new("notes.v1");
 
+/// Name → text of another service: made with the first one.
+pub(super) const KEPT: Sealed<&str> = TableDefinition::new("kept.v1");
+
 /// The schema, four bytes, and the version of the program that wrote it, text.
 pub(super) const META_SCHEMA: &str = "schema";
 

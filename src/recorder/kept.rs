@@ -1,0 +1,117 @@
+//! Writes what is known of the routes into the store, and takes it up again after a restart.
+
+use std::ops::ControlFlow;
+
+use crate::edge::store::{Grain, KeptText, StoreError, StoreReader};
+use crate::record::{Moment, PicoDollars, WallTime};
+use crate::routing::health::HealthTuning;
+use crate::routing::kept;
+use crate::routing::learned::LearnedTuning;
+use crate::statistics::DEFINITIONS;
+
+use super::handle::Recorder;
+use super::standing::{Board, Spending, Standing};
+
+/// Under which names the store keeps them.
+const ROUTING: &str = "routing";
+const SPENDING: &str = "spending";
+
+/// What is known of the routes as it was kept, as old as it is `now`, a moment and its date.
+/// What cannot be read is begun anew, and the log says so.
+#[must_use]
+pub fn restored(reader: &StoreReader, now: (Moment, WallTime)) -> Standing {
+    let standing = Standing::default();
+    let found = |name| match reader.kept(name) {
+        Ok(KeptText::Found(text)) => Some(text),
+        Ok(KeptText::Missing) => None,
+        Ok(KeptText::Damaged) => {
+            tracing::warn!("what was kept of {name} is damaged; it begins anew");
+            None
+        }
+        Err(error) => {
+            tracing::warn!(%error, "what was kept of {name} cannot be read; it begins anew");
+            None
+        }
+    };
+    let (routing, spending) = (found(ROUTING), found(SPENDING));
+    standing.with(|board| {
+        if let Some(text) = routing {
+            restore(board, &text, now);
+        }
+        if let Some(spending) = spending.as_deref().and_then(Spending::of_text) {
+            board.spending = spending;
+        }
+    });
+    standing
+}
+
+fn restore(board: &mut Board, text: &str, (now, wall): (Moment, WallTime)) {
+    match kept::read(text) {
+        Ok(kept) => {
+            let tunings = (HealthTuning::default(), LearnedTuning::default());
+            (board.health, board.learned) = kept.restore(tunings, now, wall);
+            let seconds = kept.age(wall).as_secs().round();
+            tracing::info!("what was known of the routes {seconds} s ago is taken up again");
+        }
+        Err(fault) => tracing::warn!(%fault, "routing begins anew"),
+    }
+}
+
+/// Writes what is known into the store; whether it is there. Blocks until the writer has done it.
+pub fn write(recorder: &Recorder, standing: &Standing, now: (Moment, WallTime)) -> bool {
+    let (at, wall) = now;
+    let (routing, spending) = standing.with(|board| {
+        let routing = kept::write(&board.health, &board.learned, at, wall);
+        (routing, board.spending.text())
+    });
+    let routing = match routing {
+        Ok(routing) => routing,
+        Err(error) => {
+            tracing::warn!(%error, "what is known of the routes cannot be written");
+            return false;
+        }
+    };
+    let written = recorder.with_store(move |store| {
+        store.keep(ROUTING, &routing)?;
+        store.keep(SPENDING, &spending)
+    });
+    match written {
+        Some(Ok(())) => true,
+        Some(Err(error)) => {
+            tracing::warn!(%error, "what is known of the routes was not kept");
+            false
+        }
+        // The store takes nothing now, which is said elsewhere.
+        None => false,
+    }
+}
+
+/// What the roll-ups say that the month of `now` has cost. Blocks for as long as reading takes.
+pub fn spent(reader: &StoreReader, now: WallTime) -> Result<PicoDollars, StoreError> {
+    let (year, month) = now.month();
+    let Some(from) = WallTime::of_day(year, month, 1) else {
+        return Ok(PicoDollars(0));
+    };
+    let mut sum = PicoDollars(0);
+    let range = from..now.plus_secs(1);
+    reader.rollups(DEFINITIONS, Grain::Hour, range, |_, rollup| {
+        sum.0 = sum.0.saturating_add(rollup.cost);
+        ControlFlow::Continue(())
+    })?;
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_leaves_routing_as_new() {
+        let mut board = Board::default();
+        let now = (Moment(5), WallTime(7));
+        for text in ["", "{}", r#"{"version":99}"#] {
+            restore(&mut board, text, now);
+            assert_eq!(board.health.routes().count(), 0, "{text}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What the program knows of its routes outlives a restart and a changed config.
+
+use std::net::SocketAddr;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tollgate::simulator::bare::Connection;
+
+use super::program::{Home, KEY, Program, call, chat, config, simulator, until};
+
+const MODELS: &str = "[providers.second]\nbase_url = \"http://127.0.0.1:9/v1\"\napi_key = \"k\"\n\
+    dialect = \"openai\"\n[models.m]\nroutes = [{ provider = \"sim\", model = \"sim:n-4\" }]\n\
+    [models.slow]\npolicy = \"fastest\"\n\
+    routes = [{ provider = \"good\", model = \"sim:ft-20ms:n-4\" }, { provider = \"second\" }]\n";
+
+/// A config in which the simulated provider `sim` refuses the key, and `good` does not.
+fn refusing(simulator: &tollgate::simulator::Simulator) -> String {
+    let good = format!(
+        "[providers.good]\nbase_url = \"http://{}/v1\"\napi_key = \"{KEY}\"\n{MODELS}",
+        simulator.addr()
+    );
+    let (first, rest) = config(simulator, &good)
+        .split_once(KEY)
+        .map(|(first, rest)| (first.to_owned(), rest.to_owned()))
+        .unwrap();
+    format!("{first}sk-not-the-right-one{rest}")
+}
+
+fn standing(config: &str) -> Value {
+    let (_, after) = config.split_once("[admin]\nlisten = \"").unwrap();
+    let admin: SocketAddr = after.split('"').next().unwrap().parse().unwrap();
+    let request = format!("GET /api/standing HTTP/1.1\r\nHost: {admin}\r\n\r\n");
+    let reading = Connection::open(admin)
+        .unwrap()
+        .exchange(request.as_bytes());
+    serde_json::from_slice(&reading.unwrap().body).unwrap()
+}
+
+fn route<'a>(standing: &'a Value, model: &str) -> &'a Value {
+    let models = standing["models"].as_array().unwrap();
+    let model = models.iter().find(|of| of["model"] == model).unwrap();
+    &model["routes"][0]
+}
+
+/// Has the key refused once, and eight answers learned from; how the routes stand then.
+fn live(program: &Program, config: &str) -> Value {
+    let refused = call(program.address, &chat("m", false, "refused")).unwrap();
+    assert_eq!(refused.status, 401);
+    for n in 0..8 {
+        let answer = call(program.address, &chat("slow", true, &format!("slow-{n}"))).unwrap();
+        assert_eq!(answer.status, 200);
+    }
+    // A client has its answer before its exchange is settled.
+    until("eight samples", || {
+        let now = standing(config);
+        (route(&now, "slow")["expected"]["samples"] == 8).then_some(now)
+    })
+}
+
+#[test]
+fn a_held_route_is_still_held_after_a_restart_and_says_since_when() {
+    let simulator = simulator();
+    let config = refusing(&simulator);
+    let home = Home::new(&config);
+    let program = home.serve();
+    let before = live(&program, &config);
+    let (ended, said) = program.stop();
+    assert!(ended.success(), "{said}");
+    let program = home.serve();
+    program.hear("s ago is taken up again");
+    let after = standing(&config);
+    let (held, still) = (route(&before, "m"), route(&after, "m"));
+    for of in [held, still] {
+        assert_eq!(
+            (&of["state"], &of["why"]),
+            (&"credential_held".into(), &"auth".into())
+        );
+    }
+    // To the second: the age is kept in milliseconds.
+    let second = |of: &Value, name: &str| of[name].as_str().unwrap()[..17].to_owned();
+    assert_eq!(second(held, "since"), second(still, "since"));
+    assert_eq!(second(held, "until"), second(still, "until"));
+    let (was, is) = (
+        &route(&before, "slow")["expected"],
+        &route(&after, "slow")["expected"],
+    );
+    assert_eq!(was["samples"], is["samples"]);
+    let millis = |of: &Value| of["first_token_ms"].as_f64().unwrap();
+    assert!((millis(was) - millis(is)).abs() < 0.01, "{was} {is}");
+    // Time since then makes it less sure, never surer.
+    let high = |of: &Value| of["first_token_high_ms"].as_f64().unwrap();
+    assert!(high(is) >= high(was) - 1e-9, "{was} {is}");
+    let output = home.command(&["routes"]).output().unwrap();
+    let table = String::from_utf8(output.stdout).unwrap();
+    for words in [
+        "key refused",
+        "auth, since 20",
+        "slow  (fastest)",
+        "good/sim:ft-20ms:n-4",
+    ] {
+        assert!(table.contains(words), "{words}\n{table}");
+    }
+    // A kill leaves what was kept last, and a store that is read as before.
+    program.signal(Signal::KILL);
+    drop(program.ended());
+    let program = home.serve();
+    assert_eq!(route(&standing(&config), "m")["state"], "credential_held");
+    drop(program);
+}
+
+#[test]
+fn learned_state_is_not_lost_on_reload() {
+    let simulator = simulator();
+    let config = refusing(&simulator);
+    let home = Home::new(&config);
+    let program = home.serve();
+    let before = live(&program, &config);
+    home.write(&config.replace("policy = \"fastest\"", "policy = \"least_busy\""));
+    program.hear("config reloaded");
+    let after = until("the new policy", || {
+        let now = standing(&config);
+        let of = |now: &Value| now["models"][1]["policy"].clone();
+        (of(&now) == "least_busy").then_some(now)
+    });
+    let (was, is) = (route(&before, "slow"), route(&after, "slow"));
+    for field in ["samples", "first_token_ms", "success"] {
+        assert_eq!(was["expected"][field], is["expected"][field], "{field}");
+    }
+    assert_eq!(route(&after, "m")["state"], "credential_held");
+    assert_eq!(route(&before, "m")["since"], route(&after, "m")["since"]);
+}
