@@ -133,6 +133,7 @@ impl Shadow {
             stream: self.stream,
             choices: self.choices,
             model: self.model,
+            max_tokens: None,
             prompt_tokens: self.prompt_tokens,
             reasons: self.reasons,
             complete: self.complete,

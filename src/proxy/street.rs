@@ -242,6 +242,7 @@ impl Proxy {
             _ => None,
         };
         let (stream, choices) = (facts.stream, facts.choices);
+        let max_tokens = facts.max_tokens;
         let prompt_tokens = facts.prompt_tokens_estimated.unwrap_or(0);
         let effort = facts.reasoning_effort.as_deref();
         let reasons = effort.is_some_and(|effort| effort != "none");
@@ -292,6 +293,7 @@ impl Proxy {
             language,
             stream,
             model: model.unwrap_or_default(),
+            max_tokens,
             prompt_tokens,
             reasons,
             choices,
@@ -317,9 +319,8 @@ impl Proxy {
             let (shared, pool) = (Arc::clone(&self.shared), Arc::clone(&self.pool));
             tokio::spawn(copy.send(shared, pool, exchange.beside()));
         }
-        let trying =
-            failover::first_answer(&job, body, (ways, &plan.steps), hedge, exchange, means);
-        let reached = trying.await?;
+        let steps = (&ways[..], &plan.steps[..]);
+        let reached = failover::first_answer(&job, body, steps, hedge, exchange, means).await?;
         let way = &ways[reached.way];
         let reason = format!("{}; {}", plan.policy, plan.reason);
         let relay = Relay::of(&reached, way, &job, reason, means);

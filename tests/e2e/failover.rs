@@ -21,6 +21,7 @@ const MOVED: &[(&str, bool, Class)] = &[
     ("stall_headers:for-30s", true, Class::FirstTokenTimeout),
     ("stall_first_token:for-30s", true, Class::FirstTokenTimeout),
     ("role_then_silence:for-30s", true, Class::FirstTokenTimeout),
+    ("stall_headers:for-90s", false, Class::FirstTokenTimeout),
     ("reset_mid:at-0", true, Class::Reset),
     ("close_mid:at-0", true, Class::Truncated),
     ("end_mid:at-0", true, Class::Truncated),
@@ -107,7 +108,10 @@ fn what_fails_before_its_first_token_is_followed_by_the_next_route() {
     for (fault, stream, class) in MOVED {
         let name = format!("{fault}, stream {stream}");
         rig.forget();
-        let ask = Ask::chat(&format!("m-n-6:fault-{fault}"), *stream).to("");
+        // So few tokens that a whole answer is soon overdue too.
+        let ask = Ask::chat(&format!("m-n-6:fault-{fault}"), *stream)
+            .with(&json!({"max_tokens": 8}))
+            .to("");
         let reading = rig.send(&ask);
         let record = rig.record(&ask);
         assert_eq!(reading.status, 200, "{name}: {}", reading.text());

@@ -71,7 +71,8 @@ pub(super) async fn read_answer(this: Try<'_>, answer: Answer, slot: Slot<'_, '_
         }
         reached.log = Some(log);
         if let Some(patience) = this.patience.filter(|_| parts.status.is_success()) {
-            return hold::hold(this, patience, reached, body, slot).await;
+            // Only where there is a choice: it has no place in the futures of all other requests.
+            return Box::pin(hold::hold(this, patience, reached, body, slot)).await;
         }
         reached.source = Source::Incoming(body);
         return Tried::Answered(Box::new(reached));

@@ -190,32 +190,43 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
 /// How long an answer may be held; absent once nothing may be held any more.
 fn patience(job: &Job<'_>, way: &Way, held_max: Moment, means: Means<'_>) -> Option<Patience> {
     let now = means.shared.clock.now();
-    // A whole answer takes as long as it is long: it has no first token to wait for.
-    let deadline = job.stream.then(|| deadline(job, way, now, means)).flatten();
-    let first_token = deadline.map(|span| now.plus(span));
+    let first_token = deadline(job, way, now, means).map(|span| now.plus(span));
     (now < held_max).then_some(Patience {
         first_token: first_token.filter(|at| *at < held_max),
         held: held_max,
     })
 }
 
+/// How many times what is expected of a whole answer's tokens it may take.
+const WHOLE_FACTOR: f64 = 3.0;
+
 /// The first-token deadline of a route: by what was measured of it, and never longer than one that
-/// the config shortens; none for models that are asked to think before they speak.
+/// the config shortens; none for models that are asked to think before they speak. A whole answer
+/// comes with its last token, and has the time of those that are expected besides.
 fn deadline(job: &Job<'_>, way: &Way, now: Moment, means: Means<'_>) -> Option<Nanos> {
     if job.reasons {
         return None;
     }
     let configured = means.settings.timeouts.first_token;
     let (route, prompt) = (way.key(), job.prompt_tokens);
-    let measured = means.shared.settler.standing.with(|board| {
-        board.learned.p95(&route, prompt, now)?;
-        board.learned.deadline(&route, prompt, false, now)
+    let standing = &means.shared.settler.standing;
+    let (measured, tokens) = standing.with(|board| {
+        let learned = &board.learned;
+        let measured = learned.p95(&route, prompt, now);
+        let measured = measured.and_then(|_| learned.deadline(&route, prompt, false, now));
+        let tokens = (!job.stream).then(|| {
+            let count = learned.lengths.expected(&job.model, None, job.max_tokens);
+            count * learned.expect(&route, now).per_token_ms()
+        });
+        (measured, tokens)
     });
-    Some(match measured {
+    let first = match measured {
         Some(measured) if configured < DEADLINE_USUAL => measured.min(nanos(configured)),
         Some(measured) => measured,
         None => nanos(configured),
-    })
+    };
+    let rest = Duration::from_secs_f64(WHOLE_FACTOR * tokens.unwrap_or(0.0) / 1e3);
+    Some(Nanos(first.0.saturating_add(nanos(rest).0)))
 }
 
 fn may_retry(means: Means<'_>) -> bool {

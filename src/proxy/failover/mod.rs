@@ -47,6 +47,8 @@ pub struct Job<'a> {
     pub stream: bool,
     /// The model asked for; empty where the request names none.
     pub model: Name,
+    /// The limit on tokens of the answer that the request sets.
+    pub max_tokens: Option<u64>,
     /// Prompt tokens, estimated.
     pub prompt_tokens: u64,
     /// Whether the request asks the model to think before it speaks.
