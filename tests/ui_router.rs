@@ -942,7 +942,7 @@ async fn how_the_routes_stand_is_shown_told_and_counted() {
     let page = get(&site.router, "/routes").await.text;
     for words in [
         "Standing now",
-        "up/m is tried first: only route",
+        "up/m is tried first: the only route that may be tried",
         "<span class=\"outcome bad\" data-said=\"m down/m state\">left alone</span>",
         "consecutive failures · 5 failed in a row · since ",
         "not tried: breaker open",

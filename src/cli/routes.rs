@@ -338,7 +338,7 @@ mod tests {
             assert!(line.chars().count() <= 80, "{line}");
         }
         for word in [
-            "a/gpt-4.1 is tried first: only route, by rules[3]",
+            "a/gpt-4.1 is tried first: the only route that may be tried, by rules[3]",
             "    consecutive failures, 1234 failed in a row, since 2026-11-22 08:31:02,\n    4 min left\n",
             "key refused",
             "spent in 2026-11: $12.34",

@@ -120,7 +120,12 @@ pub const fn word(state: State) -> (&'static str, &'static str) {
 /// A code in words: `consecutive_failures` reads as two.
 #[must_use]
 pub fn words(code: &str) -> String {
-    plain(code).replace('_', " ")
+    match code {
+        "only_route" => "the only route that may be tried".to_owned(),
+        "least_bad" => "none may be tried, and it is the least bad".to_owned(),
+        "model" => "first in the config".to_owned(),
+        code => plain(code).replace('_', " "),
+    }
 }
 
 /// What the page says of the routes: what changes, and where it stands.
@@ -200,7 +205,7 @@ impl SaidOfModel {
             let mut said = SaidOfRoute::of(&point.route, at);
             said.first = point.place == Some(0);
             said.place = match point.place {
-                Some(place) => format!("{}.", place + 1),
+                Some(place) => format!("place {}", place + 1),
                 None => String::new(),
             };
             said.chance = match point.left_out {

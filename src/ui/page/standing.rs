@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use crate::analysis::render::units::thousands;
 use crate::recorder::StandingNow;
 use crate::recorder::shown::TYPICAL_PROMPT;
 use crate::ui::standing::{Said, SaidOfModel, SaidOfRoute};
@@ -22,7 +23,7 @@ pub(super) fn section(now: &StandingNow) -> Markup {
             }
             p.detail {
                 "This month: " span data-said="spent" { (said.spent) }
-                " · times and expectations for a prompt of " (TYPICAL_PROMPT)
+                " · times and expectations for a prompt of " (thousands(TYPICAL_PROMPT))
                 " tokens; eight of ten first tokens are expected within the spread"
             }
         }
@@ -48,7 +49,7 @@ fn table(routes: &[SaidOfRoute], label: &str, group: &str, weighed: bool) -> Mar
                     th.number.wide scope="col" { "Success" }
                     th.number.wide scope="col" { "At work" }
                     th.number.wide scope="col" { "Limits used" }
-                    @if weighed { th.number scope="col" { "Goes first" } }
+                    @if weighed { th.number.wide scope="col" { "Goes first" } }
                 } }
                 tbody data-said-rows=(group) {
                     @for route in routes { (row(route, group, weighed)) }
@@ -84,7 +85,7 @@ fn row(route: &SaidOfRoute, group: &str, weighed: bool) -> Markup {
                 br; span.detail data-said=(at("meters")) { (route.meters) }
             }
             @if weighed {
-                td.number.chance {
+                td.number.wide.chance {
                     span data-said=(at("chance")) { (route.chance) }
                     br; span.detail data-said=(at("place")) { (route.place) }
                 }

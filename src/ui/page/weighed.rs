@@ -34,8 +34,8 @@ fn table(decision: &Decision, record: &ExchangeRecord) -> Markup {
             table {
                 thead { tr {
                     th scope="col" { "Route" }
-                    th.number scope="col" { "Score, lowest best" }
-                    th.number scope="col" { "Chance of going first" }
+                    th.number.wide scope="col" { "Score, lowest best" }
+                    th.number scope="col" { "Goes first" }
                     th scope="col" { "Tried" }
                 } }
                 tbody { @for one in &decision.routes { (row(one, record)) } }
@@ -56,9 +56,9 @@ fn row(one: &Considered, record: &ExchangeRecord) -> Markup {
                 @if let Some(model) = &one.model { br; span.model { (plain(model)) } }
                 @if one.other_model { br; span.badge.fair { "another model" } }
             }
-            td.number { (score) }
+            td.number.wide { (score) }
             td.number { (percent_of(f64::from(one.propensity) / 1e6)) }
-            td { (tried(one, record)) }
+            td.tried { (tried(one, record)) }
         }
     }
 }
@@ -70,7 +70,7 @@ fn tried(one: &Considered, record: &ExchangeRecord) -> String {
         .filter(|(_, attempt)| attempt.provider == one.provider && attempt.model == one.model);
     let there: Vec<String> = there
         .map(|(index, attempt)| match attempt.error_class {
-            Some(class) => format!("attempt {}: {}", index + 1, class.name()),
+            Some(class) => format!("attempt {}: {}", index + 1, words(class.name())),
             None => format!("attempt {}", index + 1),
         })
         .collect();
