@@ -8,8 +8,10 @@ use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tollgate::clock::Clock;
 use tollgate::edge::store::{Store, StoreError, StoreReader};
-use tollgate::record::{ExchangeRecord, Moment, Nanos, WallTime};
-use tollgate::recorder::{Opener, Pace, Recorder, Running, State};
+use tollgate::record::{ErrorClass, ExchangeRecord, Moment, Nanos, PicoDollars, WallTime};
+use tollgate::recorder::{Opener, Pace, Recorder, Running, State, kept};
+use tollgate::routing::health::{Event, State as RouteState};
+use tollgate::routing::route::RouteKey;
 
 use super::append::ids;
 use super::backend::Disk;
@@ -313,4 +315,60 @@ fn a_disk_of_the_system_fills_and_is_freed() {
     assert!(store.verify().unwrap().is_clean());
     drop(store);
     std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn what_is_known_of_routes_and_the_month_s_cost_are_found_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.redb");
+    let (recorder, running, _) = Recorder::start(&settings(&path), Clock::system()).unwrap();
+    let now = (Moment(900_000_000_000), Clock::system().wall());
+    // Nothing is kept yet: everything is new.
+    let fresh = kept::restored(&recorder.reader(), now);
+    assert_eq!(fresh.with(|board| board.health.routes().count()), 0);
+    let mut random = Random(4);
+    let records: Vec<_> = (0..60)
+        .map(|n| {
+            let mut record = realistic(&mut random, now.1, true);
+            record.cost = Some(PicoDollars(1_000_000 + n));
+            Arc::new(record)
+        })
+        .collect();
+    assert_eq!(offer_all(&recorder, &records), 60);
+    until("every record on the disk", || {
+        recorder.health().written == 60
+    });
+    let sum: u64 = (0..60).map(|n| 1_000_000 + n).sum();
+    let spent = |wall| kept::spent(&recorder.reader(), wall).unwrap();
+    assert_eq!(spent(now.1), PicoDollars(sum));
+    assert_eq!(spent(now.1.plus_secs(40 * 86_400)), PicoDollars(0));
+    // A key is refused, and money is spent; both are written and found a minute later.
+    let route = RouteKey::new("openai", Some("m".into()));
+    fresh.with(|board| {
+        let ticket = board.health.begin(&route, None, now.0);
+        let (class, until) = (ErrorClass::Auth, None);
+        board
+            .health
+            .end(ticket, Event::Failed { class, until }, now.0, 0.5);
+        board.spending.add(PicoDollars(77), now.1);
+    });
+    assert!(kept::write(&recorder, &fresh, now));
+    let later = (now.0.plus(Nanos(60_000_000_000)), now.1.plus_secs(60));
+    let check = |reader: &StoreReader| {
+        kept::restored(reader, later).with(|board| {
+            let condition = board.health.condition(&route, None, later.0);
+            assert_eq!(condition.state, RouteState::CredentialHeld);
+            assert_eq!(
+                (condition.since, condition.why),
+                (Some(now.0), Some("auth"))
+            );
+            assert_eq!(board.spending.of_month(now.1), PicoDollars(77));
+        });
+    };
+    check(&recorder.reader());
+    // Copies of the store have it too.
+    let copy = directory.path().join("copy.redb");
+    assert_eq!(recorder.reader().backup(&copy).unwrap(), 0);
+    check(&StoreReader::open(&copy).unwrap());
+    running.shutdown();
 }
