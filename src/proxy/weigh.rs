@@ -136,7 +136,7 @@ fn join(
     let spent = board.spending.of_month(now.1);
     let rules = settings.rules.iter().map(|rule| &rule.rule);
     let facts = facts(board, draft, wishes, settings, now, spent);
-    let place = rules::first(rules, &facts);
+    let place = rules::first(rules, &facts).filter(|_| !is_chosen(found.how));
     let rule = place.and_then(|place| settings.rules.get(place));
     let routes = found.routes.as_deref();
     let policy = wishes
@@ -279,6 +279,11 @@ fn facts<'a>(
         learned: &board.learned,
         at,
     }
+}
+
+/// Whether the request itself names the provider: rules choose where it leaves the choice.
+fn is_chosen(how: &str) -> bool {
+    matches!(how, "pinned" | "base_url" | "provider_prefix")
 }
 
 /// What the rule and the request add to what no route may break; neither takes anything away.

@@ -505,10 +505,18 @@ fn rules_choose_by_what_the_request_is() {
             "oa",
             None,
         ),
+        // Who names the route has chosen.
+        (
+            ask(true)
+                .header("x-tollgate-region", "ap-southeast-2")
+                .header("x-tollgate-route", "oa"),
+            "oa",
+            None,
+        ),
     ] {
         assert_eq!(served(&rig, &ask).0, provider);
         let record = rig.record(&ask);
-        assert_eq!(record.decision.unwrap().rule, rule);
+        assert_eq!(record.decision.and_then(|of| of.rule), rule);
     }
 }
 
