@@ -92,7 +92,7 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
     if none_listed {
         names.extend(providers.iter().map(|provider| provider.name.to_string()));
     }
-    let models = models::models(value(raw.models), &names, work);
+    let models = models::models(value(raw.models), &names, &providers, work);
     let rules = rules::rules(raw.rules, &names, work);
     let failover = rules::failover(value(raw.failover), work);
     let experiments = experiments::experiments(value(raw.experiments), &models, work);

@@ -207,6 +207,10 @@ impl Board {
                 .lengths
                 .observe(model, record.client_key, tokens);
         }
+        if record.decision.is_none() {
+            // Where there is nothing to choose, nobody asks whose cache holds the prompt.
+            return;
+        }
         let input = record.tokens.usage.input;
         let prompt = input.or(record.request.prompt_tokens_estimated);
         let Some(prompt) = prompt else { return };

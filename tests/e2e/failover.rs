@@ -573,6 +573,8 @@ fn a_slow_first_token_is_hedged_and_the_loser_is_cancelled_and_kept() {
     for (first, second, winner) in [
         ("ft-2s:n-3", "ft-10ms:n-4", "inj"),
         ("ft-300ms:n-3", "ft-2s:n-4", "oa"),
+        // The loser has not even sent its headers.
+        ("hd-2s:ft-2s:n-3", "ft-10ms:n-4", "inj"),
     ] {
         let rig = Rig::configured(&format!(
             "{PRICES}[models.m]\n{hedge}\nroutes = [{{ provider = \"oa\", model = \"sim:{first}\" }}, \
@@ -596,6 +598,47 @@ fn a_slow_first_token_is_hedged_and_the_loser_is_cancelled_and_kept() {
         assert_eq!(hedge, Some(u32::from(winner == "inj")), "{winner}");
         let standing = &rig.node().shared.settler.standing;
         assert_eq!(standing.with(|board| board.health.at_work()), 0);
+    }
+}
+
+#[test]
+fn with_nothing_held_what_fails_at_its_status_still_moves_on() {
+    for (first, outcome, attempts) in [
+        ("fault-http_500", Outcome::Ok, 2),
+        ("fault-reset_before_headers", Outcome::Ok, 2),
+        ("fault-stall_headers:for-30s", Outcome::Ok, 2),
+        // The role chunk has gone to the client.
+        ("n-6:fault-error_first", Outcome::InBandError, 1),
+    ] {
+        let more = "[failover]\nheld = \"none\"\n[timeouts]\nfirst_token = \"500ms\"\n";
+        let rig = pair("", first, more);
+        let ask = Ask::chat("m", true).to("");
+        assert_eq!(rig.send(&ask).status, 200, "{first}");
+        let record = rig.record(&ask);
+        assert_eq!(
+            (record.outcome, record.attempts.len()),
+            (outcome, attempts),
+            "{first}"
+        );
+        let last = record.attempts.last().unwrap();
+        assert_eq!(last.timeline.get(Mark::Held), None, "{first}");
+    }
+}
+
+#[test]
+fn prompts_are_remembered_only_where_a_route_is_chosen() {
+    let rig = pair("", "n-3", "");
+    for (model, remembered) in [("sim:n-3", 0), ("m", 1)] {
+        let ask = Ask::chat(model, false);
+        let ask = if model == "m" { ask.to("") } else { ask };
+        assert_eq!(rig.send(&ask).status, 200);
+        rig.record(&ask);
+        let standing = &rig.node().shared.settler.standing;
+        assert_eq!(
+            standing.with(|board| board.memories.len()),
+            remembered,
+            "{model}"
+        );
     }
 }
 

@@ -12,7 +12,7 @@ use crate::config::settings::{
     HedgeSettings, ModelRoutes, Provider, RouteSettings, ShadowSettings,
 };
 use crate::record::{Name, Nanos, PicoDollars, WallTime};
-use crate::routing::catalogue::facts_of;
+use crate::routing::catalogue::{facts_of, owner_of};
 use crate::routing::plan::Constraints;
 use crate::routing::policy::Ramp;
 use crate::routing::pricing::Share;
@@ -24,8 +24,10 @@ use super::work::{Span, Work, texts};
 pub(in crate::config) fn models(
     entries: Entries<RawModel>,
     names: &[String],
+    providers: &[Arc<Provider>],
     work: &mut Work<'_>,
 ) -> Vec<Arc<ModelRoutes>> {
+    let own: Vec<String> = entries.0.iter().map(|(key, _)| key.value.clone()).collect();
     let mut models = Vec::new();
     for (key, raw) in entries.0 {
         let path = format!("models.{}", key_step(&key.value));
@@ -45,6 +47,23 @@ pub(in crate::config) fn models(
         };
         let policy = policy(&path, &keys, slo, work).unwrap_or_default();
         let routes = routes(&path, &key, raw.routes, names, work);
+        for (index, at) in raw
+            .fallback_models
+            .iter()
+            .flat_map(|at| &at.value)
+            .enumerate()
+        {
+            if !is_claimed(&at.value.0, &own, providers) {
+                work.warn(
+                    format!("{path}.fallback_models[{index}]"),
+                    Some(at.span.clone()),
+                    format!("{}, which nobody here claims", quoted(&at.value.0)),
+                    "a model of [models], `provider/model`, or a name that a provider claims",
+                    "as it is, it is never asked",
+                );
+            }
+        }
+        let fallback_models = texts(raw.fallback_models, |model| Name::from(model.0));
         let nanos = |span: Duration| Nanos(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
         let constraints = Constraints {
             regions: texts(raw.regions, |region| region.0),
@@ -61,7 +80,7 @@ pub(in crate::config) fn models(
             policy,
             slo,
             constraints,
-            fallback_models: texts(raw.fallback_models, |model| Name::from(model.0)),
+            fallback_models,
             hedge: raw.hedge.map(|at| hedge(at.value)),
             shadow: raw
                 .shadow
@@ -69,6 +88,17 @@ pub(in crate::config) fn models(
         }));
     }
     models
+}
+
+/// Whether a request for the model would find a provider without being sent to a default one.
+fn is_claimed(model: &str, own: &[String], providers: &[Arc<Provider>]) -> bool {
+    let prefix = model.split_once('/').map(|(name, _)| name);
+    own.iter().any(|name| name == model)
+        || providers.len() == 1
+        || providers
+            .iter()
+            .any(|provider| Some(provider.name.as_str()) == prefix)
+        || owner_of(model, providers.iter().map(|of| ((), of.models.as_slice()))).is_some()
 }
 
 /// 2 % of the requests, a dollar a day.

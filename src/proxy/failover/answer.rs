@@ -70,7 +70,8 @@ pub(super) async fn read_answer(this: Try<'_>, answer: Answer, slot: Slot<'_, '_
             body.close();
         }
         reached.log = Some(log);
-        if let Some(patience) = this.patience.filter(|_| parts.status.is_success()) {
+        let held = this.patience.filter(|patience| patience.held.is_some());
+        if let Some(patience) = held.filter(|_| parts.status.is_success()) {
             // Only where there is a choice: it has no place in the futures of all other requests.
             return Box::pin(hold::hold(this, patience, reached, body, slot)).await;
         }

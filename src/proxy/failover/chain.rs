@@ -29,7 +29,8 @@ pub(super) struct Chain<'a, 'd, 'e> {
     /// Indexes of the ways that may still be tried, best first.
     left: VecDeque<usize>,
     tries: usize,
-    held_max: Moment,
+    /// Until when answers may be held; absent where none is.
+    held_max: Option<Moment>,
     draft: &'d Draft<'e>,
     pub(super) means: Means<'a>,
 }
@@ -74,7 +75,9 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
             ways,
             left: steps.iter().copied().collect(),
             tries: 0,
-            held_max: job.complete.plus(nanos(means.settings.failover.held)),
+            held_max: Some(means.settings.failover.held)
+                .filter(|held| !held.is_zero())
+                .map(|held| job.complete.plus(nanos(held))),
             draft,
             means,
         }
@@ -187,12 +190,19 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
     }
 }
 
-/// How long an answer may be held; absent once nothing may be held any more.
-fn patience(job: &Job<'_>, way: &Way, held_max: Moment, means: Means<'_>) -> Option<Patience> {
+/// How long an attempt may go without a token; absent once the time for holding is over, from when
+/// on whatever comes is the answer.
+fn patience(
+    job: &Job<'_>,
+    way: &Way,
+    held_max: Option<Moment>,
+    means: Means<'_>,
+) -> Option<Patience> {
     let now = means.shared.clock.now();
     let first_token = deadline(job, way, now, means).map(|span| now.plus(span));
-    (now < held_max).then_some(Patience {
-        first_token: first_token.filter(|at| *at < held_max),
+    let over = |at: Moment| held_max.is_some_and(|held| at >= held);
+    (!over(now)).then_some(Patience {
+        first_token: first_token.filter(|at| !over(*at)),
         held: held_max,
     })
 }

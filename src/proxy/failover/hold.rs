@@ -250,7 +250,7 @@ impl Limits {
     fn next(&self, now: Moment, activity: Moment) -> (Duration, Stopped) {
         let silent = activity.plus(crate::record::Nanos(self.silence.as_nanos() as u64));
         let ends = [
-            (Some(self.patience.held), Stopped::Committed),
+            (self.patience.held, Stopped::Committed),
             (
                 self.patience.first_token,
                 Stopped::Broken(BodyEnd::Stalled, ErrorClass::FirstTokenTimeout),

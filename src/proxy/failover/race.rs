@@ -1,6 +1,5 @@
 //! Lets a second attempt run beside a slow first one: the first token wins.
 
-use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ pub(super) async fn race<'a, 'd, 'e>(
     let shared = chain.means.shared;
     let (way, slot) = (first.this.way, first.slot);
     count(chain, hedge);
-    let mut one = pin!(first.run());
+    let mut one = Box::pin(first.run());
     let Some(after) = patience(chain, way, hedge) else {
         return one.await;
     };
@@ -39,7 +38,7 @@ pub(super) async fn race<'a, 'd, 'e>(
     };
     tracing::debug!(provider = %way.provider.name, "slow: another attempt begins beside it");
     let second_slot = second.slot;
-    let mut two = pin!(second.run());
+    let mut two = Box::pin(second.run());
     let (done, is_first) = std::future::poll_fn(|cx| {
         if let Poll::Ready(ran) = one.as_mut().poll(cx) {
             return Poll::Ready((ran, true));
@@ -49,6 +48,8 @@ pub(super) async fn race<'a, 'd, 'e>(
     .await;
     let (done, other) = match done.tried {
         Tried::Answered(_) => {
+            // The loser writes down how far it came when it is dropped: then it can be judged.
+            drop((one, two));
             cancel(if is_first { second_slot } else { slot }, shared);
             return done;
         }

@@ -29,8 +29,8 @@ pub(super) struct Try<'a> {
 pub(super) struct Patience {
     /// When its first token is overdue; absent where no deadline of ours holds.
     pub(super) first_token: Option<Moment>,
-    /// When it is committed as it stands.
-    pub(super) held: Moment,
+    /// When it is committed as it stands; absent where nothing is held.
+    pub(super) held: Option<Moment>,
 }
 
 /// How a try went.
