@@ -4,4 +4,6 @@ pub mod framing;
 
 pub mod dialect;
 
+pub mod translation;
+
 pub mod observer;
