@@ -22,6 +22,12 @@ pub struct Terms {
     pub takes_sampling: bool,
     /// Whether the model is one that thinks by a budget of tokens, rather than by an effort.
     pub thinks_by_budget: bool,
+    /// Whether the model takes an effort of reasoning at all. Where it takes none, an effort has
+    /// no effect and is left out as a hint.
+    pub takes_effort: bool,
+    /// Whether a provider of OpenAI chat calls the limit of output tokens `max_completion_tokens`,
+    /// as OpenAI does, and not `max_tokens`, as those do who copy it.
+    pub limits_completion: bool,
 }
 
 /// A request to be said in the provider's language.
