@@ -1,6 +1,7 @@
 //! Tells a client inside a response that has begun that it will not come whole.
 
 use crate::record::{ErrorClass, Language};
+use crate::wire::dialect::errors::Report;
 
 /// Why a response that has begun will not come whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,32 +52,13 @@ impl Broken {
 /// in front ends an event that the provider left half sent.
 #[must_use]
 pub fn error_event(language: Language, broken: Broken) -> String {
-    let (code, message, kind) = (broken.code(), broken.message(), broken.kind());
-    match language {
-        Language::AnthropicMessages => {
-            let data = serde_json::json!({
-                "type": "error", "error": {"type": "api_error", "message": message, "code": code},
-            });
-            format!("\n\nevent: error\ndata: {data}\n\n")
-        }
-        Language::OpenAiResponses => {
-            // Flat as the API says it; OpenAI's SDKs raise only what stands in `error`.
-            let data = serde_json::json!({
-                "type": "error", "code": code, "message": message, "param": null,
-                "sequence_number": 0,
-                "error": {
-                    "message": message, "type": kind, "param": null, "code": code,
-                },
-            });
-            format!("\n\nevent: error\ndata: {data}\n\n")
-        }
-        _ => {
-            let data = serde_json::json!({
-                "error": {
-                    "message": message, "type": kind, "param": null, "code": code,
-                },
-            });
-            format!("\n\ndata: {data}\n\n")
-        }
-    }
+    let report = Report {
+        status: 502,
+        message: broken.message(),
+        kind: broken.kind(),
+        code: broken.code(),
+        param: None,
+        exchange: "",
+    };
+    format!("\n\n{}", report.event(language))
 }

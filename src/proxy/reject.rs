@@ -4,6 +4,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use super::tap::ProxyBody;
 use crate::record::{ErrorClass, Language};
+use crate::wire::dialect::errors::Report;
 
 /// The methods that are passed on, for `Allow`.
 pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -108,18 +109,18 @@ impl Reject {
         reject
     }
 
-    /// The answer in the shape that the client's endpoint expects: OpenAI's, which Anthropic's
-    /// SDK reads too once `type` and `request_id` stand beside it.
+    /// The answer in the shape that the client's endpoint expects.
     #[must_use]
     pub fn response(&self, language: Language, exchange: &str) -> Response<ProxyBody> {
-        let body = error_body(
-            language,
-            self.kind,
-            self.code,
-            &self.message,
-            self.param,
+        let report = Report {
+            status: self.status.as_u16(),
+            message: &self.message,
+            kind: self.kind,
+            code: self.code,
+            param: self.param,
             exchange,
-        );
+        };
+        let body = report.body(language);
         let mut response = Response::new(ProxyBody::full(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
@@ -150,25 +151,5 @@ impl Reject {
             headers.insert("x-should-retry", value);
         }
         response
-    }
-}
-
-/// One error as a JSON body.
-fn error_body(
-    language: Language,
-    kind: &str,
-    code: &str,
-    message: &str,
-    param: Option<&str>,
-    exchange: &str,
-) -> String {
-    let error = serde_json::json!({
-        "message": message, "type": kind, "param": param, "code": code,
-    });
-    match language {
-        Language::AnthropicMessages | Language::AnthropicCountTokens => {
-            serde_json::json!({"type": "error", "error": error, "request_id": exchange}).to_string()
-        }
-        _ => serde_json::json!({"error": error}).to_string(),
     }
 }

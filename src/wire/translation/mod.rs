@@ -5,4 +5,19 @@
 
 mod shape;
 
+#[expect(dead_code, reason = "the first pair is on its way")]
+mod fields;
+
+#[expect(dead_code, reason = "the first pair is on its way")]
+mod events;
+
+#[expect(dead_code, reason = "the first pair is on its way")]
+mod reasoning;
+
+#[expect(dead_code, reason = "the first pair is on its way")]
+mod chat;
+
+mod legs;
+
+pub use legs::{Back, Translated, Translation};
 pub use shape::{Asked, Ended, Kept, Pair, Refusal, Restream, Sent, Stamp, Terms, Unreadable};

@@ -12,6 +12,8 @@ pub(super) struct Said {
     pub(super) code: Option<String>,
     /// The message, at most [`MESSAGE_BYTES_MAX`] of it. It is matched, and never kept.
     pub(super) message: String,
+    /// The first part of it as the provider writes it, likewise cut: for the client alone.
+    pub(super) first: Option<String>,
     /// An HTTP status inside the body.
     pub(super) status: Option<u16>,
     /// The body names what about the content was objected to.
@@ -159,6 +161,9 @@ impl Said {
         let text = text.0.as_deref().unwrap_or(raw.get());
         let room = MESSAGE_BYTES_MAX.saturating_sub(self.message.len());
         let end = text.floor_char_boundary(room.min(text.len()));
+        if self.first.is_none() {
+            self.first = Some(text[..end].to_owned()).filter(|text| !text.is_empty());
+        }
         self.message.push_str(&text[..end].to_ascii_lowercase());
         self.message.push('\n');
     }

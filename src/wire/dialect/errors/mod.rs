@@ -6,8 +6,11 @@ mod classify;
 
 mod failover;
 
+mod report;
+
 pub use classify::{Classified, ERROR_TYPE, classify, outcome};
 pub use failover::{Verdict, failover};
+pub use report::{Report, message};
 
 pub(crate) use body::{is_error, is_error_body};
 pub(crate) use classify::{classify_typed, in_band};
