@@ -232,6 +232,8 @@ mod tests {
             max_tokens: 1,
             takes_sampling: true,
             thinks_by_budget: false,
+            takes_effort: true,
+            limits_completion: true,
         };
         let translation = among(
             MARKED,
