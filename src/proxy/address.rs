@@ -2,6 +2,7 @@
 
 use crate::config::settings::Settings;
 use crate::record::{Language, Name};
+use crate::wire::dialect::identify::endpoint;
 
 /// Where a request's path points, before its model is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,20 +102,14 @@ const OTHER: &str = "other";
 
 impl Address<'_> {
     /// The endpoint for the record: what the path asks for, and nothing that a client made up. The
-    /// names are those of a fixed list (an Azure deployment stands as `*`, ids are cut off, the
+    /// names are those of a fixed list (a model in the path stands as `*`, ids are cut off, the
     /// rest is `other`), because each new one takes a number in the store for good, and because
     /// an unknown path may hold what nobody wants kept.
     #[must_use]
     pub fn endpoint(&self, language: Language) -> Name {
         let path = self.path.strip_suffix('/').unwrap_or(self.path);
         if language.is_inference() {
-            return match path.strip_prefix("/openai/deployments/") {
-                Some(rest) => {
-                    let after = rest.find('/').map_or("", |slash| &rest[slash..]);
-                    Name::from(format!("/openai/deployments/*{after}").as_str())
-                }
-                None => Name::from(path),
-            };
+            return Name::from(without_names(path).as_str());
         }
         PREFIXES
             .iter()
@@ -127,6 +122,29 @@ impl Address<'_> {
             })
             .unwrap_or_else(|| Name::from(OTHER))
     }
+}
+
+/// The path of an inference endpoint with `*` for the model, and for the project and the place that
+/// it names. What is left are words that identifying it has compared.
+fn without_names(path: &str) -> String {
+    let model = endpoint(path).model.unwrap_or(path.len()..path.len());
+    let mut named = path[..model.start].to_owned();
+    if !model.is_empty() {
+        // What kind of thing it is may be a part of its name.
+        let kind = path[model.clone()].split_once('/').map(|(kind, _)| kind);
+        if let Some(kind @ ("tunedModels" | "endpoints")) = kind {
+            named.extend([kind, "/"]);
+        }
+        named.push('*');
+    }
+    named.push_str(&path[model.end..]);
+    let mut before = "";
+    let segments = named.split('/').map(|segment| {
+        let is_name = matches!(before, "projects" | "locations");
+        before = segment;
+        if is_name { "*" } else { segment }
+    });
+    segments.collect::<Vec<_>>().join("/")
 }
 
 /// Splits `/{provider}/v1/…`; any other path is taken whole.
@@ -187,16 +205,46 @@ mod tests {
         ] {
             assert_eq!(name(path, Language::OpenAiChat), endpoint, "{path}");
         }
+        for (path, endpoint) in [
+            (
+                "/v1beta/models/gemini-2.5-flash:generateContent",
+                "/v1beta/models/*:generateContent",
+            ),
+            (
+                "/v1beta/tunedModels/mine:generateContent",
+                "/v1beta/tunedModels/*:generateContent",
+            ),
+            (
+                "/v1/projects/secret/locations/eu/publishers/google/models/g:countTokens",
+                "/v1/projects/*/locations/*/publishers/google/models/*:countTokens",
+            ),
+            (
+                "/v1/projects/secret/locations/eu/endpoints/7:generateContent",
+                "/v1/projects/*/locations/*/endpoints/*:generateContent",
+            ),
+            ("/model/arn%3Aaws%2Fx/converse/", "/model/*/converse"),
+            ("/api/chat", "/api/chat"),
+        ] {
+            let language = crate::wire::dialect::identify::identify(path);
+            assert!(language.is_inference(), "{path}");
+            assert_eq!(name(path, language), endpoint, "{path}");
+        }
     }
 
     #[test]
     fn a_client_cannot_make_names_without_end() {
         let names: std::collections::HashSet<_> = (0..20_000)
             .map(|number| {
-                let path = match number % 4 {
+                let path = match number % 7 {
                     0 => format!("/v1/x{number}"),
                     1 => format!("/x{number}/files"),
                     2 => format!("/v1/files/{number}"),
+                    3 => format!("/v1/models/{number}:generateContent"),
+                    4 => format!("/model/{number}/{number}/invoke"),
+                    5 => format!(
+                        "/v1/projects/{number}/locations/{number}/publishers/google/models/\
+                         {number}:generateContent"
+                    ),
                     _ => format!("/openai/deployments/{number}/chat/completions"),
                 };
                 let language = crate::wire::dialect::identify::identify(&path);
@@ -207,6 +255,6 @@ mod tests {
                 address.endpoint(language)
             })
             .collect();
-        assert!(names.len() <= 3, "{names:?}");
+        assert!(names.len() <= 6, "{names:?}");
     }
 }

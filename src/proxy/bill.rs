@@ -23,7 +23,7 @@ pub fn price(record: &mut ExchangeRecord, settings: &Settings) {
 
 fn sum(record: &mut ExchangeRecord, settings: &Settings) -> Result<PicoDollars, NoCost> {
     let language = record.language;
-    if !language.is_inference() || language == Language::AnthropicCountTokens {
+    if !language.is_inference() || language.counts_tokens() {
         return Err(NoCost::NoModelCall);
     }
     let started = record.started;

@@ -10,9 +10,10 @@ use super::names::ROUTE;
 use super::reject::Reject;
 use super::secret::{self, Hasher};
 use crate::config::settings::{AuthScheme, ModelRoutes, Provider, RouteSettings, Settings};
-use crate::record::{Dialect, KeyedHash, Language, Name};
+use crate::record::{Dialect, KeyedHash, Name};
 use crate::routing::catalogue::owner_of;
 use crate::routing::route::RouteKey;
+use crate::wire::dialect::identify::{House, endpoint};
 
 /// One way for this request: a provider, the model's name there, and a credential.
 #[derive(Debug, Clone)]
@@ -303,6 +304,9 @@ fn targets(
     if let Some(provider) = owner_of(model, owners) {
         return Ok(Targets::one(provider, asked(), "pattern", true));
     }
+    if let Some(provider) = of_path(settings, address.path) {
+        return Ok(Targets::one(provider, asked(), "path", true));
+    }
     only.or(default).ok_or_else(|| {
         let mut message = format!(
             "no provider here claims the model `{model}`; {}",
@@ -314,6 +318,20 @@ fn targets(
         );
         Reject::new(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
     })
+}
+
+/// The only provider of the family whose own paths look like this one.
+fn of_path<'a>(settings: &'a Settings, path: &str) -> Option<&'a Arc<Provider>> {
+    let family = match endpoint(path).house {
+        House::Gemini | House::Vertex(_) => Dialect::Gemini,
+        House::Bedrock => Dialect::Bedrock,
+        House::Azure => Dialect::Azure,
+        House::Plain(_) | House::Ollama => return None,
+    };
+    let mut all = settings.providers.iter();
+    let mut of_family = all.by_ref().filter(|provider| provider.dialect == family);
+    let first = of_family.next()?;
+    of_family.next().is_none().then_some(first)
 }
 
 /// The routes of a model, and behind them those of the models that may stand in for it.
@@ -484,24 +502,5 @@ impl Credential {
         };
         value.set_sensitive(true);
         Some((name, value))
-    }
-}
-
-/// The path at the provider for a request path of ours.
-///
-/// A base URL is what the family's SDK would be given: OpenAI's ends in `/v1` and takes
-/// `/chat/completions`; Anthropic's does not and takes `/v1/messages`.
-#[must_use]
-pub fn upstream_path(provider: &Provider, path: &str, language: Language) -> String {
-    let without = path
-        .strip_prefix("/v1")
-        .filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    let base = provider.base.path.as_str();
-    match (provider.dialect, without) {
-        (Dialect::Anthropic, Some(_)) => [base, path].concat(),
-        // An SDK pointed at us without `/v1` still means its endpoint.
-        (Dialect::Anthropic, None) if language != Language::Plain => [base, "/v1", path].concat(),
-        (_, Some(rest)) => [base, rest].concat(),
-        (_, None) => [base, path].concat(),
     }
 }

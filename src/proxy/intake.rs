@@ -20,7 +20,7 @@ use crate::config::settings::Settings;
 use crate::edge::server::Peer;
 use crate::edge::upstream::body::Upload;
 use crate::record::{KeyedHash, Language, Moment, Name, RequestFacts, Session, SessionSource};
-use crate::wire::dialect::identify::identify;
+use crate::wire::dialect::identify::{endpoint, identify};
 use crate::wire::dialect::request::{self, RequestReading};
 
 /// Code of a body that its client did not send to the end.
@@ -58,7 +58,7 @@ pub fn language_of(method: &Method, address: &Address<'_>) -> Language {
 pub async fn read(
     headers: &HeaderMap,
     body: Incoming,
-    language: Language,
+    (path, language): (&str, Language),
     settings: &Settings,
     peer: &Peer,
     clock: &Clock,
@@ -71,16 +71,33 @@ pub async fn read(
     }
     content_headers(headers, settings.limits.request_body_bytes)?;
     let (bytes, complete) = collect(body, settings, peer, clock).await?;
-    let reading = request::read(language, &bytes, settings.limits.json_depth).map_err(|fault| {
-        let mut reject = Reject::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_request",
-            fault.to_string(),
-        );
-        reject.param = fault.param();
-        reject
-    })?;
+    let reading = request::read(language, &bytes, settings.limits.json_depth);
+    let mut reading = reading.map_err(|fault| unfit(&fault))?;
+    if let Some(stream) = endpoint(path).stream {
+        reading.stream = stream;
+        reading.facts.stream = stream;
+    }
     Ok((Body::Read(bytes, Box::new(reading)), complete))
+}
+
+/// The model asked for: that of the path, where it names one, else that of the body.
+pub fn model(path: &str, body: &Body) -> Result<Option<Name>, Reject> {
+    let Body::Read(_, reading) = body else {
+        return Ok(None);
+    };
+    match endpoint(path).model.and_then(|span| path.get(span)) {
+        Some(there) => request::path_model(there)
+            .map(|model| Some(Name::from(model)))
+            .map_err(|fault| unfit(&fault)),
+        None => Ok(reading.model.as_deref().map(Name::from)),
+    }
+}
+
+fn unfit(fault: &request::RequestFault) -> Reject {
+    let status = StatusCode::BAD_REQUEST;
+    let mut reject = Reject::new(status, "invalid_request", fault.to_string());
+    reject.param = fault.param();
+    reject
 }
 
 fn content_headers(headers: &HeaderMap, bytes_max: u64) -> Result<(), Reject> {
@@ -310,9 +327,11 @@ pub fn tags(headers: &HeaderMap) -> Vec<Name> {
         .collect()
 }
 
-/// Keyed hash of the credential that the client sent, whichever header holds it.
+/// Keyed hash of the credential that the client sent, whichever header holds it, or in the query
+/// as Google takes it.
 #[must_use]
-pub fn client_key(headers: &HeaderMap, hasher: &Hasher) -> Option<KeyedHash> {
+pub fn client_key(headers: &HeaderMap, query: Option<&str>, hasher: &Hasher) -> Option<KeyedHash> {
+    let mut parameters = query.unwrap_or_default().split('&');
     [
         &header::AUTHORIZATION,
         &X_API_KEY,
@@ -321,5 +340,11 @@ pub fn client_key(headers: &HeaderMap, hasher: &Hasher) -> Option<KeyedHash> {
     ]
     .into_iter()
     .find_map(|name| headers.get(name))
-    .map(|value| hasher.hash("credential", [bare(value.as_bytes())]))
+    .map(HeaderValue::as_bytes)
+    .or_else(|| {
+        parameters
+            .find_map(|pair| pair.strip_prefix("key="))
+            .map(str::as_bytes)
+    })
+    .map(|value| hasher.hash("credential", [bare(value)]))
 }

@@ -18,6 +18,8 @@ pub mod filter;
 
 pub mod address;
 
+pub mod paths;
+
 pub mod candidates;
 
 pub mod quotes;

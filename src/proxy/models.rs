@@ -9,8 +9,9 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
-use super::candidates::{self, Credential, Way};
+use super::candidates::{Credential, Way};
 use super::headers;
+use super::paths;
 use super::reject::Reject;
 use super::tap::ProxyBody;
 use crate::clock::Clock;
@@ -18,7 +19,7 @@ use crate::config::settings::{AuthScheme, Provider, Settings};
 use crate::edge::upstream::pool::PoolLimits;
 use crate::edge::upstream::send::OutgoingBody;
 use crate::edge::upstream::{Outgoing, Phases, Pool};
-use crate::record::{Language, Moment, Name, Nanos};
+use crate::record::{Moment, Name, Nanos};
 
 /// How long a provider's list is taken for current.
 const CURRENT_FOR: Nanos = Nanos::from_millis(300_000);
@@ -179,7 +180,7 @@ async fn fetch(
         credential,
         addressed: false,
     };
-    let path = candidates::upstream_path(provider, "/v1/models", Language::Models);
+    let path = paths::passed(provider, "/v1/models", None).path;
     let target = match &provider.base.query {
         Some(query) => format!("{path}?{query}"),
         None => path,

@@ -15,7 +15,7 @@ use super::candidates;
 use super::failover::{self, Job, Means, Reached};
 use super::filter;
 use super::headers;
-use super::intake::{self, Body};
+use super::intake;
 use super::lot;
 use super::models::Asked;
 use super::names::{EXCHANGE, RETRY_COUNT, TRACEPARENT};
@@ -185,7 +185,7 @@ impl Proxy {
             language,
             model: None,
             tags: intake::tags(&parts.headers),
-            client_key: intake::client_key(&parts.headers, &self.shared.hasher),
+            client_key: intake::client_key(&parts.headers, parts.uri.query(), &self.shared.hasher),
             session: None,
             client_retries: header(&RETRY_COUNT).and_then(|text| text.parse().ok()),
             client_protocol: peer.protocol,
@@ -230,17 +230,14 @@ impl Proxy {
         let (body, complete) = intake::read(
             &parts.headers,
             body,
-            language,
+            (address.path, language),
             settings,
             exchange.peer(),
             clock,
         )
         .await?;
         let (facts, session) = intake::facts(&parts.headers, &body, &self.shared.hasher);
-        let model = match &body {
-            Body::Read(_, reading) => reading.model.as_deref().map(Name::from),
-            _ => None,
-        };
+        let model = intake::model(address.path, &body)?;
         let (stream, choices) = (facts.stream, facts.choices);
         let max_tokens = facts.max_tokens;
         let prompt_tokens = facts.prompt_tokens_estimated.unwrap_or(0);
@@ -369,10 +366,16 @@ fn authorise(parts: &Parts, settings: &Settings) -> Result<(), Reject> {
     if settings.server.token.is_none() {
         return Ok(());
     }
-    let sent = ["x-tollgate-token", "authorization", "x-api-key", "api-key"]
-        .iter()
-        .flat_map(|name| parts.headers.get_all(*name))
-        .any(|value| candidates::is_token(value, settings));
+    let sent = [
+        "x-tollgate-token",
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+    ]
+    .iter()
+    .flat_map(|name| parts.headers.get_all(*name))
+    .any(|value| candidates::is_token(value, settings));
     if sent {
         return Ok(());
     }

@@ -68,6 +68,14 @@ named! {
         Models = "models",
         /// Any other path: passed through, timed as a whole.
         Plain = "plain",
+        /// Ollama's own chat and completion.
+        OllamaNative = "ollama-native",
+        /// Gemini `countTokens`.
+        GeminiCountTokens = "gemini-count-tokens",
+        /// Gemini `embedContent` and `batchEmbedContents`.
+        GeminiEmbed = "gemini-embed",
+        /// Bedrock's token count.
+        BedrockCountTokens = "bedrock-count-tokens",
     }
 }
 
@@ -81,9 +89,17 @@ impl Language {
     /// Whether answers consist of generated tokens.
     #[must_use]
     pub const fn generates(self) -> bool {
-        !matches!(
+        self.is_inference()
+            && !self.counts_tokens()
+            && !matches!(self, Self::OpenAiEmbeddings | Self::GeminiEmbed)
+    }
+
+    /// Whether the endpoint counts the tokens of a request, which runs no model.
+    #[must_use]
+    pub const fn counts_tokens(self) -> bool {
+        matches!(
             self,
-            Self::OpenAiEmbeddings | Self::AnthropicCountTokens | Self::Models | Self::Plain
+            Self::AnthropicCountTokens | Self::GeminiCountTokens | Self::BedrockCountTokens
         )
     }
 }

@@ -538,7 +538,7 @@ fn otel(record: &ExchangeRecord, attempt: Option<&AttemptRecord>) -> Labels {
 const fn operation(language: Language) -> &'static str {
     match language {
         Language::OpenAiCompletions => "text_completion",
-        Language::OpenAiEmbeddings => "embeddings",
+        Language::OpenAiEmbeddings | Language::GeminiEmbed => "embeddings",
         Language::GeminiGenerate => "generate_content",
         _ => "chat",
     }

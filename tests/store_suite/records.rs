@@ -315,7 +315,7 @@ pub(crate) fn arbitrary(random: &mut Random) -> ExchangeRecord {
     record.closed_at = Moment(extreme(r));
     record.trace = r.chance(50).then(|| TraceId([r.below(256) as u8; 16]));
     record.origin = Origin::ALL[r.below(6) as usize];
-    record.language = Language::ALL[r.below(11) as usize];
+    record.language = Language::ALL[r.below(Language::ALL.len() as u64) as usize];
     record.outcome = Outcome::ALL[r.below(13) as usize];
     record.config = KeyedHash(r.next());
     record.model = r.chance(80).then(|| text(r).into());

@@ -404,8 +404,13 @@ const fn api_type(language: Language) -> Option<&'static str> {
         | Language::OpenAiResponses
         | Language::OpenAiEmbeddings => Some("OpenAI-compatible"),
         Language::AnthropicMessages | Language::AnthropicCountTokens => Some("Anthropic-native"),
-        Language::GeminiGenerate => Some("Google-native"),
-        Language::BedrockConverse | Language::BedrockInvoke => Some("Bedrock-native"),
+        Language::GeminiGenerate | Language::GeminiCountTokens | Language::GeminiEmbed => {
+            Some("Google-native")
+        }
+        Language::BedrockConverse | Language::BedrockInvoke | Language::BedrockCountTokens => {
+            Some("Bedrock-native")
+        }
+        Language::OllamaNative => Some("Ollama-native"),
         Language::Models | Language::Plain => None,
     }
 }

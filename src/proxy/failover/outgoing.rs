@@ -9,9 +9,10 @@ use super::Job;
 use crate::edge::upstream::Outgoing;
 use crate::edge::upstream::body::Upload;
 use crate::edge::upstream::send::OutgoingBody;
-use crate::proxy::candidates::{self, Way};
+use crate::proxy::candidates::Way;
 use crate::proxy::headers;
 use crate::proxy::intake::Body;
+use crate::proxy::paths;
 use crate::proxy::reject::Reject;
 use crate::proxy::shared::Shared;
 use crate::wire::dialect::request::{self, Edits};
@@ -27,19 +28,14 @@ pub(super) fn outgoing(
     inject: bool,
     shared: &Shared,
 ) -> Result<(Outgoing, Option<Arc<Upload>>), Reject> {
-    let path = candidates::upstream_path(&way.provider, job.path, job.language);
-    let queries: Vec<&str> = way
-        .provider
-        .base
-        .query
-        .iter()
-        .map(String::as_str)
+    let place = paths::passed(&way.provider, job.path, way.model.as_deref());
+    let queries: Vec<&str> = base_query(way, job.query)
         .chain(query_for(way, job.query))
         .collect();
     let target = if queries.is_empty() {
-        path
+        place.path
     } else {
-        format!("{path}?{}", queries.join("&"))
+        format!("{}?{}", place.path, queries.join("&"))
     };
     let target = Uri::try_from(target).map_err(|_| {
         let message = "the path or query has characters that a URL cannot have";
@@ -53,7 +49,7 @@ pub(super) fn outgoing(
             let model = way
                 .model
                 .as_deref()
-                .filter(|model| reading.model.as_deref() != Some(model));
+                .filter(|model| !place.names_model && reading.model.as_deref() != Some(model));
             let edits = Edits {
                 model,
                 include_usage: inject,
@@ -89,6 +85,18 @@ pub(super) fn outgoing(
         },
         upload,
     ))
+}
+
+/// The parameters that the provider's base has, but for a version of the API that the client names
+/// itself: it speaks that one, and to name two is refused.
+fn base_query<'a>(way: &'a Way, query: Option<&'a str>) -> impl Iterator<Item = &'a str> {
+    const VERSION: &str = "api-version=";
+    let says = |query: &str| query.split('&').any(|pair| pair.starts_with(VERSION));
+    let says_version = query.is_some_and(says);
+    let base = way.provider.base.query.as_deref();
+    base.into_iter()
+        .flat_map(|query| query.split('&'))
+        .filter(move |pair| !(says_version && pair.starts_with(VERSION)))
 }
 
 /// The parameters of the client's query that may go this way: keys in it are credentials.

@@ -31,8 +31,12 @@ pub(crate) fn form(language: Language) -> Form {
         Language::OpenAiEmbeddings => Form::Whole,
         Language::AnthropicCountTokens
         | Language::GeminiGenerate
+        | Language::GeminiCountTokens
+        | Language::GeminiEmbed
         | Language::BedrockConverse
         | Language::BedrockInvoke
+        | Language::BedrockCountTokens
+        | Language::OllamaNative
         | Language::Models
         | Language::Plain => Form::Opaque,
     }

@@ -13,6 +13,8 @@ pub fn read(
     depth_max: usize,
 ) -> Result<RequestReading, RequestFault> {
     let (text, top, mut reading) = read_top(body, depth_max)?;
+    // Ollama streams unless it is told not to.
+    reading.stream |= language == Language::OllamaNative && top.stream.is_none();
     reading.facts.bytes = body.len() as u64;
     reading.facts.stream = reading.stream;
     if !language.is_inference() {

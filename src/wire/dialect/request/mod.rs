@@ -16,4 +16,4 @@ mod tests;
 pub use edit::{Edits, edit};
 pub use facts::read;
 pub use fault::RequestFault;
-pub use reading::RequestReading;
+pub use reading::{RequestReading, path_model};

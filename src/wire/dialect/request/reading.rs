@@ -8,6 +8,7 @@ use serde::de::{Deserialize as _, IgnoredAny};
 use super::depth::too_deep_at;
 use super::fault::RequestFault;
 use crate::record::RequestFacts;
+use crate::wire::dialect::identify::decoded;
 use crate::wire::dialect::json::{Lenient, Members, NotJson, RawJson, read, read_within};
 use crate::wire::dialect::lenient::Text;
 
@@ -218,8 +219,18 @@ fn without_position(error: &serde_json::Error) -> String {
 fn read_model(raw: RawJson<'_>) -> Result<String, RequestFault> {
     let model = read::<Text<'_>>(raw.get())
         .and_then(|text| text.0)
-        .ok_or(RequestFault::ModelNotText)?
-        .into_owned();
+        .ok_or(RequestFault::ModelNotText)?;
+    fit(model.into_owned())
+}
+
+/// The model that a segment of a path names, percent-encoded as it stands there.
+pub fn path_model(segment: &str) -> Result<String, RequestFault> {
+    let why = "is not percent-encoded UTF-8 in the path";
+    fit(decoded(segment).ok_or(RequestFault::ModelUnfit { why })?)
+}
+
+/// The name, if it can be one.
+fn fit(model: String) -> Result<String, RequestFault> {
     let why = if model.is_empty() {
         "is empty"
     } else if model.len() > MODEL_BYTES_MAX {
