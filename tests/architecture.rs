@@ -50,7 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "candidate", "policy", "plan", "rules", "budget", "experiment"]),
     ("workload", &["prompts", "schedule", "pairing"]),
     ("analysis", &["scoring", "replay", "tables", "paper", "render", "reports"]),
-    ("config", &["routes", "settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "prices", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
+    ("config", &["routes", "profiles", "settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "prices", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
     ("config/resolve", &["work", "numbers", "listeners", "credentials", "endpoint", "providers", "policies", "models", "rules", "experiments", "prices"]),
     ("edge", &["stamp", "server", "upstream", "store", "telemetry", "alert"]),
     ("proxy", &["names", "secret", "inband", "bill", "settle", "tap", "reject", "filter", "address", "paths", "candidates", "quotes", "weigh", "headers", "intake", "models", "lot", "shared", "outlook", "failover", "relay", "shadow", "street"]),

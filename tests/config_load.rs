@@ -144,6 +144,28 @@ fn without_a_config_keys_are_found_in_the_environment() {
             default: None,
             warnings: 1,
         },
+        // The endpoint names the resource; where keys go is not for a variable to say.
+        Case {
+            env: &[
+                ("AZURE_OPENAI_API_KEY", "a"),
+                ("AZURE_OPENAI_ENDPOINT", "https://contoso.openai.azure.com/"),
+            ],
+            keyed: &[("azure", "AZURE_OPENAI_API_KEY")],
+            default: Some("azure"),
+            warnings: 0,
+        },
+        Case {
+            env: &[
+                ("AZURE_OPENAI_API_KEY", "a"),
+                (
+                    "AZURE_OPENAI_ENDPOINT",
+                    "https://openai.azure.com.evil.example/",
+                ),
+            ],
+            keyed: &[],
+            default: None,
+            warnings: 1,
+        },
         // A region alone is no reason to call AWS.
         Case {
             env: &[("AWS_REGION", "eu-west-1")],
@@ -173,7 +195,14 @@ fn without_a_config_keys_are_found_in_the_environment() {
         ] {
             assert!(loaded.settings.provider(name).is_some(), "{name}");
         }
-        for name in ["vllm", "ollama", "litellm", "azure", "vertex", "lepton"] {
+        for name in [
+            "vllm",
+            "ollama",
+            "litellm",
+            "vertex",
+            "lepton",
+            "gemini-openai",
+        ] {
             assert!(loaded.settings.provider(name).is_none(), "{name}");
         }
     }

@@ -53,6 +53,9 @@ fn what_is_commented_out_would_load() {
         [
             "providers.openai.project",
             "providers.openai.resource",
+            "providers.openai.deployment",
+            "providers.openai.api_version",
+            "providers.openai.inference_profile",
             "models.\"gpt-4.1\".dollars_per_second",
             "models.\"gpt-4.1\".anchor",
             "models.\"gpt-4.1\".then",
@@ -197,7 +200,8 @@ fn settings_are_those_of_the_text() {
 fn every_preset_can_be_configured_by_its_name() {
     for preset in presets() {
         let text = format!(
-            "[providers.{}]\nregion = \"us\"\nproject = \"p\"\nresource = \"r\"\n{}",
+            "[providers.{}]\nregion = \"us\"\nproject = \"p\"\nresource = \"r\"\n\
+             deployment = \"d\"\napi_version = \"2024-10-21\"\n{}",
             preset.name,
             if &*preset.name == "lepton" {
                 "base_url = \"https://x.lepton.run/api/v1\""
@@ -209,6 +213,142 @@ fn every_preset_can_be_configured_by_its_name() {
         let provider = &loaded.settings.providers[0];
         assert_eq!(provider.preset.as_deref(), Some(&*preset.name));
         assert_eq!(provider.usage_place, preset.traits.usage_place);
+    }
+}
+
+#[test]
+fn a_provider_named_by_preset_and_region_says_both() {
+    for (name, preset, region, base) in [
+        (
+            "bedrock-us-east-1",
+            "bedrock",
+            "us-east-1",
+            "https://bedrock-runtime.us-east-1.amazonaws.com",
+        ),
+        (
+            "bedrock-us-west-2",
+            "bedrock",
+            "us-west-2",
+            "https://bedrock-runtime.us-west-2.amazonaws.com",
+        ),
+        (
+            "bedrock-eu-west-1",
+            "bedrock",
+            "eu-west-1",
+            "https://bedrock-runtime.eu-west-1.amazonaws.com",
+        ),
+        (
+            "bedrock-eu-central-1",
+            "bedrock",
+            "eu-central-1",
+            "https://bedrock-runtime.eu-central-1.amazonaws.com",
+        ),
+        (
+            "bedrock-ap-northeast-1",
+            "bedrock",
+            "ap-northeast-1",
+            "https://bedrock-runtime.ap-northeast-1.amazonaws.com",
+        ),
+        (
+            "bedrock-mantle-eu-west-1",
+            "bedrock-mantle",
+            "eu-west-1",
+            "https://bedrock-mantle.eu-west-1.api.aws/openai/v1",
+        ),
+        (
+            "vertex-us-central1",
+            "vertex",
+            "us-central1",
+            "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1",
+        ),
+        (
+            "vertex-europe-west1",
+            "vertex",
+            "europe-west1",
+            "https://europe-west1-aiplatform.googleapis.com/v1/projects/p/locations/europe-west1",
+        ),
+        (
+            "vertex-asia-southeast1",
+            "vertex",
+            "asia-southeast1",
+            "https://asia-southeast1-aiplatform.googleapis.com/v1/projects/p/locations/asia-southeast1",
+        ),
+        (
+            "vertex-australia-southeast1",
+            "vertex",
+            "australia-southeast1",
+            "https://australia-southeast1-aiplatform.googleapis.com/v1/projects/p/locations/australia-southeast1",
+        ),
+        (
+            "vertex-global",
+            "vertex",
+            "global",
+            "https://aiplatform.googleapis.com/v1/projects/p/locations/global",
+        ),
+        ("openai-eu", "openai", "eu", "https://eu.api.openai.com/v1"),
+        (
+            "xai-us-east-1",
+            "xai",
+            "us-east-1",
+            "https://us-east-1.api.x.ai/v1",
+        ),
+        (
+            "mistral-eu",
+            "mistral",
+            "eu",
+            "https://api.eu.mistral.ai/v1",
+        ),
+    ] {
+        let project = if preset == "vertex" {
+            "project = \"p\"\n"
+        } else {
+            ""
+        };
+        let loaded = load_text(&format!("[providers.{name}]\n{project}")).unwrap();
+        assert_eq!(loaded.warnings, [], "{name}");
+        let provider = &loaded.settings.providers[0];
+        assert_eq!(provider.preset.as_deref(), Some(preset), "{name}");
+        assert_eq!(provider.region.as_deref(), Some(region), "{name}");
+        assert_eq!(provider.base.to_string(), base, "{name}");
+    }
+    // Its own word goes before its name's, and a region that nobody knows is no region.
+    let text = "[providers.bedrock-us-east-1]\nregion = \"eu-west-1\"\n";
+    let region = load_text(text).unwrap().settings.providers[0]
+        .region
+        .clone();
+    assert_eq!(region.as_deref(), Some("eu-west-1"));
+    assert!(load_text("[providers.bedrock-moon-1]\n").is_err());
+}
+
+#[test]
+fn bare_claude_ids_get_the_profile_that_the_config_asks_for() {
+    let bare = "anthropic.claude-haiku-4-5-20251001-v1:0";
+    for (provider, key, there) in [
+        ("bedrock-eu-west-1", "", bare.to_owned()),
+        (
+            "bedrock-eu-west-1",
+            "inference_profile = \"geo\"\n",
+            format!("eu.{bare}"),
+        ),
+        (
+            "bedrock-ap-northeast-1",
+            "inference_profile = \"geo\"\n",
+            format!("jp.{bare}"),
+        ),
+        (
+            "bedrock-us-east-1",
+            "inference_profile = \"global\"\n",
+            format!("global.{bare}"),
+        ),
+    ] {
+        let text = format!(
+            "[providers.{provider}]\n{key}[models.haiku]\nroutes = [{{ provider = \"{provider}\", \
+             model = \"{bare}\" }}]\n"
+        );
+        let loaded = load_text(&text).unwrap();
+        let route = &loaded.settings.models[0].routes[0];
+        assert_eq!(route.model.as_deref(), Some(there.as_str()), "{text}");
+        assert_eq!(loaded.warnings.is_empty(), !key.is_empty(), "{text}");
     }
 }
 

@@ -31,7 +31,7 @@ use tollgate::config::settings::Settings;
 use tollgate::config::{self, Sources};
 use tollgate::simulator::Simulator;
 
-use places::{PLACES, PROJECT, Place, RESOURCE};
+use places::{API_VERSION, DEPLOYMENT, PLACES, PROJECT, Place, RESOURCE};
 use support::Ask;
 use support::rig::Rig;
 
@@ -71,6 +71,8 @@ fn table_of(name: &str, place: &Place, base: Option<&str>, key: Option<&str>) ->
         ("region", place.region),
         ("project", takes("project").then_some(PROJECT)),
         ("resource", takes("resource").then_some(RESOURCE)),
+        ("deployment", takes("deployment").then_some(DEPLOYMENT)),
+        ("api_version", takes("api_version").then_some(API_VERSION)),
         ("base_url", base),
         ("api_key", key),
     ];
@@ -102,6 +104,8 @@ fn every_preset_is_where_its_documentation_says_and_finds_its_key() {
             region: place.region.map(str::to_owned),
             project: Some(PROJECT.to_owned()),
             resource: Some(RESOURCE.to_owned()),
+            deployment: Some(DEPLOYMENT.to_owned()),
+            api_version: Some(API_VERSION.to_owned()),
         };
         if !place.given {
             assert_eq!(preset.url(&keys).as_deref(), Ok(place.base), "{name}");
@@ -140,7 +144,8 @@ fn stage(place: &Place) -> Rig {
 #[test]
 fn every_preset_is_called_read_and_recorded_right_and_the_readme_says_so() {
     let seen: Vec<_> = std::thread::scope(|scope| {
-        let tried = PLACES.iter().map(|place| {
+        let played = PLACES.iter().filter(|place| place.is_played());
+        let tried = played.map(|place| {
             scope.spawn(move || {
                 let rig = stage(place);
                 (place, calls::all(&rig, &preset_of(place), place))

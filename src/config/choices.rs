@@ -79,6 +79,28 @@ choice!(ErrorShape, "openai, anthropic, openrouter, google-array, flat, flat-obj
     "aws" => Self::Aws,
 ]);
 
+/// The inference profile by which bare Claude ids are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProfileWord {
+    /// That of the region's geography.
+    Geo,
+    /// That one, wherever the region is.
+    Named(&'static str),
+}
+
+choice!(ProfileWord, "geo, global, us, eu, jp, au, apac, ca, sa or us-gov", [
+    "geo" => Self::Geo,
+    "global" => Self::Named("global"),
+    "us" => Self::Named("us"),
+    "eu" => Self::Named("eu"),
+    "jp" => Self::Named("jp"),
+    "au" => Self::Named("au"),
+    "apac" => Self::Named("apac"),
+    "ca" => Self::Named("ca"),
+    "sa" => Self::Named("sa"),
+    "us-gov" => Self::Named("us-gov"),
+]);
+
 /// Which way of a metric is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {

@@ -182,6 +182,7 @@ fn write_provider(out: &mut impl Write, provider: &Provider) -> std::fmt::Result
         kind,
         base,
         region,
+        profile,
         auth,
         key,
         key_source,
@@ -216,6 +217,9 @@ fn write_provider(out: &mut impl Write, provider: &Provider) -> std::fmt::Result
     )?;
     writeln!(out, "{keepalive:?} {usage_place:?} {error_shape:?}")?;
     writeln!(out, "{discount:?} {per_hour:?}")?;
+    if let Some(profile) = profile {
+        writeln!(out, "profile {profile}")?;
+    }
     for (name, value) in headers {
         // A header of a user's own may carry a credential of a scheme that we do not know.
         let shown = if is_harmless(name) {

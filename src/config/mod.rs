@@ -2,6 +2,8 @@
 
 mod routes;
 
+pub mod profiles;
+
 pub mod settings;
 
 pub mod problem;

@@ -15,7 +15,7 @@ use super::settings::{AuthScheme, ErrorShape, Keepalive, UsagePlace};
 pub struct Preset {
     /// Its name.
     pub name: Name,
-    /// Base URL; `{region}`, `{project}` and `{resource}` stand for those keys.
+    /// Base URL; `{region}`, `{project}`, `{resource}` and the like stand for those keys.
     pub base_url: Option<String>,
     /// Base URL where a region is given.
     pub region_url: Option<String>,
@@ -33,12 +33,16 @@ pub struct Preset {
     pub region_variables: Vec<String>,
     /// Variables that may hold its project, in order.
     pub project_variables: Vec<String>,
+    /// Variables that may hold its resource's name, or the address of its endpoint, in order.
+    pub resource_variables: Vec<String>,
     /// Model name patterns that are its own.
     pub models: Vec<String>,
     /// Headers on every request, lower-case name and value.
     pub headers: Vec<(String, String)>,
     /// Runs on one's own machine: there only when configured.
     pub local: bool,
+    /// Another door to a house that has a preset already: there only when configured.
+    pub named_only: bool,
     /// Where its API is documented.
     pub docs: Option<String>,
     /// What is not certain.
@@ -116,6 +120,10 @@ pub struct UrlKeys {
     pub project: Option<String>,
     /// `{resource}`.
     pub resource: Option<String>,
+    /// `{deployment}`.
+    pub deployment: Option<String>,
+    /// `{api_version}`.
+    pub api_version: Option<String>,
 }
 
 impl Preset {
@@ -138,6 +146,8 @@ impl Preset {
             ("region", &keys.region),
             ("project", &keys.project),
             ("resource", &keys.resource),
+            ("deployment", &keys.deployment),
+            ("api_version", &keys.api_version),
         ] {
             let place = format!("{{{key}}}");
             if url.contains(&place) {
@@ -145,6 +155,16 @@ impl Preset {
             }
         }
         Ok(url)
+    }
+
+    /// Whether a region of that name is known to exist.
+    #[must_use]
+    pub fn knows_region(&self, region: &str) -> bool {
+        let exceptions = self.region_urls.iter().map(|(name, _)| name);
+        self.regions
+            .iter()
+            .chain(exceptions)
+            .any(|known| known == region)
     }
 
     /// Whether some base URL of the preset is made with that key.
@@ -163,11 +183,17 @@ impl Preset {
                 .split_once("://")
                 .map_or(template, |(_, rest)| rest);
             let authority = rest.split(['/', ':']).next().unwrap_or_default();
-            match authority.rsplit_once('}') {
-                // `{region}-aiplatform.googleapis.com`: whatever stands for the key.
-                Some((_, end)) => host.ends_with(end) && !end.is_empty(),
-                None => host == authority,
-            }
+            let (Some((front, _)), Some((_, end))) =
+                (authority.split_once('{'), authority.rsplit_once('}'))
+            else {
+                return host == authority;
+            };
+            // `bedrock-runtime.{region}.amazonaws.com`: whatever stands for the key.
+            let between = host.len().checked_sub(front.len() + end.len());
+            between.is_some_and(|length| length > 0)
+                && host.starts_with(front)
+                && host.ends_with(end)
+                && !end.is_empty()
         };
         self.templates().any(own)
             || self.key_hosts.iter().any(|known| {
@@ -206,9 +232,11 @@ impl Preset {
             variables: list(raw.variables),
             region_variables: list(raw.region_variables),
             project_variables: list(raw.project_variables),
+            resource_variables: list(raw.resource_variables),
             models: patterns(raw.models),
             headers: pairs(raw.headers, |header| header.0),
             local: flag(raw.local),
+            named_only: flag(raw.named_only),
             docs: raw.docs.map(|at| at.value),
             note: raw.note.map(|at| at.value),
         }
@@ -283,10 +311,19 @@ mod tests {
             [
                 "openai",
                 "azure",
+                "azure-deployment",
+                "azure-anthropic",
                 "anthropic",
                 "gemini",
+                "gemini-openai",
                 "vertex",
+                "vertex-express",
+                "vertex-openai",
+                "vertex-anthropic",
                 "bedrock",
+                "bedrock-openai",
+                "bedrock-mantle",
+                "bedrock-mantle-anthropic",
                 "groq",
                 "together",
                 "fireworks",
@@ -321,10 +358,13 @@ mod tests {
                     region: region.cloned(),
                     project: Some("p-1".to_owned()),
                     resource: Some("res".to_owned()),
+                    deployment: Some("gpt-4.1".to_owned()),
+                    api_version: Some("2024-10-21".to_owned()),
                 };
                 let Ok(url) = preset.url(&keys) else {
-                    let needs = ["lepton", "vertex", "bedrock"];
-                    assert!(needs.contains(&preset.name.as_str()), "{}", preset.name);
+                    let house = preset.name.split('-').next();
+                    let needs = ["lepton", "vertex", "bedrock"].map(Some);
+                    assert!(needs.contains(&house), "{}", preset.name);
                     continue;
                 };
                 let base = base_url(&url).unwrap();
@@ -348,10 +388,16 @@ mod tests {
             (
                 "bedrock",
                 Some("eu-west-1"),
+                Ok("https://bedrock-runtime.eu-west-1.amazonaws.com"),
+            ),
+            (
+                "bedrock-openai",
+                Some("eu-west-1"),
                 Ok("https://bedrock-runtime.eu-west-1.amazonaws.com/openai/v1"),
             ),
             ("vertex", Some("global"), Err("project")),
             ("azure", None, Err("resource")),
+            ("azure-deployment", None, Err("resource")),
             ("lepton", None, Err("base_url")),
             ("groq", Some("eu"), Ok("https://api.groq.com/openai/v1")),
         ] {
@@ -381,6 +427,8 @@ mod tests {
             ("azure", "r.openai.azure.com", true),
             ("azure", "r.services.ai.azure.com", true),
             ("azure", "openai.azure.com.evil.example", false),
+            ("bedrock", "bedrock-runtime.eu-west-1.amazonaws.com", true),
+            ("bedrock", "mine.s3.amazonaws.com", false),
             ("together", "api.together.xyz", true),
             ("together", "notapi.together.xyz", false),
         ] {

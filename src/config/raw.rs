@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::record::{AssignedUnit, Dialect, ProviderKind};
 use crate::routing::experiment::{Metric, Mode, Stop};
 
-use super::choices::Direction;
+use super::choices::{Direction, ProfileWord};
 use super::kinds::{
     Amount, DateText, Deadline, HashText, HeaderText, HostText, MarginText, ModelText, OriginText,
     Part, PatternText, Secret, Size,
@@ -193,6 +193,12 @@ table! {
         project: String,
         /// Resource name (Azure).
         resource: String,
+        /// Deployment (Azure's older paths).
+        deployment: String,
+        /// API version (Azure's older paths).
+        api_version: String,
+        /// The inference profile by which bare Claude ids are asked for (Bedrock).
+        inference_profile: ProfileWord,
         /// Credential, best as `${NAME}`.
         api_key: Secret,
         /// File with the credential.
@@ -287,7 +293,7 @@ table! {
 table! {
     /// A provider as `config/providers.toml` knows it.
     RawPreset {
-        /// Base URL; `{region}`, `{project}` and `{resource}` stand for those keys.
+        /// Base URL; `{region}`, `{project}`, `{resource}` and the like stand for those keys.
         base_url: String,
         /// Base URL where a region is given.
         region_url: String,
@@ -309,6 +315,8 @@ table! {
         region_variables: Vec<At<String>>,
         /// Variables that may hold its project, in order.
         project_variables: Vec<At<String>>,
+        /// Variables that may hold its resource's name, or the address of its endpoint, in order.
+        resource_variables: Vec<At<String>>,
         /// Whether the usage event is asked for.
         inject_usage: bool,
         /// Whether HTTP/2 is offered.
@@ -325,6 +333,8 @@ table! {
         headers: Entries<HeaderText>,
         /// Runs on one's own machine: there only when configured.
         local: bool,
+        /// Another door to a house that has a preset already: there only when configured.
+        named_only: bool,
         /// Where its API is documented.
         docs: String,
         /// What is not certain.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::profiles::profile_id;
 pub use super::routes::{
     FailoverSettings, HedgeSettings, ModelRoutes, RouteSettings, RuleSettings, ShadowSettings, Slo,
 };
@@ -306,6 +307,9 @@ pub struct Provider {
     pub base: BaseUrl,
     /// Its region, where known.
     pub region: Option<Name>,
+    /// The geography of the inference profiles by which bare Claude ids are asked for (Bedrock);
+    /// absent where they stay as they are.
+    pub profile: Option<&'static str>,
     /// How a credential is put on a request.
     pub auth: AuthScheme,
     /// The configured credential, and the variable it came from for showing.
@@ -332,4 +336,16 @@ pub struct Provider {
     pub discount: Option<Share>,
     /// What it costs per hour, where it is not paid by the token.
     pub per_hour: Option<PicoDollars>,
+}
+
+impl Provider {
+    /// What a model is called there: a bare Claude id gets its inference profile's geography where
+    /// the config says so, everything else stays as it is.
+    #[must_use]
+    pub fn model_there(&self, model: Name) -> Name {
+        let formed = self
+            .profile
+            .and_then(|geography| profile_id(geography, &model));
+        formed.map_or(model, Name::from)
+    }
 }

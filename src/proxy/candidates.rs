@@ -167,7 +167,7 @@ impl Target {
     fn new(provider: &Arc<Provider>, model: Option<Name>) -> Self {
         Self {
             provider: Arc::clone(provider),
-            model,
+            model: model.map(|model| provider.model_there(model)),
             configured: None,
             other_model: false,
         }

@@ -243,12 +243,12 @@ impl Subject<'_> {
         };
         // The statuses of the documentation, which lie both ways: the class must not.
         let wrong_status = match self.place.preset {
-            "gemini" | "xai" => 400,
-            "bedrock" => 403,
+            "gemini-openai" | "xai" => 400,
+            "bedrock-openai" | "bedrock-mantle" => 403,
             _ => 401,
         };
         let missing_status = match self.place.preset {
-            "bedrock" | "openrouter" | "huggingface" => 400,
+            "bedrock-openai" | "bedrock-mantle" | "openrouter" | "huggingface" => 400,
             _ => 404,
         };
         let mut cell = String::new();

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use tollgate::config::presets::Preset;
 use tollgate::config::settings::{AuthScheme, UsagePlace};
+use tollgate::record::Dialect;
 
 use crate::calls::Seen;
-use crate::places::Place;
+use crate::places::{PLACES, Place};
 
 const BEGIN: &str = "<!-- providers:begin -->";
 const END: &str = "<!-- providers:end -->";
@@ -42,7 +43,7 @@ fn rendered(presets: &[Preset], seen: &[(&Place, Seen)]) -> String {
         "\nEach row was called through Tollgate in front of a simulated provider that plays the \
          documented manner below the documented path: method, path, query, headers, the one right \
          credential and no other, token counts, error classes and the record were compared. None \
-         of it was called live. Unverified, by preset:\n\n",
+         of it was called live. ²: not yet called so. Unverified, by preset:\n\n",
     );
     for preset in presets {
         if let Some(note) = &preset.note {
@@ -58,7 +59,9 @@ fn row(preset: &Preset, all: &[(&Place, Seen)], text: &mut String) {
         .iter()
         .filter(|(place, _)| *preset.name == *place.preset)
         .collect();
-    let seen = &own[0].1;
+    let Some((_, seen)) = own.first() else {
+        return not_played(preset, text);
+    };
     for (place, other) in &own {
         assert_eq!(other, seen, "{} is not as elsewhere", place.name());
     }
@@ -69,12 +72,35 @@ fn row(preset: &Preset, all: &[(&Place, Seen)], text: &mut String) {
         preset.note.as_ref().map_or("", |_| " ¹"),
         preset.traits.kind.name(),
         auth(preset),
-        bases(preset, &own),
+        bases(
+            preset,
+            &own.iter().map(|(place, _)| *place).collect::<Vec<_>>()
+        ),
         usage_name(preset.traits.usage_place),
         seen.keepalive,
         seen.plain,
         seen.streamed,
         seen.errors,
+    )
+    .unwrap();
+}
+
+/// A preset whose own language the simulator does not speak at its paths.
+fn not_played(preset: &Preset, text: &mut String) {
+    let note = preset.note.as_ref().map_or("", |_| " ¹");
+    let (kind, auth) = (preset.traits.kind.name(), auth(preset));
+    let places = PLACES.iter().filter(|place| *preset.name == *place.preset);
+    let places: Vec<_> = places.collect();
+    let usage = match preset.traits.dialect {
+        Dialect::Gemini => "in each event",
+        Dialect::Bedrock => "`metadata`, last",
+        _ => usage_name(preset.traits.usage_place),
+    };
+    let bases = bases(preset, &places);
+    let name = &preset.name;
+    writeln!(
+        text,
+        "| {name}{note} | {kind} | {auth} | {bases} | {usage} | – | ² | ² | ² |"
     )
     .unwrap();
 }
@@ -94,7 +120,7 @@ fn auth(preset: &Preset) -> String {
 }
 
 /// The preset's templates, and the places tried.
-fn bases(preset: &Preset, own: &[&(&Place, Seen)]) -> String {
+fn bases(preset: &Preset, own: &[&Place]) -> String {
     let mut lines = Vec::new();
     lines.extend(preset.base_url.iter().map(|url| format!("`{url}`")));
     lines.extend(preset.region_url.iter().map(|url| format!("`{url}`")));
@@ -104,12 +130,12 @@ fn bases(preset: &Preset, own: &[&(&Place, Seen)]) -> String {
             .iter()
             .map(|(region, url)| format!("{region}: `{url}`")),
     );
-    for (place, _) in own {
+    for place in own {
         if place.given {
             lines.push(format!("given by the user: `{}`", place.base));
         }
     }
-    let regions: Vec<_> = own.iter().filter_map(|(place, _)| place.region).collect();
+    let regions: Vec<_> = own.iter().filter_map(|place| place.region).collect();
     if !regions.is_empty() {
         lines.push(format!("tried: {}", regions.join(", ")));
     }

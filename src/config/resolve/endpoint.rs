@@ -23,10 +23,10 @@ pub(in crate::config) fn endpoint(
     path: &str,
     table: Span,
     raw: &RawProvider,
-    preset: Option<&Preset>,
+    (preset, named_region): (Option<&Preset>, Option<&str>),
     work: &mut Work<'_>,
 ) -> Option<Endpoint> {
-    let keys = url_keys(path, raw, preset, work).ok()?;
+    let keys = url_keys(path, raw, (preset, named_region), work).ok()?;
     if let Some(at) = &raw.base_url {
         return Some(Endpoint {
             base: at.value.clone(),
@@ -80,17 +80,25 @@ fn refuse_missing(
             (or_set("a region", &preset.region_variables), hint)
         }
         ("project", Some(preset)) => (or_set("a project", &preset.project_variables), None),
+        ("resource", Some(preset)) => (
+            or_set(
+                "a resource, or a whole `base_url`",
+                &preset.resource_variables,
+            ),
+            None,
+        ),
         (key, _) => (format!("`{key}`, or a whole `base_url`"), None),
     };
     let path = format!("{path}.{missing}");
     work.refuse(path, table, "nothing", expected, hint);
 }
 
-/// `region`, `project` and `resource`, from the config or the preset's variables.
+/// The keys that a base URL may be made of, from the config, from the provider's own name, or from
+/// the preset's variables.
 fn url_keys(
     path: &str,
     raw: &RawProvider,
-    preset: Option<&Preset>,
+    (preset, named_region): (Option<&Preset>, Option<&str>),
     work: &mut Work<'_>,
 ) -> Result<UrlKeys, Refused> {
     let own_url = raw.base_url.is_some();
@@ -107,8 +115,12 @@ fn url_keys(
         &[]
     };
     let project_variables = preset_variables(|preset| &preset.project_variables);
+    let named_region = named_region.filter(|_| raw.region.is_none());
     let keys = UrlKeys {
-        region: part(path, "region", raw.region.as_ref(), region_variables, work)?,
+        region: match named_region {
+            Some(region) => Some(region.to_owned()),
+            None => part(path, "region", raw.region.as_ref(), region_variables, work)?,
+        },
         project: part(
             path,
             "project",
@@ -116,21 +128,43 @@ fn url_keys(
             project_variables,
             work,
         )?,
-        resource: part(path, "resource", raw.resource.as_ref(), &[], work)?,
+        resource: match (&raw.resource, preset.filter(|_| !own_url)) {
+            (None, Some(preset)) => resource_of_environment(preset, work),
+            (given, _) => part(path, "resource", given.as_ref(), &[], work)?,
+        },
+        deployment: part(path, "deployment", raw.deployment.as_ref(), &[], work)?,
+        api_version: part(path, "api_version", raw.api_version.as_ref(), &[], work)?,
     };
     if let (Some(at), Some(preset)) = (&raw.region, preset) {
         know_region(path, at, preset, work);
     }
-    for (key, given) in [("project", &raw.project), ("resource", &raw.resource)] {
+    for (key, given) in [
+        ("project", &raw.project),
+        ("resource", &raw.resource),
+        ("deployment", &raw.deployment),
+        ("api_version", &raw.api_version),
+    ] {
         let idle = own_url || !preset.is_some_and(|preset| preset.takes(key));
         if let (Some(at), true) = (given, idle) {
             let expected = format!("`{key}` only where the preset's base URL has one");
-            let found = format!("a {key} that nothing is made of");
+            let found = format!("a {} that nothing is made of", key.replace('_', " "));
             let span = Some(at.span.clone());
             work.warn(format!("{path}.{key}"), span, found, expected, None);
         }
     }
     Ok(keys)
+}
+
+/// The name of a resource, or that in the address of its endpoint: where the key may go besides is
+/// for the preset to say, not for a variable.
+pub(super) fn resource_of_environment(preset: &Preset, work: &Work<'_>) -> Option<String> {
+    let (_, value) = work.first_env(&preset.resource_variables)?;
+    let name = match base_url(&value) {
+        Ok(base) if preset.trusts(&base.host) => base.host.split('.').next()?.to_owned(),
+        Ok(_) => return None,
+        Err(_) => value,
+    };
+    is_part("resource", &name).then_some(name)
 }
 
 /// A key was given that cannot be part of a URL.
@@ -154,16 +188,20 @@ fn part(
             None => return Ok(None),
         },
     };
-    if is_part(&value) {
+    if is_part(key, &value) {
         return Ok(Some(value));
     }
-    let expected = "letters, digits, - and _";
+    let expected = if key == "deployment" {
+        "letters, digits, - _ and ."
+    } else {
+        "letters, digits, - and _"
+    };
     work.refuse(format!("{path}.{key}"), span, found, expected, None);
     Err(Refused)
 }
 
 fn know_region(path: &str, at: &At<String>, preset: &Preset, work: &mut Work<'_>) {
-    if preset.regions.is_empty() || preset.regions.contains(&at.value) {
+    if preset.regions.is_empty() || preset.knows_region(&at.value) {
         return;
     }
     let meant = nearest(&at.value, preset.regions.iter().map(String::as_str));
@@ -176,11 +214,12 @@ fn know_region(path: &str, at: &At<String>, preset: &Preset, work: &mut Work<'_>
     );
 }
 
-fn is_part(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+fn is_part(key: &str, text: &str) -> bool {
+    let dots = key == "deployment" && text != "." && !text.contains("..");
+    let fits = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || (dots && byte == b'.')
+    };
+    (1..=64).contains(&text.len()) && text.bytes().all(fits)
 }
 
 /// Refuses an endpoint that is ourselves, or to which a credential would go in plain text.

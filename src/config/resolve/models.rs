@@ -1,17 +1,19 @@
 //! Resolves models with routes of their own, and the provider of requests that nobody claims.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::catalogue::catalogue;
 use crate::config::kinds::is_model;
 use crate::config::problem::{nearest, quoted};
+use crate::config::profiles::{fits, geography, geography_of, wants_profile};
 use crate::config::raw_routing::{RawHedge, RawModel, RawRamp, RawRoute, RawShadow};
 use crate::config::read::{At, Entries, key_step};
 use crate::config::settings::{
     HedgeSettings, ModelRoutes, Provider, RouteSettings, ShadowSettings,
 };
-use crate::record::{Name, Nanos, PicoDollars, WallTime};
+use crate::record::{Dialect, Name, Nanos, PicoDollars, WallTime};
 use crate::routing::catalogue::{facts_of, owner_of};
 use crate::routing::plan::Constraints;
 use crate::routing::policy::Ramp;
@@ -46,7 +48,7 @@ pub(in crate::config) fn models(
             then: raw.then.as_ref(),
         };
         let policy = policy(&path, &keys, slo, work).unwrap_or_default();
-        let routes = routes(&path, &key, raw.routes, names, work);
+        let routes = routes(&path, &key, raw.routes, (names, providers), work);
         for (index, at) in raw
             .fallback_models
             .iter()
@@ -165,7 +167,7 @@ fn routes(
     path: &str,
     key: &At<String>,
     given: Option<At<Vec<At<RawRoute>>>>,
-    names: &[String],
+    (names, providers): (&[String], &[Arc<Provider>]),
     work: &mut Work<'_>,
 ) -> Vec<RouteSettings> {
     let path = format!("{path}.routes");
@@ -201,9 +203,26 @@ fn routes(
         };
         let known = known(&format!("{path}.provider"), &provider, names, work);
         let weight = raw.weight.map_or(1.0, |at| at.value.0);
+        let of = providers
+            .iter()
+            .find(|of| of.name.as_str() == provider.value);
+        let model_span = raw
+            .model
+            .as_ref()
+            .map_or(span.clone(), |at| at.span.clone());
+        let model = raw.model.map(|model| Name::from(model.value.0));
+        let model = match of.filter(|of| of.dialect == Dialect::Bedrock) {
+            Some(of) => {
+                let asked = model.unwrap_or_else(|| Name::from(key.value.as_str()));
+                let there = of.model_there(asked);
+                check_bedrock_id(&path, model_span, &there, of, work);
+                Some(there)
+            }
+            None => model,
+        };
         let route = RouteSettings {
             provider: Name::from(provider.value),
-            model: raw.model.map(|model| Name::from(model.value.0)),
+            model,
             weight,
             ramp: raw
                 .ramp
@@ -236,6 +255,43 @@ fn routes(
         }
     }
     routes
+}
+
+/// Says where a Bedrock id cannot be answered where the provider is.
+fn check_bedrock_id(
+    path: &str,
+    span: Range<usize>,
+    model: &str,
+    provider: &Provider,
+    work: &mut Work<'_>,
+) {
+    let Some(region) = provider.region.as_deref() else {
+        return;
+    };
+    let own = geography(region).unwrap_or("global");
+    let (path, span) = (format!("{path}.model"), Some(span));
+    if let Some(asked) = geography_of(model).filter(|asked| !fits(asked, region)) {
+        let rest = &model[asked.len() + 1..];
+        let hint = format!("{own}.{rest}, or global.{rest} where there is one");
+        let found = format!(
+            "a profile of {}, which {region} does not have",
+            quoted(asked)
+        );
+        work.warn(
+            path,
+            span,
+            found,
+            "a profile of the provider's region",
+            hint,
+        );
+    } else if provider.profile.is_none() && wants_profile(model) {
+        let bare = model.strip_prefix("anthropic.").unwrap_or(model);
+        let hint = format!(
+            "write \"{own}.anthropic.{bare}\", or inference_profile = \"geo\" with the provider"
+        );
+        let found = format!("{}, which Bedrock answers by a profile only", quoted(model));
+        work.warn(path, span, found, "the id of an inference profile", hint);
+    }
 }
 
 /// `server.default_provider`, or without a word in the config the only provider that a key was

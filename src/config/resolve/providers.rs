@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use crate::config::choices::ProfileWord;
 use crate::config::kinds::{Amount, HeaderText, Part};
 use crate::config::presets::{Preset, Traits, UrlKeys, patterns};
 use crate::config::problem::{nearest, quoted};
+use crate::config::profiles::{GEOGRAPHIES, fits, geography};
 use crate::config::raw::RawProvider;
 use crate::config::read::{At, Entries, key_step};
 use crate::config::settings::{AdminSettings, AuthScheme, BaseUrl, Provider, ServerSettings};
@@ -13,7 +15,7 @@ use crate::record::{Dialect, Name};
 use crate::routing::pricing::Share;
 
 use super::credentials::{Asked, credential};
-use super::endpoint::{check, endpoint};
+use super::endpoint::{Endpoint, check, endpoint, resource_of_environment};
 use super::work::{Span, Work};
 
 /// The providers that a config lists, in its order.
@@ -27,8 +29,8 @@ pub(in crate::config) fn configured(
         let path = format!("providers.{}", key_step(&key.value));
         check_name(&path, &key, work);
         // What else follows from a preset that does not exist would only be noise.
-        if let Ok(preset) = preset_of(&path, &key, raw.value.preset.as_ref(), work) {
-            let provider = one(&path, &key, raw.value, preset, listeners, work);
+        if let Ok(known) = preset_of(&path, &key, raw.value.preset.as_ref(), work) {
+            let provider = one(&path, &key, raw.value, known, listeners, work);
             providers.extend(provider.map(Arc::new));
         }
     }
@@ -43,27 +45,25 @@ pub(in crate::config) fn found(
     work: &mut Work<'_>,
 ) -> Vec<Arc<Provider>> {
     let mut providers = Vec::new();
-    for preset in work.presets.iter().filter(|preset| !preset.local) {
+    let anywhere = |preset: &&Preset| !preset.local && !preset.named_only;
+    for preset in work.presets.iter().filter(anywhere) {
         let fixed = preset.url(&UrlKeys::default()).is_ok();
         let variable = work.first_env(&preset.variables).map(|(name, _)| name);
         if !fixed && variable.is_none() {
             continue;
         }
         let path = format!("providers.{}", preset.name);
-        let region = work.first_env(&preset.region_variables);
-        if let (false, None, Some(variable)) = (fixed, region, variable) {
+        let missing = if fixed {
+            None
+        } else {
+            missing_place(preset, work)
+        };
+        if let (Some(missing), Some(variable)) = (missing, variable) {
             work.warn(
                 path,
                 None,
                 format!("{variable} is set, but not where {} is", preset.name),
-                if preset.region_variables.is_empty() {
-                    "a config that says where; it is left out".to_owned()
-                } else {
-                    format!(
-                        "{} too; it is left out",
-                        preset.region_variables.join(" or ")
-                    )
-                },
+                format!("{missing}; it is left out"),
                 None,
             );
             continue;
@@ -73,22 +73,45 @@ pub(in crate::config) fn found(
             span: 0..0,
         };
         let raw = RawProvider::default();
-        let provider = one(&path, &key, raw, Some(preset), listeners, work);
+        let provider = one(&path, &key, raw, (Some(preset), None), listeners, work);
         providers.extend(provider.map(Arc::new));
     }
     providers
+}
+
+/// What the environment does not say of a place that is needed, in words.
+fn missing_place(preset: &Preset, work: &Work<'_>) -> Option<String> {
+    let lacks =
+        |key: &str, variables: &[String]| preset.takes(key) && work.first_env(variables).is_none();
+    let set = |variables: &[String]| match variables {
+        [] => "a config that says where".to_owned(),
+        _ => format!("{} too", variables.join(" or ")),
+    };
+    if preset.base_url.is_none() && preset.region_url.is_none() {
+        return Some(set(&[]));
+    }
+    let no_resource = preset.takes("resource") && resource_of_environment(preset, work).is_none();
+    (no_resource.then(|| set(&preset.resource_variables)))
+        .or_else(|| {
+            lacks("region", &preset.region_variables).then(|| set(&preset.region_variables))
+        })
+        .or_else(|| {
+            lacks("project", &preset.project_variables).then(|| set(&preset.project_variables))
+        })
 }
 
 fn one(
     path: &str,
     key: &At<String>,
     raw: RawProvider,
-    preset: Option<&Preset>,
+    (preset, named_region): (Option<&Preset>, Option<&str>),
     listeners: (&ServerSettings, &AdminSettings),
     work: &mut Work<'_>,
 ) -> Option<Provider> {
     let traits = traits(&raw, preset);
-    let place = endpoint(path, Some(key.span.clone()), &raw, preset, work);
+    let table = Some(key.span.clone());
+    let place = endpoint(path, table, &raw, (preset, named_region), work);
+    let profile = profile(path, &raw, traits.dialect, place.as_ref(), work);
     let headers = headers(path, raw.headers, preset, work);
     let place = place?;
     let allow_plain = raw.allow_plain_http.is_some_and(|at| at.value);
@@ -120,6 +143,7 @@ fn one(
         dialect: traits.dialect,
         kind: traits.kind,
         region: place.region.as_deref().map(Name::from),
+        profile,
         auth: traits.auth,
         key: key_given,
         key_source,
@@ -133,6 +157,51 @@ fn one(
         error_shape: traits.error_shape,
         base: place.base,
     })
+}
+
+/// The geography of the profiles by which bare Claude ids are asked for.
+fn profile(
+    path: &str,
+    raw: &RawProvider,
+    dialect: Dialect,
+    place: Option<&Endpoint>,
+    work: &mut Work<'_>,
+) -> Option<&'static str> {
+    let at = raw.inference_profile.as_ref()?;
+    let (path, span) = (format!("{path}.inference_profile"), Some(at.span.clone()));
+    let region = place.and_then(|place| place.region.as_deref());
+    if dialect != Dialect::Bedrock {
+        let found = "a profile where no Bedrock is";
+        let expected = "`inference_profile` only where the dialect is bedrock";
+        work.warn(path, span, found, expected, None);
+        return None;
+    }
+    match (at.value, region) {
+        (ProfileWord::Geo, Some(region)) => {
+            let own = geography(region);
+            if own.is_none() {
+                let found = format!("geo, in {}", quoted(region));
+                let expected = "the profile's own word: of that region none is known";
+                work.refuse(path, span, found, expected, GEOGRAPHIES.join(", "));
+            }
+            own
+        }
+        (ProfileWord::Geo, None) => {
+            // Without a region there is no provider either, which is said elsewhere.
+            let expected = "a `region` beside it, or the profile's own word";
+            work.refuse(path, span, "geo, without a region", expected, None);
+            None
+        }
+        (ProfileWord::Named(word), region) => {
+            if let Some(region) = region.filter(|region| !fits(word, region)) {
+                let own = geography(region).unwrap_or("global");
+                let found = format!("{word}, which {region} does not have");
+                let hint = format!("inference_profile = \"{own}\", or \"global\"");
+                work.warn(path, span, found, "a profile of the region", hint);
+            }
+            Some(word)
+        }
+    }
 }
 
 /// The share that the provider takes off: of prices per token, and not of all of them.
@@ -228,19 +297,33 @@ fn check_name(path: &str, key: &At<String>, work: &mut Work<'_>) {
     }
 }
 
-fn preset_of<'p>(
+/// The preset that the config names, or the provider's own name; and the region that the own name
+/// says: `bedrock-eu-west-1` is the preset `bedrock` in a region that it knows.
+fn preset_of<'p, 'k>(
     path: &str,
-    key: &At<String>,
+    key: &'k At<String>,
     given: Option<&At<String>>,
     work: &mut Work<'p>,
-) -> Result<Option<&'p Preset>, NoSuchPreset> {
+) -> Result<(Option<&'p Preset>, Option<&'k str>), NoSuchPreset> {
     let presets = work.presets;
     let named = |name: &str| presets.iter().find(|preset| &*preset.name == name);
+    let region_of = |preset: &Preset| {
+        let rest = key.value.strip_prefix(preset.name.as_str())?;
+        let region = rest.strip_prefix('-')?;
+        preset.knows_region(region).then_some(region)
+    };
     let Some(at) = given else {
-        return Ok(named(&key.value));
+        if let Some(preset) = named(&key.value) {
+            return Ok((Some(preset), None));
+        }
+        let mut regional = presets.iter().map(|preset| (preset, region_of(preset)));
+        return Ok(match regional.find(|(_, region)| region.is_some()) {
+            Some((preset, region)) => (Some(preset), region),
+            None => (None, None),
+        });
     };
     if let Some(preset) = named(&at.value) {
-        return Ok(Some(preset));
+        return Ok((Some(preset), region_of(preset)));
     }
     let names: Vec<&str> = presets.iter().map(|preset| preset.name.as_str()).collect();
     let meant = nearest(&at.value, names.iter().copied());

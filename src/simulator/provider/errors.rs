@@ -50,13 +50,13 @@ impl Problem {
     pub(super) fn of_wrong_key(owner: &str) -> Self {
         let problem = Self::of_status(401);
         match owner {
-            "azure" => problem.worded(
+            "azure" | "azure-deployment" => problem.worded(
                 401,
                 json!({"error": {"code": "401", "message": "Access denied due to invalid \
                     subscription key or wrong API endpoint."}}),
                 "",
             ),
-            "gemini" => problem.worded(
+            "gemini" | "gemini-openai" => problem.worded(
                 400,
                 json!([{"error": {
                     "code": 400,
@@ -70,7 +70,7 @@ impl Problem {
                 }}]),
                 "",
             ),
-            "bedrock" => problem.worded(
+            "bedrock" | "bedrock-openai" | "bedrock-mantle" => problem.worded(
                 403,
                 json!({"message": "The security token included in the request is invalid."}),
                 "UnrecognizedClientException",
@@ -107,13 +107,13 @@ impl Problem {
         let message = format!("The model `{model}` does not exist or you do not have access.");
         let problem = Self::new(404, "model_not_found", message);
         match owner {
-            "azure" => problem.worded(
+            "azure" | "azure-deployment" => problem.worded(
                 404,
                 json!({"error": {"code": "DeploymentNotFound", "message": "The API deployment for \
                     this resource does not exist."}}),
                 "",
             ),
-            "bedrock" => problem.worded(
+            "bedrock" | "bedrock-openai" | "bedrock-mantle" => problem.worded(
                 400,
                 json!({"message": "The provided model identifier is invalid."}),
                 "ValidationException",

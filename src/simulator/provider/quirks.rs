@@ -159,7 +159,7 @@ fn reasoning_field(name: &str) -> ReasoningField {
 fn rate_headers(name: &str) -> RateHeaders {
     match name {
         "openai" | "groq" | "fireworks" => RateHeaders::Durations,
-        "azure" | "cerebras" | "together" | "xai" => RateHeaders::Seconds,
+        "azure" | "azure-deployment" | "cerebras" | "together" | "xai" => RateHeaders::Seconds,
         "anthropic" => RateHeaders::Anthropic,
         "mistral" => RateHeaders::BySize,
         "openrouter" => RateHeaders::EpochMillis,
