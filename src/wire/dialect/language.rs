@@ -83,7 +83,7 @@ pub(crate) fn learn_whole(
 /// JSON whose strings hold what no text may: halves of a surrogate pair, which some providers cut
 /// between two deltas, or bytes that are not UTF-8. They are replaced in a copy. `None` if that is
 /// not what is wrong.
-fn mended(data: &[u8]) -> Option<Cow<'_, str>> {
+pub(crate) fn mended(data: &[u8]) -> Option<Cow<'_, str>> {
     serde_json::from_slice::<IgnoredAny>(data).ok()?;
     let mut text = String::from_utf8_lossy(data);
     let mut from = 0;

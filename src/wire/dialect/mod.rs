@@ -2,9 +2,9 @@
 
 mod scan;
 
-mod json;
+pub(crate) mod json;
 
-mod lenient;
+pub(crate) mod lenient;
 
 pub mod identify;
 

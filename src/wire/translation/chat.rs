@@ -71,6 +71,7 @@ impl Chunks {
     }
 
     /// A piece of a refusal.
+    #[expect(dead_code, reason = "for pairs that are on their way")]
     pub(super) fn refusal(&self, out: &mut Vec<u8>, text: &str) {
         self.text(out, b"\"refusal\":", text);
     }

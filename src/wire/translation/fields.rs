@@ -166,20 +166,25 @@ impl Fields {
             .transpose()
     }
 
-    /// Takes members that say nothing where they have one of `values`, and leaves any other.
+    /// Takes a member whose value asks for nothing, and leaves it where it asks for something.
     pub(super) fn skip_if(&mut self, key: &str, says_nothing: impl FnOnce(&Value) -> bool) {
         if self.map.get(key).is_some_and(says_nothing) {
             self.map.shift_remove(key);
         }
     }
 
-    /// Takes members that are left out whatever the terms, and says so.
+    /// Takes members that are hints, and says of those that are there that they are left out.
     pub(super) fn hints(&mut self, keys: &[&str], left: &mut Left) {
         for key in keys {
             if self.take(key).is_some() {
                 left.hint(self.at(key));
             }
         }
+    }
+
+    /// Whether nothing is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.map.is_empty()
     }
 
     /// Everything has been taken that has a place: what is left has none.

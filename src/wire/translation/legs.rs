@@ -1,10 +1,15 @@
 //! Finds the pair for two languages, and goes through OpenAI chat in two legs where there is none.
 
+use super::chat_to_messages;
 use super::shape::{Asked, Ended, Kept, Pair, Refusal, Restream, Sent, Stamp, Unreadable};
 use crate::record::Language;
 
 /// The pairs that have a room of their own: the client's language, the provider's, the pair.
-const PAIRS: &[(Language, Language, Pair)] = &[];
+const PAIRS: &[(Language, Language, Pair)] = &[(
+    Language::OpenAiChat,
+    Language::AnthropicMessages,
+    chat_to_messages::PAIR,
+)];
 
 /// The language through which the others are said.
 const HUB: Language = Language::OpenAiChat;

@@ -5,17 +5,15 @@
 
 mod shape;
 
-#[expect(dead_code, reason = "the first pair is on its way")]
 mod fields;
 
-#[expect(dead_code, reason = "the first pair is on its way")]
 mod events;
 
-#[expect(dead_code, reason = "the first pair is on its way")]
 mod reasoning;
 
-#[expect(dead_code, reason = "the first pair is on its way")]
 mod chat;
+
+mod chat_to_messages;
 
 mod legs;
 
