@@ -124,6 +124,7 @@ fn the_fingerprint_tells_settings_apart_but_not_their_secrets() {
         "[providers.openai]\napi_key = \"sk-1\"\nheaders.x-note = \"a\"\n",
         "[providers.openai]\napi_key = \"sk-1\"\ndiscount = 0.1\n",
         "[providers.openai]\napi_key = \"sk-1\"\nper_hour = 2.5\n",
+        "[providers.openai]\napi_key = \"sk-1\"\n[catalogue.m]\nretired = \"2027-01-01\"\n",
         "[providers.openai]\napi_key = \"sk-1\"\n[[prices.rows]]\nproviders = [\"openai\"]\nmodels = [\"*\"]\ninput = 1\n",
     ] {
         assert_ne!(hash(base), hash(other), "{other}");
@@ -470,8 +471,9 @@ fn is_key(text: &str) -> bool {
 fn paths_of_value(value: &Value, path: &mut String, paths: &mut BTreeSet<String>) {
     match value {
         Value::Object(entries) => {
-            let free = ["providers", "models", "experiments"].contains(&path.as_str())
-                || path.ends_with("headers");
+            let free = ["providers", "models", "experiments", "catalogue"].contains(&path.as_str())
+                || path.ends_with("headers")
+                || (path.starts_with("catalogue.") && path.rsplit('.').next() == Some("at"));
             for (key, value) in entries {
                 let key = if free { "*" } else { key };
                 step(path, key, |path| paths_of_value(value, path, paths));

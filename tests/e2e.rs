@@ -14,6 +14,7 @@ mod support;
 
 mod e2e {
     mod bounds;
+    mod catalogue;
     mod clients;
     mod costs;
     mod experiments;

@@ -1,11 +1,11 @@
 //! Reads what is known of models: `config/catalogue.toml`, embedded.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::kinds::{DateText, PatternText};
+use super::kinds::{DateText, ModelText, PatternText};
 use super::read::{At, Entries, Reader, Setting, table};
 use crate::record::Name;
 use crate::routing::catalogue::{ModelFacts, Rung};
@@ -15,16 +15,22 @@ table! {
     RawModelFacts {
         /// What it is called by those who serve it.
         aliases: Vec<At<PatternText>>,
-        /// The models that it belongs to.
+        /// The models that it belongs to; itself unless given.
         family: String,
-        /// Where it stands among them.
-        rung: String,
+        /// Where it stands among them: flagship, balanced, fast or ultra-fast.
+        rung: Rung,
         /// When it came out.
         released: DateText,
         /// When its maker withdraws it.
         retired: DateText,
         /// Tokens of prompt and answer.
         context_length: u64,
+        /// Tokens of an answer, at most.
+        output_max: u64,
+        /// What it is called at the providers of each preset: there a request for its name goes.
+        at: Entries<ModelText>,
+        /// Its page in the documentation.
+        docs: String,
         /// Where this is from.
         source: String,
     }
@@ -33,11 +39,11 @@ table! {
 /// The embedded file.
 pub const CATALOGUE: &str = include_str!("../../config/catalogue.toml");
 
-/// Every model of the catalogue, in the order of the file.
+/// Every model of the shipped catalogue, in the order of the file.
 #[must_use]
-pub fn catalogue() -> &'static [ModelFacts] {
-    static MODELS: OnceLock<Vec<ModelFacts>> = OnceLock::new();
-    MODELS.get_or_init(|| read(CATALOGUE).0)
+pub fn catalogue() -> &'static Arc<[ModelFacts]> {
+    static MODELS: OnceLock<Arc<[ModelFacts]>> = OnceLock::new();
+    MODELS.get_or_init(|| read(CATALOGUE).0.into())
 }
 
 /// The models of a text, and how many problems there were; a test holds them at none.
@@ -49,34 +55,55 @@ fn read(text: &str) -> (Vec<ModelFacts>, usize) {
     let no_env = |_: &str| None;
     let mut reader = Reader::new(&no_env);
     let entries = Entries::<RawModelFacts>::read(&root, &mut reader).unwrap_or_default();
-    let mut problems = reader.findings.locate(text).len();
-    let mut models = Vec::new();
-    for (name, raw) in entries.0 {
-        let raw = raw.value;
-        let named = |text: &str| Rung::ALL.into_iter().find(|rung| rung.name() == text);
-        let rung = raw.rung.as_ref().map(|at| named(&at.value));
-        let (Some(family), Some(source), false) = (raw.family, raw.source, rung == Some(None))
-        else {
-            problems += 1;
-            continue;
+    let problems = reader.findings.locate(text).len();
+    (facts(entries, ""), problems)
+}
+
+/// The source of what a config says itself.
+pub const OWN_SOURCE: &str = "config";
+
+/// `[catalogue]` of a config before the shipped one: its entry of a name stands for the shipped one.
+pub(super) fn with_own(own: Entries<RawModelFacts>) -> Arc<[ModelFacts]> {
+    if own.0.is_empty() {
+        return Arc::clone(catalogue());
+    }
+    let mut all = facts(own, OWN_SOURCE);
+    let names: Vec<Name> = all.iter().map(|facts| facts.name.clone()).collect();
+    let shipped = catalogue().iter();
+    all.extend(
+        shipped
+            .filter(|facts| !names.contains(&facts.name))
+            .cloned(),
+    );
+    all.into()
+}
+
+/// The facts that a table of models holds; `source` is said where an entry says none.
+pub(super) fn facts(entries: Entries<RawModelFacts>, source: &str) -> Vec<ModelFacts> {
+    let one = |(name, raw): (At<String>, At<RawModelFacts>)| {
+        let (name, raw) = (Name::from(name.value), raw.value);
+        let list = |aliases: Option<At<Vec<At<PatternText>>>>| {
+            let aliases = aliases.into_iter().flat_map(|at| at.value);
+            aliases.map(|at| Name::from(at.value.0)).collect()
         };
-        models.push(ModelFacts {
-            name: Name::from(name.value),
-            aliases: raw
-                .aliases
-                .into_iter()
-                .flat_map(|at| at.value)
-                .map(|at| Name::from(at.value.0))
-                .collect(),
-            family: Name::from(family.value),
-            rung: rung.flatten(),
+        let at = raw.at.into_iter().flat_map(|at| at.value.0);
+        ModelFacts {
+            aliases: list(raw.aliases),
+            family: raw.family.map_or(name.clone(), |at| Name::from(at.value)),
+            rung: raw.rung.map(|at| at.value),
             released: raw.released.map(|at| at.value.0),
             retired: raw.retired.map(|at| at.value.0),
             context_length: raw.context_length.map(|at| at.value),
-            source: source.value,
-        });
-    }
-    (models, problems)
+            output_max: raw.output_max.map(|at| at.value),
+            at: at
+                .map(|(preset, model)| (Name::from(preset.value), Name::from(model.value.0)))
+                .collect(),
+            docs: raw.docs.map(|at| at.value),
+            source: raw.source.map_or_else(|| source.to_owned(), |at| at.value),
+            name,
+        }
+    };
+    entries.0.into_iter().map(one).collect()
 }
 
 #[cfg(test)]

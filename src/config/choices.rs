@@ -3,6 +3,7 @@
 use schemars::{Schema, json_schema};
 
 use crate::record::{AssignedUnit, Dialect, ProviderKind};
+use crate::routing::catalogue::Rung;
 use crate::routing::experiment::{Metric, Mode, Stop};
 use crate::routing::policy::{Anchor, By};
 
@@ -127,6 +128,13 @@ choice!(Metric, "first_token, first_answer, total, output_rate, failure or cost"
 choice!(Mode, "ab, or aa for one route twice", [
     "ab" => Self::Ab,
     "aa" => Self::Aa,
+]);
+
+choice!(Rung, "flagship, balanced, fast or ultra-fast", [
+    "flagship" => Self::Flagship,
+    "balanced" => Self::Balanced,
+    "fast" => Self::Fast,
+    "ultra-fast" => Self::UltraFast,
 ]);
 
 choice!(Stop, "sequential, or fixed for one answer at the end", [

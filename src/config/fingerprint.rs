@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::catalogue::OWN_SOURCE;
 use super::settings::{
     AdminSettings, Limits, Provider, ServerSettings, Settings, StoreSettings, Timeouts,
 };
@@ -41,6 +42,7 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
         failover,
         experiments,
         prices,
+        catalogue,
         hash: _,
     } = settings;
     write_server(out, server)?;
@@ -65,7 +67,12 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
     }
     // The mark of the user's own rows: the shipped table's version stands in each record beside.
     let own = prices.version().split_once('+').map(|(_, own)| own);
-    writeln!(out, "prices {own:?}")
+    writeln!(out, "prices {own:?}")?;
+    // Shipped entries come with the program's version.
+    for model in catalogue.iter().filter(|facts| facts.source == OWN_SOURCE) {
+        writeln!(out, "{model:?}")?;
+    }
+    Ok(())
 }
 
 fn write_server(out: &mut impl Write, server: &ServerSettings) -> std::fmt::Result {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::catalogue;
 use super::fingerprint::fingerprint;
 use super::presets::presets;
 use super::problem::{Finding, Findings, Problem, Problems, Severity};
@@ -92,7 +93,13 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
     if none_listed {
         names.extend(providers.iter().map(|provider| provider.name.to_string()));
     }
-    let models = models::models(value(raw.models), &names, &providers, work);
+    let catalogue = catalogue::with_own(value(raw.catalogue));
+    let of = models::Known {
+        names: &names,
+        providers: &providers,
+        catalogue: &catalogue,
+    };
+    let models = models::models(value(raw.models), of, work);
     let rules = rules::rules(raw.rules, &names, work);
     let failover = rules::failover(value(raw.failover), work);
     let experiments = experiments::experiments(value(raw.experiments), &models, work);
@@ -112,6 +119,7 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
         failover,
         experiments,
         prices,
+        catalogue,
         hash: 0,
     };
     settings.hash = fingerprint(&settings);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::record::{AssignedUnit, Dialect, ProviderKind};
 use crate::routing::experiment::{Metric, Mode, Stop};
 
+use super::catalogue::RawModelFacts;
 use super::choices::{Direction, ProfileWord};
 use super::kinds::{
     Amount, DateText, Deadline, HashText, HeaderText, HostText, MarginText, ModelText, OriginText,
@@ -45,6 +46,8 @@ table! {
         experiments: Entries<RawExperiment>,
         /// Prices that go before the shipped ones.
         prices: RawPrices,
+        /// What is known of models, before the shipped catalogue.
+        catalogue: Entries<RawModelFacts>,
     }
 }
 

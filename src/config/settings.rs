@@ -14,6 +14,7 @@ pub use super::routes::{
     FailoverSettings, HedgeSettings, ModelRoutes, RouteSettings, RuleSettings, ShadowSettings, Slo,
 };
 use crate::record::{Dialect, Name, PicoDollars, ProviderKind};
+use crate::routing::catalogue::ModelFacts;
 use crate::routing::experiment::Experiment;
 use crate::routing::pricing::{PriceTable, Share};
 
@@ -43,6 +44,8 @@ pub struct Settings {
     pub experiments: Arc<[Experiment]>,
     /// What models cost: the shipped table, and before it the config's own rows.
     pub prices: Arc<PriceTable>,
+    /// What is known of models: the config's own entries, and behind them the shipped ones.
+    pub catalogue: Arc<[ModelFacts]>,
     /// Fingerprint of the whole, secrets left out.
     pub hash: u64,
 }

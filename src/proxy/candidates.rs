@@ -9,9 +9,10 @@ use super::address::Address;
 use super::names::ROUTE;
 use super::reject::Reject;
 use super::secret::{self, Hasher};
+use super::unknown;
 use crate::config::settings::{AuthScheme, ModelRoutes, Provider, RouteSettings, Settings};
 use crate::record::{Dialect, KeyedHash, Name};
-use crate::routing::catalogue::owner_of;
+use crate::routing::catalogue::{self, owner_of};
 use crate::routing::route::RouteKey;
 use crate::wire::dialect::identify::{House, endpoint};
 
@@ -307,9 +308,15 @@ fn targets(
     if let Some(provider) = of_path(settings, address.path) {
         return Ok(Targets::one(provider, asked(), "path", true));
     }
+    if let Some((provider, there)) = catalogued(settings, model) {
+        let own = settings.providers.len() == 1;
+        return Ok(Targets::one(provider, Some(there), "catalogue", own));
+    }
     only.or(default).ok_or_else(|| {
+        let known = unknown::hint(settings, model);
         let mut message = format!(
-            "no provider here claims the model `{model}`; {}",
+            "no provider here claims the model `{model}`{}; {}",
+            known.map_or_else(String::new, |hint| format!(" ({hint})")),
             have(settings)
         );
         message.push_str(
@@ -332,6 +339,21 @@ fn of_path<'a>(settings: &'a Settings, path: &str) -> Option<&'a Arc<Provider>> 
     let mut of_family = all.by_ref().filter(|provider| provider.dialect == family);
     let first = of_family.next()?;
     of_family.next().is_none().then_some(first)
+}
+
+/// The first provider, in the order of the config, at which a model of the catalogue has a name,
+/// and that name; those first that have a key.
+fn catalogued<'a>(settings: &'a Settings, model: &str) -> Option<(&'a Arc<Provider>, Name)> {
+    let facts = catalogue::named(model, &settings.catalogue)?;
+    let serving = || {
+        settings.providers.iter().filter_map(|provider| {
+            let there = facts.name_at(provider.preset.as_deref()?)?;
+            Some((provider, there.clone()))
+        })
+    };
+    serving()
+        .find(|(provider, _)| provider.key.is_some())
+        .or_else(|| serving().next())
 }
 
 /// The routes of a model, and behind them those of the models that may stand in for it.

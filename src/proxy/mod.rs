@@ -20,6 +20,8 @@ pub mod address;
 
 pub mod paths;
 
+mod unknown;
+
 pub mod candidates;
 
 pub mod quotes;
@@ -29,6 +31,8 @@ mod weigh;
 pub mod headers;
 
 pub mod intake;
+
+mod described;
 
 pub mod models;
 

@@ -10,16 +10,18 @@ use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
 use super::candidates::{Credential, Way};
+use super::described::{describe, describe_routes};
 use super::headers;
 use super::paths;
 use super::reject::Reject;
 use super::tap::ProxyBody;
+use super::unknown;
 use crate::clock::Clock;
 use crate::config::settings::{AuthScheme, Provider, Settings};
 use crate::edge::upstream::pool::PoolLimits;
 use crate::edge::upstream::send::OutgoingBody;
 use crate::edge::upstream::{Outgoing, Phases, Pool};
-use crate::record::{Moment, Name, Nanos};
+use crate::record::{Dialect, Moment, Name, Nanos, WallTime};
 
 /// How long a provider's list is taken for current.
 const CURRENT_FOR: Nanos = Nanos::from_millis(300_000);
@@ -50,17 +52,23 @@ impl ModelLists {
         pool: &Arc<Pool>,
         clock: &Clock,
     ) -> Result<Response<ProxyBody>, Reject> {
-        let mut models = configured(settings);
+        let wall = clock.wall();
+        let mut models = configured(settings, wall);
         let mut missing = Vec::new();
-        for provider in settings
-            .providers
-            .iter()
-            .filter(|provider| can_list(provider))
-        {
-            match self.of(provider, asked, settings, pool, clock).await {
-                Some(listed) => models.extend(listed),
-                None => missing.push(provider.name.to_string()),
-            }
+        for provider in &settings.providers {
+            let listed = if !has_list(provider) {
+                Some(catalogued(settings, provider))
+            } else if can_list(provider) {
+                self.of(provider, asked, settings, pool, clock).await
+            } else {
+                continue;
+            };
+            let Some(listed) = listed else {
+                missing.push(provider.name.to_string());
+                continue;
+            };
+            let entries = listed.into_iter();
+            models.extend(entries.filter_map(|model| offered(model, settings, provider, wall)));
         }
         let wanted = asked
             .path
@@ -73,8 +81,10 @@ impl ModelLists {
                 .into_iter()
                 .find(|model| model["id"] == id)
                 .ok_or_else(|| {
+                    let known = unknown::hint(settings, id)
+                        .map_or_else(String::new, |hint| format!(" ({hint})"));
                     let message =
-                        format!("no provider here lists the model `{id}`; GET /v1/models");
+                        format!("no provider here lists the model `{id}`{known}; GET /v1/models");
                     Reject::new(StatusCode::NOT_FOUND, "model_not_found", message).param("model")
                 })?,
         };
@@ -92,7 +102,7 @@ impl ModelLists {
         Ok(response)
     }
 
-    /// A provider's models with its name in front of their ids, which is how they are asked for.
+    /// A provider's models as it lists them.
     async fn of(
         &self,
         provider: &Arc<Provider>,
@@ -131,16 +141,34 @@ impl ModelLists {
 }
 
 /// Models that the config gives routes.
-fn configured(settings: &Settings) -> Vec<Value> {
+fn configured(settings: &Settings, now: WallTime) -> Vec<Value> {
     let entry = |name: &Name| {
         serde_json::json!({
             "id": name.as_str(), "object": "model", "created": 0, "owned_by": "tollgate",
+            "tollgate": describe_routes(settings, name, now),
         })
     };
     settings
         .models
         .iter()
         .map(|routes| entry(&routes.name))
+        .collect()
+}
+
+/// Whether a provider's API has a list of models beside the models: AWS and Vertex keep theirs at
+/// other hosts.
+fn has_list(provider: &Provider) -> bool {
+    provider.dialect != Dialect::Bedrock && !provider.base.path.contains("/projects/")
+}
+
+/// The models that the catalogue has a name for at a provider, as a list would have them.
+fn catalogued(settings: &Settings, provider: &Provider) -> Vec<Value> {
+    let Some(preset) = provider.preset.as_deref() else {
+        return Vec::new();
+    };
+    let all = settings.catalogue.iter();
+    all.filter_map(|facts| facts.name_at(preset))
+        .map(|there| serde_json::json!({ "id": there.as_str(), "object": "model" }))
         .collect()
 }
 
@@ -180,7 +208,11 @@ async fn fetch(
         credential,
         addressed: false,
     };
-    let path = paths::passed(provider, "/v1/models", None).path;
+    let list = match provider.dialect {
+        Dialect::Gemini => "/v1beta/models",
+        _ => "/v1/models",
+    };
+    let path = paths::passed(provider, list, None).path;
     let target = match &provider.base.query {
         Some(query) => format!("{path}?{query}"),
         None => path,
@@ -211,20 +243,72 @@ async fn fetch(
         .ok()?
         .to_bytes();
     body.finish(None);
-    let mut list: Value = serde_json::from_slice(&bytes).ok()?;
-    let Value::Array(models) = list["data"].take() else {
-        return None;
-    };
-    Some(
-        models
-            .into_iter()
-            .filter_map(|model| prefixed(model, &provider.name))
-            .collect(),
-    )
+    listed(serde_json::from_slice(&bytes).ok()?)
 }
 
-fn prefixed(mut model: Value, provider: &Name) -> Option<Value> {
-    let id = model["id"].as_str()?;
-    model["id"] = format!("{provider}/{id}").into();
+/// The entries of a list: OpenAI's and Anthropic's `data`, Gemini's `models`, whose ids are names
+/// (`models/gemini-2.5-pro`).
+fn listed(mut list: Value) -> Option<Vec<Value>> {
+    let mut taken = |key: &str| match list.get_mut(key).map(Value::take) {
+        Some(Value::Array(models)) => Some(models),
+        _ => None,
+    };
+    if let Some(models) = taken("data") {
+        return Some(models);
+    }
+    let mut models = taken("models")?;
+    models.retain(Value::is_object);
+    for model in &mut models {
+        let name = model["name"].as_str().unwrap_or_default();
+        let id = name.strip_prefix("models/").unwrap_or(name).to_owned();
+        model["id"] = id.into();
+        model["object"] = "model".into();
+    }
+    Some(models)
+}
+
+/// An entry of a provider's list with its name in front of the id, which is how it is asked for,
+/// and what else is known of the model.
+fn offered(
+    mut model: Value,
+    settings: &Settings,
+    provider: &Provider,
+    now: WallTime,
+) -> Option<Value> {
+    let id = model.get("id")?.as_str()?;
+    let known = describe(settings, provider, id, now);
+    model["id"] = format!("{}/{id}", provider.name).into();
+    model["tollgate"] = known;
     Some(model)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::listed;
+
+    #[test]
+    fn lists_of_every_provider_are_read() {
+        for (list, ids) in [
+            (
+                json!({"object": "list", "data": [{"id": "gpt-4.1"}]}),
+                Some(vec!["gpt-4.1"]),
+            ),
+            (
+                json!({"models": [{"name": "models/gemini-2.5-pro", "inputTokenLimit": 1}]}),
+                Some(vec!["gemini-2.5-pro"]),
+            ),
+            (json!({"data": []}), Some(Vec::new())),
+            (json!({"error": {}}), None),
+            (json!([]), None),
+        ] {
+            let read = listed(list.clone());
+            let read = read.as_ref().map(|all| {
+                let ids = all.iter().filter_map(|model| model["id"].as_str());
+                ids.collect::<Vec<_>>()
+            });
+            assert_eq!(read, ids, "{list}");
+        }
+    }
 }

@@ -25,6 +25,8 @@ names! {
     REGION = "x-tollgate-region";
     /// Says why the first route was first.
     REASON = "x-tollgate-reason";
+    /// Says what is known of a model that a provider does not know.
+    HINT = "x-tollgate-hint";
     /// Tags for the record.
     TAGS = "x-tollgate-tags";
     /// The key of the session, given by the client.

@@ -2,17 +2,18 @@
 
 use std::collections::VecDeque;
 
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Response, StatusCode, header};
 
 use super::candidates::Way;
 use super::failover::{self, Begun, Job, Means, Reached};
 use super::headers;
-use super::names::{ATTEMPTS, REASON, ROUTE};
+use super::names::{ATTEMPTS, HINT, REASON, ROUTE};
 use super::settle::Exchange;
 use super::tap::{ProxyBody, Tap, TapParts};
+use super::unknown;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::record::{Language, Moment};
+use crate::record::{Language, Moment, Name};
 use crate::wire::framing::usage_filter::UsageFilter;
 use crate::wire::observer::Seen;
 
@@ -22,6 +23,8 @@ pub struct Relay {
     fresh: Begun,
     route: String,
     reason: String,
+    /// The model's name at the provider.
+    model: Option<Name>,
     language: Language,
     total: Option<Moment>,
     clock: Clock,
@@ -45,6 +48,7 @@ impl Relay {
             },
             route: way.route(),
             reason,
+            model: way.model.clone(),
             language: job.language,
             total: job.total,
             clock: means.shared.clock.clone(),
@@ -76,6 +80,15 @@ pub fn relay(
         headers.insert(&REASON, reason);
     }
     headers.insert(&ATTEMPTS, HeaderValue::from(attempts));
+    if reached.status == StatusCode::NOT_FOUND
+        && let Some(hint) = relay
+            .model
+            .as_deref()
+            .and_then(|model| unknown::hint(settings, model))
+        && let Ok(hint) = HeaderValue::from_str(&hint)
+    {
+        headers.insert(&HINT, hint);
+    }
     let body = ProxyBody::Tap(Box::new(Tap::new(TapParts {
         source: reached.source,
         held: begun.frames,

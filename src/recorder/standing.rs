@@ -174,6 +174,16 @@ impl Standing {
                 let route = route_of(attempt);
                 let closed = attempt.timeline.get(Mark::Closed);
                 let at = closed.unwrap_or(now);
+                if let Some(model) = &attempt.model_answered
+                    && let Some(before) = board.learned.answered(&route, model)
+                {
+                    tracing::warn!(
+                        %route,
+                        answers = %model,
+                        answered = %before,
+                        "another model answers on this route: its speed is learned anew"
+                    );
+                }
                 if let Some(seen) = Observation::of(attempt, usage, estimated, at) {
                     board.learned.observe(&route, &seen);
                 }

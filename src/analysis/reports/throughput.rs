@@ -540,6 +540,9 @@ mod tests {
             released: WallTime::of_day(2025, 4, 14),
             retired: None,
             context_length: Some(1_047_576),
+            output_max: None,
+            at: Vec::new(),
+            docs: None,
             source: "a table".to_owned(),
         };
         let value = throughput(calls, window, window.until, true, &[facts]);

@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::catalogue::catalogue;
 use crate::config::kinds::is_model;
 use crate::config::problem::{nearest, quoted};
 use crate::config::profiles::{fits, geography, geography_of, wants_profile};
@@ -14,7 +13,7 @@ use crate::config::settings::{
     HedgeSettings, ModelRoutes, Provider, RouteSettings, ShadowSettings,
 };
 use crate::record::{Dialect, Name, Nanos, PicoDollars, WallTime};
-use crate::routing::catalogue::{facts_of, owner_of};
+use crate::routing::catalogue::{self, ModelFacts, facts_of, owner_of};
 use crate::routing::plan::Constraints;
 use crate::routing::policy::Ramp;
 use crate::routing::pricing::Share;
@@ -22,13 +21,34 @@ use crate::routing::pricing::Share;
 use super::policies::{Keys, policy, slo};
 use super::work::{Span, Work, texts};
 
+/// What the rest of the config says, as far as models are concerned.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::config) struct Known<'a> {
+    /// The providers that are listed, also those with problems of their own.
+    pub(in crate::config) names: &'a [String],
+    /// Those without.
+    pub(in crate::config) providers: &'a [Arc<Provider>],
+    /// What is known of models.
+    pub(in crate::config) catalogue: &'a [ModelFacts],
+}
+
+impl Known<'_> {
+    /// What a model of the catalogue is called at a provider.
+    fn called(&self, model: &str, provider: &str) -> Option<Name> {
+        let mut all = self.providers.iter();
+        let provider = all.find(|of| of.name.as_str() == provider)?;
+        let facts = catalogue::named(model, self.catalogue)?;
+        facts.name_at(provider.preset.as_deref()?).cloned()
+    }
+}
+
 /// `[models]`.
 pub(in crate::config) fn models(
     entries: Entries<RawModel>,
-    names: &[String],
-    providers: &[Arc<Provider>],
+    of: Known<'_>,
     work: &mut Work<'_>,
 ) -> Vec<Arc<ModelRoutes>> {
+    let names = of.names;
     let own: Vec<String> = entries.0.iter().map(|(key, _)| key.value.clone()).collect();
     let mut models = Vec::new();
     for (key, raw) in entries.0 {
@@ -48,14 +68,14 @@ pub(in crate::config) fn models(
             then: raw.then.as_ref(),
         };
         let policy = policy(&path, &keys, slo, work).unwrap_or_default();
-        let routes = routes(&path, &key, raw.routes, (names, providers), work);
+        let routes = routes(&path, &key, raw.routes, of, work);
         for (index, at) in raw
             .fallback_models
             .iter()
             .flat_map(|at| &at.value)
             .enumerate()
         {
-            if !is_claimed(&at.value.0, &own, providers) {
+            if !is_claimed(&at.value.0, &own, of) {
                 work.warn(
                     format!("{path}.fallback_models[{index}]"),
                     Some(at.span.clone()),
@@ -93,13 +113,14 @@ pub(in crate::config) fn models(
 }
 
 /// Whether a request for the model would find a provider without being sent to a default one.
-fn is_claimed(model: &str, own: &[String], providers: &[Arc<Provider>]) -> bool {
+fn is_claimed(model: &str, own: &[String], of: Known<'_>) -> bool {
+    let providers = of.providers;
     let prefix = model.split_once('/').map(|(name, _)| name);
     own.iter().any(|name| name == model)
         || providers.len() == 1
-        || providers
-            .iter()
-            .any(|provider| Some(provider.name.as_str()) == prefix)
+        || providers.iter().any(|provider| {
+            Some(provider.name.as_str()) == prefix || of.called(model, &provider.name).is_some()
+        })
         || owner_of(model, providers.iter().map(|of| ((), of.models.as_slice()))).is_some()
 }
 
@@ -167,7 +188,7 @@ fn routes(
     path: &str,
     key: &At<String>,
     given: Option<At<Vec<At<RawRoute>>>>,
-    (names, providers): (&[String], &[Arc<Provider>]),
+    of: Known<'_>,
     work: &mut Work<'_>,
 ) -> Vec<RouteSettings> {
     let path = format!("{path}.routes");
@@ -201,21 +222,23 @@ fn routes(
             );
             continue;
         };
-        let known = known(&format!("{path}.provider"), &provider, names, work);
+        let known = known(&format!("{path}.provider"), &provider, of.names, work);
+        let called = of.called(&key.value, &provider.value);
         let weight = raw.weight.map_or(1.0, |at| at.value.0);
-        let of = providers
+        let there = of
+            .providers
             .iter()
-            .find(|of| of.name.as_str() == provider.value);
+            .find(|at| at.name.as_str() == provider.value);
         let model_span = raw
             .model
             .as_ref()
             .map_or(span.clone(), |at| at.span.clone());
-        let model = raw.model.map(|model| Name::from(model.value.0));
-        let model = match of.filter(|of| of.dialect == Dialect::Bedrock) {
-            Some(of) => {
+        let model = raw.model.map(|model| Name::from(model.value.0)).or(called);
+        let model = match there.filter(|at| at.dialect == Dialect::Bedrock) {
+            Some(at) => {
                 let asked = model.unwrap_or_else(|| Name::from(key.value.as_str()));
-                let there = of.model_there(asked);
-                check_bedrock_id(&path, model_span, &there, of, work);
+                let there = at.model_there(asked);
+                check_bedrock_id(&path, model_span, &there, at, work);
                 Some(there)
             }
             None => model,
@@ -232,7 +255,7 @@ fn routes(
             context: raw.context.map(|at| at.value),
         };
         let there = route.model.as_deref().unwrap_or(&key.value);
-        let catalogued = || facts_of(there, catalogue())?.context_length;
+        let catalogued = || facts_of(there, of.catalogue)?.context_length;
         let route = RouteSettings {
             context: route.context.or_else(catalogued),
             ..route

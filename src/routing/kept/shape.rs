@@ -60,6 +60,9 @@ struct RouteShape {
     slope: (f64, f64),
     /// Stratum, age and span in milliseconds.
     recent: Vec<(u8, u64, u32)>,
+    /// The model that answers there; versions before this field did not keep it.
+    #[serde(default)]
+    answered: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -175,6 +178,7 @@ impl RouteShape {
             success: kept.success,
             slope: kept.slope,
             recent: kept.recent.iter().map(span).collect(),
+            answered: kept.answered.as_ref().map(text),
         }
     }
 
@@ -188,6 +192,7 @@ impl RouteShape {
             success: self.success,
             slope: self.slope,
             recent: self.recent.iter().map(span).collect(),
+            answered: self.answered.as_deref().map(Name::from),
         }
     }
 }

@@ -34,6 +34,7 @@ fn lived() -> (Health, Learned) {
         };
         learned.observe(&key("a"), &seen);
         learned.lengths.observe(&"m".into(), Some(KeyedHash(1)), 80);
+        learned.answered(&key("a"), &"m-1".into());
     }
     let mut end = |provider: &str, credential, event| {
         let ticket = health.begin(&key(provider), credential, at(100));
@@ -94,6 +95,13 @@ fn what_was_learned_is_not_lost_on_a_restart() {
         );
     }
     assert_eq!(new_health.at_work(), 0);
+    // Who answered before the restart is remembered: another one begins a new epoch.
+    let mut new = new;
+    let other = || new.answered(&key("a"), &"m-2".into());
+    let ended: Vec<_> = std::iter::repeat_with(other).take(3).collect();
+    assert_eq!(ended, [None, None, Some("m-1".into())]);
+    assert_eq!(new.expect(&key("a"), now).samples, 0);
+    assert_eq!(new.p95(&key("a"), 900, now), None);
 }
 
 #[test]

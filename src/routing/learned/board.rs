@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-use crate::record::{Moment, Nanos};
+use crate::record::{Moment, Name, Nanos};
 use crate::routing::route::RouteKey;
 
 use super::LearnedTuning;
@@ -60,6 +60,11 @@ impl Learned {
         if let Some(learned) = self.routes.get_mut(route) {
             learned.observe(seen, &self.tuning);
         }
+    }
+
+    /// Takes the name that an answer of a known route gives its model; see [`RouteLearned::answered`].
+    pub fn answered(&mut self, route: &RouteKey, model: &Name) -> Option<Name> {
+        self.routes.get_mut(route)?.answered(model)
     }
 
     /// What to expect of a route; of one that nothing is known of, what is expected of any.

@@ -7,6 +7,7 @@ use crate::statistics::filter::{Belief, Chance, LogFilter, LogTuning};
 
 use super::LearnedTuning;
 use super::board::Learned;
+use super::epoch::Epoch;
 use super::recent::{RecentSpans, Stratum};
 use super::route::RouteLearned;
 use super::slope::Slope;
@@ -35,6 +36,8 @@ pub struct KeptRoute {
     pub slope: (f64, f64),
     /// The last spans to the first token: stratum, age, milliseconds.
     pub recent: Vec<(u8, Nanos, u32)>,
+    /// The model that answers there.
+    pub answered: Option<Name>,
 }
 
 /// What is kept of a filter.
@@ -73,6 +76,7 @@ impl Learned {
                 success: learned.success.counts(),
                 slope: learned.slope.sums(),
                 recent: spans(&learned.recent, now),
+                answered: learned.epoch.current().cloned(),
             })
             .collect();
         routes.sort_by(|a, b| a.route.cmp(&b.route));
@@ -136,6 +140,7 @@ fn restored(kept: &KeptRoute, tuning: &LearnedTuning, age: Nanos, now: Moment) -
     } else {
         Slope::default()
     };
+    learned.epoch = Epoch::kept(kept.answered.clone());
     for (stratum, old, millis) in &kept.recent {
         let at = Moment(now.0.saturating_sub(old.0.saturating_add(age.0)));
         learned.recent.restore(*stratum, at, *millis);

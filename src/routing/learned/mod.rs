@@ -4,6 +4,8 @@
 //! one of the time per output token; a chance of success; the last spans to the first token, by
 //! size of prompt, for deadlines and hedges. Per model asked for: how long answers get.
 
+mod epoch;
+
 mod board;
 
 mod expectation;

@@ -1,9 +1,10 @@
 //! Learns one route.
 
-use crate::record::{Moment, Nanos};
+use crate::record::{Moment, Name, Nanos};
 use crate::statistics::filter::{Chance, LogFilter};
 
 use super::LearnedTuning;
+use super::epoch::Epoch;
 use super::expectation::Expectation;
 use super::observation::{Ended, Observation};
 use super::recent::RecentSpans;
@@ -18,6 +19,7 @@ pub struct RouteLearned {
     pub(super) slope: Slope,
     pub(super) recent: RecentSpans,
     pub(super) touched: Moment,
+    pub(super) epoch: Epoch,
 }
 
 impl RouteLearned {
@@ -31,7 +33,18 @@ impl RouteLearned {
             slope: Slope::default(),
             recent: RecentSpans::default(),
             touched: now,
+            epoch: Epoch::default(),
         }
+    }
+
+    /// Takes the name that an answer gives its model. Once another one answers, what was learned
+    /// of the speed is not about it: it is learned anew, and the name before is returned.
+    pub fn answered(&mut self, model: &Name) -> Option<Name> {
+        let before = self.epoch.answered(model)?;
+        self.level = None;
+        self.per_token = None;
+        self.recent = RecentSpans::default();
+        Some(before)
     }
 
     /// Takes in what an attempt tells.
