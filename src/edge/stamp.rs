@@ -21,9 +21,6 @@ const READS_KEPT_H1: usize = 8;
 /// Reads remembered on a multiplexed connection, where frames may wait longer in a queue.
 const READS_KEPT_H2: usize = 256;
 
-/// What an endless run of interim answers ends with.
-const HEADLESS: &str = "too many bytes, and still no head of an answer";
-
 /// One completed socket read.
 #[derive(Debug, Clone, Copy)]
 pub struct Read {
@@ -111,11 +108,7 @@ struct State {
     reads_kept: usize,
     last_read: Moment,
     first_read: Option<Moment>,
-    first_write: Option<Moment>,
     last_write: Option<Moment>,
-    bytes_written: u64,
-    /// Bytes that may still be read before the head of the answer has come.
-    head_left: Option<usize>,
     watches: VecDeque<Watch>,
     writes: Writes,
     on_written: Option<OnWritten>,
@@ -187,29 +180,10 @@ impl IoLog {
         self.state().first_read
     }
 
-    /// Begins an exchange on this side: forgets writes of an earlier one. Until
-    /// [`Self::head_came`], reading more than `head_max` bytes is an error of the connection.
-    pub fn begin_exchange(&self, head_max: usize) {
-        let mut state = self.state();
-        state.head_left = Some(head_max);
-        state.first_write = None;
-        state.last_write = None;
-        state.bytes_written = 0;
-    }
-
-    /// First and last completed write, and the bytes written, since [`Self::begin_exchange`].
+    /// The latest completed write.
     #[must_use]
-    pub fn writes_so_far(&self) -> (Option<Moment>, Option<Moment>, u64) {
-        let state = self.state();
-        (state.first_write, state.last_write, state.bytes_written)
-    }
-
-    /// The head of the answer is whole: what follows is bounded by who takes it. Gives the latest
-    /// completed read.
-    pub fn head_came(&self) -> Moment {
-        let mut state = self.state();
-        state.head_left = None;
-        state.last_read
+    pub fn last_write(&self) -> Option<Moment> {
+        self.state().last_write
     }
 
     /// Watches for the write that will carry the last byte of `frame`, read at `read_at`.
@@ -259,12 +233,7 @@ impl IoLog {
         }
     }
 
-    fn awaits_first_write(&self) -> bool {
-        self.state().first_write.is_none()
-    }
-
-    /// Notes a read. Says whether too much has come before the head of an answer.
-    fn read_completed(&self, bytes: &[u8], at: Moment) -> bool {
+    fn read_completed(&self, bytes: &[u8], at: Moment) {
         let mut state = self.state();
         state.read_count += 1;
         state.last_read = at;
@@ -282,25 +251,11 @@ impl IoLog {
             state.reads[next] = read;
         }
         state.next_read = (next + 1) % kept;
-        let Some(left) = &mut state.head_left else {
-            return false;
-        };
-        let over = bytes.len() > *left;
-        *left = left.saturating_sub(bytes.len());
-        over
     }
 
-    fn write_completed(
-        &self,
-        slices: &[IoSlice<'_>],
-        written: usize,
-        began: Option<Moment>,
-        at: Moment,
-    ) {
+    fn write_completed(&self, slices: &[IoSlice<'_>], written: usize, at: Moment) {
         let mut state = self.state();
-        state.first_write = state.first_write.or(began);
         state.last_write = Some(at);
-        state.bytes_written += written as u64;
         if state.watches.is_empty() {
             return;
         }
@@ -388,9 +343,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Stamped<T> {
         let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
         if matches!(polled, Poll::Ready(Ok(()))) && buf.filled().len() > before {
             let at = self.clock.now();
-            if self.log.read_completed(&buf.filled()[before..], at) {
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, HEADLESS)));
-            }
+            self.log.read_completed(&buf.filled()[before..], at);
         }
         polled
     }
@@ -402,13 +355,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Stamped<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // Only the first write of an exchange needs its beginning: a clock is not read for nothing.
-        let began = self.log.awaits_first_write().then(|| self.clock.now());
         let polled = Pin::new(&mut self.inner).poll_write(cx, buf);
         if let Poll::Ready(Ok(written)) = polled {
             let at = self.clock.now();
-            self.log
-                .write_completed(&[IoSlice::new(buf)], written, began, at);
+            self.log.write_completed(&[IoSlice::new(buf)], written, at);
         }
         polled
     }
@@ -418,12 +368,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Stamped<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // Only the first write of an exchange needs its beginning: a clock is not read for nothing.
-        let began = self.log.awaits_first_write().then(|| self.clock.now());
         let polled = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
         if let Poll::Ready(Ok(written)) = polled {
             let at = self.clock.now();
-            self.log.write_completed(bufs, written, began, at);
+            self.log.write_completed(bufs, written, at);
         }
         polled
     }

@@ -57,8 +57,7 @@ pub fn to_provider(
     identity: bool,
     instance: &HeaderValue,
 ) -> HeaderMap {
-    let mut headers = client.clone();
-    take_off(&mut headers, is_denied_in_request);
+    let mut headers = passed_on(client);
     for (name, value) in &way.provider.headers {
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),
@@ -86,6 +85,18 @@ pub fn to_provider(
     headers
 }
 
+/// What of a client's headers travels, with room for what comes on top.
+fn passed_on(client: &HeaderMap) -> HeaderMap {
+    let named = named_by_connection(client);
+    let mut headers = HeaderMap::with_capacity(client.keys_len() + 5);
+    for (name, value) in client {
+        if !stays_here(name, is_denied_in_request, &named) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers
+}
+
 /// The marks of the instances that a request came through, and nothing else of its headers.
 #[must_use]
 pub fn marks(client: &HeaderMap) -> HeaderMap {
@@ -107,19 +118,18 @@ pub fn to_client(mut provider: HeaderMap) -> HeaderMap {
 /// them to another place among the others, where order means nothing (RFC 9110, 5.3).
 fn take_off(headers: &mut HeaderMap, is_denied: fn(&str) -> bool) {
     let named = named_by_connection(headers);
-    let stays = |name: &&HeaderName| {
-        // Gateways to CGI and its heirs take `_` for `-`: what is denied is so in either spelling.
-        let dashed = name
-            .as_str()
-            .contains('_')
-            .then(|| name.as_str().replace('_', "-"));
-        let text = dashed.as_deref().unwrap_or(name.as_str());
-        is_denied(text) || named.iter().any(|other| other == name.as_str())
-    };
+    let stays = |name: &&HeaderName| stays_here(name, is_denied, &named);
     let staying: Vec<HeaderName> = headers.keys().filter(stays).cloned().collect();
     for name in staying {
         headers.remove(name);
     }
+}
+
+fn stays_here(name: &HeaderName, is_denied: fn(&str) -> bool, named: &[String]) -> bool {
+    let text = name.as_str();
+    // Gateways to CGI and its heirs take `_` for `-`: what is denied is so in either spelling.
+    let dashed = text.contains('_').then(|| text.replace('_', "-"));
+    is_denied(dashed.as_deref().unwrap_or(text)) || named.iter().any(|other| other == text)
 }
 
 /// What `Connection` names is hop-by-hop too (RFC 9110, 7.6.1).
@@ -163,17 +173,20 @@ mod tests {
                 HeaderValue::from_static(value),
             );
         }
+        let passed = passed_on(&from);
         take_off(&mut from, is_denied_in_request);
-        let mut names: Vec<_> = from.keys().map(HeaderName::as_str).collect();
-        names.sort_unstable();
-        assert_eq!(
-            names,
-            [
-                "openai-beta",
-                "session_id",
-                "user-agent",
-                "x-stainless-lang"
-            ]
-        );
+        for passed in [passed, from] {
+            let mut names: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
+            names.sort_unstable();
+            assert_eq!(
+                names,
+                [
+                    "openai-beta",
+                    "session_id",
+                    "user-agent",
+                    "x-stainless-lang"
+                ]
+            );
+        }
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
 use super::candidates::{Credential, Way};
@@ -19,8 +18,7 @@ use super::unknown;
 use crate::clock::Clock;
 use crate::config::settings::{AuthScheme, Provider, Settings};
 use crate::edge::upstream::pool::PoolLimits;
-use crate::edge::upstream::send::OutgoingBody;
-use crate::edge::upstream::{Outgoing, Phases, Pool};
+use crate::edge::upstream::{Outgoing, OutgoingBody, Phases, Pool};
 use crate::record::{Dialect, Moment, Name, Nanos, WallTime};
 
 /// How long a provider's list is taken for current.
@@ -237,11 +235,13 @@ async fn fetch(
     if !parts.status.is_success() {
         return None;
     }
-    let bytes = Limited::new(&mut body, LIST_BYTES_MAX)
-        .collect()
-        .await
-        .ok()?
-        .to_bytes();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.chunk().await {
+        bytes.extend_from_slice(&chunk.ok()?.bytes);
+        if bytes.len() > LIST_BYTES_MAX {
+            return None;
+        }
+    }
     body.finish(None);
     listed(serde_json::from_slice(&bytes).ok()?)
 }

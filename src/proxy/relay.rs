@@ -94,7 +94,6 @@ pub fn relay(
         held: begun.frames,
         told: begun.seen.done || begun.seen.failed,
         keep_alive: reached.keep_alive,
-        upstream: reached.log,
         observer: begun.observer,
         filter: strips.then(UsageFilter::new),
         exchange,

@@ -15,7 +15,7 @@ use super::inband::{self, Broken};
 use super::settle::{Ended, Exchange};
 use crate::clock::Clock;
 use crate::edge::stamp::IoLog;
-use crate::edge::upstream::AnswerBody;
+use crate::edge::upstream::{AnswerBody, BodyFault, Chunk};
 use crate::record::{CancelledBy, ErrorClass, Language, Moment, Nanos, Oddity, Protocol};
 use crate::wire::framing::usage_filter::UsageFilter;
 use crate::wire::observer::{BodyEnd, Observer, Seen};
@@ -79,18 +79,14 @@ pub enum Source {
     /// From the socket.
     Incoming(AnswerBody),
     /// From memory.
-    Read(VecDeque<(Bytes, Moment)>),
+    Read(VecDeque<Chunk>),
 }
 
 /// A frame that was held back until it was known whether its answer is one.
 #[derive(Debug)]
 pub struct HeldFrame {
-    /// Its bytes.
-    pub bytes: Bytes,
-    /// When they were read.
-    pub at: Moment,
-    /// The number of that read.
-    pub read: u64,
+    /// Its bytes, and their read.
+    pub chunk: Chunk,
     /// Whether tokens are in it.
     pub tokens: bool,
 }
@@ -106,8 +102,6 @@ pub struct TapParts {
     pub told: bool,
     /// The server's word on how long it keeps the connection.
     pub keep_alive: Option<Duration>,
-    /// The provider's side of the IO.
-    pub upstream: Option<IoLog>,
     /// Reads the stream.
     pub observer: Observer,
     /// Takes out the usage event that only we asked for.
@@ -153,6 +147,8 @@ pub struct Tap {
     abort: Option<Abort>,
     /// The terminator or an error of the provider's has gone by: nothing is left to be told.
     told: bool,
+    /// Something came behind the end of the body.
+    extra: bool,
 }
 
 /// Breaking off takes two turns: hyper drops what it has not flushed when a body fails.
@@ -209,15 +205,13 @@ impl Tap {
     #[must_use]
     pub fn new(mut parts: TapParts) -> Self {
         let held = std::mem::take(&mut parts.held);
-        let held_bytes: u64 = held.iter().map(|frame| frame.bytes.len() as u64).sum();
+        let held_bytes: u64 = held.iter().map(|held| held.chunk.bytes.len() as u64).sum();
         let peer = parts.exchange.peer();
         let client = (peer.protocol == Protocol::Http1).then(|| peer.log.clone());
         let length = match (&parts.source, &parts.filter) {
-            (Source::Incoming(body), None) => {
-                body.size_hint().exact().map(|left| left + held_bytes)
-            }
+            (Source::Incoming(body), None) => body.length().map(|left| left + held_bytes),
             (Source::Read(chunks), None) => {
-                Some(chunks.iter().map(|(bytes, _)| bytes.len() as u64).sum())
+                Some(chunks.iter().map(|chunk| chunk.bytes.len() as u64).sum())
             }
             _ => None,
         };
@@ -238,15 +232,16 @@ impl Tap {
             verdict: None,
             abort: None,
             told,
+            extra: false,
         };
-        for frame in held {
-            tap.last_read = frame.read;
-            let brought = if frame.tokens {
+        for HeldFrame { chunk, tokens } in held {
+            tap.last_read = chunk.read;
+            let brought = if tokens {
                 Brought::Tokens
             } else {
                 Brought::NoToken
             };
-            tap.pass_on(frame.bytes, frame.at, brought);
+            tap.pass_on(chunk.bytes, chunk.at, brought);
         }
         tap.end_if_over();
         tap
@@ -291,12 +286,11 @@ impl Tap {
                 return Poll::Ready(None);
             };
             match poll_source(&mut parts.source, cx) {
-                Poll::Ready(Some(Ok(taken))) => match taken {
-                    Taken::Data(data, at) => self.take_in(data, at),
-                    // Trailers are hop-by-hop here: `Trailer`, which names them, stays too.
-                    Taken::Trailers => self.over(BodyEnd::Complete, None),
-                },
-                Poll::Ready(Some(Err(error))) => self.broken(&error),
+                Poll::Ready(Some(Ok(chunk))) => self.take_in(chunk),
+                Poll::Ready(Some(Err(fault))) => {
+                    let (end, class) = end_of(fault);
+                    self.failed(end, Broken::Fault(class));
+                }
                 Poll::Ready(None) => self.over(BodyEnd::Complete, None),
                 Poll::Pending => {
                     if let Some((end, class)) = self.overdue(cx) {
@@ -323,19 +317,15 @@ impl Tap {
     }
 
     /// Observes a frame and queues what of it goes on.
-    fn take_in(&mut self, data: Bytes, at: Option<Moment>) {
+    fn take_in(&mut self, chunk: Chunk) {
         let Some(parts) = &mut self.parts else { return };
-        let read = parts.upstream.as_ref().and_then(|log| log.read_of(&data));
-        let at = at
-            .or(read.map(|read| read.at))
-            .unwrap_or_else(|| parts.clock.now());
-        let number = read.map_or(self.last_read, |read| read.number);
-        // Frames of one read may share a write; those of two may not.
-        self.deferred = number == self.last_read;
-        self.last_read = number;
-        let seen = parts.observer.chunk(at, &data);
+        let Chunk { bytes, at, read } = chunk;
+        // Frames of one read may share a write; those of two may not, unless they were held.
+        self.deferred = read == self.last_read || matches!(parts.source, Source::Read(_));
+        self.last_read = read;
+        let seen = parts.observer.chunk(at, &bytes);
         self.told |= seen.done || seen.failed;
-        self.pass_on(data, at, Brought::of(&seen));
+        self.pass_on(bytes, at, Brought::of(&seen));
         self.end_if_over();
     }
 
@@ -373,7 +363,7 @@ impl Tap {
     /// A body of known length ends with its last byte: hyper does not ask again.
     fn end_if_over(&mut self) {
         let over = match self.parts.as_ref().map(|parts| &parts.source) {
-            Some(Source::Incoming(body)) => body.is_end_stream(),
+            Some(Source::Incoming(body)) => body.is_over(),
             Some(Source::Read(chunks)) => chunks.is_empty(),
             None => false,
         };
@@ -403,12 +393,12 @@ impl Tap {
         if self.verdict.is_some() {
             return;
         }
+        let last_read = match &parts.source {
+            Source::Incoming(body) => body.last_read(),
+            Source::Read(_) => None,
+        };
         let at = match end {
-            BodyEnd::Complete => parts
-                .upstream
-                .as_ref()
-                .filter(|_| self.client.is_some())
-                .map_or(self.activity, |log| log.last_read().max(self.activity)),
+            BodyEnd::Complete => last_read.map_or(self.activity, |read| read.max(self.activity)),
             _ => parts.clock.now(),
         };
         self.verdict = Some(Verdict { end, fault, at });
@@ -420,6 +410,7 @@ impl Tap {
             });
         }
         if let Source::Incoming(body) = &mut parts.source {
+            self.extra = body.has_more();
             match end {
                 BodyEnd::Complete => body.finish(parts.keep_alive),
                 _ => body.close(),
@@ -428,11 +419,6 @@ impl Tap {
         if self.queue.is_empty() {
             self.settle(None);
         }
-    }
-
-    fn broken(&mut self, error: &hyper::Error) {
-        let (end, class) = end_of(error);
-        self.failed(end, Broken::Fault(class));
     }
 
     /// Tells the client in-band that its answer is not whole: as an event where the body is a
@@ -471,7 +457,7 @@ impl Tap {
             return;
         };
         let mut oddities = Vec::new();
-        if self.length.is_some_and(|length| self.bytes_in > length) {
+        if self.extra {
             oddities.push(Oddity::ExtraBytes);
         }
         let ours = match verdict.end {
@@ -573,54 +559,22 @@ impl Drop for Tap {
     }
 }
 
-enum Taken {
-    Data(Bytes, Option<Moment>),
-    Trailers,
-}
-
 fn poll_source(
     source: &mut Source,
     cx: &mut Context<'_>,
-) -> Poll<Option<Result<Taken, hyper::Error>>> {
+) -> Poll<Option<Result<Chunk, BodyFault>>> {
     match source {
-        Source::Read(chunks) => {
-            let taken = chunks
-                .pop_front()
-                .map(|(bytes, at)| Ok(Taken::Data(bytes, Some(at))));
-            Poll::Ready(taken)
-        }
-        Source::Incoming(body) => Pin::new(body).poll_frame(cx).map(|polled| {
-            polled.map(|frame| {
-                frame.map(|frame| match frame.into_data() {
-                    Ok(data) => Taken::Data(data, None),
-                    Err(_) => Taken::Trailers,
-                })
-            })
-        }),
+        Source::Read(chunks) => Poll::Ready(chunks.pop_front().map(Ok)),
+        Source::Incoming(body) => body.poll_chunk(cx),
     }
 }
 
-/// How a provider's body ended that broke with `error`.
+/// How a provider's body ended that broke with `fault`.
 #[must_use]
-pub fn end_of(error: &hyper::Error) -> (BodyEnd, ErrorClass) {
-    match fault_of(error) {
-        _ if error.is_incomplete_message() => (BodyEnd::Truncated, ErrorClass::Truncated),
-        io::ErrorKind::UnexpectedEof => (BodyEnd::Truncated, ErrorClass::Truncated),
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-            (BodyEnd::Reset, ErrorClass::ProtocolError)
-        }
-        _ => (BodyEnd::Reset, ErrorClass::Reset),
+pub const fn end_of(fault: BodyFault) -> (BodyEnd, ErrorClass) {
+    match fault {
+        BodyFault::Truncated => (BodyEnd::Truncated, ErrorClass::Truncated),
+        BodyFault::Protocol => (BodyEnd::Reset, ErrorClass::ProtocolError),
+        BodyFault::Reset => (BodyEnd::Reset, ErrorClass::Reset),
     }
-}
-
-/// What the IO, or the reader of the framing, says of a body that broke.
-fn fault_of(error: &hyper::Error) -> io::ErrorKind {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            return io.kind();
-        }
-        source = cause.source();
-    }
-    io::ErrorKind::Other
 }

@@ -135,9 +135,9 @@ impl Standing {
         (now, wall): (Moment, WallTime),
         draw: f64,
     ) {
-        let wait = limits::wait(&attempt.rate_limits, wall);
-        let until = wait.map(|wait| now.plus(wait));
         let declared = limits::declared(&attempt.rate_limits, wall);
+        let wait = limits::wait(&attempt.rate_limits, &declared, wall);
+        let until = wait.map(|wait| now.plus(wait));
         let event = Event::of(attempt, until);
         let changes = self.with(|board| {
             let route = route_of(attempt);

@@ -1,7 +1,7 @@
 //! Every fault of a provider, what the client gets of it, and what is recorded.
 
 use serde_json::{Value, json};
-use tollgate::record::{End, ErrorClass as Class, ExchangeRecord, Mark, Outcome};
+use tollgate::record::{End, ErrorClass as Class, ExchangeRecord, Mark, Oddity, Outcome};
 use tollgate::simulator::Truth;
 use tollgate::simulator::bare::{ReadEnd, Reading};
 
@@ -618,6 +618,7 @@ fn broken_framing_is_never_passed_for_whole() {
     }
     for fault in [
         "two_lengths",
+        "length_and_chunked",
         "bad_status_line",
         "bad_header",
         "huge_header:size-300k",
@@ -647,7 +648,11 @@ fn more_bytes_than_announced_are_not_taken_for_the_next_answer() {
             let ask = Ask::chat(&model, is_stream);
             let reading = connection.exchange(&ask.bytes()).unwrap();
             assert_eq!(reading.end, ReadEnd::Complete, "{fault}");
-            rig.record(&ask);
+            let record = rig.record(&ask);
+            if fault == "length_short" {
+                let oddities = &record.attempts[0].oddities;
+                assert!(oddities.contains(&Oddity::ExtraBytes), "{oddities:?}");
+            }
             let next = Ask::chat("sim:n-3", false);
             let reading = connection.exchange(&next.bytes()).unwrap();
             let place = || format!("after {fault}: {}", reading.text());

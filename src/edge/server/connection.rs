@@ -73,7 +73,7 @@ impl Peer {
     }
 
     fn request_start(&self) -> Option<Moment> {
-        let (_, last_write, _) = self.log.writes_so_far();
+        let last_write = self.log.last_write();
         self.log
             .first_read()
             .filter(|read| last_write.is_none_or(|write| *read > write))

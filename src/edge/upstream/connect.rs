@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::body::UpstreamBody;
-use super::driver::Driver;
 use super::fault::{Phase, SendFault, root_cause};
-use super::socket::{Socket, Stream};
+use super::http1::Http1;
+use super::socket::Stream;
 use super::tunnel::{self, ForwardProxy};
 use crate::clock::Clock;
 use crate::config::settings::BaseUrl;
@@ -24,11 +24,6 @@ use crate::record::{ErrorClass, Moment};
 
 /// How long one address is tried before the next one is tried beside it (RFC 8305, 5).
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
-/// Largest single read of a body on an HTTP/1 connection.
-const H1_BUFFER_MAX: usize = 64 * 1024;
-/// Largest response head on an HTTP/1 connection: a read may bring more than the buffer is to
-/// hold, so that the size of that is no limit.
-const H1_HEAD_MAX: usize = 64 * 1024;
 /// Windows of an HTTP/2 connection: what a provider may send ahead of a slow client.
 const H2_STREAM_WINDOW: u32 = 256 * 1024;
 const H2_CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
@@ -53,18 +48,6 @@ pub(super) enum Connection {
     Http2(Http2),
 }
 
-/// An HTTP/1 connection: it works only while somebody waits for it. Dropped, it is closed.
-#[derive(Debug)]
-pub(super) struct Http1 {
-    /// Its sending half.
-    pub(super) sender: http1::SendRequest<UpstreamBody>,
-    /// Its working half.
-    pub(super) driver: Driver,
-    /// What crosses its socket.
-    pub(super) log: IoLog,
-    socket: Socket,
-}
-
 /// An HTTP/2 connection, on a task of its own. It closes after its last sender is dropped.
 #[derive(Debug)]
 pub(super) struct Http2 {
@@ -72,20 +55,6 @@ pub(super) struct Http2 {
     pub(super) sender: http2::SendRequest<UpstreamBody>,
     /// What crosses its socket.
     pub(super) log: IoLog,
-}
-
-impl Http1 {
-    /// Whether another request may go on it: open and silent, as far as the kernel knows at this
-    /// moment. What came meanwhile and is no answer (a TLS ticket) is taken in first.
-    pub(super) fn is_reusable(&mut self) -> bool {
-        if !self.socket.is_quiet() {
-            self.driver.settle();
-            if !self.socket.is_quiet() {
-                return false;
-            }
-        }
-        !self.driver.is_closed() && self.sender.is_ready()
-    }
 }
 
 /// What a connection is opened to, and how.
@@ -120,14 +89,13 @@ pub(super) async fn open(
             .map_err(|error| SendFault::before(Phase::Connect, ErrorClass::Connect, error))?;
     }
     times.connect = Some(clock.now());
-    let socket = Socket::new(stream);
     let Some(config) = &target.tls else {
-        return handshake_h1(Stream::Plain(socket.clone()), socket, clock).await;
+        return Ok(handshake_h1(Stream::Plain(stream), clock));
     };
     let name = ServerName::try_from(target.base.host.clone())
         .map_err(|error| SendFault::before(Phase::Tls, ErrorClass::Tls, error))?;
     let tls = TlsConnector::from(Arc::clone(config))
-        .connect(name, socket.clone())
+        .connect(name, stream)
         .await
         .map_err(|error| SendFault::before(Phase::Tls, ErrorClass::Tls, root_cause(&error)))?;
     let is_h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -135,7 +103,7 @@ pub(super) async fn open(
     let connection = if is_h2 {
         handshake_h2(stream, clock).await
     } else {
-        handshake_h1(stream, socket, clock).await
+        Ok(handshake_h1(stream, clock))
     };
     times.tls = Some(clock.now());
     connection
@@ -199,28 +167,8 @@ fn connect_fault(host: &str, address: SocketAddr, error: &io::Error) -> SendFaul
     SendFault::before(Phase::Connect, ErrorClass::Connect, detail)
 }
 
-async fn handshake_h1(
-    stream: Stream,
-    socket: Socket,
-    clock: &Clock,
-) -> Result<Connection, SendFault> {
-    let log = IoLog::new(false);
-    let io = TokioIo::new(Stamped::new(stream, log.clone(), clock.clone()));
-    let (sender, connection) = http1::Builder::new()
-        .max_buf_size(H1_BUFFER_MAX)
-        .max_header_size(H1_HEAD_MAX)
-        .handshake(io)
-        .await
-        .map_err(|error| SendFault::before(Phase::Connect, ErrorClass::Connect, error))?;
-    let mut driver = Driver::new(connection);
-    // So that the sender knows that it may send.
-    driver.settle();
-    Ok(Connection::Http1(Box::new(Http1 {
-        sender,
-        driver,
-        log,
-        socket,
-    })))
+fn handshake_h1(stream: Stream, clock: &Clock) -> Connection {
+    Connection::Http1(Box::new(Http1::new(stream, clock.clone())))
 }
 
 async fn handshake_h2(stream: Stream, clock: &Clock) -> Result<Connection, SendFault> {

@@ -1,6 +1,7 @@
 //! Says where a call to a provider failed, and whether it can have been billed.
 
 use std::fmt;
+use std::io;
 
 use crate::record::ErrorClass;
 
@@ -53,6 +54,88 @@ impl fmt::Display for SendFault {
 }
 
 impl std::error::Error for SendFault {}
+
+/// How the body of an answer broke off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFault {
+    /// The connection ended before the body did.
+    Truncated,
+    /// The connection was reset, or broke in another way.
+    Reset,
+    /// What came is no body as it was announced.
+    Protocol,
+}
+
+/// What ended an exchange on an HTTP/1 connection before its end.
+#[derive(Debug)]
+pub(super) enum Broke {
+    /// The provider closed the connection.
+    Closed,
+    /// The system, or TLS, reported an error.
+    Io(io::Error),
+    /// What the provider sent is no HTTP/1.
+    Protocol(&'static str),
+    /// The client's upload broke off.
+    Upload,
+}
+
+impl Broke {
+    /// What kind of error it is where no head has come.
+    pub(super) fn class(&self) -> ErrorClass {
+        match self {
+            Self::Protocol(_) => ErrorClass::ProtocolError,
+            Self::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                ErrorClass::ProtocolError
+            }
+            Self::Closed | Self::Io(_) | Self::Upload => ErrorClass::Reset,
+        }
+    }
+
+    /// What the system said.
+    pub(super) fn detail(&self) -> String {
+        match self {
+            Self::Closed => "the connection was closed before an answer came".to_owned(),
+            Self::Io(error) => root_cause(error),
+            Self::Protocol(what) => (*what).to_owned(),
+            Self::Upload => "the upload broke off".to_owned(),
+        }
+    }
+}
+
+impl BodyFault {
+    /// What it means in the middle of a body.
+    pub(super) fn of(broke: &Broke) -> Self {
+        match broke {
+            Broke::Closed => Self::Truncated,
+            Broke::Io(error) => Self::of_kind(error.kind()),
+            Broke::Protocol(_) => Self::Protocol,
+            Broke::Upload => Self::Reset,
+        }
+    }
+
+    /// The same of an HTTP/2 connection.
+    pub(super) fn of_shared(error: &hyper::Error) -> Self {
+        if error.is_incomplete_message() {
+            return Self::Truncated;
+        }
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            if let Some(error) = cause.downcast_ref::<io::Error>() {
+                return Self::of_kind(error.kind());
+            }
+            source = cause.source();
+        }
+        Self::Reset
+    }
+
+    const fn of_kind(kind: io::ErrorKind) -> Self {
+        match kind {
+            io::ErrorKind::UnexpectedEof => Self::Truncated,
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Self::Protocol,
+            _ => Self::Reset,
+        }
+    }
+}
 
 /// The innermost cause of an error, which is the one that says something.
 pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {

@@ -4,13 +4,17 @@ pub mod fault;
 
 pub mod body;
 
+pub mod outgoing;
+
+pub mod chunk;
+
 pub mod tunnel;
 
 pub mod tls;
 
 mod socket;
 
-mod driver;
+mod http1;
 
 pub mod connect;
 
@@ -22,7 +26,9 @@ pub mod send;
 
 pub use answer::AnswerBody;
 pub use body::UpstreamBody;
-pub use fault::{Phase, SendFault};
+pub use chunk::Chunk;
+pub use fault::{BodyFault, Phase, SendFault};
+pub use outgoing::{Outgoing, OutgoingBody};
 pub use pool::{Lease, Pool};
-pub use send::{Answer, Outgoing, Phases};
+pub use send::{Answer, Phases};
 pub use tunnel::ProxyRules;

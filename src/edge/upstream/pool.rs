@@ -2,26 +2,20 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 use rustls::ClientConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::body::UpstreamBody;
-use super::connect::{self, ConnectTimes, Connection, Http1, Http2, Target};
+use super::connect::{self, ConnectTimes, Connection, Http2, Target};
 use super::fault::{Phase, SendFault};
+use super::http1::Http1;
 use super::tls::{self, TlsFault};
 use super::tunnel::ProxyRules;
 use crate::clock::Clock;
 use crate::config::settings::{BaseUrl, Provider};
-use crate::edge::stamp::IoLog;
 use crate::record::{ErrorClass, Moment, Name, Nanos};
 
 /// Limits of a pool.
@@ -91,13 +85,6 @@ pub struct Lease {
     pub reused: bool,
     idle: Nanos,
 }
-
-/// A request on its way: its response headers, or what is left of it.
-pub(super) type Sending = Pin<
-    Box<
-        dyn Future<Output = Result<Response<Incoming>, TrySendError<Request<UpstreamBody>>>> + Send,
-    >,
->;
 
 #[derive(Debug)]
 enum Held {
@@ -332,42 +319,27 @@ impl Shelf {
 }
 
 impl Lease {
-    /// The connection's log of reads and writes.
-    #[must_use]
-    pub fn log(&self) -> Option<&IoLog> {
-        match self.held.as_ref()? {
-            Held::Own(connection, _) => Some(&connection.log),
-            Held::Shared(connection) => Some(&connection.log),
-        }
-    }
-
-    /// Whether several exchanges share the connection.
-    pub(super) const fn is_shared(&self) -> bool {
-        matches!(self.held, Some(Held::Shared(_)))
-    }
-
-    /// Asks `poll` for what the connection brings, driving it where nobody else does.
-    pub(super) fn turn<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        match &mut self.held {
-            Some(Held::Own(connection, _)) => connection.driver.turn(cx, poll),
-            _ => poll(cx),
-        }
-    }
-
-    /// Hands a request to the connection's sender: what comes of it is had by [`Self::turn`].
-    pub(super) fn sending(&mut self, request: Request<UpstreamBody>) -> Option<Sending> {
+    /// The connection, where it carries one exchange at a time.
+    pub(super) fn own(&mut self) -> Option<&mut Http1> {
         match self.held.as_mut()? {
-            Held::Own(connection, _) => Some(Box::pin(connection.sender.try_send_request(request))),
-            Held::Shared(connection) => {
-                let mut sender = connection.sender.clone();
-                Some(Box::pin(
-                    async move { sender.try_send_request(request).await },
-                ))
-            }
+            Held::Own(connection, _) => Some(connection),
+            Held::Shared(_) => None,
+        }
+    }
+
+    /// The same, to be asked.
+    pub(super) fn get_own(&self) -> Option<&Http1> {
+        match self.held.as_ref()? {
+            Held::Own(connection, _) => Some(connection),
+            Held::Shared(_) => None,
+        }
+    }
+
+    /// The connection, where several exchanges share it.
+    pub(super) fn shared(&self) -> Option<&Arc<Http2>> {
+        match self.held.as_ref()? {
+            Held::Own(..) => None,
+            Held::Shared(connection) => Some(connection),
         }
     }
 
@@ -377,17 +349,15 @@ impl Lease {
         let Some(Held::Own(mut connection, permit)) = self.held.take() else {
             return;
         };
-        // The end of the answer, and whether another request may follow, are for hyper to note.
-        connection.driver.settle();
-        let closed = connection.driver.is_closed() || !connection.sender.is_ready();
         // A second less than promised: the server's clock starts before ours.
         let promised = keep_for.map(|span| span.saturating_sub(Duration::from_secs(1)));
         let idle = promised.map_or(self.idle, |span| {
             self.idle.min(Nanos(span.as_nanos() as u64))
         });
-        if closed || idle == Nanos(0) {
+        if !connection.is_free() || idle == Nanos(0) {
             return;
         }
+        connection.rest();
         let until = self.pool.clock.now().plus(idle);
         self.pool
             .give_back(&self.provider, connection, permit, until);

@@ -1,54 +1,24 @@
 //! Sends one request to a provider and waits for its response headers.
 
 use std::future::poll_fn;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, Uri};
-use hyper::body::Incoming;
+use http::{HeaderMap, Request, Response, Uri};
 
 use super::answer::AnswerBody;
-use super::body::{Upload, UpstreamBody};
+use super::body::UpstreamBody;
+use super::connect::Http2;
 use super::fault::{Phase, SendFault, root_cause};
+use super::outgoing::Outgoing;
 use super::pool::{Lease, LeaseTimes, Pool, PoolLimits};
 use crate::clock::Clock;
 use crate::config::settings::Provider;
-use crate::edge::stamp::IoLog;
 use crate::record::{ErrorClass, Moment, Protocol};
 
 /// Writes of one request, at most: one that was never written, or that the provider's HTTP/2 end
 /// refused unseen, is written again.
 const RESENDS_MAX: u8 = 3;
-
-/// Bytes read of an HTTP/1 connection before the response head is whole, at most. hyper bounds
-/// one head and swallows interim answers (1xx) without end; this bounds all of them together.
-/// Interim answers over HTTP/2 are bounded by h2. The read that ends the head, and one after it,
-/// may bring body (64 KiB each), so that this is more than an honest head with its hints needs.
-const HEADS_MAX: usize = 256 * 1024;
-
-/// A request on its way to a provider.
-#[derive(Debug)]
-pub struct Outgoing {
-    /// Method.
-    pub method: Method,
-    /// Path and query there.
-    pub target: Uri,
-    /// Headers, `Host` and credentials included.
-    pub headers: HeaderMap,
-    /// Body.
-    pub body: OutgoingBody,
-}
-
-/// The body of a request on its way to a provider.
-#[derive(Debug)]
-pub enum OutgoingBody {
-    /// In memory: can be written again.
-    Whole(Bytes),
-    /// Streamed once from the client.
-    Streamed(Incoming, Arc<Upload>),
-}
 
 /// The moments of a call up to its response headers.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,8 +44,6 @@ pub struct Phases {
 pub struct Answer {
     /// Status, headers, body.
     pub response: Response<AnswerBody>,
-    /// The log of its connection, to pair body frames with reads.
-    pub log: IoLog,
 }
 
 impl Pool {
@@ -85,149 +53,132 @@ impl Pool {
     pub async fn send(
         self: &Arc<Self>,
         provider: &Provider,
-        outgoing: Outgoing,
+        mut outgoing: Outgoing,
         limits: &PoolLimits,
         clock: &Clock,
         phases: &mut Phases,
     ) -> Result<Answer, SendFault> {
-        let Outgoing {
-            method,
-            target,
-            headers,
-            body,
-        } = outgoing;
-        let mut request = Request::new(UpstreamBody::whole(Bytes::new()));
-        *request.method_mut() = method;
-        *request.uri_mut() = target;
-        *request.headers_mut() = headers;
-        let again = match body {
-            OutgoingBody::Whole(bytes) => {
-                *request.body_mut() = UpstreamBody::whole(bytes.clone());
-                Some(bytes)
-            }
-            OutgoingBody::Streamed(incoming, upload) => {
-                *request.body_mut() = UpstreamBody::Streamed(incoming, upload);
-                None
-            }
-        };
         loop {
             // The last try is on a fresh connection, whatever the pool holds.
             let fresh = phases.resends + 1 >= RESENDS_MAX;
-            let mut lease = self
+            let lease = self
                 .lease(provider, limits, fresh, &mut phases.lease)
                 .await?;
             phases.reused = lease.reused;
-            let may_return = lease.reused || lease.is_shared();
-            let copy = (may_return && again.is_some()).then(|| head_of(&request));
-            match exchange(&mut lease, request, clock, phases).await {
-                Ok(response) => {
-                    let Some(log) = lease.log().cloned() else {
-                        let fault = "the connection vanished";
-                        return Err(SendFault::before(Phase::Headers, ErrorClass::Reset, fault));
-                    };
-                    let response = response.map(|incoming| AnswerBody::new(incoming, lease));
-                    return Ok(Answer { response, log });
+            let sent = match lease.shared().map(Arc::clone) {
+                None => on_own(lease, &mut outgoing, phases).await,
+                // Rare, and large.
+                Some(shared) => {
+                    Box::pin(on_shared(lease, &shared, &mut outgoing, clock, phases)).await
                 }
-                Err(failed) => {
-                    let unsent = match failed.unsent {
-                        Some(request) => Some(request),
-                        None if !failed.fault.written => copy.zip(again.clone()).map(rebuilt),
-                        None => None,
-                    };
-                    match unsent {
-                        Some(unsent)
-                            if (phases.reused || failed.refused)
-                                && phases.resends + 1 < RESENDS_MAX =>
-                        {
-                            phases.resends += 1;
-                            request = unsent;
-                        }
-                        _ => return Err(failed.fault),
-                    }
-                }
+            };
+            let failed = match sent {
+                Ok(response) => return Ok(Answer { response }),
+                Err(failed) => failed,
+            };
+            let may_again = !failed.fault.written && outgoing.is_there();
+            let was_old = phases.reused || failed.refused;
+            if !may_again || !was_old || phases.resends + 1 >= RESENDS_MAX {
+                return Err(failed.fault);
             }
+            phases.resends += 1;
         }
     }
 }
 
 struct Failed {
     fault: SendFault,
-    unsent: Option<Request<UpstreamBody>>,
     /// The provider has not looked at the request, and says so.
     refused: bool,
 }
 
-fn head_of(request: &Request<UpstreamBody>) -> Request<()> {
-    let mut copy = Request::new(());
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    copy
+impl Failed {
+    fn vanished() -> Self {
+        let what = "the connection vanished";
+        Self {
+            fault: SendFault::before(Phase::Send, ErrorClass::Reset, what),
+            refused: false,
+        }
+    }
 }
 
-fn rebuilt((head, body): (Request<()>, Bytes)) -> Request<UpstreamBody> {
-    head.map(|()| UpstreamBody::whole(body))
+/// One exchange on a connection of its own.
+async fn on_own(
+    mut lease: Lease,
+    outgoing: &mut Outgoing,
+    phases: &mut Phases,
+) -> Result<Response<AnswerBody>, Failed> {
+    phases.protocol = Protocol::Http1;
+    let connection = lease.own().ok_or_else(Failed::vanished)?;
+    connection.begin(outgoing);
+    let answered = poll_fn(|cx| {
+        let polled = connection.poll_head(outgoing, cx);
+        // Also where nobody waits for its answer any more.
+        (phases.send_start, phases.request_sent) = connection.written();
+        polled
+    })
+    .await;
+    match answered {
+        Ok(response) => {
+            phases.headers = Some(connection.last_read());
+            Ok(response.map(|()| AnswerBody::own(lease)))
+        }
+        Err(broke) => {
+            let written = connection.is_begun();
+            Err(Failed {
+                fault: SendFault {
+                    phase: if written { Phase::Headers } else { Phase::Send },
+                    class: broke.class(),
+                    detail: broke.detail(),
+                    written,
+                },
+                refused: false,
+            })
+        }
+    }
 }
 
-async fn exchange(
-    lease: &mut Lease,
-    request: Request<UpstreamBody>,
+/// One exchange beside others. What may have been written counts as written, and the writes of
+/// one exchange cannot be told from those of another.
+async fn on_shared(
+    lease: Lease,
+    connection: &Http2,
+    outgoing: &mut Outgoing,
     clock: &Clock,
     phases: &mut Phases,
-) -> Result<Response<Incoming>, Failed> {
-    let shared = lease.is_shared();
-    let gone = || Failed {
-        fault: SendFault::before(Phase::Send, ErrorClass::Reset, "the connection vanished"),
-        unsent: None,
-        refused: false,
-    };
-    let log = lease.log().ok_or_else(gone)?.clone();
-    if !shared {
-        log.begin_exchange(HEADS_MAX);
-    }
+) -> Result<Response<AnswerBody>, Failed> {
+    phases.protocol = Protocol::Http2;
     let began = clock.now();
-    phases.protocol = if shared {
-        Protocol::Http2
-    } else {
-        Protocol::Http1
-    };
-    let writing = Writing {
-        log: &log,
-        began,
-        shared,
-        phases,
-    };
-    let request = if shared { absolute(request) } else { request };
-    let mut sending = lease.sending(request).ok_or_else(gone)?;
-    let sent = poll_fn(|cx| lease.turn(cx, |cx| sending.as_mut().poll(cx))).await;
-    drop(writing);
-    // On a shared connection what may have been written counts as written.
-    let began_to_write = shared || log.writes_so_far().2 > 0;
+    phases.send_start = Some(began);
+    phases.request_sent = None;
+    let request = absolute(outgoing.take_message());
+    let sent = connection.sender.clone().try_send_request(request).await;
     match sent {
         Ok(response) => {
-            phases.headers = Some(log.head_came().max(began));
-            Ok(response)
+            phases.headers = Some(connection.log.last_read().max(began));
+            let log = connection.log.clone();
+            Ok(response.map(|incoming| AnswerBody::shared(lease, incoming, log)))
         }
         Err(mut error) => {
             let unsent = error.take_message();
             let error = error.into_error();
             let refused = is_refused(&error);
-            let written = unsent.is_none() && began_to_write && !refused;
-            let class = if error.is_parse() || is_no_http(&error) {
+            let written = unsent.is_none() && !refused;
+            if let Some(unsent) = unsent {
+                outgoing.body.put_back(unsent.into_body());
+            }
+            let class = if error.is_parse() {
                 ErrorClass::ProtocolError
             } else {
                 ErrorClass::Reset
             };
-            let phase = if written { Phase::Headers } else { Phase::Send };
-            let detail = root_cause(&error);
             Err(Failed {
                 fault: SendFault {
-                    phase,
+                    phase: if written { Phase::Headers } else { Phase::Send },
                     class,
-                    detail,
+                    detail: root_cause(&error),
                     written,
                 },
-                unsent,
                 refused,
             })
         }
@@ -245,34 +196,6 @@ fn is_refused(error: &hyper::Error) -> bool {
             let reset = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
             error.is_remote() && (reset || error.is_go_away())
         })
-}
-
-/// Whether the IO below hyper found that what comes is no HTTP.
-fn is_no_http(error: &hyper::Error) -> bool {
-    let source = std::error::Error::source(error);
-    source
-        .and_then(|source| source.downcast_ref::<io::Error>())
-        .is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
-}
-
-/// Notes when the request was written, also where nobody waits for its answer any more.
-struct Writing<'a> {
-    log: &'a IoLog,
-    began: Moment,
-    shared: bool,
-    phases: &'a mut Phases,
-}
-
-impl Drop for Writing<'_> {
-    fn drop(&mut self) {
-        let (first, last, _) = self.log.writes_so_far();
-        // The writes of a shared connection are of many exchanges and cannot be told apart.
-        (self.phases.send_start, self.phases.request_sent) = if self.shared {
-            (Some(self.began), None)
-        } else {
-            (first, last)
-        };
-    }
 }
 
 /// HTTP/2 wants scheme and authority in the request itself (RFC 9113, 8.3.1).

@@ -3,22 +3,19 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{StatusCode, header};
-use http_body_util::BodyExt as _;
+use http::StatusCode;
 
 use super::loss::Loss;
 use super::slot::Slot;
 use super::tried::{Failure, Tried, Try};
 use super::{Reached, Unreached, hold};
-use crate::edge::stamp::IoLog;
 use crate::edge::upstream::send::keep_alive_of;
-use crate::edge::upstream::{Answer, AnswerBody};
+use crate::edge::upstream::{Answer, AnswerBody, Chunk};
 use crate::proxy::candidates::Way;
 use crate::proxy::reject::Reject;
 use crate::proxy::shared::Shared;
 use crate::proxy::tap::Source;
-use crate::record::{AttemptRecord, End, ErrorClass, Mark, Moment, Outcome};
+use crate::record::{AttemptRecord, End, ErrorClass, Mark, Outcome};
 use crate::wire::dialect::errors::{self, Classified, Verdict};
 use crate::wire::dialect::headers::read_headers;
 
@@ -31,8 +28,7 @@ const ERROR_BODY_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) async fn read_answer(this: Try<'_>, answer: Answer, slot: Slot<'_, '_>) -> Tried {
     let way = this.way;
     let shared = this.means.shared;
-    let Answer { response, log } = answer;
-    let (parts, mut body) = response.into_parts();
+    let (parts, mut body) = answer.response.into_parts();
     let reading = read_headers(&parts.headers);
     let redirect = is_redirect(parts.status) || parts.status == StatusCode::SWITCHING_PROTOCOLS;
     let (send_start, failed) = slot
@@ -57,7 +53,6 @@ pub(super) async fn read_answer(this: Try<'_>, answer: Answer, slot: Slot<'_, '_
         headers: parts.headers,
         source: Source::Read(VecDeque::new()),
         begun: None,
-        log: None,
         keep_alive,
         send_start,
         usage_injected: this.inject,
@@ -66,10 +61,6 @@ pub(super) async fn read_answer(this: Try<'_>, answer: Answer, slot: Slot<'_, '_
     let is_last = this.patience.is_none();
     let may_reject_injection = this.inject && matches!(parts.status.as_u16(), 400 | 422);
     if !failing || (is_last && !may_reject_injection) {
-        if announces_what_it_has_not(&reached) {
-            body.close();
-        }
-        reached.log = Some(log);
         let held = this.patience.filter(|patience| patience.held.is_some());
         if let Some(patience) = held.filter(|_| parts.status.is_success()) {
             // Only where there is a choice: it has no place in the futures of all other requests.
@@ -78,7 +69,7 @@ pub(super) async fn read_answer(this: Try<'_>, answer: Answer, slot: Slot<'_, '_
         reached.source = Source::Incoming(body);
         return Tried::Answered(Box::new(reached));
     }
-    let Some(chunks) = read_error_body(&mut body, &log).await else {
+    let Some(chunks) = read_error_body(&mut body).await else {
         // Too large or too slow to look at: it is what it is.
         let failed = slot.note(|record| unreadable(record, way, shared));
         return failed.map_or(Tried::Answered(Box::new(reached)), Tried::Failed);
@@ -91,13 +82,13 @@ pub(super) async fn read_answer(this: Try<'_>, answer: Answer, slot: Slot<'_, '_
 fn failing_status(
     this: Try<'_>,
     mut reached: Reached,
-    chunks: VecDeque<(Bytes, Moment)>,
+    chunks: VecDeque<Chunk>,
     slot: Slot<'_, '_>,
     may_reject_injection: bool,
 ) -> Tried {
     let whole: Vec<u8> = chunks
         .iter()
-        .flat_map(|(bytes, _)| bytes.iter().copied())
+        .flat_map(|chunk| chunk.bytes.iter().copied())
         .collect();
     let provider = &this.way.provider;
     let classified = errors::classify(
@@ -126,13 +117,6 @@ fn failing_status(
         answer: Some(Box::new(reached)),
         loss,
     }))
-}
-
-/// Whether a status without a body comes with the announcement of one: its bytes may follow, and
-/// would be read as the next answer on the connection.
-fn announces_what_it_has_not(reached: &Reached) -> bool {
-    let bodiless = matches!(reached.status.as_u16(), 204 | 304);
-    bodiless && reached.headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 fn is_redirect(status: StatusCode) -> bool {
@@ -168,22 +152,17 @@ fn unreadable(record: &mut AttemptRecord, way: &Way, shared: &Shared) -> Box<Fai
     Failure::closed(Verdict::Yes, true, reject, Outcome::UpstreamError)
 }
 
-async fn read_error_body(body: &mut AnswerBody, log: &IoLog) -> Option<VecDeque<(Bytes, Moment)>> {
+async fn read_error_body(body: &mut AnswerBody) -> Option<VecDeque<Chunk>> {
     let reading = async {
         let mut chunks = VecDeque::new();
         let mut total = 0;
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.ok()?.into_data() else {
-                continue;
-            };
-            total += data.len();
+        while let Some(chunk) = body.chunk().await {
+            let chunk = chunk.ok()?;
+            total += chunk.bytes.len();
             if total > ERROR_BODY_BYTES_MAX {
                 return None;
             }
-            let at = log
-                .read_of(&data)
-                .map_or_else(Moment::default, |read| read.at);
-            chunks.push_back((data, at));
+            chunks.push_back(chunk);
         }
         Some(chunks)
     };

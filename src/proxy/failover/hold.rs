@@ -3,17 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::BodyExt as _;
-
 use super::loss::Loss;
 use super::slot::Slot;
 use super::tried::{Failure, Patience, Tried, Try};
 use super::watch::{has_body, observer};
 use super::{Begun, Reached, Unreached};
 use crate::clock::Clock;
-use crate::edge::stamp::IoLog;
-use crate::edge::upstream::AnswerBody;
+use crate::edge::upstream::{AnswerBody, Chunk};
 use crate::proxy::reject::Reject;
 use crate::proxy::tap::{HeldFrame, Source, end_of};
 use crate::record::{CancelledBy, ErrorClass, Mark, Moment, Outcome};
@@ -57,7 +53,6 @@ pub(super) async fn hold(
         frames: VecDeque::new(),
         bytes: 0,
         seen: Seen::default(),
-        log: reached.log.as_ref(),
         clock,
     };
     let stopped = holding.read(&mut body, &limits).await;
@@ -100,7 +95,7 @@ pub(super) async fn hold(
         Stopped::Over(at) => {
             body.finish(reached.keep_alive);
             let observation = observer.end(at, BodyEnd::Complete);
-            let frames = frames.into_iter().map(|frame| (frame.bytes, frame.at));
+            let frames = frames.into_iter().map(|frame| frame.chunk);
             reached.source = Source::Read(frames.collect());
             whole(this, reached, observation, bytes, slot)
         }
@@ -188,7 +183,6 @@ struct Holding<'a> {
     frames: VecDeque<HeldFrame>,
     bytes: usize,
     seen: Seen,
-    log: Option<&'a IoLog>,
     clock: &'a Clock,
 }
 
@@ -197,21 +191,20 @@ impl Holding<'_> {
         let mut activity = self.clock.now();
         loop {
             let (wait, late) = limits.next(self.clock.now(), activity);
-            let Ok(frame) = tokio::time::timeout(wait, body.frame()).await else {
+            let Ok(chunk) = tokio::time::timeout(wait, body.chunk()).await else {
                 return late;
             };
-            let data = match frame {
-                None => return Stopped::Over(self.last_read(activity)),
-                Some(Err(error)) => {
-                    let (end, class) = end_of(&error);
+            activity = match chunk {
+                None => {
+                    let read = body.last_read();
+                    return Stopped::Over(read.map_or(activity, |read| read.max(activity)));
+                }
+                Some(Err(fault)) => {
+                    let (end, class) = end_of(fault);
                     return Stopped::Broken(end, class);
                 }
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => data,
-                    Err(_trailers) => return Stopped::Over(self.last_read(activity)),
-                },
+                Some(Ok(chunk)) => self.take(chunk),
             };
-            activity = self.take(data);
             // A token commits, also where its read brought an error behind it: what follows must
             // not hang on how the network cut the stream.
             if self.seen.token_events > 0 || self.bytes > limits.bytes {
@@ -223,25 +216,16 @@ impl Holding<'_> {
         }
     }
 
-    /// Observes a frame and keeps it; returns when it was read.
-    fn take(&mut self, bytes: Bytes) -> Moment {
-        let read = self.log.and_then(|log| log.read_of(&bytes));
-        let last = self.frames.back().map_or(0, |frame| frame.read);
-        let at = read.map_or_else(|| self.clock.now(), |read| read.at);
-        self.seen = self.observer.chunk(at, &bytes);
-        self.bytes += bytes.len();
+    /// Observes a chunk and keeps it; returns when it was read.
+    fn take(&mut self, chunk: Chunk) -> Moment {
+        let at = chunk.at;
+        self.seen = self.observer.chunk(at, &chunk.bytes);
+        self.bytes += chunk.bytes.len();
         self.frames.push_back(HeldFrame {
-            bytes,
-            at,
-            read: read.map_or(last, |read| read.number),
+            chunk,
             tokens: self.seen.token_events > 0,
         });
         at
-    }
-
-    fn last_read(&self, activity: Moment) -> Moment {
-        let read = self.log.map(IoLog::last_read);
-        read.map_or(activity, |read| read.max(activity))
     }
 }
 

@@ -46,7 +46,10 @@ impl Loss {
             }
             Self::Stream => {
                 if let Some(begun) = answer.and_then(|answer| answer.begun) {
-                    let bytes = begun.frames.iter().map(|frame| frame.bytes.len() as u64);
+                    let bytes = begun
+                        .frames
+                        .iter()
+                        .map(|frame| frame.chunk.bytes.len() as u64);
                     let bytes = bytes.sum();
                     let observation = begun.observer.end(now, BodyEnd::Complete);
                     lost(record, observation, bytes, None);

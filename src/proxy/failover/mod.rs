@@ -22,7 +22,6 @@ use super::reject::Reject;
 use super::shared::Shared;
 use super::tap::{HeldFrame, Source};
 use crate::config::settings::Settings;
-use crate::edge::stamp::IoLog;
 use crate::edge::upstream::Pool;
 use crate::record::{Language, Moment, Name, Outcome};
 use crate::wire::observer::{Observer, Seen};
@@ -74,8 +73,6 @@ pub struct Reached {
     pub source: Source,
     /// What of the body has been read and observed already.
     pub begun: Option<Begun>,
-    /// The reads of its connection.
-    pub log: Option<IoLog>,
     /// The server's word on how long it keeps the connection.
     pub keep_alive: Option<Duration>,
     /// First byte of the upstream request, for the observer.

@@ -6,9 +6,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 
 use super::Job;
-use crate::edge::upstream::Outgoing;
 use crate::edge::upstream::body::Upload;
-use crate::edge::upstream::send::OutgoingBody;
+use crate::edge::upstream::{Outgoing, OutgoingBody};
 use crate::proxy::candidates::Way;
 use crate::proxy::headers;
 use crate::proxy::intake::Body;

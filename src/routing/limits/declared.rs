@@ -52,20 +52,21 @@ impl Declared {
 #[must_use]
 pub fn declared(headers: &[RateLimitHeader], now: WallTime) -> Declared {
     // Meters by what their names have in common: `tokens-minute`, `input-tokens`.
-    let mut found: Vec<(String, Meter, Limit)> = Vec::new();
+    let mut found: Vec<(What<'_>, Meter, Limit)> = Vec::new();
     for header in headers {
-        let Some((what, part)) = part_of(&header.name) else {
+        let Some(what) = What::of(&header.name) else {
             continue;
         };
-        let (Some(meter), Some(part)) = (meter_of(&header.name, &what), part) else {
+        let (Some(meter), Some(part)) = (what.meter, what.part) else {
             continue;
         };
-        let same = |(name, kind, _): &(String, Meter, Limit)| *name == what && *kind == meter;
+        let same = |(other, kind, _): &(What<'_>, Meter, Limit)| {
+            *kind == meter && other.words().eq(what.words())
+        };
         let at = found.iter().position(same);
         let at = at.unwrap_or_else(|| {
-            let window = window_of(&what);
             let limit = Limit {
-                window,
+                window: what.window(),
                 ..Limit::default()
             };
             found.push((what, meter, limit));
@@ -107,64 +108,92 @@ enum Part {
     Reset,
 }
 
-/// A header's name as what it meters and which part of it: `x-ratelimit-remaining-tokens` is the
-/// part left of `tokens`.
-fn part_of(name: &str) -> Option<(String, Option<Part>)> {
-    const FAMILIES: [&str; 6] = [
-        "anthropic-ratelimit-",
-        "x-ratelimitbysize-",
-        "ratelimitbysize-",
-        "x-tokenlimit-",
-        "x-ratelimit-",
-        "ratelimit-",
-    ];
-    let rest = FAMILIES
-        .iter()
-        .find_map(|family| name.strip_prefix(family))?;
-    let mut part = None;
-    let words = rest.split('-').filter(|word| {
-        let is = match *word {
-            "limit" => Part::Limit,
-            "remaining" => Part::Left,
-            "reset" => Part::Reset,
-            _ => return true,
-        };
-        part = Some(is);
-        false
-    });
-    let what = words.collect::<Vec<_>>().join("-");
-    Some((what, part))
-}
-
-fn meter_of(name: &str, what: &str) -> Option<Meter> {
-    if what.contains("token") || name.contains("tokenlimit") || name.contains("bysize") {
-        return Some(Meter::Tokens);
+impl Part {
+    fn of(word: &str) -> Option<Self> {
+        match word {
+            "limit" => Some(Self::Limit),
+            "remaining" => Some(Self::Left),
+            "reset" => Some(Self::Reset),
+            _ => None,
+        }
     }
-    // OpenRouter and Together name nothing: they count requests. Others' further words (over,
-    // type, renewalperiod) are no meters.
-    (what.is_empty() || what.contains("requests")).then_some(Meter::Requests)
 }
 
-fn window_of(what: &str) -> Option<Nanos> {
-    let seconds: u64 = match what.rsplit('-').next()? {
-        "minute" => 60,
-        "hour" => 3_600,
-        "day" => 86_400,
-        "month" => 30 * 86_400,
-        _ => return None,
-    };
-    Some(Nanos(seconds * 1_000_000_000))
+/// What a header's name says: `x-ratelimit-remaining-tokens` is the part left of `tokens`.
+#[derive(Clone, Copy)]
+struct What<'a> {
+    /// The name behind its family's beginning.
+    rest: &'a str,
+    part: Option<Part>,
+    meter: Option<Meter>,
+}
+
+impl<'a> What<'a> {
+    fn of(name: &'a str) -> Option<Self> {
+        // Two families that meter nothing but tokens, whatever else they say.
+        const FAMILIES: [(&str, bool); 6] = [
+            ("x-ratelimit-", false),
+            ("anthropic-ratelimit-", false),
+            ("x-ratelimitbysize-", true),
+            ("ratelimitbysize-", true),
+            ("x-tokenlimit-", true),
+            ("ratelimit-", false),
+        ];
+        let (rest, of_tokens) = FAMILIES
+            .iter()
+            .find_map(|(family, of_tokens)| Some((name.strip_prefix(family)?, *of_tokens)))?;
+        let mut part = None;
+        let (mut tokens, mut requests, mut nothing) = (of_tokens, false, true);
+        for word in rest.split('-') {
+            if let Some(is) = Part::of(word) {
+                part = Some(is);
+                continue;
+            }
+            tokens |= has(word, b"token") || has(word, b"bysize");
+            requests |= has(word, b"requests");
+            nothing &= word.is_empty();
+        }
+        // OpenRouter and Together name nothing: they count requests. Others' further words (over,
+        // type, renewalperiod) are no meters.
+        let meter = match (tokens, requests || nothing) {
+            (true, _) => Some(Meter::Tokens),
+            (false, true) => Some(Meter::Requests),
+            (false, false) => None,
+        };
+        Some(Self { rest, part, meter })
+    }
+
+    /// The words that are no part.
+    fn words(self) -> impl Iterator<Item = &'a str> {
+        let words = self.rest.split('-');
+        words.filter(|word| Part::of(word).is_none())
+    }
+
+    fn window(self) -> Option<Nanos> {
+        let seconds: u64 = match self.words().last()? {
+            "minute" => 60,
+            "hour" => 3_600,
+            "day" => 86_400,
+            "month" => 30 * 86_400,
+            _ => return None,
+        };
+        Some(Nanos(seconds * 1_000_000_000))
+    }
+}
+
+/// Whether a short word holds another.
+fn has(word: &str, other: &[u8]) -> bool {
+    let mut windows = word.as_bytes().windows(other.len());
+    windows.any(|window| window == other)
 }
 
 /// A whole number; -1 stands for unknown at Azure.
 fn count(text: &str) -> Option<u64> {
     // `100, 100;window=60` of the IETF's draft.
     let first = text.split([',', ';']).next()?.trim();
-    first
-        .parse::<f64>()
-        .ok()
-        .filter(|n| (0.0..1e15).contains(n))
-        .map(|n| n as u64)
+    let whole = first.parse().ok().filter(|n| *n < 1_000_000_000_000_000);
+    let number = || first.parse::<f64>().ok();
+    whole.or_else(|| Some(number().filter(|n| (0.0..1e15).contains(n))? as u64))
 }
 
 #[cfg(test)]

@@ -2,16 +2,16 @@
 
 use crate::record::{Nanos, RateLimitHeader, WallTime};
 
-use super::declared::declared;
+use super::declared::Declared;
 use super::span::{number, reset};
 
 /// How long the provider asks to be left alone, from the headers of one response: `retry-after-ms`,
 /// else `retry-after` (seconds or a date), else the reset of a meter of which nothing is left.
 ///
-/// `now` is the date of the response, by the provider's own `Date` header where it sent one: a
+/// `declared` is what the same headers declare ([`super::declared()`]). `now` is the date of the response, by the provider's own `Date` header where it sent one: a
 /// clock that is off then does no harm.
 #[must_use]
-pub fn wait(headers: &[RateLimitHeader], now: WallTime) -> Option<Nanos> {
+pub fn wait(headers: &[RateLimitHeader], declared: &Declared, now: WallTime) -> Option<Nanos> {
     let value = |name: &str| {
         let header = headers.iter().find(|header| header.name.as_str() == name)?;
         Some(header.value.as_str())
@@ -24,7 +24,7 @@ pub fn wait(headers: &[RateLimitHeader], now: WallTime) -> Option<Nanos> {
     if let Some(wait) = value("retry-after").and_then(|text| reset(text, now)) {
         return Some(wait);
     }
-    declared(headers, now)
+    declared
         .meters()
         .filter(|(_, limit)| limit.left == Some(0))
         .filter_map(|(_, limit)| limit.reset)
@@ -34,6 +34,7 @@ pub fn wait(headers: &[RateLimitHeader], now: WallTime) -> Option<Nanos> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routing::limits::declared;
 
     /// Noon of 22 November 2026.
     const NOW: WallTime = WallTime(1_795_348_800_000_000);
@@ -77,7 +78,8 @@ mod tests {
                 Some(360_000),
             ),
         ] {
-            let wait = wait(&headers(pairs), NOW);
+            let headers = headers(pairs);
+            let wait = wait(&headers, &declared(&headers, NOW), NOW);
             assert_eq!(wait, millis.map(Nanos::from_millis), "{pairs:?}");
         }
     }

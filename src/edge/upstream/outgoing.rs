@@ -1,0 +1,86 @@
+//! A request on its way to a provider: method, target, headers, and a body that may be written
+//! again or not.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Uri};
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+use super::body::{Upload, UpstreamBody};
+
+/// A request on its way to a provider.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Method.
+    pub method: Method,
+    /// Path and query there.
+    pub target: Uri,
+    /// Headers, `Host` and credentials included.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: OutgoingBody,
+}
+
+/// The body of a request on its way to a provider.
+#[derive(Debug)]
+pub enum OutgoingBody {
+    /// In memory: can be written again.
+    Whole(Bytes),
+    /// Streamed once from the client.
+    Streamed(Incoming, Arc<Upload>),
+    /// Streamed, and taken by a connection.
+    Taken,
+}
+
+impl Outgoing {
+    /// Whether it can be sent, still or again.
+    pub(super) const fn is_there(&self) -> bool {
+        !matches!(self.body, OutgoingBody::Taken)
+    }
+
+    /// The same as a message of hyper's. An upload goes over into it.
+    pub(super) fn take_message(&mut self) -> Request<UpstreamBody> {
+        let body = match self.body.take_upload() {
+            Some((body, _)) => body,
+            None => UpstreamBody::whole(self.body.whole().unwrap_or_default()),
+        };
+        let mut request = Request::new(body);
+        request.method_mut().clone_from(&self.method);
+        request.uri_mut().clone_from(&self.target);
+        request.headers_mut().clone_from(&self.headers);
+        request
+    }
+}
+
+impl OutgoingBody {
+    /// What of it is in memory; absent where it is streamed.
+    pub(super) fn whole(&self) -> Option<Bytes> {
+        match self {
+            Self::Whole(bytes) => Some(bytes.clone()),
+            Self::Streamed(..) | Self::Taken => None,
+        }
+    }
+
+    /// Takes what is streamed, with its length where it was announced.
+    pub(super) fn take_upload(&mut self) -> Option<(UpstreamBody, Option<u64>)> {
+        if !matches!(self, Self::Streamed(..)) {
+            return None;
+        }
+        match std::mem::replace(self, Self::Taken) {
+            Self::Streamed(incoming, upload) => {
+                let length = incoming.size_hint().exact();
+                Some((UpstreamBody::Streamed(incoming, upload), length))
+            }
+            _ => None,
+        }
+    }
+
+    /// Puts back what a connection took and did not send.
+    pub(super) fn put_back(&mut self, body: UpstreamBody) {
+        if let UpstreamBody::Streamed(incoming, upload) = body {
+            *self = Self::Streamed(incoming, upload);
+        }
+    }
+}
