@@ -13,6 +13,8 @@ pub mod wire;
 
 pub mod routing;
 
+pub mod workload;
+
 pub mod analysis;
 
 pub mod config;

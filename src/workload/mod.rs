@@ -1,0 +1,11 @@
+//! Makes requests, arrivals and randomised orders from a seed: the same seed, the same run.
+
+pub mod prompts;
+
+pub mod sizes;
+
+pub mod schedule;
+
+pub mod pairing;
+
+pub mod spec;
