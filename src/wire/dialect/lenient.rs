@@ -67,6 +67,44 @@ impl<'de> Lenient<'de> for Text<'de> {
     }
 }
 
+/// The inside of a string as it stands in the JSON text; empty where there is none.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Inside<'de>(Option<Quoted<'de>>);
+
+impl<'de> Lenient<'de> for Inside<'de> {
+    fn quoted(quoted: Quoted<'de>) -> Result<Self, NotJson> {
+        Ok(Self(Some(quoted)))
+    }
+}
+
+impl<'de> Inside<'de> {
+    /// As it stands: between quotes it is JSON again.
+    pub(crate) fn raw(self) -> &'de str {
+        self.0.map_or("", |quoted| quoted.inside)
+    }
+
+    /// The text that it stands for. Halves of characters, which no text can hold, are replaced.
+    pub(crate) fn text(self) -> String {
+        let Some(quoted) = self.0 else {
+            return String::new();
+        };
+        match quoted.text() {
+            Ok(text) => text.into_owned(),
+            Err(NotJson) => char::REPLACEMENT_CHARACTER.to_string(),
+        }
+    }
+
+    /// How many characters it stands for.
+    pub(crate) fn characters(self) -> u64 {
+        let plain = self.0.filter(|quoted| !quoted.escaped);
+        let count = plain.map_or_else(
+            || self.text().chars().count(),
+            |quoted| quoted.inside.chars().count(),
+        );
+        count as u64
+    }
+}
+
 /// A whole number that is not negative, written as a number or as a string of one.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Count(pub(crate) Option<u64>);

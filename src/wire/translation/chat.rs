@@ -83,7 +83,12 @@ impl Chunks {
 
     /// One of [`reasoning details`](super::reasoning): what of the reasoning is to be sent back.
     pub(super) fn reasoning_detail(&self, out: &mut Vec<u8>, detail: &Value) {
-        self.delta(out, |out| {
+        self.detail_of(out, 0, detail);
+    }
+
+    /// The same of the choice `index`.
+    pub(super) fn detail_of(&self, out: &mut Vec<u8>, index: u64, detail: &Value) {
+        self.delta_of(out, index, |out| {
             out.extend_from_slice(b"\"reasoning_details\":[");
             value(out, detail);
             out.push(b']');
@@ -115,12 +120,14 @@ impl Chunks {
 
     /// The chunk that says why the model stopped.
     pub(super) fn finish(&self, out: &mut Vec<u8>, reason: FinishReason) {
-        out.extend_from_slice(&self.head);
-        let _ = write!(
-            out,
-            "{{\"index\":0,\"delta\":{{}},\"finish_reason\":\"{}\"}}]",
-            word(reason)
-        );
+        self.finish_of(out, 0, reason);
+    }
+
+    /// The same of the choice `index`.
+    pub(super) fn finish_of(&self, out: &mut Vec<u8>, index: u64, reason: FinishReason) {
+        self.open(out, index);
+        let reason = word(reason);
+        let _ = write!(out, ",\"delta\":{{}},\"finish_reason\":\"{reason}\"}}]");
         self.close(out);
     }
 
@@ -149,11 +156,60 @@ impl Chunks {
     }
 
     fn delta(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-        out.extend_from_slice(&self.head);
-        out.extend_from_slice(b"{\"index\":0,\"delta\":{");
+        self.delta_of(out, 0, write);
+    }
+
+    /// A delta of the choice `index`, whose members `write` writes.
+    pub(super) fn delta_of(&self, out: &mut Vec<u8>, index: u64, write: impl FnOnce(&mut Vec<u8>)) {
+        self.open(out, index);
+        out.extend_from_slice(b",\"delta\":{");
         write(out);
         out.extend_from_slice(b"},\"finish_reason\":null}]");
         self.close(out);
+    }
+
+    /// A delta of one text, `key` and colon in front, as it stands between the quotes of other
+    /// JSON: most texts of a stream go through without being read.
+    pub(super) fn piece_of(&self, out: &mut Vec<u8>, index: u64, key: &[u8], inside: &str) {
+        self.delta_of(out, index, |out| {
+            out.extend_from_slice(key);
+            out.push(b'"');
+            out.extend_from_slice(inside.as_bytes());
+            out.push(b'"');
+        });
+    }
+
+    /// A piece of a tool call's arguments, as it stands between the quotes of other JSON.
+    pub(super) fn arguments_of(&self, out: &mut Vec<u8>, call: usize, inside: &str) {
+        self.delta_of(out, 0, |out| {
+            let _ = write!(
+                out,
+                "\"tool_calls\":[{{\"index\":{call},\"function\":{{\"arguments\":\"{inside}\"}}}}]"
+            );
+        });
+    }
+
+    /// An image, as routers have made it usual to say one: OpenAI chat has no place for it.
+    pub(super) fn image_of(&self, out: &mut Vec<u8>, index: u64, url: &str) {
+        self.delta_of(out, index, |out| {
+            out.extend_from_slice(IMAGE);
+            string(out, url);
+            out.extend_from_slice(b"}}]");
+        });
+    }
+
+    /// The probabilities of the last tokens of the choice `index`.
+    pub(super) fn logprobs_of(&self, out: &mut Vec<u8>, index: u64, logprobs: &Value) {
+        self.open(out, index);
+        out.extend_from_slice(b",\"delta\":{},\"logprobs\":");
+        value(out, logprobs);
+        out.extend_from_slice(b",\"finish_reason\":null}]");
+        self.close(out);
+    }
+
+    fn open(&self, out: &mut Vec<u8>, index: u64) {
+        out.extend_from_slice(&self.head);
+        let _ = write!(out, "{{\"index\":{index}");
     }
 
     fn close(&self, out: &mut Vec<u8>) {
@@ -164,6 +220,9 @@ impl Chunks {
     }
 }
 
+/// What stands before the address of an image.
+const IMAGE: &[u8] = b"\"images\":[{\"type\":\"image_url\",\"image_url\":{\"url\":";
+
 /// A whole answer, as it is put together.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
@@ -171,6 +230,19 @@ pub(super) struct Answer {
     pub(super) id: String,
     /// The model that it names; empty where it names none.
     pub(super) model: String,
+    /// What was answered: one choice, or as many as were asked for.
+    pub(super) choices: Vec<Choice>,
+    /// Tokens used; unknown ones are absent.
+    pub(super) usage: Usage,
+    /// The service tier that the provider names.
+    pub(super) tier: Option<String>,
+}
+
+/// One choice of an answer.
+#[derive(Debug, Default)]
+pub(super) struct Choice {
+    /// Which one.
+    pub(super) index: u64,
     /// Text; absent where there is none.
     pub(super) content: Option<String>,
     /// A refusal's text.
@@ -181,17 +253,51 @@ pub(super) struct Answer {
     pub(super) details: Vec<Value>,
     /// Tool calls: id, name and arguments.
     pub(super) calls: Vec<(String, String, String)>,
+    /// Images, as `data:` URLs.
+    pub(super) images: Vec<String>,
+    /// Probabilities of its tokens.
+    pub(super) logprobs: Option<Value>,
     /// Why the model stopped.
     pub(super) finish: Option<FinishReason>,
-    /// Tokens used; unknown ones are absent.
-    pub(super) usage: Usage,
-    /// The service tier that the provider names.
-    pub(super) tier: Option<String>,
 }
 
 impl Answer {
     /// As the body that the client reads.
     pub(super) fn write(self, kept: &Kept, stamp: &Stamp) -> Vec<u8> {
+        let id = if self.id.is_empty() {
+            format!("chatcmpl-{}", stamp.id)
+        } else {
+            self.id
+        };
+        let model = if self.model.is_empty() {
+            kept.model.clone()
+        } else {
+            self.model
+        };
+        let choices = self.choices.into_iter().map(Choice::said);
+        let mut answer = json!({
+            "id": id,
+            "object": "chat.completion",
+            "created": stamp.created,
+            "model": model,
+            "choices": choices.collect::<Vec<_>>(),
+        });
+        if let Value::Object(members) = &mut answer {
+            if !self.usage.is_unknown() {
+                members.insert("usage".into(), usage_object(&self.usage));
+            }
+            if let Some(tier) = self.tier {
+                members.insert("service_tier".into(), tier.into());
+            }
+        }
+        let mut body = Vec::new();
+        value(&mut body, &answer);
+        body
+    }
+}
+
+impl Choice {
+    fn said(self) -> Value {
         let mut message = Map::new();
         message.insert("role".into(), "assistant".into());
         message.insert("content".into(), self.content.into());
@@ -209,39 +315,17 @@ impl Answer {
             });
             message.insert("tool_calls".into(), calls.collect());
         }
-        let id = if self.id.is_empty() {
-            format!("chatcmpl-{}", stamp.id)
-        } else {
-            self.id
-        };
-        let model = if self.model.is_empty() {
-            kept.model.clone()
-        } else {
-            self.model
-        };
-        let mut answer = json!({
-            "id": id,
-            "object": "chat.completion",
-            "created": stamp.created,
-            "model": model,
-            "choices": [{
-                "index": 0,
-                "message": message,
-                "logprobs": null,
-                "finish_reason": self.finish.map(word),
-            }],
-        });
-        if let Value::Object(members) = &mut answer {
-            if !self.usage.is_unknown() {
-                members.insert("usage".into(), usage_object(&self.usage));
-            }
-            if let Some(tier) = self.tier {
-                members.insert("service_tier".into(), tier.into());
-            }
+        if !self.images.is_empty() {
+            let images = self.images.into_iter();
+            let images = images.map(|url| json!({"type": "image_url", "image_url": {"url": url}}));
+            message.insert("images".into(), images.collect());
         }
-        let mut body = Vec::new();
-        value(&mut body, &answer);
-        body
+        json!({
+            "index": self.index,
+            "message": message,
+            "logprobs": self.logprobs,
+            "finish_reason": self.finish.map(word),
+        })
     }
 }
 
@@ -284,8 +368,26 @@ fn usage_object(usage: &Usage) -> Value {
     object
 }
 
+/// JSON without the space between its members, as models write it in arguments.
+pub(super) fn compact(json: &str) -> String {
+    let mut compact = String::with_capacity(json.len());
+    let (mut within, mut escaped) = (false, false);
+    for next in json.chars() {
+        if within {
+            within = escaped || next != '"';
+            escaped = !escaped && next == '\\';
+        } else if next.is_ascii_whitespace() {
+            continue;
+        } else {
+            within = next == '"';
+        }
+        compact.push(next);
+    }
+    compact
+}
+
 /// Writes a JSON string.
-fn string(out: &mut Vec<u8>, text: &str) {
+pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     value(out, text);
 }
 

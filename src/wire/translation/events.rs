@@ -33,7 +33,6 @@ impl Events {
     }
 
     /// What came that is no event: Gemini may say an error so.
-    #[expect(dead_code, reason = "for pairs that are on their way")]
     pub(super) fn raw(&self) -> &[u8] {
         self.0.raw()
     }

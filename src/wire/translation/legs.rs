@@ -1,15 +1,27 @@
 //! Finds the pair for two languages, and goes through OpenAI chat in two legs where there is none.
 
-use super::chat_to_messages;
 use super::shape::{Asked, Ended, Kept, Pair, Refusal, Restream, Sent, Stamp, Unreadable};
+use super::{chat_to_converse, chat_to_gemini, chat_to_messages};
 use crate::record::Language;
 
 /// The pairs that have a room of their own: the client's language, the provider's, the pair.
-const PAIRS: &[(Language, Language, Pair)] = &[(
-    Language::OpenAiChat,
-    Language::AnthropicMessages,
-    chat_to_messages::PAIR,
-)];
+const PAIRS: &[(Language, Language, Pair)] = &[
+    (
+        Language::OpenAiChat,
+        Language::AnthropicMessages,
+        chat_to_messages::PAIR,
+    ),
+    (
+        Language::OpenAiChat,
+        Language::GeminiGenerate,
+        chat_to_gemini::PAIR,
+    ),
+    (
+        Language::OpenAiChat,
+        Language::BedrockConverse,
+        chat_to_converse::PAIR,
+    ),
+];
 
 /// The language through which the others are said.
 const HUB: Language = Language::OpenAiChat;
@@ -239,6 +251,7 @@ mod tests {
             thinks_by_budget: false,
             takes_effort: true,
             limits_completion: true,
+            pass_urls: false,
         };
         let translation = among(
             MARKED,

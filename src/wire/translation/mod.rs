@@ -5,6 +5,9 @@
 
 mod shape;
 
+#[cfg(test)]
+mod trial;
+
 mod fields;
 
 mod events;
@@ -14,6 +17,12 @@ mod reasoning;
 mod chat;
 
 mod chat_to_messages;
+
+mod chat_request;
+
+mod chat_to_gemini;
+
+mod chat_to_converse;
 
 mod legs;
 

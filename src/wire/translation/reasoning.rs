@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 /// Claude's, at Anthropic and wherever else it is served.
 pub(super) const CLAUDE: &str = "anthropic-claude-v1";
 /// Gemini's.
-#[expect(dead_code, reason = "for pairs that are on their way")]
 pub(super) const GEMINI: &str = "google-gemini-v1";
 
 /// The proof of a piece of reasoning.

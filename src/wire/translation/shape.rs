@@ -28,6 +28,9 @@ pub struct Terms {
     /// Whether a provider of OpenAI chat calls the limit of output tokens `max_completion_tokens`,
     /// as OpenAI does, and not `max_tokens`, as those do who copy it.
     pub limits_completion: bool,
+    /// An image named by its address is passed on by name, for the provider to fetch, where the
+    /// provider's language has a place for that. Nobody fetches it on the way.
+    pub pass_urls: bool,
 }
 
 /// A request to be said in the provider's language.
@@ -61,6 +64,8 @@ pub struct Kept {
     pub include_usage: bool,
     /// The model that the client asked for: said where the provider's answer does not name one.
     pub model: String,
+    /// The model's name at the provider, where what an answer means hangs on it.
+    pub model_there: String,
     /// Fields of the request that an answer in the client's language repeats.
     pub echo: Map<String, Value>,
 }

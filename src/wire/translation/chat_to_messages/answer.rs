@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::record::{Dialect, Language};
 use crate::wire::dialect::language::learn_whole;
 use crate::wire::dialect::learned::Learned;
-use crate::wire::translation::chat::Answer;
+use crate::wire::translation::chat::{Answer, Choice};
 use crate::wire::translation::reasoning::{CLAUDE, Detail, Proof};
 use crate::wire::translation::shape::{Kept, Stamp, Unreadable};
 
@@ -30,13 +30,9 @@ pub(super) fn answer(body: &[u8], kept: &Kept, stamp: &Stamp) -> Result<Vec<u8>,
         let text = value.get(key).and_then(Value::as_str);
         text.unwrap_or_default().to_owned()
     };
-    let mut answer = Answer {
-        id: text(&message, "id"),
-        model: text(&message, "model"),
+    let mut choice = Choice {
         finish: learned.finish.first().map(|(_, reason)| *reason),
-        usage: learned.normalised(),
-        tier: learned.service_tier.as_deref().map(tier),
-        ..Answer::default()
+        ..Choice::default()
     };
     for block in content {
         match block
@@ -45,30 +41,37 @@ pub(super) fn answer(body: &[u8], kept: &Kept, stamp: &Stamp) -> Result<Vec<u8>,
             .unwrap_or_default()
         {
             "text" => {
-                let said = answer.content.get_or_insert_default();
+                let said = choice.content.get_or_insert_default();
                 said.push_str(&text(block, "text"));
             }
             "thinking" => {
                 let thought = text(block, "thinking");
-                answer.reasoning.push_str(&thought);
+                choice.reasoning.push_str(&thought);
                 let signature = text(block, "signature");
                 if !signature.is_empty() {
-                    let detail = signed(answer.details.len(), thought.chars().count(), signature);
-                    answer.details.push(detail.write());
+                    let detail = signed(choice.details.len(), thought.chars().count(), signature);
+                    choice.details.push(detail.write());
                 }
             }
             "redacted_thinking" => {
-                let detail = redacted(answer.details.len(), text(block, "data"));
-                answer.details.push(detail.write());
+                let detail = redacted(choice.details.len(), text(block, "data"));
+                choice.details.push(detail.write());
             }
             "tool_use" => {
                 let input = block.get("input").map_or("{}".to_owned(), Value::to_string);
                 let call = (text(block, "id"), text(block, "name"), input);
-                answer.calls.push(call);
+                choice.calls.push(call);
             }
             _ => {}
         }
     }
+    let answer = Answer {
+        id: text(&message, "id"),
+        model: text(&message, "model"),
+        choices: vec![choice],
+        usage: learned.normalised(),
+        tier: learned.service_tier.as_deref().map(tier),
+    };
     Ok(answer.write(kept, stamp))
 }
 

@@ -80,6 +80,7 @@ fn kept(fields: &mut Fields, asked: &Asked<'_>, left: &mut Left) -> Result<Kept,
         stream,
         include_usage: include_usage && stream,
         model: model.unwrap_or_else(|| asked.model.to_owned()),
+        model_there: asked.model.to_owned(),
         echo: Map::new(),
     })
 }

@@ -14,6 +14,7 @@ const TERMS: Terms = Terms {
     thinks_by_budget: false,
     takes_effort: true,
     limits_completion: false,
+    pass_urls: false,
 };
 
 fn sent(body: &Value, terms: &Terms) -> Result<Sent, Refusal> {

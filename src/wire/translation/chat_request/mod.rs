@@ -1,0 +1,18 @@
+//! Reads an OpenAI chat request for those who say it in languages that share its ideas, but not
+//! its shapes: the conversation, the tools, and what form the answer is to have.
+
+mod content;
+
+mod tools;
+
+mod settings;
+
+mod conversation;
+
+pub(super) use content::{Data, Part, Source};
+pub(super) use conversation::{Conversation, Spoken, ToolResult, Turn};
+pub(super) use settings::{
+    Effort, Format, common_hints, effort, fits_sampling, kept, labels, max_tokens, nothing_asked,
+    response_format, stops,
+};
+pub(super) use tools::{Choice, Tool, choice, tools};

@@ -1,0 +1,183 @@
+//! Says what Converse leaves to each family of models: reasoning, and the proofs of it.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::super::chat_request::{Effort, Spoken};
+use super::super::fields::Left;
+use super::super::reasoning::{CLAUDE, Proof, Signed};
+use super::super::shape::{Refusal, Terms};
+
+/// Whose model it is, by its name at Bedrock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    /// Anthropic's.
+    Claude,
+    /// OpenAI's open ones.
+    GptOss,
+    /// Amazon's second generation, which reasons.
+    Nova,
+    /// Anyone else's, or a profile whose name does not tell.
+    Other,
+}
+
+impl Family {
+    /// The family of `model`: an id, with or without a region in front, or an ARN of one.
+    pub(super) fn of(model: &str) -> Self {
+        if model.contains("anthropic.") || model.contains("claude") {
+            Self::Claude
+        } else if model.contains("gpt-oss") {
+            Self::GptOss
+        } else if model.contains("nova-2") {
+            Self::Nova
+        } else {
+            Self::Other
+        }
+    }
+
+    /// By what name the proofs of its reasoning go to the client. Claude's hold wherever Claude
+    /// is served.
+    pub(super) const fn proofs(self) -> &'static str {
+        match self {
+            Self::Claude => CLAUDE,
+            Self::GptOss | Self::Nova | Self::Other => "amazon-bedrock-v1",
+        }
+    }
+}
+
+/// The smallest budget of thinking that Claude takes.
+const BUDGET_MIN: u64 = 1024;
+
+/// The budget of tokens for an effort, of Claudes that think by one: the same as to Anthropic.
+const fn budget(effort: Effort) -> u64 {
+    match effort {
+        Effort::None | Effort::Minimal => BUDGET_MIN,
+        Effort::Low => 2048,
+        Effort::Medium => 8192,
+        Effort::High => 16_384,
+        Effort::XHigh => 32_768,
+        Effort::Max => 65_536,
+    }
+}
+
+/// Puts `effort` into `additional` (`additionalModelRequestFields`), or gives Converse's own word
+/// for it. `max_tokens` is the client's limit of the answer, thinking included.
+pub(super) fn ask(
+    effort: Effort,
+    family: Family,
+    terms: &Terms,
+    max_tokens: Option<u64>,
+    additional: &mut Map<String, Value>,
+    left: &mut Left,
+) -> Result<Option<&'static str>, Refusal> {
+    let mut put = |key: &str, value: Value| additional.insert(key.to_owned(), value);
+    match family {
+        Family::Claude => {
+            if effort == Effort::None {
+                put("thinking", json!({"type": "disabled"}));
+                return Ok(None);
+            }
+            if terms.thinks_by_budget {
+                // Half is left for the answer.
+                let most = max_tokens.map_or(u64::MAX, |max| max / 2);
+                let budget = budget(effort).min(most).max(BUDGET_MIN);
+                if max_tokens.is_some_and(|max| budget >= max) {
+                    let why = format!("needs a limit of more than {BUDGET_MIN} tokens");
+                    left.unless_dropped("reasoning_effort", &why)?;
+                    return Ok(None);
+                }
+                put(
+                    "thinking",
+                    json!({"type": "enabled", "budget_tokens": budget}),
+                );
+                return Ok(None);
+            }
+            // Some models keep their thoughts to themselves unless asked.
+            put(
+                "thinking",
+                json!({"type": "adaptive", "display": "summarized"}),
+            );
+            Ok(Some(at_least_low(effort)))
+        }
+        Family::GptOss | Family::Nova => {
+            let word = match effort {
+                Effort::None if family == Family::GptOss => {
+                    let why = "is `none`, and this model always thinks: `minimal` is the least";
+                    left.unless_dropped("reasoning_effort", why)?;
+                    return Ok(None);
+                }
+                Effort::None => {
+                    put("reasoningConfig", json!({"type": "disabled"}));
+                    return Ok(None);
+                }
+                Effort::Minimal | Effort::Low => "low",
+                Effort::Medium => "medium",
+                // There is no higher one.
+                Effort::High | Effort::XHigh | Effort::Max => "high",
+            };
+            if family == Family::GptOss {
+                put("reasoning_effort", word.into());
+            } else {
+                let config = json!({"type": "enabled", "maxReasoningEffort": word});
+                put("reasoningConfig", config);
+            }
+            Ok(None)
+        }
+        Family::Other => match effort {
+            // Nothing is thought unless it is asked for.
+            Effort::None => Ok(None),
+            effort => Ok(Some(at_least_low(effort))),
+        },
+    }
+}
+
+/// Converse's efforts are OpenAI's but for the least.
+const fn at_least_low(effort: Effort) -> &'static str {
+    match effort {
+        Effort::None | Effort::Minimal => Effort::Low.word(),
+        effort => effort.word(),
+    }
+}
+
+/// What was thought, with its proof.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Reasoning {
+    /// A text and its signature.
+    ReasoningText { text: String, signature: String },
+    /// A text that nobody may read.
+    RedactedContent(String),
+}
+
+/// The reasoning of `spoken` that has this family's own proof; everything else of it is left out,
+/// and said: the provider takes none that was not signed there.
+pub(super) fn restored(spoken: &Spoken, family: Family, left: &mut Left) -> Vec<Reasoning> {
+    let text = spoken.reasoning.as_deref().unwrap_or_default();
+    let mut signed = Signed::new(text);
+    let mut blocks = Vec::new();
+    for (at, detail) in &spoken.details {
+        if detail.format != family.proofs() {
+            left.hint(at.as_str());
+            continue;
+        }
+        blocks.push(match &detail.proof {
+            Proof::Signature {
+                text,
+                characters,
+                signature,
+            } => {
+                let of_content = signed.next(*characters);
+                let text = text.clone().unwrap_or_else(|| of_content.to_owned());
+                Reasoning::ReasoningText {
+                    text,
+                    signature: signature.clone(),
+                }
+            }
+            Proof::Encrypted(data) => Reasoning::RedactedContent(data.clone()),
+        });
+    }
+    if spoken.reasoning.is_some() && blocks.is_empty() {
+        left.hint(format!("{}.reasoning_content", spoken.at));
+    }
+    blocks
+}

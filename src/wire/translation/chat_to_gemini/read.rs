@@ -1,0 +1,295 @@
+//! Reads a `GenerateContentResponse`, whole or as the event of a stream, without copying its texts.
+
+use serde_json::{Value, json};
+
+use crate::record::{FinishReason, Usage};
+use crate::wire::dialect::lenient::{
+    Count, Inside, List, Maybe, Number, Raw, Text, Truth, lenient_object, reread,
+};
+
+lenient_object! {
+    /// A response.
+    pub(super) struct Response {
+        candidates: List<Candidate<'de>> = "candidates",
+        feedback: Feedback<'de> = "promptFeedback",
+        usage: Maybe<UsageMetadata<'de>> = "usageMetadata",
+        model: Text<'de> = "modelVersion",
+        id: Text<'de> = "responseId",
+        error: Raw<'de> = "error",
+    }
+}
+
+lenient_object! {
+    /// Why a prompt was not answered.
+    pub(super) struct Feedback {
+        block_reason: Text<'de> = "blockReason",
+    }
+}
+
+lenient_object! {
+    /// One answer, or the next piece of it.
+    pub(super) struct Candidate {
+        index: Count = "index",
+        content: Content<'de> = "content",
+        finish: Text<'de> = "finishReason",
+        message: Text<'de> = "finishMessage",
+        logprobs: Raw<'de> = "logprobsResult",
+    }
+}
+
+lenient_object! {
+    struct Content {
+        parts: List<Part<'de>> = "parts",
+    }
+}
+
+lenient_object! {
+    /// A piece of an answer.
+    pub(super) struct Part {
+        text: Inside<'de> = "text",
+        thought: Truth = "thought",
+        signature: Text<'de> = "thoughtSignature",
+        call: Maybe<Call<'de>> = "functionCall",
+        data: Maybe<Blob<'de>> = "inlineData",
+    }
+}
+
+lenient_object! {
+    /// A call of a function.
+    pub(super) struct Call {
+        id: Text<'de> = "id",
+        name: Text<'de> = "name",
+        args: Raw<'de> = "args",
+    }
+}
+
+lenient_object! {
+    struct Blob {
+        mime: Text<'de> = "mimeType",
+        data: Text<'de> = "data",
+    }
+}
+
+lenient_object! {
+    struct UsageMetadata {
+        prompt: Count = "promptTokenCount",
+        cached: Count = "cachedContentTokenCount",
+        tool_use: Count = "toolUsePromptTokenCount",
+        candidates: Count = "candidatesTokenCount",
+        thoughts: Count = "thoughtsTokenCount",
+        total: Count = "totalTokenCount",
+        traffic: Text<'de> = "trafficType",
+    }
+}
+
+impl<'de> Response<'de> {
+    /// The candidates.
+    pub(super) fn candidates(&self) -> &[Candidate<'de>] {
+        &self.candidates.0
+    }
+
+    /// Whether the prompt was blocked, and nothing was answered.
+    pub(super) fn is_blocked(&self) -> bool {
+        !self.feedback.block_reason.as_str().is_empty() && self.candidates.0.is_empty()
+    }
+
+    /// The error that stands in place of a response.
+    pub(super) fn error(&self) -> Raw<'de> {
+        self.error
+    }
+
+    /// What Google calls the response; empty where it does not.
+    pub(super) fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    /// The model that answered; empty where it is not said.
+    pub(super) fn model(&self) -> &str {
+        self.model.as_str()
+    }
+
+    /// The tokens used so far; absent where the response does not say.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.usage.0.as_ref().map(UsageMetadata::normalised)
+    }
+
+    /// The service tier by OpenAI's names, where the response says one.
+    pub(super) fn tier(&self) -> Option<&'static str> {
+        match self.usage.0.as_ref()?.traffic.as_str() {
+            "ON_DEMAND" => Some("default"),
+            "ON_DEMAND_PRIORITY" => Some("priority"),
+            "ON_DEMAND_FLEX" => Some("flex"),
+            _ => None,
+        }
+    }
+}
+
+impl UsageMetadata<'_> {
+    /// By one meaning for all providers: the input holds what tools brought in, the output the
+    /// thoughts. Some endpoints count them within the candidates' tokens and some beside: the
+    /// total tells which.
+    fn normalised(&self) -> Usage {
+        let prompt = self.prompt.0.unwrap_or(0);
+        let input = prompt.saturating_add(self.tool_use.0.unwrap_or(0));
+        let candidates = self.candidates.0.unwrap_or(0);
+        let within = self.total.0 == Some(input.saturating_add(candidates));
+        let beside = if within {
+            0
+        } else {
+            self.thoughts.0.unwrap_or(0)
+        };
+        Usage {
+            input: self.prompt.0.map(|_| input),
+            cached_read: self.cached.0,
+            output: Some(candidates.saturating_add(beside)),
+            reasoning: self.thoughts.0,
+            ..Usage::default()
+        }
+    }
+}
+
+/// Why a candidate ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finish {
+    /// In a way that OpenAI knows.
+    As(FinishReason),
+    /// By a fault of the model's: what it made is no answer.
+    Fault,
+}
+
+impl<'de> Candidate<'de> {
+    /// Which of the choices it is.
+    pub(super) fn index(&self) -> u64 {
+        self.index.0.unwrap_or(0)
+    }
+
+    /// Its parts.
+    pub(super) fn parts(&self) -> &[Part<'de>] {
+        &self.content.parts.0
+    }
+
+    /// Why it ended, in Google's words; empty where it did not.
+    pub(super) fn reason(&self) -> &str {
+        match self.finish.as_str() {
+            "FINISH_REASON_UNSPECIFIED" => "",
+            reason => reason,
+        }
+    }
+
+    /// What Google says of it to people.
+    pub(super) fn message(&self) -> &str {
+        self.message.as_str()
+    }
+
+    /// Why it ended, where it did. `called`: it called functions, of which the reason says nothing.
+    pub(super) fn finish(&self, called: bool) -> Option<Finish> {
+        Some(match self.reason() {
+            "" => return None,
+            "STOP" if called => Finish::As(FinishReason::ToolCalls),
+            "STOP" => Finish::As(FinishReason::Stop),
+            "MAX_TOKENS" | "CONTINUATION" => Finish::As(FinishReason::Length),
+            "MALFORMED_FUNCTION_CALL"
+            | "UNEXPECTED_TOOL_CALL"
+            | "TOO_MANY_TOOL_CALLS"
+            | "MISSING_THOUGHT_SIGNATURE"
+            | "MALFORMED_RESPONSE" => Finish::Fault,
+            // Something other than the model ended it, and that is all that OpenAI has for this:
+            // SAFETY, RECITATION, LANGUAGE, BLOCKLIST, PROHIBITED_CONTENT, SPII, IMAGE_*, OTHER
+            // and whatever may come.
+            _ => Finish::As(FinishReason::ContentFilter),
+        })
+    }
+
+    /// The probabilities of its tokens, in OpenAI's shape.
+    pub(super) fn logprobs(&self) -> Option<Value> {
+        let result: LogprobsResult<'_> = reread(Some(self.logprobs?));
+        let top = result.top.0.into_iter().map(Some);
+        let top = top.chain(std::iter::repeat_with(|| None));
+        let tokens = result.chosen.0.iter().zip(top).map(|(token, top)| {
+            let mut said = token.said();
+            let others = top.unwrap_or_default().candidates.0;
+            said["top_logprobs"] = others.iter().map(Token::said).collect();
+            said
+        });
+        Some(json!({"content": tokens.collect::<Vec<_>>(), "refusal": null}))
+    }
+}
+
+lenient_object! {
+    struct LogprobsResult {
+        chosen: List<Token<'de>> = "chosenCandidates",
+        top: List<Top<'de>> = "topCandidates",
+    }
+}
+
+lenient_object! {
+    struct Top {
+        candidates: List<Token<'de>> = "candidates",
+    }
+}
+
+lenient_object! {
+    struct Token {
+        text: Text<'de> = "token",
+        probability: Number = "logProbability",
+    }
+}
+
+impl Token<'_> {
+    fn said(&self) -> Value {
+        // −9999 stands for minus infinity at OpenAI.
+        let logprob = self.probability.0.unwrap_or(-9999.0);
+        json!({"token": self.text.as_str(), "logprob": logprob, "bytes": null})
+    }
+}
+
+/// What a part is.
+#[derive(Debug)]
+pub(super) enum Kind<'a, 'de> {
+    /// Visible text.
+    Text(Inside<'de>),
+    /// Thoughts, as far as they are shown.
+    Thought(Inside<'de>),
+    /// A call of a function.
+    Call(&'a Call<'de>),
+    /// An image, or other bytes, as a `data:` URL.
+    Data(String),
+}
+
+impl<'de> Part<'de> {
+    /// What it is.
+    pub(super) fn kind(&self) -> Kind<'_, 'de> {
+        if let Some(call) = &self.call.0 {
+            Kind::Call(call)
+        } else if let Some(blob) = &self.data.0 {
+            let (mime, data) = (blob.mime.as_str(), blob.data.as_str());
+            Kind::Data(format!("data:{mime};base64,{data}"))
+        } else if self.thought.0 == Some(true) {
+            Kind::Thought(self.text)
+        } else {
+            Kind::Text(self.text)
+        }
+    }
+
+    /// Its signature; absent where it has none.
+    pub(super) fn signature(&self) -> Option<&str> {
+        Some(self.signature.as_str()).filter(|signature| !signature.is_empty())
+    }
+}
+
+impl Call<'_> {
+    /// Its id; absent where Google gave none.
+    pub(super) fn id(&self) -> Option<&str> {
+        Some(self.id.as_str()).filter(|id| !id.is_empty())
+    }
+
+    /// The function's name.
+    pub(super) fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// Its arguments: a JSON object.
+    pub(super) fn args(&self) -> &str {
+        self.args.map_or("{}", |args| args.get())
+    }
+}
