@@ -10,11 +10,13 @@ use super::json::{Elements, Json, Lenient, NotJson, Quoted, RawJson, read};
 
 /// Declares an object of which only the named keys are read.
 macro_rules! lenient_object {
-    ($(#[$doc:meta])* $see:vis struct $name:ident { $($field:ident : $type:ty = $key:literal,)* }) => {
+    ($(#[$doc:meta])* $see:vis struct $name:ident {
+        $($seen:vis $field:ident : $type:ty = $key:literal,)*
+    }) => {
         $(#[$doc])*
         #[derive(Debug, Default)]
         $see struct $name<'de> {
-            $($field: $type,)*
+            $($seen $field: $type,)*
             borrowed: std::marker::PhantomData<&'de ()>,
         }
 

@@ -14,9 +14,9 @@ pub mod headers;
 
 pub(crate) mod learned;
 
-mod openai_usage;
+pub(crate) mod openai_usage;
 
-mod openai_chat;
+pub(crate) mod openai_chat;
 
 mod openai_completions;
 

@@ -312,7 +312,7 @@ fn learn_times(chunk: &Chunk<'_>, learned: &mut Learned) {
 }
 
 /// A finish reason in `OpenAI`'s words; those that report a failure are [`FinishReason::Error`].
-fn finish_reason(word: &str) -> FinishReason {
+pub(crate) fn finish_reason(word: &str) -> FinishReason {
     match word {
         // `eos`: Together.
         "stop" | "eos" | "stop_sequence" | "end_turn" => FinishReason::Stop,

@@ -39,7 +39,7 @@ lenient_object! {
 }
 
 /// Reads a usage object found at `place`; whether it had any number.
-pub(super) fn learn(raw: Raw<'_>, place: &str, learned: &mut Learned) -> bool {
+pub(crate) fn learn(raw: Raw<'_>, place: &str, learned: &mut Learned) -> bool {
     learn_read(&reread(raw), place, learned)
 }
 

@@ -98,6 +98,11 @@ impl Fields {
         format!("{}{key}", self.path)
     }
 
+    /// Looks at a member without taking it; `null` is as good as absent.
+    pub(super) fn look(&self, key: &str) -> Option<&Value> {
+        self.map.get(key).filter(|value| !value.is_null())
+    }
+
     /// Takes a member; `null` is as good as absent.
     pub(super) fn take(&mut self, key: &str) -> Option<Value> {
         self.map.shift_remove(key).filter(|value| !value.is_null())

@@ -1,26 +1,18 @@
 //! Finds the pair for two languages, and goes through OpenAI chat in two legs where there is none.
 
 use super::shape::{Asked, Ended, Kept, Pair, Refusal, Restream, Sent, Stamp, Unreadable};
-use super::{chat_to_converse, chat_to_gemini, chat_to_messages};
+use super::{
+    chat_to_converse, chat_to_gemini, chat_to_messages, messages_to_chat, responses_to_chat,
+};
 use crate::record::Language;
 
 /// The pairs that have a room of their own: the client's language, the provider's, the pair.
 const PAIRS: &[(Language, Language, Pair)] = &[
-    (
-        Language::OpenAiChat,
-        Language::AnthropicMessages,
-        chat_to_messages::PAIR,
-    ),
-    (
-        Language::OpenAiChat,
-        Language::GeminiGenerate,
-        chat_to_gemini::PAIR,
-    ),
-    (
-        Language::OpenAiChat,
-        Language::BedrockConverse,
-        chat_to_converse::PAIR,
-    ),
+    (HUB, Language::AnthropicMessages, chat_to_messages::PAIR),
+    (HUB, Language::GeminiGenerate, chat_to_gemini::PAIR),
+    (HUB, Language::BedrockConverse, chat_to_converse::PAIR),
+    (Language::AnthropicMessages, HUB, messages_to_chat::PAIR),
+    (Language::OpenAiResponses, HUB, responses_to_chat::PAIR),
 ];
 
 /// The language through which the others are said.

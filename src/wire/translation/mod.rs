@@ -16,6 +16,14 @@ mod reasoning;
 
 mod chat;
 
+mod chat_pieces;
+
+mod chat_read;
+
+mod carried;
+
+mod chat_turns;
+
 mod chat_to_messages;
 
 mod chat_request;
@@ -23,6 +31,10 @@ mod chat_request;
 mod chat_to_gemini;
 
 mod chat_to_converse;
+
+mod messages_to_chat;
+
+mod responses_to_chat;
 
 mod legs;
 

@@ -1,5 +1,7 @@
 //! Tries pairs in tests: a request against what it must become, a stream in every cut.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::shape::{Asked, Ended, Kept, Pair, Refusal, Sent, Stamp, Terms};
@@ -26,13 +28,24 @@ pub(super) fn sent(pair: &Pair, body: &Value, model: &str, terms: &Terms) -> Res
     })
 }
 
+/// The stamp of all answers.
+pub(super) fn stamp() -> Stamp {
+    Stamp {
+        id: "s1".to_owned(),
+        created: 1_795_000_000,
+    }
+}
+
+/// A sample of a provider's bytes.
+pub(super) fn sample(name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/fixtures/wire/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
 /// What the client reads of `bytes`, and how the stream ended: the same whole, byte by byte and
 /// with a cut at every place.
 pub(super) fn said(pair: &Pair, kept: &Kept, bytes: &[u8]) -> (String, Ended) {
-    let stamp = Stamp {
-        id: "s1".to_owned(),
-        created: 1_795_000_000,
-    };
+    let stamp = stamp();
     let said = |pieces: &mut dyn Iterator<Item = &[u8]>| {
         let mut stream = (pair.stream)(kept, &stamp);
         let mut out = Vec::new();
@@ -86,4 +99,35 @@ pub(super) fn deltas(said: &str) -> Vec<Value> {
         (delta.as_object().is_some_and(|delta| !delta.is_empty())).then(|| delta.clone())
     });
     deltas.collect()
+}
+
+/// A chat stream of these deltas, which ends for the reason `finish` with usage, or without an end
+/// where that is empty.
+pub(super) fn chat_stream(deltas: &[&str], finish: &str) -> Vec<u8> {
+    let mut stream = String::new();
+    for delta in deltas {
+        let _ = write!(
+            stream,
+            "data: {{\"id\":\"c\",\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{delta},\
+             \"finish_reason\":null}}]}}\n\n"
+        );
+    }
+    if !finish.is_empty() {
+        let _ = write!(
+            stream,
+            "data: {{\"id\":\"c\",\"choices\":[{{\"index\":0,\"delta\":{{}},\
+             \"finish_reason\":\"{finish}\"}}]}}\n\ndata: {{\"choices\":[],\"usage\":\
+             {{\"prompt_tokens\":7,\"completion_tokens\":3}}}}\n\ndata: [DONE]\n\n"
+        );
+    }
+    stream.into_bytes()
+}
+
+/// How a stream ended, in a word: that of the error's class where it failed.
+pub(super) fn word(ended: &Ended) -> String {
+    match ended {
+        Ended::Whole => "Whole".to_owned(),
+        Ended::Broken => "Broken".to_owned(),
+        Ended::Failed(error) => format!("{:?}", error.class),
+    }
 }

@@ -1,0 +1,417 @@
+//! Reads OpenAI chat, of everyone who speaks it, and tells a [`Voice`] what was said.
+//!
+//! Text goes on as it stands between its quotes, escapes and all: it is JSON on both sides.
+
+use std::borrow::Cow;
+use std::fmt::Debug;
+use std::ops::ControlFlow;
+
+use super::chat_pieces::{Call, Chunk, Delta, Groq, Part};
+use super::events::Events;
+use super::shape::{Ended, Restream, Unreadable};
+use crate::record::{Dialect, ErrorClass, FinishReason, Usage};
+use crate::wire::dialect::errors::{self, Classified, in_band, is_error, is_error_body};
+use crate::wire::dialect::json::read_bytes;
+use crate::wire::dialect::language::mended;
+use crate::wire::dialect::learned::Learned;
+use crate::wire::dialect::lenient::reread;
+use crate::wire::dialect::openai_chat::finish_reason;
+use crate::wire::dialect::openai_usage;
+
+/// Says in the client's language what a chat provider says. `text` is always the inside of a JSON
+/// string.
+pub(super) trait Voice: Debug + Send {
+    /// The answer begins; `model` is what the provider calls it, as text, or empty.
+    fn begin(&mut self, out: &mut Vec<u8>, model: &str);
+    /// A piece of reasoning, and the name of the field in which it came.
+    fn reasoning(&mut self, out: &mut Vec<u8>, text: &str, field: Field);
+    /// A proof of reasoning that has to come back with the next turn: an object, as it stands.
+    fn proof(&mut self, out: &mut Vec<u8>, detail: &str, of_text: bool);
+    /// A piece of the answer.
+    fn text(&mut self, out: &mut Vec<u8>, text: &str);
+    /// A piece of a refusal.
+    fn refusal(&mut self, out: &mut Vec<u8>, text: &str);
+    /// A tool call begins; its id is empty where the provider gave none.
+    fn call(&mut self, out: &mut Vec<u8>, id: &str, name: &str);
+    /// A piece of the arguments of the call that began last.
+    fn arguments(&mut self, out: &mut Vec<u8>, text: &str);
+    /// The answer is whole.
+    fn finish(&mut self, out: &mut Vec<u8>, finish: &Finish);
+    /// The provider failed; nothing is said after it.
+    fn fail(&mut self, out: &mut Vec<u8>, failure: &Failure<'_>);
+    /// Whether more was said than may be kept.
+    fn is_full(&self) -> bool {
+        false
+    }
+}
+
+/// The field in which a provider says its reasoning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    /// DeepSeek's name, and most others'.
+    ReasoningContent,
+    /// Groq's, Cerebras's, OpenRouter's, vLLM's.
+    Reasoning,
+    /// A part of the content, at Mistral: it has no field of its own to come back in.
+    Content,
+}
+
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Finish {
+    /// Why the model stopped.
+    pub(super) reason: FinishReason,
+    /// What it used; unknown counts are absent.
+    pub(super) usage: Usage,
+    /// Whether it called a tool.
+    pub(super) called: bool,
+}
+
+/// How an answer failed that had begun.
+#[derive(Debug)]
+pub(super) struct Failure<'a> {
+    /// What kind of error it is.
+    pub(super) error: &'a Classified,
+    /// What the client is told.
+    pub(super) message: &'a str,
+}
+
+/// A chat stream, said again by a voice.
+#[derive(Debug)]
+pub(super) struct Said<V> {
+    events: Events,
+    teller: Teller<V>,
+}
+
+impl<V: Voice> Said<V> {
+    /// A stream at its beginning.
+    pub(super) fn by(voice: V) -> Self {
+        Self {
+            events: Events::default(),
+            teller: Teller::new(voice),
+        }
+    }
+}
+
+impl<V: Voice> Restream for Said<V> {
+    fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let teller = &mut self.teller;
+        if teller.ended.is_none() {
+            self.events.feed(bytes, |data| teller.event(data, out));
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Ended {
+        let teller = &mut self.teller;
+        if teller.ended.is_none() {
+            self.events.end(|data| teller.last(data, out));
+        }
+        if teller.ended.is_none() && is_error_body(self.events.raw()) {
+            teller.failed(self.events.raw(), out);
+        }
+        if teller.ended.is_none() {
+            teller.conclude(out);
+        }
+        teller.ended.take().unwrap_or(Ended::Broken)
+    }
+}
+
+/// Says a whole answer by `voice`, which is given back.
+pub(super) fn whole<V: Voice>(body: &[u8], voice: V) -> Result<V, Unreadable> {
+    let mut teller = Teller::new(voice);
+    let out = &mut Vec::new();
+    let unreadable = |message: String| Err(Unreadable { message });
+    if teller.read(body, out).is_none() {
+        return unreadable("the provider's answer is not JSON".to_owned());
+    }
+    teller.conclude(out);
+    match teller.ended {
+        Some(Ended::Whole) => Ok(teller.voice),
+        Some(Ended::Failed(_)) => unreadable(format!(
+            "the provider's answer is an error: {}",
+            message_of(body)
+        )),
+        _ if !teller.choice => unreadable("the provider's answer has no choice".to_owned()),
+        _ => unreadable("the provider's answer does not say why it ended".to_owned()),
+    }
+}
+
+/// Follows a chat answer from chunk to chunk.
+#[derive(Debug)]
+struct Teller<V> {
+    voice: V,
+    begun: bool,
+    /// A choice was seen.
+    choice: bool,
+    learned: Learned,
+    finish: Option<FinishReason>,
+    call: Option<Current>,
+    ended: Option<Ended>,
+}
+
+/// The tool call that is being said.
+#[derive(Debug)]
+struct Current {
+    index: u64,
+    id: String,
+    /// Its name is known, and the voice was told.
+    named: bool,
+    /// Something else was said behind it: no more may come.
+    over: bool,
+}
+
+impl<V: Voice> Teller<V> {
+    fn new(voice: V) -> Self {
+        Self {
+            voice,
+            begun: false,
+            choice: false,
+            learned: Learned::default(),
+            finish: None,
+            call: None,
+            ended: None,
+        }
+    }
+
+    /// Takes one event.
+    fn event(&mut self, data: &[u8], out: &mut Vec<u8>) -> ControlFlow<()> {
+        if data.starts_with(b"[DONE]") {
+            self.conclude(out);
+        } else if self.read(data, out).is_none() {
+            self.broke_protocol("the provider sent an event that is not JSON", out);
+        }
+        if self.ended.is_some() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// Takes what no blank line ended: an event, or a part of one that says nothing.
+    fn last(&mut self, data: &[u8], out: &mut Vec<u8>) -> ControlFlow<()> {
+        if data.starts_with(b"[DONE]") {
+            self.conclude(out);
+        } else {
+            let _ = self.read(data, out);
+        }
+        ControlFlow::Break(())
+    }
+
+    /// Reads a chunk or a whole answer. `None` if it is not JSON.
+    fn read(&mut self, data: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        if let Some(chunk) = read_bytes::<Chunk<'_>>(data) {
+            self.chunk(&chunk, data, out);
+            return Some(());
+        }
+        let mended = mended(data)?;
+        let chunk = read_bytes::<Chunk<'_>>(mended.as_bytes())?;
+        self.chunk(&chunk, mended.as_bytes(), out);
+        Some(())
+    }
+
+    fn chunk(&mut self, chunk: &Chunk<'_>, data: &[u8], out: &mut Vec<u8>) {
+        let groq: Groq<'_> = reread(chunk.groq);
+        if is_error(chunk.error) || is_error(groq.error) || chunk.object.as_str() == "error" {
+            self.begin(chunk, out);
+            self.failed(data, out);
+            return;
+        }
+        openai_usage::learn(groq.usage, "x_groq.usage", &mut self.learned);
+        openai_usage::learn(chunk.usage, "usage", &mut self.learned);
+        let Some(choice) = &chunk.choices.0 else {
+            return;
+        };
+        self.choice = true;
+        self.begin(chunk, out);
+        self.delta(&choice.delta, out);
+        self.delta(&choice.message, out);
+        if self.ended.is_some() {
+            return;
+        }
+        let word = choice.finish.as_str();
+        if self.finish.is_some() || word.is_empty() {
+            return;
+        }
+        let reason = finish_reason(word);
+        if reason == FinishReason::Error {
+            // DeepSeek has no capacity left.
+            let class = if word == "insufficient_system_resource" {
+                ErrorClass::Overloaded
+            } else {
+                ErrorClass::ServerError
+            };
+            let error = Classified {
+                class,
+                code: (word.len() <= 64).then(|| word.into()),
+            };
+            self.broke(error, "the provider ended its answer with an error", out);
+        } else {
+            self.finish = Some(reason);
+        }
+    }
+
+    fn begin(&mut self, chunk: &Chunk<'_>, out: &mut Vec<u8>) {
+        if !self.begun {
+            self.begun = true;
+            self.voice.begin(out, chunk.model.as_str());
+        }
+    }
+
+    fn delta(&mut self, delta: &Delta<'_>, out: &mut Vec<u8>) {
+        if delta.says_other_than_calls() {
+            self.over();
+        }
+        let voice = &mut self.voice;
+        // Two names for the same: where both come, they are one.
+        let (text, field) = if delta.reasoning_content.0.is_empty() {
+            (delta.reasoning.0, Field::Reasoning)
+        } else {
+            (delta.reasoning_content.0, Field::ReasoningContent)
+        };
+        if !text.is_empty() {
+            voice.reasoning(out, text, field);
+        }
+        for detail in &delta.reasoning_details.0 {
+            if text.is_empty() && !detail.said().is_empty() {
+                voice.reasoning(out, detail.said(), Field::Reasoning);
+            }
+            if detail.proves() {
+                voice.proof(out, detail.raw, !detail.is_encrypted());
+            }
+        }
+        for part in &delta.content.0 {
+            match part {
+                Part::Text(text) => voice.text(out, text),
+                Part::Thinking(text) => voice.reasoning(out, text, Field::Content),
+            }
+        }
+        if !delta.refusal.0.is_empty() {
+            voice.refusal(out, delta.refusal.0);
+        }
+        for call in &delta.tool_calls.0 {
+            self.call(call, out);
+        }
+        if delta.function_call.says() {
+            self.call(&delta.function_call, out);
+        }
+        if self.ended.is_none() && self.voice.is_full() {
+            let message = "the answer is longer than a response can be that repeats itself at its \
+                           end; ask for it in pieces";
+            self.broke(Classified::bare(ErrorClass::ServerError), message, out);
+        }
+    }
+
+    fn call(&mut self, call: &Call<'_>, out: &mut Vec<u8>) {
+        if self.ended.is_some() {
+            return;
+        }
+        let (id, name) = (call.id.as_str(), call.name());
+        let last = self.call.as_ref().map(|current| current.index);
+        // Some give every call the same index, whole and with an id of its own; whole answers have
+        // none at all.
+        let other = |current: &Current| {
+            call.index.0.is_some_and(|index| index != current.index)
+                || (!name.is_empty()
+                    && (call.index.0.is_none() || (!id.is_empty() && id != current.id)))
+        };
+        if self.call.as_ref().is_none_or(other) {
+            let late = last.is_some_and(|last| call.index.0.is_some_and(|index| index < last));
+            if late && name.is_empty() {
+                self.broke_protocol("the provider mixes the pieces of several tool calls", out);
+                return;
+            }
+            self.call = Some(Current {
+                index: call.index.0.or(last).unwrap_or(0),
+                id: id.to_owned(),
+                named: false,
+                over: false,
+            });
+        }
+        let Some(current) = &mut self.call else {
+            return;
+        };
+        if !current.named && !name.is_empty() {
+            current.named = true;
+            self.voice.call(out, &current.id, name);
+        }
+        let arguments = call.arguments();
+        if arguments.is_empty() {
+            return;
+        }
+        if !current.named {
+            self.broke_protocol("the provider calls a tool without a name", out);
+        } else if current.over {
+            self.broke_protocol("the provider mixes a tool call with other content", out);
+        } else {
+            self.voice.arguments(out, &arguments);
+        }
+    }
+
+    /// Something other than a tool call is said.
+    fn over(&mut self) {
+        if let Some(call) = &mut self.call {
+            call.over = true;
+        }
+    }
+
+    /// The stream says it is over, or is.
+    fn conclude(&mut self, out: &mut Vec<u8>) {
+        if self.ended.is_some() {
+            return;
+        }
+        let Some(reason) = self.finish else {
+            self.ended = Some(Ended::Broken);
+            return;
+        };
+        let called = self.call.as_ref().is_some_and(|call| call.named);
+        let finish = Finish {
+            reason,
+            usage: self.learned.normalised(),
+            called,
+        };
+        self.voice.finish(out, &finish);
+        self.ended = Some(Ended::Whole);
+    }
+
+    /// Takes an error that the provider reports.
+    fn failed(&mut self, data: &[u8], out: &mut Vec<u8>) {
+        let error = in_band(Dialect::OpenAi, data);
+        self.broke(error, &message_of(data), out);
+    }
+
+    fn broke_protocol(&mut self, message: &str, out: &mut Vec<u8>) {
+        self.broke(Classified::bare(ErrorClass::ProtocolError), message, out);
+    }
+
+    fn broke(&mut self, error: Classified, message: &str, out: &mut Vec<u8>) {
+        if !self.begun {
+            self.begun = true;
+            self.voice.begin(out, "");
+        }
+        let failure = Failure {
+            error: &error,
+            message,
+        };
+        self.voice.fail(out, &failure);
+        self.ended = Some(Ended::Failed(Box::new(error)));
+    }
+}
+
+/// What an error says; of one that says nothing, a sentence that says so.
+fn message_of(body: &[u8]) -> String {
+    let said = errors::message(body);
+    said.unwrap_or_else(|| "the provider reports an error and does not say which".to_owned())
+}
+
+/// The text that the inside of a JSON string stands for.
+pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let quoted = format!("\"{text}\"");
+    let read: Option<String> = serde_json::from_str(&quoted).ok().or_else(|| {
+        let mended = mended(quoted.as_bytes())?;
+        serde_json::from_str(&mended).ok()
+    });
+    read.map_or(Cow::Borrowed(text), Cow::Owned)
+}

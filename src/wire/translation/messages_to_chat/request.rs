@@ -1,0 +1,238 @@
+//! Says a request of Anthropic's messages in chat.
+
+use serde_json::{Map, Value, json};
+
+use super::super::chat_turns::Turns;
+use super::super::fields::{Fields, Left, missing, refusal};
+use super::super::shape::{Asked, Kept, Refusal, Sent};
+use super::content::Talk;
+use super::tools;
+use crate::record::Language;
+
+/// The longest name of a user that OpenAI takes.
+const USER_BYTES_MAX: usize = 64;
+
+/// Says `asked` in chat.
+pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
+    let mut left = Left::new(asked, Language::OpenAiChat);
+    let mut body = Fields::of_body(asked.body)?;
+    let mut chat = Map::new();
+    let model = body.needed_text("model")?;
+    chat.insert("model".into(), asked.model.into());
+    let mut talk = Talk {
+        turns: Turns::new(asked.terms.merge_system),
+        left: &mut left,
+        model: asked.model,
+    };
+    if let Some(system) = body.take("system") {
+        talk.system("system", system)?;
+    }
+    let messages = body.list("messages")?.ok_or_else(|| missing("messages"))?;
+    talk.messages(messages)?;
+    chat.insert("messages".into(), talk.turns.finish().into());
+    limits(&mut body, asked, &mut chat, &mut left)?;
+    thinking(&mut body, asked, &mut chat, &mut left)?;
+    if let Some(list) = body.list("tools")? {
+        let functions = tools::tools(list, &mut left)?;
+        if !functions.is_empty() {
+            chat.insert("tools".into(), functions.into());
+        }
+    }
+    if let Some(choice) = body.object("tool_choice")? {
+        tools::choice(choice, &mut chat, &mut left)?;
+    }
+    metadata(&mut body, &mut chat, &mut left)?;
+    context(&mut body, &mut left)?;
+    // Choices of price and speed, and where a prompt may be cached: the answer is the same.
+    body.hints(
+        &["service_tier", "speed", "cache_control", "diagnostics"],
+        &mut left,
+    );
+    let stream = body.truth("stream")?.unwrap_or(false);
+    if stream {
+        chat.insert("stream".into(), true.into());
+        // The client always gets the numbers, so they are always asked for.
+        chat.insert("stream_options".into(), json!({"include_usage": true}));
+    }
+    body.finish(&mut left)?;
+    let kept = Kept {
+        stream,
+        include_usage: true,
+        model,
+        // Whose reasoning it is that comes back.
+        model_there: asked.model.to_owned(),
+        echo: Map::new(),
+    };
+    Ok(Sent {
+        body: Value::Object(chat).to_string().into_bytes(),
+        dropped: left.dropped(),
+        kept,
+    })
+}
+
+/// How long the answer may be, where it stops, and how it is drawn.
+fn limits(
+    body: &mut Fields,
+    asked: &Asked<'_>,
+    chat: &mut Map<String, Value>,
+    left: &mut Left,
+) -> Result<(), Refusal> {
+    if let Some(max) = body.count("max_tokens")? {
+        let name = if asked.terms.limits_completion {
+            "max_completion_tokens"
+        } else {
+            "max_tokens"
+        };
+        chat.insert(name.into(), max.into());
+    }
+    if let Some(stops) = body.list("stop_sequences")?
+        && !stops.is_empty()
+    {
+        chat.insert("stop".into(), stops.into());
+    }
+    for key in ["temperature", "top_p"] {
+        let Some(number) = body.number(key)? else {
+            continue;
+        };
+        let is_default = (number - 1.0).abs() < f64::EPSILON;
+        if asked.terms.takes_sampling {
+            chat.insert(key.into(), number.into());
+        } else if is_default {
+            left.hint(key);
+        } else {
+            left.unless_dropped(key, "is not the default, and the model takes no other")?;
+        }
+    }
+    if body.count("top_k")?.is_some() {
+        left.no_place("top_k")?;
+    }
+    Ok(())
+}
+
+/// How much the model may think, and what its answer must look like.
+fn thinking(
+    body: &mut Fields,
+    asked: &Asked<'_>,
+    chat: &mut Map<String, Value>,
+    left: &mut Left,
+) -> Result<(), Refusal> {
+    let mut wish = None;
+    let mut disabled = false;
+    if let Some(mut thinking) = body.object("thinking")? {
+        match thinking.needed_text("type")?.as_str() {
+            "enabled" => {
+                let at = thinking.at("budget_tokens");
+                let budget = thinking.count("budget_tokens")?;
+                wish = Some(effort(budget.ok_or_else(|| missing(&at))?).to_owned());
+            }
+            // How much is left to the model, as it is where chat says nothing.
+            "adaptive" => {}
+            // Chat providers that cannot leave thinking out refuse to be told so; and with
+            // Anthropic it is the same as saying nothing.
+            "disabled" => {
+                disabled = true;
+                left.hint("thinking");
+            }
+            kind => {
+                let why = format!("is `{kind}`, for which chat has no place");
+                left.unless_dropped("thinking.type", &why)?;
+            }
+        }
+        // Whether its text is shown.
+        thinking.hints(&["display"], left);
+        thinking.finish(left)?;
+    }
+    let mut format = body
+        .take("output_format")
+        .map(|value| ("output_format".to_owned(), value));
+    if let Some(mut output) = body.object("output_config")? {
+        if let Some(word) = output.text("effort")? {
+            if disabled {
+                left.hint("output_config.effort");
+            } else {
+                wish = Some(word);
+            }
+        }
+        if let Some(value) = output.take("format") {
+            format = Some((output.at("format"), value));
+        }
+        output.finish(left)?;
+    }
+    if let Some(wish) = wish {
+        if asked.terms.takes_effort {
+            chat.insert("reasoning_effort".into(), wish.into());
+        } else {
+            // The model does not reason, however much it is asked to.
+            left.hint("output_config.effort");
+        }
+    }
+    if let Some((path, value)) = format {
+        let format = response_format(Fields::of(&path, value)?, left)?;
+        chat.insert("response_format".into(), format);
+    }
+    Ok(())
+}
+
+/// The effort for a budget of thinking tokens: the inverse of what budgets are given to efforts,
+/// which is a convention. 1,024 is the least that Anthropic takes.
+const fn effort(budget: u64) -> &'static str {
+    match budget {
+        0..=2047 => "low",
+        2048..=8191 => "medium",
+        _ => "high",
+    }
+}
+
+fn response_format(mut format: Fields, left: &mut Left) -> Result<Value, Refusal> {
+    let kind = format.needed_text("type")?;
+    if kind != "json_schema" {
+        return Err(refusal(&format.at("type"), "must be json_schema"));
+    }
+    let at = format.at("schema");
+    let schema = format.take("schema").ok_or_else(|| missing(&at))?;
+    format.finish(left)?;
+    // Anthropic promises that the answer fits; so does `strict`, and nothing else.
+    Ok(json!({
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": schema, "strict": true},
+    }))
+}
+
+/// Who asks. OpenAI takes no long names, and Claude Code's is one: it is a label.
+fn metadata(
+    body: &mut Fields,
+    chat: &mut Map<String, Value>,
+    left: &mut Left,
+) -> Result<(), Refusal> {
+    let Some(mut metadata) = body.object("metadata")? else {
+        return Ok(());
+    };
+    if let Some(user) = metadata.text("user_id")? {
+        if user.len() <= USER_BYTES_MAX {
+            chat.insert("user".into(), user.into());
+        } else {
+            left.hint("metadata.user_id");
+        }
+    }
+    metadata.finish(left)
+}
+
+/// What the provider is to cut out of the conversation. Thinking that is not sent is cut already.
+fn context(body: &mut Fields, left: &mut Left) -> Result<(), Refusal> {
+    let Some(mut context) = body.object("context_management")? else {
+        return Ok(());
+    };
+    let edits = context.list("edits")?.unwrap_or_default();
+    for (index, edit) in edits.into_iter().enumerate() {
+        let path = format!("context_management.edits[{index}]");
+        let mut edit = Fields::of(&path, edit)?;
+        let kind = edit.needed_text("type")?;
+        if kind.starts_with("clear_thinking_") {
+            left.hint(path);
+        } else {
+            let why = format!("is `{kind}`, which only Anthropic does");
+            left.unless_dropped(path, &why)?;
+        }
+    }
+    context.finish(left)
+}
