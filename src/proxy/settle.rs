@@ -374,9 +374,16 @@ pub fn note_observation(
     if let Some(class) = fault.filter(|_| !said) {
         attempt.error_class = Some(class);
     }
+    for limit in observation.limits {
+        // They may have been read already, where another route could have been tried.
+        if !attempt.rate_limits.contains(&limit) {
+            attempt.rate_limits.push(limit);
+        }
+    }
     attempt.gaps = observation.gaps;
     attempt.finish = observation.finish;
     attempt.model_answered = observation.model_answered;
+    attempt.upstream_request_id = attempt.upstream_request_id.take().or(observation.answer_id);
     attempt.fingerprint = observation.fingerprint;
     attempt.service_tier = observation.service_tier;
     attempt.served_by = observation.served_by.or_else(|| attempt.served_by.take());

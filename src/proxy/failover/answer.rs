@@ -98,6 +98,7 @@ fn failing_status(
         &reached.headers,
         &whole,
     );
+    slot.note(|record| record.rate_limits.extend(errors::limits_in_body(&whole)));
     let loss = Loss::Status(classified.clone(), whole.len());
     if may_reject_injection && memchr::memmem::find(&whole, b"stream_options").is_some() {
         loss.write(slot, None, this.means.shared);

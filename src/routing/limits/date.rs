@@ -1,6 +1,6 @@
 //! Reads dates as HTTP writes them.
 
-use crate::record::WallTime;
+use crate::record::{RateLimitHeader, WallTime};
 
 /// The date of `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7), in the preferred form only: the
 /// obsolete ones are not seen any more.
@@ -64,6 +64,14 @@ fn at(year: i64, month: i64, day: i64, clock: &str) -> Option<WallTime> {
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
+
+/// The provider's own date, where it is among the headers, else `now`.
+pub(super) fn dated(headers: &[RateLimitHeader], now: WallTime) -> WallTime {
+    let mut dates = headers
+        .iter()
+        .filter(|header| header.name.as_str() == "date");
+    dates.find_map(|date| http_date(&date.value)).unwrap_or(now)
+}
 
 #[cfg(test)]
 mod tests {

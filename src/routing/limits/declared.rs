@@ -2,6 +2,7 @@
 
 use crate::record::{Nanos, RateLimitHeader, WallTime};
 
+use super::date::dated;
 use super::span::reset;
 
 /// What is metered.
@@ -51,6 +52,7 @@ impl Declared {
 /// Reads the headers of one response, of whichever provider. `now` is the response's date.
 #[must_use]
 pub fn declared(headers: &[RateLimitHeader], now: WallTime) -> Declared {
+    let now = dated(headers, now);
     // Meters by what their names have in common: `tokens-minute`, `input-tokens`.
     let mut found: Vec<(What<'_>, Meter, Limit)> = Vec::new();
     for header in headers {

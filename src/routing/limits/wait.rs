@@ -2,16 +2,20 @@
 
 use crate::record::{Nanos, RateLimitHeader, WallTime};
 
+use super::date::dated;
 use super::declared::Declared;
 use super::span::{number, reset};
 
 /// How long the provider asks to be left alone, from the headers of one response: `retry-after-ms`,
-/// else `retry-after` (seconds or a date), else the reset of a meter of which nothing is left.
+/// else `retry-after` (seconds or a date), else what Google says in the body, else the reset of a
+/// meter of which nothing is left, else what the error's message says.
 ///
-/// `declared` is what the same headers declare ([`super::declared()`]). `now` is the date of the response, by the provider's own `Date` header where it sent one: a
+/// `declared` is what the same headers declare ([`super::declared()`]). `now` is the date of the
+/// response here; where the provider's own `date` stands beside moments of its own, that counts: a
 /// clock that is off then does no harm.
 #[must_use]
 pub fn wait(headers: &[RateLimitHeader], declared: &Declared, now: WallTime) -> Option<Nanos> {
+    let now = dated(headers, now);
     let value = |name: &str| {
         let header = headers.iter().find(|header| header.name.as_str() == name)?;
         Some(header.value.as_str())
@@ -21,14 +25,17 @@ pub fn wait(headers: &[RateLimitHeader], declared: &Declared, now: WallTime) -> 
             return Some(wait);
         }
     }
-    if let Some(wait) = value("retry-after").and_then(|text| reset(text, now)) {
-        return Some(wait);
+    for name in ["retry-after", "body.retry-delay"] {
+        if let Some(wait) = value(name).and_then(|text| reset(text, now)) {
+            return Some(wait);
+        }
     }
     declared
         .meters()
         .filter(|(_, limit)| limit.left == Some(0))
         .filter_map(|(_, limit)| limit.reset)
         .max()
+        .or_else(|| value("body.message").and_then(|text| reset(text, now)))
 }
 
 #[cfg(test)]
@@ -67,6 +74,20 @@ mod tests {
             (&[("retry-after", "NaN")], None),
             (&[("retry-after", "soon")], None),
             (&[], None),
+            (&[("body.retry-delay", "27.5s")], Some(27_500)),
+            (
+                &[("body.message", "7.66s"), ("retry-after", "2")],
+                Some(2_000),
+            ),
+            (&[("body.message", "7.66s")], Some(7_660)),
+            // Its clock is a minute behind ours.
+            (
+                &[
+                    ("retry-after", "Sun, 22 Nov 2026 11:59:07 GMT"),
+                    ("date", "Sun, 22 Nov 2026 11:59:00 GMT"),
+                ],
+                Some(7_000),
+            ),
             // Nothing left of the tokens, and their reset is told.
             (
                 &[

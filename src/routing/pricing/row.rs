@@ -39,7 +39,10 @@ impl Tier {
     pub fn answered(name: &str) -> Option<Self> {
         match name {
             // Groq calls it on_demand; `auto` is what a request asks for and some answers repeat.
-            "default" | "auto" | "on_demand" => Some(Self::Standard),
+            "default" | "auto" | "on_demand" | "ON_DEMAND" => Some(Self::Standard),
+            // Vertex AI's, which are kinds of traffic.
+            "ON_DEMAND_PRIORITY" => Some(Self::Priority),
+            "ON_DEMAND_FLEX" => Some(Self::Flex),
             other => Self::ALL.into_iter().find(|tier| tier.name() == other),
         }
     }

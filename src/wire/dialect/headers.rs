@@ -67,7 +67,31 @@ pub fn read_headers(headers: &HeaderMap) -> HeaderReading {
             }
         }
     }
+    // Moments are the provider's, and so must be the clock that they are held against.
+    let date = headers.get(http::header::DATE);
+    if let Some(date) = date.and_then(|date| date.to_str().ok())
+        && reading
+            .rate_limits
+            .iter()
+            .any(|limit| is_moment(&limit.value))
+        && date.len() <= VALUE_BYTES_MAX
+    {
+        reading.rate_limits.truncate(RATE_LIMITS_MAX - 1);
+        reading.rate_limits.push(RateLimitHeader {
+            name: "date".into(),
+            value: date.into(),
+        });
+    }
     reading
+}
+
+/// Whether a reset is a moment and not a span.
+fn is_moment(value: &str) -> bool {
+    value.contains(':')
+        || value
+            .trim()
+            .parse::<f64>()
+            .is_ok_and(|number| number >= 1e9)
 }
 
 /// Headers that name the request at the provider, best first; `cf-ray` names it at Cloudflare.
@@ -104,7 +128,7 @@ const TIMINGS: [(&str, f64); 12] = [
 const MILLI: f64 = 1e6;
 const SECOND: f64 = 1e9;
 
-fn is_rate_limit(name: &str) -> bool {
+pub(super) fn is_rate_limit(name: &str) -> bool {
     const PREFIXES: [&str; 5] = [
         "x-ratelimit",
         "ratelimit",
@@ -112,8 +136,10 @@ fn is_rate_limit(name: &str) -> bool {
         "anthropic-priority-",
         "x-tokenlimit-",
     ];
-    matches!(name, "retry-after" | "retry-after-ms")
-        || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    matches!(
+        name,
+        "retry-after" | "retry-after-ms" | "x-ms-retry-after-ms"
+    ) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn starts_with_hit(value: &str) -> bool {
@@ -184,6 +210,7 @@ mod tests {
             ("ratelimitbysize-reset", "42"),
             ("anthropic-ratelimit-requests-reset", "2026-11-22T00:00:00Z"),
             ("x-tokenlimit-limit", "5"),
+            ("date", "Sun, 22 Nov 2026 12:00:00 GMT"),
             ("cf-ray", "8f-OSL"),
             ("x-request-id", "req_1"),
             ("openai-processing-ms", "812"),
@@ -196,7 +223,12 @@ mod tests {
             ("x-ms-region", "Sweden Central"),
             ("x-cache", "Hit from cloudfront"),
         ]);
-        assert_eq!(reading.rate_limits.len(), 5);
+        // Five, and the date of the one that is a moment.
+        assert_eq!(reading.rate_limits.len(), 6);
+        assert_eq!(
+            reading.rate_limits[5].value.as_str(),
+            "Sun, 22 Nov 2026 12:00:00 GMT"
+        );
         assert_eq!(reading.request_id.as_deref(), Some("req_1"));
         let timings: Vec<(&str, u64)> = reading
             .server_timings

@@ -6,7 +6,8 @@ use serde::de::IgnoredAny;
 
 use super::learned::{Learned, Signal};
 use super::{
-    anthropic_messages, openai_chat, openai_completions, openai_embeddings, openai_responses,
+    anthropic_messages, bedrock_converse, bedrock_invoke, gemini_generate, ollama_native,
+    openai_chat, openai_completions, openai_embeddings, openai_responses,
 };
 use crate::record::{Dialect, Language};
 
@@ -27,16 +28,16 @@ pub(crate) fn form(language: Language) -> Form {
         Language::OpenAiChat
         | Language::OpenAiCompletions
         | Language::OpenAiResponses
-        | Language::AnthropicMessages => Form::Generated,
-        Language::OpenAiEmbeddings => Form::Whole,
-        Language::AnthropicCountTokens
+        | Language::AnthropicMessages
         | Language::GeminiGenerate
-        | Language::GeminiCountTokens
-        | Language::GeminiEmbed
         | Language::BedrockConverse
         | Language::BedrockInvoke
+        | Language::OllamaNative => Form::Generated,
+        Language::OpenAiEmbeddings => Form::Whole,
+        Language::AnthropicCountTokens
+        | Language::GeminiCountTokens
+        | Language::GeminiEmbed
         | Language::BedrockCountTokens
-        | Language::OllamaNative
         | Language::Models
         | Language::Plain => Form::Opaque,
     }
@@ -45,6 +46,53 @@ pub(crate) fn form(language: Language) -> Form {
 /// Whether a stream in `language` ends with `[DONE]` rather than with an event of its own.
 pub(crate) fn ends_with_done(language: Language) -> bool {
     matches!(language, Language::OpenAiChat | Language::OpenAiCompletions)
+}
+
+/// Whether a stream in `language` ends with its body: nothing in it is its terminator.
+pub(crate) fn ends_with_body(language: Language) -> bool {
+    language == Language::GeminiGenerate
+}
+
+/// Whether events in `language` tell their counts as they go, so that many of them do.
+pub(crate) fn counts_as_it_goes(language: Language) -> bool {
+    matches!(
+        language,
+        Language::AnthropicMessages | Language::GeminiGenerate | Language::BedrockInvoke
+    )
+}
+
+/// How a stream is cut that is no server-sent events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Frames of Amazon's.
+    Frames,
+    /// Objects in an array, or one after another.
+    Objects,
+}
+
+/// How a stream in `language` is cut whose first byte is this one; `None` where it has events.
+pub(crate) fn cut(language: Language, first: u8) -> Option<Cut> {
+    match (language, first) {
+        (Language::BedrockConverse | Language::BedrockInvoke, b'{' | b'[') => None,
+        (Language::BedrockConverse | Language::BedrockInvoke, _) => Some(Cut::Frames),
+        (Language::GeminiGenerate, b'[') | (Language::OllamaNative, b'{') => Some(Cut::Objects),
+        _ => None,
+    }
+}
+
+/// Reads the payload of a frame that is an event named `kind`. `None` if it is not JSON.
+pub(crate) fn learn_frame(
+    dialect: Dialect,
+    language: Language,
+    kind: &str,
+    data: &[u8],
+    learned: &mut Learned,
+) -> Option<Signal> {
+    let mut read = |data: &[u8]| match language {
+        Language::BedrockInvoke => bedrock_invoke::learn_event(dialect, kind, data, learned),
+        _ => bedrock_converse::learn_event(kind, data, learned),
+    };
+    read(data).or_else(|| read(mended(data)?.as_bytes()))
 }
 
 /// Reads one event. `None` if it is not JSON.
@@ -57,6 +105,8 @@ pub(crate) fn learn_event(
     let read = match language {
         Language::OpenAiResponses => openai_responses::learn_event,
         Language::AnthropicMessages => anthropic_messages::learn_event,
+        Language::GeminiGenerate => gemini_generate::learn,
+        Language::OllamaNative => ollama_native::learn,
         Language::OpenAiCompletions => openai_completions::learn,
         _ => openai_chat::learn,
     };
@@ -73,6 +123,10 @@ pub(crate) fn learn_whole(
     let read = match language {
         Language::OpenAiResponses => openai_responses::learn_whole,
         Language::AnthropicMessages => anthropic_messages::learn_whole,
+        Language::GeminiGenerate => gemini_generate::learn,
+        Language::BedrockConverse => bedrock_converse::learn_whole,
+        Language::BedrockInvoke => bedrock_invoke::learn_whole,
+        Language::OllamaNative => ollama_native::learn,
         Language::OpenAiEmbeddings => openai_embeddings::learn,
         Language::OpenAiCompletions => openai_completions::learn,
         _ => openai_chat::learn,

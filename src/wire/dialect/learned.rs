@@ -14,8 +14,9 @@ impl Kinds {
     pub(crate) const REFUSAL: Self = Self(4);
     pub(crate) const TOOL: Self = Self(8);
     pub(crate) const AUDIO: Self = Self(16);
+    pub(crate) const IMAGE: Self = Self(32);
     /// Everything that is an answer, and not reasoning.
-    pub(crate) const ANSWER: Self = Self(2 | 4 | 8 | 16);
+    pub(crate) const ANSWER: Self = Self(2 | 4 | 8 | 16 | 32);
 
     /// Adds `kind` where `there`.
     pub(crate) fn add(&mut self, kind: Self, there: bool) {
@@ -69,6 +70,10 @@ pub(crate) struct Learned {
     pub(crate) finish_word: Option<Name>,
     /// The model that answered.
     pub(crate) model: Option<Name>,
+    /// The answer's id, of providers that say none in a header.
+    pub(crate) answer_id: Option<Name>,
+    /// The prompt was refused for its content, for this reason.
+    pub(crate) blocked: Option<Name>,
     pub(crate) fingerprint: Option<Name>,
     pub(crate) service_tier: Option<Name>,
     pub(crate) served_by: Option<Name>,
@@ -142,3 +147,4 @@ fn clip(text: &str) -> &str {
 
 pub(crate) const SECOND: f64 = 1e9;
 pub(crate) const MILLI: f64 = 1e6;
+pub(crate) const NANO: f64 = 1.0;

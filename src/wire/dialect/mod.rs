@@ -26,6 +26,14 @@ mod openai_embeddings;
 
 mod anthropic_messages;
 
+mod gemini_generate;
+
+mod bedrock_converse;
+
+mod bedrock_invoke;
+
+mod ollama_native;
+
 pub(crate) mod language;
 
 pub mod request;

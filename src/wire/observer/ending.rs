@@ -2,15 +2,20 @@
 
 use serde::de::IgnoredAny;
 
+use super::framed::Framed;
 use super::observe::{Body, Observer, is_failing};
 use super::reader::Reader;
 use super::seen::{BodyEnd, Observation};
 use crate::record::{
-    Dialect, End, ErrorClass, FinishReason, Language, Mark, Moment, Oddity, Outcome, TokenSource,
-    Tokens, Usage,
+    Dialect, End, ErrorClass, FinishReason, Mark, Moment, Oddity, Outcome, RateLimitHeader,
+    TokenSource, Tokens, Usage,
 };
-use crate::wire::dialect::errors::{Classified, classify_typed, in_band, is_error_body, outcome};
-use crate::wire::dialect::language::{Form, ends_with_done, form, learn_whole};
+use crate::wire::dialect::errors::{
+    Classified, classify_typed, in_band, is_error_body, limits_in_body, outcome,
+};
+use crate::wire::dialect::language::{
+    Form, counts_as_it_goes, ends_with_body, ends_with_done, form, learn_whole,
+};
 use crate::wire::framing::sse::Splitter;
 
 /// How a body ended, and what that means.
@@ -18,31 +23,30 @@ struct Ending {
     end: End,
     error: Option<Classified>,
     outcome: Outcome,
+    limits: Vec<RateLimitHeader>,
 }
 
 impl Ending {
     fn new(end: End, outcome: Outcome) -> Self {
-        let error = None;
         Self {
             end,
-            error,
+            error: None,
             outcome,
+            limits: Vec::new(),
         }
     }
 
     fn failed(end: End, class: ErrorClass) -> Self {
         Self {
-            end,
             error: Some(Classified::bare(class)),
-            outcome: outcome(class),
+            ..Self::new(end, outcome(class))
         }
     }
 
     fn in_band(end: End, error: Classified) -> Self {
         Self {
-            end,
             error: Some(error),
-            outcome: Outcome::InBandError,
+            ..Self::new(end, Outcome::InBandError)
         }
     }
 
@@ -77,7 +81,7 @@ impl Observer {
 /// Ends reading and puts the observation together.
 fn conclude(mut observer: Observer, how: BodyEnd) -> Observation {
     let body = std::mem::replace(&mut observer.body, Body::Opaque);
-    let streamed = matches!(body, Body::Stream(_) | Body::Over { .. });
+    let streamed = matches!(body, Body::Stream(_) | Body::Framed(_) | Body::Over { .. });
     let comments = match &body {
         Body::Stream(splitter) => splitter.noticed().comments,
         Body::Over { comments } => *comments,
@@ -89,6 +93,7 @@ fn conclude(mut observer: Observer, how: BodyEnd) -> Observation {
         Body::Dropped if failing => status(&observer, &[], how),
         Body::Whole(bytes) => whole(&mut observer.reader, &bytes, how),
         Body::Stream(splitter) => stream(&mut observer, splitter, how),
+        Body::Framed(stream) => framed(&mut observer, &stream, how),
         Body::Over { .. } => over(&mut observer, how),
         Body::Undecided => nothing(&observer, how),
         Body::Dropped | Body::Opaque => Ending::transport(how),
@@ -112,9 +117,9 @@ fn status(observer: &Observer, body: &[u8], how: BodyEnd) -> Ending {
         _ => outcome(error.class),
     };
     Ending {
-        end: Ending::transport(how).end,
         error: Some(error),
-        outcome,
+        limits: limits_in_body(body),
+        ..Ending::new(Ending::transport(how).end, outcome)
     }
 }
 
@@ -166,6 +171,20 @@ fn stream(observer: &mut Observer, mut splitter: Splitter, how: BodyEnd) -> Endi
     over(observer, how)
 }
 
+/// A stream of frames or objects, whose last whole one has been read.
+fn framed(observer: &mut Observer, stream: &Framed, how: BodyEnd) -> Ending {
+    let whole = stream.is_whole();
+    if !whole {
+        observer.reader.oddities.add(Oddity::PartialEvent);
+    }
+    let mut ending = over(observer, how);
+    if !whole && ending.end == End::Complete && ending.error.is_none() {
+        observer.reader.oddities.add(Oddity::MissingDone);
+        ending.end = End::Unterminated;
+    }
+    ending
+}
+
 /// A stream whose last event has been read.
 fn over(observer: &mut Observer, how: BodyEnd) -> Ending {
     let reader = &mut observer.reader;
@@ -174,8 +193,8 @@ fn over(observer: &mut Observer, how: BodyEnd) -> Ending {
         let error = error.unwrap_or_else(|| Classified::bare(ErrorClass::ServerError));
         return Ending::in_band(End::ErrorEvent, error);
     }
-    if let Some(error) = failed_finish(reader) {
-        return Ending::in_band(End::Complete, error);
+    if let Some(failed) = failed_finish(reader) {
+        return failed;
     }
     let finishes = reader.learned.finish.len();
     if reader.done {
@@ -189,6 +208,9 @@ fn over(observer: &mut Observer, how: BodyEnd) -> Ending {
     }
     if how != BodyEnd::Complete || is_unread(reader) {
         return Ending::transport(how);
+    }
+    if finishes > 0 && ends_with_body(reader.language) {
+        return success(reader, End::Complete);
     }
     let expected = observer.choices.clamp(1, CHOICES_COUNTED) as usize;
     if finishes >= expected || (finishes > 0 && !ends_with_done(reader.language)) {
@@ -229,8 +251,8 @@ fn whole(reader: &mut Reader, body: &[u8], how: BodyEnd) -> Ending {
     if signal.unknown && is_error_body(body) {
         return Ending::in_band(End::ErrorEvent, in_band(reader.dialect, body));
     }
-    if let Some(error) = failed_finish(reader) {
-        return Ending::in_band(End::Complete, error);
+    if let Some(failed) = failed_finish(reader) {
+        return failed;
     }
     if how != BodyEnd::Complete {
         return Ending::transport(how);
@@ -257,21 +279,29 @@ fn success(reader: &Reader, end: End) -> Ending {
     }
 }
 
-/// The error that a finish reason reports.
-fn failed_finish(reader: &Reader) -> Option<Classified> {
+/// The failure that a finish reason reports, or a prompt that was refused inside a success.
+fn failed_finish(reader: &Reader) -> Option<Ending> {
+    if let Some(reason) = &reader.learned.blocked {
+        let class = ErrorClass::ContentFilter;
+        let code = Some(reason.clone()).filter(|reason| reason.len() <= 64);
+        // The caller's matter, as it is where a status says it.
+        return Some(Ending {
+            error: Some(Classified { class, code }),
+            ..Ending::new(End::Complete, outcome(class))
+        });
+    }
     let mut reasons = reader.learned.finish.iter();
     reasons.find(|(_, reason)| *reason == FinishReason::Error)?;
     let word = reader.learned.finish_word.clone();
-    // DeepSeek has no capacity left.
-    let busy = word.as_deref() == Some("insufficient_system_resource");
-    Some(Classified {
-        class: if busy {
-            ErrorClass::Overloaded
-        } else {
-            ErrorClass::ServerError
-        },
-        code: word.filter(|word| word.len() <= 64),
-    })
+    let class = match word.as_deref() {
+        // DeepSeek has no capacity left.
+        Some("insufficient_system_resource") => ErrorClass::Overloaded,
+        // Gemini: the request should have given back what the model had thought.
+        Some("MISSING_THOUGHT_SIGNATURE") => ErrorClass::BadRequest,
+        _ => ErrorClass::ServerError,
+    };
+    let code = word.filter(|word| word.len() <= 64);
+    Some(Ending::in_band(End::Complete, Classified { class, code }))
 }
 
 fn is_json(data: &[u8]) -> bool {
@@ -288,7 +318,7 @@ fn is_foreign(raw: &[u8]) -> bool {
 fn assemble(observer: Observer, ending: Ending, streamed: bool, comments: u32) -> Observation {
     let reader = observer.reader;
     let (learned, meter, mut oddities) = (reader.learned, reader.meter, reader.oddities);
-    if learned.usage_objects > 1 && reader.language != Language::AnthropicMessages {
+    if learned.usage_objects > 1 && !counts_as_it_goes(reader.language) {
         oddities.add(Oddity::UsageTwice);
     }
     // A deployment at Azure has any name.
@@ -321,8 +351,10 @@ fn assemble(observer: Observer, ending: Ending, streamed: bool, comments: u32) -
         finish_word: learned.finish_word,
         end: ending.end,
         error: ending.error,
+        limits: ending.limits,
         outcome_hint: ending.outcome,
         model_answered: learned.model,
+        answer_id: learned.answer_id,
         fingerprint: learned.fingerprint,
         service_tier: learned.service_tier,
         served_by: learned.served_by,

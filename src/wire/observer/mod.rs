@@ -10,9 +10,14 @@ mod template;
 
 mod reader;
 
+mod framed;
+
 mod observe;
 
 mod ending;
 
 pub use observe::Observer;
 pub use seen::{BodyEnd, Expect, Observation, Seen, TokenKind};
+
+#[cfg(test)]
+mod native_tests;

@@ -1,10 +1,11 @@
 //! Observes one response from its first chunk to its end, and cannot fail it.
 
+use super::framed::{Framed, Unread};
 use super::reader::Reader;
 use super::seen::{Expect, Seen};
-use crate::record::{Mark, Moment, Oddity};
+use crate::record::{ErrorClass, Mark, Moment, Oddity};
 use crate::wire::dialect::errors::Classified;
-use crate::wire::dialect::language::{Form, form};
+use crate::wire::dialect::language::{Cut, Form, cut, form};
 use crate::wire::framing::inflate::{Failure, Inflate};
 use crate::wire::framing::sse::Splitter;
 
@@ -35,6 +36,8 @@ pub(super) enum Body {
     Undecided,
     /// A stream of events.
     Stream(Splitter),
+    /// A stream of anything else.
+    Framed(Box<Framed>),
     /// A stream of which nothing more counts, after so many comments.
     Over { comments: u32 },
     /// One JSON object, kept until its end.
@@ -49,6 +52,8 @@ pub(super) enum Body {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Announced {
     Events,
+    Frames,
+    Lines,
     Json,
     Other,
     Nothing,
@@ -139,17 +144,24 @@ impl Observer {
 
     /// Decides what the body is, by its first byte that is no blank, and by what was announced.
     fn decide(&mut self, first: u8) {
+        if let Some(cut) = self.cut(first) {
+            self.body = Body::Framed(Box::new(Framed::new(cut, self.event_bytes_max)));
+            return;
+        }
         let json = matches!(first, b'{' | b'[');
         let events = matches!(first, b'd' | b'e' | b':' | b'i' | b'r' | b'\xef');
         let stream = match self.announced {
             _ if json || form(self.reader.language) == Form::Whole => false,
             Announced::Events => true,
-            Announced::Json | Announced::Other => self.asked_stream && events,
+            Announced::Json | Announced::Lines | Announced::Frames | Announced::Other => {
+                self.asked_stream && events
+            }
             Announced::Nothing => self.asked_stream,
         };
         let mismatch = match self.announced {
             Announced::Events => json,
-            Announced::Json => !json,
+            Announced::Json | Announced::Lines => !json,
+            Announced::Frames => true,
             Announced::Other | Announced::Nothing => false,
         };
         if mismatch {
@@ -160,6 +172,19 @@ impl Observer {
         } else {
             Body::Whole(Vec::new())
         };
+    }
+
+    /// How the body is cut, where it is a stream of another framing than that of events. What was
+    /// announced counts where the first byte leaves it open.
+    fn cut(&self, first: u8) -> Option<Cut> {
+        let cut = cut(self.reader.language, first)?;
+        let streams = match (cut, first) {
+            (Cut::Frames, _) => self.asked_stream || self.announced == Announced::Frames,
+            // With a brace a line and a whole answer both begin.
+            (Cut::Objects, b'{') => self.asked_stream && self.announced != Announced::Json,
+            (Cut::Objects, _) => self.asked_stream,
+        };
+        streams.then_some(cut)
     }
 
     /// Looks at bytes of which nothing counts any more.
@@ -191,6 +216,29 @@ impl Observer {
                 if reader.over || noticed.too_large {
                     let comments = noticed.comments;
                     self.body = Body::Over { comments };
+                    self.after(&bytes[taken..]);
+                }
+            }
+            Body::Framed(framed) => {
+                let fed = framed.feed(bytes, &mut self.reader);
+                let (taken, over) = match fed {
+                    Ok(taken) => (taken, self.reader.over),
+                    Err(unread) => {
+                        match unread {
+                            Unread::TooLarge => self.reader.oddities.add(Oddity::EventTooLarge),
+                            Unread::Foreign => {
+                                let foreign = Classified::bare(ErrorClass::ProtocolError);
+                                let _ = self.reader.fail(foreign);
+                            }
+                            Unread::NoJson => {
+                                let _ = self.reader.unreadable();
+                            }
+                        }
+                        (bytes.len(), true)
+                    }
+                };
+                if over {
+                    self.body = Body::Over { comments: 0 };
                     self.after(&bytes[taken..]);
                 }
             }
@@ -227,6 +275,10 @@ fn announced(content_type: Option<&str>) -> Announced {
     let media = content_type.split(';').next().unwrap_or_default().trim();
     if media.eq_ignore_ascii_case("text/event-stream") {
         Announced::Events
+    } else if media.eq_ignore_ascii_case("application/vnd.amazon.eventstream") {
+        Announced::Frames
+    } else if media.to_ascii_lowercase().ends_with("ndjson") {
+        Announced::Lines
     } else if media.to_ascii_lowercase().ends_with("json") {
         Announced::Json
     } else {

@@ -7,9 +7,10 @@ use super::oddities::Oddities;
 use super::seen::{Seen, TokenKind};
 use super::template::Template;
 use crate::record::{Dialect, ErrorClass, Language, Mark, Moment, Oddity, Timeline};
-use crate::wire::dialect::errors::{Classified, in_band};
-use crate::wire::dialect::language::learn_event;
+use crate::wire::dialect::errors::{Classified, classify_typed, in_band};
+use crate::wire::dialect::language::{counts_as_it_goes, learn_event, learn_frame};
 use crate::wire::dialect::learned::{Kinds, Learned, Signal};
+use crate::wire::framing::event_stream::{Frame, Message};
 use crate::wire::framing::sse::Event;
 
 /// Everything that reading events changes.
@@ -77,9 +78,7 @@ impl Reader {
             self.over = true;
             return ControlFlow::Break(());
         }
-        let index = self.events;
-        self.events = self.events.saturating_add(1);
-        self.mark_first(Mark::FirstEvent);
+        let index = self.begin();
         if !event.error
             && let Some(signal) = self.template.recognise(event.data)
         {
@@ -87,23 +86,74 @@ impl Reader {
             return ControlFlow::Continue(());
         }
         let signal = learn_event(self.dialect, self.language, event.data, &mut self.learned);
-        let Some(signal) = signal else {
-            self.oddities.add(Oddity::BadJson);
-            return self.fail(Classified::bare(ErrorClass::ProtocolError));
-        };
-        self.take(index, signal);
-        if event.error && self.learned.error.is_none() {
+        if event.error && signal.is_some() && self.learned.error.is_none() {
             self.learned.error = Some(in_band(self.dialect, event.data));
         }
+        self.learnt(index, signal, Some(event.data).filter(|_| !event.error))
+    }
+
+    /// Reads one frame of Amazon's; breaks where nothing after it counts.
+    pub(super) fn frame(&mut self, frame: &Frame<'_>) -> ControlFlow<()> {
+        self.seen.events = self.seen.events.saturating_add(1);
+        if self.done {
+            self.oddities.add(Oddity::BytesAfterDone);
+            self.over = true;
+            return ControlFlow::Break(());
+        }
+        let index = self.begin();
+        let kind = match frame.message() {
+            Message::Event(kind) => kind,
+            Message::Exception(name) | Message::Error { code: name, .. } => {
+                let (dialect, name) = (self.dialect, Some(name));
+                return self.fail(classify_typed(dialect, "", 200, name, frame.payload));
+            }
+        };
+        // Its name is a part of what an event says.
+        let delta = kind == "contentBlockDelta";
+        if delta && let Some(signal) = self.template.recognise(frame.payload) {
+            self.take(index, signal);
+            return ControlFlow::Continue(());
+        }
+        let (dialect, language) = (self.dialect, self.language);
+        let signal = learn_frame(dialect, language, kind, frame.payload, &mut self.learned);
+        self.learnt(index, signal, Some(frame.payload).filter(|_| delta))
+    }
+
+    /// Counts an event; returns its index.
+    fn begin(&mut self) -> u32 {
+        let index = self.events;
+        self.events = self.events.saturating_add(1);
+        self.mark_first(Mark::FirstEvent);
+        index
+    }
+
+    /// Takes what was learned of an event, if it could be read; `alike` is what others like it may
+    /// be compared with.
+    fn learnt(
+        &mut self,
+        index: u32,
+        signal: Option<Signal>,
+        alike: Option<&[u8]>,
+    ) -> ControlFlow<()> {
+        let Some(signal) = signal else {
+            return self.unreadable();
+        };
+        self.take(index, signal);
         if let Some(error) = self.learned.error.take() {
             return self.fail(error);
         }
         if self.learned.ended {
             self.finish();
-        } else if signal.is_only_tokens() && !event.error {
-            self.template.keep(event.data, signal);
+        } else if let Some(data) = alike.filter(|_| signal.is_only_tokens()) {
+            self.template.keep(data, signal);
         }
         ControlFlow::Continue(())
+    }
+
+    /// Ends reading where something stands that is no JSON.
+    pub(super) fn unreadable(&mut self) -> ControlFlow<()> {
+        self.oddities.add(Oddity::BadJson);
+        self.fail(Classified::bare(ErrorClass::ProtocolError))
     }
 
     /// Takes what an event is, wherever it came from.
@@ -119,7 +169,7 @@ impl Reader {
             if !self.untimed {
                 self.timeline.set(Mark::Usage, self.at);
             }
-            if !signal.kinds.is_empty() {
+            if !signal.kinds.is_empty() && !counts_as_it_goes(self.language) {
                 self.oddities.add(Oddity::UsageOnTokenEvent);
             }
         }

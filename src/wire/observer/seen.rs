@@ -2,7 +2,7 @@
 
 use crate::record::{
     Dialect, End, FinishReason, Gaps, Language, Moment, Name, Oddity, Outcome, PicoDollars,
-    ServerTiming, Timeline, Tokens, Usage,
+    RateLimitHeader, ServerTiming, Timeline, Tokens, Usage,
 };
 use crate::wire::dialect::errors::Classified;
 use crate::wire::dialect::learned::Kinds;
@@ -95,6 +95,8 @@ pub enum TokenKind {
     Tool,
     /// Audio, or its transcript.
     Audio,
+    /// A picture.
+    Image,
 }
 
 impl TokenKind {
@@ -104,6 +106,7 @@ impl TokenKind {
             (Kinds::TEXT, Self::Text),
             (Kinds::REFUSAL, Self::Refusal),
             (Kinds::TOOL, Self::Tool),
+            (Kinds::IMAGE, Self::Image),
         ]
         .into_iter()
         .find(|(kind, _)| kinds.any(*kind))
@@ -134,10 +137,14 @@ pub struct Observation {
     pub end: End,
     /// The error, in the status or in the body.
     pub error: Option<Classified>,
+    /// What an error's body says of limits and of how long to wait.
+    pub limits: Vec<RateLimitHeader>,
     /// How the exchange ended if this was its last attempt.
     pub outcome_hint: Outcome,
     /// The model that says it answered.
     pub model_answered: Option<Name>,
+    /// The answer's id, of providers that say none in a header.
+    pub answer_id: Option<Name>,
     /// The provider's `system_fingerprint`.
     pub fingerprint: Option<Name>,
     /// The service tier that the response names.

@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use crate::wire::dialect::learned::Signal;
 
-/// Keys whose string values may differ: token text, and padding.
-const FREE_KEYS: [&[u8]; 12] = [
+/// Keys whose string values may differ: token text, when it was made, and padding.
+const FREE_KEYS: [&[u8]; 15] = [
     b"content",
     b"text",
     b"delta",
@@ -20,6 +20,9 @@ const FREE_KEYS: [&[u8]; 12] = [
     b"arguments",
     b"partial_json",
     b"transcript",
+    b"input",
+    b"response",
+    b"created_at",
     b"obfuscation",
     b"p",
 ];

@@ -18,6 +18,10 @@ pub(super) struct Said {
     pub(super) status: Option<u16>,
     /// The body names what about the content was objected to.
     pub(super) moderation: bool,
+    /// How long to wait, as Google says it in a detail of its own.
+    pub(super) retry_delay: Option<String>,
+    /// Headers that a router repeats of its provider's answer, as they stand there.
+    pub(super) headers: Option<String>,
 }
 
 const MESSAGE_BYTES_MAX: usize = 2048;
@@ -46,6 +50,8 @@ lenient_object! {
         reasons: Raw<'de> = "reasons",
         response: Raw<'de> = "response",
         groq: Raw<'de> = "x_groq",
+        retry_delay: Text<'de> = "retryDelay",
+        headers: Raw<'de> = "headers",
     }
 }
 
@@ -118,11 +124,19 @@ impl Shape<'_> {
             &self.quota,
             &self.kind,
             &self.status,
-            &self.aws_type,
         ] {
             said.word(word.as_str());
         }
+        // Behind its name space.
+        let aws = self.aws_type.as_str();
+        said.word(aws.rsplit('#').next().unwrap_or(aws));
         said.moderation |= self.reasons.is_some();
+        if let Some(delay) = &self.retry_delay.0 {
+            said.retry_delay.get_or_insert_with(|| delay.to_string());
+        }
+        if let Some(headers) = self.headers.filter(|raw| raw.get().starts_with('{')) {
+            said.headers.get_or_insert_with(|| headers.get().to_owned());
+        }
         let status = self.code.number.or(self.status_code.0);
         said.status = said.status.or_else(|| status.and_then(http_failure));
         for message in [self.message, self.message_capital, self.detail] {

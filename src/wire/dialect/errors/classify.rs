@@ -101,9 +101,10 @@ fn class(dialect: Dialect, provider: &str, status: u16, said: &Said) -> ErrorCla
         Some(status)
     };
     by_word(&SPECIFIC, said)
+        .or_else(|| googles(dialect, status, said))
         .or_else(|| by_message(status, said))
         .or_else(|| said.moderation.then_some(ErrorClass::ContentFilter))
-        .or_else(|| by_provider(dialect, provider, status, said))
+        .or_else(|| by_provider(provider, status))
         .or_else(|| status.map(by_status))
         .or_else(|| by_word(&GENERAL, said))
         .unwrap_or(ErrorClass::ServerError)
@@ -201,7 +202,7 @@ const SPECIFIC: [(ErrorClass, &[&str]); 9] = [
 ];
 
 /// Words that stand where no status does: in errors inside a stream.
-const GENERAL: [(ErrorClass, &[&str]); 5] = [
+const GENERAL: [(ErrorClass, &[&str]); 7] = [
     (
         ErrorClass::RateLimited,
         &[
@@ -224,6 +225,8 @@ const GENERAL: [(ErrorClass, &[&str]); 5] = [
         ],
     ),
     (ErrorClass::Timeout, &["timeout"]),
+    (ErrorClass::Permission, &["accessdeniedexception"]),
+    (ErrorClass::NotFound, &["resourcenotfoundexception"]),
     (ErrorClass::PayloadTooLarge, &["request_too_large"]),
     (
         ErrorClass::BadRequest,
@@ -280,23 +283,34 @@ const MESSAGES: [(ErrorClass, &[&str]); 5] = [
         &[
             "is not a valid model",
             "provided model identifier is invalid",
+            // Bedrock: the model answers by an inference profile only.
+            "with on-demand throughput isn",
         ],
     ),
 ];
 
+/// Google's rate limits, whose message speaks of a quota whichever it is: the quota's name says
+/// whether it heals in a minute or tomorrow. Its OpenAI endpoint has the same.
+fn googles(dialect: Dialect, status: Option<u16>, said: &Said) -> Option<ErrorClass> {
+    let exhausted = said.words.iter().any(|word| word == "resource_exhausted");
+    let google = match dialect {
+        Dialect::Gemini => true,
+        Dialect::OpenAi => exhausted,
+        Dialect::Anthropic | Dialect::Bedrock | Dialect::Azure => false,
+    };
+    let limited = status == Some(429) || (status.is_none() && exhausted);
+    (google && limited).then(|| {
+        let per_day = said.words.iter().any(|word| word.contains("perday"));
+        if per_day {
+            ErrorClass::Quota
+        } else {
+            ErrorClass::RateLimited
+        }
+    })
+}
+
 /// What one provider means by a status that others use for something else.
-fn by_provider(
-    dialect: Dialect,
-    provider: &str,
-    status: Option<u16>,
-    said: &Said,
-) -> Option<ErrorClass> {
-    let per_day = said.words.iter().any(|word| word.contains("perday"));
-    // Gemini names the quota of a 429; one per day heals tomorrow. Its OpenAI endpoint does too.
-    let gemini = matches!(dialect, Dialect::Gemini | Dialect::OpenAi);
-    if gemini && status == Some(429) && per_day {
-        return Some(ErrorClass::Quota);
-    }
+fn by_provider(provider: &str, status: Option<u16>) -> Option<ErrorClass> {
     // TGI knows no rate limits: its 429 is a full queue.
     (provider == "tgi" && status == Some(429)).then_some(ErrorClass::Overloaded)
 }

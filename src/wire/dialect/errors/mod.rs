@@ -8,9 +8,15 @@ mod failover;
 
 mod report;
 
+mod wait;
+
 pub use classify::{Classified, ERROR_TYPE, classify, outcome};
 pub use failover::{Verdict, failover};
 pub use report::{Report, message};
+pub use wait::limits_in_body;
 
 pub(crate) use body::{is_error, is_error_body};
 pub(crate) use classify::{classify_typed, in_band};
+
+#[cfg(test)]
+mod table_tests;

@@ -14,7 +14,8 @@ pub fn read(
 ) -> Result<RequestReading, RequestFault> {
     let (text, top, mut reading) = read_top(body, depth_max)?;
     // Ollama streams unless it is told not to.
-    reading.stream |= language == Language::OllamaNative && top.stream.is_none();
+    reading.stream |= language == Language::OllamaNative
+        && top.stream.is_none_or(|stream| stream.get() == "null");
     reading.facts.bytes = body.len() as u64;
     reading.facts.stream = reading.stream;
     if !language.is_inference() {
@@ -38,6 +39,12 @@ pub fn read(
             counter.system(top.instructions);
             counter.input(top.input);
         }
+        Language::GeminiGenerate | Language::GeminiCountTokens | Language::GeminiEmbed => {
+            counter.gemini(&top);
+        }
+        Language::BedrockConverse => counter.converse(&top),
+        Language::BedrockInvoke => counter.invoke(&top),
+        Language::OllamaNative => counter.ollama(&top),
         _ => {
             counter.system(top.system);
             counter.messages(top.messages);
@@ -54,14 +61,14 @@ const BYTES_PER_TOKEN: u64 = 4;
 /// Spans kept of the beginning; a first message of more parts is cut there.
 const PREFIX_SPANS_MAX: usize = 64;
 
-struct Counter<'a, 'r> {
+pub(super) struct Counter<'a, 'r> {
     text: &'a str,
-    reading: &'r mut RequestReading,
-    text_bytes: u64,
+    pub(super) reading: &'r mut RequestReading,
+    pub(super) text_bytes: u64,
     /// Prompt tokens sent as numbers.
     tokens: u64,
     /// The first user message has been seen.
-    prefix_closed: bool,
+    pub(super) prefix_closed: bool,
 }
 
 lenient_object! {
@@ -170,7 +177,7 @@ impl<'a> Counter<'a, '_> {
     }
 
     /// `system` or `instructions`: text, or a list of parts.
-    fn system(&mut self, raw: Raw<'a>) {
+    pub(super) fn system(&mut self, raw: Raw<'a>) {
         if let Some(raw) = raw.filter(|raw| raw.get() != "null") {
             self.content(raw, true);
         }
@@ -188,7 +195,7 @@ impl<'a> Counter<'a, '_> {
         }
     }
 
-    fn messages(&mut self, raw: Raw<'a>) {
+    pub(super) fn messages(&mut self, raw: Raw<'a>) {
         let Some(raw) = raw else { return };
         let messages = reread::<List<Message<'a>>>(Some(raw)).0;
         self.reading.facts.messages = Some(clip(messages.len() as u64));
@@ -228,8 +235,7 @@ impl<'a> Counter<'a, '_> {
     fn content(&mut self, raw: RawJson<'a>, in_prefix: bool) -> bool {
         if !raw.get().starts_with('[') {
             if raw.get().starts_with('"') {
-                self.text_bytes += text_bytes(raw.get());
-                self.keep(raw, in_prefix);
+                self.text(raw, in_prefix);
             }
             return false;
         }
@@ -257,9 +263,14 @@ impl<'a> Counter<'a, '_> {
             _ => {}
         }
         if let Some(text) = part.text {
-            self.text_bytes += text_bytes(text.get());
-            self.keep(text, in_prefix);
+            self.text(text, in_prefix);
         }
+    }
+
+    /// Counts a text, and keeps its place where it belongs to the stable beginning.
+    pub(super) fn text(&mut self, raw: RawJson<'a>, in_prefix: bool) {
+        self.text_bytes += text_bytes(raw.get());
+        self.keep(raw, in_prefix);
     }
 
     /// What a tool gave back: text, or parts, one level deep.
@@ -301,7 +312,7 @@ fn kind_of(raw: Raw<'_>) -> Choice<'_> {
     reread(raw)
 }
 
-fn clip(count: u64) -> u32 {
+pub(super) fn clip(count: u64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
@@ -312,7 +323,7 @@ fn owned(text: Text<'_>) -> Option<String> {
 }
 
 /// A short word for the record; what is longer is not one of the known words anyway.
-fn short(text: &Text<'_>, bytes_max: usize) -> Option<Name> {
+pub(super) fn short(text: &Text<'_>, bytes_max: usize) -> Option<Name> {
     Some(text.as_str())
         .filter(|text| !text.is_empty() && text.len() <= bytes_max)
         .map(Name::from)

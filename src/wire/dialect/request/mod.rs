@@ -8,6 +8,8 @@ mod reading;
 
 mod facts;
 
+mod native;
+
 mod edit;
 
 #[cfg(test)]

@@ -65,6 +65,7 @@ macro_rules! top_level {
     ($($field:ident)*) => {
         /// The top-level values of a body, unread.
         #[derive(Debug, Default)]
+        #[expect(non_snake_case, reason = "the fields are the keys, as each language writes them")]
         pub(super) struct Top<'a> {
             $(pub(super) $field: Option<RawJson<'a>>,)*
             pub(super) repeated: Option<&'static str>,
@@ -88,6 +89,10 @@ top_level! {
     max_tokens max_completion_tokens max_output_tokens n
     tools functions reasoning_effort reasoning thinking output_config response_format text
     background prompt_cache_key metadata previous_response_id conversation
+    contents content requests systemInstruction system_instruction generationConfig
+    generation_config cachedContent cached_content
+    inferenceConfig toolConfig outputConfig additionalModelRequestFields max_gen_len inputText
+    options format think images
 }
 
 impl<'de> Lenient<'de> for Top<'de> {

@@ -499,6 +499,152 @@ fn body() -> impl Strategy<Value = Value> {
     })
 }
 
+#[test]
+fn native_bodies_tell_the_same_facts() {
+    let tool = json!({"name": "f", "parameters": {}});
+    for (language, body, expected, messages, max_tokens, effort, format) in [
+        (
+            Language::GeminiGenerate,
+            json!({
+                "systemInstruction": {"parts": [{"text": "Be brief."}]},
+                "contents": [
+                    {"role": "user", "parts": [{"text": "Hi"}, {"inlineData": {"mimeType": "image/png", "data": "AA"}},
+                        {"fileData": {"mimeType": "application/pdf", "fileUri": "u"}},
+                        {"inlineData": {"mimeType": "audio/wav", "data": "AA"}}]},
+                    {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]},
+                    {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {}}}]},
+                ],
+                "tools": [{"functionDeclarations": [tool, tool]}, {"googleSearch": {}}],
+                "generationConfig": {"maxOutputTokens": 9, "candidateCount": 2, "responseMimeType": "application/json",
+                    "responseJsonSchema": {}, "thinkingConfig": {"thinkingLevel": "HIGH"}},
+            }),
+            ("Be brief.", "Hi", 3),
+            3,
+            Some(9),
+            Some("high"),
+            Some("json_schema"),
+        ),
+        (
+            Language::BedrockConverse,
+            json!({
+                "system": [{"text": "Be brief."}, {"cachePoint": {"type": "default"}}],
+                "messages": [
+                    {"role": "user", "content": [{"text": "Hi"}, {"image": {}}, {"document": {}}, {"audio": {}}]},
+                    {"role": "assistant", "content": [{"toolUse": {"toolUseId": "1", "name": "f", "input": {}}}]},
+                    {"role": "user", "content": [{"toolResult": {"toolUseId": "1", "content": [{"text": "ok"}]}}]},
+                ],
+                "toolConfig": {"tools": [{"toolSpec": tool}, {"toolSpec": tool}, {"toolSpec": tool}]},
+                "inferenceConfig": {"maxTokens": 9},
+                "additionalModelRequestFields": {"thinking": {"type": "enabled"}},
+                "outputConfig": {"textFormat": {"type": "json_schema"}},
+            }),
+            ("Be brief.", "Hi", 3),
+            3,
+            Some(9),
+            Some("enabled"),
+            Some("json_schema"),
+        ),
+        (
+            Language::BedrockInvoke,
+            json!({
+                "anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "system": "Be brief.",
+                "messages": [{"role": "user", "content": "Hi"}], "tools": [tool], "thinking": {"type": "enabled"},
+            }),
+            ("Be brief.", "Hi", 1),
+            1,
+            Some(9),
+            Some("enabled"),
+            None,
+        ),
+        (
+            Language::OllamaNative,
+            json!({
+                "model": "m", "messages": [
+                    {"role": "system", "content": "Be brief."},
+                    {"role": "user", "content": "Hi", "images": ["AA"]},
+                    {"role": "tool", "content": "ok"},
+                ],
+                "tools": [tool], "options": {"num_predict": 9}, "format": "json", "think": "low",
+            }),
+            ("Be brief.", "Hi", 1),
+            3,
+            Some(9),
+            Some("low"),
+            Some("json_object"),
+        ),
+    ] {
+        let text = body.to_string();
+        let reading = read(language, text.as_bytes(), 64).unwrap();
+        let found = &reading.facts;
+        let name = language.name();
+        assert_eq!(found.messages, Some(messages), "{name}");
+        assert_eq!(found.max_tokens, max_tokens, "{name}");
+        assert_eq!(found.reasoning_effort.as_deref(), effort, "{name}");
+        assert_eq!(found.response_format.as_deref(), format, "{name}");
+        assert_eq!(reading.turn, 1, "{name}");
+        let (system, user, tools) = expected;
+        assert_eq!(found.tools, Some(tools), "{name}");
+        let prefix: Vec<&str> = reading
+            .prefix
+            .iter()
+            .map(|span| &text[span.clone()])
+            .collect();
+        assert!(
+            prefix.contains(&format!("\"{system}\"").as_str()),
+            "{name}: {prefix:?}"
+        );
+        assert!(
+            prefix.contains(&format!("\"{user}\"").as_str()),
+            "{name}: {prefix:?}"
+        );
+        assert_eq!(prefix.len(), 2, "{name}: {prefix:?}");
+        assert!(found.prompt_tokens_estimated.unwrap() >= 2, "{name}");
+        let media = [found.image, found.audio, found.document];
+        let expected = match language {
+            Language::GeminiGenerate | Language::BedrockConverse => [true; 3],
+            Language::OllamaNative => [true, false, false],
+            _ => [false; 3],
+        };
+        assert_eq!(media, expected, "{name}");
+    }
+    // Ollama streams unless it is told not to; the others are told by their paths.
+    for (body, stream) in [
+        ("{}", true),
+        (r#"{"stream":null}"#, true),
+        (r#"{"stream":false}"#, false),
+    ] {
+        let reading = read(Language::OllamaNative, body.as_bytes(), 64).unwrap();
+        assert_eq!(
+            (reading.stream, reading.facts.stream),
+            (stream, stream),
+            "{body}"
+        );
+    }
+    let cached = facts(
+        Language::GeminiGenerate,
+        &json!({"cachedContent": "cachedContents/1", "contents": []}),
+    );
+    assert!(cached.bound_to_account);
+    let none = facts(
+        Language::GeminiGenerate,
+        &json!({"generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}}),
+    );
+    assert_eq!(none.facts.reasoning_effort.as_deref(), Some("none"));
+    let embed = facts(
+        Language::GeminiEmbed,
+        &json!({"requests": [{"content": {"parts": [{"text": "12345678"}]}}]}),
+    );
+    assert_eq!(embed.facts.prompt_tokens_estimated, Some(2));
+    let llama = facts(
+        Language::BedrockInvoke,
+        &json!({"prompt": "12345678", "max_gen_len": 7}),
+    );
+    assert_eq!(
+        (llama.facts.prompt_tokens_estimated, llama.facts.max_tokens),
+        (Some(2), Some(7))
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
