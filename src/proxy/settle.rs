@@ -261,6 +261,9 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        if self.draft.is_none() {
+            return;
+        }
         let panicked = self.peer.panicked.load(Ordering::Relaxed) || std::thread::panicking();
         let stopping = self.drain.is_stopping();
         let now = self.settler.clock.now();

@@ -15,6 +15,8 @@ const HEADS_MAX: usize = 256 * 1024;
 /// Headers of one head, at most.
 const HEADERS_MAX: usize = 100;
 
+/// Headers that are put on top for the client: a map that grows hashes all anew.
+const OURS: usize = 6;
 /// Bytes of a name that is remembered, at most.
 const NAME_KEPT: usize = 64;
 
@@ -173,7 +175,7 @@ impl Parsed {
         let bytes = buffer.split_to(self.length).freeze();
         let status = StatusCode::from_u16(self.status).map_err(|_| BAD_STATUS)?;
         let mut facts = Facts::default();
-        let mut headers = HeaderMap::with_capacity(self.headers.len());
+        let mut headers = HeaderMap::with_capacity(self.headers.len() + OURS);
         for (place, (name, value)) in self.headers.into_iter().enumerate() {
             let name = named(&bytes[name], place, names)?;
             facts.note(&name, &bytes[value.clone()])?;

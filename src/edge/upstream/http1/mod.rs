@@ -41,6 +41,8 @@ pub(super) struct Http1<S = Stream> {
     /// What was read and not taken yet: all of it came with the latest read.
     buffer: BytesMut,
     room: usize,
+    /// Whether the buffer may be larger than an idle connection should hold.
+    grown: bool,
     heads: HeadReader,
     to_head: bool,
     /// What is left of the body; nothing before its head and after its end.
@@ -67,6 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
             outbound: Outbound::default(),
             buffer: BytesMut::new(),
             room: ROOM,
+            grown: false,
             heads: HeadReader::default(),
             to_head: false,
             body: None,
@@ -192,7 +195,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     /// Writes what can be written of the request. Where the provider takes no more, the rest is
     /// left, and its answer waited for: it may have said why.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<(), Broke> {
-        if self.outbound.is_over() {
+        if self.outbound.is_idle() {
             return Ok(());
         }
         let polled = self.outbound.poll(&mut self.stream, &self.clock, cx);
@@ -211,6 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Broke>> {
         if self.buffer.capacity() - self.buffer.len() < self.room / 2 {
             self.buffer.reserve(self.room);
+            self.grown |= self.room > ROOM;
         }
         let spare = self.buffer.capacity() - self.buffer.len();
         let reading = pin!(self.stream.read_buf(&mut self.buffer));
@@ -269,7 +273,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
 
     /// Lets go of what a large answer needed.
     pub(super) fn rest(&mut self) {
-        if self.buffer.capacity() > ROOM {
+        if std::mem::take(&mut self.grown) {
             self.buffer = BytesMut::new();
         }
         self.room = ROOM;

@@ -32,6 +32,8 @@ pub(super) struct Outbound {
     /// Whether a byte of it was written.
     pub(super) is_begun: bool,
     flushed: bool,
+    /// The rest of it is left unwritten: nothing may follow.
+    stopped: bool,
 }
 
 /// A body that is written as its client sends it.
@@ -86,7 +88,12 @@ impl Outbound {
 
     /// Whether all of it was written.
     pub(super) fn is_over(&self) -> bool {
-        self.flushed && self.upload.is_none() && self.is_drained()
+        self.flushed && !self.stopped && self.upload.is_none() && self.is_drained()
+    }
+
+    /// Whether nothing more of it will be written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.stopped || self.is_over()
     }
 
     fn is_drained(&self) -> bool {
@@ -97,8 +104,7 @@ impl Outbound {
     pub(super) fn stop(&mut self) {
         self.upload = None;
         self.piece = Bytes::new();
-        self.framed = self.frame.len();
-        self.flushed = false;
+        self.stopped = true;
     }
 
     /// Writes as much as the socket takes and the client has sent.

@@ -20,6 +20,8 @@ struct Played {
     written: Vec<u8>,
     /// Bytes that one write takes.
     takes: usize,
+    /// Bytes after which nobody takes any more.
+    deaf_after: Option<usize>,
 }
 
 impl AsyncRead for Played {
@@ -49,7 +51,11 @@ impl AsyncWrite for Played {
         _: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let taken = buf.len().min(self.takes);
+        let left = self.deaf_after.map(|after| after - self.written.len());
+        if left == Some(0) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let taken = buf.len().min(self.takes).min(left.unwrap_or(usize::MAX));
         self.written.extend_from_slice(&buf[..taken]);
         Poll::Ready(Ok(taken))
     }
@@ -130,8 +136,13 @@ fn read(method: Method, pieces: Vec<Vec<u8>>, breaks: bool) -> Read {
         takes: usize::MAX,
         ..Played::default()
     };
-    let mut connection = Http1::new(played, Clock::system());
-    let mut outgoing = request(method, b"");
+    exchange(
+        &mut Http1::new(played, Clock::system()),
+        request(method, b""),
+    )
+}
+
+fn exchange(connection: &mut Http1<Played>, mut outgoing: Outgoing) -> Read {
     connection.begin(&outgoing);
     let cx = &mut Context::from_waker(Waker::noop());
     let head = match ready(connection.poll_head(&mut outgoing, cx)) {
@@ -730,6 +741,30 @@ fn a_request_is_written_whole_however_little_a_write_takes() {
         connection.begin(&outgoing);
         ready(connection.poll_head(&mut outgoing, cx)).unwrap();
         assert_eq!(connection.stream.written, expected.as_bytes(), "{takes}");
+    }
+}
+
+#[test]
+fn an_answer_counts_although_its_request_was_not_taken() {
+    for (answer, expected) in [
+        ("content-length: 2\r\n\r\nno", whole("no", Next::None)),
+        (
+            "transfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            whole("", Next::None),
+        ),
+        ("\r\nno", whole("no", Next::None)),
+    ] {
+        let played = Played {
+            pieces: [format!("{OK}{answer}").into_bytes()].into(),
+            takes: usize::MAX,
+            deaf_after: Some(90),
+            ..Played::default()
+        };
+        let mut connection = Http1::new(played, Clock::system());
+        let outgoing = request(Method::POST, &[b'x'; 1_000]);
+        let read = exchange(&mut connection, outgoing);
+        assert_eq!(read, expected, "{answer:?}");
+        assert!(connection.is_begun() && connection.stream.written.len() == 90);
     }
 }
 
