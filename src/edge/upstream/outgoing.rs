@@ -35,6 +35,18 @@ pub enum OutgoingBody {
 }
 
 impl Outgoing {
+    /// Leaves out a body of unknown length behind GET and HEAD: it means nothing there (RFC 9110,
+    /// 9.3.1), and a provider that does not look for it would read it as the next request.
+    pub(super) fn leave_out_meaningless(&mut self) {
+        let bodiless = matches!(self.method, Method::GET | Method::HEAD);
+        if let OutgoingBody::Streamed(incoming, _) = &self.body
+            && bodiless
+            && incoming.size_hint().exact().is_none()
+        {
+            self.body = OutgoingBody::Whole(Bytes::new());
+        }
+    }
+
     /// Whether it can be sent, still or again.
     pub(super) const fn is_there(&self) -> bool {
         !matches!(self.body, OutgoingBody::Taken)

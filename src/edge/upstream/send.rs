@@ -58,6 +58,7 @@ impl Pool {
         clock: &Clock,
         phases: &mut Phases,
     ) -> Result<Answer, SendFault> {
+        outgoing.leave_out_meaningless();
         loop {
             // The last try is on a fresh connection, whatever the pool holds.
             let fresh = phases.resends + 1 >= RESENDS_MAX;
