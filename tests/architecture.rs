@@ -53,7 +53,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["routes", "profiles", "settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "prices", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
     ("config/resolve", &["work", "numbers", "listeners", "credentials", "endpoint", "providers", "policies", "models", "rules", "experiments", "prices"]),
     ("edge", &["stamp", "server", "upstream", "store", "telemetry", "alert"]),
-    ("proxy", &["names", "secret", "inband", "bill", "settle", "tap", "reject", "filter", "address", "paths", "unknown", "candidates", "quotes", "weigh", "headers", "intake", "described", "models", "lot", "shared", "outlook", "failover", "relay", "shadow", "street"]),
+    ("proxy", &["names", "secret", "inband", "bill", "presence", "settle", "read_on", "tap", "reject", "filter", "address", "paths", "unknown", "candidates", "quotes", "weigh", "headers", "intake", "described", "models", "lot", "shared", "outlook", "failover", "relay", "shadow", "street"]),
     ("active", &["traffic", "probing", "bench", "eval"]),
     ("simulator", &["truth", "provider", "bare", "cast", "habit", "history", "selftest"]),
 ];

@@ -182,6 +182,20 @@ choice!(PolicyWord, "ordered, weighted, fastest, cheapest, cheapest_within_slo, 
     "shared" => Self::Shared,
 ]);
 
+/// What becomes of a provider's work once its client has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GoneWord {
+    /// It is cancelled.
+    Cancel,
+    /// Its answer is read on for its usage.
+    Drain,
+}
+
+choice!(GoneWord, "cancel or drain", [
+    "cancel" => Self::Cancel,
+    "drain" => Self::Drain,
+]);
+
 choice!(By, "first_token, total or output_rate", [
     "first_token" => Self::FirstToken,
     "total" => Self::Total,

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::routing::policy::{Anchor, By};
 
-use super::choices::PolicyWord;
+use super::choices::{GoneWord, PolicyWord};
 use super::kinds::{
     Amount, DateText, DayWord, Deadline, HashText, HoursText, MillionRate, ModelText, NameText,
-    Number, Part, PatternText, Share,
+    Number, Part, PatternText, Share, Size,
 };
 use super::read::{At, table};
 
@@ -202,5 +202,11 @@ table! {
         budget_min: u64,
         /// Where this installation stands, for rules that ask.
         region: NameText,
+        /// What becomes of a provider's work once its client has left.
+        client_gone: GoneWord,
+        /// Longest time that an answer is read on for its usage.
+        drain_time: Duration,
+        /// Bytes of it that are read on at most.
+        drain_bytes: Size,
     }
 }

@@ -123,4 +123,20 @@ pub struct FailoverSettings {
     pub budget_min: u32,
     /// Where this installation stands, for rules that ask.
     pub region: Option<Name>,
+    /// What becomes of a provider's work once its client has left.
+    pub client_gone: ClientGone,
+}
+
+/// What becomes of a provider's work once its client has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientGone {
+    /// It is cancelled at once.
+    Cancel,
+    /// Its answer is read on for its usage.
+    Drain {
+        /// So long at most.
+        time: Duration,
+        /// So many bytes at most.
+        bytes: u64,
+    },
 }

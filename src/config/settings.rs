@@ -11,7 +11,8 @@ use secrecy::SecretString;
 
 use super::profiles::profile_id;
 pub use super::routes::{
-    FailoverSettings, HedgeSettings, ModelRoutes, RouteSettings, RuleSettings, ShadowSettings, Slo,
+    ClientGone, FailoverSettings, HedgeSettings, ModelRoutes, RouteSettings, RuleSettings,
+    ShadowSettings, Slo,
 };
 use crate::record::{Dialect, Name, PicoDollars, ProviderKind};
 use crate::routing::catalogue::ModelFacts;

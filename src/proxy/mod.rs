@@ -8,7 +8,11 @@ pub mod inband;
 
 pub mod bill;
 
+mod presence;
+
 pub mod settle;
+
+mod read_on;
 
 pub mod tap;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::bill;
+use super::presence::Presence;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::server::connection::AtWork;
@@ -62,6 +63,8 @@ pub struct Exchange {
     settings: Arc<Settings>,
     peer: Arc<Peer>,
     drain: Drain,
+    /// Whether the client is there, where work goes on without it.
+    presence: Option<Presence>,
     _at_work: AtWork,
 }
 
@@ -89,8 +92,20 @@ impl Exchange {
             settings,
             peer,
             drain,
+            presence: None,
             _at_work: at_work,
         }
+    }
+
+    /// Work on it goes on without its client: whoever works asks here whether that is the case.
+    pub(super) fn watch(&mut self, presence: Presence) {
+        self.presence = Some(presence);
+    }
+
+    /// When the client left before its answer began, where work goes on without it.
+    #[must_use]
+    pub fn left_at(&self) -> Option<Moment> {
+        self.presence.as_ref()?.left_at()
     }
 
     /// The record so far.
@@ -205,9 +220,11 @@ impl Exchange {
 
     /// Settles an exchange that got an answer of our own making.
     pub fn settle_rejected(mut self, outcome: Outcome, status: u16, code: &'static str) {
+        let gone = self.left_at().is_some();
         if let Some(draft) = self.draft() {
-            draft.outcome = outcome;
-            draft.status = Some(status);
+            // Nobody was there to be told.
+            draft.outcome = if gone { Outcome::ClientGone } else { outcome };
+            draft.status = (!gone).then_some(status);
             if draft.attempts.is_empty() {
                 draft.reason = code.into();
             }

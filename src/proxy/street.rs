@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -19,6 +20,8 @@ use super::intake;
 use super::lot;
 use super::models::Asked;
 use super::names::{EXCHANGE, RETRY_COUNT, TRACEPARENT};
+use super::presence::{Presence, Watch};
+use super::read_on;
 use super::reject::{METHODS, Reject};
 use super::relay::{self, Relay};
 use super::settle::Exchange;
@@ -60,7 +63,44 @@ impl Proxy {
         request: Request<Incoming>,
         peer: Arc<Peer>,
     ) -> Response<ProxyBody> {
-        let mut handling = Box::pin(self.handle(request, Arc::clone(&peer)));
+        match read_on::limits(&self.shared.settings.load()) {
+            None => self.handle_here(request, peer, None).await,
+            Some((time, _)) => self.handle_apart(request, peer, time).await,
+        }
+    }
+
+    /// Takes a request to its answer in a task of its own: it goes on for `time` without the
+    /// client, so that the usage of an answer that had not begun yet is known too.
+    async fn handle_apart(
+        &self,
+        request: Request<Incoming>,
+        peer: Arc<Peer>,
+        time: Duration,
+    ) -> Response<ProxyBody> {
+        let presence = Presence::default();
+        let watch = Watch::new(presence.clone(), self.shared.clock.clone());
+        let proxy = self.clone();
+        let task = tokio::spawn(async move {
+            let clock = proxy.shared.clock.clone();
+            let overdue = presence.clone();
+            tokio::select! {
+                biased;
+                response = proxy.handle_here(request, peer, Some(presence)) => Some(response),
+                () = overdue.overdue(time, &clock) => None,
+            }
+        });
+        let response = task.await.ok().flatten();
+        watch.answered();
+        response.unwrap_or_else(fault_of_ours)
+    }
+
+    async fn handle_here(
+        &self,
+        request: Request<Incoming>,
+        peer: Arc<Peer>,
+        presence: Option<Presence>,
+    ) -> Response<ProxyBody> {
+        let mut handling = Box::pin(self.handle(request, Arc::clone(&peer), presence));
         let caught = std::future::poll_fn(|cx| {
             let polled = std::panic::catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
             match polled {
@@ -74,13 +114,16 @@ impl Proxy {
         peer.panicked.store(true, Ordering::Relaxed);
         drop(handling);
         peer.panicked.store(false, Ordering::Relaxed);
-        let message = "a fault of tollgate's own; please report it with the log of this moment";
-        Reject::new(StatusCode::INTERNAL_SERVER_ERROR, "proxy_fault", message)
-            .response(Language::Plain, "")
+        fault_of_ours()
     }
 
     /// Takes one request to its answer. Never fails: what goes wrong is an answer too.
-    async fn handle(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<ProxyBody> {
+    async fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: Arc<Peer>,
+        presence: Option<Presence>,
+    ) -> Response<ProxyBody> {
         let settings = self.shared.settings.load_full();
         let (parts, body) = request.into_parts();
         let address = address::split(parts.uri.path(), &settings);
@@ -93,6 +136,9 @@ impl Proxy {
         }
         let admitted = checked.is_ok();
         let mut exchange = self.begin(&parts, &address, language, &settings, peer);
+        if let Some(presence) = presence {
+            exchange.watch(presence);
+        }
         let id = exchange
             .draft()
             .map(|draft| draft.id)
@@ -323,6 +369,13 @@ impl Proxy {
         let relay = Relay::of(&reached, way, &job, reason, means);
         Ok(Answered::Relayed(Box::new(reached), Box::new(relay)))
     }
+}
+
+/// The answer to a request whose handler panicked.
+fn fault_of_ours() -> Response<ProxyBody> {
+    let message = "a fault of tollgate's own; please report it with the log of this moment";
+    Reject::new(StatusCode::INTERNAL_SERVER_ERROR, "proxy_fault", message)
+        .response(Language::Plain, "")
 }
 
 /// An answer of this street.

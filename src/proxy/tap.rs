@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
 use super::inband::{self, Broken};
+use super::read_on::{self, Abandoned};
 use super::settle::{Ended, Exchange};
 use crate::clock::Clock;
 use crate::edge::stamp::IoLog;
@@ -478,6 +479,38 @@ impl Tap {
         });
     }
 
+    /// Whether the rest of the answer may be worth its time: there is a call's usage to come.
+    fn may_read_on(&self) -> bool {
+        self.parts.as_ref().is_some_and(|parts| {
+            matches!(parts.source, Source::Incoming(_))
+                && !self.told
+                && parts.language.is_inference()
+                && read_on::limits(parts.exchange.settings()).is_some()
+        })
+    }
+
+    /// Leaves the rest of the answer to be read on for its usage.
+    fn read_on(&mut self) {
+        let Some(parts) = self.parts.take() else {
+            return;
+        };
+        let Source::Incoming(body) = parts.source else {
+            return;
+        };
+        read_on::read_on(Abandoned {
+            body,
+            keep_alive: parts.keep_alive,
+            upstream: parts.upstream,
+            observer: parts.observer,
+            exchange: parts.exchange,
+            silence: parts.silence,
+            clock: parts.clock,
+            activity: self.activity,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+        });
+    }
+
     /// Whether the program drops what is still at work. The wait is made once, when the stream
     /// first has nothing to hand on.
     fn is_aborting(&mut self, cx: &mut Context<'_>) -> bool {
@@ -545,6 +578,10 @@ impl Drop for Tap {
         }
         let at = parts.clock.now();
         let stopping = parts.exchange.is_stopping();
+        if !stopping && self.may_read_on() {
+            self.read_on();
+            return;
+        }
         let (end, by) = if stopping {
             (BodyEnd::Shutdown, CancelledBy::Shutdown)
         } else {

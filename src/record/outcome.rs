@@ -397,11 +397,13 @@ pub enum Oddity {
     /// A compressed stream whose copy could be decoded only after its bytes had come (zstd): what
     /// it says is read, and when its tokens came is not known.
     DecodedLate,
+    /// The client had left, and the answer was read on for its usage.
+    ReadOn,
 }
 
 impl Oddity {
     /// Every value, in the order in which stored numbers name them: append only.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::ByteOrderMark,
         Self::BytesAfterDone,
         Self::MissingDone,
@@ -423,6 +425,7 @@ impl Oddity {
         Self::RawErrorTail,
         Self::LimitReached,
         Self::DecodedLate,
+        Self::ReadOn,
     ];
 
     /// The name used in exports, metrics and on the page.
@@ -450,6 +453,7 @@ impl Oddity {
             Self::RawErrorTail => "raw_error_tail",
             Self::LimitReached => "limit_reached",
             Self::DecodedLate => "decoded_late",
+            Self::ReadOn => "read_on",
         }
     }
 }

@@ -16,7 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::record::{
-    AttemptRecord, ErrorClass, ExchangeRecord, Language, Mark, Name, Origin, Outcome,
+    AttemptRecord, ErrorClass, ExchangeRecord, Language, Mark, Name, Oddity, Origin, Outcome,
 };
 use crate::recorder::shown::RouteNow;
 use crate::recorder::{StandingNow, StoreHealth};
@@ -79,6 +79,7 @@ pub(super) struct Metrics {
     attempts_lost: Family<Labels, Counter>,
     failovers: Family<Labels, Counter>,
     hedges: Counter,
+    read_on: Counter,
     cost: Family<Labels, Counter>,
     missed: Counter,
     series: Mutex<HashMap<Kind, Arc<Series>, RandomState>>,
@@ -144,6 +145,7 @@ impl Metrics {
             attempts_lost: Family::default(),
             failovers: Family::default(),
             hedges: Counter::default(),
+            read_on: Counter::default(),
             cost: Family::default(),
             missed: Counter::default(),
             series: Mutex::default(),
@@ -210,6 +212,8 @@ impl Metrics {
         }
         let help = "Second requests that were begun beside slow ones";
         registry.register("tollgate_hedges", help, self.hedges.clone());
+        let help = "Answers read on for their usage after their client had left";
+        registry.register("tollgate_read_on", help, self.read_on.clone());
         let help = "Committed records that these counts missed because they came too fast";
         registry.register("tollgate_metrics_missed_records", help, self.missed.clone());
     }
@@ -248,6 +252,9 @@ impl Metrics {
             .is_some_and(|decision| decision.hedge.is_some())
         {
             self.hedges.inc();
+        }
+        if last.is_some_and(|last| last.oddities.contains(&Oddity::ReadOn)) {
+            self.read_on.inc();
         }
         if let Some(cost) = record.cost {
             counter(&series.cost, &self.cost, &|| route(record, last)).inc_by(cost.0);

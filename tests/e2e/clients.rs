@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use tollgate::clock::Clock;
-use tollgate::record::{CancelledBy, End, Mark, Outcome, TokenSource};
+use tollgate::record::{CancelledBy, End, Mark, Oddity, Outcome, TokenSource};
 use tollgate::simulator::Simulator;
 
 use super::marks::assert_in_order;
@@ -145,6 +145,83 @@ fn a_client_that_goes_takes_the_providers_work_with_it() {
         delays[delays.len() - 1],
         delays.len()
     );
+}
+
+/// `drain`: what was asked of the provider is read on, so that the record has what it is billed.
+#[test]
+fn an_answer_is_read_on_for_its_usage_when_its_client_goes() {
+    let rig = Rig::configured("[failover]\nclient_gone = \"drain\"\n");
+    for how in [Leaving::Fin, Leaving::Reset] {
+        for (seen, ask, tokens) in [
+            (Seen::Nothing, Ask::chat("sim:ft-300ms:n-7", false), 7),
+            (
+                Seen::Nothing,
+                Ask::chat("sim:hd-300ms:ft-300ms:n-8", true).to("/inj"),
+                8,
+            ),
+            (
+                Seen::Headers,
+                Ask::chat("sim:ft-300ms:n-9", true).to("/inj"),
+                9,
+            ),
+            (
+                Seen::Tokens,
+                Ask::chat("sim:gap-10ms:n-60", true).to("/inj"),
+                60,
+            ),
+            (Seen::Tokens, Ask::chat_with_usage("sim:gap-10ms:n-50"), 50),
+            (Seen::Headers, Ask::messages("sim:ft-300ms:n-6", true), 6),
+        ] {
+            let place = format!("{how:?} having seen {seen:?}, {tokens} tokens");
+            leave(begin(&rig, &ask, seen), how);
+            let (record, truth) = (rig.record(&ask), rig.truth(&ask));
+            assert_eq!(record.outcome, Outcome::ClientGone, "{place}");
+            let [attempt] = &record.attempts[..] else {
+                panic!("{place}: {} attempts", record.attempts.len())
+            };
+            assert_eq!(attempt.cancelled_by, Some(CancelledBy::Client), "{place}");
+            assert_eq!(attempt.end, Some(End::Complete), "{place}");
+            assert_eq!(attempt.error_class, None, "{place}");
+            assert!(attempt.oddities.contains(&Oddity::ReadOn), "{place}");
+            assert_eq!(record.tokens.usage.output, Some(tokens), "{place}");
+            let source = record.tokens.source;
+            assert!(
+                matches!(
+                    source,
+                    Some(TokenSource::Usage | TokenSource::UsageInjected)
+                ),
+                "{place}: {source:?}"
+            );
+            assert!(attempt.response_bytes > record.response_bytes, "{place}");
+            assert_in_order(attempt, &place);
+            assert!(truth.finished_at.is_some(), "{place}");
+        }
+    }
+}
+
+/// Reading on has an end, in time and in bytes, and nobody fails over for a client that has gone.
+#[test]
+fn reading_on_has_its_limits() {
+    let rig = Rig::configured(
+        "[failover]\nclient_gone = \"drain\"\ndrain_time = \"300ms\"\ndrain_bytes = \"8KiB\"\n\
+         [timeouts]\nfirst_token = \"50ms\"\n\
+         [models.\"sim:ft-20s:n-5\"]\nroutes = [{ provider = \"oa\" }, { provider = \"inj\" }]\n",
+    );
+    for (seen, ask) in [
+        (Seen::Nothing, Ask::chat("sim:ft-20s:n-3", false)),
+        (Seen::Headers, Ask::chat("sim:ft-20s:n-3", true)),
+        (Seen::Tokens, Ask::chat("sim:gap-1ms:n-100000", true)),
+        (Seen::Nothing, Ask::chat("sim:ft-20s:n-5", true).to("")),
+    ] {
+        let place = String::from_utf8_lossy(ask.json()).into_owned();
+        leave(begin(&rig, &ask, seen), Leaving::Fin);
+        let (record, truth) = (rig.record(&ask), rig.truth(&ask));
+        assert_eq!(record.outcome, Outcome::ClientGone, "{place}");
+        assert_eq!(record.attempts.len(), 1, "{place}");
+        assert!(truth.finished_at.is_some(), "{place}");
+        let read_on = record.attempts[0].response_bytes - record.response_bytes;
+        assert!(read_on < 80 * 1024, "{place}: {read_on}");
+    }
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::config::choices::GoneWord;
 use crate::config::raw_routing::{RawFailover, RawP95, RawRule};
 use crate::config::read::At;
-use crate::config::routes::{FailoverSettings, RuleSettings, Slo};
+use crate::config::routes::{ClientGone, FailoverSettings, RuleSettings, Slo};
 use crate::record::{Name, Nanos};
 use crate::routing::pricing::Share;
 use crate::routing::route::RouteKey;
@@ -164,6 +165,7 @@ fn p95(path: &str, at: At<RawP95>, names: &[String], work: &mut Work<'_>) -> Opt
 
 /// `[failover]`.
 pub(in crate::config) fn failover(raw: RawFailover, work: &mut Work<'_>) -> FailoverSettings {
+    let gone = client_gone(&raw, work);
     let held = raw.held.as_ref().map(|at| At {
         value: at.value.0.unwrap_or(Duration::ZERO),
         span: at.span.clone(),
@@ -188,6 +190,49 @@ pub(in crate::config) fn failover(raw: RawFailover, work: &mut Work<'_>) -> Fail
             (0, 1_000_000),
         ) as u32,
         region: raw.region.map(|at| at.value.0),
+        client_gone: gone,
+    }
+}
+
+/// What becomes of a provider's work once its client has left.
+fn client_gone(raw: &RawFailover, work: &mut Work<'_>) -> ClientGone {
+    let drains = raw
+        .client_gone
+        .as_ref()
+        .is_some_and(|at| at.value == GoneWord::Drain);
+    let given = [
+        ("drain_time", raw.drain_time.as_ref().map(|at| &at.span)),
+        ("drain_bytes", raw.drain_bytes.as_ref().map(|at| &at.span)),
+    ];
+    for (key, span) in given {
+        if let Some(span) = span.filter(|_| !drains) {
+            work.warn(
+                format!("failover.{key}"),
+                Some(span.clone()),
+                "a limit for what is not done",
+                "it beside client_gone = \"drain\" only",
+                "set client_gone = \"drain\", or leave it out",
+            );
+        }
+    }
+    let usual = Duration::from_mins(2);
+    let bounds = (Duration::from_millis(1), Duration::from_hours(1));
+    let time = span(
+        work,
+        "failover.drain_time",
+        raw.drain_time.as_ref(),
+        usual,
+        bounds,
+    );
+    let bytes = raw.drain_bytes.as_ref().map(|at| At {
+        value: at.value.0,
+        span: at.span.clone(),
+    });
+    let bytes = count(work, "failover.drain_bytes", bytes, 8 << 20, (1, 1 << 32));
+    if drains {
+        ClientGone::Drain { time, bytes }
+    } else {
+        ClientGone::Cancel
     }
 }
 

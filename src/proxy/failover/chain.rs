@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::attempt::{self, attempt};
 use super::outgoing::outgoing;
-use super::slot::{Draft, Slot};
+use super::slot::{Draft, Slot, has_left};
 use super::tried::{Failure, Patience, Tried, Try};
 use super::{Job, Means, Unreached};
 use crate::edge::upstream::Outgoing;
@@ -147,7 +147,7 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
     /// The way that would be tried beside a slow one.
     pub(super) fn beside(&self) -> Option<&'a Way> {
         let index = self.left.front()?;
-        self.may_go_on().then(|| &self.ways[*index])
+        (self.may_go_on() && !has_left(self.draft)).then(|| &self.ways[*index])
     }
 
     /// Begins an attempt at that way. It is held like the slow one, and has no deadline of its
@@ -181,6 +181,10 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
             Verdict::Alert => left.retain(|index| !same_account(&ways[*index], failed)),
             Verdict::Larger => left.retain(|index| takes_more(&ways[*index], failed)),
             Verdict::Policy | Verdict::No => left.clear(),
+        }
+        // Nobody waits for another try's answer.
+        if has_left(self.draft) {
+            left.clear();
         }
         // Where nothing was reached nothing was asked for twice.
         if !left.is_empty() && failure.reached && !may_retry(self.means) {

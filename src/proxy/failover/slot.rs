@@ -68,6 +68,11 @@ pub(super) fn with<R>(draft: &Draft<'_>, note: impl FnOnce(&mut ExchangeRecord) 
     lock(draft).draft().map(note)
 }
 
+/// Whether the client has left, where work goes on without it.
+pub(super) fn has_left(draft: &Draft<'_>) -> bool {
+    lock(draft).left_at().is_some()
+}
+
 fn lock<'a, 'e>(draft: &'a Draft<'e>) -> MutexGuard<'a, &'e mut Exchange> {
     draft.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,144 @@
+//! Reads the rest of an answer for its usage where its client has left.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+
+use super::settle::{Ended, Exchange};
+use crate::clock::Clock;
+use crate::config::settings::{ClientGone, Settings};
+use crate::edge::stamp::IoLog;
+use crate::edge::upstream::AnswerBody;
+use crate::record::{CancelledBy, Moment, Oddity};
+use crate::wire::observer::{BodyEnd, Observer};
+
+/// An answer that nobody takes any more.
+#[derive(Debug)]
+pub(super) struct Abandoned {
+    /// What of it is to come.
+    pub(super) body: AnswerBody,
+    /// The server's word on how long it keeps the connection.
+    pub(super) keep_alive: Option<Duration>,
+    /// The provider's side of the IO.
+    pub(super) upstream: Option<IoLog>,
+    /// Reads the stream.
+    pub(super) observer: Observer,
+    /// The exchange to settle.
+    pub(super) exchange: Exchange,
+    /// Longest silence.
+    pub(super) silence: Duration,
+    /// The clock.
+    pub(super) clock: Clock,
+    /// When something came last.
+    pub(super) activity: Moment,
+    /// Bytes received so far.
+    pub(super) bytes_in: u64,
+    /// Bytes handed on while the client was there.
+    pub(super) bytes_out: u64,
+}
+
+/// How long and how much is read on; absent where work is cancelled with its client.
+#[must_use]
+pub(super) const fn limits(settings: &Settings) -> Option<(Duration, u64)> {
+    match settings.failover.client_gone {
+        ClientGone::Cancel => None,
+        ClientGone::Drain { time, bytes } => Some((time, bytes)),
+    }
+}
+
+/// Reads on in the background until the answer is over or a limit is reached, then settles the
+/// exchange: its client has gone, and its usage is known if it came.
+pub(super) fn read_on(abandoned: Abandoned) {
+    let Some((time, bytes)) = limits(abandoned.exchange.settings()) else {
+        return;
+    };
+    let now = abandoned.clock.now();
+    let left = abandoned.exchange.left_at().unwrap_or(now);
+    let spent = Duration::from_nanos(now.since(left).0);
+    let reading = Reading {
+        bytes_max: abandoned.bytes_in.saturating_add(bytes),
+        end: BodyEnd::ClientGone,
+        abandoned: Some(abandoned),
+    };
+    tokio::spawn(reading.run(time.saturating_sub(spent)));
+}
+
+/// Settles when it is dropped, so that a runtime that stops loses no record.
+struct Reading {
+    abandoned: Option<Abandoned>,
+    bytes_max: u64,
+    end: BodyEnd,
+}
+
+impl Reading {
+    async fn run(mut self, time: Duration) {
+        let Some(drain) = self
+            .abandoned
+            .as_ref()
+            .map(|of| of.exchange.drain().clone())
+        else {
+            return;
+        };
+        tokio::select! {
+            biased;
+            () = drain.stopping() => {}
+            () = tokio::time::sleep(time) => {}
+            () = self.read() => {}
+        }
+    }
+
+    async fn read(&mut self) {
+        let Some(of) = &mut self.abandoned else {
+            return;
+        };
+        while of.bytes_in < self.bytes_max {
+            let Ok(frame) = tokio::time::timeout(of.silence, of.body.frame()).await else {
+                return;
+            };
+            let data = match frame.map(|frame| frame.map(hyper::body::Frame::into_data)) {
+                None | Some(Ok(Err(_))) => {
+                    let read = of.upstream.as_ref().map(IoLog::last_read);
+                    of.activity = read.map_or(of.activity, |read| read.max(of.activity));
+                    self.end = BodyEnd::Complete;
+                    return;
+                }
+                // It is nobody's loss any more, and what came of it counts.
+                Some(Err(_)) => return,
+                Some(Ok(Ok(data))) => data,
+            };
+            let read = of.upstream.as_ref().and_then(|log| log.read_of(&data));
+            of.activity = read.map_or_else(|| of.clock.now(), |read| read.at);
+            of.bytes_in += data.len() as u64;
+            let _ = of.observer.chunk(of.activity, &data);
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let Some(mut of) = self.abandoned.take() else {
+            return;
+        };
+        let at = match self.end {
+            BodyEnd::Complete => {
+                of.body.finish(of.keep_alive);
+                of.activity
+            }
+            _ => {
+                of.body.close();
+                of.clock.now()
+            }
+        };
+        of.exchange.settle_relayed(Ended {
+            observer: of.observer,
+            end: self.end,
+            fault: None,
+            cancelled_by: Some(CancelledBy::Client),
+            at,
+            bytes_in: of.bytes_in,
+            bytes_out: of.bytes_out,
+            writes_known: false,
+            oddities: vec![Oddity::ReadOn],
+        });
+    }
+}
