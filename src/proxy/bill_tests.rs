@@ -75,6 +75,7 @@ fn record(attempts: Vec<AttemptRecord>, used: Option<Usage>) -> ExchangeRecord {
         prices: None,
         experiment: None,
         decision: None,
+        active: None,
         cost_billed: None,
         own: OwnDelay::default(),
         cached_answer: false,

@@ -35,6 +35,8 @@ names! {
     EXCHANGE = "x-tollgate-exchange";
     /// How many attempts there were.
     ATTEMPTS = "x-tollgate-attempts";
+    /// How long each part took (W3C Server Timing).
+    SERVER_TIMING = "server-timing";
     /// Claude Code's key of the session.
     CLAUDE_CODE_SESSION = "x-claude-code-session-id";
     /// Codex's key of the session.

@@ -148,6 +148,7 @@ fn typical(model: &Name, settings: &Settings, now: (Moment, WallTime)) -> Exchan
         prices: None,
         experiment: None,
         decision: None,
+        active: None,
         cost_billed: None,
         own: OwnDelay::default(),
         cached_answer: false,

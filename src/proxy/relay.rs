@@ -1,19 +1,20 @@
 //! Relays a provider's answer as it stands, under the observer's eye.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::candidates::Way;
 use super::failover::{self, Begun, Job, Means, Reached};
 use super::headers;
-use super::names::{ATTEMPTS, HINT, REASON, ROUTE};
+use super::names::{ATTEMPTS, HINT, REASON, ROUTE, SERVER_TIMING};
 use super::settle::Exchange;
 use super::tap::{ProxyBody, Tap, TapParts};
 use super::unknown;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::record::{Language, Moment, Name};
+use crate::record::{AttemptRecord, Language, Mark, Moment, Name, Nanos, Timeline};
 use crate::wire::framing::usage_filter::UsageFilter;
 use crate::wire::observer::Seen;
 
@@ -64,9 +65,9 @@ pub fn relay(
 ) -> Response<ProxyBody> {
     let begun = reached.begun.take().unwrap_or(relay.fresh);
     let plain_events = failover::is_plain_events(&reached.headers);
-    let attempts = exchange.draft().map_or(0, |draft| {
+    let (attempts, timing) = exchange.draft().map_or((0, None), |draft| {
         draft.status = Some(reached.status.as_u16());
-        draft.attempts.len()
+        (draft.attempts.len(), timing(&draft.attempts, draft.own.inbound))
     });
     let strips = reached.usage_injected && plain_events && reached.status.is_success();
     let mut headers = headers::to_client(std::mem::take(&mut reached.headers));
@@ -89,6 +90,10 @@ pub fn relay(
     {
         headers.insert(&HINT, hint);
     }
+    // Beside the provider's own, which are nobody else's to change.
+    if let Some(timing) = timing.and_then(|timing| HeaderValue::try_from(timing).ok()) {
+        headers.append(&SERVER_TIMING, timing);
+    }
     let body = ProxyBody::Tap(Box::new(Tap::new(TapParts {
         source: reached.source,
         held: begun.frames,
@@ -107,4 +112,88 @@ pub fn relay(
     *response.status_mut() = reached.status;
     *response.headers_mut() = headers;
     response
+}
+
+/// Where the time before the body went, as the value of `server-timing` (milliseconds): what
+/// Tollgate added before the request was written, the tries before the one that answered, that
+/// one's time from the first byte written to its response headers, and how long its answer was
+/// held back until it was one.
+fn timing(attempts: &[AttemptRecord], inbound: Option<Nanos>) -> Option<String> {
+    let (first, last) = (attempts.first()?, attempts.last()?);
+    let chosen = |of: &Timeline| of.get(Mark::RouteChosen);
+    let tries = chosen(&first.timeline)
+        .zip(chosen(&last.timeline))
+        .map(|(first, last)| last.since(first))
+        .filter(|_| attempts.len() > 1);
+    let parts = [
+        ("tollgate", inbound),
+        ("tollgate-tries", tries),
+        (
+            "tollgate-provider",
+            last.timeline.span(Mark::SendStart, Mark::Headers),
+        ),
+        (
+            "tollgate-held",
+            last.timeline.span(Mark::Headers, Mark::Held),
+        ),
+    ];
+    let mut value = String::with_capacity(64);
+    for (name, Nanos(span)) in parts
+        .into_iter()
+        .filter_map(|(name, span)| Some((name, span?)))
+    {
+        let separator = if value.is_empty() { "" } else { ", " };
+        let (millis, micros) = (span / 1_000_000, span / 1_000 % 1_000);
+        // Writing into a text cannot fail.
+        let _ = write!(value, "{separator}{name};dur={millis}.{micros:03}");
+    }
+    (!value.is_empty()).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(marks: &[(Mark, u64)]) -> AttemptRecord {
+        let mut timeline = Timeline::default();
+        for (mark, micros) in marks {
+            timeline.set(*mark, Moment(micros * 1_000));
+        }
+        AttemptRecord {
+            timeline,
+            ..AttemptRecord::default()
+        }
+    }
+
+    #[test]
+    fn the_time_before_the_body_is_told_in_parts() {
+        let first = [(Mark::RouteChosen, 50), (Mark::SendStart, 90)];
+        let second = [
+            (Mark::RouteChosen, 300_050),
+            (Mark::SendStart, 300_080),
+            (Mark::Headers, 512_100),
+        ];
+        let held = [&second[..], &[(Mark::Held, 600_100)]].concat();
+        for (attempts, inbound, expected) in [
+            (vec![attempt(&first)], Some(84), Some("tollgate;dur=0.084")),
+            (
+                vec![attempt(&second)],
+                Some(30),
+                Some("tollgate;dur=0.030, tollgate-provider;dur=212.020"),
+            ),
+            (
+                vec![attempt(&first), attempt(&held)],
+                Some(30),
+                Some(
+                    "tollgate;dur=0.030, tollgate-tries;dur=300.000, \
+                     tollgate-provider;dur=212.020, tollgate-held;dur=88.000",
+                ),
+            ),
+            (vec![attempt(&[])], None, None),
+            (Vec::new(), None, None),
+        ] {
+            let inbound = inbound.map(|micros| Nanos(micros * 1_000));
+            assert_eq!(timing(&attempts, inbound).as_deref(), expected);
+        }
+    }
 }

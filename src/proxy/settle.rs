@@ -508,11 +508,11 @@ fn apply_writes(draft: &mut ExchangeRecord, writes: &Writes, all_written: bool) 
 /// A delay of a chunk in our hands beyond which the client is the slow one (measurement 2.15).
 const BACKPRESSURE: Nanos = Nanos::from_millis(50);
 
-/// Own delay from the request's last byte to the first byte written upstream, the provider's
-/// connection set-up taken out.
+/// Own delay from the request's last byte, or the choice of a later try's route, to the first
+/// byte written upstream, the provider's connection set-up taken out.
 #[must_use]
-pub fn inbound_delay(timeline: &Timeline) -> Option<Nanos> {
-    let whole = timeline.span(Mark::RequestComplete, Mark::SendStart)?;
+pub fn inbound_delay(timeline: &Timeline, from: Mark) -> Option<Nanos> {
+    let whole = timeline.span(from, Mark::SendStart)?;
     let setup_from = timeline.get(Mark::PoolWait)?;
     let setup_to = [Mark::Tls, Mark::Connect, Mark::Dns]
         .into_iter()

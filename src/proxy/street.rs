@@ -249,6 +249,7 @@ impl Proxy {
             prices: None,
             experiment: None,
             decision: None,
+            active: None,
             cost_billed: None,
             own: OwnDelay::default(),
             cached_answer: false,

@@ -122,6 +122,12 @@ fn what_fails_before_its_first_token_is_followed_by_the_next_route() {
             "{name}"
         );
         assert_eq!(reading.header("x-tollgate-attempts"), Some("2"), "{name}");
+        let timing = reading.header("server-timing").unwrap();
+        assert!(timing.starts_with("tollgate;dur="), "{name}: {timing}");
+        assert!(timing.contains(", tollgate-tries;dur="), "{name}: {timing}");
+        // What the first try took is no delay of ours.
+        let own = record.own.inbound.unwrap();
+        assert!(own < Nanos::from_millis(500), "{name}: {own:?}");
         let [lost, won] = record.attempts.as_slice() else {
             panic!("{name}: {} attempts", record.attempts.len());
         };

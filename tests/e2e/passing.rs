@@ -15,7 +15,7 @@ use crate::support::{Ask, Rig};
 /// A status with a body, as a script.
 fn script(status: &str, kind: &str, body: &Bytes) -> Script {
     let mut script = Script::cut(kind, body, &[body.len() / 3, body.len() / 2], Nanos(0));
-    script.head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nx-own: yes").into();
+    script.head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nx-own: yes\r\nserver-timing: cdn;dur=23.2").into();
     script
 }
 
@@ -101,6 +101,14 @@ fn a_binary_download_is_the_same_bytes() {
             reading.body.len()
         );
         assert_eq!(reading.header("x-own"), Some("yes"));
+        // The provider's own timings stand untouched beside ours.
+        let head = String::from_utf8_lossy(&reading.head).to_lowercase();
+        let timings: Vec<&str> = head
+            .split("\r\n")
+            .filter_map(|line| line.strip_prefix("server-timing: "))
+            .collect();
+        assert_eq!(timings.len(), 2, "{head}");
+        assert!(timings.contains(&"cdn;dur=23.2"), "{head}");
         let record = rig.record(&ask);
         assert_eq!(
             (record.language, record.outcome),

@@ -66,8 +66,14 @@ pub(super) async fn attempt(
     };
     let phases = noting.phases;
     drop(noting);
+    // What earlier tries took is not our delay.
+    let from = if slot.place() == 0 {
+        Mark::RequestComplete
+    } else {
+        Mark::RouteChosen
+    };
     let inbound = slot
-        .note(|record| inbound_delay(&record.timeline))
+        .note(|record| inbound_delay(&record.timeline, from))
         .flatten();
     slot.note_exchange(|draft| {
         draft.own.inbound = inbound;
