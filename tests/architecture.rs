@@ -43,7 +43,7 @@ const NOT_YET: &[&str] = &["active"];
 /// folder that is not listed the rooms may stand in any order, but in no circle.
 #[rustfmt::skip]
 const ROOMS: &[(&str, &[&str])] = &[
-    ("record", &["named", "units", "ids", "usage", "timeline", "outcome", "attempt", "experiment", "decision", "exchange", "note"]),
+    ("record", &["named", "units", "ids", "usage", "timeline", "outcome", "attempt", "experiment", "decision", "active", "exchange", "note"]),
     ("statistics", &["quantile", "sketch", "metric", "interval", "filter", "compare", "sequence", "drift", "rollup"]),
     ("wire", &["framing", "dialect", "translation", "observer"]),
     ("wire/translation", &["shape", "trial", "fields", "events", "reasoning", "chat", "chat_pieces", "chat_read", "carried", "chat_turns", "chat_request", "chat_to_messages", "chat_to_gemini", "chat_to_converse", "messages_to_chat", "responses_to_chat", "legs"]),

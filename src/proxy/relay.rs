@@ -67,7 +67,10 @@ pub fn relay(
     let plain_events = failover::is_plain_events(&reached.headers);
     let (attempts, timing) = exchange.draft().map_or((0, None), |draft| {
         draft.status = Some(reached.status.as_u16());
-        (draft.attempts.len(), timing(&draft.attempts, draft.own.inbound))
+        (
+            draft.attempts.len(),
+            timing(&draft.attempts, draft.own.inbound),
+        )
     });
     let strips = reached.usage_injected && plain_events && reached.status.is_success();
     let mut headers = headers::to_client(std::mem::take(&mut reached.headers));

@@ -1,5 +1,6 @@
 //! Records one client request and its answer.
 
+use super::active::Active;
 use super::attempt::{AttemptRecord, Protocol};
 use super::decision::Decision;
 use super::experiment::Enrolment;
@@ -270,6 +271,8 @@ pub struct ExchangeRecord {
     pub experiment: Option<Enrolment>,
     /// What was weighed, where there was something to choose.
     pub decision: Option<Decision>,
+    /// What it is part of, where it is of our own making.
+    pub active: Option<Active>,
     /// Every try, in order.
     pub attempts: Vec<AttemptRecord>,
     /// How it ended.

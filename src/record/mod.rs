@@ -18,10 +18,13 @@ pub mod experiment;
 
 pub mod decision;
 
+pub mod active;
+
 pub mod exchange;
 
 pub mod note;
 
+pub use active::{Active, Pair};
 pub use attempt::{AttemptRecord, Protocol, ProviderKind, RateLimitHeader, ServerTiming};
 pub use decision::{Considered, Decision};
 pub use exchange::{

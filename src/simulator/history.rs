@@ -160,6 +160,7 @@ impl Draft {
             prices: None,
             experiment: None,
             decision: None,
+            active: None,
             cost_billed: None,
             own: OwnDelay {
                 inbound: Some(Nanos(rng.u64(45_000..95_000))),

@@ -81,6 +81,7 @@ pub(crate) fn record() -> ExchangeRecord {
         prices: None,
         experiment: None,
         decision: None,
+        active: None,
         cost_billed: None,
         own: OwnDelay {
             inbound: Some(Nanos(40)),

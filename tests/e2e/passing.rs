@@ -15,7 +15,10 @@ use crate::support::{Ask, Rig};
 /// A status with a body, as a script.
 fn script(status: &str, kind: &str, body: &Bytes) -> Script {
     let mut script = Script::cut(kind, body, &[body.len() / 3, body.len() / 2], Nanos(0));
-    script.head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nx-own: yes\r\nserver-timing: cdn;dur=23.2").into();
+    script.head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nx-own: yes\r\nserver-timing: cdn;dur=23.2"
+    )
+    .into();
     script
 }
 

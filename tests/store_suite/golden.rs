@@ -83,6 +83,9 @@ fn line(out: &mut String, record: &ExchangeRecord) {
         record.closed_at,
     )
     .unwrap();
+    if let Some(active) = &record.active {
+        writeln!(out, "  {active:?}").unwrap();
+    }
     for attempt in &record.attempts {
         writeln!(
             out,
@@ -101,13 +104,21 @@ fn line(out: &mut String, record: &ExchangeRecord) {
 
 #[test]
 fn the_first_schema_is_read() {
-    let (store, expected) = (fixture("v1.redb"), fixture("v1.txt"));
+    // The second one has the blocks that records were given since.
+    for name in ["v1", "v1-active"] {
+        is_read(name);
+    }
+}
+
+fn is_read(name: &str) {
+    let of = |ending: &str| fixture(&format!("{name}.{ending}"));
+    let (store, expected) = (of("redb"), of("txt"));
     if std::env::var_os("UPDATE").is_some() && !store.exists() {
         make(&store);
         fs::write(&expected, export(&store)).unwrap();
     }
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("v1.redb");
+    let path = directory.path().join("store.redb");
     fs::copy(&store, &path).unwrap();
     let found = export(&path);
     let expected = fs::read_to_string(&expected).unwrap();

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use tollgate::record::{
-    Arm, Assigned, AssignedUnit, AttemptRecord, CancelledBy, Coin, Considered, Decision, End,
-    Enrolment, ErrorClass, ExchangeId, ExchangeRecord, FinishReason, Gaps, KeyedHash, Language,
-    Mark, Moment, Name, Nanos, NoCost, NotEnrolled, Oddity, Origin, Outcome, OwnDelay, PicoDollars,
-    Protocol, ProviderKind, RateLimitHeader, RequestFacts, ServerTiming, Session, SessionSource,
-    Timeline, TokenSource, Tokens, TraceId, Usage, WallTime,
+    Active, Arm, Assigned, AssignedUnit, AttemptRecord, CancelledBy, Coin, Considered, Decision,
+    End, Enrolment, ErrorClass, ExchangeId, ExchangeRecord, FinishReason, Gaps, KeyedHash,
+    Language, Mark, Moment, Name, Nanos, NoCost, NotEnrolled, Oddity, Origin, Outcome, OwnDelay,
+    Pair, PicoDollars, Protocol, ProviderKind, RateLimitHeader, RequestFacts, ServerTiming,
+    Session, SessionSource, Timeline, TokenSource, Tokens, TraceId, Usage, WallTime,
 };
 
 /// A small generator of its own, so that a seed gives the same records everywhere.
@@ -127,6 +127,7 @@ pub(crate) fn realistic(random: &mut Random, started: WallTime, stream: bool) ->
         prices: Some("2026-11-22".into()),
         experiment: None,
         decision: None,
+        active: None,
         cost_billed: None,
         own,
         cached_answer: false,
@@ -364,6 +365,18 @@ pub(crate) fn arbitrary(random: &mut Random) -> ExchangeRecord {
         rule: r.chance(20).then(|| r.below(9) as u32),
         explored: r.chance(10),
         hedge: r.chance(10).then(|| r.below(3) as u32),
+    });
+    record.active = r.chance(30).then(|| Active {
+        run: text(r).into(),
+        round: r.next() as u32,
+        pair: r.chance(50).then(|| Pair {
+            number: r.next() as u32,
+            order: r.below(256) as u8,
+        }),
+        item: r.chance(50).then(|| text(r).into()),
+        trial: r.next() as u32,
+        intended: r.chance(50).then(|| Moment(extreme(r))),
+        warm_up: r.chance(10),
     });
     record.cost_billed = r.chance(30).then(|| PicoDollars(extreme(r)));
     record.cached_answer = r.chance(10);

@@ -5,9 +5,9 @@ use std::fmt;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::record::{
-    AttemptRecord, CancelledBy, Considered, Decision, End, Enrolment, ErrorClass, ExchangeRecord,
-    Gaps, Moment, Name, Nanos, NoCost, NotEnrolled, OwnDelay, RequestFacts, Timeline, TokenSource,
-    Tokens, Usage,
+    Active, AttemptRecord, CancelledBy, Considered, Decision, End, Enrolment, ErrorClass,
+    ExchangeRecord, Gaps, Moment, Name, Nanos, NoCost, NotEnrolled, OwnDelay, RequestFacts,
+    Timeline, TokenSource, Tokens, Usage,
 };
 use crate::statistics::DEFINITIONS;
 
@@ -69,6 +69,7 @@ impl Serialize for Json<'_> {
             "reason": record.reason.as_str(),
             "experiment": record.experiment.as_ref().map(Part),
             "decision": record.decision.as_ref().map(Weighed),
+            "active": record.active.as_ref().map(|active| OfOurs(active, zero)),
             "outcome": record.outcome.name(),
             "status": record.status,
             "response_bytes": record.response_bytes,
@@ -96,6 +97,24 @@ impl Serialize for Part<'_> {
             "propensity": assigned.map(|assigned| f64::from(assigned.propensity) / 1e6),
             "unit": assigned.map(|assigned| assigned.unit.name()),
             "not_enrolled": self.0.part.err().map(NotEnrolled::name),
+        })
+    }
+}
+
+struct OfOurs<'a>(&'a Active, Moment);
+
+impl Serialize for OfOurs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(active, zero) = self;
+        object!(serializer, {
+            "run": active.run.as_str(),
+            "round": active.round,
+            "pair": active.pair.map(|pair| pair.number),
+            "order": active.pair.map(|pair| pair.order),
+            "item": active.item.as_deref(),
+            "trial": active.trial,
+            "intended_ns": active.intended.map(|at| offset(at, *zero)),
+            "warm_up": active.warm_up,
         })
     }
 }

@@ -4,11 +4,11 @@ use serde_json::{Map, Value};
 
 use crate::analysis::tables::window;
 use crate::record::{
-    Arm, Assigned, AssignedUnit, AttemptRecord, Bins, CancelledBy, Coin, Considered, Decision, End,
-    Enrolment, ErrorClass, ExchangeRecord, FinishReason, Gaps, KeyedHash, Language, Mark, Moment,
-    Name, Nanos, NoCost, NotEnrolled, Oddity, Origin, Outcome, OwnDelay, PicoDollars, Protocol,
-    ProviderKind, RateLimitHeader, RequestFacts, ServerTiming, Session, SessionSource, Timeline,
-    TokenSource, Tokens, TraceId, Usage, WallTime,
+    Active, Arm, Assigned, AssignedUnit, AttemptRecord, Bins, CancelledBy, Coin, Considered,
+    Decision, End, Enrolment, ErrorClass, ExchangeRecord, FinishReason, Gaps, KeyedHash, Language,
+    Mark, Moment, Name, Nanos, NoCost, NotEnrolled, Oddity, Origin, Outcome, OwnDelay, Pair,
+    PicoDollars, Protocol, ProviderKind, RateLimitHeader, RequestFacts, ServerTiming, Session,
+    SessionSource, Timeline, TokenSource, Tokens, TraceId, Usage, WallTime,
 };
 use crate::statistics::DEFINITIONS;
 
@@ -251,7 +251,28 @@ fn exchange(of: &Of<'_>) -> Result<ExchangeRecord, String> {
             Some(_) => Some(decision(&of.of("decision", "decision.")?)?),
             None => None,
         },
+        active: match of.value("active") {
+            Some(_) => Some(active(&of.of("active", "active.")?, zero)?),
+            None => None,
+        },
         closed_at: moment(zero, closed),
+    })
+}
+
+fn active(of: &Of<'_>, zero: Moment) -> Result<Active, String> {
+    let number = of.narrow("pair")?;
+    let order: Option<u8> = of.small("order")?;
+    let intended = of.maybe("intended_ns", "a whole number", Value::as_i64)?;
+    Ok(Active {
+        run: Name::from(of.text("run")?),
+        round: of.narrow("round")?.unwrap_or_default(),
+        pair: number
+            .zip(order)
+            .map(|(number, order)| Pair { number, order }),
+        item: of.name("item")?,
+        trial: of.narrow("trial")?.unwrap_or_default(),
+        intended: intended.map(|offset| moment(zero, offset)),
+        warm_up: of.is("warm_up")?,
     })
 }
 

@@ -118,6 +118,18 @@ pub(in crate::analysis) fn full() -> ExchangeRecord {
         cost: Some(PicoDollars(2_500_000_000)),
         no_cost: None,
         prices: Some("2026-11-22".into()),
+        active: Some(Active {
+            run: "bench-1".into(),
+            round: 2,
+            pair: Some(Pair {
+                number: 7,
+                order: 1,
+            }),
+            item: some("prompt-3"),
+            trial: 1,
+            intended: Some(Moment(zero.0 - 5)),
+            warm_up: true,
+        }),
         decision: Some(Decision {
             routes: vec![Considered {
                 provider: "openai".into(),

@@ -8,6 +8,7 @@ use crate::record::{
 
 use super::super::keys;
 use super::super::names::{NameTable, Names, Scope};
+use super::active;
 use super::attempt::{self, optional, read_hash_name, read_listed, take};
 use super::bytes::{Damaged, Presence, Read, Reader, Writer};
 use super::decision;
@@ -103,6 +104,7 @@ fn read<N: NameTable>(r: &mut Reader<'_, N>, id: ExchangeId) -> Read<ExchangeRec
         prices: None,
         experiment: None,
         decision: None,
+        active: None,
     };
     read_ending(r, &mut has, &mut record)?;
     // Bits that an older record has not are zeros.
@@ -113,6 +115,7 @@ fn read<N: NameTable>(r: &mut Reader<'_, N>, id: ExchangeId) -> Read<ExchangeRec
         record.experiment = Some(read_enrolment(r, assigned)?);
     }
     record.decision = take(&mut has, r, decision::read)?;
+    record.active = take(&mut has, r, |r| active::read(r, started_at))?;
     // What is left over is not of this version.
     r.is_empty().then_some(record).ok_or(Damaged)
 }
@@ -170,6 +173,7 @@ fn presence(record: &ExchangeRecord) -> Presence {
             Some(Enrolment { part: Ok(_), .. })
         ))
         .put(record.decision.is_some())
+        .put(record.active.is_some())
 }
 
 fn write_client(w: &mut Writer<'_>, record: &ExchangeRecord) {
@@ -277,6 +281,12 @@ fn write_result(w: &mut Writer<'_>, record: &ExchangeRecord) {
     optional(record.decision.as_ref(), |decision| {
         decision::write(w, decision);
     });
+    // Names of runs and items come and go without end.
+    w.scope = Scope::Loose;
+    optional(record.active.as_ref(), |active| {
+        active::write(w, active, record.started_at);
+    });
+    w.scope = Scope::Core;
 }
 
 fn write_enrolment(w: &mut Writer<'_>, enrolment: &Enrolment) {

@@ -12,6 +12,8 @@ pub(super) mod timing;
 
 pub(super) mod attempt;
 
+mod active;
+
 mod decision;
 
 pub(super) mod exchange;
