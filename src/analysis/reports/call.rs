@@ -137,16 +137,19 @@ pub enum Skipped {
     CachedAnswer,
     /// No provider saw it.
     Unrouted,
+    /// It only warmed connections.
+    WarmUp,
 }
 
 impl Skipped {
     /// Every reason.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Origin,
         Self::NotGenerating,
         Self::Background,
         Self::CachedAnswer,
         Self::Unrouted,
+        Self::WarmUp,
     ];
 
     /// The name used in reports.
@@ -158,6 +161,7 @@ impl Skipped {
             Self::Background => "background",
             Self::CachedAnswer => "cached_answer",
             Self::Unrouted => "no_provider",
+            Self::WarmUp => "warm_up",
         }
     }
 }
@@ -177,6 +181,9 @@ pub fn calls(
     }
     if record.request.background {
         return Err(Skipped::Background);
+    }
+    if record.active.as_ref().is_some_and(|active| active.warm_up) {
+        return Err(Skipped::WarmUp);
     }
     if record.cached_answer {
         return Err(Skipped::CachedAnswer);

@@ -13,6 +13,12 @@ pub trait Report {
     /// Takes an exchange with those of its calls that were chosen, the answering one last.
     fn take(&mut self, record: &ExchangeRecord, calls: Vec<Call>);
 
+    /// Whether pairs are taken, whatever origin they have: they are compared with nothing but
+    /// their own kind.
+    fn takes_pairs(&self) -> bool {
+        false
+    }
+
     /// What was found; `head` has everything but the method and the seed.
     fn paper(&self, head: Head) -> Paper;
 }
@@ -72,7 +78,10 @@ impl<'a> Gathered<'a> {
     /// Adds an exchange.
     pub fn add(&mut self, record: &ExchangeRecord) {
         self.scanned += 1;
-        let found = match calls(record, |origin| self.origins.takes(origin)) {
+        let active = record.active.as_ref();
+        let paired = active.is_some_and(|active| active.pair.is_some());
+        let wanted = paired && self.report.takes_pairs();
+        let found = match calls(record, |origin| wanted || self.origins.takes(origin)) {
             Ok(found) => found,
             Err(reason) => {
                 self.skipped[reason as usize] += 1;

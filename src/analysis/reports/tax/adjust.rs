@@ -105,7 +105,7 @@ impl Metric {
         Self::HEADLINES.contains(&self)
     }
 
-    fn margin(self, reference: f64) -> f64 {
+    pub(super) fn margin(self, reference: f64) -> f64 {
         match self {
             // A difference of a rate, a share of failures or a price below these is of no
             // consequence to anybody: 3 %, one failure in two hundred, 1 %.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::adjust::{Comparison, Metric, compare};
-use super::randomised;
+use super::paired::{Compared, Pairs};
+use super::{paired_paper, randomised};
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::reports::Report;
 use crate::analysis::reports::call::{Call, plain_model};
@@ -40,10 +41,19 @@ pub struct Tax {
     /// Live experiments, and the calls of what their coins assigned.
     trials: Trials,
     assigned: BTreeMap<Name, Vec<Call>>,
+    /// Requests that went to two routes at once, or one behind the other.
+    pairs: Pairs,
 }
 
 impl Report for Tax {
+    fn takes_pairs(&self) -> bool {
+        true
+    }
+
     fn take(&mut self, record: &ExchangeRecord, calls: Vec<Call>) {
+        let Err(calls) = self.pairs.add(record, calls) else {
+            return;
+        };
         let experiment = record
             .experiment
             .as_ref()
@@ -107,6 +117,7 @@ impl Tax {
             calls: Vec::new(),
             trials: Trials::default(),
             assigned: BTreeMap::new(),
+            pairs: Pairs::default(),
         }
     }
 
@@ -163,7 +174,9 @@ impl Tax {
                 }
             })
             .collect();
-        let mut paper = with(write(&pairs, &alone, family, head), &taxed);
+        let paired = self.pairs.compared(asked.reference.as_deref(), asked.seed);
+        let paper = with(write(&pairs, &alone, family, head), &taxed);
+        let mut paper = with_pairs(paper, &paired, self.pairs.alone());
         let several = models.iter().filter(|(_, arms)| arms.len() > 1);
         let drawn = several.filter_map(|(model, arms)| distribution(model, arms));
         paper.charts.extend(drawn.take(DISTRIBUTIONS_MAX));
@@ -280,6 +293,29 @@ fn with(mut paper: Paper, taxed: &[Taxed]) -> Paper {
     paper
 }
 
+/// The paper with what pairs told beside all that.
+fn with_pairs(mut paper: Paper, paired: &[Compared], alone: usize) -> Paper {
+    if paired.is_empty() {
+        return paper;
+    }
+    let is_bare = paper.sheets.iter().all(|sheet| sheet.rows.is_empty());
+    if is_bare {
+        // That there is nothing to compare is not so.
+        paper.findings.clear();
+    }
+    let findings = paired.iter().map(paired_paper::finding);
+    paper.findings.splice(0..0, findings);
+    let sheets = [
+        paired_paper::sheet(paired),
+        paired_paper::grounds(paired),
+        paired_paper::pairs(paired),
+    ];
+    paper.sheets.splice(0..0, sheets);
+    paper.charts.splice(0..0, paired_paper::forest(paired));
+    paper.notes.insert(0, paired_paper::note(alone));
+    paper
+}
+
 fn finding(pair: &Pair<'_>) -> String {
     let word = if pair.pinned {
         "Router tax"
@@ -321,7 +357,7 @@ pub(in crate::analysis::reports) fn sentence(comparison: &Comparison) -> Option<
     ))
 }
 
-const fn unit(metric: Metric) -> Unit {
+pub(super) const fn unit(metric: Metric) -> Unit {
     match metric {
         Metric::Rate => Unit::Rate,
         Metric::Failures => Unit::Share,
@@ -330,7 +366,7 @@ const fn unit(metric: Metric) -> Unit {
     }
 }
 
-const fn difference_unit(metric: Metric) -> Unit {
+pub(super) const fn difference_unit(metric: Metric) -> Unit {
     match metric {
         Metric::Rate => Unit::RateMore,
         Metric::Failures => Unit::Points,
