@@ -158,6 +158,9 @@ fn log(exchanges: u64, explored: f64) -> Vec<Logged> {
             let millis = if far { 800.0 } else { 400.0 * slow };
             let noise = 0.8 + 0.4 * random.unit();
             Logged {
+                lot: None,
+                reasons: false,
+                setup: None,
                 at: Moment(n * every),
                 prompt_tokens: 1_000,
                 output_tokens: 100,

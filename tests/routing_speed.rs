@@ -49,6 +49,8 @@ fn what_choosing_among_fifty_routes_costs() {
         let ticket = health.begin(key, None, now);
         health.end(ticket, Event::Success, now, 0.5);
         let seen = Observation {
+            reasons: false,
+            setup: None,
             at: now,
             prompt_tokens: 100 + 37 * n % 5_000,
             first_token: Some(Nanos::from_millis(200 + 13 * n % 900)),

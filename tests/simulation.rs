@@ -203,6 +203,8 @@ impl World {
         self.learned.observe(
             &key,
             &Observation {
+                reasons: false,
+                setup: None,
                 at: self.now,
                 prompt_tokens: ask.prompt_tokens,
                 first_token: well.then_some(span),

@@ -10,7 +10,7 @@ use super::output;
 use super::stored::{Progress, Stop, StoreArgs, WindowArgs};
 use crate::analysis::replay::{
     Entrant, Kind, Line, Logged, Recording, Request, SimulatedSpec, Sizes, Snips, Standings, Terms,
-    Trace, World, read_trace, simulate, snips, tournament,
+    Trace, World, by_lot, read_trace, simulate, snips, tournament,
 };
 use crate::clock::Clock;
 use crate::config::settings::Settings;
@@ -151,6 +151,7 @@ fn recorded(args: &Args, config: Option<&Path>, entrants: &[Entrant]) -> Result<
     })?;
     drop(progress);
     logged.sort_by_key(|of| of.at);
+    by_lot(&mut logged);
     let quote = |route: &RouteKey| quote(settings.as_ref(), route, clock.wall());
     let recording = Recording::new(&logged, quote).map_err(|why| Stop::Nothing(why.to_string()))?;
     let seeds = args.seed..args.seed + args.worlds;

@@ -288,8 +288,7 @@ impl Proxy {
         let (stream, choices) = (facts.stream, facts.choices);
         let max_tokens = facts.max_tokens;
         let prompt_tokens = facts.prompt_tokens_estimated.unwrap_or(0);
-        let effort = facts.reasoning_effort.as_deref();
-        let reasons = effort.is_some_and(|effort| effort != "none");
+        let reasons = facts.reasons();
         if let Some(draft) = exchange.draft() {
             // A request that came in one read with the one before it began no later than it was
             // complete.

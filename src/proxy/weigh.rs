@@ -159,6 +159,7 @@ fn join(
     let ask = Ask {
         now: now.0,
         prompt_tokens,
+        reasons: draft.request.reasons(),
         output_tokens: lengths.expected(&model, draft.client_key, max_tokens),
         max_tokens,
         session: draft.session.map(|session| session.hash),

@@ -205,6 +205,15 @@ pub struct RequestFacts {
     pub prefix_hash: Option<KeyedHash>,
 }
 
+impl RequestFacts {
+    /// Whether the model is asked to think before it speaks.
+    #[must_use]
+    pub fn reasons(&self) -> bool {
+        let effort = self.reasoning_effort.as_deref();
+        effort.is_some_and(|effort| effort != "none")
+    }
+}
+
 /// What Tollgate itself added, measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OwnDelay {

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::edge::store::{Grain, KeptText, StoreError, StoreReader};
 use crate::record::{Moment, PicoDollars, WallTime};
+use crate::routing::budget::keep;
 use crate::routing::health::HealthTuning;
 use crate::routing::kept;
 use crate::routing::learned::LearnedTuning;
@@ -15,6 +16,7 @@ use super::standing::{Board, Spending, Standing};
 /// Under which names the store keeps them.
 const ROUTING: &str = "routing";
 const SPENDING: &str = "spending";
+const BUDGETS: &str = "budgets";
 
 /// What is known of the routes as it was kept, as old as it is `now`, a moment and its date.
 /// What cannot be read is begun anew, and the log says so.
@@ -34,12 +36,16 @@ pub fn restored(reader: &StoreReader, now: (Moment, WallTime)) -> Standing {
         }
     };
     let (routing, spending) = (found(ROUTING), found(SPENDING));
+    let budgets = found(BUDGETS);
     standing.with(|board| {
         if let Some(text) = routing {
             restore(board, &text, now);
         }
         if let Some(spending) = spending.as_deref().and_then(Spending::of_text) {
             board.spending = spending;
+        }
+        if let Some(text) = budgets {
+            take_up(board, &text, now);
         }
     });
     standing
@@ -57,15 +63,31 @@ fn restore(board: &mut Board, text: &str, (now, wall): (Moment, WallTime)) {
     }
 }
 
+/// What was spent of the budgets stays spent.
+fn take_up(board: &mut Board, text: &str, (now, wall): (Moment, WallTime)) {
+    let Some(budgets) = keep::read(text, now, wall) else {
+        tracing::warn!("what was kept of the budgets cannot be read; they begin anew");
+        return;
+    };
+    let seconds = budgets.age.as_secs().round();
+    board.retries = budgets.retries;
+    board.hedges = budgets.hedges;
+    board.shadows = budgets.shadows;
+    tracing::info!("what was left of the budgets {seconds} s ago is taken up again");
+}
+
 /// Writes what is known into the store; whether it is there. Blocks until the writer has done it.
 pub fn write(recorder: &Recorder, standing: &Standing, now: (Moment, WallTime)) -> bool {
     let (at, wall) = now;
-    let (routing, spending) = standing.with(|board| {
+    let (texts, spending) = standing.with(|board| {
         let routing = kept::write(&board.health, &board.learned, at, wall);
-        (routing, board.spending.text())
+        let lots = (&board.hedges, &board.shadows);
+        let budgets = keep::write(&board.retries, lots, at, wall);
+        let texts = routing.and_then(|routing| Ok((routing, budgets?)));
+        (texts, board.spending.text())
     });
-    let routing = match routing {
-        Ok(routing) => routing,
+    let (routing, budgets) = match texts {
+        Ok(texts) => texts,
         Err(error) => {
             tracing::warn!(%error, "what is known of the routes cannot be written");
             return false;
@@ -73,6 +95,7 @@ pub fn write(recorder: &Recorder, standing: &Standing, now: (Moment, WallTime)) 
     };
     let written = recorder.with_store(move |store| {
         store.keep(ROUTING, &routing)?;
+        store.keep(BUDGETS, &budgets)?;
         store.keep(SPENDING, &spending)
     });
     match written {

@@ -2,7 +2,7 @@
 
 use crate::record::{KeyedHash, Moment, Name, Nanos, PicoDollars, WallTime};
 use crate::routing::health::{Breaker, Health, MeterUse, State};
-use crate::routing::learned::Learned;
+use crate::routing::learned::{Learned, Prompt};
 use crate::routing::limits::Meter;
 use crate::routing::route::RouteKey;
 
@@ -194,7 +194,7 @@ impl Expected {
     fn of(learned: &Learned, route: &RouteKey, at: Moment) -> Option<Self> {
         learned.routes().find(|(key, _)| *key == route)?;
         let expected = learned.expect(route, at);
-        let belief = expected.first_token(TYPICAL_PROMPT);
+        let belief = expected.first_token(Prompt::of(TYPICAL_PROMPT));
         let away = EIGHT_OF_TEN * belief.deviation();
         Some(Self {
             first_token_ms: belief.typical(),

@@ -157,6 +157,7 @@ impl Standing {
     pub fn settled(&self, record: &ExchangeRecord) {
         let now = record.closed_at;
         let estimated = record.request.prompt_tokens_estimated.unwrap_or(0);
+        let reasons = record.request.reasons();
         let last = record.attempts.len().saturating_sub(1);
         self.with(|board| {
             if let Some(cost) = record.cost {
@@ -184,7 +185,7 @@ impl Standing {
                         "another model answers on this route: its speed is learned anew"
                     );
                 }
-                if let Some(seen) = Observation::of(attempt, usage, estimated, at) {
+                if let Some(seen) = Observation::of(attempt, usage, (estimated, reasons), at) {
                     board.learned.observe(&route, &seen);
                 }
                 let used = usage.and_then(|usage| Some(usage.input? + usage.output.unwrap_or(0)));

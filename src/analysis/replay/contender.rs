@@ -115,6 +115,8 @@ impl Player for Contender {
         self.learned.observe(
             &self.keys[seen.route],
             &Observation {
+                reasons: false,
+                setup: None,
                 at: seen.at,
                 prompt_tokens: seen.request.prompt_tokens,
                 first_token: Some(seen.answer.first_token),

@@ -29,7 +29,7 @@ mod world;
 
 pub use arena::{Score, play};
 pub use contender::Contender;
-pub use logged::{Logged, routes};
+pub use logged::{Logged, Lot, by_lot, routes};
 pub use player::{Player, Seen};
 pub use recorded::{RecordedFault, Recording};
 pub use simulated::{Kind, SimulatedSpec, simulate};

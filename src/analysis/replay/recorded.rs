@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::record::{Moment, Nanos};
-use crate::routing::learned::{Slope, size};
+use crate::routing::learned::{Prior, Slope, size};
 use crate::routing::pricing::Quote;
 use crate::routing::route::RouteKey;
 use crate::statistics::compare::Random;
@@ -147,13 +147,18 @@ impl Recorded {
 
 fn recorded(key: &RouteKey, logged: &[Logged]) -> Recorded {
     let own = || logged.iter().filter(|of| of.route == *key);
-    let seen = || own().filter_map(|of| Some((of, of.first_token?)));
+    // What connecting took is no part of how fast a route answers.
+    let span = |of: &Logged| {
+        let setup = of.setup.unwrap_or(Nanos(0));
+        Some(Nanos(of.first_token?.0.saturating_sub(setup.0)))
+    };
+    let seen = || own().filter_map(|of| Some((of, span(of)?)));
     let y = |span: Nanos| span.as_millis().max(0.1).ln();
     let mut slope = Slope::default();
     for (of, span) in seen() {
-        slope.observe(size(of.prompt_tokens), y(span));
+        slope.observe(&Prior::SIZE, size(of.prompt_tokens), y(span));
     }
-    let slope = slope.alone();
+    let slope = slope.slope(&Prior::SIZE);
     let mut hours: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
     for (of, span) in seen() {
         let residual = y(span) - slope * size(of.prompt_tokens);

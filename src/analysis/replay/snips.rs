@@ -142,6 +142,7 @@ fn propensity(
     let ask = Ask {
         now: of.at,
         prompt_tokens: of.prompt_tokens,
+        reasons: of.reasons,
         output_tokens: learned.lengths.expected(&ANY.into(), None, None),
         ..Ask::default()
     };
@@ -167,6 +168,8 @@ fn learn(learned: &mut Learned, of: &Logged) {
     }
     let waited = of.first_token.unwrap_or_default();
     let seen = Observation {
+        reasons: of.reasons,
+        setup: of.setup,
         at: of.at,
         prompt_tokens: of.prompt_tokens,
         first_token: of.first_token,

@@ -70,6 +70,20 @@ impl HedgeBudget {
         true
     }
 
+    /// What is left of it, since when its day is counted, and what was spent in that.
+    pub(super) const fn parts(&self) -> (f64, Moment, PicoDollars) {
+        (self.tokens, self.since, self.spent)
+    }
+
+    /// A budget of such parts; absent where they are none.
+    pub(super) fn of_parts(tokens: f64, since: Moment, spent: PicoDollars) -> Option<Self> {
+        (tokens.is_finite() && tokens >= 0.0).then_some(Self {
+            tokens,
+            since,
+            spent,
+        })
+    }
+
     /// What hedges are expected to have cost since the day began.
     #[must_use]
     pub const fn spent(&self) -> PicoDollars {

@@ -1,6 +1,6 @@
 //! Counts what happened in the last minute, in slots of five seconds.
 
-use crate::record::Moment;
+use crate::record::{Moment, Nanos};
 
 const SLOTS: usize = 12;
 const SLOT: u64 = 5_000_000_000;
@@ -22,6 +22,35 @@ impl Minute {
         }
         slot.1 = slot.1.saturating_add(first);
         slot.2 = slot.2.saturating_add(second);
+    }
+
+    /// The slots of the minute that ends now: how long ago in milliseconds, and both counts.
+    pub(super) fn slots(&self, now: Moment) -> Vec<(u64, u32, u32)> {
+        let newest = self.newest.max(now.0 / SLOT);
+        let ago = |slot: u64| (newest - slot.min(newest)) * (SLOT / 1_000_000);
+        let within = self
+            .slots
+            .iter()
+            .filter(|(slot, first, second)| {
+                newest - slot.min(&newest) < SLOTS as u64 && (*first > 0 || *second > 0)
+            })
+            .map(|(slot, first, second)| (ago(*slot), *first, *second));
+        let mut slots: Vec<_> = within.collect();
+        // Oldest first: that is how counting goes.
+        slots.sort_unstable_by_key(|(ago, ..)| std::cmp::Reverse(*ago));
+        slots
+    }
+
+    /// The counts of such slots, which are `age` older by now.
+    pub(super) fn of_slots(slots: &[(u64, u32, u32)], age: Nanos, now: Moment) -> Self {
+        let mut minute = Self::default();
+        for (ago, first, second) in slots {
+            let old = ago.saturating_mul(1_000_000).saturating_add(age.0);
+            if old < SLOT * SLOTS as u64 && old <= now.0 {
+                minute.add(*first, *second, Moment(now.0 - old));
+            }
+        }
+        minute
     }
 
     /// Both counts of the minute that ends now.

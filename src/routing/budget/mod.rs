@@ -4,6 +4,8 @@ mod backoff;
 
 mod hedge;
 
+pub mod keep;
+
 mod minute;
 
 mod retry;

@@ -1,6 +1,6 @@
 //! Bounds retries by what is asked: when everything fails, trying everything twice helps nobody.
 
-use crate::record::Moment;
+use crate::record::{Moment, Nanos};
 
 use super::minute::Minute;
 
@@ -43,6 +43,18 @@ impl RetryBudget {
             self.minute.add(0, 1, now);
         }
         may
+    }
+
+    /// The last minute's slots: how long ago in milliseconds, requests, retries.
+    pub(super) fn slots(&self, now: Moment) -> Vec<(u64, u32, u32)> {
+        self.minute.slots(now)
+    }
+
+    /// A budget of such slots, which are `age` older by now.
+    pub(super) fn of_slots(slots: &[(u64, u32, u32)], age: Nanos, now: Moment) -> Self {
+        Self {
+            minute: Minute::of_slots(slots, age, now),
+        }
     }
 
     /// Further attempts that the budget allows now.

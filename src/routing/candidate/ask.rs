@@ -29,6 +29,8 @@ pub struct Ask {
     pub now: Moment,
     /// Prompt tokens, estimated.
     pub prompt_tokens: u64,
+    /// Whether the model is asked to think before it speaks.
+    pub reasons: bool,
     /// Tokens of the answer to expect ([`crate::routing::learned::Lengths::expected`]).
     pub output_tokens: f64,
     /// The limit on them that the request sets.

@@ -58,6 +58,11 @@ struct RouteShape {
     per_token: Option<FilterShape>,
     success: (f64, f64),
     slope: (f64, f64),
+    /// Of reasoning; texts of before it was learned have none.
+    #[serde(default)]
+    reasoning: (f64, f64),
+    #[serde(default)]
+    setup_ms: Option<f64>,
     /// Stratum, age and span in milliseconds.
     recent: Vec<(u8, u64, u32)>,
     /// The model that answers there; versions before this field did not keep it.
@@ -177,6 +182,8 @@ impl RouteShape {
             per_token: kept.per_token.map(FilterShape::of),
             success: kept.success,
             slope: kept.slope,
+            reasoning: kept.reasoning,
+            setup_ms: kept.setup_ms,
             recent: kept.recent.iter().map(span).collect(),
             answered: kept.answered.as_ref().map(text),
         }
@@ -191,6 +198,8 @@ impl RouteShape {
             per_token: self.per_token.as_ref().map(FilterShape::kept),
             success: self.success,
             slope: self.slope,
+            reasoning: self.reasoning,
+            setup_ms: self.setup_ms,
             recent: self.recent.iter().map(span).collect(),
             answered: self.answered.as_deref().map(Name::from),
         }

@@ -25,6 +25,8 @@ fn lived() -> (Health, Learned) {
     let (mut health, mut learned) = (Health::default(), Learned::default());
     for n in 0..100 {
         let seen = Observation {
+            reasons: false,
+            setup: None,
             at: at(n),
             prompt_tokens: 500 + 20 * n,
             first_token: Some(Nanos::from_millis(300 + n)),

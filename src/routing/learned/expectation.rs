@@ -3,7 +3,27 @@
 use crate::record::Nanos;
 use crate::statistics::filter::{Belief, phi};
 
-use super::slope::size;
+use super::slope::{Prior, size};
+
+/// What of a request decides how soon its first token is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Prompt {
+    /// Prompt tokens that no cache holds.
+    pub tokens: u64,
+    /// Whether the model is asked to think before it speaks.
+    pub reasons: bool,
+}
+
+impl Prompt {
+    /// So many tokens, and no thinking.
+    #[must_use]
+    pub const fn of(tokens: u64) -> Self {
+        Self {
+            tokens,
+            reasons: false,
+        }
+    }
+}
 
 /// What to expect of a route. Small and plain: choosing among fifty reads nothing else.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,6 +32,10 @@ pub struct Expectation {
     pub level: Belief,
     /// What `ln` of the prompt's size adds to it.
     pub slope: f64,
+    /// What being asked to reason adds to it.
+    pub reasoning: f64,
+    /// Milliseconds of connecting to be expected before: none where a connection should be there.
+    pub setup_ms: f64,
     /// `ln` of milliseconds per output token.
     pub per_token: Option<Belief>,
     /// The expected chance of success.
@@ -31,7 +55,9 @@ impl Default for Expectation {
                 variance: 1.0,
                 noise: 0.25,
             },
-            slope: 0.2,
+            slope: Prior::SIZE.slope,
+            reasoning: Prior::REASONING.slope,
+            setup_ms: 0.0,
             per_token: None,
             success: 0.95,
             success_lower: 0.75,
@@ -45,10 +71,17 @@ const PER_TOKEN_UNKNOWN: f64 = 20.0;
 
 impl Expectation {
     /// The belief of `ln` milliseconds to the first token for a prompt of so many uncached tokens.
+    /// What connecting takes moves its middle; it is small beside the spread.
     #[must_use]
-    pub fn first_token(&self, prompt_tokens: u64) -> Belief {
+    pub fn first_token(&self, prompt: Prompt) -> Belief {
+        let reasoning = if prompt.reasons { self.reasoning } else { 0.0 };
+        let mean = self.level.mean + self.slope * size(prompt.tokens) + reasoning;
         Belief {
-            mean: self.level.mean + self.slope * size(prompt_tokens),
+            mean: if self.setup_ms > 0.0 {
+                (mean.exp() + self.setup_ms).ln()
+            } else {
+                mean
+            },
             ..self.level
         }
     }
@@ -63,18 +96,18 @@ impl Expectation {
     /// Milliseconds to the whole answer: `exp(μ_first) + N̂ · exp(μ_token)`, hopeful by `c`
     /// standard deviations of what is not known.
     #[must_use]
-    pub fn total_ms(&self, prompt_tokens: u64, output_tokens: f64, c: f64) -> f64 {
+    pub fn total_ms(&self, prompt: Prompt, output_tokens: f64, c: f64) -> f64 {
         let per_token = self
             .per_token
             .map_or(PER_TOKEN_UNKNOWN, |belief| belief.hopeful(c));
-        self.first_token(prompt_tokens).hopeful(c) + output_tokens * per_token
+        self.first_token(prompt).hopeful(c) + output_tokens * per_token
     }
 
     /// The chance that the request succeeds with its first token within `limit`:
     /// `success · Φ((ln limit − μ − βx) / √(σ² + P))`.
     #[must_use]
-    pub fn slo_probability(&self, prompt_tokens: u64, limit: Nanos) -> f64 {
-        let belief = self.first_token(prompt_tokens);
+    pub fn slo_probability(&self, prompt: Prompt, limit: Nanos) -> f64 {
+        let belief = self.first_token(prompt);
         let z = (limit.as_millis().max(1e-6).ln() - belief.mean) / belief.deviation();
         self.success * phi(z)
     }

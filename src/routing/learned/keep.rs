@@ -34,6 +34,10 @@ pub struct KeptRoute {
     pub success: (f64, f64),
     /// The sums of the slope.
     pub slope: (f64, f64),
+    /// The same of reasoning.
+    pub reasoning: (f64, f64),
+    /// Milliseconds that connecting takes.
+    pub setup_ms: Option<f64>,
     /// The last spans to the first token: stratum, age, milliseconds.
     pub recent: Vec<(u8, Nanos, u32)>,
     /// The model that answers there.
@@ -75,6 +79,8 @@ impl Learned {
                     .map(|of| filter(of, &tuning.per_token)),
                 success: learned.success.counts(),
                 slope: learned.slope.sums(),
+                reasoning: learned.reasoning.sums(),
+                setup_ms: learned.setup.millis,
                 recent: spans(&learned.recent, now),
                 answered: learned.epoch.current().cloned(),
             })
@@ -123,8 +129,10 @@ fn restored(kept: &KeptRoute, tuning: &LearnedTuning, age: Nanos, now: Moment) -
         let sound = belief.mean.is_finite() && belief.variance >= 0.0 && belief.noise > 0.0;
         (sound && kept.count > 0).then(|| LogFilter::kept(belief, kept.count, now))
     };
-    let (xy, xx) = kept.slope;
-    let sound = xy.is_finite() && xx.is_finite() && xx >= 0.0;
+    let slope = |(xy, xx): (f64, f64)| {
+        let sound = xy.is_finite() && xx.is_finite() && xx >= 0.0;
+        sound.then(|| Slope::kept(xy, xx)).unwrap_or_default()
+    };
     let mut learned = RouteLearned::new(now);
     learned.level = kept
         .level
@@ -135,11 +143,11 @@ fn restored(kept: &KeptRoute, tuning: &LearnedTuning, age: Nanos, now: Moment) -
         .as_ref()
         .and_then(|kept| filter(kept, &tuning.per_token));
     learned.success = Chance::kept(kept.success.0, kept.success.1, now);
-    learned.slope = if sound {
-        Slope::kept(xy, xx)
-    } else {
-        Slope::default()
-    };
+    learned.slope = slope(kept.slope);
+    learned.reasoning = slope(kept.reasoning);
+    learned.setup.millis = kept
+        .setup_ms
+        .filter(|millis| millis.is_finite() && *millis >= 0.0);
     learned.epoch = Epoch::kept(kept.answered.clone());
     for (stratum, old, millis) in &kept.recent {
         let at = Moment(now.0.saturating_sub(old.0.saturating_add(age.0)));

@@ -1,6 +1,7 @@
 //! Learns how fast and how sure each route is, from what was observed of it.
 //!
-//! Per route: a filter of the logarithm of the time to the first token, free of the prompt's size;
+//! Per route: a filter of the logarithm of the time to the first token, free of the prompt's size,
+//! of reasoning, and of making a connection;
 //! one of the time per output token; a chance of success; the last spans to the first token, by
 //! size of prompt, for deadlines and hedges. Per model asked for: how long answers get.
 
@@ -23,13 +24,13 @@ mod route;
 mod slope;
 
 pub use board::Learned;
-pub use expectation::Expectation;
+pub use expectation::{Expectation, Prompt};
 pub use keep::{KeptFilter, KeptLearned, KeptRoute};
 pub use length::Lengths;
-pub use observation::{Ended, Observation};
+pub use observation::{Ended, Observation, setup};
 pub use recent::{RecentSpans, Stratum};
 pub use route::RouteLearned;
-pub use slope::{Slope, size};
+pub use slope::{Prior, Slope, size};
 
 use crate::statistics::filter::{ChanceTuning, LogTuning};
 

@@ -29,6 +29,10 @@ pub struct Observation {
     pub at: Moment,
     /// Prompt tokens that no cache held.
     pub prompt_tokens: u64,
+    /// Whether the model was asked to think before it speaks.
+    pub reasons: bool,
+    /// What making the connection took of the time to the first token; absent where it was there.
+    pub setup: Option<Nanos>,
     /// From the request to the first token; absent for whole answers.
     pub first_token: Option<Nanos>,
     /// Per output token after the first.
@@ -44,12 +48,12 @@ const TOKENS_MIN: u64 = 8;
 
 impl Observation {
     /// What a finished attempt tells. `estimated` is the prompt's size where `usage` does not say
-    /// it; `at` is when it was over.
+    /// it, and `reasons` whether the model was asked to think; `at` is when it was over.
     #[must_use]
     pub fn of(
         attempt: &AttemptRecord,
         usage: Option<&Usage>,
-        estimated: u64,
+        (estimated, reasons): (u64, bool),
         at: Moment,
     ) -> Option<Self> {
         let timeline = &attempt.timeline;
@@ -78,10 +82,23 @@ impl Observation {
         Some(Self {
             at,
             prompt_tokens: input.saturating_sub(cached),
+            reasons,
+            setup: setup(attempt),
             first_token: first.map(|first| first.since(from)),
             per_token,
             output_tokens: output,
             ended,
         })
     }
+}
+
+/// What making the connection of an attempt took; absent where it was there before.
+#[must_use]
+pub fn setup(attempt: &AttemptRecord) -> Option<Nanos> {
+    let timeline = &attempt.timeline;
+    let from = timeline.get(Mark::PoolWait)?;
+    let to = [Mark::Tls, Mark::Connect]
+        .into_iter()
+        .find_map(|mark| timeline.get(mark))?;
+    (!attempt.reused).then(|| to.since(from))
 }

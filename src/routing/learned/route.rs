@@ -8,7 +8,7 @@ use super::epoch::Epoch;
 use super::expectation::Expectation;
 use super::observation::{Ended, Observation};
 use super::recent::RecentSpans;
-use super::slope::{Slope, size};
+use super::slope::{Prior, Slope, size};
 
 /// What is known of one route.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,8 @@ pub struct RouteLearned {
     pub(super) per_token: Option<LogFilter>,
     pub(super) success: Chance,
     pub(super) slope: Slope,
+    pub(super) reasoning: Slope,
+    pub(super) setup: Setup,
     pub(super) recent: RecentSpans,
     pub(super) touched: Moment,
     pub(super) epoch: Epoch,
@@ -31,6 +33,8 @@ impl RouteLearned {
             per_token: None,
             success: Chance::new(now),
             slope: Slope::default(),
+            reasoning: Slope::default(),
+            setup: Setup::default(),
             recent: RecentSpans::default(),
             touched: now,
             epoch: Epoch::default(),
@@ -56,22 +60,37 @@ impl RouteLearned {
             Ended::Failed { .. } => self.success.observe(false, &tuning.success, seen.at),
             Ended::Censored { .. } => {}
         }
-        let x = size(seen.prompt_tokens);
+        if let Some(span) = seen.setup {
+            self.setup.observe(span);
+        }
+        let asked = Asked {
+            x: size(seen.prompt_tokens),
+            reasons: f64::from(u8::from(seen.reasons)),
+        };
         match (seen.first_token, seen.ended) {
             (Some(first), _) => {
-                let y = log_ms(first);
-                self.slope.observe(x, y);
-                self.follow(x, y, seen.at, tuning);
-                self.recent.insert(seen.prompt_tokens, first, seen.at);
+                // What connecting took is known, and is no part of how fast the route answers.
+                let setup = seen.setup.unwrap_or(Nanos(0));
+                let y = log_ms(Nanos(first.0.saturating_sub(setup.0)));
+                let others = self.slope.slope(&Prior::SIZE) * asked.x;
+                self.reasoning
+                    .observe(&Prior::REASONING, asked.reasons, y - others);
+                let others = self.reasoning.slope(&Prior::REASONING) * asked.reasons;
+                self.slope.observe(&Prior::SIZE, asked.x, y - others);
+                self.follow(asked, y, seen.at, tuning);
+                // Deadlines and hedges are for requests that are not asked to reason.
+                if !seen.reasons {
+                    self.recent.insert(seen.prompt_tokens, first, seen.at);
+                }
             }
             // As bad as a first token that came then; but a refusal at once is not fast.
             (None, Ended::Failed { waited } | Ended::Censored { waited }) => {
                 let y = log_ms(waited);
                 let late = self.level.as_ref().is_some_and(|level| {
-                    y > level.belief(&tuning.first_token, seen.at).mean + self.slope.alone() * x
+                    y > level.belief(&tuning.first_token, seen.at).mean + self.beside(asked)
                 });
                 if late {
-                    self.follow(x, y, seen.at, tuning);
+                    self.follow(asked, y, seen.at, tuning);
                 }
             }
             (None, _) => {}
@@ -86,8 +105,14 @@ impl RouteLearned {
         }
     }
 
-    fn follow(&mut self, x: f64, y: f64, at: Moment, tuning: &LearnedTuning) {
-        let bare = y - self.slope.alone() * x;
+    /// What the request adds to the route's level.
+    fn beside(&self, asked: Asked) -> f64 {
+        self.slope.slope(&Prior::SIZE) * asked.x
+            + self.reasoning.slope(&Prior::REASONING) * asked.reasons
+    }
+
+    fn follow(&mut self, asked: Asked, y: f64, at: Moment, tuning: &LearnedTuning) {
+        let bare = y - self.beside(asked);
         let first_token = &tuning.first_token;
         let filter = self
             .level
@@ -103,7 +128,9 @@ impl RouteLearned {
             level: self.level.as_ref().map_or(unknown.level, |level| {
                 level.belief(&tuning.first_token, now)
             }),
-            slope: self.slope.alone(),
+            slope: self.slope.slope(&Prior::SIZE),
+            reasoning: self.reasoning.slope(&Prior::REASONING),
+            setup_ms: self.setup.expected(now.since(self.touched)),
             per_token: self
                 .per_token
                 .as_ref()
@@ -121,6 +148,104 @@ impl RouteLearned {
     }
 }
 
+/// What of a request decides how long its first token takes.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    x: f64,
+    reasons: f64,
+}
+
+/// How long connecting takes: a mean of the last few.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Setup {
+    pub(super) millis: Option<f64>,
+}
+
+/// How much the latest connection counts.
+const LATEST: f64 = 0.25;
+/// Connections that nobody used for so long are gone (`timeouts.pool_idle`).
+const IDLE: Nanos = Nanos(55_000_000_000);
+
+impl Setup {
+    fn observe(&mut self, span: Nanos) {
+        let millis = span.as_millis();
+        let before = self.millis.unwrap_or(millis);
+        self.millis = Some(before + LATEST * (millis - before));
+    }
+
+    /// Milliseconds that a request has to expect of it after `quiet`.
+    fn expected(&self, quiet: Nanos) -> f64 {
+        self.millis.filter(|_| quiet >= IDLE).unwrap_or(0.0)
+    }
+}
+
 fn log_ms(span: Nanos) -> f64 {
     span.as_millis().max(0.1).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::learned::Prompt;
+    use crate::statistics::compare::Random;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    /// A route that answers in 400 ms, and takes eight times as long for `share` of the requests,
+    /// which ask it to think; every tenth request makes a connection, which takes 200 ms.
+    fn learned(share: f64) -> RouteLearned {
+        let mut random = Random::new(7);
+        let mut route = RouteLearned::new(Moment(0));
+        for n in 1..=400 {
+            let reasons = random.unit() < share;
+            let setup = (n % 10 == 0).then(|| Nanos::from_millis(200));
+            let noise = 0.9 + 0.2 * random.unit();
+            let millis = 400.0 * noise * if reasons { 8.0 } else { 1.0 };
+            let first = Nanos((millis * 1e6) as u64 + setup.map_or(0, |setup| setup.0));
+            let seen = Observation {
+                at: Moment(n * 20 * SECOND),
+                prompt_tokens: 1_000,
+                reasons,
+                setup,
+                first_token: Some(first),
+                per_token: None,
+                output_tokens: None,
+                ended: Ended::Well,
+            };
+            route.observe(&seen, &LearnedTuning::default());
+        }
+        route
+    }
+
+    #[test]
+    fn thinking_and_connecting_do_not_make_a_route_look_slow() {
+        let tuning = LearnedTuning::default();
+        let prompt = |reasons| Prompt {
+            tokens: 1_000,
+            reasons,
+        };
+        for share in [0.0, 0.3, 0.7] {
+            let route = learned(share);
+            let soon = route.expect(&tuning, Moment(8_001 * SECOND));
+            let plain = soon.first_token(prompt(false)).mean.exp();
+            assert!((370.0..430.0).contains(&plain), "{share}: {plain} ms");
+            if share > 0.0 {
+                let thinking = soon.first_token(prompt(true)).mean.exp();
+                assert!(
+                    (2_700.0..3_700.0).contains(&thinking),
+                    "{share}: {thinking} ms"
+                );
+            }
+            // Once its connections are gone, the next request makes one.
+            let later = route.expect(&tuning, Moment(8_070 * SECOND));
+            let cold = later.first_token(prompt(false)).mean.exp();
+            assert!(
+                (150.0..250.0).contains(&(cold - plain)),
+                "{share}: {cold} ms"
+            );
+            // Deadlines are those of requests that do not think.
+            let p95 = route.recent().p95(1_000, Moment(8_001 * SECOND)).unwrap();
+            assert!(p95 < Nanos::from_millis(700), "{share}: {p95:?}");
+        }
+    }
 }

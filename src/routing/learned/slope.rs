@@ -1,4 +1,5 @@
-//! Learns how much longer a larger prompt takes: the slope of `ln first token` over `ln size`.
+//! Learns how much longer a larger prompt takes, or one that the model is to think about: slopes of
+//! `ln first token` over `ln size`, and over being asked to reason.
 
 /// The size of a prompt on the scale of the slope: `ln(1 + tokens)`, zero at 1,000 tokens.
 #[must_use]
@@ -7,10 +8,34 @@ pub fn size(prompt_tokens: u64) -> f64 {
 }
 
 const LN_1001: f64 = 6.908_754_779_315_221;
-/// What is believed before anything is seen: eight times the prompt takes half as long again.
-const PRIOR: f64 = 0.2;
-/// How strongly: as that much spread of sizes, squared.
-const RIDGE: f64 = 8.0;
+/// What is believed of a slope, and how strongly.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prior {
+    /// What is believed before anything is seen.
+    pub slope: f64,
+    /// How strongly: as that much spread, squared.
+    pub ridge: f64,
+    /// The steepest that it can be; the flattest is none.
+    pub most: f64,
+}
+
+impl Prior {
+    /// Of a prompt's size: eight times the prompt takes half as long again, and no prompt takes
+    /// longer than in proportion.
+    pub const SIZE: Self = Self {
+        slope: 0.2,
+        ridge: 8.0,
+        most: 1.0,
+    };
+    /// Of reasoning: three times as long, believed as four requests of either kind would show it,
+    /// and a hundred times at most.
+    pub const REASONING: Self = Self {
+        slope: 1.1,
+        ridge: 2.0,
+        most: 4.6,
+    };
+}
+
 /// What an observation leaves of the weight of those before it.
 const KEPT: f64 = 0.995;
 /// How fast the means follow.
@@ -50,12 +75,12 @@ impl Slope {
     }
 
     /// Takes in an observation of a logarithm at a size.
-    pub fn observe(&mut self, x: f64, y: f64) {
+    pub fn observe(&mut self, prior: &Prior, x: f64, y: f64) {
         if self.count == 0 {
             (self.mean_x, self.mean_y) = (x, y);
         }
         let dx = x - self.mean_x;
-        let expected = self.slope(PRIOR) * dx;
+        let expected = self.slope(prior) * dx;
         let dy = expected + (y - self.mean_y - expected).clamp(-CLIP, CLIP);
         self.xy = KEPT * self.xy + dx * dy;
         self.xx = KEPT * self.xx + dx * dx;
@@ -64,17 +89,11 @@ impl Slope {
         self.count += 1;
     }
 
-    /// The slope, drawn towards `prior` where little was seen; never falling, and never steeper
-    /// than in proportion.
+    /// The slope, drawn towards `prior` where little was seen; never falling.
     #[must_use]
-    pub fn slope(&self, prior: f64) -> f64 {
-        ((self.xy + RIDGE * prior) / (self.xx + RIDGE)).clamp(0.0, 1.0)
-    }
-
-    /// The slope, drawn towards what is believed of any route.
-    #[must_use]
-    pub fn alone(&self) -> f64 {
-        self.slope(PRIOR)
+    pub fn slope(&self, prior: &Prior) -> f64 {
+        let drawn = (self.xy + prior.ridge * prior.slope) / (self.xx + prior.ridge);
+        drawn.clamp(0.0, prior.most)
     }
 }
 
@@ -91,19 +110,22 @@ mod tests {
             let x = 4.0 * random.unit() - 2.0;
             let drift = (f64::from(n) / 300.0).sin();
             let outlier = if random.unit() < 0.03 { 2.0 } else { 0.0 };
-            slope.observe(x, 6.0 + drift + 0.45 * x + outlier);
+            slope.observe(&Prior::SIZE, x, 6.0 + drift + 0.45 * x + outlier);
         }
-        assert!((slope.alone() - 0.45).abs() < 0.08, "seed 3: {slope:?}");
+        assert!(
+            (slope.slope(&Prior::SIZE) - 0.45).abs() < 0.08,
+            "seed 3: {slope:?}"
+        );
     }
 
     #[test]
     fn nothing_seen_is_the_prior_and_one_size_says_nothing() {
-        assert!((Slope::default().alone() - PRIOR).abs() < 1e-12);
+        assert!((Slope::default().slope(&Prior::SIZE) - Prior::SIZE.slope).abs() < 1e-12);
         let mut slope = Slope::default();
         for _ in 0..100 {
-            slope.observe(1.0, 9.0);
+            slope.observe(&Prior::SIZE, 1.0, 9.0);
         }
-        assert!((slope.alone() - PRIOR).abs() < 1e-12);
+        assert!((slope.slope(&Prior::SIZE) - Prior::SIZE.slope).abs() < 1e-12);
         assert!(size(1_000).abs() < 1e-9);
     }
 }

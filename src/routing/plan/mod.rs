@@ -3,6 +3,7 @@
 
 use crate::record::Moment;
 use crate::routing::health::Barred;
+use crate::routing::learned::Prompt;
 use crate::routing::policy::{Outlook, Policy, Ranking};
 
 pub use crate::routing::candidate::{Ask, Candidate, Constraints, ModelMemory};
@@ -316,9 +317,14 @@ fn is_late(ask: &Ask, candidate: &Candidate) -> bool {
     let Some(deadline) = ask.constraints.deadline else {
         return false;
     };
-    let total = candidate
-        .expected
-        .total_ms(ask.prompt_tokens, ask.output_tokens, 1.0);
+    let total = candidate.expected.total_ms(
+        Prompt {
+            tokens: ask.prompt_tokens,
+            reasons: ask.reasons,
+        },
+        ask.output_tokens,
+        1.0,
+    );
     candidate.expected.samples >= KNOWN && total > deadline.as_millis()
 }
 

@@ -324,6 +324,8 @@ fn a_first_sample_of_zero_floods_nothing() {
     let mut learned = Learned::default();
     let key = |name: &str| RouteKey::new(name, Some(Name::from("m")));
     let seen = |millis: u64, at: u64| Observation {
+        reasons: false,
+        setup: None,
         at: Moment(at),
         prompt_tokens: 1_000,
         first_token: Some(Nanos::from_millis(millis)),

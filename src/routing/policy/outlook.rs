@@ -1,7 +1,7 @@
 //! Looks at a candidate as a request would find it: with its cache, and with hope for the unknown.
 
 use crate::routing::candidate::{Ask, Candidate};
-use crate::routing::learned::Expectation;
+use crate::routing::learned::{Expectation, Prompt};
 
 /// How much hope an unsure route gets, in standard deviations.
 pub(super) const HOPE: f64 = 1.5;
@@ -60,10 +60,13 @@ impl<'a> Outlook<'a> {
         HOPE / (1.0 + f64::from(self.candidate.health.at_work))
     }
 
-    /// Prompt tokens that no cache holds.
+    /// What of the prompt no cache holds.
     #[must_use]
-    pub fn uncached(&self, ask: &Ask) -> u64 {
-        ask.prompt_tokens.saturating_sub(self.cached_tokens)
+    pub fn uncached(&self, ask: &Ask) -> Prompt {
+        Prompt {
+            tokens: ask.prompt_tokens.saturating_sub(self.cached_tokens),
+            reasons: ask.reasons,
+        }
     }
 
     /// Milliseconds to the first token, hopefully; a failure costs another try.

@@ -178,6 +178,8 @@ mod tests {
     fn measured(provider: &str, millis: u64) -> Learned {
         let mut learned = Learned::default();
         let seen = Observation {
+            reasons: false,
+            setup: None,
             at: Moment(1),
             prompt_tokens: 3_000,
             first_token: Some(Nanos::from_millis(millis)),
