@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use http_body_util::BodyExt as _;
-
 use super::settle::{Ended, Exchange};
 use crate::clock::Clock;
 use crate::config::settings::{ClientGone, Settings};
-use crate::edge::stamp::IoLog;
 use crate::edge::upstream::AnswerBody;
 use crate::record::{CancelledBy, Moment, Oddity};
 use crate::wire::observer::{BodyEnd, Observer};
@@ -19,8 +16,6 @@ pub(super) struct Abandoned {
     pub(super) body: AnswerBody,
     /// The server's word on how long it keeps the connection.
     pub(super) keep_alive: Option<Duration>,
-    /// The provider's side of the IO.
-    pub(super) upstream: Option<IoLog>,
     /// Reads the stream.
     pub(super) observer: Observer,
     /// The exchange to settle.
@@ -92,24 +87,23 @@ impl Reading {
             return;
         };
         while of.bytes_in < self.bytes_max {
-            let Ok(frame) = tokio::time::timeout(of.silence, of.body.frame()).await else {
+            let Ok(chunk) = tokio::time::timeout(of.silence, of.body.chunk()).await else {
                 return;
             };
-            let data = match frame.map(|frame| frame.map(hyper::body::Frame::into_data)) {
-                None | Some(Ok(Err(_))) => {
-                    let read = of.upstream.as_ref().map(IoLog::last_read);
+            let chunk = match chunk {
+                None => {
+                    let read = of.body.last_read();
                     of.activity = read.map_or(of.activity, |read| read.max(of.activity));
                     self.end = BodyEnd::Complete;
                     return;
                 }
                 // It is nobody's loss any more, and what came of it counts.
                 Some(Err(_)) => return,
-                Some(Ok(Ok(data))) => data,
+                Some(Ok(chunk)) => chunk,
             };
-            let read = of.upstream.as_ref().and_then(|log| log.read_of(&data));
-            of.activity = read.map_or_else(|| of.clock.now(), |read| read.at);
-            of.bytes_in += data.len() as u64;
-            let _ = of.observer.chunk(of.activity, &data);
+            of.activity = chunk.at;
+            of.bytes_in += chunk.bytes.len() as u64;
+            let _ = of.observer.chunk(chunk.at, &chunk.bytes);
         }
     }
 }

@@ -500,7 +500,6 @@ impl Tap {
         read_on::read_on(Abandoned {
             body,
             keep_alive: parts.keep_alive,
-            upstream: parts.upstream,
             observer: parts.observer,
             exchange: parts.exchange,
             silence: parts.silence,
