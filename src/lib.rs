@@ -25,6 +25,8 @@ pub mod recorder;
 
 pub mod proxy;
 
+pub mod active;
+
 pub mod simulator;
 
 pub mod ui;

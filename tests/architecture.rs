@@ -37,7 +37,7 @@ const LAW: &[Folder] = &[
 ];
 
 /// Folders of the law that nobody has built yet.
-const NOT_YET: &[&str] = &["active"];
+const NOT_YET: &[&str] = &[];
 
 /// The rooms of a folder in order: each imports only those before it. A room may be planned. In a
 /// folder that is not listed the rooms may stand in any order, but in no circle.
@@ -47,13 +47,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("statistics", &["quantile", "sketch", "metric", "interval", "filter", "compare", "sequence", "drift", "rollup"]),
     ("wire", &["framing", "dialect", "translation", "observer"]),
     ("wire/translation", &["shape", "trial", "fields", "events", "reasoning", "chat", "chat_pieces", "chat_read", "carried", "chat_turns", "chat_request", "chat_to_messages", "chat_to_gemini", "chat_to_converse", "messages_to_chat", "responses_to_chat", "legs"]),
-    ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "candidate", "policy", "plan", "rules", "budget", "experiment"]),
+    ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "candidate", "policy", "plan", "rules", "budget", "experiment", "canary"]),
     ("workload", &["prompts", "sizes", "schedule", "pairing", "spec"]),
     ("analysis", &["scoring", "replay", "tables", "paper", "render", "reports"]),
     ("config", &["routes", "profiles", "settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "prices", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
     ("config/resolve", &["work", "numbers", "listeners", "credentials", "endpoint", "providers", "policies", "models", "rules", "experiments", "prices"]),
     ("edge", &["stamp", "server", "upstream", "store", "telemetry", "alert"]),
-    ("proxy", &["names", "secret", "inband", "bill", "presence", "settle", "read_on", "tap", "reject", "filter", "address", "paths", "unknown", "candidates", "quotes", "weigh", "headers", "intake", "described", "models", "lot", "shared", "outlook", "failover", "relay", "shadow", "street"]),
+    ("proxy", &["names", "secret", "inband", "bill", "canaries", "presence", "settle", "read_on", "tap", "reject", "filter", "address", "paths", "unknown", "candidates", "quotes", "weigh", "headers", "intake", "described", "models", "lot", "ours", "shared", "outlook", "failover", "relay", "shadow", "street"]),
     ("active", &["traffic", "probing", "bench", "eval"]),
     ("simulator", &["truth", "provider", "bare", "cast", "habit", "history", "selftest"]),
 ];

@@ -22,6 +22,7 @@ mod e2e {
     mod faults;
     mod identity;
     mod marks;
+    mod ours;
     mod outage;
     mod passing;
     mod protocols;

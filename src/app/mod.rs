@@ -16,6 +16,8 @@ pub mod banner;
 
 mod keeping;
 
+mod probing;
+
 mod recording;
 
 pub mod admin;

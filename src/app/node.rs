@@ -16,10 +16,11 @@ use tokio::runtime::Builder;
 use tokio_rustls::TlsAcceptor;
 
 use super::fault::AppFault;
+use crate::active::Traffic;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::server::connection::ConnectionLimits;
-use crate::edge::server::{self, AcceptLimits, Counters, Drain, Peer, Stop};
+use crate::edge::server::{self, AcceptLimits, Counters, Door, Drain, Inlet, Peer, Stop};
 use crate::edge::upstream::pool::TlsConfigs;
 use crate::edge::upstream::{Pool, ProxyRules};
 use crate::proxy::models::ModelLists;
@@ -66,6 +67,7 @@ pub struct Node {
     workers: Vec<JoinHandle<()>>,
     stop: Stop,
     drain: Drain,
+    inlets: Vec<Inlet>,
 }
 
 impl Node {
@@ -104,6 +106,7 @@ impl Node {
             origin: parts.origin,
             quotes: Quotes::default(),
             models: ModelLists::default(),
+            announced: Arc::default(),
             refuses_injection: DashSet::default(),
         });
         let (drain, stop) = Drain::new();
@@ -116,6 +119,7 @@ impl Node {
             workers: Vec::new(),
             stop,
             drain: drain.clone(),
+            inlets: Vec::new(),
         };
         for (number, listener) in listeners.into_iter().enumerate() {
             let pool = Arc::new(Pool::new(
@@ -123,8 +127,11 @@ impl Node {
                 configs.clone(),
                 node.shared.clock.clone(),
             ));
+            let (inlet, door) = Inlet::new();
+            node.inlets.push(inlet);
             let worker = Worker {
                 listener,
+                door,
                 tls: tls.clone(),
                 proxy: Proxy::new(Arc::clone(&node.shared), Arc::clone(&pool), drain.clone()),
                 pool,
@@ -139,6 +146,15 @@ impl Node {
             node.workers.push(spawned);
         }
         Ok(node)
+    }
+
+    /// The way in for requests of our own.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        Traffic::new(
+            self.inlets.clone().into(),
+            Arc::clone(&self.shared.announced),
+        )
     }
 
     /// Hears when the node stops.
@@ -173,6 +189,7 @@ const SWEEP: Duration = Duration::from_secs(2);
 
 struct Worker {
     listener: TcpListener,
+    door: Door,
     tls: Option<TlsAcceptor>,
     proxy: Proxy,
     pool: Arc<Pool>,
@@ -198,6 +215,7 @@ impl Worker {
     async fn serve(self) -> io::Result<()> {
         let Self {
             listener,
+            door,
             tls,
             proxy,
             pool,
@@ -218,7 +236,17 @@ impl Worker {
                 pool.sweep();
             }
         });
-        server::serve(listener, tls, limits, service, counters, clock, drain).await;
+        let clients = server::serve(
+            listener,
+            tls,
+            &limits,
+            &service,
+            counters,
+            clock.clone(),
+            drain.clone(),
+        );
+        let ours = server::serve_inlet(door, &limits, &service, clock, drain);
+        tokio::join!(clients, ours);
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use super::keeping::Keeping;
 use super::node::{Node, Parts};
 use super::recording::{offer_to, open_store};
 use super::sources::{self, Environment};
-use super::{banner, reload, secret_file};
+use super::{banner, probing, reload, secret_file};
 use crate::clock::Clock;
 use crate::edge::upstream::ProxyRules;
 use crate::record::Origin;
@@ -56,6 +56,7 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
         clock,
     })?;
     let keeping = Keeping::start(Arc::clone(&node.shared), recorder.clone())?;
+    let probing = probing::start(&node, &recorder)?;
     let (said, reloads) = watch::channel(Reloads::default());
     let admin = Admin::start(&node, &recorder, &settings, reloads)?;
     let store = settings.store.path.display().to_string();
@@ -79,6 +80,8 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
     let flushed = unless_told(&runtime, &mut told, move || {
         node.stop();
         admin.join();
+        // A panic of it is on stderr already.
+        let _ = probing.join();
         keeping.stop();
         recording.shutdown()
     })?;

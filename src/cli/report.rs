@@ -36,6 +36,8 @@ enum What {
     Tax(TaxArgs),
     /// What routes taken by lot did: effect, interval, arms' sizes, and whether one may stop
     Experiments(ExperimentsArgs),
+    /// Whether a route drawn by a small weight is worse than the others of its model
+    Canary(Common),
     /// Each model at each provider: speed, failures, cost, and which no other beats in both
     Models(Common),
     /// Each model in each region: rate, first token, success, cost; pivot-able as csv
@@ -221,6 +223,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
             paper(&args.common, Which::Tax(asked), config)
         }
         What::Experiments(args) => experiments(args, config),
+        What::Canary(args) => paper(args, Which::Canary, config),
         What::Models(args) => paper(args, Which::Listed(Listed::Models), config),
         What::Regions(args) => paper(args, Which::Listed(Listed::Regions), config),
         What::Backends(args) => paper(args, Which::Listed(Listed::Backends), config),

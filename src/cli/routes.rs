@@ -165,6 +165,9 @@ fn text(all: &Value) -> String {
             words(model["policy"].as_str().unwrap_or_default()),
         );
         table(&mut text, model["routes"].as_array().unwrap_or(&none));
+        for canary in model["canaries"].as_array().unwrap_or(&none) {
+            let _ = writeln!(text, "  {}", string(canary, "words"));
+        }
         text.push('\n');
     }
     if !list("others").is_empty() {

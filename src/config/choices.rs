@@ -9,6 +9,7 @@ use crate::routing::policy::{Anchor, By};
 
 use super::problem::nearest;
 use super::read::{Refusal, Text};
+use super::routes::RampStop;
 use super::settings::{AuthScheme, ErrorShape, Keepalive, UsagePlace};
 
 macro_rules! choice {
@@ -180,6 +181,12 @@ choice!(PolicyWord, "ordered, weighted, fastest, cheapest, cheapest_within_slo, 
     "least_busy" => Self::LeastBusy,
     "sticky" => Self::Sticky,
     "shared" => Self::Shared,
+]);
+
+choice!(RampStop, "none, hold or back", [
+    "none" => Self::None,
+    "hold" => Self::Hold,
+    "back" => Self::Back,
 ]);
 
 /// What becomes of a provider's work once its client has left.

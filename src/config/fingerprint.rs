@@ -40,6 +40,7 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
         models,
         rules,
         failover,
+        probes,
         experiments,
         prices,
         catalogue,
@@ -61,6 +62,7 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
         writeln!(out, "{rule:?}")?;
     }
     writeln!(out, "{failover:?}")?;
+    writeln!(out, "{probes:?}")?;
     for experiment in experiments.iter() {
         // Plain values, every one of which decides who is in which arm, or what is asked of them.
         writeln!(out, "{experiment:?}")?;

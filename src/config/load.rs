@@ -102,6 +102,7 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
     let models = models::models(value(raw.models), of, work);
     let rules = rules::rules(raw.rules, &names, work);
     let failover = rules::failover(value(raw.failover), work);
+    let probes = rules::probes(value(raw.probes), work);
     let experiments = experiments::experiments(value(raw.experiments), &models, work);
     let found = none_listed.then_some(providers.as_slice());
     server.default_provider =
@@ -117,6 +118,7 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
         models,
         rules,
         failover,
+        probes,
         experiments,
         prices,
         catalogue,

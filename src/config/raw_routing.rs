@@ -10,6 +10,7 @@ use super::kinds::{
     Number, Part, PatternText, Share, Size,
 };
 use super::read::{At, table};
+use super::routes::RampStop;
 
 table! {
     /// A model with routes of its own.
@@ -80,6 +81,8 @@ table! {
         to: Number,
         /// How long it takes.
         over: Duration,
+        /// What becomes of the weight once the canary is found worse.
+        stop: RampStop,
     }
 }
 
@@ -208,5 +211,19 @@ table! {
         drain_time: Duration,
         /// Bytes of it that are read on at most.
         drain_bytes: Size,
+    }
+}
+
+table! {
+    /// Cheap requests that keep what is known of idle routes fresh.
+    RawProbes {
+        /// Whether they are sent.
+        enabled: bool,
+        /// How long a route of a model with several must have been idle.
+        idle_after: Duration,
+        /// So many a day at most (UTC), over all routes.
+        per_day: u64,
+        /// Tokens of the answer that are asked for.
+        max_tokens: u64,
     }
 }

@@ -19,12 +19,26 @@ pub struct RouteSettings {
     pub weight: f64,
     /// A weight that grows from this date on, in place of it.
     pub ramp: Option<(WallTime, Ramp)>,
+    /// What becomes of that weight once the canary is found worse.
+    pub ramp_stop: RampStop,
     /// Where it answers from, where that is not the provider's region.
     pub region: Option<Name>,
     /// Where its data stays.
     pub residency: Option<Name>,
     /// Tokens of prompt and answer that it takes, where the config or the catalogue says so.
     pub context: Option<u64>,
+}
+
+/// What becomes of a weight that grows once its canary is found worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RampStop {
+    /// It grows on: whoever looks decides.
+    #[default]
+    None,
+    /// It stays what it is then.
+    Hold,
+    /// It goes back to nothing.
+    Back,
 }
 
 impl RouteSettings {
@@ -139,4 +153,17 @@ pub enum ClientGone {
         /// So many bytes at most.
         bytes: u64,
     },
+}
+
+/// Cheap requests that keep what is known of idle routes fresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProbeSettings {
+    /// Whether they are sent.
+    pub enabled: bool,
+    /// How long a route must have been idle.
+    pub idle_after: Duration,
+    /// So many a day at most, over all routes.
+    pub per_day: u64,
+    /// Tokens of the answer that are asked for.
+    pub max_tokens: u64,
 }

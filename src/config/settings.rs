@@ -11,8 +11,8 @@ use secrecy::SecretString;
 
 use super::profiles::profile_id;
 pub use super::routes::{
-    ClientGone, FailoverSettings, HedgeSettings, ModelRoutes, RouteSettings, RuleSettings,
-    ShadowSettings, Slo,
+    ClientGone, FailoverSettings, HedgeSettings, ModelRoutes, ProbeSettings, RampStop,
+    RouteSettings, RuleSettings, ShadowSettings, Slo,
 };
 use crate::record::{Dialect, Name, PicoDollars, ProviderKind};
 use crate::routing::catalogue::ModelFacts;
@@ -41,6 +41,8 @@ pub struct Settings {
     pub rules: Vec<RuleSettings>,
     /// What happens when a route fails.
     pub failover: FailoverSettings,
+    /// Cheap requests that keep what is known of idle routes fresh.
+    pub probes: ProbeSettings,
     /// Live experiments; no two run on one model at a time.
     pub experiments: Arc<[Experiment]>,
     /// What models cost: the shipped table, and before it the config's own rows.

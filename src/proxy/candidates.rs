@@ -41,6 +41,12 @@ pub struct Configured {
 }
 
 impl Configured {
+    /// The model whose route it is.
+    #[must_use]
+    pub fn model(&self) -> &Name {
+        &self.model.name
+    }
+
     /// What the config says of the route.
     #[must_use]
     pub fn route(&self) -> &RouteSettings {

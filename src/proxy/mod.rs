@@ -8,6 +8,8 @@ pub mod inband;
 
 pub mod bill;
 
+mod canaries;
+
 mod presence;
 
 pub mod settle;
@@ -41,6 +43,8 @@ mod described;
 pub mod models;
 
 mod lot;
+
+pub mod ours;
 
 pub mod shared;
 

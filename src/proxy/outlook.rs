@@ -3,6 +3,7 @@
 use http::HeaderMap;
 
 use super::address::Address;
+use super::canaries;
 use super::candidates::{self, Credential, Way};
 use super::shared::Shared;
 use super::weigh::{self, Foreseen, Scales};
@@ -11,7 +12,9 @@ use crate::record::{
     ExchangeId, ExchangeRecord, KeyedHash, Language, Moment, Name, Outcome, OwnDelay, Protocol,
     RequestFacts, Tokens, WallTime,
 };
-use crate::recorder::shown::{ModelNow, RouteNow, StandingNow, Standpoint, TYPICAL_PROMPT};
+use crate::recorder::shown::{
+    CanaryNow, ModelNow, RouteNow, StandingNow, Standpoint, TYPICAL_PROMPT,
+};
 use crate::recorder::standing::Board;
 use crate::routing::route::RouteKey;
 
@@ -60,8 +63,25 @@ fn model(board: &Board, scales: Scales<'_>, routes: &ModelRoutes) -> Option<Mode
         rule: foreseen.rule,
         prompt_tokens: TYPICAL_PROMPT,
         output_tokens: foreseen.output_tokens,
+        canaries: canaries_now(board, routes, scales.now.1),
         routes: routes_now,
     })
+}
+
+/// What was seen of the model's canaries.
+fn canaries_now(board: &Board, routes: &ModelRoutes, now: WallTime) -> Vec<CanaryNow> {
+    let of = |listed: (RouteKey, WallTime, Option<f64>)| {
+        let canary = canaries::known(board, &routes.name, &listed)?;
+        Some(CanaryNow {
+            route: listed.0,
+            judged: canary.judged(),
+            stopped: canary.stopped,
+        })
+    };
+    canaries::of(routes, now)
+        .into_iter()
+        .filter_map(of)
+        .collect()
 }
 
 fn standpoint(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::bill;
+use super::canaries;
 use super::presence::Presence;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
@@ -263,6 +264,7 @@ impl Exchange {
         draft.closed_at = self.settler.clock.now();
         bill::price(&mut draft, &self.settings);
         self.settler.standing.settled(&draft);
+        canaries::watch(&self.settings, &self.settler.standing, &draft);
         tracing::debug!(
             exchange = %draft.id,
             outcome = draft.outcome.name(),

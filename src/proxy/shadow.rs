@@ -52,7 +52,11 @@ pub(super) fn asked(
     let Body::Read(bytes, reading) = body else {
         return None;
     };
-    let request = &draft?.request;
+    let draft = draft?;
+    let request = &draft.request;
+    if draft.active.is_some() {
+        return None;
+    }
     if !job.language.generates() || request.background || request.tools.unwrap_or(0) > 0 {
         return None;
     }

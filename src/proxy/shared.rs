@@ -10,6 +10,7 @@ use http::HeaderValue;
 use super::candidates::Way;
 use super::intake::Body;
 use super::models::ModelLists;
+use super::ours::Announced;
 use super::quotes::Quotes;
 use super::secret::Hasher;
 use super::settle::Settler;
@@ -36,6 +37,8 @@ pub struct Shared {
     pub quotes: Quotes,
     /// Model lists of the providers.
     pub models: ModelLists,
+    /// Requests of our own that are about to come.
+    pub announced: Arc<Announced>,
     /// (provider, model) that refused `stream_options`.
     pub refuses_injection: DashSet<(Name, Name)>,
 }

@@ -20,6 +20,7 @@ use super::intake;
 use super::lot;
 use super::models::Asked;
 use super::names::{EXCHANGE, RETRY_COUNT, TRACEPARENT};
+use super::ours::{self, Mark};
 use super::presence::{Presence, Watch};
 use super::read_on;
 use super::reject::{METHODS, Reject};
@@ -128,7 +129,7 @@ impl Proxy {
         let (parts, body) = request.into_parts();
         let address = address::split(parts.uri.path(), &settings);
         let language = intake::language_of(&parts.method, &address);
-        let checked = self.check(&parts, &settings);
+        let checked = self.check(&parts, &settings, &peer);
         if checked.is_ok() && is_preflight(&parts) {
             // No exchange begins, but this request is over all the same.
             let _ = peer.take_request_start();
@@ -184,13 +185,13 @@ impl Proxy {
         response
     }
 
-    fn check(&self, parts: &Parts, settings: &Settings) -> Result<(), Reject> {
+    fn check(&self, parts: &Parts, settings: &Settings, peer: &Peer) -> Result<(), Reject> {
         filter::check(
             parts,
             settings,
             self.shared.instance.to_str().unwrap_or_default(),
         )?;
-        if !is_preflight(parts) {
+        if !is_preflight(parts) && !peer.is_ours {
             authorise(parts, settings)?;
         }
         let in_flight = self.shared.settler.in_flight();
@@ -220,12 +221,13 @@ impl Proxy {
                 .get(name)
                 .and_then(|value| value.to_str().ok())
         };
+        let mark = self.announced(parts, &peer);
         let draft = ExchangeRecord {
             id: ExchangeId::new(started, fastrand::u64(..)),
             trace: header(&TRACEPARENT).and_then(TraceId::from_traceparent),
             started,
             started_at,
-            origin: self.shared.origin,
+            origin: mark.as_ref().map_or(self.shared.origin, |mark| mark.origin),
             config: KeyedHash(settings.hash),
             endpoint: address.endpoint(language),
             language,
@@ -249,7 +251,7 @@ impl Proxy {
             prices: None,
             experiment: None,
             decision: None,
-            active: None,
+            active: mark.map(|mark| mark.active),
             cost_billed: None,
             own: OwnDelay::default(),
             cached_answer: false,
@@ -262,6 +264,14 @@ impl Proxy {
             peer,
             self.drain.clone(),
         )
+    }
+
+    /// What a request of our own was announced as. A client's header says nothing.
+    fn announced(&self, parts: &Parts, peer: &Peer) -> Option<Mark> {
+        let number = parts.headers.get(ours::HEADER).filter(|_| peer.is_ours)?;
+        self.shared
+            .announced
+            .take(number.to_str().ok()?.parse().ok()?)
     }
 
     async fn street(
@@ -325,7 +335,10 @@ impl Proxy {
         let (mut plan, decision) = weigh::weigh(scales, &found, draft, &parts.headers)?;
         draft.decision = decision;
         if let Some(draft) = exchange.draft() {
-            lot::draw(draft, settings, &parts.headers, &found, &mut plan);
+            // What is our own has a lot of its own.
+            if draft.active.is_none() {
+                lot::draw(draft, settings, &parts.headers, &found, &mut plan);
+            }
         }
         let total = settings.timeouts.total;
         let job = Job {

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderName, StatusCode};
 
+use super::canaries;
 use super::candidates::{Way, Ways, is_usable};
 use super::names::{DEADLINE, MAX_COST, POLICY, REGION};
 use super::quotes::Quotes;
@@ -336,13 +337,16 @@ fn candidate(
     let (now, wall) = scales.now;
     let route = way.key();
     let credential = way.credential.hash(scales.hasher);
-    let configured = way.configured.as_ref();
-    let configured = configured.map(super::candidates::Configured::route);
+    let named = way.configured.as_ref();
+    let configured = named.map(super::candidates::Configured::route);
+    let weight = named.map_or(1.0, |of| {
+        canaries::weight(board, of.model(), &route, of.route(), wall)
+    });
     Candidate {
         credential,
         region: way.region().cloned(),
         residency: configured.and_then(|route| route.residency.clone()),
-        weight: configured.map_or(1.0, |route| route.weight_at(wall)),
+        weight,
         context: way.context(),
         other_model: way.other_model,
         quote: needs_prices

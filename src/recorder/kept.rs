@@ -3,13 +3,14 @@
 use std::ops::ControlFlow;
 
 use crate::edge::store::{Grain, KeptText, StoreError, StoreReader};
-use crate::record::{Moment, PicoDollars, WallTime};
+use crate::record::{Moment, Origin, PicoDollars, WallTime};
 use crate::routing::budget::keep;
 use crate::routing::health::HealthTuning;
 use crate::routing::kept;
 use crate::routing::learned::LearnedTuning;
 use crate::statistics::DEFINITIONS;
 
+use super::canaries::Canaries;
 use super::handle::Recorder;
 use super::standing::{Board, Spending, Standing};
 
@@ -17,6 +18,7 @@ use super::standing::{Board, Spending, Standing};
 const ROUTING: &str = "routing";
 const SPENDING: &str = "spending";
 const BUDGETS: &str = "budgets";
+const CANARIES: &str = "canaries";
 
 /// What is known of the routes as it was kept, as old as it is `now`, a moment and its date.
 /// What cannot be read is begun anew, and the log says so.
@@ -36,7 +38,7 @@ pub fn restored(reader: &StoreReader, now: (Moment, WallTime)) -> Standing {
         }
     };
     let (routing, spending) = (found(ROUTING), found(SPENDING));
-    let budgets = found(BUDGETS);
+    let (budgets, canaries) = (found(BUDGETS), found(CANARIES));
     standing.with(|board| {
         if let Some(text) = routing {
             restore(board, &text, now);
@@ -46,6 +48,13 @@ pub fn restored(reader: &StoreReader, now: (Moment, WallTime)) -> Standing {
         }
         if let Some(text) = budgets {
             take_up(board, &text, now);
+        }
+        match canaries.as_deref().map(Canaries::of_text) {
+            Some(Some(canaries)) => board.canaries = canaries,
+            Some(None) => {
+                tracing::warn!("what was kept of canaries cannot be read; they begin anew")
+            }
+            None => {}
         }
     });
     standing
@@ -83,10 +92,11 @@ pub fn write(recorder: &Recorder, standing: &Standing, now: (Moment, WallTime)) 
         let routing = kept::write(&board.health, &board.learned, at, wall);
         let lots = (&board.hedges, &board.shadows);
         let budgets = keep::write(&board.retries, lots, at, wall);
-        let texts = routing.and_then(|routing| Ok((routing, budgets?)));
+        let canaries = board.canaries.text();
+        let texts = routing.and_then(|routing| Ok((routing, budgets?, canaries?)));
         (texts, board.spending.text())
     });
-    let (routing, budgets) = match texts {
+    let (routing, budgets, canaries) = match texts {
         Ok(texts) => texts,
         Err(error) => {
             tracing::warn!(%error, "what is known of the routes cannot be written");
@@ -96,6 +106,7 @@ pub fn write(recorder: &Recorder, standing: &Standing, now: (Moment, WallTime)) 
     let written = recorder.with_store(move |store| {
         store.keep(ROUTING, &routing)?;
         store.keep(BUDGETS, &budgets)?;
+        store.keep(CANARIES, &canaries)?;
         store.keep(SPENDING, &spending)
     });
     match written {
@@ -107,6 +118,21 @@ pub fn write(recorder: &Recorder, standing: &Standing, now: (Moment, WallTime)) 
         // The store takes nothing now, which is said elsewhere.
         None => false,
     }
+}
+
+/// How many probes the roll-ups say were sent since the day of `now` began, UTC. Blocks for as long
+/// as reading takes.
+pub fn probes(reader: &StoreReader, now: WallTime) -> Result<u64, StoreError> {
+    let micros = now.0.rem_euclid(86_400_000_000);
+    let range = WallTime(now.0 - micros)..now.plus_secs(1);
+    let mut count = 0;
+    reader.rollups(DEFINITIONS, Grain::Hour, range, |key, rollup| {
+        if key.origin == Origin::Probe {
+            count += rollup.exchanges();
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(count)
 }
 
 /// What the roll-ups say that the month of `now` has cost. Blocks for as long as reading takes.

@@ -2,6 +2,8 @@
 
 pub mod recent;
 
+pub mod canaries;
+
 pub mod standing;
 
 pub mod shown;

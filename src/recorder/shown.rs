@@ -6,7 +6,9 @@ use crate::routing::learned::{Learned, Prompt};
 use crate::routing::limits::Meter;
 use crate::routing::route::RouteKey;
 
+use super::canaries::Stopped;
 use super::standing::Board;
+use crate::routing::canary::Judged;
 
 /// Prompt tokens of the request that expectations are told for.
 pub const TYPICAL_PROMPT: u64 = 1_000;
@@ -39,6 +41,8 @@ pub struct ModelNow {
     pub prompt_tokens: u64,
     /// Tokens expected of its answer.
     pub output_tokens: f64,
+    /// Canaries among its routes, and what was seen of them.
+    pub canaries: Vec<CanaryNow>,
     /// Its routes in the order of the config, those of models that stand in behind them.
     pub routes: Vec<Standpoint>,
 }
@@ -49,6 +53,17 @@ impl ModelNow {
     pub fn first(&self) -> Option<&Standpoint> {
         self.routes.iter().find(|route| route.place == Some(0))
     }
+}
+
+/// A canary of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CanaryNow {
+    /// Its route.
+    pub route: RouteKey,
+    /// What may be said of it now.
+    pub judged: Judged,
+    /// Whether its weight was stopped.
+    pub stopped: Option<Stopped>,
 }
 
 /// One route of a model, and how it was weighed.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::canaries::Canaries;
 use crate::record::{
     AttemptRecord, ExchangeRecord, KeyedHash, Mark, Moment, Name, Nanos, Outcome, PicoDollars,
     WallTime,
@@ -36,6 +37,10 @@ pub struct Board {
     pub memories: HashMap<Name, ModelMemory>,
     /// What this month has cost.
     pub spending: Spending,
+    /// What was seen of canaries.
+    pub canaries: Canaries,
+    /// When a client's own request was over last.
+    pub used: Option<Moment>,
 }
 
 /// What a month has cost so far.
@@ -163,6 +168,10 @@ impl Standing {
             if let Some(cost) = record.cost {
                 board.spending.add(cost, record.started);
             }
+            let ours = record.active.is_some();
+            if !ours {
+                board.used = Some(now);
+            }
             if !record.language.generates() || record.request.background || record.cached_answer {
                 return;
             }
@@ -194,13 +203,14 @@ impl Standing {
                     board.health.tokens(&route, credential, tokens, now);
                 }
             }
-            if record.request.stream && record.outcome.in_failure_rate() {
+            if !ours && record.request.stream && record.outcome.in_failure_rate() {
                 let model = record.model.as_ref();
                 if let Some(memory) = model.and_then(|model| board.memories.get_mut(model)) {
                     memory.came(first_token(record));
                 }
             }
-            if record.outcome == Outcome::Ok {
+            // How long answers get, and whose cache holds what, is told by clients' requests.
+            if !ours && record.outcome == Outcome::Ok {
                 board.answered(record, now);
             }
         });

@@ -25,3 +25,5 @@ pub mod rules;
 pub mod budget;
 
 pub mod experiment;
+
+pub mod canary;

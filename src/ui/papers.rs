@@ -10,7 +10,9 @@ use crate::analysis::reports::call::calls;
 use crate::analysis::reports::compare::{compared, span};
 use crate::analysis::reports::listed::{Calls, Listed};
 use crate::analysis::reports::throughput::Throughput;
-use crate::analysis::reports::{Choice, Gathered, Report, Rolled, experiments, rolled, tax};
+use crate::analysis::reports::{
+    Choice, Gathered, Report, Rolled, canary, experiments, rolled, tax,
+};
 use crate::analysis::tables::{Origins, Window};
 use crate::config::catalogue::catalogue;
 use crate::config::settings::Settings;
@@ -27,6 +29,8 @@ pub enum Which {
     Experiments(experiments::Asked),
     /// What an experiment could find, from the traffic before it.
     Plan(Box<Experiment>),
+    /// Whether a canary is worse than the other routes of its model.
+    Canary,
     /// What a router costs against the provider directly.
     Tax(tax::Asked),
     /// One that needs nothing but calls.
@@ -34,7 +38,7 @@ pub enum Which {
 }
 
 /// Every report by name, with what it answers.
-pub const REPORTS: [(&str, &str); 12] = [
+pub const REPORTS: [(&str, &str); 13] = [
     (
         "tax",
         "What a router costs against the provider directly, and how sure that is",
@@ -42,6 +46,10 @@ pub const REPORTS: [(&str, &str); 12] = [
     (
         "experiments",
         "What routes taken by lot did, and whether one may stop",
+    ),
+    (
+        "canary",
+        "Whether a route drawn by a small weight is worse than the others",
     ),
     (
         "models",
@@ -67,6 +75,9 @@ impl Which {
     pub fn from_name(name: &str) -> Option<Self> {
         if name == "tax" {
             return Some(Self::Tax(tax::Asked::default()));
+        }
+        if name == "canary" {
+            return Some(Self::Canary);
         }
         if name == "experiments" {
             return Some(Self::Experiments(experiments::Asked::default()));
@@ -94,7 +105,7 @@ impl Which {
     #[must_use]
     pub const fn usual_age(&self) -> &'static str {
         match self {
-            Self::Experiments(_) => "400d",
+            Self::Experiments(_) | Self::Canary => "400d",
             Self::Plan(_) => "7d",
             Self::Tax(_) | Self::Listed(_) => "24h",
         }
@@ -110,6 +121,7 @@ impl Which {
         match self {
             Self::Experiments(asked) => Box::new(experiments::Experiments::new(asked.clone())),
             Self::Plan(experiment) => Box::new(experiments::Plans::new((**experiment).clone())),
+            Self::Canary => Box::new(canary::Canaries::default()),
             Self::Tax(asked) => Box::new(tax::Tax::new(asked.clone())),
             Self::Listed(listed) => Box::new(Calls::new(*listed)),
         }

@@ -10,8 +10,11 @@ use crate::analysis::render::units::{
 };
 use crate::record::{Nanos, WallTime};
 use crate::recorder::StandingNow;
-use crate::recorder::shown::{Expected, ModelNow, RouteNow, Standpoint};
+use crate::recorder::canaries::Stopped;
+use crate::recorder::shown::{CanaryNow, Expected, ModelNow, RouteNow, Standpoint};
+use crate::routing::canary::Worse;
 use crate::routing::health::{MeterUse, State};
+use crate::statistics::interval::{Estimate, Interval};
 
 use super::api::Shared;
 
@@ -60,8 +63,65 @@ fn of_model(model: &ModelNow, at: WallTime) -> Value {
             "output_tokens": model.output_tokens.round(),
         },
         "first": model.first().map(|point| point.route.key().to_string()),
+        "canaries": model.canaries.iter().map(of_canary).collect::<Vec<Value>>(),
         "routes": model.routes.iter().map(point).collect::<Vec<Value>>(),
     })
+}
+
+fn of_canary(canary: &CanaryNow) -> Value {
+    let judged = &canary.judged;
+    let estimate = |of: &Estimate| {
+        let Interval { low, high } = of.interval;
+        json!({ "value": of.value, "low": low, "high": high })
+    };
+    let stopped = |of: &Stopped| json!({ "at": of.at().rfc3339(), "weight": of.weight, "for": of.worse.words() });
+    json!({
+        "provider": canary.route.provider.as_str(),
+        "model": canary.route.model.as_deref(),
+        "requests": judged.requests[0],
+        "others": judged.requests[1],
+        "failure_rates": judged.failure_rates,
+        "failures_more": judged.failures.as_ref().map(estimate),
+        "first_token_ratio": judged.first_token.as_ref().map(estimate),
+        "worse": judged.worse.map(Worse::words),
+        "stopped": canary.stopped.as_ref().map(stopped),
+        "words": canary_words(canary),
+    })
+}
+
+/// A canary in a sentence.
+fn canary_words(canary: &CanaryNow) -> String {
+    let judged = &canary.judged;
+    let [own, others] = judged.requests;
+    let mut parts = vec![format!(
+        "{} and {} requests",
+        thousands(own),
+        thousands(others)
+    )];
+    if let Some(Estimate { value, interval }) = judged.failures {
+        let points = |share: f64| format!("{:+.2}", share * 100.0);
+        let (low, high) = (points(interval.low), points(interval.high));
+        parts.push(format!("failures {} points [{low}, {high}]", points(value)));
+    }
+    if let Some(Estimate { value, interval }) = judged.first_token {
+        let Interval { low, high } = interval;
+        parts.push(format!("first token {value:.3} × [{low:.3}, {high:.3}]"));
+    }
+    let verdict = match (judged.worse, judged.failures) {
+        (Some(worse), _) => format!("is worse: {}", worse.words()),
+        (None, Some(_)) => "is not seen to be worse".to_owned(),
+        (None, None) => "has too few requests yet".to_owned(),
+    };
+    let stopped = canary.stopped.as_ref().map_or_else(String::new, |of| {
+        let at = of.at().rfc3339();
+        let at = at.get(..16).unwrap_or_default().replace('T', " ");
+        format!("; stopped {at} at weight {}", of.weight)
+    });
+    format!(
+        "Canary {} {verdict} ({}){stopped}.",
+        plain(&canary.route.to_string()),
+        parts.join(", ")
+    )
 }
 
 fn of_route(route: &RouteNow, at: WallTime) -> Value {
@@ -201,6 +261,10 @@ impl SaidOfModel {
             ),
             None => format!("No route would be tried: {}{rule}", words(&model.reason)),
         };
+        let canaries = model.canaries.iter();
+        let canaries: String = canaries
+            .map(|of| format!(" {}", canary_words(of)))
+            .collect();
         let one = |point: &Standpoint| {
             let mut said = SaidOfRoute::of(&point.route, at);
             said.first = point.place == Some(0);
@@ -220,7 +284,7 @@ impl SaidOfModel {
         Self {
             name: plain(&model.name),
             policy: words(&model.policy),
-            choice,
+            choice: format!("{choice}{canaries}"),
             routes: model.routes.iter().map(one).collect(),
         }
     }

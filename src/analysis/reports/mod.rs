@@ -10,6 +10,8 @@ mod figures;
 
 pub mod experiments;
 
+pub mod canary;
+
 mod ecdf;
 
 pub mod tax;

@@ -243,7 +243,10 @@ fn routes(
             }
             None => model,
         };
+        let stop = raw.ramp.as_ref().and_then(|at| at.value.stop.as_ref());
+        let ramp_stop = stop.map(|at| at.value).unwrap_or_default();
         let route = RouteSettings {
+            ramp_stop,
             provider: Name::from(provider.value),
             model,
             weight,

@@ -30,6 +30,8 @@ pub struct Peer {
     /// HTTP version spoken.
     pub protocol: Protocol,
     in_flight: AtomicU32,
+    /// Whether the client is this program itself.
+    pub is_ours: bool,
     /// Set where the handler of an exchange on this connection panicked.
     pub panicked: AtomicBool,
 }
@@ -48,6 +50,20 @@ impl Peer {
             log,
             protocol,
             in_flight: AtomicU32::new(0),
+            is_ours: false,
+            panicked: AtomicBool::new(false),
+        })
+    }
+
+    /// This program itself, over a connection that no socket carries.
+    #[must_use]
+    pub fn ours() -> Arc<Self> {
+        Arc::new(Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            log: IoLog::new(false),
+            protocol: Protocol::Http1,
+            in_flight: AtomicU32::new(0),
+            is_ours: true,
             panicked: AtomicBool::new(false),
         })
     }

@@ -12,8 +12,11 @@ pub mod connection;
 
 pub mod accept;
 
+pub mod inlet;
+
 pub use accept::{AcceptLimits, Counters, serve};
 pub use connection::Peer;
 pub use drain::{Drain, Stop};
 pub use host::host_name;
+pub use inlet::{Door, Inlet, serve_inlet};
 pub use listen::{ListenFault, listen};

@@ -109,6 +109,12 @@ impl Learned {
         learned.recent().p95(prompt_tokens, now)
     }
 
+    /// When something was last observed of a route.
+    #[must_use]
+    pub fn last(&self, route: &RouteKey) -> Option<Moment> {
+        self.routes.get(route).map(|learned| learned.touched)
+    }
+
     /// Every route that something is known of.
     pub fn routes(&self) -> impl Iterator<Item = (&RouteKey, &RouteLearned)> {
         self.routes.iter()

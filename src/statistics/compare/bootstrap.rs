@@ -129,7 +129,7 @@ fn stratified(
 
 /// The `α/2` and `1 − α/2` percentiles, the outer neighbour where they fall between two. What is
 /// no number (infinite less infinite) counts as minus infinity below and as infinity above.
-fn percentiles(replicates: &mut [f64], alpha: f64) -> Interval {
+pub(super) fn percentiles(replicates: &mut [f64], alpha: f64) -> Interval {
     let unknown = replicates.iter().filter(|value| value.is_nan()).count();
     replicates.iter_mut().for_each(|value| {
         if value.is_nan() {

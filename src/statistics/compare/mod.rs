@@ -4,6 +4,8 @@ pub mod random;
 
 pub mod bootstrap;
 
+pub mod resample;
+
 pub mod verdict;
 
 pub mod rank;
@@ -35,6 +37,7 @@ pub use paired::{OrderEffect, Paired, order_effect, paired};
 pub use permutation::permutation_p;
 pub use random::Random;
 pub use rank::{mann_whitney_p, sign_p, wilcoxon_p};
+pub use resample::{block_bootstrap, cluster_bootstrap};
 pub use resistant::resistant_slope;
 pub use shift::{a12, hodges_lehmann, hodges_lehmann_paired};
 pub use verdict::{Margin, Verdict, decide};

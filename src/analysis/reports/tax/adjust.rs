@@ -1,6 +1,7 @@
 //! Estimates the difference of two routes from traffic that nobody assigned by lot.
 
 use super::strata::{Group, Groups, groups};
+use crate::analysis::paper::Unit;
 use crate::analysis::reports::call::Call;
 use crate::statistics::compare::{
     Margin, Resampling, Stratum, Verdict, bootstrap_difference, decide, stratified_difference,
@@ -114,6 +115,26 @@ impl Metric {
             Self::Cost => 0.01 * reference.abs(),
             _ => Margin::NANOS.beside(reference),
         }
+    }
+}
+
+/// What a metric is measured in.
+pub(super) const fn unit(metric: Metric) -> Unit {
+    match metric {
+        Metric::Rate => Unit::Rate,
+        Metric::Failures => Unit::Share,
+        Metric::Cost => Unit::Dollars,
+        _ => Unit::Span,
+    }
+}
+
+/// What a difference of it is measured in.
+pub(super) const fn difference_unit(metric: Metric) -> Unit {
+    match metric {
+        Metric::Rate => Unit::RateMore,
+        Metric::Failures => Unit::Points,
+        Metric::Cost => Unit::DollarsMore,
+        _ => Unit::Delta,
     }
 }
 

@@ -1,8 +1,7 @@
 //! Lays out what pairs told of the tax: apart from what is observed and from what lots told.
 
-use super::adjust::Metric;
+use super::adjust::{Metric, difference_unit, unit};
 use super::paired::{Compared, Dropped, PAIRS_MIN, PAIRS_P95, Told};
-use super::paper::{difference_unit, unit};
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::reports::figures::{ends, verdict};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::adjust::{Comparison, Metric, compare};
+use super::adjust::{Comparison, Metric, compare, difference_unit, unit};
 use super::paired::{Compared, Pairs};
 use super::{paired_paper, randomised};
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
@@ -355,24 +355,6 @@ pub(in crate::analysis::reports) fn sentence(comparison: &Comparison) -> Option<
         end(high),
         verdict(&effect.verdict)
     ))
-}
-
-pub(super) const fn unit(metric: Metric) -> Unit {
-    match metric {
-        Metric::Rate => Unit::Rate,
-        Metric::Failures => Unit::Share,
-        Metric::Cost => Unit::Dollars,
-        _ => Unit::Span,
-    }
-}
-
-pub(super) const fn difference_unit(metric: Metric) -> Unit {
-    match metric {
-        Metric::Rate => Unit::RateMore,
-        Metric::Failures => Unit::Points,
-        Metric::Cost => Unit::DollarsMore,
-        _ => Unit::Delta,
-    }
 }
 
 fn effects(pairs: &[Pair<'_>]) -> Sheet {

@@ -1,0 +1,7 @@
+//! Sends requests of our own along the same street, pinned and marked with their origin.
+
+pub mod traffic;
+
+pub mod probing;
+
+pub use traffic::{Asked, Reply, Traffic, TrafficFault};

@@ -1,0 +1,131 @@
+//! Sends a request of our own through a worker's street, and takes its answer.
+//!
+//! It goes where a client's goes, from the connection's first byte to the record; what it is part
+//! of is announced beforehand. It costs what a client's costs.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+use crate::edge::server::Inlet;
+use crate::proxy::ours::{Announced, HEADER, Mark};
+use crate::record::{ExchangeId, Name};
+use crate::routing::route::RouteKey;
+
+/// The way in: one inlet a worker.
+#[derive(Debug, Clone)]
+pub struct Traffic {
+    inlets: Arc<[Inlet]>,
+    announced: Arc<Announced>,
+}
+
+/// A request of our own.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// What it is recorded as.
+    pub mark: Mark,
+    /// The route that it is pinned to; the street chooses where absent.
+    pub route: Option<RouteKey>,
+    /// Path of the endpoint.
+    pub path: &'static str,
+    /// Tags of its record.
+    pub tags: Vec<Name>,
+    /// Further headers.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Its JSON.
+    pub body: Bytes,
+    /// Which worker takes it: one worker's requests share its pool of connections.
+    pub worker: usize,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The exchange's id, by which its record is found.
+    pub exchange: Option<ExchangeId>,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+/// Why nothing came back.
+#[derive(Debug, thiserror::Error)]
+pub enum TrafficFault {
+    /// There is no worker, or it has stopped.
+    #[error("no worker takes requests any more: {0}")]
+    Stopped(#[from] io::Error),
+    /// The request cannot be written as one.
+    #[error("the request is none: {0}")]
+    Request(#[from] http::Error),
+    /// The connection broke before the answer was whole.
+    #[error("the answer broke off: {0}")]
+    Broken(#[from] hyper::Error),
+}
+
+impl Traffic {
+    /// The way in through these inlets.
+    #[must_use]
+    pub const fn new(inlets: Arc<[Inlet]>, announced: Arc<Announced>) -> Self {
+        Self { inlets, announced }
+    }
+
+    /// How many workers there are.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.inlets.len()
+    }
+
+    /// Sends a request and reads its answer to the end. Dropped before, it is a client that went.
+    pub async fn send(&self, asked: Asked) -> Result<Reply, TrafficFault> {
+        let inlet = self.inlets.get(asked.worker % self.inlets.len().max(1));
+        let inlet = inlet.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?;
+        let announcement = self.announced.announce(asked.mark.clone());
+        let request = request(&asked, announcement.number())?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(inlet.connect()?)).await?;
+        let _driven = Driven(tokio::spawn(connection));
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let exchange = head.headers.get("x-tollgate-exchange");
+        Ok(Reply {
+            status: head.status.as_u16(),
+            exchange: exchange.and_then(|id| id.to_str().ok()?.parse().ok()),
+            body: body.collect().await?.to_bytes(),
+        })
+    }
+}
+
+/// Ends the connection with whoever waits for its answer.
+struct Driven(tokio::task::JoinHandle<hyper::Result<()>>);
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn request(asked: &Asked, number: u64) -> Result<Request<Full<Bytes>>, http::Error> {
+    let mut builder = Request::post(asked.path)
+        .header(header::HOST, "localhost")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(HEADER, number);
+    if let Some(RouteKey { provider, model }) = &asked.route {
+        let route = model.as_ref().map_or_else(
+            || provider.to_string(),
+            |model| format!("{provider}/{model}"),
+        );
+        builder = builder.header("x-tollgate-route", route);
+    }
+    if !asked.tags.is_empty() {
+        let tags: Vec<&str> = asked.tags.iter().map(Name::as_str).collect();
+        builder = builder.header("x-tollgate-tags", tags.join(","));
+    }
+    for (name, value) in &asked.headers {
+        builder = builder.header(name, value);
+    }
+    builder.body(Full::new(asked.body.clone()))
+}
