@@ -4,4 +4,6 @@ pub mod traffic;
 
 pub mod probing;
 
+pub mod bench;
+
 pub use traffic::{Asked, Reply, Traffic, TrafficFault};

@@ -30,4 +30,6 @@ pub mod selftest;
 
 pub mod run;
 
+pub mod bench;
+
 pub use fault::AppFault;

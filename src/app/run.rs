@@ -141,7 +141,7 @@ pub fn demo(seed: u64, print: &dyn Fn(&str)) -> Result<(), AppFault> {
 }
 
 /// Forward proxies from the environment; curl's lower-case names count too.
-fn proxies() -> ProxyRules {
+pub(super) fn proxies() -> ProxyRules {
     let environment = Environment::read();
     let get = |names: [&str; 3]| {
         names
@@ -156,7 +156,7 @@ fn proxies() -> ProxyRules {
     )
 }
 
-fn runtime() -> Result<Runtime, AppFault> {
+pub(super) fn runtime() -> Result<Runtime, AppFault> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

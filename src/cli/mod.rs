@@ -26,6 +26,8 @@ mod export;
 
 mod replay;
 
+mod bench;
+
 mod db;
 
 mod check;
@@ -88,6 +90,7 @@ enum Command {
     Explain(explain::Args),
     Export(export::Args),
     Replay(replay::Args),
+    Bench(Box<bench::Args>),
     Db(db::Args),
     Check(check::Args),
     Simulate(simulate::Args),
@@ -114,6 +117,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args, config),
         Command::Export(args) => export::run(&args, config),
         Command::Replay(args) => replay::run(&args, config),
+        Command::Bench(args) => bench::run(&args, config),
         Command::Db(args) => db::run(&args, config),
         Command::Check(args) => check::run(&args, config),
         Command::Selftest(args) => selftest::run(&args),

@@ -1,0 +1,102 @@
+//! Writes the requests of a benchmark.
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::plan::{Plan, Target, Task, Variant};
+use crate::workload::prompts::{self, Topic};
+
+/// Tokens of the beginning that all turns of a conversation share: enough that every provider's
+/// prompt cache takes it (the least asked for is 1,024).
+const SHARED_TOKENS: u64 = 2_048;
+
+/// What one task asks: turns with the same nonce in front.
+#[derive(Debug)]
+pub(super) struct Conversation<'a> {
+    target: &'a Target,
+    variant: Variant,
+    temperature: Option<f64>,
+    topic: &'a Topic,
+    messages: Vec<Value>,
+    turns: u32,
+}
+
+impl<'a> Conversation<'a> {
+    /// The conversation of `task`. Both of a pair ask the same.
+    pub(super) fn new(plan: &'a Plan, task: Task) -> Self {
+        let round = task.pair.map_or(task.round, |(number, _)| number);
+        let item = if task.pair.is_some() {
+            0
+        } else {
+            (task.target * plan.variants.len() + task.variant) as u32
+        };
+        let warm = u64::from(task.warm_up);
+        let nonce = prompts::mixed(prompts::nonce(plan.seed, round, item), warm);
+        let topic = plan.pool.topic(plan.seed, round);
+        let variant = plan.variants[task.variant];
+        let tokens = if plan.turns > 1 {
+            variant.prompt_tokens.or(Some(SHARED_TOKENS))
+        } else {
+            variant.prompt_tokens
+        };
+        let mut text = prompts::text(topic, nonce, tokens);
+        if variant.json {
+            text.push_str(
+                "\n\nAnswer as one JSON object with the keys \"summary\" and \"points\".",
+            );
+        }
+        Self {
+            target: &plan.targets[task.target],
+            variant,
+            temperature: plan.temperature,
+            topic,
+            messages: vec![json!({"role": "user", "content": text})],
+            turns: plan.turns,
+        }
+    }
+
+    /// The topic asked about.
+    pub(super) const fn topic(&self) -> &'a Topic {
+        self.topic
+    }
+
+    /// How many requests it has.
+    pub(super) const fn turns(&self) -> u32 {
+        self.turns
+    }
+
+    /// Whether JSON is asked for.
+    pub(super) const fn json(&self) -> bool {
+        self.variant.json
+    }
+
+    /// The next request: OpenAI chat, streamed, with usage.
+    pub(super) fn body(&self) -> Bytes {
+        let mut body = Map::new();
+        body.insert("model".to_owned(), self.target.model.as_str().into());
+        body.insert("messages".to_owned(), self.messages.clone().into());
+        let limit = if self.target.completion_limit {
+            "max_completion_tokens"
+        } else {
+            "max_tokens"
+        };
+        body.insert(limit.to_owned(), self.variant.max_tokens.into());
+        if let Some(temperature) = self.temperature {
+            body.insert("temperature".to_owned(), temperature.into());
+        }
+        if self.variant.json {
+            body.insert("response_format".to_owned(), json!({"type": "json_object"}));
+        }
+        body.insert("stream".to_owned(), true.into());
+        body.insert("stream_options".to_owned(), json!({"include_usage": true}));
+        Bytes::from(Value::Object(body).to_string())
+    }
+
+    /// Puts an answer behind, and the next question.
+    pub(super) fn answered(&mut self, text: &str) {
+        self.messages
+            .push(json!({"role": "assistant", "content": text}));
+        let next = "Go on: what follows from that in practice?";
+        self.messages.push(json!({"role": "user", "content": next}));
+    }
+}

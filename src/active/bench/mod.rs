@@ -1,0 +1,16 @@
+//! Benchmarks routes: plans what is asked from a seed, asks it, and says what it found and how.
+
+pub mod plan;
+
+mod ask;
+
+pub mod answer;
+
+pub mod estimate;
+
+pub mod run;
+
+pub mod result;
+
+pub use plan::{Design, Plan, Target, Task, Variant};
+pub use run::{Bench, Ended, Measured, Outside};

@@ -1,0 +1,253 @@
+//! Lays out what a benchmark asks, and in which order: the same plan and seed, the same run.
+
+use crate::record::Name;
+use crate::routing::route::RouteKey;
+use crate::workload::pairing::{self, BLOCK, Step};
+use crate::workload::prompts::{Pool, mixed};
+
+/// A route that is measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The model, as applications ask for it: what reports compare by.
+    pub model: Name,
+    /// The route: the provider, and the model's name there.
+    pub route: RouteKey,
+    /// Whether its provider resells.
+    pub is_router: bool,
+    /// Which field of a request bounds the answer there: `max_completion_tokens` rather than
+    /// `max_tokens`.
+    pub completion_limit: bool,
+}
+
+/// What differs between requests to one route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variant {
+    /// Tokens of the answer, at most.
+    pub max_tokens: u64,
+    /// JSON is asked for.
+    pub json: bool,
+    /// Tokens that the prompt is lengthened to.
+    pub prompt_tokens: Option<u64>,
+}
+
+/// How the requests of a run belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Design {
+    /// Rounds of one request to each route, in chance order.
+    Rounds {
+        /// How many are measured.
+        iterations: u32,
+    },
+    /// Crossover pairs of each route and its model's reference.
+    Pairs {
+        /// How many of each.
+        count: u32,
+    },
+}
+
+/// A benchmark.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The run's name.
+    pub run: Name,
+    /// Seed of prompts and orders.
+    pub seed: u64,
+    /// The routes.
+    pub targets: Vec<Target>,
+    /// What is asked of each.
+    pub variants: Vec<Variant>,
+    /// How requests belong together.
+    pub design: Design,
+    /// Rounds, or pairs, before those that are measured.
+    pub warm_ups: u32,
+    /// Requests of one conversation, each with all before it in front; 1 where there is none.
+    pub turns: u32,
+    /// The temperature, where one is sent.
+    pub temperature: Option<f64>,
+    /// What is asked.
+    pub pool: Pool,
+    /// The provider that pairs are against; each model's first direct one unless given.
+    pub reference: Option<Name>,
+}
+
+/// One task of a run: a request, or a conversation of some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Task {
+    /// The place of its target.
+    pub target: usize,
+    /// The place of its variant.
+    pub variant: usize,
+    /// Its round.
+    pub round: u32,
+    /// Its pair, and its place in it.
+    pub pair: Option<(u32, u8)>,
+    /// It only warms connections.
+    pub warm_up: bool,
+}
+
+impl Plan {
+    /// Every task in order.
+    #[must_use]
+    pub fn tasks(&self) -> Vec<Task> {
+        match self.design {
+            Design::Rounds { iterations } => self.in_rounds(iterations),
+            Design::Pairs { count } => self.in_pairs(count),
+        }
+    }
+
+    fn in_rounds(&self, iterations: u32) -> Vec<Task> {
+        let variants = self.variants.len();
+        let cells = self.targets.len() * variants;
+        let task = |step: Step| Task {
+            target: step.route / variants,
+            variant: step.route % variants,
+            round: step.round,
+            pair: None,
+            warm_up: step.warm_up,
+        };
+        let steps = pairing::rounds(cells, iterations, self.warm_ups, self.seed);
+        steps.into_iter().map(task).collect()
+    }
+
+    /// Blocks of each comparison by turns, so that none has the morning to itself. Pairs are
+    /// numbered through the whole run.
+    fn in_pairs(&self, count: u32) -> Vec<Task> {
+        let comparisons = self.comparisons();
+        let mut tasks = Vec::new();
+        let mut lists: Vec<_> = comparisons
+            .iter()
+            .flat_map(|of| (0..self.variants.len()).map(move |variant| (*of, variant)))
+            .zip(0_u32..)
+            .map(|((of, variant), place)| {
+                let seed = mixed(self.seed, u64::from(place));
+                let steps = pairing::pairs(count, self.warm_ups, seed);
+                let first = place * count;
+                let task = move |step: Step| Task {
+                    target: if step.route == 0 { of.0 } else { of.1 },
+                    variant,
+                    round: step.round,
+                    pair: step.pair.map(|(number, order)| (first + number, order)),
+                    warm_up: step.warm_up,
+                };
+                steps.into_iter().map(task).collect::<Vec<_>>().into_iter()
+            })
+            .collect();
+        for list in &mut lists {
+            tasks.extend(list.by_ref().take(2 * self.warm_ups as usize));
+        }
+        loop {
+            let before = tasks.len();
+            for list in &mut lists {
+                tasks.extend(list.by_ref().take(2 * BLOCK as usize));
+            }
+            if tasks.len() == before {
+                return tasks;
+            }
+        }
+    }
+
+    /// The comparisons of pairs: the place of the reference, and of what is compared with it. A
+    /// model without a reference, or with nothing else, has none.
+    #[must_use]
+    pub fn comparisons(&self) -> Vec<(usize, usize)> {
+        let of_model = |target: &Target| {
+            let mut all = self.targets.iter();
+            all.position(|other| {
+                other.model == target.model
+                    && match &self.reference {
+                        Some(reference) => other.route.provider == *reference,
+                        None => !other.is_router,
+                    }
+            })
+        };
+        let targets = self.targets.iter().enumerate();
+        targets
+            .filter_map(|(place, target)| Some((of_model(target)?, place)))
+            .filter(|(reference, place)| reference != place)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(routes: &[(&str, &str, bool)], design: Design) -> Plan {
+        let target = |(model, provider, is_router): &(&str, &str, bool)| Target {
+            model: Name::from(*model),
+            route: RouteKey::new(*provider, Some(Name::from(*model))),
+            is_router: *is_router,
+            completion_limit: false,
+        };
+        let variant = |max_tokens| Variant {
+            max_tokens,
+            json: false,
+            prompt_tokens: None,
+        };
+        Plan {
+            run: Name::from("r"),
+            seed: 3,
+            targets: routes.iter().map(target).collect(),
+            variants: vec![variant(64), variant(128)],
+            design,
+            warm_ups: 1,
+            turns: 1,
+            temperature: None,
+            pool: Pool::shipped(),
+            reference: None,
+        }
+    }
+
+    const ROUTES: [(&str, &str, bool); 4] = [
+        ("m", "router", true),
+        ("m", "direct", false),
+        ("m", "other", false),
+        ("n", "direct", false),
+    ];
+
+    #[test]
+    fn rounds_have_every_route_and_variant_once() {
+        let tasks = plan(&ROUTES, Design::Rounds { iterations: 5 }).tasks();
+        assert_eq!(tasks.len(), 8 * 6);
+        for round in tasks.chunks(8) {
+            let mut cells: Vec<_> = round
+                .iter()
+                .map(|task| (task.target, task.variant))
+                .collect();
+            cells.sort_unstable();
+            cells.dedup();
+            assert_eq!(cells.len(), 8);
+        }
+    }
+
+    #[test]
+    fn pairs_are_against_the_first_direct_route_of_the_model() {
+        let plan = plan(&ROUTES, Design::Pairs { count: 25 });
+        assert_eq!(plan.comparisons(), [(1, 0), (1, 2)]);
+        let tasks = plan.tasks();
+        // Two comparisons, two variants, a warm-up pair each.
+        assert_eq!(tasks.len(), 2 * 2 * (25 + 1) * 2);
+        let measured: Vec<_> = tasks.iter().filter(|task| !task.warm_up).collect();
+        for both in measured.chunks(2) {
+            let (one, other) = (both[0], both[1]);
+            assert_eq!(one.pair.map(|pair| pair.0), other.pair.map(|pair| pair.0));
+            assert_eq!((one.pair.unwrap().1, other.pair.unwrap().1), (0, 1));
+            assert_eq!(one.variant, other.variant);
+            assert!(one.target == 1 || other.target == 1, "the reference");
+        }
+        let mut numbers: Vec<u32> = measured.iter().map(|task| task.pair.unwrap().0).collect();
+        numbers.dedup();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers, (0..100).collect::<Vec<_>>(), "no pair twice");
+    }
+
+    #[test]
+    fn a_reference_can_be_named() {
+        let mut plan = plan(&ROUTES, Design::Pairs { count: 1 });
+        plan.reference = Some(Name::from("other"));
+        assert_eq!(plan.comparisons(), [(2, 0), (2, 1)]);
+        plan.reference = Some(Name::from("nobody"));
+        assert!(plan.comparisons().is_empty());
+    }
+}

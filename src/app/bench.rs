@@ -1,0 +1,324 @@
+//! Sets the stage for a benchmark: the configured providers, a street of its own, the store.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread;
+
+use ring::digest;
+use tokio::sync::{mpsc, watch};
+
+use super::fault::AppFault;
+use super::node::{Node, Parts};
+use super::recording::{offer_to, open_store};
+use super::run::{proxies, runtime};
+use super::secret_file;
+use crate::active::bench::estimate::{Estimate, estimate};
+use crate::active::bench::result::{self, Environment, Head};
+use crate::active::bench::{Bench, Ended, Measured, Outside, Plan};
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::proxy::settle::Offer;
+use crate::record::{ExchangeId, ExchangeRecord, Origin, PicoDollars};
+use crate::recorder::Standing;
+use crate::statistics::DEFINITIONS;
+
+/// What one run is made of.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// The settings.
+    pub settings: &'a Settings,
+    /// What is asked.
+    pub plan: &'a Plan,
+    /// The folder of its results: `exchanges.jsonl` as it goes, `benchmark.json` at the end.
+    pub folder: &'a Path,
+    /// What it may cost.
+    pub cost_max: PicoDollars,
+    /// Where the machine is, as its user says.
+    pub location: Option<String>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Why it ended.
+    pub ended: Ended,
+    /// Everything that was measured, also by earlier parts of the run.
+    pub all: Vec<Measured>,
+    /// The file that says it all.
+    pub file: PathBuf,
+}
+
+/// The name of the file with a line per exchange.
+pub const LINES: &str = "exchanges.jsonl";
+/// The name of the file that says it all.
+pub const FILE: &str = "benchmark.json";
+
+impl Run<'_> {
+    /// Runs until everything is asked, the cost cap is reached, or somebody says stop (SIGINT,
+    /// SIGTERM). `progress` hears how many of how many tasks are done; `print` takes what the user
+    /// should know.
+    pub fn run(
+        &self,
+        progress: &mut dyn FnMut(usize, usize),
+        print: &dyn Fn(&str),
+    ) -> Result<Outcome, AppFault> {
+        let clock = Clock::system();
+        let began = clock.wall();
+        fs::create_dir_all(self.folder).map_err(|error| self.unwritten(&error))?;
+        let (all, done) = self.before()?;
+        let mut settings = self.settings.clone();
+        // Nobody else is to come in, and all requests share one pool of connections.
+        settings.server.listen = ([127, 0, 0, 1], 0).into();
+        settings.server.workers = 1;
+        settings.server.tls = None;
+        let (recorder, recording) = match open_store(&settings, &clock, print) {
+            Ok((recorder, recording)) => (Some(recorder), Some(recording)),
+            Err(fault) => {
+                print(&format!(
+                    "{fault}\nwhat is measured goes to {} only",
+                    self.folder.display()
+                ));
+                (None, None)
+            }
+        };
+        let (sender, records) = mpsc::unbounded_channel();
+        let kept = recorder.as_ref().map(offer_to);
+        let node = Node::start(Parts {
+            offer: both(kept, sender),
+            standing: Standing::default(),
+            secret: secret_file::of_store(&settings.store.path).0,
+            origin: Origin::Bench,
+            proxies: proxies(),
+            clock: clock.clone(),
+            settings,
+        })?;
+        let bench = Bench {
+            plan: self.plan,
+            traffic: node.traffic(),
+            cost_max: self.cost_max,
+            done,
+            clock: clock.clone(),
+            spent: AtomicU64::new(
+                all.iter()
+                    .filter_map(|of| of.record.cost)
+                    .map(|c| c.0)
+                    .sum(),
+            ),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let mut stage = Stage {
+            records,
+            waiting: HashMap::new(),
+            lines: self.lines()?,
+            all,
+            progress,
+            stopped,
+        };
+        let runtime = runtime()?;
+        let ran = runtime.block_on(async {
+            tokio::spawn(hear(stop));
+            bench.run(&mut stage).await
+        });
+        node.stop();
+        if let Some(recording) = recording {
+            recording.shutdown();
+        }
+        let ended = ran.map_err(|fault| {
+            let kept = self.folder.display();
+            AppFault::Runtime(format!("{fault}; what was measured before is in {kept}"))
+        })?;
+        let head = Head {
+            began,
+            ended: clock.wall(),
+            end: ended.name(),
+            estimate: self.estimate(&clock),
+            environment: self.environment(),
+        };
+        let file = self.folder.join(FILE);
+        let value = result::file(self.plan, &head, &stage.all);
+        write_whole(&file, &format!("{value:#}\n")).map_err(|error| self.unwritten(&error))?;
+        Ok(Outcome {
+            ended,
+            all: stage.all,
+            file,
+        })
+    }
+
+    /// What it will cost at most by today's prices.
+    #[must_use]
+    pub fn estimate(&self, clock: &Clock) -> Estimate {
+        estimate(self.plan, self.settings, clock.wall())
+    }
+
+    fn environment(&self) -> Environment {
+        Environment {
+            version: env!("CARGO_PKG_VERSION"),
+            binary: own_digest(),
+            machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            cores: thread::available_parallelism().map_or(1, usize::from),
+            location: self.location.clone(),
+            config: format!("{:016x}", self.settings.hash),
+            prices: self.settings.prices.version().to_string(),
+            definitions: DEFINITIONS,
+        }
+    }
+
+    /// What an earlier part of this run has measured. A last line that was cut off is left out, and
+    /// its task is asked again.
+    fn before(&self) -> Result<(Vec<Measured>, HashSet<usize>), AppFault> {
+        let path = self.folder.join(LINES);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
+            Err(error) => return Err(self.unwritten(&error)),
+        };
+        let lines: Vec<String> = BufReader::new(file)
+            .lines()
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.unwritten(&error))?;
+        let mut all = Vec::new();
+        for (place, line) in lines.iter().enumerate() {
+            match result::read_line(line) {
+                Ok(measured) => all.push(measured),
+                Err(_) if place + 1 == lines.len() => {}
+                Err(what) => {
+                    let line = place + 1;
+                    let path = path.display();
+                    return Err(AppFault::Usage(format!("{path} line {line}: {what}")));
+                }
+            }
+        }
+        let own = |of: &&Measured| {
+            of.record
+                .active
+                .as_ref()
+                .is_some_and(|active| active.run == self.plan.run)
+        };
+        if all.iter().filter(own).count() < all.len() {
+            let folder = self.folder.display();
+            let message = format!("{folder} holds another run: name another folder with --out");
+            return Err(AppFault::Usage(message));
+        }
+        let turns = |task: usize| all.iter().filter(|of| of.task == task).count();
+        let done: HashSet<usize> = all
+            .iter()
+            .map(|of| of.task)
+            .filter(|task| turns(*task) >= self.plan.turns as usize)
+            .collect();
+        all.retain(|of| done.contains(&of.task));
+        Ok((all, done))
+    }
+
+    fn lines(&self) -> Result<File, AppFault> {
+        let opened = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join(LINES));
+        opened.map_err(|error| self.unwritten(&error))
+    }
+
+    fn unwritten(&self, error: &io::Error) -> AppFault {
+        AppFault::Usage(format!("cannot use {}: {error}", self.folder.display()))
+    }
+}
+
+/// What a run is connected with: the node's records, a file, a progress bar, signals.
+struct Stage<'a> {
+    records: mpsc::UnboundedReceiver<ExchangeRecord>,
+    waiting: HashMap<ExchangeId, ExchangeRecord>,
+    lines: File,
+    all: Vec<Measured>,
+    progress: &'a mut dyn FnMut(usize, usize),
+    stopped: watch::Receiver<bool>,
+}
+
+impl Outside for Stage<'_> {
+    async fn record(&mut self, id: ExchangeId) -> Option<ExchangeRecord> {
+        loop {
+            if let Some(record) = self.waiting.remove(&id) {
+                return Some(record);
+            }
+            let record = self.records.recv().await?;
+            self.waiting.insert(record.id, record);
+        }
+    }
+
+    fn measured(&mut self, measured: Measured) -> io::Result<()> {
+        let mut line = result::line(&measured).to_string();
+        line.push('\n');
+        self.lines.write_all(line.as_bytes())?;
+        self.all.push(measured);
+        Ok(())
+    }
+
+    fn progress(&mut self, done: usize, of: usize) {
+        (self.progress)(done, of);
+    }
+
+    fn stopped(&self) -> impl Future<Output = ()> {
+        let mut stopped = self.stopped.clone();
+        async move {
+            // A sender that is gone says nothing any more.
+            if stopped.wait_for(|stopped| *stopped).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// Hands records to the store, where there is one, and to the run.
+fn both(kept: Option<Offer>, run: mpsc::UnboundedSender<ExchangeRecord>) -> Offer {
+    Arc::new(move |record: ExchangeRecord| {
+        // A run that is over wants no record.
+        let _ = run.send(record.clone());
+        if let Some(kept) = &kept {
+            kept(record);
+        }
+    })
+}
+
+/// Waits for the first word to stop; a second one ends the program as ever.
+async fn hear(stop: watch::Sender<bool>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        std::future::pending::<()>().await;
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    let _ = stop.send(true);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    std::process::exit(3);
+}
+
+/// SHA-256 of the program's own file.
+fn own_digest() -> Option<String> {
+    let bytes = fs::read(std::env::current_exe().ok()?).ok()?;
+    let digest = digest::digest(&digest::SHA256, &bytes);
+    Some(
+        digest
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    )
+}
+
+/// Writes a file so that it is there whole or not at all.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let beside = path.with_extension("json.part");
+    fs::write(&beside, text)?;
+    fs::rename(&beside, path)
+}

@@ -1,0 +1,463 @@
+//! `tollgate bench`: asks routes the same, in drawn order, and says how they compare.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::output;
+use super::report::{Shape, hand_over};
+use super::stored::Stop;
+use crate::active::bench::result::is_warm_up;
+use crate::active::bench::{Design, Ended, Plan, Target, Variant};
+use crate::analysis::render;
+use crate::analysis::reports::{Choice, Listed, tax};
+use crate::analysis::tables::{Origins, Window};
+use crate::app::bench::{Outcome, Run};
+use crate::app::sources;
+use crate::clock::Clock;
+use crate::config::settings::{Provider, Settings};
+use crate::record::{Dialect, ExchangeRecord, Name, PicoDollars, ProviderKind};
+use crate::routing::catalogue::{self, owner_of};
+use crate::routing::route::RouteKey;
+use crate::ui::papers::{self, Question, Which};
+use crate::workload::prompts::{Pool, mixed};
+
+/// Ask routes the same, in drawn order, and compare what they took
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    tollgate bench --models gpt-4.1-mini --providers openai,openrouter --pairs 100\n  \
+    tollgate bench --models gpt-4.1,claude-sonnet-4-6 --iterations 50 --format html --output bench.html\n  \
+    tollgate bench --models llama-3.1-8b --sweep-tokens 256,512,1024,2048\n  \
+    tollgate bench --models gpt-4.1 --json-mode\n  \
+    tollgate bench --models claude-sonnet-4-6 --cache-turns 6\n\n\
+    What it may cost is shown first, and never passed (--max-cost). Ctrl-C keeps what was\n\
+    measured; the same --run and --out go on where it ended. The same --seed asks the same.\n\
+    Every exchange is a record of origin `bench`: `tollgate report tax --origin bench`.")]
+pub(super) struct Args {
+    /// Models, comma-separated, as applications ask for them
+    #[arg(long, value_delimiter = ',', required = true, value_name = "MODELS")]
+    models: Vec<String>,
+    /// Only these providers; every configured one that serves the model otherwise
+    #[arg(long, value_delimiter = ',', value_name = "PROVIDERS")]
+    providers: Vec<String>,
+    /// Only providers of these regions
+    #[arg(long, value_delimiter = ',', value_name = "REGIONS")]
+    regions: Vec<String>,
+    /// Rounds that are measured: one request to each route, in drawn order
+    #[arg(long, default_value_t = 30, value_name = "N")]
+    iterations: u32,
+    /// Crossover pairs of each route and the reference instead of rounds: 30 to look, 100, 400 to
+    /// publish
+    #[arg(long, value_name = "N", conflicts_with = "iterations")]
+    pairs: Option<u32>,
+    /// The provider that pairs are against; each model's first direct one otherwise
+    #[arg(long, value_name = "PROVIDER")]
+    reference: Option<String>,
+    /// Rounds or pairs before those that are measured
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    warm_ups: u32,
+    /// Tokens of an answer, at most; 64 with --pairs unless given
+    #[arg(long, value_name = "N")]
+    max_tokens: Option<u64>,
+    /// Lengthen prompts to about so many tokens
+    #[arg(long, value_name = "N")]
+    prompt_tokens: Option<u64>,
+    /// Ask with these limits of the answer, one after the other: does the rate hold?
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "LIST",
+        conflicts_with = "max_tokens"
+    )]
+    sweep_tokens: Vec<u64>,
+    /// Ask each prompt with and without JSON mode: what does JSON cost?
+    #[arg(long)]
+    json_mode: bool,
+    /// Requests of one conversation, each with all before it in front: what do prompt caches do?
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    cache_turns: u32,
+    /// Temperature; `none` sends none, as models that reason want it
+    #[arg(long, default_value = "0", value_name = "T", value_parser = temperature)]
+    temperature: Temperature,
+    /// A file of prompts, one per line; 25 topics of computing and engineering otherwise
+    #[arg(long, value_name = "FILE")]
+    prompts: Option<PathBuf>,
+    /// Seed of prompts and orders; drawn and printed otherwise
+    #[arg(long, value_name = "SEED")]
+    seed: Option<u64>,
+    /// The run's name; the date and the seed otherwise
+    #[arg(long, value_name = "NAME")]
+    run: Option<String>,
+    /// Run it so often, one after the other, to see how runs differ
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    repeat: u32,
+    /// US dollars that all of it may cost
+    #[arg(long, default_value_t = 1.0, value_name = "USD")]
+    max_cost: f64,
+    /// Where this machine is, for the result
+    #[arg(long, value_name = "TEXT")]
+    location: Option<String>,
+    /// Folder of results: one folder a run in it
+    #[arg(long, default_value = "results", value_name = "DIR")]
+    out: PathBuf,
+    /// How the comparison is written
+    #[arg(long, value_enum, default_value_t = Shape::Table)]
+    format: Shape,
+    /// Write the comparison there; stdout otherwise
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Print the result file to stdout instead of the comparison
+    #[arg(long, conflicts_with_all = ["format", "output"])]
+    json: bool,
+    /// Show what would be asked and what it may cost, and ask nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// A temperature, or none.
+#[derive(Debug, Clone, Copy)]
+struct Temperature(Option<f64>);
+
+fn temperature(text: &str) -> Result<Temperature, String> {
+    if text == "none" {
+        return Ok(Temperature(None));
+    }
+    let value: f64 = text
+        .parse()
+        .map_err(|_| "expected a number, or none".to_owned())?;
+    if (0.0..=2.0).contains(&value) {
+        Ok(Temperature(Some(value)))
+    } else {
+        Err("expected a number from 0 to 2, or none".to_owned())
+    }
+}
+
+pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
+    bench(args, config).unwrap_or_else(Stop::exit)
+}
+
+fn bench(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    let path = sources::config_path(config);
+    let loaded = sources::load(path.as_deref()).map_err(Stop::Config)?;
+    let settings = &loaded.settings;
+    let clock = Clock::system();
+    let plan = plan(args, settings, &clock)?;
+    let cap = PicoDollars((args.max_cost.max(0.0) * 1e12) as u64);
+    let mut worst = ExitCode::SUCCESS;
+    let mut all: Vec<ExchangeRecord> = Vec::new();
+    let mut last = None;
+    for turn in 0..args.repeat.max(1) {
+        let mut plan = plan.clone();
+        if args.repeat > 1 {
+            plan.run = Name::from(format!("{}-{}", plan.run, turn + 1));
+            // Asked again, the same prompts would find the providers' caches warm.
+            plan.seed = if turn == 0 {
+                plan.seed
+            } else {
+                mixed(plan.seed, u64::from(turn))
+            };
+        }
+        let folder = args.out.join(plan.run.as_str());
+        let run = Run {
+            settings,
+            plan: &plan,
+            folder: &folder,
+            cost_max: cap,
+            location: args.location.clone(),
+        };
+        if turn == 0 {
+            announce(&run, args.repeat, cap, &clock)?;
+            if args.dry_run {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+        let outcome = one(&run)?;
+        let measured = outcome.all.iter().map(|of| &of.record);
+        all.extend(measured.filter(|record| !is_warm_up(record)).cloned());
+        let ended = outcome.ended;
+        last = Some(outcome);
+        if ended != Ended::Complete {
+            output::note(&format!(
+                "the run ended early ({}): what was measured is kept; `--run {} --seed {} --out {}` goes on",
+                ended.name(),
+                plan.run,
+                plan.seed,
+                args.out.display()
+            ));
+            worst = ExitCode::from(1);
+            break;
+        }
+    }
+    let Some(last) = last else { return Ok(worst) };
+    output::note(&format!("results: {}", last.file.display()));
+    if args.json {
+        let text = std::fs::read_to_string(&last.file)
+            .map_err(|error| Stop::Runtime(format!("cannot read the result: {error}")))?;
+        output::print(&text);
+        return Ok(worst);
+    }
+    compare(args, &plan, &all, &clock)?;
+    Ok(worst)
+}
+
+/// Says what will be asked and what it may cost; a run that may cost too much does not begin.
+fn announce(run: &Run<'_>, repeat: u32, cap: PicoDollars, clock: &Clock) -> Result<(), Stop> {
+    let estimate = run.estimate(clock);
+    let times = u64::from(repeat.max(1));
+    let routes: Vec<String> = run
+        .plan
+        .targets
+        .iter()
+        .map(|of| of.route.to_string())
+        .collect();
+    output::note(&format!(
+        "run {}, seed {}: {} requests to {}",
+        run.plan.run,
+        run.plan.seed,
+        estimate.requests * times,
+        routes.join(", ")
+    ));
+    let most = estimate.cost.as_dollars() * times as f64;
+    output::note(&format!(
+        "at most ${most:.4} by today's prices; cap ${:.2}",
+        cap.as_dollars()
+    ));
+    if !estimate.unpriced.is_empty() {
+        let names: Vec<&str> = estimate.unpriced.iter().map(Name::as_str).collect();
+        output::note(&format!(
+            "no price is known for {}: what they cost is neither in this nor under the cap",
+            names.join(", ")
+        ));
+    }
+    if most > cap.as_dollars() {
+        return Err(Stop::Usage(format!(
+            "it may cost ${most:.4}, which is over --max-cost {:.2}: raise it, or ask less",
+            cap.as_dollars()
+        )));
+    }
+    Ok(())
+}
+
+fn one(run: &Run<'_>) -> Result<Outcome, Stop> {
+    let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = ProgressBar::new(0);
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} tasks, {eta} left");
+        style.map_or(bar.clone(), |style| bar.with_style(style))
+    });
+    let mut progress = |done: usize, of: usize| {
+        if let Some(bar) = &bar {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+        }
+    };
+    let outcome = run.run(&mut progress, &|text| output::note(text));
+    if let Some(bar) = &bar {
+        bar.finish_and_clear();
+    }
+    outcome.map_err(Stop::Config)
+}
+
+/// The reports that answer what was asked.
+fn compare(args: &Args, plan: &Plan, all: &[ExchangeRecord], clock: &Clock) -> Result<(), Stop> {
+    let mut which = vec![
+        Which::Listed(Listed::Models),
+        Which::Listed(Listed::Consistency),
+    ];
+    if !plan.comparisons().is_empty() {
+        let asked = tax::Asked {
+            reference: args.reference.clone(),
+            seed: plan.seed,
+        };
+        which.insert(0, Which::Tax(asked));
+    }
+    if !args.sweep_tokens.is_empty() {
+        which.push(Which::Listed(Listed::Length));
+    }
+    if args.json_mode {
+        which.push(Which::Listed(Listed::JsonTax));
+    }
+    if args.cache_turns > 1 {
+        which.push(Which::Listed(Listed::Cache));
+    }
+    let now = clock.wall();
+    let mut texts = Vec::new();
+    for which in which {
+        let question = Question {
+            which,
+            window: Window::read(None, None, now).map_err(Stop::Usage)?,
+            compare: None,
+            origins: Origins::All,
+            choice: Choice::default(),
+            hosted: Vec::new(),
+        };
+        let records = all.iter().cloned().map(Ok::<_, Stop>);
+        let paper = papers::of_records(&question, records, now)?;
+        texts.push(render::paper::write(&paper, args.format.format()));
+    }
+    hand_over(args.output.as_deref(), &texts.join("\n"))
+}
+
+fn plan(args: &Args, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let day = clock.wall().rfc3339();
+    let date: String = day
+        .chars()
+        .take(19)
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
+    let run = args.run.clone().unwrap_or_else(|| format!("{date}-{seed}"));
+    if !run
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        || run.starts_with('.')
+    {
+        let message = "--run may have letters, digits and . _ - only: it names a folder";
+        return Err(Stop::Usage(message.to_owned()));
+    }
+    let targets = targets(args, settings)?;
+    let usual = if args.pairs.is_some() { 64 } else { 256 };
+    let limits = if args.sweep_tokens.is_empty() {
+        vec![args.max_tokens.unwrap_or(usual)]
+    } else {
+        args.sweep_tokens.clone()
+    };
+    let shapes: &[bool] = if args.json_mode {
+        &[false, true]
+    } else {
+        &[false]
+    };
+    let variants = limits
+        .iter()
+        .flat_map(|max_tokens| {
+            shapes.iter().map(|json| Variant {
+                max_tokens: *max_tokens,
+                json: *json,
+                prompt_tokens: args.prompt_tokens,
+            })
+        })
+        .collect();
+    let plan = Plan {
+        run: Name::from(run),
+        seed,
+        targets,
+        variants,
+        design: match args.pairs {
+            Some(count) => Design::Pairs { count },
+            None => Design::Rounds {
+                iterations: args.iterations,
+            },
+        },
+        warm_ups: args.warm_ups,
+        turns: args.cache_turns.max(1),
+        temperature: args.temperature.0,
+        pool: pool(args.prompts.as_deref())?,
+        reference: args.reference.as_deref().map(Name::from),
+    };
+    if args.pairs.is_some() && plan.comparisons().is_empty() {
+        let message = "pairs need two routes to one model, one of them the reference: a direct \
+                       provider, or --reference";
+        return Err(Stop::Usage(message.to_owned()));
+    }
+    Ok(plan)
+}
+
+fn pool(path: Option<&Path>) -> Result<Pool, Stop> {
+    let Some(path) = path else {
+        return Ok(Pool::shipped());
+    };
+    let name = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Stop::Usage(format!("cannot read {name}: {error}")))?;
+    Pool::of_lines(&text).ok_or_else(|| Stop::Usage(format!("{name} holds no prompt")))
+}
+
+/// The routes to each model, in the order of the models and of the config.
+fn targets(args: &Args, settings: &Settings) -> Result<Vec<Target>, Stop> {
+    for name in args.providers.iter().chain(&args.reference) {
+        if settings.provider(name).is_none() {
+            let names: Vec<&str> = settings
+                .providers
+                .iter()
+                .map(|provider| provider.name.as_str())
+                .collect();
+            let have = names.join(", ");
+            return Err(Stop::Usage(format!(
+                "no provider is called {name}; there is: {have}"
+            )));
+        }
+    }
+    let mut all = Vec::new();
+    for model in &args.models {
+        let routes = routes(model, args, settings);
+        let wanted = |provider: &Provider| {
+            let named = args.providers.is_empty()
+                || args
+                    .providers
+                    .iter()
+                    .any(|name| *name == provider.name.as_str());
+            let region = provider.region.as_deref().unwrap_or_default();
+            named && (args.regions.is_empty() || args.regions.iter().any(|of| of == region))
+        };
+        let before = all.len();
+        for (provider, there) in routes {
+            if wanted(provider) {
+                all.push(Target {
+                    model: Name::from(model.as_str()),
+                    route: RouteKey::new(provider.name.as_str(), Some(there)),
+                    is_router: provider.kind == ProviderKind::Router,
+                    completion_limit: takes_completion_limit(provider),
+                });
+            }
+        }
+        if all.len() == before {
+            return Err(Stop::Usage(format!(
+                "no provider here serves {model}: give it routes in [models], name it \
+                 `provider/model`, or name the providers with --providers"
+            )));
+        }
+    }
+    Ok(all)
+}
+
+/// The ways to a model: its configured routes, else the provider in its name, else every provider
+/// at which the catalogue has a name for it or which claims it, else the providers named.
+fn routes<'a>(model: &str, args: &Args, settings: &'a Settings) -> Vec<(&'a Provider, Name)> {
+    let there = || Name::from(model);
+    if let Some(routes) = settings.models.iter().find(|of| of.name.as_str() == model) {
+        let ways = routes.routes.iter().filter_map(|route| {
+            let provider = settings.provider(&route.provider)?;
+            Some((&**provider, route.model.clone().unwrap_or_else(there)))
+        });
+        return ways.collect();
+    }
+    if let Some((name, rest)) = model.split_once('/')
+        && let Some(provider) = settings.provider(name)
+    {
+        return vec![(provider, Name::from(rest))];
+    }
+    let facts = catalogue::named(model, &settings.catalogue);
+    let claims =
+        |provider: &Provider| owner_of(model, [((), provider.models.as_slice())]).is_some();
+    let ways = settings.providers.iter().filter_map(|provider| {
+        let preset = provider.preset.as_deref();
+        let catalogued = facts
+            .zip(preset)
+            .and_then(|(facts, preset)| facts.name_at(preset));
+        let named = args
+            .providers
+            .iter()
+            .any(|name| *name == provider.name.as_str());
+        let called = catalogued
+            .cloned()
+            .or_else(|| (claims(provider) || named).then(there))?;
+        Some((&**provider, provider.model_there(called)))
+    });
+    ways.collect()
+}
+
+/// OpenAI's newer models refuse `max_tokens`; other hosts know nothing else.
+fn takes_completion_limit(provider: &Provider) -> bool {
+    provider.preset.as_deref() == Some("openai") || provider.dialect == Dialect::Azure
+}
