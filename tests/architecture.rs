@@ -43,17 +43,17 @@ const NOT_YET: &[&str] = &[];
 /// folder that is not listed the rooms may stand in any order, but in no circle.
 #[rustfmt::skip]
 const ROOMS: &[(&str, &[&str])] = &[
-    ("record", &["named", "units", "ids", "usage", "timeline", "outcome", "attempt", "experiment", "decision", "active", "exchange", "note"]),
+    ("record", &["named", "units", "ids", "usage", "timeline", "outcome", "language", "attempt", "experiment", "decision", "active", "exchange", "note"]),
     ("statistics", &["quantile", "sketch", "metric", "interval", "filter", "compare", "sequence", "drift", "rollup"]),
     ("wire", &["framing", "dialect", "translation", "observer"]),
-    ("wire/translation", &["shape", "trial", "fields", "events", "reasoning", "chat", "chat_pieces", "chat_read", "carried", "chat_turns", "chat_request", "chat_to_messages", "chat_to_gemini", "chat_to_converse", "messages_to_chat", "responses_to_chat", "legs"]),
+    ("wire/translation", &["shape", "manners", "trial", "fields", "events", "reasoning", "chat", "chat_pieces", "chat_read", "carried", "chat_turns", "chat_request", "chat_to_messages", "chat_to_gemini", "chat_to_converse", "messages_to_chat", "responses_to_chat", "legs"]),
     ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "candidate", "policy", "plan", "rules", "budget", "experiment", "canary"]),
     ("workload", &["prompts", "sizes", "schedule", "pairing", "spec"]),
     ("analysis", &["scoring", "replay", "tables", "paper", "render", "reports"]),
     ("config", &["routes", "profiles", "settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "prices", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
     ("config/resolve", &["work", "numbers", "listeners", "credentials", "endpoint", "providers", "policies", "models", "rules", "experiments", "prices"]),
     ("edge", &["stamp", "server", "upstream", "store", "telemetry", "alert"]),
-    ("proxy", &["names", "secret", "inband", "bill", "canaries", "presence", "settle", "read_on", "tap", "reject", "filter", "address", "paths", "unknown", "candidates", "quotes", "weigh", "headers", "intake", "described", "models", "lot", "ours", "shared", "outlook", "failover", "relay", "shadow", "street"]),
+    ("proxy", &["names", "secret", "inband", "bill", "canaries", "presence", "settle", "read_on", "tap", "reject", "filter", "address", "paths", "speech", "unknown", "candidates", "quotes", "weigh", "headers", "intake", "described", "models", "lot", "ours", "shared", "outlook", "failover", "relay", "shadow", "street"]),
     ("active", &["traffic", "probing", "bench", "eval"]),
     ("simulator", &["truth", "provider", "bare", "cast", "habit", "history", "selftest"]),
 ];

@@ -29,4 +29,5 @@ mod e2e {
     mod reaching;
     mod routes;
     mod storm;
+    mod translating;
 }

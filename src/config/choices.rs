@@ -2,7 +2,7 @@
 
 use schemars::{Schema, json_schema};
 
-use crate::record::{AssignedUnit, Dialect, ProviderKind};
+use crate::record::{AssignedUnit, Dialect, Language, ProviderKind};
 use crate::routing::catalogue::Rung;
 use crate::routing::experiment::{Metric, Mode, Stop};
 use crate::routing::policy::{Anchor, By};
@@ -40,6 +40,28 @@ choice!(Dialect, "openai, anthropic, gemini, bedrock or azure", [
     "bedrock" => Self::Bedrock,
     "azure" => Self::Azure,
 ]);
+
+choice!(
+    Language,
+    "openai-chat, openai-completions, openai-responses, openai-embeddings, anthropic-messages, \
+     anthropic-count-tokens, gemini-generate, gemini-count-tokens, gemini-embed, bedrock-converse, \
+     bedrock-invoke, bedrock-count-tokens or ollama-native",
+    [
+        "openai-chat" => Self::OpenAiChat,
+        "openai-completions" => Self::OpenAiCompletions,
+        "openai-responses" => Self::OpenAiResponses,
+        "openai-embeddings" => Self::OpenAiEmbeddings,
+        "anthropic-messages" => Self::AnthropicMessages,
+        "anthropic-count-tokens" => Self::AnthropicCountTokens,
+        "gemini-generate" => Self::GeminiGenerate,
+        "gemini-count-tokens" => Self::GeminiCountTokens,
+        "gemini-embed" => Self::GeminiEmbed,
+        "bedrock-converse" => Self::BedrockConverse,
+        "bedrock-invoke" => Self::BedrockInvoke,
+        "bedrock-count-tokens" => Self::BedrockCountTokens,
+        "ollama-native" => Self::OllamaNative,
+    ]
+);
 
 choice!(ProviderKind, "direct or router", [
     "direct" => Self::Direct,

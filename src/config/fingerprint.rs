@@ -3,9 +3,11 @@
 use std::fmt::Write;
 
 use super::catalogue::OWN_SOURCE;
+use super::presets::spoken_by;
 use super::settings::{
-    AdminSettings, Limits, Provider, ServerSettings, Settings, StoreSettings, Timeouts,
+    AdminSettings, Limits, Provider, ServerSettings, Settings, StoreSettings, Timeouts, Translating,
 };
+use crate::record::{Dialect, Language};
 
 /// The fingerprint of settings. Secrets are left out: whether there is one counts, not which.
 ///
@@ -203,6 +205,8 @@ fn write_provider(out: &mut impl Write, provider: &Provider) -> std::fmt::Result
         keepalive,
         usage_place,
         error_shape,
+        speaks,
+        translating,
         discount,
         per_hour,
     } = provider;
@@ -226,6 +230,7 @@ fn write_provider(out: &mut impl Write, provider: &Provider) -> std::fmt::Result
     )?;
     writeln!(out, "{keepalive:?} {usage_place:?} {error_shape:?}")?;
     writeln!(out, "{discount:?} {per_hour:?}")?;
+    write_speech(out, *dialect, speaks, translating)?;
     if let Some(profile) = profile {
         writeln!(out, "profile {profile}")?;
     }
@@ -237,6 +242,33 @@ fn write_provider(out: &mut impl Write, provider: &Provider) -> std::fmt::Result
             ""
         };
         writeln!(out, "header {name:?} {shown:?}")?;
+    }
+    Ok(())
+}
+
+fn write_speech(
+    out: &mut impl Write,
+    dialect: Dialect,
+    speaks: &[Language],
+    translating: &Translating,
+) -> std::fmt::Result {
+    let Translating {
+        drop_params,
+        merge_system,
+        pass_urls,
+        max_tokens,
+        anthropic_version,
+    } = translating;
+    // Only what differs, so that the fingerprints of before there were translations stay.
+    if speaks != spoken_by(dialect) {
+        let speaks: Vec<&str> = speaks.iter().map(|language| language.name()).collect();
+        writeln!(out, "speaks {}", speaks.join(" "))?;
+    }
+    if *translating != Translating::default() {
+        writeln!(
+            out,
+            "translating {drop_params} {merge_system} {pass_urls} {max_tokens:?} {anthropic_version:?}"
+        )?;
     }
     Ok(())
 }

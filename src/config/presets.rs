@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::record::{Dialect, Name, ProviderKind};
+use crate::record::{Dialect, Language, Name, ProviderKind};
 
 use super::kinds::PatternText;
 use super::raw::RawPreset;
@@ -27,6 +27,8 @@ pub struct Preset {
     pub key_hosts: Vec<String>,
     /// How it speaks.
     pub traits: Traits,
+    /// The languages that it speaks.
+    pub speaks: Vec<Language>,
     /// Variables that may hold its credential, in order.
     pub variables: Vec<String>,
     /// Variables that may hold its region, in order.
@@ -108,6 +110,45 @@ impl Traits {
                 ..openai
             },
         }
+    }
+}
+
+/// The languages that are given, or those of a family.
+pub(super) fn languages(given: Option<At<Vec<At<Language>>>>, dialect: Dialect) -> Vec<Language> {
+    match given {
+        Some(given) => given.value.into_iter().map(|at| at.value).collect(),
+        None => spoken_by(dialect).to_vec(),
+    }
+}
+
+/// The languages of a family, the best first.
+pub(super) const fn spoken_by(dialect: Dialect) -> &'static [Language] {
+    match dialect {
+        Dialect::OpenAi => &[
+            Language::OpenAiChat,
+            Language::OpenAiCompletions,
+            Language::OpenAiResponses,
+            Language::OpenAiEmbeddings,
+            // Of a server of one's own nobody says whether it is one of these.
+            Language::OllamaNative,
+        ],
+        Dialect::Azure => &[
+            Language::OpenAiChat,
+            Language::OpenAiCompletions,
+            Language::OpenAiResponses,
+            Language::OpenAiEmbeddings,
+        ],
+        Dialect::Anthropic => &[Language::AnthropicMessages, Language::AnthropicCountTokens],
+        Dialect::Gemini => &[
+            Language::GeminiGenerate,
+            Language::GeminiCountTokens,
+            Language::GeminiEmbed,
+        ],
+        Dialect::Bedrock => &[
+            Language::BedrockConverse,
+            Language::BedrockInvoke,
+            Language::BedrockCountTokens,
+        ],
     }
 }
 
@@ -229,6 +270,7 @@ impl Preset {
                 usage_place: raw.usage_place.map_or(usual.usage_place, |at| at.value),
                 error_shape: raw.error_shape.map_or(usual.error_shape, |at| at.value),
             },
+            speaks: languages(raw.speaks, dialect),
             variables: list(raw.variables),
             region_variables: list(raw.region_variables),
             project_variables: list(raw.project_variables),

@@ -7,14 +7,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::record::{AssignedUnit, Dialect, ProviderKind};
+use crate::record::{AssignedUnit, Dialect, Language, ProviderKind};
 use crate::routing::experiment::{Metric, Mode, Stop};
 
 use super::catalogue::RawModelFacts;
 use super::choices::{Direction, ProfileWord};
 use super::kinds::{
     Amount, DateText, Deadline, HashText, HeaderText, HostText, MarginText, ModelText, OriginText,
-    Part, PatternText, Secret, Size,
+    Part, PatternText, Secret, Size, VersionText,
 };
 use super::prices::RawPriceRow;
 use super::raw_routing::{RawFailover, RawModel, RawProbes, RawRule};
@@ -214,6 +214,18 @@ table! {
         kind: ProviderKind,
         /// Further headers on every request.
         headers: Entries<HeaderText>,
+        /// Languages that it speaks, the best first; those of its family unless given.
+        speaks: Vec<At<Language>>,
+        /// Leave out, and list, fields that its language has no place for; refused unless true.
+        drop_params: bool,
+        /// Join later system messages to the first ones; refused unless true.
+        merge_system: bool,
+        /// Hand addresses of images on, for it to fetch, where its language has a place for them.
+        pass_urls: bool,
+        /// Limit of output tokens where its language needs one and the request has none.
+        max_tokens_default: u64,
+        /// Version of Anthropic's API that translated requests name.
+        anthropic_version: VersionText,
         /// Ask for the usage event where the client left it open.
         inject_usage: bool,
         /// Offer HTTP/2.
@@ -322,6 +334,8 @@ table! {
         project_variables: Vec<At<String>>,
         /// Variables that may hold its resource's name, or the address of its endpoint, in order.
         resource_variables: Vec<At<String>>,
+        /// Languages that it speaks, the best first; those of its family unless given.
+        speaks: Vec<At<Language>>,
         /// Whether the usage event is asked for.
         inject_usage: bool,
         /// Whether HTTP/2 is offered.

@@ -67,6 +67,12 @@ table! {
         residency: NameText,
         /// Tokens of prompt and answer that it takes; the catalogue's number unless given.
         context: u64,
+        /// As with its provider, for this route.
+        drop_params: bool,
+        /// As with its provider, for this route.
+        merge_system: bool,
+        /// As with its provider, for this route.
+        max_tokens_default: u64,
     }
 }
 

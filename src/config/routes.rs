@@ -27,6 +27,19 @@ pub struct RouteSettings {
     pub residency: Option<Name>,
     /// Tokens of prompt and answer that it takes, where the config or the catalogue says so.
     pub context: Option<u64>,
+    /// What it says otherwise than its provider of how requests are translated.
+    pub translating: TranslatingHere,
+}
+
+/// What a route says otherwise than its provider of how requests are translated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TranslatingHere {
+    /// As [`Translating::drop_params`](super::settings::Translating::drop_params).
+    pub drop_params: Option<bool>,
+    /// As [`Translating::merge_system`](super::settings::Translating::merge_system).
+    pub merge_system: Option<bool>,
+    /// As [`Translating::max_tokens`](super::settings::Translating::max_tokens).
+    pub max_tokens: Option<u64>,
 }
 
 /// What becomes of a weight that grows once its canary is found worse.

@@ -14,7 +14,7 @@ pub use super::routes::{
     ClientGone, FailoverSettings, HedgeSettings, ModelRoutes, ProbeSettings, RampStop,
     RouteSettings, RuleSettings, ShadowSettings, Slo,
 };
-use crate::record::{Dialect, Name, PicoDollars, ProviderKind};
+use crate::record::{Dialect, Language, Name, PicoDollars, ProviderKind};
 use crate::routing::catalogue::ModelFacts;
 use crate::routing::experiment::Experiment;
 use crate::routing::pricing::{PriceTable, Share};
@@ -298,6 +298,37 @@ pub enum ErrorShape {
     Aws,
 }
 
+/// How requests are said in a provider's language that are not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Translating {
+    /// Leave out, and list, the fields that the provider's language has no place for.
+    pub drop_params: bool,
+    /// Join later system messages to the first ones.
+    pub merge_system: bool,
+    /// Hand addresses of images on, for the provider to fetch.
+    pub pass_urls: bool,
+    /// The limit of output tokens where one is needed and the request has none; what is known of
+    /// the model where absent.
+    pub max_tokens: Option<u64>,
+    /// The version of Anthropic's API.
+    pub anthropic_version: Name,
+}
+
+/// The version of Anthropic's API that takes sampling settings, as clients of OpenAI's send them.
+pub const ANTHROPIC_VERSION: &str = "2023-06-01";
+
+impl Default for Translating {
+    fn default() -> Self {
+        Self {
+            drop_params: false,
+            merge_system: false,
+            pass_urls: false,
+            max_tokens: None,
+            anthropic_version: Name::from(ANTHROPIC_VERSION),
+        }
+    }
+}
+
 /// One upstream API with everything needed to call it.
 #[derive(Debug, Clone)]
 pub struct Provider {
@@ -338,6 +369,11 @@ pub struct Provider {
     pub usage_place: UsagePlace,
     /// The shape of its errors.
     pub error_shape: ErrorShape,
+    /// The languages that it speaks, the best first: a request in any other is said in the first of
+    /// them that it can be said in.
+    pub speaks: Vec<Language>,
+    /// How such a request is said.
+    pub translating: Translating,
     /// The share that it takes off its prices.
     pub discount: Option<Share>,
     /// What it costs per hour, where it is not paid by the token.

@@ -9,6 +9,7 @@ use super::address::Address;
 use super::names::ROUTE;
 use super::reject::Reject;
 use super::secret::{self, Hasher};
+use super::speech::{Request, Speech, Unsayable};
 use super::unknown;
 use crate::config::settings::{AuthScheme, ModelRoutes, Provider, RouteSettings, Settings};
 use crate::record::{Dialect, KeyedHash, Name};
@@ -31,6 +32,8 @@ pub struct Way {
     pub credential: Credential,
     /// Whether the client itself addressed the provider, so that its own credentials may go there.
     pub addressed: bool,
+    /// How the request is said there.
+    pub speech: Speech,
 }
 
 /// A route of a model in the config.
@@ -133,6 +136,7 @@ pub fn find(
             other_model: target.other_model,
             credential,
             addressed,
+            speech: Speech::Own,
         }
     };
     Ok(Ways {
@@ -159,7 +163,44 @@ pub fn configured(settings: &Settings, provider: &str, model: &Name) -> Option<W
         other_model: false,
         credential,
         addressed: false,
+        speech: Speech::Own,
     })
+}
+
+impl Way {
+    /// Says `request`, if it has to be said otherwise there.
+    pub fn say(&mut self, request: Request<'_>) {
+        let route = self.configured.as_ref().map(Configured::route);
+        let model = self.model.as_deref().unwrap_or_default();
+        self.speech = Speech::of(request, &self.provider, route, model);
+    }
+}
+
+impl Ways {
+    /// Says `request` to every provider that does not speak the client's language. An error where
+    /// it can be said to none of them.
+    pub fn say(&mut self, request: Request<'_>) -> Result<(), Reject> {
+        for way in &mut self.ways {
+            way.say(request);
+        }
+        let mut unsayable = self.ways.iter().map(|way| {
+            let why = way.speech.unsayable()?;
+            Some((why, way.provider.name.as_str()))
+        });
+        let Some(Some(first)) = unsayable.next() else {
+            return Ok(());
+        };
+        // A field that can be named is more use than a language that cannot.
+        let mut told = first;
+        for next in unsayable {
+            let Some(next) = next else { return Ok(()) };
+            if matches!(next.0, Unsayable::Refused(..)) && !matches!(told.0, Unsayable::Refused(..))
+            {
+                told = next;
+            }
+        }
+        Err(told.0.reject(told.1))
+    }
 }
 
 /// A provider and the model's name there.

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::candidates::Way;
 use super::names::INSTANCE;
+use crate::record::Language;
 
 /// Request headers that stay here: hop-by-hop, framing, cookies, who came before, our own, and
 /// credentials, which are put back by the provider's rule.
@@ -34,6 +35,38 @@ fn is_denied_in_request(name: &str) -> bool {
     }
 }
 
+/// Request headers that mean something to one maker's API and nothing, or something else, to
+/// another's: how the body is written, what is accepted, versions, betas, organisations, the SDK.
+fn is_of_a_language(name: &str) -> bool {
+    const PREFIXES: [&str; 15] = [
+        "accept",
+        "anthropic-",
+        "chatgpt-",
+        "content-",
+        "if-",
+        "openai-",
+        "x-amz-",
+        "x-amzn-",
+        "x-app",
+        "x-claude-",
+        "x-codex-",
+        "x-goog-",
+        "x-ms-",
+        "x-openrouter-",
+        "x-stainless-",
+    ];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || matches!(
+            name,
+            "api-version"
+                | "http-referer"
+                | "idempotency-key"
+                | "originator"
+                | "session_id"
+                | "x-title"
+        )
+}
+
 /// Response headers that stay here. `openai-organization` would tell whose account it is.
 fn is_denied_in_response(name: &str) -> bool {
     match name.as_bytes().first() {
@@ -58,6 +91,49 @@ pub fn to_provider(
     instance: &HeaderValue,
 ) -> HeaderMap {
     let mut headers = passed_on(client);
+    put_on(&mut headers, way, identity);
+    marks_into(&mut headers, client, instance);
+    headers
+}
+
+/// The headers for a provider to which the request is said in `language`, which is not the
+/// client's: of the client's own all but what its language, its maker or its SDK means by it.
+#[must_use]
+pub fn to_translated(client: &HeaderMap, way: &Way, language: Language, stream: bool) -> HeaderMap {
+    let mut headers = passed_on(client);
+    take_off(&mut headers, is_of_a_language);
+    let json = HeaderValue::from_static(JSON);
+    headers.insert(header::CONTENT_TYPE, json.clone());
+    let accepted = if stream {
+        HeaderValue::from_static(stream_type(language))
+    } else {
+        json
+    };
+    headers.insert(header::ACCEPT, accepted);
+    if language == Language::AnthropicMessages
+        && let Ok(version) = HeaderValue::from_str(&way.provider.translating.anthropic_version)
+    {
+        headers.insert(HeaderName::from_static("anthropic-version"), version);
+    }
+    put_on(&mut headers, way, true);
+    headers
+}
+
+/// The content type of whole bodies, whatever the language.
+pub const JSON: &str = "application/json";
+
+/// The content type of streams in a language.
+#[must_use]
+pub const fn stream_type(language: Language) -> &'static str {
+    match language {
+        Language::BedrockConverse | Language::BedrockInvoke => "application/vnd.amazon.eventstream",
+        _ => "text/event-stream",
+    }
+}
+
+/// Puts on what the provider's config asks for, and its credential. `identity` asks it not to
+/// compress.
+fn put_on(headers: &mut HeaderMap, way: &Way, identity: bool) {
     for (name, value) in &way.provider.headers {
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),
@@ -78,11 +154,14 @@ pub fn to_provider(
     if let Ok(host) = HeaderValue::from_str(&way.provider.base.authority()) {
         headers.insert(header::HOST, host);
     }
+}
+
+/// Puts on the marks of the instances that a request came through, and our own.
+pub fn marks_into(headers: &mut HeaderMap, client: &HeaderMap, instance: &HeaderValue) {
     for mark in client.get_all(&INSTANCE) {
         headers.append(&INSTANCE, mark.clone());
     }
     headers.append(&INSTANCE, instance.clone());
-    headers
 }
 
 /// What of a client's headers travels, with room for what comes on top.
@@ -105,6 +184,23 @@ pub fn marks(client: &HeaderMap) -> HeaderMap {
         marks.append(&INSTANCE, mark.clone());
     }
     marks
+}
+
+/// The headers for the client of an answer that was translated: those of the provider's body are
+/// not those of the one that the client gets.
+#[must_use]
+pub fn to_client_translated(provider: HeaderMap, content_type: &'static str) -> HeaderMap {
+    let mut headers = to_client(provider);
+    for name in [
+        header::CONTENT_LENGTH,
+        header::CONTENT_ENCODING,
+        header::ETAG,
+        header::ACCEPT_RANGES,
+    ] {
+        headers.remove(name);
+    }
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers
 }
 
 /// The headers for the client, out of the provider's.

@@ -96,7 +96,7 @@ pub fn model(path: &str, body: &Body) -> Result<Option<Name>, Reject> {
 fn unfit(fault: &request::RequestFault) -> Reject {
     let status = StatusCode::BAD_REQUEST;
     let mut reject = Reject::new(status, "invalid_request", fault.to_string());
-    reject.param = fault.param();
+    reject.param = fault.param().map(Name::from);
     reject
 }
 

@@ -26,6 +26,8 @@ pub mod address;
 
 pub mod paths;
 
+pub mod speech;
+
 mod unknown;
 
 pub mod candidates;

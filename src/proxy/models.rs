@@ -13,6 +13,7 @@ use super::described::{describe, describe_routes};
 use super::headers;
 use super::paths;
 use super::reject::Reject;
+use super::speech::Speech;
 use super::tap::ProxyBody;
 use super::unknown;
 use crate::clock::Clock;
@@ -205,6 +206,7 @@ async fn fetch(
         other_model: false,
         credential,
         addressed: false,
+        speech: Speech::Own,
     };
     let list = match provider.dialect {
         Dialect::Gemini => "/v1beta/models",

@@ -37,6 +37,10 @@ names! {
     ATTEMPTS = "x-tollgate-attempts";
     /// How long each part took (W3C Server Timing).
     SERVER_TIMING = "server-timing";
+    /// Says which language was said in which.
+    TRANSLATED = "x-tollgate-translated";
+    /// Lists the fields of the request that were left out.
+    DROPPED = "x-tollgate-dropped";
     /// Claude Code's key of the session.
     CLAUDE_CODE_SESSION = "x-claude-code-session-id";
     /// Codex's key of the session.

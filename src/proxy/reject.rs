@@ -3,7 +3,7 @@
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::tap::ProxyBody;
-use crate::record::{ErrorClass, Language};
+use crate::record::{ErrorClass, Language, Name};
 use crate::wire::dialect::errors::Report;
 
 /// The methods that are passed on, for `Allow`.
@@ -21,7 +21,7 @@ pub struct Reject {
     /// What happened, where, and what to do next.
     pub message: String,
     /// The field of the request concerned.
-    pub param: Option<&'static str>,
+    pub param: Option<Name>,
     /// Seconds after which to try again.
     pub retry_after: Option<u32>,
     /// Whether a client that retries by itself should do so.
@@ -56,7 +56,7 @@ impl Reject {
     /// Names the field of the request concerned.
     #[must_use]
     pub fn param(mut self, param: &'static str) -> Self {
-        self.param = Some(param);
+        self.param = Some(Name::from(param));
         self
     }
 
@@ -117,7 +117,7 @@ impl Reject {
             message: &self.message,
             kind: self.kind,
             code: self.code,
-            param: self.param,
+            param: self.param.as_deref(),
             exchange,
         };
         let body = report.body(language);

@@ -2,19 +2,23 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use super::candidates::Way;
 use super::failover::{self, Begun, Job, Means, Reached};
 use super::headers;
-use super::names::{ATTEMPTS, HINT, REASON, ROUTE, SERVER_TIMING};
+use super::names::{ATTEMPTS, DROPPED, HINT, REASON, ROUTE, SERVER_TIMING, TRANSLATED};
 use super::settle::Exchange;
-use super::tap::{ProxyBody, Tap, TapParts};
+use super::speech::{Said, stamp_of};
+use super::tap::{ProxyBody, Tap, TapParts, Voice};
 use super::unknown;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::record::{AttemptRecord, Language, Mark, Moment, Name, Nanos, Timeline};
+use crate::record::{
+    AttemptRecord, ExchangeRecord, Language, Mark, Moment, Name, Nanos, Timeline,
+};
 use crate::wire::framing::usage_filter::UsageFilter;
 use crate::wire::observer::Seen;
 
@@ -27,6 +31,8 @@ pub struct Relay {
     /// The model's name at the provider.
     model: Option<Name>,
     language: Language,
+    /// What was said in another language than the client's, where that was so.
+    said: Option<Arc<Said>>,
     total: Option<Moment>,
     clock: Clock,
 }
@@ -51,11 +57,70 @@ impl Relay {
             reason,
             model: way.model.clone(),
             language: job.language,
+            said: way.speech.said().cloned(),
             total: job.total,
             clock: means.shared.clock.clone(),
         }
     }
 }
+
+/// What the client gets of the provider's body, and under which status.
+fn voice(
+    reached: &mut Reached,
+    relay: &Relay,
+    plain_events: bool,
+    draft: Option<&mut ExchangeRecord>,
+) -> (StatusCode, Voice) {
+    let status = reached.status;
+    let Some(said) = &relay.said else {
+        let strips = reached.usage_injected && plain_events && status.is_success();
+        let filtered = strips.then(|| Voice::Filtered(UsageFilter::new()));
+        return (status, filtered.unwrap_or(Voice::Own));
+    };
+    if let Some(retold) = reached.retold.take() {
+        return (retold.status, Voice::Whole(retold.body));
+    }
+    let stamp = draft.map(|draft| stamp_of(draft)).unwrap_or_default();
+    let restream = said.translation.stream(&said.back, &stamp);
+    (status, Voice::Restream(restream))
+}
+
+/// Says that the answer was translated, and which fields of the request were left out.
+fn say_translated(headers: &mut HeaderMap, said: &Said) {
+    let (client, provider) = (said.translation.client, said.translation.provider);
+    let pair = format!("{} to {}", client.name(), provider.name());
+    if let Ok(pair) = HeaderValue::from_str(&pair) {
+        headers.insert(&TRANSLATED, pair);
+    }
+    let mut list = String::new();
+    for field in &said.dropped {
+        if list.len() + field.len() > DROPPED_BYTES_MAX {
+            list.push_str(", ...");
+            break;
+        }
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        list.push_str(field);
+    }
+    // A field may have any name; a header may not have any value.
+    let plain = |c: char| {
+        if c.is_ascii_graphic() || c == ' ' {
+            c
+        } else {
+            '?'
+        }
+    };
+    let list: String = list.chars().map(plain).collect();
+    if let Ok(list) = HeaderValue::from_str(&list)
+        && !list.is_empty()
+    {
+        headers.insert(&DROPPED, list);
+    }
+}
+
+/// The longest list of fields in a header.
+const DROPPED_BYTES_MAX: usize = 1024;
 
 /// The response whose body the client reads. Once it is read, or dropped, the exchange is settled.
 pub fn relay(
@@ -63,19 +128,33 @@ pub fn relay(
     relay: Relay,
     (mut exchange, settings): (Exchange, &Settings),
 ) -> Response<ProxyBody> {
-    let begun = reached.begun.take().unwrap_or(relay.fresh);
     let plain_events = failover::is_plain_events(&reached.headers);
     let (attempts, timing) = exchange.draft().map_or((0, None), |draft| {
-        draft.status = Some(reached.status.as_u16());
         (
             draft.attempts.len(),
             timing(&draft.attempts, draft.own.inbound),
         )
     });
-    let strips = reached.usage_injected && plain_events && reached.status.is_success();
-    let mut headers = headers::to_client(std::mem::take(&mut reached.headers));
-    if strips {
-        headers.remove(header::CONTENT_LENGTH);
+    let (status, voice) = voice(&mut reached, &relay, plain_events, exchange.draft());
+    let provider = std::mem::take(&mut reached.headers);
+    let mut headers = match (&relay.said, &voice) {
+        (Some(said), voice) => {
+            let whole = matches!(voice, Voice::Whole(_));
+            let stream = headers::stream_type(relay.language);
+            let content_type = if whole { headers::JSON } else { stream };
+            let mut headers = headers::to_client_translated(provider, content_type);
+            say_translated(&mut headers, said);
+            headers
+        }
+        (None, Voice::Filtered(_)) => {
+            let mut headers = headers::to_client(provider);
+            headers.remove(header::CONTENT_LENGTH);
+            headers
+        }
+        _ => headers::to_client(provider),
+    };
+    if let Some(draft) = exchange.draft() {
+        draft.status = Some(status.as_u16());
     }
     if let Ok(route) = HeaderValue::from_str(&relay.route) {
         headers.insert(&ROUTE, route);
@@ -84,7 +163,7 @@ pub fn relay(
         headers.insert(&REASON, reason);
     }
     headers.insert(&ATTEMPTS, HeaderValue::from(attempts));
-    if reached.status == StatusCode::NOT_FOUND
+    if status == StatusCode::NOT_FOUND
         && let Some(hint) = relay
             .model
             .as_deref()
@@ -97,22 +176,23 @@ pub fn relay(
     if let Some(timing) = timing.and_then(|timing| HeaderValue::try_from(timing).ok()) {
         headers.append(&SERVER_TIMING, timing);
     }
+    let begun = reached.begun.take().unwrap_or(relay.fresh);
     let body = ProxyBody::Tap(Box::new(Tap::new(TapParts {
         source: reached.source,
         held: begun.frames,
         told: begun.seen.done || begun.seen.failed,
         keep_alive: reached.keep_alive,
         observer: begun.observer,
-        filter: strips.then(UsageFilter::new),
+        event_stream: plain_events || matches!(voice, Voice::Restream(_)),
+        voice,
         exchange,
         language: relay.language,
-        event_stream: plain_events,
         silence: settings.timeouts.silence,
         total: relay.total,
         clock: relay.clock,
     })));
     let mut response = Response::new(body);
-    *response.status_mut() = reached.status;
+    *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
 }

@@ -12,6 +12,7 @@ use super::intake::Body;
 use super::relay::{self, Relay};
 use super::settle::Exchange;
 use super::shared::Shared;
+use super::speech::Request;
 use crate::config::settings::{Settings, ShadowSettings};
 use crate::edge::upstream::Pool;
 use crate::record::{
@@ -61,7 +62,16 @@ pub(super) fn asked(
         return None;
     }
     let model = shadow.model.as_ref().unwrap_or(&job.model);
-    let way = configured(means.settings, &shadow.provider, model)?;
+    let mut way = configured(means.settings, &shadow.provider, model)?;
+    way.say(Request {
+        language: job.language,
+        body: bytes,
+        stream: job.stream,
+        depth_max: means.settings.limits.json_depth,
+    });
+    if way.speech.unsayable().is_some() {
+        return None;
+    }
     let routes = found.routes.as_ref()?;
     let allowed = &routes.constraints.regions;
     let elsewhere = !allowed.is_empty() && way.region().is_none_or(|of| !allowed.contains(of));

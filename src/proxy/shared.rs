@@ -54,16 +54,22 @@ impl Shared {
         )
     }
 
-    /// Whether the usage event is to be asked for on this way.
+    /// Whether the usage event is to be asked for on this way. Where a request is translated there
+    /// is no usage in a client's language without it: there it is asked for until it is refused.
     pub(super) fn may_inject(&self, way: &Way, language: Language, body: &Body) -> bool {
-        let Body::Read(_, reading) = body else {
-            return false;
+        let said = way.speech.said();
+        let reading = match (body, said) {
+            (_, Some(said)) => said.reading.as_deref(),
+            (Body::Read(_, reading), None) => Some(&**reading),
+            _ => None,
         };
+        let Some(reading) = reading else { return false };
+        let language = way.speech.language(language);
         let takes = matches!(language, Language::OpenAiChat | Language::OpenAiCompletions);
         takes
             && reading.stream
             && reading.include_usage.is_none()
-            && way.provider.inject_usage
+            && (way.provider.inject_usage || said.is_some())
             && (self.refuses_injection.is_empty()
                 || !self.refuses_injection.contains(&memo_key(way)))
     }

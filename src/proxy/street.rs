@@ -16,7 +16,7 @@ use super::candidates;
 use super::failover::{self, Job, Means, Reached};
 use super::filter;
 use super::headers;
-use super::intake;
+use super::intake::{self, Body};
 use super::lot;
 use super::models::Asked;
 use super::names::{EXCHANGE, RETRY_COUNT, TRACEPARENT};
@@ -28,6 +28,7 @@ use super::relay::{self, Relay};
 use super::settle::Exchange;
 use super::shadow;
 use super::shared::Shared;
+use super::speech;
 use super::tap::ProxyBody;
 use super::weigh::{self, Scales};
 use crate::config::settings::Settings;
@@ -321,7 +322,15 @@ impl Proxy {
             let made = Box::pin(answering).await?;
             return Ok(Answered::Made(made));
         }
-        let found = candidates::find(settings, address, model.as_deref(), &parts.headers)?;
+        let mut found = candidates::find(settings, address, model.as_deref(), &parts.headers)?;
+        if let Body::Read(bytes, _) = &body {
+            found.say(speech::Request {
+                language,
+                body: bytes,
+                stream,
+                depth_max: settings.limits.json_depth,
+            })?;
+        }
         let scales = Scales {
             settings,
             standing: &self.shared.settler.standing,

@@ -1,4 +1,5 @@
-//! Hands a provider's body on to the client unchanged, and tells the observer of each read.
+//! Hands a provider's body on to the client, unchanged but where it is said in another language, and
+//! tells the observer of each read.
 
 use std::collections::VecDeque;
 use std::future::Future as _;
@@ -20,6 +21,7 @@ use crate::edge::upstream::{AnswerBody, BodyFault, Chunk};
 use crate::record::{CancelledBy, ErrorClass, Language, Moment, Nanos, Oddity, Protocol};
 use crate::wire::framing::usage_filter::UsageFilter;
 use crate::wire::observer::{BodyEnd, Observer, Seen};
+use crate::wire::translation::{Ended as Retold, Restream};
 
 /// The body of an answer to the client.
 #[derive(Debug)]
@@ -92,6 +94,19 @@ pub struct HeldFrame {
     pub tokens: bool,
 }
 
+/// What the client gets of the provider's body.
+#[derive(Debug)]
+pub enum Voice {
+    /// Its bytes.
+    Own,
+    /// Its bytes without the usage event that only we asked for.
+    Filtered(UsageFilter),
+    /// Its events in another language.
+    Restream(Box<dyn Restream>),
+    /// This, whatever its bytes are: they have been read, and are still to be observed.
+    Whole(Bytes),
+}
+
 /// Everything that a tap needs.
 #[derive(Debug)]
 pub struct TapParts {
@@ -105,8 +120,8 @@ pub struct TapParts {
     pub keep_alive: Option<Duration>,
     /// Reads the stream.
     pub observer: Observer,
-    /// Takes out the usage event that only we asked for.
-    pub filter: Option<UsageFilter>,
+    /// What the client gets of it.
+    pub voice: Voice,
     /// The exchange to settle.
     pub exchange: Exchange,
     /// The endpoint's language, for errors in-band.
@@ -142,7 +157,10 @@ pub struct Tap {
     aborting: Option<Aborting>,
     bytes_in: u64,
     bytes_out: u64,
+    /// Bytes that the provider announces, where what it sends is what the client gets.
     length: Option<u64>,
+    /// Bytes of what the client gets in their place, where that is known.
+    retold: Option<u64>,
     deferred: bool,
     verdict: Option<Verdict>,
     abort: Option<Abort>,
@@ -209,11 +227,15 @@ impl Tap {
         let held_bytes: u64 = held.iter().map(|held| held.chunk.bytes.len() as u64).sum();
         let peer = parts.exchange.peer();
         let client = (peer.protocol == Protocol::Http1).then(|| peer.log.clone());
-        let length = match (&parts.source, &parts.filter) {
-            (Source::Incoming(body), None) => body.length().map(|left| left + held_bytes),
-            (Source::Read(chunks), None) => {
+        let length = match (&parts.source, &parts.voice) {
+            (Source::Incoming(body), Voice::Own) => body.length().map(|left| left + held_bytes),
+            (Source::Read(chunks), Voice::Own) => {
                 Some(chunks.iter().map(|chunk| chunk.bytes.len() as u64).sum())
             }
+            _ => None,
+        };
+        let retold = match &parts.voice {
+            Voice::Whole(bytes) => Some(bytes.len() as u64),
             _ => None,
         };
         let activity = parts.clock.now();
@@ -229,6 +251,7 @@ impl Tap {
             bytes_in: 0,
             bytes_out: 0,
             length,
+            retold,
             deferred: false,
             verdict: None,
             abort: None,
@@ -249,7 +272,7 @@ impl Tap {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.length {
+        match self.length.or(self.retold) {
             Some(length) if self.abort.is_none() => {
                 SizeHint::with_exact(length.saturating_sub(self.bytes_out))
             }
@@ -335,22 +358,34 @@ impl Tap {
         let tokens = brought != Brought::NoToken;
         self.activity = at;
         self.bytes_in += data.len() as u64;
-        let filter = self.parts.as_mut().and_then(|parts| parts.filter.as_mut());
-        match filter {
-            None => self.queue.push_back(Piece {
+        let Some(parts) = &mut self.parts else { return };
+        match &mut parts.voice {
+            Voice::Own => self.queue.push_back(Piece {
                 bytes: data,
                 read_at: at,
                 tokens,
             }),
             // Nearly every chunk: what has tokens is no usage event.
-            Some(filter) if brought == Brought::OnlyTokens && filter.may_pass(&data) => {
+            Voice::Filtered(filter) if brought == Brought::OnlyTokens && filter.may_pass(&data) => {
                 self.queue.push_back(Piece {
                     bytes: data,
                     read_at: at,
                     tokens,
                 });
             }
-            Some(filter) => {
+            Voice::Whole(_) => {}
+            Voice::Restream(restream) => {
+                let mut said = Vec::new();
+                restream.feed(&data, &mut said);
+                if !said.is_empty() {
+                    self.queue.push_back(Piece {
+                        bytes: said.into(),
+                        read_at: at,
+                        tokens,
+                    });
+                }
+            }
+            Voice::Filtered(filter) => {
                 let pieces = filter.chunk(data).into_iter();
                 self.queue.extend(pieces.map(|bytes| Piece {
                     bytes,
@@ -403,13 +438,13 @@ impl Tap {
             _ => parts.clock.now(),
         };
         self.verdict = Some(Verdict { end, fault, at });
-        if let Some(tail) = parts.filter.take().and_then(UsageFilter::end) {
-            self.queue.push_back(Piece {
-                bytes: tail,
-                read_at: at,
-                tokens: false,
-            });
-        }
+        let broken = Broken::Fault(ErrorClass::Truncated);
+        let tail = last_words(parts, &mut self.told, broken);
+        self.queue.extend(tail.map(|bytes| Piece {
+            bytes,
+            read_at: at,
+            tokens: false,
+        }));
         if let Source::Incoming(body) = &mut parts.source {
             self.extra = body.has_more();
             match end {
@@ -428,13 +463,12 @@ impl Tap {
     fn failed(&mut self, end: BodyEnd, broken: Broken) {
         let Some(parts) = &mut self.parts else { return };
         let at = parts.clock.now();
-        if let Some(tail) = parts.filter.take().and_then(UsageFilter::end) {
-            self.queue.push_back(Piece {
-                bytes: tail,
-                read_at: at,
-                tokens: false,
-            });
-        }
+        let tail = last_words(parts, &mut self.told, broken);
+        self.queue.extend(tail.map(|bytes| Piece {
+            bytes,
+            read_at: at,
+            tokens: false,
+        }));
         if !parts.event_stream || self.length.is_some() {
             self.abort = Some(Abort::Flush);
         } else if !self.told {
@@ -554,6 +588,27 @@ impl Tap {
             }
             let next = Clock::timer(patience(parts, quiet));
             timer.as_mut().reset(next);
+        }
+    }
+}
+
+/// What is left to hand over when the provider's side is over: what a filter or a translation still
+/// holds, or the whole that stands for it. Where a translated stream did not end as its language
+/// has it, its client is told why: `broken`, unless its last events say so. `told` is set where
+/// the client knows how it ended.
+fn last_words(parts: &mut TapParts, told: &mut bool, broken: Broken) -> Option<Bytes> {
+    match std::mem::replace(&mut parts.voice, Voice::Own) {
+        Voice::Own => None,
+        Voice::Filtered(filter) => filter.end(),
+        Voice::Whole(bytes) => Some(bytes).filter(|bytes| !bytes.is_empty()),
+        Voice::Restream(mut restream) => {
+            let mut said = Vec::new();
+            if restream.end(&mut said) == Retold::Broken {
+                let event = inband::error_event(parts.language, broken);
+                said.extend_from_slice(event.as_bytes());
+            }
+            *told = true;
+            Some(Bytes::from(said)).filter(|bytes| !bytes.is_empty())
         }
     }
 }

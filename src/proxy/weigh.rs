@@ -8,6 +8,7 @@ use super::names::{DEADLINE, MAX_COST, POLICY, REGION};
 use super::quotes::Quotes;
 use super::reject::Reject;
 use super::secret::Hasher;
+use super::speech::Unsayable;
 use crate::config::settings::{RuleSettings, Settings};
 use crate::record::{
     Considered, Decision, ExchangeRecord, Moment, Name, Nanos, PicoDollars, WallTime,
@@ -230,7 +231,7 @@ pub(super) fn foreseen(
     let left_out = |index: usize| {
         let why = plan.left_out.iter().find(|(place, _)| *place == index);
         let why = why.map(|(_, why)| why.name());
-        why.or((!admitted.contains(&index)).then_some("rule"))
+        why.or((!admitted.contains(&index)).then(|| not_admitted(&found.ways[index])))
     };
     Foreseen {
         left_out: (0..found.ways.len()).map(left_out).collect(),
@@ -314,17 +315,23 @@ fn tighten(constraints: &mut Constraints, rule: Option<&RuleSettings>, wishes: &
     constraints.deadline = deadlines.into_iter().flatten().min();
 }
 
-/// The ways that the rule lets through, in its order.
+/// The ways that the request can be said to and the rule lets through, in its order.
 fn admitted(ways: &[Way], rule: Option<&RuleSettings>) -> Vec<usize> {
+    let sayable = |index: &usize| ways[*index].speech.unsayable().is_none();
     let providers = rule.map_or(&[][..], |rule| &rule.routes);
     if providers.is_empty() {
-        return (0..ways.len()).collect();
+        return (0..ways.len()).filter(sayable).collect();
     }
     let of = |name: &Name| {
         let name = name.clone();
         (0..ways.len()).filter(move |index| ways[*index].provider.name == name)
     };
-    providers.iter().flat_map(of).collect()
+    providers.iter().flat_map(of).filter(sayable).collect()
+}
+
+/// Why a way was not even a candidate.
+fn not_admitted(way: &Way) -> &'static str {
+    way.speech.unsayable().map_or("rule", Unsayable::name)
 }
 
 fn candidate(
@@ -380,7 +387,7 @@ fn decision(plan: &Plan, found: &Ways, admitted: &[usize], rule: Option<usize>) 
     let considered = |(index, way): (usize, &Way)| {
         let why = plan.left_out.iter().find(|(place, _)| *place == index);
         let why = why.map(|(_, why)| why.name());
-        let by_rule = (!admitted.contains(&index)).then_some("rule");
+        let by_rule = (!admitted.contains(&index)).then(|| not_admitted(way));
         let score = plan.scores[index].filter(|score| score.is_finite());
         Considered {
             provider: way.provider.name.clone(),
@@ -413,7 +420,7 @@ fn no_route(plan: &Plan, found: &Ways) -> Reject {
     }
     let why = |index: usize| {
         let left_out = plan.left_out.iter().find(|(place, _)| *place == index);
-        left_out.map_or("rule", |(_, why)| why.name())
+        left_out.map_or_else(|| not_admitted(&found.ways[index]), |(_, why)| why.name())
     };
     let list = found.ways.iter().enumerate();
     let list: Vec<String> = list

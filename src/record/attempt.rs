@@ -1,6 +1,7 @@
 //! Records one try of an exchange at one route.
 
 use super::ids::KeyedHash;
+use super::language::Language;
 use super::outcome::{CancelledBy, End, ErrorClass, FinishReason, Oddity};
 use super::timeline::{Gaps, Timeline};
 use super::units::{Name, Nanos, PicoDollars};
@@ -134,4 +135,17 @@ pub struct AttemptRecord {
     pub lost_usage: Option<Usage>,
     /// What those cost by the price table: a part of the exchange's cost.
     pub lost_cost: Option<PicoDollars>,
+    /// The language spoken with the provider, where the request was translated into another one
+    /// than the exchange's.
+    pub language: Option<Language>,
+    /// The fields of the request that the translation left out, by their paths; at most
+    /// [`Self::DROPPED_MAX`].
+    pub dropped: Vec<Name>,
+}
+
+impl AttemptRecord {
+    /// Fields left out that are kept of one attempt.
+    pub const DROPPED_MAX: usize = 16;
+    /// Bytes kept of the path of one.
+    pub const DROPPED_BYTES_MAX: usize = 64;
 }

@@ -12,6 +12,8 @@ pub mod timeline;
 
 pub mod outcome;
 
+pub mod language;
+
 pub mod attempt;
 
 pub mod experiment;
@@ -28,11 +30,11 @@ pub use active::{Active, Pair};
 pub use attempt::{AttemptRecord, Protocol, ProviderKind, RateLimitHeader, ServerTiming};
 pub use decision::{Considered, Decision};
 pub use exchange::{
-    Dialect, ExchangeRecord, Language, NoCost, Origin, OwnDelay, RequestFacts, Session,
-    SessionSource, Tokens,
+    Dialect, ExchangeRecord, NoCost, Origin, OwnDelay, RequestFacts, Session, SessionSource, Tokens,
 };
 pub use experiment::{Arm, Assigned, AssignedUnit, Coin, Enrolment, NotEnrolled};
 pub use ids::{ExchangeId, KeyedHash, TraceId};
+pub use language::Language;
 pub use note::Note;
 pub use outcome::{CancelledBy, End, ErrorClass, FinishReason, Oddity, Outcome};
 pub use timeline::{Bins, Gaps, Mark, NullReason, Timeline};

@@ -484,6 +484,10 @@ fn arbitrary_attempt(r: &mut Random) -> AttemptRecord {
             ..Usage::default()
         }),
         lost_cost: r.chance(20).then(|| PicoDollars(extreme(r))),
+        language: r
+            .chance(20)
+            .then(|| Language::ALL[r.below(Language::ALL.len() as u64) as usize]),
+        dropped: (0..r.below(3)).map(|_| text(r).into()).collect(),
     }
 }
 

@@ -194,6 +194,13 @@ fn attempt(text: &mut String, attempt: &AttemptRecord, zero: Moment) {
             let _ = writeln!(text, "  {name:<10} {}", plain(value));
         }
     }
+    if let Some(language) = attempt.language {
+        let _ = writeln!(text, "  translated into {}", language.name());
+    }
+    if !attempt.dropped.is_empty() {
+        let fields: Vec<_> = attempt.dropped.iter().map(|field| plain(field)).collect();
+        let _ = writeln!(text, "  left out   {}", fields.join(", "));
+    }
     if let Some(gaps) = &attempt.gaps {
         let _ = writeln!(
             text,

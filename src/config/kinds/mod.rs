@@ -18,7 +18,7 @@ use super::address::{UrlFault, base_url, host_name};
 use super::quantity;
 use super::read::{Reader, Refusal, Setting, Text};
 use super::settings::BaseUrl;
-use crate::record::{KeyedHash, PicoDollars, WallTime};
+use crate::record::{KeyedHash, Name, PicoDollars, WallTime};
 use crate::routing::pricing::{self, Rate, Tier, dollars, instant};
 
 impl Setting for bool {
@@ -176,6 +176,24 @@ impl Text for HashText {
             secret: true,
         };
         read.map(|hash| Self(KeyedHash(hash))).ok_or(secret)
+    }
+}
+
+/// A version of Anthropic's API.
+#[derive(Debug, Clone)]
+pub(super) struct VersionText(pub(super) Name);
+
+impl Text for VersionText {
+    const EXPECTED: &'static str = "a date such as \"2023-06-01\"";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let fits = text.len() == 10
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            });
+        let version = fits.then(|| Self(Name::from(text)));
+        version.ok_or_else(Refusal::default)
     }
 }
 

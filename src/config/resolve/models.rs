@@ -9,6 +9,7 @@ use crate::config::problem::{nearest, quoted};
 use crate::config::profiles::{fits, geography, geography_of, wants_profile};
 use crate::config::raw_routing::{RawHedge, RawModel, RawRamp, RawRoute, RawShadow};
 use crate::config::read::{At, Entries, key_step};
+use crate::config::routes::TranslatingHere;
 use crate::config::settings::{
     HedgeSettings, ModelRoutes, Provider, RouteSettings, ShadowSettings,
 };
@@ -256,6 +257,11 @@ fn routes(
             region: raw.region.map(|at| at.value.0),
             residency: raw.residency.map(|at| at.value.0),
             context: raw.context.map(|at| at.value),
+            translating: TranslatingHere {
+                drop_params: raw.drop_params.map(|at| at.value),
+                merge_system: raw.merge_system.map(|at| at.value),
+                max_tokens: raw.max_tokens_default.map(|at| at.value),
+            },
         };
         let there = route.model.as_deref().unwrap_or(&key.value);
         let catalogued = || facts_of(there, of.catalogue)?.context_length;

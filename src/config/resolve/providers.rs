@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use crate::config::choices::ProfileWord;
 use crate::config::kinds::{Amount, HeaderText, Part};
-use crate::config::presets::{Preset, Traits, UrlKeys, patterns};
+use crate::config::presets::{Preset, Traits, UrlKeys, languages, patterns};
 use crate::config::problem::{nearest, quoted};
 use crate::config::profiles::{GEOGRAPHIES, fits, geography};
 use crate::config::raw::RawProvider;
 use crate::config::read::{At, Entries, key_step};
-use crate::config::settings::{AdminSettings, AuthScheme, BaseUrl, Provider, ServerSettings};
+use crate::config::settings::{
+    AdminSettings, AuthScheme, BaseUrl, Provider, ServerSettings, Translating,
+};
 use crate::record::{Dialect, Name};
 use crate::routing::pricing::Share;
 
@@ -134,6 +136,21 @@ fn one(
         Some(given) => patterns(Some(given)),
         None => preset.map_or_else(Vec::new, |preset| preset.models.clone()),
     };
+    let own = preset.filter(|preset| preset.traits.dialect == traits.dialect);
+    let speaks = match (&raw.speaks, own) {
+        (None, Some(preset)) => preset.speaks.clone(),
+        _ => languages(raw.speaks, traits.dialect),
+    };
+    let usual = Translating::default();
+    let translating = Translating {
+        drop_params: raw.drop_params.is_some_and(|at| at.value),
+        merge_system: raw.merge_system.is_some_and(|at| at.value),
+        pass_urls: raw.pass_urls.is_some_and(|at| at.value),
+        max_tokens: raw.max_tokens_default.map(|at| at.value),
+        anthropic_version: raw
+            .anthropic_version
+            .map_or(usual.anthropic_version, |at| at.value.0),
+    };
     let discount = discount(path, raw.discount.as_ref(), raw.per_hour.as_ref(), work);
     Some(Provider {
         discount,
@@ -155,6 +172,8 @@ fn one(
         keepalive: traits.keepalive,
         usage_place: traits.usage_place,
         error_shape: traits.error_shape,
+        speaks,
+        translating,
         base: place.base,
     })
 }

@@ -7,8 +7,8 @@ use http::StatusCode;
 
 use super::loss::Loss;
 use super::slot::Slot;
-use super::tried::{Failure, Tried, Try};
-use super::{Reached, Unreached, hold};
+use super::tried::{Failure, Patience, Tried, Try};
+use super::{Reached, Unreached, hold, retell};
 use crate::edge::upstream::send::keep_alive_of;
 use crate::edge::upstream::{Answer, AnswerBody, Chunk};
 use crate::proxy::candidates::Way;
@@ -56,12 +56,16 @@ pub(super) async fn read_answer(this: Try<'_>, answer: Answer, slot: Slot<'_, '_
         keep_alive,
         send_start,
         usage_injected: this.inject,
+        retold: None,
     };
     let failing = parts.status.is_client_error() || parts.status.is_server_error();
     let is_last = this.patience.is_none();
     let may_reject_injection = this.inject && matches!(parts.status.as_u16(), 400 | 422);
-    if !failing || (is_last && !may_reject_injection) {
+    let translated = way.speech.said().is_some();
+    if !failing || (is_last && !may_reject_injection && !translated) {
         let held = this.patience.filter(|patience| patience.held.is_some());
+        // A whole answer must be read before it can be said in another language.
+        let held = held.or((translated && !this.job.stream).then_some(Patience::ENDLESS));
         if let Some(patience) = held.filter(|_| parts.status.is_success()) {
             // Only where there is a choice: it has no place in the futures of all other requests.
             return Box::pin(hold::hold(this, patience, reached, body, slot)).await;
@@ -99,6 +103,7 @@ fn failing_status(
         &whole,
     );
     slot.note(|record| record.rate_limits.extend(errors::limits_in_body(&whole)));
+    retell::error(this, &mut reached, &classified, &whole);
     let loss = Loss::Status(classified.clone(), whole.len());
     if may_reject_injection && memchr::memmem::find(&whole, b"stream_options").is_some() {
         loss.write(slot, None, this.means.shared);

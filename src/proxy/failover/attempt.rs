@@ -15,7 +15,9 @@ use crate::proxy::candidates::{Credential, Way};
 use crate::proxy::reject::Reject;
 use crate::proxy::settle::inbound_delay;
 use crate::proxy::shared::Shared;
-use crate::record::{AttemptRecord, CancelledBy, End, ErrorClass, Mark, Moment, Outcome, Timeline};
+use crate::record::{
+    AttemptRecord, CancelledBy, End, ErrorClass, Mark, Moment, Name, Outcome, Timeline,
+};
 use crate::wire::dialect::errors::{self, Classified, Verdict};
 
 /// The record of an attempt that begins.
@@ -199,9 +201,24 @@ fn begun(way: &Way, timeline: Timeline, shared: &Shared) -> AttemptRecord {
         model: way.model.clone(),
         credential,
         client_credential,
+        language: way.speech.said().map(|said| said.translation.provider),
+        dropped: dropped(way),
         timeline,
         ..AttemptRecord::default()
     }
+}
+
+/// The fields that were left out, as the record keeps them.
+fn dropped(way: &Way) -> Vec<Name> {
+    let Some(said) = way.speech.said() else {
+        return Vec::new();
+    };
+    let fields = said.dropped.iter().take(AttemptRecord::DROPPED_MAX);
+    let clipped = fields.map(|field| {
+        let end = field.floor_char_boundary(field.len().min(AttemptRecord::DROPPED_BYTES_MAX));
+        Name::from(&field[..end])
+    });
+    clipped.collect()
 }
 
 fn note_phases(record: &mut AttemptRecord, phases: &Phases) {

@@ -7,10 +7,11 @@ use super::loss::Loss;
 use super::slot::Slot;
 use super::tried::{Failure, Patience, Tried, Try};
 use super::watch::{has_body, observer};
-use super::{Begun, Reached, Unreached};
+use super::{Begun, Reached, Unreached, retell};
 use crate::clock::Clock;
 use crate::edge::upstream::{AnswerBody, Chunk};
 use crate::proxy::reject::Reject;
+use crate::proxy::speech::stamp_of;
 use crate::proxy::tap::{HeldFrame, Source, end_of};
 use crate::record::{CancelledBy, ErrorClass, Mark, Moment, Outcome};
 use crate::wire::dialect::errors::{self, Classified};
@@ -33,13 +34,18 @@ pub(super) async fn hold(
     let settings = this.means.settings;
     let watching = observer(&reached, this.way, this.job, settings);
     let clock = &this.means.shared.clock;
-    if watching.is_opaque() || !has_body(reached.status) {
+    let whole_to_retell = this.way.speech.said().is_some() && !this.job.stream;
+    if !whole_to_retell && (watching.is_opaque() || !has_body(reached.status)) {
         slot.note(|record| record.timeline.set(Mark::Held, clock.now()));
         reached.source = Source::Incoming(body);
         return Tried::Answered(Box::new(reached));
     }
     let limits = Limits {
-        patience,
+        patience: Patience {
+            // A part of it is no answer: it has the time that it takes.
+            held: patience.held.filter(|_| !whole_to_retell),
+            ..patience
+        },
         silence: settings.timeouts.silence,
         total: this.job.total,
         bytes: if this.job.stream {
@@ -64,6 +70,20 @@ pub(super) async fn hold(
         ..
     } = holding;
     match stopped {
+        Stopped::Committed if whole_to_retell => {
+            body.close();
+            let observation = observer.end(clock.now(), BodyEnd::CutByLimit);
+            let class = ErrorClass::ProtocolError;
+            let unreached = retell::no_whole(this);
+            slot.note(|record| record.cancelled_by = Some(CancelledBy::Limit));
+            Tried::Failed(Box::new(Failure {
+                verdict: errors::failover(&Classified::bare(class), false),
+                reached: true,
+                unreached,
+                answer: None,
+                loss: Loss::Broken(Box::new(observation), bytes as u64, class),
+            }))
+        }
         Stopped::Committed => {
             slot.note(|record| record.timeline.set(Mark::Held, clock.now()));
             reached.begun = Some(Begun {
@@ -128,6 +148,19 @@ fn whole(
     bytes: usize,
     slot: Slot<'_, '_>,
 ) -> Tried {
+    let stamp = slot
+        .note_exchange(|draft| stamp_of(draft))
+        .unwrap_or_default();
+    if let Err(unreached) = retell::whole(this, &mut reached, &observation, &stamp) {
+        let error = Classified::bare(ErrorClass::ProtocolError);
+        return Tried::Failed(Box::new(Failure {
+            verdict: errors::failover(&error, false),
+            reached: true,
+            unreached,
+            answer: None,
+            loss: Loss::Broken(Box::new(observation), bytes as u64, error.class),
+        }));
+    }
     if observation.outcome_hint == Outcome::Ok {
         let now = this.means.shared.clock.now();
         slot.note(|record| record.timeline.set(Mark::Held, now));

@@ -8,6 +8,7 @@ mod hold;
 mod loss;
 mod outgoing;
 mod race;
+mod retell;
 mod slot;
 mod tried;
 mod watch;
@@ -16,6 +17,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
 use super::reject::Reject;
@@ -79,6 +81,17 @@ pub struct Reached {
     pub send_start: Option<Moment>,
     /// Whether the usage event was asked for by us.
     pub usage_injected: bool,
+    /// What the client gets of it in its own language, where the whole of it was translated.
+    pub retold: Option<Retold>,
+}
+
+/// An answer, or an error, as a whole in the client's language.
+#[derive(Debug)]
+pub struct Retold {
+    /// The client's status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Bytes,
 }
 
 /// The beginning of a body that was held back until its first token.

@@ -14,6 +14,7 @@ use crate::proxy::intake::Body;
 use crate::proxy::paths;
 use crate::proxy::reject::Reject;
 use crate::proxy::shared::Shared;
+use crate::proxy::speech::Said;
 use crate::wire::dialect::request::{self, Edits};
 
 /// Query parameters that carry credentials at some provider.
@@ -27,19 +28,14 @@ pub(super) fn outgoing(
     inject: bool,
     shared: &Shared,
 ) -> Result<(Outgoing, Option<Arc<Upload>>), Reject> {
+    if let Some(said) = way.speech.said() {
+        return translated(job, said, way, inject, shared).map(|outgoing| (outgoing, None));
+    }
     let place = paths::passed(&way.provider, job.path, way.model.as_deref());
     let queries: Vec<&str> = base_query(way, job.query)
         .chain(query_for(way, job.query))
         .collect();
-    let target = if queries.is_empty() {
-        place.path
-    } else {
-        format!("{}?{}", place.path, queries.join("&"))
-    };
-    let target = Uri::try_from(target).map_err(|_| {
-        let message = "the path or query has characters that a URL cannot have";
-        Reject::new(StatusCode::BAD_REQUEST, "request_target", message)
-    })?;
+    let target = target(place.path, &queries)?;
     let identity = job.stream && job.language.is_inference();
     let mut headers = headers::to_provider(job.headers, way, identity, &shared.instance);
     let mut upload = None;
@@ -84,6 +80,50 @@ pub(super) fn outgoing(
         },
         upload,
     ))
+}
+
+/// What to send of a request that was translated: nothing of the client's own is in it.
+fn translated(
+    job: &Job<'_>,
+    said: &Said,
+    way: &Way,
+    inject: bool,
+    shared: &Shared,
+) -> Result<Outgoing, Reject> {
+    let language = said.translation.provider;
+    let model = way.model.as_deref().unwrap_or_default();
+    let place = paths::spoken(&way.provider, language, model, job.stream);
+    let queries: Vec<&str> = base_query(way, None).chain(place.query).collect();
+    let target = target(place.path, &queries)?;
+    let mut headers = headers::to_translated(job.headers, way, language, job.stream);
+    headers::marks_into(&mut headers, job.headers, &shared.instance);
+    let edits = Edits {
+        model: None,
+        include_usage: inject,
+    };
+    let body = match &said.reading {
+        Some(reading) => request::edit(&said.body, reading, &edits),
+        None => said.body.clone(),
+    };
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    Ok(Outgoing {
+        method: Method::POST,
+        target,
+        headers,
+        body: OutgoingBody::Whole(body),
+    })
+}
+
+fn target(path: String, queries: &[&str]) -> Result<Uri, Reject> {
+    let target = if queries.is_empty() {
+        path
+    } else {
+        format!("{path}?{}", queries.join("&"))
+    };
+    Uri::try_from(target).map_err(|_| {
+        let message = "the path or query has characters that a URL cannot have";
+        Reject::new(StatusCode::BAD_REQUEST, "request_target", message)
+    })
 }
 
 /// The parameters that the provider's base has, but for a version of the API that the client names

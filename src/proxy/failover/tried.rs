@@ -33,6 +33,14 @@ pub(super) struct Patience {
     pub(super) held: Option<Moment>,
 }
 
+impl Patience {
+    /// None of the deadlines that another route would set.
+    pub(super) const ENDLESS: Self = Self {
+        first_token: None,
+        held: None,
+    };
+}
+
 /// How a try went.
 #[derive(Debug)]
 pub(super) enum Tried {

@@ -14,7 +14,7 @@ pub fn observer(reached: &Reached, way: &Way, job: &Job<'_>, settings: &Settings
     Observer::new(&Expect {
         dialect: way.provider.dialect,
         provider: way.provider.preset.as_deref().unwrap_or_default(),
-        language: job.language,
+        language: way.speech.language(job.language),
         status: reached.status.as_u16(),
         content_type: text(&reached.headers, header::CONTENT_TYPE.as_str()),
         content_encoding: text(&reached.headers, header::CONTENT_ENCODING.as_str()),

@@ -131,6 +131,10 @@ fn attempt(record: &ExchangeRecord, attempt: &AttemptRecord, index: usize) -> Ma
                 @if attempt.reused { "reused connection" } @else { "new connection" }
                 @if let Some(served) = &attempt.served_by { " · served by " (plain(served)) }
                 @if let Some(region) = &attempt.region { " · " (plain(region)) }
+                @if let Some(language) = attempt.language { " · translated into " (language.name()) }
+            }
+            @if !attempt.dropped.is_empty() {
+                p.note { "Left out of the request: " (attempt.dropped.iter().map(|field| plain(field)).collect::<Vec<_>>().join(", ")) }
             }
             (phases(record, attempt))
             @if let Some(found) = &attempt.gaps { (gaps(found)) }

@@ -5,6 +5,8 @@
 
 mod shape;
 
+mod manners;
+
 #[cfg(test)]
 mod trial;
 
@@ -39,4 +41,5 @@ mod responses_to_chat;
 mod legs;
 
 pub use legs::{Back, Translated, Translation};
+pub use manners::{Manners, manners};
 pub use shape::{Asked, Ended, Kept, Pair, Refusal, Restream, Sent, Stamp, Terms, Unreadable};

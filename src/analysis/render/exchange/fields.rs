@@ -126,6 +126,8 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("attempts[].lost_tokens.reasoning", "of those, reasoning"),
     ("attempts[].lost_tokens.audio", "its audio tokens, both ways"),
     ("attempts[].lost_cost_picodollars", "what those cost: a part of cost_picodollars"),
+    ("attempts[].language", "the language it was translated into; empty where the provider got the client's own"),
+    ("attempts[].dropped", "fields of the request that the translation left out, at most 16"),
 ];
 
 /// The list of fields for a help text.

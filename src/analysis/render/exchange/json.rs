@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::record::{
     Active, AttemptRecord, CancelledBy, Considered, Decision, End, Enrolment, ErrorClass,
-    ExchangeRecord, Gaps, Moment, Name, Nanos, NoCost, NotEnrolled, OwnDelay, RequestFacts,
+    ExchangeRecord, Gaps, Language, Moment, Name, Nanos, NoCost, NotEnrolled, OwnDelay, RequestFacts,
     Timeline, TokenSource, Tokens, Usage,
 };
 use crate::statistics::DEFINITIONS;
@@ -265,6 +265,8 @@ impl Serialize for Attempt<'_> {
             "gaps": attempt.gaps.as_ref().map(Between),
             "lost_tokens": attempt.lost_usage.map(LostCounts),
             "lost_cost_picodollars": attempt.lost_cost.map(|cost| cost.0),
+            "language": attempt.language.map(Language::name),
+            "dropped": texts(&attempt.dropped),
         })
     }
 }

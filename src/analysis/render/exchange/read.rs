@@ -443,6 +443,10 @@ fn attempt(of: &Of<'_>, zero: Moment) -> Result<AttemptRecord, String> {
             None => None,
         },
         lost_cost: of.money("lost_cost_picodollars")?,
+        language: of.one("language", Language::ALL, Language::name)?,
+        dropped: of.list("dropped", "a list of texts", |field| {
+            field.as_str().map(Name::from)
+        })?,
     })
 }
 

@@ -55,6 +55,8 @@ pub(in crate::analysis) fn full() -> ExchangeRecord {
         }),
         finish: vec![FinishReason::Stop, FinishReason::Length],
         oddities: vec![Oddity::MissingDone],
+        language: Some(Language::AnthropicMessages),
+        dropped: vec!["logit_bias".into(), "messages[0].name".into()],
         ..AttemptRecord::default()
     };
     ExchangeRecord {

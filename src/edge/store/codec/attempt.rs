@@ -40,6 +40,11 @@ pub(super) fn write(w: &mut Writer<'_>, attempt: &AttemptRecord, zero: Moment) {
     w.number(attempt.response_bytes);
     optional(attempt.lost_usage.as_ref(), |usage| write_usage(w, usage));
     optional(attempt.lost_cost, |cost| w.number(cost.0));
+    optional(attempt.language, |language| w.byte(language.place()));
+    if !attempt.dropped.is_empty() {
+        // Clients make up fields without end: they are no names of the table.
+        w.list(&attempt.dropped, |w, field| w.text(field));
+    }
 }
 
 /// Each count one higher than it is; zero stands for unknown.
@@ -101,6 +106,9 @@ pub(super) fn read<N: NameTable>(r: &mut Reader<'_, N>, zero: Moment) -> Read<At
     attempt.response_bytes = r.number()?;
     attempt.lost_usage = take(&mut has, r, read_usage)?;
     attempt.lost_cost = take(&mut has, r, |r| Ok(PicoDollars(r.number()?)))?;
+    attempt.language = take(&mut has, r, read_listed)?;
+    let field = |r: &mut Reader<'_, N>| Ok(Name::from(r.text()?));
+    attempt.dropped = take(&mut has, r, |r| r.list(field))?.unwrap_or_default();
     Ok(attempt)
 }
 
@@ -133,6 +141,8 @@ fn presence(attempt: &AttemptRecord) -> Presence {
         .put(attempt.gaps.is_some())
         .put(attempt.lost_usage.is_some())
         .put(attempt.lost_cost.is_some())
+        .put(attempt.language.is_some())
+        .put(!attempt.dropped.is_empty())
 }
 
 fn write_lists(w: &mut Writer<'_>, attempt: &AttemptRecord) {

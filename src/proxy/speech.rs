@@ -1,0 +1,251 @@
+//! Says in which language a request goes to a provider, and translates it where that is not the
+//! client's own.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::paths;
+use super::reject::Reject;
+use crate::config::settings::{Provider, RouteSettings};
+use crate::record::{Dialect, ExchangeRecord, Language, Name};
+use crate::wire::dialect::request::{self, RequestReading};
+use crate::wire::translation::{Asked, Back, Refusal, Stamp, Terms, Translation, manners};
+
+/// How a request is said to a provider.
+#[derive(Debug, Clone, Default)]
+pub enum Speech {
+    /// In the client's own language: its bytes pass.
+    #[default]
+    Own,
+    /// In another one.
+    Translated(Arc<Said>),
+    /// Not at all.
+    Unsayable(Arc<Unsayable>),
+}
+
+/// A request in a provider's language.
+#[derive(Debug)]
+pub struct Said {
+    /// Which languages these are.
+    pub translation: Translation,
+    /// The body.
+    pub body: Bytes,
+    /// What of it routing would know, of chat only: usage may have to be asked for in it.
+    pub reading: Option<Box<RequestReading>>,
+    /// The fields left out, by their paths.
+    pub dropped: Vec<String>,
+    /// What the way back needs.
+    pub back: Back,
+}
+
+/// Why a request cannot be said to a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unsayable {
+    /// The provider does not speak the client's language, and none that it can be said in.
+    Unspoken {
+        /// The client's.
+        asked: Language,
+        /// The provider's.
+        spoken: Vec<Language>,
+    },
+    /// A field of the request has no place in the provider's language.
+    Refused(Language, Refusal),
+}
+
+impl Unsayable {
+    /// The word for it in decisions.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Unspoken { .. } => "language",
+            Self::Refused(..) => "field_not_carried",
+        }
+    }
+
+    /// What the client is told where no other route can carry the request.
+    #[must_use]
+    pub fn reject(&self, provider: &str) -> Reject {
+        let status = http::StatusCode::BAD_REQUEST;
+        match self {
+            Self::Unspoken { asked, spoken } => {
+                let spoken: Vec<&str> = spoken.iter().map(|language| language.name()).collect();
+                let message = format!(
+                    "provider {provider} does not speak {}, and this cannot be said in what it \
+                     speaks ({}); ask another provider, or list it in `speaks` if it does",
+                    asked.name(),
+                    spoken.join(", ")
+                );
+                Reject::new(status, "language_not_spoken", message)
+            }
+            Self::Refused(language, refusal) => {
+                let message = format!(
+                    "provider {provider} speaks {}: {}",
+                    language.name(),
+                    refusal.message
+                );
+                let field = Some(refusal.field.as_str()).filter(|field| !field.is_empty());
+                Reject {
+                    param: field.map(Name::from),
+                    ..Reject::new(status, "field_not_carried", message)
+                }
+            }
+        }
+    }
+}
+
+/// A request to be said.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The client's language.
+    pub language: Language,
+    /// The client's body, whole.
+    pub body: &'a [u8],
+    /// Whether a stream is asked for.
+    pub stream: bool,
+    /// How deep a body may be nested.
+    pub depth_max: usize,
+}
+
+impl Speech {
+    /// The language spoken with the provider, where the client's is `own`.
+    #[must_use]
+    pub fn language(&self, own: Language) -> Language {
+        match self {
+            Self::Translated(said) => said.translation.provider,
+            _ => own,
+        }
+    }
+
+    /// What is said where it is not the client's own bytes.
+    #[must_use]
+    pub fn said(&self) -> Option<&Arc<Said>> {
+        match self {
+            Self::Translated(said) => Some(said),
+            _ => None,
+        }
+    }
+
+    /// Why nothing can be said.
+    #[must_use]
+    pub fn unsayable(&self) -> Option<&Unsayable> {
+        match self {
+            Self::Unsayable(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// How `request` is said to `provider`, where the model is called `model`; `route` is what the
+    /// config says of that way.
+    #[must_use]
+    pub fn of(
+        request: Request<'_>,
+        provider: &Provider,
+        route: Option<&RouteSettings>,
+        model: &str,
+    ) -> Self {
+        let language = request.language;
+        if !language.is_inference() || provider.speaks.contains(&language) {
+            return Self::Own;
+        }
+        let mut spoken = provider.speaks.iter();
+        let Some(translation) = spoken.find_map(|there| Translation::between(language, *there))
+        else {
+            let spoken = provider.speaks.clone();
+            let asked = language;
+            return Self::Unsayable(Arc::new(Unsayable::Unspoken { asked, spoken }));
+        };
+        if model.is_empty() {
+            let field = "model".to_owned();
+            let message =
+                "`model` is missing; a request that is translated must name one".to_owned();
+            let refusal = Refusal { field, message };
+            let there = translation.provider;
+            return Self::Unsayable(Arc::new(Unsayable::Refused(there, refusal)));
+        }
+        match said(request, provider, route, model, translation) {
+            Ok(said) => Self::Translated(Arc::new(said)),
+            Err(refusal) => {
+                let there = translation.provider;
+                Self::Unsayable(Arc::new(Unsayable::Refused(there, refusal)))
+            }
+        }
+    }
+}
+
+fn said(
+    request: Request<'_>,
+    provider: &Provider,
+    route: Option<&RouteSettings>,
+    model: &str,
+    translation: Translation,
+) -> Result<Said, Refusal> {
+    let terms = terms(provider, route, model);
+    let translated = translation.request(&Asked {
+        body: request.body,
+        model,
+        terms: &terms,
+    })?;
+    let there = translation.provider;
+    let mut body = translated.body;
+    let place = paths::spoken(provider, there, model, request.stream);
+    if there == Language::AnthropicMessages && place.names_model {
+        body = at_vertex(body);
+    }
+    let body = Bytes::from(body);
+    let reading = (there == Language::OpenAiChat)
+        .then(|| request::read(there, &body, request.depth_max).ok())
+        .flatten();
+    Ok(Said {
+        translation,
+        body,
+        reading: reading.map(Box::new),
+        dropped: translated.dropped,
+        back: translated.back,
+    })
+}
+
+/// What an answer in the client's language must have and the provider's may not.
+#[must_use]
+pub fn stamp_of(draft: &ExchangeRecord) -> Stamp {
+    Stamp {
+        id: draft.id.text().as_str().to_owned(),
+        created: draft.started.0.div_euclid(1_000_000),
+    }
+}
+
+/// Vertex AI has Claude's model in the path, and the version of its API in the body.
+fn at_vertex(body: Vec<u8>) -> Vec<u8> {
+    let Ok(mut members) = serde_json::from_slice::<Map<String, Value>>(&body) else {
+        return body;
+    };
+    members.shift_remove("model");
+    members.insert("anthropic_version".to_owned(), "vertex-2023-10-16".into());
+    Value::Object(members).to_string().into_bytes()
+}
+
+/// What may be done: the route's word, then the provider's, then what the model's name tells.
+fn terms(provider: &Provider, route: Option<&RouteSettings>, model: &str) -> Terms {
+    let manners = manners(model);
+    let said = &provider.translating;
+    let on_route = route.map(|route| route.translating).unwrap_or_default();
+    Terms {
+        drop_params: on_route.drop_params.unwrap_or(said.drop_params),
+        merge_system: on_route.merge_system.unwrap_or(said.merge_system),
+        pass_urls: said.pass_urls,
+        max_tokens: on_route
+            .max_tokens
+            .or(said.max_tokens)
+            .unwrap_or(manners.max_tokens),
+        takes_sampling: manners.takes_sampling
+            && said.anthropic_version.as_str() < WITHOUT_SAMPLING,
+        thinks_by_budget: manners.thinks_by_budget,
+        takes_effort: manners.takes_effort,
+        limits_completion: provider.dialect == Dialect::Azure
+            || provider.preset.as_deref() == Some("openai"),
+    }
+}
+
+/// The version of Anthropic's API from which on it takes no sampling settings. Versions are dates.
+const WITHOUT_SAMPLING: &str = "2026-10-21";
