@@ -265,6 +265,10 @@ fn rig_of(samples: &[Sample]) -> (Rig, Vec<String>) {
                  base_url = \"http://{{sim}}{at}\"\napi_key = \"{{key}}\"\ninject_usage = false\n"
             );
             config.push_str(&provider);
+            if maker == "anthropic" {
+                // One of its samples is of its endpoint for clients of OpenAI's.
+                config.push_str("speaks = [\"anthropic-messages\", \"openai-chat\"]\n");
+            }
         }
         let model = format!(
             "[models.s-{number}]\nroutes = [{{ provider = \"p-{maker}\", model = \"replay-{number}\" }}, \
