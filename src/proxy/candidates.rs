@@ -179,9 +179,18 @@ impl Way {
 impl Ways {
     /// Says `request` to every provider that does not speak the client's language. An error where
     /// it can be said to none of them.
-    pub fn say(&mut self, request: Request<'_>) -> Result<(), Reject> {
+    pub fn say(
+        &mut self,
+        request: Request<'_>,
+        headers: &HeaderMap,
+        settings: &Settings,
+    ) -> Result<(), Reject> {
         for way in &mut self.ways {
             way.say(request);
+            let own = way.addressed && !matches!(way.credential, Credential::Configured(_));
+            if own && way.speech.said().is_some() {
+                way.credential = in_scheme(way.provider.auth, headers, settings);
+            }
         }
         let mut unsayable = self.ways.iter().map(|way| {
             let why = way.speech.unsayable()?;
@@ -529,6 +538,27 @@ fn credential(
         .map_or(Credential::None, |(name, value)| {
             Credential::Client(name, value.clone())
         })
+}
+
+/// The client's own credential, from whatever header its SDK puts it in, as the provider's scheme
+/// has it: where a request is said in another language, so is its credential.
+fn in_scheme(auth: AuthScheme, headers: &HeaderMap, settings: &Settings) -> Credential {
+    const HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+    let sent = HEADERS.iter().flat_map(|name| headers.get_all(*name));
+    let own = sent.into_iter().find(|value| !is_token(value, settings));
+    let said = own.and_then(|value| {
+        let bare = secret::bare(value.as_bytes());
+        let value = match auth {
+            AuthScheme::Bearer | AuthScheme::None => {
+                HeaderValue::from_bytes(&[b"Bearer ", bare].concat())
+            }
+            _ => HeaderValue::from_bytes(bare),
+        };
+        Some((auth.header().unwrap_or("authorization"), value.ok()?))
+    });
+    said.map_or(Credential::None, |(name, value)| {
+        Credential::Client(name, value)
+    })
 }
 
 /// Headers in which a client may carry the credential of a scheme, best first.

@@ -68,8 +68,11 @@ impl Shared {
         let takes = matches!(language, Language::OpenAiChat | Language::OpenAiCompletions);
         takes
             && reading.stream
-            && reading.include_usage.is_none()
-            && (way.provider.inject_usage || said.is_some())
+            && match said {
+                // In a translated request nobody but us asks for it.
+                Some(_) => reading.include_usage != Some(false),
+                None => reading.include_usage.is_none() && way.provider.inject_usage,
+            }
             && (self.refuses_injection.is_empty()
                 || !self.refuses_injection.contains(&memo_key(way)))
     }

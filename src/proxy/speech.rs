@@ -10,7 +10,7 @@ use super::paths;
 use super::reject::Reject;
 use crate::config::settings::{Provider, RouteSettings};
 use crate::record::{Dialect, ExchangeRecord, Language, Name};
-use crate::wire::dialect::request::{self, RequestReading};
+use crate::wire::dialect::request::{self, Edits, RequestReading};
 use crate::wire::translation::{Asked, Back, Refusal, Stamp, Terms, Translation, manners};
 
 /// How a request is said to a provider.
@@ -38,6 +38,34 @@ pub struct Said {
     pub dropped: Vec<String>,
     /// What the way back needs.
     pub back: Back,
+}
+
+impl Said {
+    /// The body, of chat with or without the usage event asked for.
+    #[must_use]
+    pub fn body_with(&self, usage: bool) -> Bytes {
+        let Some(reading) = &self.reading else {
+            return self.body.clone();
+        };
+        if !usage && reading.include_usage == Some(true) {
+            // Seldom: of a provider that refuses to be asked.
+            return without(&self.body, "stream_options");
+        }
+        let edits = Edits {
+            model: None,
+            include_usage: usage && reading.include_usage.is_none(),
+        };
+        request::edit(&self.body, reading, &edits)
+    }
+}
+
+/// A body without one of its members.
+fn without(body: &Bytes, key: &str) -> Bytes {
+    let Ok(mut members) = serde_json::from_slice::<Map<String, Value>>(body) else {
+        return body.clone();
+    };
+    members.shift_remove(key);
+    Bytes::from(Value::Object(members).to_string())
 }
 
 /// Why a request cannot be said to a provider.

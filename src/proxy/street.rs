@@ -324,12 +324,13 @@ impl Proxy {
         }
         let mut found = candidates::find(settings, address, model.as_deref(), &parts.headers)?;
         if let Body::Read(bytes, _) = &body {
-            found.say(speech::Request {
+            let request = speech::Request {
                 language,
                 body: bytes,
                 stream,
                 depth_max: settings.limits.json_depth,
-            })?;
+            };
+            found.say(request, &parts.headers, settings)?;
         }
         let scales = Scales {
             settings,

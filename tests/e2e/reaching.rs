@@ -315,6 +315,18 @@ fn a_refused_usage_option_is_tried_once_without_and_remembered() {
     let ask = Ask::chat_with_usage("picky-model").to("/picky");
     assert_eq!(rig.send(&ask).status, 400);
     assert_eq!(rig.record(&ask).attempts.len(), 1);
+    // In a request that was translated it is ours again.
+    for attempts in [2, 1] {
+        let ask = Ask::messages("picky-translated", true).to("/picky");
+        let reading = rig.send(&ask);
+        assert_eq!(reading.status, 200, "{}", reading.text());
+        assert!(
+            reading.text().contains("message_stop"),
+            "{}",
+            reading.text()
+        );
+        assert_eq!(rig.record(&ask).attempts.len(), attempts);
+    }
 }
 
 /// Answers 400 to what has `stream_options`, and a short stream to what has not.

@@ -506,3 +506,184 @@ fn nothing_of_the_client_s_language_goes_to_the_provider() {
     );
     assert_eq!(truth.credential.matched, Some(true));
 }
+
+/// A client's language: how it asks, and how its answers look.
+struct Client {
+    name: &'static str,
+    language: Language,
+    ask: fn(&str, bool) -> Ask,
+    tools: fn() -> Value,
+    /// The member that a whole answer has, and what stands there.
+    whole: (&'static str, &'static str),
+    /// What ends a stream that is whole.
+    last: &'static str,
+    /// What an error inside a stream looks like.
+    error: &'static str,
+}
+
+const CLIENTS: [Client; 2] = [
+    Client {
+        name: "messages",
+        language: Language::AnthropicMessages,
+        ask: |model, stream| Ask::messages(model, stream),
+        tools: || {
+            let schema = json!({"type": "object", "properties": {}});
+            json!({
+                "tools": [{"name": "weather", "input_schema": schema}],
+                "tool_choice": {"type": "any"},
+            })
+        },
+        whole: ("type", "message"),
+        last: "event: message_stop",
+        error: "event: error",
+    },
+    Client {
+        name: "responses",
+        language: Language::OpenAiResponses,
+        ask: |model, stream| Ask::responses(model, stream),
+        tools: || {
+            let schema = json!({"type": "object", "properties": {}});
+            json!({
+                "tools": [{"type": "function", "name": "weather", "parameters": schema}],
+                "tool_choice": "required",
+            })
+        },
+        whole: ("object", "response"),
+        last: "event: response.completed",
+        error: "event: error",
+    },
+];
+
+/// Client and provider of every further way that the simulator can play: one leg, and two.
+const FURTHER: [(usize, &str, Language); 3] = [
+    (0, "/chat", Language::OpenAiChat),
+    (1, "/chat", Language::OpenAiChat),
+    (1, "/an", Language::AnthropicMessages),
+];
+
+#[test]
+fn other_clients_are_answered_through_chat() {
+    let rig = Rig::configured(
+        "[providers.chat]\nbase_url = \"http://{sim}/v1\"\napi_key = \"{key}\"\n\
+         speaks = [\"openai-chat\"]\n",
+    );
+    for (client, provider, spoken) in FURTHER {
+        let client = &CLIENTS[client];
+        let ask = |words: &str, stream| {
+            let ask = (client.ask)(&format!("sim:{words}"), stream).to(provider);
+            if words.contains("tools-") {
+                ask.with(&(client.tools)())
+            } else {
+                ask
+            }
+        };
+        let place = format!("{} at {provider}", client.name);
+        for words in [
+            "n-6:gap-2ms:in-11:out-6",
+            "n-4:think-8",
+            "n-1:tools-1",
+            "n-1:tools-2",
+        ] {
+            for stream in [false, true] {
+                let name = format!("{place}, {words}, stream {stream}");
+                let ask = ask(words, stream);
+                let (reading, record, truth) = rig.exchange(&ask);
+                let text = reading.text();
+                assert_eq!(reading.status, 200, "{name}: {text}");
+                assert_eq!(record.language, client.language, "{name}");
+                assert_eq!(record.attempts[0].language, Some(spoken), "{name}");
+                assert_eq!(record.outcome, Outcome::Ok, "{name}: {text}");
+                assert_eq!(
+                    record.attempts[0].response_bytes, truth.body_bytes,
+                    "{name}"
+                );
+                assert!(record.tokens.usage.output.is_some(), "{name}");
+                assert_eq!(
+                    text.contains("weather"),
+                    words.contains("tools-"),
+                    "{name}: {text}"
+                );
+                if stream {
+                    let last = text.trim_end().rsplit("\n\n").next().unwrap();
+                    assert!(last.starts_with(client.last), "{name}: {text}");
+                } else {
+                    let answer: Value = serde_json::from_str(&text).unwrap();
+                    assert_eq!(answer[client.whole.0], client.whole.1, "{name}: {text}");
+                    let output = &answer["usage"]["output_tokens"];
+                    assert_eq!(
+                        output.as_u64(),
+                        record.tokens.usage.output,
+                        "{name}: {text}"
+                    );
+                }
+            }
+        }
+        for fault in ["error_mid:at-2", "end_mid:at-2", "close_mid:at-2"] {
+            let ask = ask(&format!("n-6:gap-2ms:fault-{fault}"), true);
+            let (reading, record, _) = rig.exchange(&ask);
+            rig.forget();
+            let text = reading.text();
+            let name = format!("{place}, {fault}: {text}");
+            assert!(!text.contains(client.last), "{name}");
+            let failed = text.contains("event: response.failed");
+            assert!(text.contains(client.error) || failed, "{name}");
+            assert_ne!(record.outcome, Outcome::Ok, "{name}");
+        }
+        for (fault, status) in [
+            ("rate_limit", 429),
+            ("http_529", 503),
+            ("context_length", 400),
+        ] {
+            let ask = ask(&format!("n-4:fault-{fault}"), true);
+            let (reading, record, _) = rig.exchange(&ask);
+            rig.forget();
+            assert_eq!(
+                reading.status,
+                status,
+                "{place}, {fault}: {}",
+                reading.text()
+            );
+            let body: Value = serde_json::from_str(&reading.text()).unwrap();
+            assert!(body["error"]["message"].is_string(), "{body}");
+            let anthropic = client.language == Language::AnthropicMessages;
+            assert_eq!(body["type"] == "error", anthropic, "{body}");
+            assert_eq!(record.status, Some(status));
+        }
+    }
+}
+
+#[test]
+fn a_client_s_own_key_goes_where_it_addressed_it_in_the_provider_s_header() {
+    let rig = Rig::configured(
+        "[providers.own-an]\ndialect = \"anthropic\"\nbase_url = \"http://{sim}/an\"\n\
+         [providers.own-oa]\nbase_url = \"http://{sim}/v1\"\n\
+         [models.m]\nroutes = [{ provider = \"own-an\", model = \"sim:n-4\" }]\n",
+    );
+    let key = crate::support::rig::KEY;
+    for (ask, header) in [
+        (
+            Ask::chat("sim:n-4", false)
+                .to("/own-an")
+                .header("authorization", &format!("Bearer {key}")),
+            "x-api-key",
+        ),
+        (
+            Ask::messages("sim:n-4", false)
+                .to("/own-oa")
+                .header("x-api-key", key),
+            "authorization",
+        ),
+    ] {
+        let (reading, record, truth) = rig.exchange(&ask);
+        assert_eq!(reading.status, 200, "{}", reading.text());
+        assert_eq!(truth.credential.header, Some(header));
+        assert_eq!(truth.credential.matched, Some(true));
+        assert!(record.attempts[0].client_credential);
+    }
+    // Through a model of the config nobody was addressed: the key stays here.
+    let ask = Ask::chat("m", false)
+        .to("")
+        .header("authorization", &format!("Bearer {key}"));
+    assert_eq!(rig.send(&ask).status, 401);
+    assert!(rig.record(&ask).attempts.is_empty());
+}

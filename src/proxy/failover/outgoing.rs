@@ -97,14 +97,7 @@ fn translated(
     let target = target(place.path, &queries)?;
     let mut headers = headers::to_translated(job.headers, way, language, job.stream);
     headers::marks_into(&mut headers, job.headers, &shared.instance);
-    let edits = Edits {
-        model: None,
-        include_usage: inject,
-    };
-    let body = match &said.reading {
-        Some(reading) => request::edit(&said.body, reading, &edits),
-        None => said.body.clone(),
-    };
+    let body = said.body_with(inject);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     Ok(Outgoing {
         method: Method::POST,
