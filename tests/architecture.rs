@@ -50,10 +50,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "candidate", "policy", "plan", "rules", "budget", "experiment", "canary"]),
     ("workload", &["prompts", "sizes", "schedule", "pairing", "spec"]),
     ("analysis", &["scoring", "replay", "tables", "paper", "render", "reports"]),
-    ("config", &["routes", "profiles", "settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "prices", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
-    ("config/resolve", &["work", "numbers", "listeners", "credentials", "endpoint", "providers", "policies", "models", "rules", "experiments", "prices"]),
-    ("edge", &["stamp", "server", "upstream", "store", "telemetry", "alert"]),
-    ("proxy", &["names", "secret", "inband", "bill", "canaries", "presence", "settle", "read_on", "tap", "reject", "filter", "address", "paths", "speech", "unknown", "candidates", "quotes", "weigh", "headers", "intake", "described", "models", "lot", "ours", "shared", "outlook", "failover", "relay", "shadow", "street"]),
+    ("config", &["routes", "profiles", "credentials", "settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "prices", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
+    ("config/resolve", &["work", "numbers", "listeners", "logins", "credentials", "endpoint", "providers", "policies", "models", "rules", "experiments", "prices"]),
+    ("edge", &["stamp", "server", "upstream", "credentials", "store", "telemetry", "alert"]),
+    ("edge/credentials", &["material", "call", "file", "command", "sign", "aws", "entra", "google", "keyring"]),
+    ("proxy", &["names", "secret", "inband", "bill", "canaries", "presence", "settle", "read_on", "tap", "reject", "filter", "address", "paths", "speech", "unknown", "candidates", "quotes", "weigh", "headers", "authorise", "intake", "described", "models", "lot", "ours", "shared", "outlook", "failover", "relay", "shadow", "street"]),
     ("active", &["traffic", "probing", "bench", "eval"]),
     ("simulator", &["truth", "provider", "bare", "cast", "habit", "history", "selftest"]),
 ];
@@ -62,6 +63,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const STRANGERS: &[(&str, &str)] = &[
     ("edge/store", "edge/upstream"),
     ("edge/store", "edge/server"),
+    ("edge/store", "edge/credentials"),
 ];
 
 /// Folders without clock, IO, async or chance: everything they need is handed to them.

@@ -39,7 +39,12 @@ fn what_is_commented_out_would_load() {
         .replace("token_file = ", "# ")
         .replace("\nfile = ", "\n# ")
         .replace("per_hour = ", "# ")
-        .replace("api_key_file = ", "# ");
+        .replace("api_key_file = ", "# ")
+        .replace("api_keys = ", "# ")
+        .replace("api_key_command = ", "# ")
+        .replace("login = ", "# ")
+        .replace("aws_profile = ", "# ")
+        .replace("credentials_file = ", "# ");
     let loaded = load_text(&text).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(loaded.settings.providers.len(), 1);
     // The table shows all URL keys at once, and what each policy asks for.
@@ -56,6 +61,8 @@ fn what_is_commented_out_would_load() {
             "providers.openai.deployment",
             "providers.openai.api_version",
             "providers.openai.inference_profile",
+            "providers.openai.api_key_timeout",
+            "providers.openai.api_key_lifetime",
             "models.\"gpt-4.1\".dollars_per_second",
             "models.\"gpt-4.1\".anchor",
             "models.\"gpt-4.1\".then",

@@ -17,6 +17,7 @@ mod e2e {
     mod catalogue;
     mod clients;
     mod costs;
+    mod credentials;
     mod experiments;
     mod failover;
     mod faults;

@@ -119,9 +119,9 @@ fn every_preset_is_where_its_documentation_says_and_finds_its_key() {
             let provider = &settings.providers[0];
             assert_eq!(provider.base.to_string(), place.base, "{name}");
             let own = preset.trusts(&provider.base.host);
-            assert_eq!(provider.key.is_some(), own, "{name}: {variable}");
+            assert_eq!(provider.has_credential(), own, "{name}: {variable}");
             let source = own.then_some(variable.as_str());
-            assert_eq!(provider.key_source.as_deref(), source, "{name}");
+            assert_eq!(provider.credential_from().as_deref(), source, "{name}");
         }
     }
 }

@@ -58,7 +58,7 @@ fn providers(settings: &Settings, found: &[(Name, String)]) -> String {
     let (with_key, without): (Vec<_>, Vec<_>) = settings
         .providers
         .iter()
-        .partition(|provider| provider.key.is_some());
+        .partition(|provider| provider.has_credential());
     let mut text = String::from("  providers    ");
     if with_key.is_empty() {
         text.push_str("no key found: clients' own keys are forwarded to the provider addressed\n");
@@ -67,9 +67,9 @@ fn providers(settings: &Settings, found: &[(Name, String)]) -> String {
         let from = found
             .iter()
             .find(|(name, _)| *name == provider.name)
-            .map(|(_, variable)| variable.as_str())
-            .or(provider.key_source.as_deref())
-            .unwrap_or("config");
+            .map(|(_, variable)| variable.clone())
+            .or_else(|| provider.credential_from())
+            .unwrap_or_default();
         let indent = if index == 0 { "" } else { "               " };
         let _ = writeln!(
             text,

@@ -106,6 +106,7 @@ impl Demo {
             secret: b"the demo has no secrets".to_vec(),
             origin: Origin::Demo,
             proxies: ProxyRules::default(),
+            logins: None,
             clock,
         })?;
         let (_, reloads) = watch::channel(Reloads::default());

@@ -19,6 +19,7 @@ use super::fault::AppFault;
 use crate::active::Traffic;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
+use crate::edge::credentials::Keyring;
 use crate::edge::server::connection::ConnectionLimits;
 use crate::edge::server::{self, AcceptLimits, Counters, Door, Drain, Inlet, Peer, Stop};
 use crate::edge::upstream::pool::TlsConfigs;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub origin: Origin,
     /// Forward proxies.
     pub proxies: ProxyRules,
+    /// Who is asked for credentials instead of the clouds' own servers: nobody but in tests.
+    pub logins: Option<SocketAddr>,
     /// The clock.
     pub clock: Clock,
 }
@@ -95,6 +98,9 @@ impl Node {
             accepted: AtomicU64::new(0),
             settled: AtomicU64::new(0),
         };
+        let configs = TlsConfigs::default();
+        let (proxies, clock) = (parts.proxies.clone(), parts.clock.clone());
+        let keyring = Keyring::new(proxies, configs.clone(), clock, parts.logins);
         let instance = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         let shared = Arc::new(Shared {
             settings: ArcSwap::from_pointee(parts.settings),
@@ -105,13 +111,13 @@ impl Node {
                 .unwrap_or_else(|_| HeaderValue::from_static("tollgate")),
             origin: parts.origin,
             quotes: Quotes::default(),
+            keyring: Arc::new(keyring),
             models: ModelLists::default(),
             announced: Arc::default(),
             refuses_injection: DashSet::default(),
         });
         let (drain, stop) = Drain::new();
         let counters = Arc::new(Counters::default());
-        let configs = TlsConfigs::default();
         let mut node = Self {
             shared,
             counters,

@@ -53,6 +53,7 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
         secret,
         origin: Origin::Live,
         proxies: proxies(),
+        logins: None,
         clock,
     })?;
     let keeping = Keeping::start(Arc::clone(&node.shared), recorder.clone())?;

@@ -36,6 +36,7 @@ pub fn run(pairs: usize, progress: &mut dyn FnMut(f64)) -> Result<Verdict, AppFa
         secret: b"the self-test has no secrets".to_vec(),
         origin: Origin::Probe,
         proxies: ProxyRules::default(),
+        logins: None,
         clock: Clock::system(),
     })?;
     let verdict = selftest::run(&mut Stage {

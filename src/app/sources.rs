@@ -1,11 +1,11 @@
 //! Reads what settings are made of: the config file, the environment, `.env` files.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::fault::AppFault;
 use crate::config::{self, Loaded, Sources};
+use crate::edge::credentials::read_secret;
 
 /// Where a config is looked for when none is named.
 const DEFAULT_NAME: &str = "tollgate.toml";
@@ -77,42 +77,10 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, AppFault> {
         text: text.as_deref(),
         file: &file,
         env: &|name| environment.get(name),
-        read_file: &read_secret_file,
+        read_file: &read_secret,
         read_text: &|path| std::fs::read_to_string(path),
         data_dir: data_dir(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
     };
     Ok(config::load(&sources)?)
-}
-
-/// Where container runtimes mount secrets, readable by more than their owner by default.
-const SECRET_MOUNTS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
-
-/// Reads a file that holds a secret: nobody but its owner may be able to. What a runtime mounted
-/// (a known place, the service manager's credentials, somebody else's file) is as it was given.
-fn read_secret_file(path: &Path) -> io::Result<String> {
-    let text = std::fs::read_to_string(path)?;
-    #[cfg(unix)]
-    if let Some(mode) = too_open(path)? {
-        return Err(io::Error::other(format!(
-            "others may read it (mode {mode:o}); run `chmod 600 {}`",
-            path.display()
-        )));
-    }
-    Ok(text)
-}
-
-/// The mode of a file of our own that others may read.
-#[cfg(unix)]
-fn too_open(path: &Path) -> io::Result<Option<u32>> {
-    use std::os::unix::fs::MetadataExt as _;
-    let given = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let mounted = SECRET_MOUNTS.iter().map(Path::new).chain(given.as_deref());
-    if mounted.into_iter().any(|place| path.starts_with(place)) {
-        return Ok(None);
-    }
-    let metadata = std::fs::metadata(path)?;
-    let ours = metadata.uid() == rustix::process::geteuid().as_raw();
-    let mode = metadata.mode() & 0o777;
-    Ok((ours && mode & 0o077 != 0).then_some(mode))
 }

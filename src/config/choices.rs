@@ -103,6 +103,38 @@ choice!(ErrorShape, "openai, anthropic, openrouter, google-array, flat, flat-obj
     "aws" => Self::Aws,
 ]);
 
+/// The login of a cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginWord {
+    /// AWS's chain.
+    Aws,
+    /// Google's application default credentials.
+    Google,
+    /// Microsoft Entra ID.
+    Azure,
+    /// None of them.
+    None,
+}
+
+impl LoginWord {
+    /// The word in the config.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Google => "google",
+            Self::Azure => "azure",
+            Self::None => "none",
+        }
+    }
+}
+
+choice!(LoginWord, "aws, google, azure or none", [
+    "aws" => Self::Aws,
+    "google" => Self::Google,
+    "azure" => Self::Azure,
+    "none" => Self::None,
+]);
+
 /// The inference profile by which bare Claude ids are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProfileWord {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::catalogue::OWN_SOURCE;
+use super::credentials::CredentialFrom;
 use super::presets::spoken_by;
 use super::settings::{
     AdminSettings, Limits, Provider, ServerSettings, Settings, StoreSettings, Timeouts, Translating,
@@ -195,8 +196,7 @@ fn write_provider(out: &mut impl Write, provider: &Provider) -> std::fmt::Result
         region,
         profile,
         auth,
-        key,
-        key_source,
+        credentials,
         headers,
         inject_usage,
         http2,
@@ -221,12 +221,20 @@ fn write_provider(out: &mut impl Write, provider: &Provider) -> std::fmt::Result
         "{:?} {region:?} {:?} {:?}",
         base.to_string(),
         auth.header(),
-        key_source
+        provider.credential_from()
     )?;
+    for source in credentials {
+        if let Some(identity) = source.from.identity() {
+            writeln!(out, "{identity}")?;
+        }
+        if let CredentialFrom::Command(command) = &source.from {
+            writeln!(out, "{:?} {:?}", command.timeout, command.lifetime)?;
+        }
+    }
     writeln!(
         out,
         "{} {inject_usage} {http2} {ca_file:?} {models:?}",
-        key.is_some()
+        provider.has_credential()
     )?;
     writeln!(out, "{keepalive:?} {usage_place:?} {error_shape:?}")?;
     writeln!(out, "{discount:?} {per_hour:?}")?;

@@ -58,8 +58,8 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Problems> {
         return Err(problems(list));
     }
     let from_variable = |provider: &Arc<Provider>| {
-        let source = provider.key_source.clone()?;
-        let given = source == "api_key" || source == "api_key_file";
+        let source = provider.credential_from()?;
+        let given = source.starts_with("api_key");
         (!given).then(|| (provider.name.clone(), source))
     };
     Ok(Loaded {

@@ -4,6 +4,8 @@ mod routes;
 
 pub mod profiles;
 
+pub mod credentials;
+
 pub mod settings;
 
 pub mod problem;

@@ -5,6 +5,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::record::{Dialect, Language, Name, ProviderKind};
 
+use super::choices::LoginWord;
 use super::kinds::PatternText;
 use super::raw::RawPreset;
 use super::read::{At, Entries, Reader, Setting};
@@ -31,8 +32,12 @@ pub struct Preset {
     pub speaks: Vec<Language>,
     /// Variables that may hold its credential, in order.
     pub variables: Vec<String>,
+    /// The login of its cloud, where no key is given.
+    pub login: Option<LoginWord>,
     /// Variables that may hold its region, in order.
     pub region_variables: Vec<String>,
+    /// Its region where none is given.
+    pub default_region: Option<String>,
     /// Variables that may hold its project, in order.
     pub project_variables: Vec<String>,
     /// Variables that may hold its resource's name, or the address of its endpoint, in order.
@@ -272,7 +277,9 @@ impl Preset {
             },
             speaks: languages(raw.speaks, dialect),
             variables: list(raw.variables),
+            login: raw.login.map(|at| at.value),
             region_variables: list(raw.region_variables),
+            default_region: raw.default_region.map(|at| at.value),
             project_variables: list(raw.project_variables),
             resource_variables: list(raw.resource_variables),
             models: patterns(raw.models),

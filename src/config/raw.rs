@@ -11,7 +11,7 @@ use crate::record::{AssignedUnit, Dialect, Language, ProviderKind};
 use crate::routing::experiment::{Metric, Mode, Stop};
 
 use super::catalogue::RawModelFacts;
-use super::choices::{Direction, ProfileWord};
+use super::choices::{Direction, LoginWord, ProfileWord};
 use super::kinds::{
     Amount, DateText, Deadline, HashText, HeaderText, HostText, MarginText, ModelText, OriginText,
     Part, PatternText, Secret, Size, VersionText,
@@ -206,8 +206,22 @@ table! {
         inference_profile: ProfileWord,
         /// Credential, best as `${NAME}`.
         api_key: Secret,
+        /// Several credentials, of which the least limited goes first.
+        api_keys: Vec<At<Secret>>,
         /// File with the credential.
         api_key_file: PathBuf,
+        /// A program that prints the credential, and its arguments.
+        api_key_command: Vec<At<String>>,
+        /// How long that program may run.
+        api_key_timeout: Duration,
+        /// How long what it printed holds, or `none`: until it is refused.
+        api_key_lifetime: Deadline,
+        /// A cloud's own login instead of a key.
+        login: LoginWord,
+        /// A profile of AWS's files.
+        aws_profile: String,
+        /// A file of Google's: a service account's key, or a user's grant.
+        credentials_file: PathBuf,
         /// How the credential is put on a request.
         auth: AuthScheme,
         /// Whether it runs models itself or resells others'.
@@ -328,8 +342,12 @@ table! {
         auth: AuthScheme,
         /// Variables that may hold its credential, in order.
         variables: Vec<At<String>>,
+        /// The login of its cloud, where no key is given.
+        login: LoginWord,
         /// Variables that may hold its region, in order.
         region_variables: Vec<At<String>>,
+        /// Its region where none is given.
+        default_region: String,
         /// Variables that may hold its project, in order.
         project_variables: Vec<At<String>>,
         /// Variables that may hold its resource's name, or the address of its endpoint, in order.

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use secrecy::SecretString;
 
+use super::credentials::{CredentialFrom, CredentialSource};
 use super::profiles::profile_id;
 pub use super::routes::{
     ClientGone, FailoverSettings, HedgeSettings, ModelRoutes, ProbeSettings, RampStop,
@@ -200,6 +202,18 @@ impl AuthScheme {
             Self::None => None,
         }
     }
+
+    /// The header with a key in it, marked so that no log shows it.
+    #[must_use]
+    pub fn carry(self, key: &str) -> Option<(&'static str, HeaderValue)> {
+        let text = match self {
+            Self::Bearer => ["Bearer ", key].concat(),
+            _ => key.to_owned(),
+        };
+        let mut value = HeaderValue::from_str(&text).ok()?;
+        value.set_sensitive(true);
+        Some((self.header()?, value))
+    }
 }
 
 /// A base URL, split once and for all.
@@ -349,10 +363,8 @@ pub struct Provider {
     pub profile: Option<&'static str>,
     /// How a credential is put on a request.
     pub auth: AuthScheme,
-    /// The configured credential, and the variable it came from for showing.
-    pub key: Option<SecretString>,
-    /// Where the credential came from: a variable's name, `api_key`, or nothing.
-    pub key_source: Option<String>,
+    /// Its own credentials; with none the clients' own are forwarded.
+    pub credentials: Vec<Arc<CredentialSource>>,
     /// Further headers put on every request, lower-case name and value.
     pub headers: Vec<(String, String)>,
     /// Whether the usage event is asked for where the client left it open.
@@ -381,6 +393,60 @@ pub struct Provider {
 }
 
 impl Provider {
+    /// A place of which nothing is known but where it is.
+    #[must_use]
+    pub fn at(name: &str, base: BaseUrl) -> Self {
+        Self {
+            name: Name::from(name),
+            preset: None,
+            dialect: Dialect::OpenAi,
+            kind: ProviderKind::Direct,
+            base,
+            region: None,
+            profile: None,
+            auth: AuthScheme::None,
+            credentials: Vec::new(),
+            headers: Vec::new(),
+            inject_usage: false,
+            http2: false,
+            ca_file: None,
+            models: Vec::new(),
+            keepalive: Keepalive::None,
+            usage_place: UsagePlace::OwnChunkOnRequest,
+            error_shape: ErrorShape::OpenAi,
+            discount: None,
+            per_hour: None,
+        }
+    }
+
+    /// Whether it has a credential of its own.
+    #[must_use]
+    pub const fn has_credential(&self) -> bool {
+        !self.credentials.is_empty()
+    }
+
+    /// Where its credentials come from, for people; absent without one.
+    #[must_use]
+    pub fn credential_from(&self) -> Option<String> {
+        let labels: Vec<&str> = self
+            .credentials
+            .iter()
+            .map(|of| of.label.as_str())
+            .collect();
+        self.has_credential().then(|| labels.join(", "))
+    }
+
+    /// Its first credential that is a known key.
+    #[must_use]
+    pub fn key(&self) -> Option<&SecretString> {
+        self.credentials
+            .iter()
+            .find_map(|source| match &source.from {
+                CredentialFrom::Key(key) => Some(key),
+                _ => None,
+            })
+    }
+
     /// What a model is called there: a bare Claude id gets its inference profile's geography where
     /// the config says so, everything else stays as it is.
     #[must_use]

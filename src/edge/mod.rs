@@ -6,4 +6,6 @@ pub mod server;
 
 pub mod upstream;
 
+pub mod credentials;
+
 pub mod store;

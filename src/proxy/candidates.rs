@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
-use secrecy::{ExposeSecret as _, SecretString};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use secrecy::ExposeSecret as _;
 
 use super::address::Address;
 use super::names::ROUTE;
@@ -11,6 +11,7 @@ use super::reject::Reject;
 use super::secret::{self, Hasher};
 use super::speech::{Request, Speech, Unsayable};
 use super::unknown;
+use crate::config::credentials::{CredentialFrom, CredentialSource};
 use crate::config::settings::{AuthScheme, ModelRoutes, Provider, RouteSettings, Settings};
 use crate::record::{Dialect, KeyedHash, Name};
 use crate::routing::catalogue::{self, owner_of};
@@ -30,6 +31,8 @@ pub struct Way {
     pub other_model: bool,
     /// The credential to send.
     pub credential: Credential,
+    /// Whether it is the way before it with another of the provider's credentials.
+    pub is_spare: bool,
     /// Whether the client itself addressed the provider, so that its own credentials may go there.
     pub addressed: bool,
     /// How the request is said there.
@@ -94,8 +97,8 @@ impl Way {
 /// The credential that goes with a request.
 #[derive(Debug, Clone)]
 pub enum Credential {
-    /// The provider's configured one.
-    Configured(SecretString),
+    /// One of the provider's own.
+    Own(Arc<CredentialSource>),
     /// The client's own, as header name and value.
     Client(&'static str, HeaderValue),
     /// None is needed, or there is none.
@@ -126,21 +129,40 @@ pub fn find(
         None => targets(settings, address, model)?,
     };
     let home = model.and_then(|model| home_of(settings, model));
-    let way = |target: Target| {
+    let mut ways = Vec::with_capacity(found.list.len());
+    for target in found.list {
         let addressed = found.addressed || home == Some(&target.provider.name);
         let credential = credential(settings, &target.provider, headers, addressed);
-        Way {
+        if matches!(credential, Credential::None) && addressed {
+            refuse_signature(&target.provider, headers)?;
+        }
+        let first = Way {
             provider: target.provider,
             model: target.model,
             configured: target.configured,
             other_model: target.other_model,
             credential,
+            is_spare: false,
             addressed,
             speech: Speech::Own,
-        }
-    };
+        };
+        let spare = |source: &Arc<CredentialSource>| Way {
+            credential: Credential::Own(Arc::clone(source)),
+            is_spare: true,
+            ..first.clone()
+        };
+        let spares: Vec<Way> = first
+            .provider
+            .credentials
+            .iter()
+            .skip(1)
+            .map(spare)
+            .collect();
+        ways.push(first);
+        ways.extend(spares);
+    }
     Ok(Ways {
-        ways: found.list.into_iter().map(way).collect(),
+        ways,
         routes: found.routes,
         how: found.how,
     })
@@ -151,8 +173,8 @@ pub fn find(
 #[must_use]
 pub fn configured(settings: &Settings, provider: &str, model: &Name) -> Option<Way> {
     let provider = settings.provider(provider)?;
-    let credential = match &provider.key {
-        Some(key) => Credential::Configured(key.clone()),
+    let credential = match provider.credentials.first() {
+        Some(source) => Credential::Own(Arc::clone(source)),
         None if provider.auth == AuthScheme::None => Credential::None,
         None => return None,
     };
@@ -162,6 +184,7 @@ pub fn configured(settings: &Settings, provider: &str, model: &Name) -> Option<W
         configured: None,
         other_model: false,
         credential,
+        is_spare: false,
         addressed: false,
         speech: Speech::Own,
     })
@@ -408,7 +431,7 @@ fn catalogued<'a>(settings: &'a Settings, model: &str) -> Option<(&'a Arc<Provid
         })
     };
     serving()
-        .find(|(provider, _)| provider.key.is_some())
+        .find(|(provider, _)| provider.has_credential())
         .or_else(|| serving().next())
 }
 
@@ -497,6 +520,32 @@ pub fn is_token(value: &HeaderValue, settings: &Settings) -> bool {
     })
 }
 
+/// Whether a header's value is a signature of AWS's: made for one request to one host, and so of
+/// no use to anybody else.
+fn is_signature(value: &HeaderValue) -> bool {
+    value.as_bytes().starts_with(b"AWS4-")
+}
+
+/// Says why a client's signature cannot be passed on, where it is all that there is.
+fn refuse_signature(provider: &Provider, headers: &HeaderMap) -> Result<(), Reject> {
+    if !headers
+        .get_all(header::AUTHORIZATION)
+        .iter()
+        .any(is_signature)
+    {
+        return Ok(());
+    }
+    let name = &provider.name;
+    let message = format!(
+        "the request is signed for this host, and an AWS signature holds for one host only: {name} \
+         needs a credential of Tollgate's own to sign with. Set AWS_PROFILE, AWS_ACCESS_KEY_ID or \
+         AWS_BEARER_TOKEN_BEDROCK where Tollgate runs, or `login = \"aws\"` with the provider"
+    );
+    let mut reject = Reject::no_credential();
+    reject.message = message;
+    Err(reject)
+}
+
 /// Comparison in constant time: the time taken says nothing of where two secrets differ.
 fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len()
@@ -520,8 +569,8 @@ fn credential(
     headers: &HeaderMap,
     addressed: bool,
 ) -> Credential {
-    if let Some(key) = &provider.key {
-        return Credential::Configured(key.clone());
+    if let Some(source) = provider.credentials.first() {
+        return Credential::Own(Arc::clone(source));
     }
     if !addressed {
         return Credential::None;
@@ -534,7 +583,7 @@ fn credential(
                 .iter()
                 .map(move |value| (*name, value))
         })
-        .find(|(_, value)| !is_token(value, settings))
+        .find(|(_, value)| !is_token(value, settings) && !is_signature(value))
         .map_or(Credential::None, |(name, value)| {
             Credential::Client(name, value.clone())
         })
@@ -578,28 +627,45 @@ impl Credential {
     pub fn hash(&self, hasher: &Hasher) -> Option<KeyedHash> {
         let hash = |value: &[u8]| hasher.hash("credential", [secret::bare(value)]);
         match self {
-            Self::Configured(key) => Some(hash(key.expose_secret().as_bytes())),
+            Self::Own(source) => Some(match &source.from {
+                CredentialFrom::Key(key) => hash(key.expose_secret().as_bytes()),
+                // Tokens change by the hour: what they are asked for with is what stays.
+                other => hash(other.identity().unwrap_or_default().as_bytes()),
+            }),
             Self::Client(_, value) => Some(hash(value.as_bytes())),
             Self::None => None,
         }
     }
 
-    /// The header that carries the credential, marked so that no log shows it.
+    /// The header that carries the credential, marked so that no log shows it; absent where it has
+    /// to be got first.
     #[must_use]
     pub fn header(&self, auth: AuthScheme) -> Option<(&'static str, HeaderValue)> {
         let (name, mut value) = match self {
-            Self::Configured(key) => {
-                let name = auth.header()?;
-                let text = match auth {
-                    AuthScheme::Bearer => ["Bearer ", key.expose_secret()].concat(),
-                    _ => key.expose_secret().to_owned(),
-                };
-                (name, HeaderValue::from_str(&text).ok()?)
-            }
+            Self::Own(source) => match &source.from {
+                CredentialFrom::Key(key) => return auth.carry(key.expose_secret()),
+                _ => return None,
+            },
             Self::Client(name, value) => (*name, value.clone()),
             Self::None => return None,
         };
         value.set_sensitive(true);
         Some((name, value))
+    }
+
+    /// The provider's own that it is.
+    #[must_use]
+    pub fn source(&self) -> Option<&CredentialSource> {
+        match self {
+            Self::Own(source) => Some(source),
+            Self::Client(..) | Self::None => None,
+        }
+    }
+
+    /// The way to it, where it has to be got first.
+    #[must_use]
+    pub fn to_get(&self) -> Option<&CredentialFrom> {
+        let from = &self.source()?.from;
+        (!matches!(from, CredentialFrom::Key(_))).then_some(from)
     }
 }

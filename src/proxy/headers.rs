@@ -28,6 +28,8 @@ fn is_denied_in_request(name: &str) -> bool {
         Some(b'v') => name == "via",
         Some(b'x') => {
             matches!(name, "x-api-key" | "x-goog-api-key" | "x-real-ip")
+                // Parts of a signature for this host, and a session's token.
+                || matches!(name, "x-amz-date" | "x-amz-security-token" | "x-amz-content-sha256")
                 || name.starts_with("x-forwarded-")
                 || name.starts_with("x-tollgate-")
         }

@@ -49,8 +49,12 @@ pub(super) fn draw(
     let Some((enrolment, route)) = drawn else {
         return;
     };
-    if let Some(step) = route.and_then(|route| step_of(route, &plan.steps)) {
-        plan.steps[..=step].rotate_right(1);
+    let step = route.and_then(|route| Some((route, step_of(route, &plan.steps)?)));
+    if let Some((route, step)) = step {
+        // With the provider's other credentials for it, which follow.
+        let is_of = |index: &&usize| step_of(route, std::slice::from_ref(*index)).is_some();
+        let spares = plan.steps[step + 1..].iter().take_while(is_of).count();
+        plan.steps[..=step + spares].rotate_right(1 + spares);
         plan.reason = REASON;
     }
     draft.experiment = Some(enrolment);

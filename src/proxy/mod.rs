@@ -38,6 +38,8 @@ mod weigh;
 
 pub mod headers;
 
+pub mod authorise;
+
 pub mod intake;
 
 mod described;

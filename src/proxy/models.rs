@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
 use serde_json::Value;
 
+use super::authorise::authorise;
 use super::candidates::{Credential, Way};
 use super::described::{describe, describe_routes};
 use super::headers;
@@ -18,6 +19,7 @@ use super::tap::ProxyBody;
 use super::unknown;
 use crate::clock::Clock;
 use crate::config::settings::{AuthScheme, Provider, Settings};
+use crate::edge::credentials::Keyring;
 use crate::edge::upstream::pool::PoolLimits;
 use crate::edge::upstream::{Outgoing, OutgoingBody, Phases, Pool};
 use crate::record::{Dialect, Moment, Name, Nanos, WallTime};
@@ -174,7 +176,7 @@ fn catalogued(settings: &Settings, provider: &Provider) -> Vec<Value> {
 /// A provider is asked with a key of its own; without one, where it may need none: on this
 /// machine, or described by the user rather than by a preset.
 fn can_list(provider: &Provider) -> bool {
-    provider.key.is_some() || provider.auth == AuthScheme::None || provider.preset.is_none()
+    provider.has_credential() || provider.auth == AuthScheme::None || provider.preset.is_none()
 }
 
 /// The request that asks for the list: the marks of those it came through, and our own.
@@ -186,6 +188,8 @@ pub struct Asked<'a> {
     pub marks: &'a HeaderMap,
     /// Our own mark, against circles.
     pub instance: &'a HeaderValue,
+    /// Credentials that have to be got.
+    pub keyring: &'a Arc<Keyring>,
 }
 
 async fn fetch(
@@ -195,16 +199,15 @@ async fn fetch(
     pool: &Arc<Pool>,
     clock: &Clock,
 ) -> Option<Vec<Value>> {
-    let credential = provider
-        .key
-        .clone()
-        .map_or(Credential::None, Credential::Configured);
+    let own = provider.credentials.first();
+    let credential = own.map_or(Credential::None, |own| Credential::Own(Arc::clone(own)));
     let way = Way {
         provider: Arc::clone(provider),
         model: None,
         configured: None,
         other_model: false,
         credential,
+        is_spare: false,
         addressed: false,
         speech: Speech::Own,
     };
@@ -217,7 +220,7 @@ async fn fetch(
         Some(query) => format!("{path}?{query}"),
         None => path,
     };
-    let outgoing = Outgoing {
+    let mut outgoing = Outgoing {
         method: Method::GET,
         target: Uri::try_from(target).ok()?,
         headers: headers::to_provider(asked.marks, &way, true, asked.instance),
@@ -228,6 +231,10 @@ async fn fetch(
         connect: settings.timeouts.connect,
         connections: settings.limits.connections_per_provider,
     };
+    if let Err(fault) = authorise(&way, &mut outgoing, asked.keyring, clock).await {
+        tracing::debug!(provider = %provider.name, %fault, "no list of models");
+        return None;
+    }
     let mut phases = Phases::default();
     let answer = pool
         .send(provider, outgoing, &limits, clock, &mut phases)

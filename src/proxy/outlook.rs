@@ -1,5 +1,7 @@
 //! Shows how every route stands now, and what a typical request would be given.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 
 use super::address::Address;
@@ -52,9 +54,9 @@ fn model(board: &Board, scales: Scales<'_>, routes: &ModelRoutes) -> Option<Mode
     // What the config names is there; a model that cannot be found is nothing to show.
     let found = candidates::find(scales.settings, &Address::root(), name, &headers).ok()?;
     let foreseen = weigh::foreseen(board, scales, &found, &draft);
-    let ways = found.ways.iter().enumerate();
-    let routes_now = ways
-        .map(|(index, way)| standpoint(board, scales, way, index, &foreseen))
+    let heads = foreseen.heads.iter();
+    let routes_now = heads
+        .map(|index| standpoint(board, scales, &found.ways[*index], *index, &foreseen))
         .collect();
     Some(ModelNow {
         name: routes.name.clone(),
@@ -121,10 +123,13 @@ fn others(board: &Board, scales: Scales<'_>, models: &[ModelNow]) -> Vec<RouteNo
 fn other(board: &Board, scales: Scales<'_>, route: &RouteKey) -> RouteNow {
     let provider = scales.settings.provider(&route.provider);
     let region = provider.and_then(|provider| provider.region.as_ref());
-    let key = provider.and_then(|provider| provider.key.clone());
+    let own = provider.map_or(&[][..], |provider| provider.credentials.as_slice());
     let shown = |credential| RouteNow::of(board, route, region, credential, scales.now);
-    if let Some(key) = key {
-        return shown(Credential::Configured(key).hash(scales.hasher));
+    let own = own.iter().map(|own| Credential::Own(Arc::clone(own)));
+    // Of several of its own that which is best off would be taken.
+    let own = own.map(|own| shown(own.hash(scales.hasher)));
+    if let Some(best) = own.min_by_key(|route| route.state) {
+        return best;
     }
     // Clients bring their own keys: the one that is worst off is shown.
     let lanes = board.health.lanes(route).iter();

@@ -68,6 +68,20 @@ impl Reject {
         Self::new(StatusCode::UNAUTHORIZED, "no_credential", message)
     }
 
+    /// A provider's own credential cannot be got now. What is wrong for good is the client's to see
+    /// as a matter of credentials; who cannot be reached is not.
+    #[must_use]
+    pub fn credential(provider: &str, why: &str, is_passing: bool) -> Self {
+        let message = format!("provider {provider}: {why}");
+        if !is_passing {
+            return Self::new(StatusCode::UNAUTHORIZED, "no_credential", message);
+        }
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let mut reject = Self::new(status, "credential_unavailable", message);
+        reject.retry_after = Some(1);
+        reject
+    }
+
     /// A provider that could not be reached or did not answer.
     #[must_use]
     pub fn upstream(class: ErrorClass, provider: &str, detail: &str, maybe_billed: bool) -> Self {

@@ -16,6 +16,7 @@ use super::secret::Hasher;
 use super::settle::Settler;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
+use crate::edge::credentials::Keyring;
 use crate::record::{Language, Name, Origin};
 
 /// What all workers share.
@@ -35,6 +36,8 @@ pub struct Shared {
     pub origin: Origin,
     /// What routes cost.
     pub quotes: Quotes,
+    /// Credentials that were got by a cloud's login or a program.
+    pub keyring: Arc<Keyring>,
     /// Model lists of the providers.
     pub models: ModelLists,
     /// Requests of our own that are about to come.

@@ -316,6 +316,7 @@ impl Proxy {
                 path: address.path,
                 marks: &headers::marks(&parts.headers),
                 instance: &self.shared.instance,
+                keyring: &self.shared.keyring,
             };
             let lists = &self.shared.models;
             let answering = lists.answer(asked, settings, &self.pool, clock);

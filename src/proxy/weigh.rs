@@ -90,6 +90,7 @@ fn weigh_by(
         mut plan,
         candidates,
         admitted,
+        spares,
         rule,
         policy,
         ..
@@ -108,7 +109,9 @@ fn weigh_by(
         }
     }
     spread(&mut plan, &admitted, found.ways.len());
-    let decision = (found.ways.len() > 1).then(|| decision(&plan, found, &admitted, rule));
+    let heads = heads(&found.ways, &admitted);
+    let decision = (heads.len() > 1).then(|| decision(&plan, found, (&heads, &admitted), rule));
+    follow(&mut plan, &admitted, &spares);
     (plan, decision)
 }
 
@@ -119,6 +122,9 @@ struct Weighed {
     candidates: Vec<Candidate>,
     /// The places of the candidates among all ways.
     admitted: Vec<usize>,
+    /// The ways that are the same route by another of its provider's credentials, the least limited
+    /// first, for each of the candidates.
+    spares: Vec<Vec<usize>>,
     /// Place of the rule that matched.
     rule: Option<usize>,
     /// Tokens expected of the answer.
@@ -168,7 +174,13 @@ fn join(
         prefix: draft.request.prefix_hash,
         constraints,
     };
-    let admitted = admitted(&found.ways, rule);
+    let (admitted, spares) = least_limited(
+        board,
+        scales,
+        &found.ways,
+        admitted(&found.ways, rule),
+        prompt_tokens,
+    );
     let candidates: Vec<Candidate> = admitted
         .iter()
         .map(|index| {
@@ -192,6 +204,7 @@ fn join(
         plan,
         candidates,
         admitted,
+        spares,
         rule: place,
         output_tokens: ask.output_tokens,
     }
@@ -228,6 +241,7 @@ pub(super) fn foreseen(
         plan.steps.retain(|place| *place != first);
         plan.steps.insert(0, first);
     }
+    let heads = heads(&found.ways, &admitted);
     let left_out = |index: usize| {
         let why = plan.left_out.iter().find(|(place, _)| *place == index);
         let why = why.map(|(_, why)| why.name());
@@ -235,6 +249,7 @@ pub(super) fn foreseen(
     };
     Foreseen {
         left_out: (0..found.ways.len()).map(left_out).collect(),
+        heads,
         plan,
         rule,
         output_tokens,
@@ -245,6 +260,8 @@ pub(super) fn foreseen(
 pub(super) struct Foreseen {
     /// The plan, the likeliest first.
     pub(super) plan: Plan,
+    /// The places of the routes: of each the way with the credential that would be taken.
+    pub(super) heads: Vec<usize>,
     /// Why each way would not be tried.
     pub(super) left_out: Vec<Option<&'static str>>,
     /// Place of the rule that matches.
@@ -334,6 +351,74 @@ fn not_admitted(way: &Way) -> &'static str {
     way.speech.unsayable().map_or("rule", Unsayable::name)
 }
 
+/// Of the ways that are one route by several credentials the least limited, and the others behind
+/// it that may be tried.
+fn least_limited(
+    board: &Board,
+    scales: Scales<'_>,
+    ways: &[Way],
+    admitted: Vec<usize>,
+    tokens: u64,
+) -> (Vec<usize>, Vec<Vec<usize>>) {
+    let mut groups: Vec<Vec<usize>> = Vec::with_capacity(admitted.len());
+    for index in admitted {
+        match groups.last_mut() {
+            Some(group) if ways[index].is_spare => group.push(index),
+            _ => groups.push(vec![index]),
+        }
+    }
+    let now = scales.now.0;
+    let view = |index: usize| {
+        let way = &ways[index];
+        board
+            .health
+            .view(&way.key(), way.credential.hash(scales.hasher), now)
+    };
+    for group in groups.iter_mut().filter(|group| group.len() > 1) {
+        let mut seen: Vec<_> = group.iter().map(|index| (view(*index), *index)).collect();
+        seen.sort_by(|(one, _), (other, _)| one.goes_before(other, tokens));
+        let tried = seen.iter().enumerate();
+        let tried = tried.filter(|(place, (view, _))| *place == 0 || view.is_open());
+        *group = tried.map(|(_, (_, index))| *index).collect();
+    }
+    let spares = groups.iter().map(|group| group[1..].to_vec()).collect();
+    (groups.iter().map(|group| group[0]).collect(), spares)
+}
+
+/// One way of each route: that which was weighed, or its first where none was.
+fn heads(ways: &[Way], admitted: &[usize]) -> Vec<usize> {
+    let mut heads: Vec<usize> = Vec::with_capacity(ways.len());
+    for (index, way) in ways.iter().enumerate() {
+        match heads.last_mut() {
+            Some(head) if way.is_spare => {
+                if admitted.contains(&index) {
+                    *head = index;
+                }
+            }
+            _ => heads.push(index),
+        }
+    }
+    heads
+}
+
+/// Puts behind each step the same route by its provider's other credentials.
+fn follow(plan: &mut Plan, admitted: &[usize], spares: &[Vec<usize>]) {
+    if spares.iter().all(Vec::is_empty) {
+        return;
+    }
+    let behind = |step: &usize| {
+        let place = admitted.iter().position(|index| index == step);
+        let spares = place
+            .and_then(|place| spares.get(place))
+            .into_iter()
+            .flatten();
+        std::iter::once(*step)
+            .chain(spares.copied())
+            .collect::<Vec<_>>()
+    };
+    plan.steps = plan.steps.iter().flat_map(behind).collect();
+}
+
 fn candidate(
     board: &Board,
     way: &Way,
@@ -383,8 +468,15 @@ fn spread(plan: &mut Plan, admitted: &[usize], ways: usize) {
     }
 }
 
-fn decision(plan: &Plan, found: &Ways, admitted: &[usize], rule: Option<usize>) -> Decision {
-    let considered = |(index, way): (usize, &Way)| {
+fn decision(
+    plan: &Plan,
+    found: &Ways,
+    (heads, admitted): (&[usize], &[usize]),
+    rule: Option<usize>,
+) -> Decision {
+    let considered = |index: &usize| {
+        let index = *index;
+        let way = &found.ways[index];
         let why = plan.left_out.iter().find(|(place, _)| *place == index);
         let why = why.map(|(_, why)| why.name());
         let by_rule = (!admitted.contains(&index)).then(|| not_admitted(way));
@@ -399,10 +491,8 @@ fn decision(plan: &Plan, found: &Ways, admitted: &[usize], rule: Option<usize>) 
         }
     };
     Decision {
-        routes: found
-            .ways
+        routes: heads
             .iter()
-            .enumerate()
             .take(Decision::ROUTES_MAX)
             .map(considered)
             .collect(),
@@ -424,6 +514,7 @@ fn no_route(plan: &Plan, found: &Ways) -> Reject {
     };
     let list = found.ways.iter().enumerate();
     let list: Vec<String> = list
+        .filter(|(_, way)| !way.is_spare)
         .map(|(index, way)| format!("{}: {}", way.route(), why(index)))
         .collect();
     let message = format!(

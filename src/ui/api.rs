@@ -206,7 +206,7 @@ fn providers(settings: &Settings) -> Vec<Value> {
             "dialect": provider.dialect.name(),
             "base_url": provider.base.to_string(),
             "region": provider.region.as_deref(),
-            "key_from": provider.key.as_ref().and(provider.key_source.as_ref()),
+            "key_from": provider.credential_from(),
         })
     };
     settings.providers.iter().map(one).collect()

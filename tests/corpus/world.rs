@@ -62,6 +62,7 @@ impl World {
             secret: b"a secret of the corpus".to_vec(),
             origin: Origin::Live,
             proxies: ProxyRules::default(),
+            logins: None,
             clock: Clock::system(),
         })
         .unwrap();

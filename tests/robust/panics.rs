@@ -42,6 +42,7 @@ fn node(provider: SocketAddr, kept: &Arc<AtomicU64>) -> Node {
         secret: b"secret of the tests".to_vec(),
         origin: Origin::Live,
         proxies: ProxyRules::default(),
+        logins: None,
         clock: Clock::system(),
     };
     Node::start(parts).unwrap()

@@ -86,7 +86,17 @@ impl Rig {
     }
 
     /// A rig of these settings.
-    pub(crate) fn of(simulator: Simulator, mut settings: Settings) -> Self {
+    pub(crate) fn of(simulator: Simulator, settings: Settings) -> Self {
+        Self::at(simulator, settings, Clock::system(), None)
+    }
+
+    /// A rig of these settings, by this clock, that asks `logins` for credentials.
+    pub(crate) fn at(
+        simulator: Simulator,
+        mut settings: Settings,
+        clock: Clock,
+        logins: Option<SocketAddr>,
+    ) -> Self {
         settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let records = Arc::new(Records::default());
         let offered = Arc::clone(&records);
@@ -97,7 +107,8 @@ impl Rig {
             secret: b"secret of the tests".to_vec(),
             origin: Origin::Live,
             proxies: ProxyRules::default(),
-            clock: Clock::system(),
+            logins,
+            clock,
         });
         Self {
             simulator,

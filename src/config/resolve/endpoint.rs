@@ -119,7 +119,8 @@ fn url_keys(
     let keys = UrlKeys {
         region: match named_region {
             Some(region) => Some(region.to_owned()),
-            None => part(path, "region", raw.region.as_ref(), region_variables, work)?,
+            None => part(path, "region", raw.region.as_ref(), region_variables, work)?
+                .or_else(|| preset.filter(|_| !own_url)?.default_region.clone()),
         },
         project: part(
             path,

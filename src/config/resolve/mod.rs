@@ -6,6 +6,8 @@ pub(super) mod numbers;
 
 pub(super) mod listeners;
 
+pub(super) mod logins;
+
 pub(super) mod credentials;
 
 pub(super) mod endpoint;

@@ -338,7 +338,7 @@ pub(in crate::config) fn default_provider(
         let name = Name::from(at.value.as_str());
         return known("server.default_provider", at, names, work).then_some(name);
     }
-    let mut keyed = found?.iter().filter(|provider| provider.key.is_some());
+    let mut keyed = found?.iter().filter(|provider| provider.has_credential());
     match (keyed.next(), keyed.next()) {
         (Some(only), None) => Some(only.name.clone()),
         _ => None,

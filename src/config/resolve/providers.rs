@@ -16,8 +16,9 @@ use crate::config::settings::{
 use crate::record::{Dialect, Name};
 use crate::routing::pricing::Share;
 
-use super::credentials::{Asked, credential};
+use super::credentials::{self, Asked, credentials};
 use super::endpoint::{Endpoint, check, endpoint, resource_of_environment};
+use super::logins::{self, Where};
 use super::work::{Span, Work};
 
 /// The providers that a config lists, in its order.
@@ -31,8 +32,9 @@ pub(in crate::config) fn configured(
         let path = format!("providers.{}", key_step(&key.value));
         check_name(&path, &key, work);
         // What else follows from a preset that does not exist would only be noise.
-        if let Ok(known) = preset_of(&path, &key, raw.value.preset.as_ref(), work) {
-            let provider = one(&path, &key, raw.value, known, listeners, work);
+        if let Ok((preset, region)) = preset_of(&path, &key, raw.value.preset.as_ref(), work) {
+            let from = (preset, region, true);
+            let provider = one(&path, &key, raw.value, from, listeners, work);
             providers.extend(provider.map(Arc::new));
         }
     }
@@ -51,7 +53,8 @@ pub(in crate::config) fn found(
     for preset in work.presets.iter().filter(anywhere) {
         let fixed = preset.url(&UrlKeys::default()).is_ok();
         let variable = work.first_env(&preset.variables).map(|(name, _)| name);
-        if !fixed && variable.is_none() {
+        let login = logins::evidence(preset, work);
+        if !fixed && variable.is_none() && login.is_none() {
             continue;
         }
         let path = format!("providers.{}", preset.name);
@@ -60,6 +63,7 @@ pub(in crate::config) fn found(
         } else {
             missing_place(preset, work)
         };
+        let unknown = missing.is_some();
         if let (Some(missing), Some(variable)) = (missing, variable) {
             work.warn(
                 path,
@@ -70,12 +74,17 @@ pub(in crate::config) fn found(
             );
             continue;
         }
+        // A cloud's login serves other programs too: without a place it is nothing to speak of.
+        if unknown {
+            continue;
+        }
         let key = At {
             value: preset.name.to_string(),
             span: 0..0,
         };
         let raw = RawProvider::default();
-        let provider = one(&path, &key, raw, (Some(preset), None), listeners, work);
+        let from = (Some(preset), None, false);
+        let provider = one(&path, &key, raw, from, listeners, work);
         providers.extend(provider.map(Arc::new));
     }
     providers
@@ -105,8 +114,8 @@ fn missing_place(preset: &Preset, work: &Work<'_>) -> Option<String> {
 fn one(
     path: &str,
     key: &At<String>,
-    raw: RawProvider,
-    (preset, named_region): (Option<&Preset>, Option<&str>),
+    mut raw: RawProvider,
+    (preset, named_region, is_configured): (Option<&Preset>, Option<&str>, bool),
     listeners: (&ServerSettings, &AdminSettings),
     work: &mut Work<'_>,
 ) -> Option<Provider> {
@@ -114,24 +123,23 @@ fn one(
     let table = Some(key.span.clone());
     let place = endpoint(path, table, &raw, (preset, named_region), work);
     let profile = profile(path, &raw, traits.dialect, place.as_ref(), work);
+    let asked = Asked::of(&mut raw);
     let headers = headers(path, raw.headers, preset, work);
     let place = place?;
     let allow_plain = raw.allow_plain_http.is_some_and(|at| at.value);
     check(path, &place, traits.auth, allow_plain, listeners, work);
-    let asked = Asked {
-        api_key: raw.api_key,
-        api_key_file: raw.api_key_file,
-        base_span: place.span.clone(),
-    };
-    let credential = if traits.auth == AuthScheme::None {
-        refuse_idle_key(path, &asked, work);
-        None
+    let credentials = if traits.auth == AuthScheme::None {
+        credentials::refuse(path, &asked, work);
+        Vec::new()
     } else {
-        credential(path, asked, preset, &place.base, work)
+        let of = Where {
+            base: &place.base,
+            span: place.span.clone(),
+            region: place.region.as_deref(),
+            is_configured,
+        };
+        credentials(path, asked, preset, &of, work)
     };
-    let (key_given, key_source) = credential.map_or((None, None), |credential| {
-        (Some(credential.key), Some(credential.source))
-    });
     let models = match raw.models {
         Some(given) => patterns(Some(given)),
         None => preset.map_or_else(Vec::new, |preset| preset.models.clone()),
@@ -162,8 +170,7 @@ fn one(
         region: place.region.as_deref().map(Name::from),
         profile,
         auth: traits.auth,
-        key: key_given,
-        key_source,
+        credentials: credentials.into_iter().map(Arc::new).collect(),
         headers,
         inject_usage: traits.inject_usage,
         http2: traits.http2,
@@ -384,25 +391,6 @@ fn headers(
         }
     }
     headers
-}
-
-fn refuse_idle_key(path: &str, asked: &Asked, work: &mut Work<'_>) {
-    let key = asked.api_key.as_ref().map(|at| ("api_key", &at.span));
-    let file = asked
-        .api_key_file
-        .as_ref()
-        .map(|at| ("api_key_file", &at.span));
-    for (name, span) in key.into_iter().chain(file) {
-        let expected = "no credential, or another `auth`";
-        let span = Some(span.clone());
-        work.refuse(
-            format!("{path}.{name}"),
-            span,
-            "a key with auth = \"none\"",
-            expected,
-            None,
-        );
-    }
 }
 
 fn ca_file(

@@ -129,6 +129,11 @@ impl Work<'_> {
             .find_map(|name| Some((name.clone(), self.env(name)?)))
     }
 
+    /// Whether a file is there that can be read; what it holds is looked at later.
+    pub(in crate::config) fn is_there(&self, path: &Path) -> bool {
+        (self.sources.read_text)(path).is_ok()
+    }
+
     /// Where a file of the config is: relative to the config's own folder.
     pub(in crate::config) fn beside(&self, path: &Path) -> PathBuf {
         Path::new(self.sources.file)

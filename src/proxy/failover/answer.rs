@@ -1,14 +1,16 @@
 //! Looks at an answer's status, headers and beginning: relay it, or try elsewhere.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 
 use super::loss::Loss;
 use super::slot::Slot;
-use super::tried::{Failure, Patience, Tried, Try};
+use super::tried::{Failure, Patience, Tried, Try, is_of_credential};
 use super::{Reached, Unreached, hold, retell};
+use crate::edge::credentials::Material;
 use crate::edge::upstream::send::keep_alive_of;
 use crate::edge::upstream::{Answer, AnswerBody, Chunk};
 use crate::proxy::candidates::Way;
@@ -25,7 +27,13 @@ const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
 const ERROR_BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Takes an answer whose headers have come.
-pub(super) async fn read_answer(this: Try<'_>, answer: Answer, slot: Slot<'_, '_>) -> Tried {
+/// `material` is the credential that had to be got for the request.
+pub(super) async fn read_answer(
+    this: Try<'_>,
+    answer: Answer,
+    material: Option<&Arc<Material>>,
+    slot: Slot<'_, '_>,
+) -> Tried {
     let way = this.way;
     let shared = this.means.shared;
     let (parts, mut body) = answer.response.into_parts();
@@ -61,8 +69,9 @@ pub(super) async fn read_answer(this: Try<'_>, answer: Answer, slot: Slot<'_, '_
     let failing = parts.status.is_client_error() || parts.status.is_server_error();
     let is_last = this.patience.is_none();
     let may_reject_injection = this.inject && matches!(parts.status.as_u16(), 400 | 422);
+    let old = material.filter(|_| this.may_renew && matches!(parts.status.as_u16(), 401 | 403));
     let translated = way.speech.said().is_some();
-    if !failing || (is_last && !may_reject_injection && !translated) {
+    if !failing || (is_last && !may_reject_injection && !translated && old.is_none()) {
         let held = this.patience.filter(|patience| patience.held.is_some());
         // A whole answer must be read before it can be said in another language.
         let held = held.or((translated && !this.job.stream).then_some(Patience::ENDLESS));
@@ -79,7 +88,7 @@ pub(super) async fn read_answer(this: Try<'_>, answer: Answer, slot: Slot<'_, '_
         return failed.map_or(Tried::Answered(Box::new(reached)), Tried::Failed);
     };
     body.finish(keep_alive);
-    failing_status(this, reached, chunks, slot, may_reject_injection)
+    failing_status(this, reached, chunks, slot, (may_reject_injection, old))
 }
 
 /// A failing status whose body has been read: its class decides what may follow.
@@ -88,7 +97,7 @@ fn failing_status(
     mut reached: Reached,
     chunks: VecDeque<Chunk>,
     slot: Slot<'_, '_>,
-    may_reject_injection: bool,
+    (may_reject_injection, old): (bool, Option<&Arc<Material>>),
 ) -> Tried {
     let whole: Vec<u8> = chunks
         .iter()
@@ -109,12 +118,20 @@ fn failing_status(
         loss.write(slot, None, this.means.shared);
         return Tried::WithoutInjection;
     }
+    if let (ErrorClass::Auth, Some(old), Some(from)) =
+        (classified.class, old, this.way.credential.to_get())
+        && this.means.shared.keyring.refused(from, old)
+    {
+        loss.write(slot, None, this.means.shared);
+        return Tried::WithFreshCredential;
+    }
     let verdict = errors::failover(&classified, false);
     reached.source = Source::Read(chunks);
     let detail = format!("answered with status {}", reached.status.as_u16());
     let reject = Reject::upstream(classified.class, &provider.name, &detail, false);
     Tried::Failed(Box::new(Failure {
         verdict,
+        of_credential: is_of_credential(classified.class),
         reached: true,
         unreached: Unreached {
             reject,

@@ -1,16 +1,23 @@
 //! Makes one try at one route, and says what may follow where it fails.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Limited};
 
 use super::answer::read_answer;
 use super::slot::Slot;
 use super::tried::{Failure, Tried, Try};
 use super::{Job, Means};
+use crate::config::credentials::CredentialFrom;
+use crate::edge::credentials::Material;
 use crate::edge::upstream::body::Upload;
 use crate::edge::upstream::pool::PoolLimits;
-use crate::edge::upstream::{Outgoing, Phases, SendFault};
+use crate::edge::upstream::{Outgoing, OutgoingBody, Phases, SendFault};
+use crate::proxy::authorise::authorise;
 use crate::proxy::candidates::{Credential, Way};
 use crate::proxy::reject::Reject;
 use crate::proxy::settle::inbound_delay;
@@ -32,10 +39,22 @@ pub(super) fn record(way: &Way, job: &Job<'_>, first: Moment, shared: &Shared) -
 /// Sends the request and waits for an answer.
 pub(super) async fn attempt(
     this: Try<'_>,
-    outgoing: Outgoing,
+    mut outgoing: Outgoing,
     upload: Option<&Upload>,
     slot: Slot<'_, '_>,
 ) -> Tried {
+    let material = match credentialled(this, &mut outgoing).await {
+        Ok(material) => material,
+        Err(no) => {
+            let clock = &this.means.shared.clock;
+            slot.note(|record| {
+                record.timeline.set(Mark::Closed, clock.now());
+                record.end = Some(End::None);
+                record.error_class = no.class;
+            });
+            return Tried::Failed(no.failure);
+        }
+    };
     let Try {
         way,
         means: Means {
@@ -85,7 +104,7 @@ pub(super) async fn attempt(
         }
     });
     match sent {
-        Ok(Ok(answer)) => read_answer(this, answer, slot).await,
+        Ok(Ok(answer)) => read_answer(this, answer, material.as_ref(), slot).await,
         failed => {
             let client_failed = matches!(failed, Err(Waited::Client))
                 || upload.is_some_and(|upload| upload.client_failed.load(Ordering::Relaxed));
@@ -102,6 +121,75 @@ pub(super) async fn attempt(
             }))
         }
     }
+}
+
+/// A request that was not sent, for want of a credential or of its own body.
+struct Unsent {
+    class: Option<ErrorClass>,
+    failure: Box<Failure>,
+}
+
+/// Gets the way's credential where it has to be got, and puts it on the request. What is signed is
+/// signed whole: a body that would be streamed is read first.
+async fn credentialled(
+    this: Try<'_>,
+    outgoing: &mut Outgoing,
+) -> Result<Option<Arc<Material>>, Unsent> {
+    let Try { way, means, .. } = this;
+    let Some(from) = way.credential.to_get() else {
+        return Ok(None);
+    };
+    if matches!(from, CredentialFrom::Aws(_)) {
+        let limit = means.settings.limits.request_body_bytes;
+        gather(outgoing, limit).await.map_err(|reject| Unsent {
+            class: None,
+            failure: Failure::closed(Verdict::No, false, reject, Outcome::ClientGone),
+        })?;
+    }
+    let shared = means.shared;
+    let got = Box::pin(authorise(way, outgoing, &shared.keyring, &shared.clock)).await;
+    got.map_err(|fault| {
+        let (class, outcome) = if fault.is_passing {
+            (ErrorClass::Connect, Outcome::UpstreamError)
+        } else {
+            (ErrorClass::Auth, Outcome::Rejected)
+        };
+        let reject = Reject::credential(&way.provider.name, &fault.message, fault.is_passing);
+        let verdict = errors::failover(&Classified::bare(class), false);
+        let mut failure = Failure::closed(verdict, false, reject, outcome);
+        failure.of_credential = true;
+        Unsent {
+            class: Some(class),
+            failure,
+        }
+    })
+}
+
+/// Reads a body that would be streamed, at most so many bytes of it.
+async fn gather(outgoing: &mut Outgoing, limit: u64) -> Result<(), Reject> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let nothing = OutgoingBody::Whole(Bytes::new());
+    outgoing.body = match std::mem::replace(&mut outgoing.body, nothing) {
+        OutgoingBody::Streamed(incoming, _) => {
+            let read = Limited::new(incoming, limit).collect().await;
+            let read = read.map_err(|_| {
+                let message = "the request body broke off, or is larger than limits.request_body, \
+                               and it must be whole to be signed";
+                Reject::new(http::StatusCode::BAD_REQUEST, "request_body", message)
+            })?;
+            OutgoingBody::Whole(read.to_bytes())
+        }
+        other @ (OutgoingBody::Whole(_) | OutgoingBody::Taken) => other,
+    };
+    if let OutgoingBody::Whole(bytes) = &outgoing.body
+        && !bytes.is_empty()
+    {
+        let length = http::HeaderValue::from(bytes.len());
+        outgoing
+            .headers
+            .insert(http::header::CONTENT_LENGTH, length);
+    }
+    Ok(())
 }
 
 impl Try<'_> {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::attempt::{self, attempt};
 use super::outgoing::outgoing;
 use super::slot::{Draft, Slot, has_left};
-use super::tried::{Failure, Patience, Tried, Try};
+use super::tried::{Failure, Manner, Patience, Tried, Try};
 use super::{Job, Means, Unreached};
 use crate::edge::upstream::Outgoing;
 use crate::edge::upstream::body::Upload;
+use crate::proxy::authorise::same_credential;
 use crate::proxy::candidates::Way;
 use crate::proxy::intake::Body;
 use crate::record::{Moment, Name, Nanos, Outcome};
@@ -29,6 +30,8 @@ pub(super) struct Chain<'a, 'd, 'e> {
     /// Indexes of the ways that may still be tried, best first.
     left: VecDeque<usize>,
     tries: usize,
+    /// The way that was begun last.
+    current: Option<usize>,
     /// Until when answers may be held; absent where none is.
     held_max: Option<Moment>,
     draft: &'d Draft<'e>,
@@ -75,6 +78,7 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
             ways,
             left: steps.iter().copied().collect(),
             tries: 0,
+            current: None,
             held_max: Some(means.settings.failover.held)
                 .filter(|held| !held.is_zero())
                 .map(|held| job.complete.plus(nanos(held))),
@@ -92,21 +96,29 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
     pub(super) fn begin(
         &mut self,
         index: usize,
-        injection: bool,
+        manner: Manner,
     ) -> Result<Begun<'a, 'd, 'e>, Unreached> {
         self.tries += 1;
+        self.current = Some(index);
         let way = &self.ways[index];
         let may_go_on = self.may_go_on();
         let patience = may_go_on
             .then(|| patience(self.job, way, self.held_max, self.means))
             .flatten();
-        self.begin_with(index, injection, patience)
+        // Another credential of the same route heals no slowness: only a failing status is looked at.
+        let patience = patience.filter(|_| self.elsewhere().is_some()).or_else(|| {
+            may_go_on.then_some(Patience {
+                first_token: None,
+                held: None,
+            })
+        });
+        self.begin_with(index, manner, patience)
     }
 
     fn begin_with(
         &mut self,
         index: usize,
-        injection: bool,
+        manner: Manner,
         patience: Option<Patience>,
     ) -> Result<Begun<'a, 'd, 'e>, Unreached> {
         let (job, means) = (self.job, self.means);
@@ -116,7 +128,8 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
             job,
             way,
             index,
-            inject: injection && shared.may_inject(way, job.language, &self.body),
+            inject: manner.injection && shared.may_inject(way, job.language, &self.body),
+            may_renew: manner.renewal && !matches!(self.body, Body::Streamed(..)),
             patience,
             means,
         };
@@ -144,22 +157,31 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
             && !matches!(self.body, Body::Streamed(..))
     }
 
+    /// The place, among those left, of the first that is another route than the one at work.
+    fn elsewhere(&self) -> Option<usize> {
+        let ways = self.ways;
+        let current = &ways[self.current?];
+        self.left
+            .iter()
+            .position(|index| !same_route(&ways[*index], current))
+    }
+
     /// The way that would be tried beside a slow one.
     pub(super) fn beside(&self) -> Option<&'a Way> {
-        let index = self.left.front()?;
+        let index = self.left.get(self.elsewhere()?)?;
         (self.may_go_on() && !has_left(self.draft)).then(|| &self.ways[*index])
     }
 
     /// Begins an attempt at that way. It is held like the slow one, and has no deadline of its
     /// own: whoever is first wins.
     pub(super) fn begin_beside(&mut self) -> Option<Begun<'a, 'd, 'e>> {
-        let index = self.left.pop_front()?;
+        let index = self.left.remove(self.elsewhere()?)?;
         self.tries += 1;
         let patience = Patience {
             first_token: None,
             held: self.held_max,
         };
-        let begun = self.begin_with(index, true, Some(patience)).ok()?;
+        let begun = self.begin_with(index, Manner::FIRST, Some(patience)).ok()?;
         let place = begun.slot.place();
         begun.slot.note_exchange(|record| {
             if let Some(decision) = &mut record.decision {
@@ -175,9 +197,18 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
         let (ways, left) = (self.ways, &mut self.left);
         let failover = &self.means.settings.failover;
         match failure.verdict {
+            // The route fails, with whichever credential.
+            Verdict::Yes if !failure.of_credential => {
+                left.retain(|index| !same_route(&ways[*index], failed));
+            }
             Verdict::Yes => {}
             Verdict::Policy if failover.content_filter => {}
-            // The same credential, or the same account's model, will be refused again.
+            // The same credential will be refused again, another one of the provider may do.
+            Verdict::Alert if failure.of_credential => left.retain(|index| {
+                let way = &ways[*index];
+                !same_account(way, failed) || !same_credential(way, failed)
+            }),
+            // The same account's model will be refused again.
             Verdict::Alert => left.retain(|index| !same_account(&ways[*index], failed)),
             Verdict::Larger => left.retain(|index| takes_more(&ways[*index], failed)),
             Verdict::Policy | Verdict::No => left.clear(),
@@ -252,6 +283,10 @@ fn may_retry(means: Means<'_>) -> bool {
     let now = means.shared.clock.now();
     let standing = &means.shared.settler.standing;
     standing.with(|board| board.retries.take(&terms, now))
+}
+
+fn same_route(one: &Way, other: &Way) -> bool {
+    one.provider.name == other.provider.name && one.model == other.model
 }
 
 fn same_account(one: &Way, other: &Way) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use super::chain::{Chain, Ran};
 use super::race::race;
 use super::slot::{Draft, Slot, with};
-use super::tried::{Failure, Tried};
+use super::tried::{Failure, Manner, Tried};
 use super::{Job, Means, Reached, Unreached};
 use crate::config::settings::HedgeSettings;
 use crate::proxy::candidates::Way;
@@ -25,13 +25,13 @@ pub async fn first_answer(
 ) -> Result<Reached, Unreached> {
     let draft = Mutex::new(exchange);
     let mut chain = Chain::new(job, body, (ways, steps), &draft, means);
-    let mut injection = true;
+    let mut manner = Manner::FIRST;
     let mut current = chain.first();
     loop {
         let Some(index) = current else {
             return Err(nothing_to_try());
         };
-        let begun = chain.begin(index, injection)?;
+        let begun = chain.begin(index, manner)?;
         let terms = hedge.filter(|_| begun.this.patience.is_some());
         let Ran { tried, this, slot } = match terms {
             // Rare and large: it has no place in the futures of all other requests.
@@ -43,13 +43,18 @@ pub async fn first_answer(
             Tried::Answered(reached) => return Ok(commit(*reached, slot)),
             Tried::WithoutInjection => {
                 means.shared.forget_injection(this.way);
-                injection = false;
+                manner.injection = false;
+                current = Some(this.index);
+                continue;
+            }
+            Tried::WithFreshCredential => {
+                manner.renewal = false;
                 current = Some(this.index);
                 continue;
             }
             Tried::Failed(failure) => failure,
         };
-        injection = true;
+        manner = Manner::FIRST;
         current = this.patience.and_then(|_| chain.next(this.way, &failure));
         let Failure {
             unreached,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::loss::Loss;
 use super::slot::Slot;
-use super::tried::{Failure, Patience, Tried, Try};
+use super::tried::{Failure, Patience, Tried, Try, is_of_credential};
 use super::watch::{has_body, observer};
 use super::{Begun, Reached, Unreached, retell};
 use crate::clock::Clock;
@@ -106,6 +106,7 @@ pub(super) async fn hold(
             let unreached = unreached(this, error.class, Outcome::InBandError);
             Tried::Failed(Box::new(Failure {
                 verdict: errors::failover(&error, false),
+                of_credential: is_of_credential(error.class),
                 reached: true,
                 unreached,
                 answer: Some(Box::new(reached)),
@@ -131,6 +132,7 @@ pub(super) async fn hold(
             let outcome = errors::outcome(class);
             Tried::Failed(Box::new(Failure {
                 verdict: errors::failover(&error, false),
+                of_credential: is_of_credential(error.class),
                 reached: true,
                 unreached: unreached(this, class, outcome),
                 answer: None,
@@ -172,6 +174,7 @@ fn whole(
     let unreached = unreached(this, error.class, observation.outcome_hint);
     Tried::Failed(Box::new(Failure {
         verdict: errors::failover(&error, false),
+        of_credential: is_of_credential(error.class),
         reached: true,
         unreached,
         answer: Some(Box::new(reached)),

@@ -133,7 +133,7 @@ fn base_query<'a>(way: &'a Way, query: Option<&'a str>) -> impl Iterator<Item = 
 
 /// The parameters of the client's query that may go this way: keys in it are credentials.
 fn query_for<'a>(way: &Way, query: Option<&'a str>) -> impl Iterator<Item = &'a str> {
-    let keeps_keys = way.addressed && way.provider.key.is_none();
+    let keeps_keys = way.addressed && !way.provider.has_credential();
     query
         .into_iter()
         .flat_map(|query| query.split('&'))

@@ -70,7 +70,8 @@ fn lose(ran: Ran<'_, '_, '_>, shared: &Shared) {
             loss.write(ran.slot, answer.map(|answer| *answer), shared);
         }
         Tried::WithoutInjection => shared.forget_injection(ran.this.way),
-        Tried::Answered(_) => {}
+        // What was refused is written down already.
+        Tried::Answered(_) | Tried::WithFreshCredential => {}
     }
 }
 

@@ -4,7 +4,7 @@ use super::loss::Loss;
 use super::{Job, Means, Reached, Unreached};
 use crate::proxy::candidates::Way;
 use crate::proxy::reject::Reject;
-use crate::record::{Moment, Outcome};
+use crate::record::{ErrorClass, Moment, Outcome};
 use crate::wire::dialect::errors::Verdict;
 
 /// One try at one route.
@@ -18,6 +18,8 @@ pub(super) struct Try<'a> {
     pub(super) index: usize,
     /// Whether the usage event is asked for by us.
     pub(super) inject: bool,
+    /// Whether a token that was refused may be got anew, and the request sent again.
+    pub(super) may_renew: bool,
     /// How long its answer may be held back; absent where no other route is left.
     pub(super) patience: Option<Patience>,
     /// What it works with.
@@ -48,8 +50,35 @@ pub(super) enum Tried {
     Answered(Box<Reached>),
     /// The provider does not take `stream_options`: once more without.
     WithoutInjection,
+    /// The token has run out before its time: once more with another one.
+    WithFreshCredential,
     /// Something else may follow.
     Failed(Box<Failure>),
+}
+
+/// What another try of the same way is to do otherwise than the first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// The usage event may be asked for.
+    pub(super) injection: bool,
+    /// A refused token may be got anew.
+    pub(super) renewal: bool,
+}
+
+impl Manner {
+    /// That of a first try.
+    pub(super) const FIRST: Self = Self {
+        injection: true,
+        renewal: true,
+    };
+}
+
+/// Whether an error is that of a credential, so that the provider's next one may do.
+pub(super) const fn is_of_credential(class: ErrorClass) -> bool {
+    matches!(
+        class,
+        ErrorClass::RateLimited | ErrorClass::Quota | ErrorClass::Auth | ErrorClass::Permission
+    )
 }
 
 /// A try that failed.
@@ -57,6 +86,8 @@ pub(super) enum Tried {
 pub(super) struct Failure {
     /// What may follow.
     pub(super) verdict: Verdict,
+    /// Whether it is the credential that was refused or limited: another one may do.
+    pub(super) of_credential: bool,
     /// Whether the provider got the request: then the next try asks for the same work twice.
     pub(super) reached: bool,
     /// What the client is told where nothing follows and the provider said nothing.
@@ -77,6 +108,7 @@ impl Failure {
     ) -> Box<Self> {
         Box::new(Self {
             verdict,
+            of_credential: false,
             reached,
             unreached: Unreached { reject, outcome },
             answer: None,

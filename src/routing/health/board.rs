@@ -169,6 +169,8 @@ impl Health {
                 && health.breaker.admits(&self.tuning, now),
             consecutive: health.breaker.consecutive(),
             at_work: health.at_work(),
+            own_at_work: lane.map_or(0, |lane| lane.at_work),
+            own_requests: lane.map_or(0, |lane| lane.used.minute(Meter::Requests, now)),
             limit: lane.and_then(|lane| lane.pace.limit()),
             requests_left: lane.and_then(|lane| lane.used.left(Meter::Requests, now)),
             tokens_left: lane.and_then(|lane| lane.used.left(Meter::Tokens, now)),

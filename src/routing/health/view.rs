@@ -45,6 +45,10 @@ pub struct HealthView {
     pub consecutive: u32,
     /// Requests at work on the route, of all credentials.
     pub at_work: u32,
+    /// Requests at work on the route with this credential.
+    pub own_at_work: u32,
+    /// Requests sent to the route with this credential in the last minute.
+    pub own_requests: u64,
     /// How many may be at work with this credential.
     pub limit: Option<u32>,
     /// Requests that the provider still allows.
@@ -60,6 +64,24 @@ impl HealthView {
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.barred.is_none()
+    }
+
+    /// Whether this credential of a route is to be tried before that one: one that may be tried, then
+    /// the less limited, then the less used.
+    #[must_use]
+    pub fn goes_before(&self, other: &Self, tokens: u64) -> std::cmp::Ordering {
+        let used = |view: &Self| view.utilisation.unwrap_or(0.0);
+        let rank = |view: &Self| (!view.is_open(), view.is_near_limit(tokens));
+        rank(self)
+            .cmp(&rank(other))
+            // A rate that differs by less says more of when it was told than of what is left.
+            .then_with(|| {
+                (used(self) * 10.0)
+                    .floor()
+                    .total_cmp(&(used(other) * 10.0).floor())
+            })
+            .then_with(|| self.own_at_work.cmp(&other.own_at_work))
+            .then_with(|| self.own_requests.cmp(&other.own_requests))
     }
 
     /// Whether a request of so many tokens would run into a declared limit.

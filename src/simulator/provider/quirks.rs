@@ -98,7 +98,7 @@ impl Quirks {
         Self {
             dialect: provider.dialect,
             auth: provider.auth,
-            key: provider.key.clone(),
+            key: provider.key().cloned(),
             keepalive: provider.keepalive,
             usage_place: provider.usage_place,
             error_shape: provider.error_shape,

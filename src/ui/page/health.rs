@@ -93,10 +93,9 @@ fn providers(settings: &Settings) -> Markup {
                                 td.name { code { (provider.base) } }
                                 td { (provider.region.as_deref().map_or_else(|| NOTHING.to_owned(), plain)) }
                                 td {
-                                    @match (&provider.key, &provider.key_source) {
-                                        (Some(_), Some(source)) => { "from " (plain(source)) }
-                                        (Some(_), None) => { "configured" }
-                                        (None, _) => { span.detail { "clients' own" } }
+                                    @match provider.credential_from() {
+                                        Some(source) => { "from " (plain(&source)) }
+                                        None => { span.detail { "clients' own" } }
                                     }
                                 }
                             }

@@ -208,10 +208,9 @@ fn bytes(bytes: u64) -> String {
 }
 
 fn providers(settings: &Settings) -> Markup {
-    let key = |provider: &Provider| match (&provider.key, &provider.key_source) {
-        (Some(_), Some(source)) => format!("set, from {}", plain(source)),
-        (Some(_), None) => "set, from the config".to_owned(),
-        (None, _) => "the clients' own".to_owned(),
+    let key = |provider: &Provider| match provider.credential_from() {
+        Some(source) => format!("set, from {}", plain(&source)),
+        None => "the clients' own".to_owned(),
     };
     let maybe = |text: Option<&str>| text.map_or_else(|| NOTHING.to_owned(), plain);
     let price = |provider: &Provider| match (&provider.discount, provider.per_hour) {
