@@ -133,7 +133,7 @@ pub fn due(
     let idle = routes.filter_map(|route| {
         let provider = settings.provider(&route.provider)?;
         let speaks = matches!(provider.dialect, Dialect::OpenAi | Dialect::Anthropic);
-        let fit = provider.key.is_some() && speaks && !refused.contains(&route);
+        let fit = provider.has_credential() && speaks && !refused.contains(&route);
         let last = board.learned.last(&route);
         let quiet = last.map_or(u128::MAX, |last| u128::from(now.since(last).0));
         let credentials = board.health.lanes(&route).iter();

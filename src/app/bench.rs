@@ -93,6 +93,7 @@ impl Run<'_> {
             secret: secret_file::of_store(&settings.store.path).0,
             origin: Origin::Bench,
             proxies: proxies(),
+            logins: None,
             clock: clock.clone(),
             settings,
         })?;

@@ -414,6 +414,8 @@ impl Provider {
             keepalive: Keepalive::None,
             usage_place: UsagePlace::OwnChunkOnRequest,
             error_shape: ErrorShape::OpenAi,
+            speaks: vec![Language::OpenAiChat],
+            translating: Translating::default(),
             discount: None,
             per_hour: None,
         }

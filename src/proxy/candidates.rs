@@ -210,7 +210,7 @@ impl Ways {
     ) -> Result<(), Reject> {
         for way in &mut self.ways {
             way.say(request);
-            let own = way.addressed && !matches!(way.credential, Credential::Configured(_));
+            let own = way.addressed && !matches!(way.credential, Credential::Own(_));
             if own && way.speech.said().is_some() {
                 way.credential = in_scheme(way.provider.auth, headers, settings);
             }

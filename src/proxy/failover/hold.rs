@@ -79,6 +79,7 @@ pub(super) async fn hold(
             Tried::Failed(Box::new(Failure {
                 verdict: errors::failover(&Classified::bare(class), false),
                 reached: true,
+                of_credential: false,
                 unreached,
                 answer: None,
                 loss: Loss::Broken(Box::new(observation), bytes as u64, class),
@@ -158,6 +159,7 @@ fn whole(
         return Tried::Failed(Box::new(Failure {
             verdict: errors::failover(&error, false),
             reached: true,
+            of_credential: false,
             unreached,
             answer: None,
             loss: Loss::Broken(Box::new(observation), bytes as u64, error.class),
