@@ -120,13 +120,22 @@ fn every_generating_endpoint_streams_whole_events() {
     ];
     for path in paths {
         for (extra, tools, think) in [(json!({}), false, 0), (json!({"tools": []}), true, 3)] {
+            let claude = path == "/v1/messages";
             let mut body = chat("sim:n-4:think-0", true);
-            body["input"] = json!("hello");
+            if claude {
+                body["max_tokens"] = json!(100);
+            } else {
+                body["input"] = json!("hello");
+            }
             body["model"] = json!(format!("sim:n-4:think-{think}"));
             if tools && path != "/v1/completions" {
                 let function = json!({"name": "weather", "parameters": schema});
-                let tool = json!({"type": "function", "name": "weather", "function": function,
-                    "parameters": schema, "input_schema": schema});
+                let tool = if claude {
+                    json!({"name": "weather", "input_schema": schema})
+                } else {
+                    json!({"type": "function", "name": "weather", "function": function,
+                        "parameters": schema})
+                };
                 body["tools"] = json!([tool]);
                 body["tool_choice"] = json!({"type": "any"});
             }
@@ -354,11 +363,11 @@ fn wrong_credentials_unknown_models_and_paths_are_refused_in_the_personas_shape(
             "authentication_error",
         ),
     ] {
-        let request = bare::post(
-            path,
-            &format!("{header}\r\n"),
-            &chat(model, false).to_string(),
-        );
+        let mut body = chat(model, false);
+        if path.ends_with("/messages") {
+            body["max_tokens"] = json!(100);
+        }
+        let request = bare::post(path, &format!("{header}\r\n"), &body.to_string());
         let reading = bare::stream(simulator.addr(), &request).unwrap();
         let json = json_of(&reading);
         assert_eq!(reading.status, status, "{path} {header} {model}");
@@ -417,10 +426,12 @@ fn a_connection_serves_one_request_after_another() {
 fn other_endpoints_answer_plausibly() {
     let simulator = start();
     let body = json!({"model": "m", "input": ["a", "b"], "encoding_format": "base64"}).to_string();
+    let count = chat("m", false);
+    let count = json!({"model": count["model"], "messages": count["messages"]}).to_string();
     for (request, pointer) in [
         (bare::post("/v1/embeddings", "", &body), "/data/1/embedding"),
         (
-            bare::post("/v1/messages/count_tokens", "", &body),
+            bare::post("/v1/messages/count_tokens", "", &count),
             "/input_tokens",
         ),
         (

@@ -1,11 +1,13 @@
 //! Decides what an answer consists of, before anything of it is written.
 
-use crate::record::Language;
+use crate::record::{Language, Nanos};
 
-use super::asked::{Asked, Format};
+use super::asked::{Asked, Format, Medium};
 use super::behaviour::Behaviour;
+use super::endpoints::{Address, Cloud};
 use super::fault::Fault;
 use super::lexicon::push_word;
+use super::manner::Manner;
 use super::quirks::Quirks;
 use super::tools::{pieces, sample};
 
@@ -83,6 +85,27 @@ pub(super) struct Usage {
     pub(super) reasoning: u64,
 }
 
+/// How long an answer takes, as its provider tells: by the schedule, from the complete request on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pace {
+    /// Until the first token.
+    pub(super) first: Nanos,
+    /// Until the last token.
+    pub(super) last: Nanos,
+}
+
+impl Pace {
+    /// Milliseconds until the first token.
+    pub(super) const fn first_ms(self) -> u64 {
+        self.first.0 / 1_000_000
+    }
+
+    /// Milliseconds until the last token.
+    pub(super) const fn latency_ms(self) -> u64 {
+        self.last.0 / 1_000_000
+    }
+}
+
 /// What an answer consists of.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -99,6 +122,18 @@ pub(super) struct Answer {
     pub(super) include_usage: bool,
     pub(super) quirks: Quirks,
     pub(super) fault: Option<Fault>,
+    /// In whose words its errors are told.
+    pub(super) manner: Manner,
+    /// The status that an error within the stream stands for.
+    pub(super) error_status: Option<u16>,
+    /// Whether its stream is one JSON array.
+    pub(super) array: bool,
+    /// Whether it comes from Google's cloud.
+    pub(super) vertex: bool,
+    /// Whether its reasoning is not shown.
+    pub(super) hides_thoughts: bool,
+    /// How long it takes, as its provider tells.
+    pub(super) pace: Pace,
     finish: Option<String>,
     cut: bool,
     seed: u64,
@@ -109,6 +144,7 @@ pub(super) struct Answer {
 /// What an answer is made from besides the request's wishes.
 pub(super) struct Making<'a> {
     pub(super) language: Language,
+    pub(super) address: &'a Address,
     pub(super) tail: String,
     pub(super) created: i64,
     pub(super) behaviour: &'a Behaviour,
@@ -152,6 +188,12 @@ impl Answer {
             include_usage: asked.include_usage,
             quirks: making.quirks.clone(),
             fault,
+            manner: Manner::of(making.address, making.quirks),
+            error_status: behaviour.fault_code,
+            array: making.address.array,
+            vertex: making.address.cloud == Cloud::Vertex,
+            hides_thoughts: asked.hides_thoughts,
+            pace: Pace::default(),
             finish: behaviour.finish.clone(),
             cut,
             seed: making.seed,
@@ -164,6 +206,11 @@ impl Answer {
     /// Whether that fault is played.
     pub(super) fn has(&self, fault: Fault) -> bool {
         self.fault == Some(fault)
+    }
+
+    /// Whether its prompt is blocked: Gemini says so in an answer without candidates.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.language == Language::GeminiGenerate && self.has(Fault::ContentFilter)
     }
 
     /// Whether its terminator is left out.
@@ -181,6 +228,7 @@ impl Answer {
     /// Token events of all choices.
     pub(super) fn strokes(&self) -> u32 {
         let each = self.parts.iter().map(|part| match part {
+            Part::Call { .. } if says_calls_whole(self.language) => 1,
             Part::Call { pieces, .. } => 1 + (pieces.len() as u32).div_ceil(self.token_cap),
             part => part.tokens().div_ceil(self.token_cap),
         });
@@ -190,6 +238,9 @@ impl Answer {
 
     /// Pieces of the next event of a part of which `from` are out already.
     pub(super) fn stroke_len(&self, part: &Part, from: u32) -> u32 {
+        if part.is_call() && says_calls_whole(self.language) {
+            return part.tokens() - from;
+        }
         // The header of a call is an event of its own.
         if part.is_call() && from == 0 {
             return 1;
@@ -230,6 +281,15 @@ impl Answer {
         self.push_text(whole, out);
     }
 
+    /// Appends the arguments of a call as the JSON object that they are.
+    pub(super) fn push_arguments(&self, part: usize, out: &mut Vec<u8>) {
+        if let Some(Part::Call { pieces, .. }) = self.parts.get(part) {
+            pieces
+                .iter()
+                .for_each(|piece| out.extend_from_slice(piece.as_bytes()));
+        }
+    }
+
     /// Why it ends, in `OpenAI`'s words.
     pub(super) fn finish(&self) -> &str {
         match &self.finish {
@@ -251,6 +311,11 @@ impl Answer {
     }
 }
 
+/// Whether a language says a call at once, and not piece by piece.
+const fn says_calls_whole(language: Language) -> bool {
+    matches!(language, Language::GeminiGenerate)
+}
+
 fn push_pieces(pieces: &[String], from: u32, count: u32, out: &mut Vec<u8>) {
     let pieces = pieces.iter().skip(from as usize).take(count as usize);
     pieces.for_each(|piece| push_escaped(out, piece));
@@ -265,7 +330,14 @@ pub(super) fn push_escaped(out: &mut Vec<u8>, text: &str) {
 /// The parts, and whether the request's limit cut them.
 fn parts(asked: &Asked, making: &Making<'_>) -> (Vec<Part>, bool) {
     let behaviour = making.behaviour;
-    if making.fault == Some(Fault::EmptyAnswer) {
+    let gemini = making.language == Language::GeminiGenerate;
+    // A call that the model could not write down leaves nothing; neither does a blocked prompt.
+    let malformed = behaviour
+        .finish
+        .as_ref()
+        .is_some_and(|finish| finish.starts_with("MALFORMED"));
+    let nothing = making.fault == Some(Fault::ContentFilter) || malformed;
+    if making.fault == Some(Fault::EmptyAnswer) || gemini && nothing {
         return (Vec::new(), false);
     }
     let mut parts = Vec::new();
@@ -304,7 +376,9 @@ fn parts(asked: &Asked, making: &Making<'_>) -> (Vec<Part>, bool) {
     };
     let left = limit - reasoning;
     let count = wanted.min(left);
-    if count > 0 {
+    if !asked.media.is_empty() && count > 0 && making.fault != Some(Fault::Endless) {
+        parts.push(Part::Pieces(seen(asked, making, reasoning, count)));
+    } else if count > 0 {
         parts.push(Part::Words {
             reasoning: false,
             from: reasoning,
@@ -314,18 +388,31 @@ fn parts(asked: &Asked, making: &Making<'_>) -> (Vec<Part>, bool) {
     (parts, wanted > left)
 }
 
+/// What came beside the prompt's text is told first, so that whoever asks knows that it arrived.
+fn seen(asked: &Asked, making: &Making<'_>, from: u32, count: u32) -> Vec<String> {
+    let words = (from..from + count).map(|index| {
+        let mut word = Vec::new();
+        push_word(&mut word, making.seed, index, making.behaviour.token_bytes);
+        String::from_utf8_lossy(&word).into_owned()
+    });
+    asked.media.iter().map(Medium::told).chain(words).collect()
+}
+
 fn calls(asked: &Asked, making: &Making<'_>) -> Vec<Part> {
     let wanted = making
         .behaviour
         .tool_calls
         .unwrap_or(u32::from(asked.tool_wanted));
-    if asked.tools.is_empty() {
+    // Who has the result says something about it, unless it must call again.
+    let answered = asked.tool_answered && !asked.tool_forced;
+    if asked.tools.is_empty() || answered {
         return Vec::new();
     }
     let call = |number: u32| {
         let tool = asked.tools.get(number as usize % asked.tools.len())?;
         let prefix = match making.language {
-            Language::AnthropicMessages => "toolu_",
+            Language::AnthropicMessages | Language::BedrockInvoke => "toolu_",
+            Language::BedrockConverse => "tooluse_",
             _ => "call_",
         };
         Some(Part::Call {

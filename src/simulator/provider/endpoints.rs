@@ -1,12 +1,140 @@
-//! Knows the endpoints by their paths, and the answers of those that generate no tokens.
-
-use serde_json::{Value, json};
+//! Knows the endpoints by their paths, and what else a path says: model, stream, place.
 
 use crate::record::Language;
 
-use super::asked::Asked;
-use super::lexicon::mix;
-use super::quirks::Quirks;
+/// What a request's target says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Address {
+    /// What is asked for.
+    pub(super) endpoint: Endpoint,
+    /// The model, where the path names it.
+    pub(super) model: Option<String>,
+    /// Whether the path asks for a stream.
+    pub(super) stream: bool,
+    /// Whether the stream is to be one JSON array: Gemini's without `alt=sse`.
+    pub(super) array: bool,
+    /// The cloud that the path belongs to.
+    pub(super) cloud: Cloud,
+    /// The part of the path before the model: words of the grammar are looked for there.
+    pub(super) before_model: usize,
+}
+
+/// Whose path it is, where the same language is spoken by more than one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cloud {
+    /// Nobody else's than the language's.
+    None,
+    /// Google's Vertex: `/projects/…` or `/publishers/…`.
+    Vertex,
+    /// Azure's deployments.
+    Azure,
+}
+
+impl Address {
+    /// Reads a target: path and query.
+    pub(super) fn of(target: &str) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let path = path.trim_end_matches('/');
+        let found = Self::of_google(path, query).or_else(|| Self::of_aws(path));
+        found
+            .or_else(|| Self::of_azure(path))
+            .unwrap_or_else(|| Self {
+                endpoint: Endpoint::of(path),
+                model: None,
+                stream: false,
+                array: false,
+                cloud: Cloud::None,
+                before_model: path.len(),
+            })
+    }
+
+    fn of_google(path: &str, query: &str) -> Option<Self> {
+        let (at, rest) = after(path, "/models/").or_else(|| after(path, "/endpoints/"))?;
+        let (model, method) = rest.rsplit_once(':')?;
+        let gemini = Endpoint::Generate(Language::GeminiGenerate);
+        let claude = Endpoint::Generate(Language::AnthropicMessages);
+        let (endpoint, stream) = match method {
+            "generateContent" => (gemini, false),
+            "streamGenerateContent" => (gemini, true),
+            "countTokens" => (Endpoint::CountTokens(Language::GeminiGenerate), false),
+            "embedContent" => (Endpoint::GeminiEmbeddings { many: false }, false),
+            "batchEmbedContents" => (Endpoint::GeminiEmbeddings { many: true }, false),
+            "rawPredict" => (claude, false),
+            "streamRawPredict" => (claude, true),
+            _ => return None,
+        };
+        let vertex = path.contains("/projects/") || path.contains("/publishers/");
+        Some(Self {
+            array: stream && !query.split('&').any(|pair| pair == "alt=sse"),
+            endpoint,
+            model: Some(decoded(model)),
+            stream,
+            cloud: if vertex { Cloud::Vertex } else { Cloud::None },
+            before_model: at,
+        })
+    }
+
+    fn of_aws(path: &str) -> Option<Self> {
+        let (at, rest) = after(path, "/model/")?;
+        let (model, action) = rest.rsplit_once('/')?;
+        let (endpoint, stream) = match action {
+            "converse" => (Endpoint::Generate(Language::BedrockConverse), false),
+            "converse-stream" => (Endpoint::Generate(Language::BedrockConverse), true),
+            "invoke" => (Endpoint::Generate(Language::BedrockInvoke), false),
+            "invoke-with-response-stream" => (Endpoint::Generate(Language::BedrockInvoke), true),
+            "count-tokens" => (Endpoint::CountTokens(Language::BedrockConverse), false),
+            _ => return None,
+        };
+        Some(Self {
+            endpoint,
+            model: Some(decoded(model)),
+            stream,
+            array: false,
+            cloud: Cloud::None,
+            before_model: at,
+        })
+    }
+
+    fn of_azure(path: &str) -> Option<Self> {
+        let (at, rest) = after(path, "/deployments/")?;
+        let (model, _) = rest.split_once('/')?;
+        Some(Self {
+            endpoint: Endpoint::of(path),
+            model: Some(decoded(model)),
+            stream: false,
+            array: false,
+            cloud: Cloud::Azure,
+            before_model: at,
+        })
+    }
+}
+
+/// What follows the last such piece of a path, and where that begins.
+fn after<'a>(path: &'a str, piece: &str) -> Option<(usize, &'a str)> {
+    let at = path.rfind(piece)? + piece.len();
+    Some((at, &path[at..]))
+}
+
+/// A segment with its percent codes undone.
+fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let code = tail.get(..2).filter(|_| *first == b'%');
+        let code = code.and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
 
 /// What a path asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,10 +143,17 @@ pub(super) enum Endpoint {
     Generate(Language),
     /// Embeddings.
     Embeddings,
-    /// Anthropic's token count.
-    CountTokens,
+    /// A token count in a language.
+    CountTokens(Language),
+    /// Gemini's embeddings: one, or many.
+    GeminiEmbeddings {
+        /// Whether it is many.
+        many: bool,
+    },
     /// The model list.
     Models,
+    /// The model list in Google's manner.
+    GeminiModels,
     /// One model.
     Model(String),
     /// Sound out of text: binary, in pieces.
@@ -50,8 +185,9 @@ impl Endpoint {
             (_, "completions") => Self::Generate(Language::OpenAiCompletions),
             (_, "responses") => Self::Generate(Language::OpenAiResponses),
             (_, "messages") => Self::Generate(Language::AnthropicMessages),
-            ("messages", "count_tokens") => Self::CountTokens,
+            ("messages", "count_tokens") => Self::CountTokens(Language::AnthropicMessages),
             (_, "embeddings") => Self::Embeddings,
+            ("v1beta" | "google", "models") => Self::GeminiModels,
             (_, "models") => Self::Models,
             ("audio", "speech") => Self::Speech,
             ("audio", "transcriptions" | "translations") => Self::Transcriptions,
@@ -69,9 +205,10 @@ impl Endpoint {
     /// The language that it speaks.
     pub(super) const fn language(&self) -> Language {
         match self {
-            Self::Generate(language) => *language,
             Self::Embeddings => Language::OpenAiEmbeddings,
-            Self::CountTokens => Language::AnthropicCountTokens,
+            Self::CountTokens(Language::AnthropicMessages) => Language::AnthropicCountTokens,
+            Self::Generate(language) | Self::CountTokens(language) => *language,
+            Self::GeminiEmbeddings { .. } | Self::GeminiModels => Language::GeminiGenerate,
             Self::Models | Self::Model(_) => Language::Models,
             _ => Language::Plain,
         }
@@ -89,169 +226,10 @@ impl Endpoint {
             Self::Generate(Language::OpenAiCompletions) => "cmpl-sim-",
             Self::Generate(Language::OpenAiResponses) => "resp_sim-",
             Self::Generate(Language::AnthropicMessages) => "msg_sim-",
+            Self::Generate(Language::GeminiGenerate) => "sim-",
             _ => "req_sim-",
         }
     }
-}
-
-/// What an answer without tokens is made from.
-pub(super) struct Facts<'a> {
-    pub(super) asked: &'a Asked,
-    pub(super) quirks: &'a Quirks,
-    pub(super) tail: &'a str,
-    pub(super) created: i64,
-    pub(super) seed: u64,
-    pub(super) body_bytes: u64,
-    /// Ids of the model list.
-    pub(super) models: &'a [String],
-}
-
-/// The JSON of an endpoint that generates no tokens.
-pub(super) fn plain_json(endpoint: &Endpoint, facts: &Facts<'_>) -> Option<Value> {
-    let Facts {
-        asked,
-        tail,
-        created,
-        ..
-    } = facts;
-    let model = asked.model.as_deref().unwrap_or("sim");
-    let tokens = asked.prompt_tokens();
-    Some(match endpoint {
-        Endpoint::Embeddings => embeddings(facts, model),
-        Endpoint::CountTokens => json!({"input_tokens": tokens}),
-        Endpoint::Models => model_list(facts),
-        Endpoint::Model(id) => model_json(facts, id),
-        Endpoint::Transcriptions => json!({"text": "the river of the morning", "usage": {
-            "type": "duration", "seconds": facts.body_bytes.div_ceil(32_000),
-        }}),
-        Endpoint::Images => json!({
-            "created": created,
-            "data": [{"b64_json": PIXEL, "revised_prompt": null, "url": null}],
-            "usage": {"input_tokens": tokens, "output_tokens": 1056, "total_tokens": tokens + 1056,
-                "input_tokens_details": {"text_tokens": tokens, "image_tokens": 0}},
-        }),
-        Endpoint::Files => json!({
-            "id": format!("file-sim-{tail}"), "object": "file", "bytes": facts.body_bytes,
-            "created_at": created, "filename": "upload", "purpose": "batch", "status": "processed",
-        }),
-        Endpoint::Batches => json!({
-            "id": format!("batch_sim-{tail}"), "object": "batch", "status": "validating",
-            "endpoint": "/v1/chat/completions", "input_file_id": "file-sim",
-            "completion_window": "24h", "created_at": created, "errors": null,
-            "request_counts": {"total": 0, "completed": 0, "failed": 0},
-        }),
-        Endpoint::Moderations => moderation(tail, model),
-        Endpoint::Rerank => json!({
-            "id": format!("rerank-sim-{tail}"), "model": model,
-            "results": [{"index": 0, "relevance_score": 0.9}], "usage": {"total_tokens": tokens},
-        }),
-        Endpoint::Generate(_) | Endpoint::Speech | Endpoint::Unknown => return None,
-    })
-}
-
-/// A transparent PNG of one pixel.
-const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJ\
-                     RU5ErkJggg==";
-
-fn embeddings(facts: &Facts<'_>, model: &str) -> Value {
-    let dimensions = facts.asked.dimensions.unwrap_or(256).min(8192);
-    let value = |input: u32, place: u32| {
-        let draw = mix(facts.seed ^ u64::from(input) << 32 ^ u64::from(place));
-        (draw >> 40) as f32 / (1 << 24) as f32 * 0.2 - 0.1
-    };
-    let one = |input: u32| {
-        let numbers = (0..dimensions).map(|place| value(input, place));
-        let vector = if facts.asked.base64 {
-            let bytes: Vec<u8> = numbers.flat_map(f32::to_le_bytes).collect();
-            Value::from(base64(&bytes))
-        } else {
-            numbers.collect()
-        };
-        json!({"object": "embedding", "index": input, "embedding": vector})
-    };
-    let tokens = facts.asked.prompt_tokens();
-    json!({
-        "object": "list",
-        "data": (0..facts.asked.inputs.max(1)).map(one).collect::<Vec<_>>(),
-        "model": model,
-        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
-    })
-}
-
-fn moderation(tail: &str, model: &str) -> Value {
-    const CATEGORIES: [&str; 13] = [
-        "harassment",
-        "harassment/threatening",
-        "hate",
-        "hate/threatening",
-        "illicit",
-        "illicit/violent",
-        "self-harm",
-        "self-harm/instructions",
-        "self-harm/intent",
-        "sexual",
-        "sexual/minors",
-        "violence",
-        "violence/graphic",
-    ];
-    let each = |value: Value| -> Value {
-        let fields = CATEGORIES
-            .iter()
-            .map(|name| ((*name).to_owned(), value.clone()));
-        Value::Object(fields.collect())
-    };
-    json!({
-        "id": format!("modr-sim-{tail}"), "model": model,
-        "results": [{
-            "flagged": false,
-            "categories": each(json!(false)),
-            "category_scores": each(json!(0.001)),
-            "category_applied_input_types": each(json!(["text"])),
-        }],
-    })
-}
-
-fn model_list(facts: &Facts<'_>) -> Value {
-    let data: Vec<Value> = facts
-        .models
-        .iter()
-        .map(|id| model_json(facts, id))
-        .collect();
-    let ends = [facts.models.first(), facts.models.last()];
-    json!({
-        "object": "list",
-        "data": data,
-        "has_more": false,
-        "first_id": ends[0],
-        "last_id": ends[1],
-    })
-}
-
-fn model_json(facts: &Facts<'_>, id: &str) -> Value {
-    // Fields of both families stand side by side: neither SDK minds the other's.
-    json!({
-        "id": id, "object": "model", "type": "model", "created": 1_795_000_000,
-        "created_at": "2026-11-18T00:00:00Z", "display_name": id, "lifecycle": "active", "owned_by": &*facts.quirks.owner,
-    })
-}
-
-/// Base 64 with padding (RFC 4648, 4).
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |place: usize| u32::from(group.get(place).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
-            out.push(if place <= group.len() {
-                char::from(letter)
-            } else {
-                '='
-            });
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -277,8 +255,13 @@ mod tests {
                 "/v1/messages",
                 Endpoint::Generate(Language::AnthropicMessages),
             ),
-            ("/v1/messages/count_tokens", Endpoint::CountTokens),
+            (
+                "/v1/messages/count_tokens",
+                Endpoint::CountTokens(Language::AnthropicMessages),
+            ),
             ("/v1/models", Endpoint::Models),
+            ("/gemini/v1beta/openai/models", Endpoint::Models),
+            ("/gemini/v1beta/models", Endpoint::GeminiModels),
             ("/v1/models/a/b", Endpoint::Model("a/b".into())),
             ("/v1/audio/speech", Endpoint::Speech),
             ("/v1/nothing", Endpoint::Unknown),
@@ -288,9 +271,87 @@ mod tests {
     }
 
     #[test]
-    fn base64_pads() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v")] {
-            assert_eq!(base64(bytes.as_bytes()), text);
+    fn what_else_a_path_says_is_read() {
+        let gemini = Endpoint::Generate(Language::GeminiGenerate);
+        let claude = Endpoint::Generate(Language::AnthropicMessages);
+        let converse = Endpoint::Generate(Language::BedrockConverse);
+        let chat = Endpoint::Generate(Language::OpenAiChat);
+        let vertex = "/v1/projects/p/locations/global/publishers";
+        for (target, endpoint, model, stream, array) in [
+            (
+                "/v1beta/models/sim:n-6:generateContent",
+                &gemini,
+                "sim:n-6",
+                false,
+                false,
+            ),
+            (
+                "/v1/models/g:streamGenerateContent?alt=sse",
+                &gemini,
+                "g",
+                true,
+                false,
+            ),
+            (
+                "/v1/models/g:streamGenerateContent?key=k",
+                &gemini,
+                "g",
+                true,
+                true,
+            ),
+            (
+                &format!("{vertex}/google/models/g:generateContent"),
+                &gemini,
+                "g",
+                false,
+                false,
+            ),
+            (
+                &format!("{vertex}/anthropic/models/claude-x@1:streamRawPredict"),
+                &claude,
+                "claude-x@1",
+                true,
+                true,
+            ),
+            (
+                "/bedrock/model/us.x%3A0/converse-stream",
+                &converse,
+                "us.x:0",
+                true,
+                false,
+            ),
+            (
+                "/model/arn:aws:x/y/converse",
+                &converse,
+                "arn:aws:x/y",
+                false,
+                false,
+            ),
+            (
+                "/openai/deployments/d/chat/completions?api-version=1",
+                &chat,
+                "d",
+                false,
+                false,
+            ),
+        ] {
+            let read = Address::of(target);
+            assert_eq!(
+                (
+                    &read.endpoint,
+                    read.model.as_deref(),
+                    read.stream,
+                    read.array
+                ),
+                (endpoint, Some(model), stream, array),
+                "{target}"
+            );
+            assert!(target[..read.before_model].ends_with('/'), "{target}");
         }
+        let other = Address::of("/v1/models/a:b");
+        assert_eq!(
+            (other.endpoint, other.model),
+            (Endpoint::Model("a:b".into()), None)
+        );
     }
 }

@@ -1,26 +1,30 @@
 //! Takes one request from its head to the last byte of its answer.
 
 use fastrand::Rng;
+use serde_json::Value;
 
-use crate::config::settings::AuthScheme;
 use crate::record::{Language, Moment, Nanos, WallTime};
-use crate::simulator::truth::{Credential, Truth};
+use crate::simulator::truth::Truth;
 
-use super::asked::Asked;
+use super::asked::{Asked, ends_with_result, media_of, of_converse, of_gemini};
+use super::auth::judge;
 use super::behaviour::Behaviour;
-use super::endpoints::Endpoint;
+use super::check::{self, Counter};
+use super::endpoints::{Address, Endpoint};
 use super::errors::Problem;
 use super::fault::Fault;
 use super::grammar::{self, BadWord};
 use super::ledger::OpenTruth;
 use super::lexicon::mix;
 use super::pages::{own_page, show};
-use super::quirks::Quirks;
 use super::request::{Body, RequestHead, Unreadable, read_body};
 use super::script::{Framing, Script, Then};
 use super::socket::{After, Gone, Socket};
 use super::stage::{Persona, Stage};
 use super::timing::Timing;
+
+/// Bodies larger than this are not looked through.
+const CHECKED_BYTES_MAX: usize = 32 << 20;
 
 /// One request being answered.
 pub(super) struct Exchange<'a> {
@@ -28,7 +32,7 @@ pub(super) struct Exchange<'a> {
     pub(super) persona: &'a Persona,
     pub(super) socket: &'a mut Socket,
     pub(super) head: RequestHead,
-    pub(super) endpoint: Endpoint,
+    pub(super) address: Address,
     pub(super) truth: OpenTruth,
     pub(super) tail: String,
     pub(super) number: u64,
@@ -36,6 +40,8 @@ pub(super) struct Exchange<'a> {
     pub(super) now: WallTime,
     /// When the request was complete.
     pub(super) start: Moment,
+    /// Why its credential is not taken.
+    refused: Option<Problem>,
 }
 
 /// How this request is to be answered.
@@ -58,11 +64,14 @@ pub(super) async fn serve(
         return show(stage, socket, &head, &json).await;
     }
     let persona = stage.persona(head.path());
-    let endpoint = Endpoint::of(head.path());
+    let address = Address::of(&head.target);
     let number = stage.next_exchange();
     let tail = format!("{}-{number}", stage.port);
+    let now = stage.clock.wall();
+    // A signature covers the body too: it is judged again when that is there.
+    let judged = judge(&head, &[], &address, &persona.quirks, now);
     let truth = stage.ledger.keep(Truth {
-        id: format!("{}{tail}", endpoint.id_prefix()),
+        id: format!("{}{tail}", address.endpoint.id_prefix()),
         sim_id: head.header("x-sim-id").map(str::to_owned),
         connection,
         place,
@@ -70,7 +79,7 @@ pub(super) async fn serve(
         target: head.target.clone(),
         first_byte_at: head.first_byte_at,
         headers: head.headers.iter().map(|(name, _)| name.clone()).collect(),
-        credential: credential(&head, &persona.quirks),
+        credential: judged.credential,
         ..Truth::default()
     });
     let start = socket.now();
@@ -79,13 +88,14 @@ pub(super) async fn serve(
         persona,
         socket,
         head,
-        endpoint,
+        address,
         truth,
         tail,
         number,
         place,
-        now: stage.clock.wall(),
+        now,
         start,
+        refused: judged.problem,
     };
     let after = exchange.run().await;
     let now = exchange.socket.now();
@@ -95,22 +105,6 @@ pub(super) async fn serve(
     truth.peer_end = peer_end;
     truth.writes.shrink_to_fit();
     after
-}
-
-fn credential(head: &RequestHead, quirks: &Quirks) -> Credential {
-    // Besides the persona's own header, the two that SDKs of either family send are looked at.
-    let own = quirks.auth.header();
-    let mut names =
-        own.into_iter()
-            .chain(["authorization", "x-api-key", "api-key", "x-goog-api-key"]);
-    let found = names.find_map(|name| head.header(name).map(|value| (name, value)));
-    Credential {
-        header: found.map(|(name, _)| name),
-        matched: quirks
-            .key
-            .as_ref()
-            .map(|_| found.is_some_and(|(name, value)| quirks.accepts(name, value))),
-    }
 }
 
 impl Exchange<'_> {
@@ -130,8 +124,14 @@ impl Exchange<'_> {
             Err(Unreadable::TooLarge) => return self.fail(&Problem::of_status(413)).await,
             Err(Unreadable::Malformed) => return self.fail(&Problem::of_status(400)).await,
         };
-        let asked = match self.read_asked(&body) {
-            Ok(asked) => asked,
+        if self.manner().native {
+            let quirks = &self.persona.quirks;
+            let judged = judge(&self.head, &body.bytes, &self.address, quirks, self.now);
+            self.truth.lock().credential = judged.credential;
+            self.refused = judged.problem;
+        }
+        let (asked, tree) = match self.read_asked(&body) {
+            Ok(read) => read,
             Err(problem) => return self.fail(&problem).await,
         };
         let length = body.length;
@@ -151,9 +151,10 @@ impl Exchange<'_> {
         };
         let part = self.part(behaviour);
         self.truth.lock().fault = part.fault.map(Fault::name);
-        if let Some(problem) = self.objection(&asked) {
+        if let Some(problem) = self.objection(&asked, &tree) {
             return self.fail(&problem).await;
         }
+        drop(tree);
         if let Some(after) = self.before_any_byte(&part).await {
             return after;
         }
@@ -168,7 +169,7 @@ impl Exchange<'_> {
                 .await?;
         }
         let length = self.head.body_length()?;
-        let keep = self.endpoint.reads_json();
+        let keep = self.address.endpoint.reads_json();
         let most = self.stage.body_bytes_max;
         let body = read_body(self.socket, length, keep, most).await?;
         self.start = self.socket.now();
@@ -179,27 +180,39 @@ impl Exchange<'_> {
         Ok(body)
     }
 
-    fn read_asked(&self, body: &Body) -> Result<Asked, Problem> {
+    fn read_asked(&self, body: &Body) -> Result<(Asked, Value), Problem> {
+        let endpoint = &self.address.endpoint;
         let generates = matches!(
-            self.endpoint,
-            Endpoint::Generate(_) | Endpoint::Embeddings | Endpoint::CountTokens
+            endpoint,
+            Endpoint::Generate(_)
+                | Endpoint::Embeddings
+                | Endpoint::CountTokens(_)
+                | Endpoint::GeminiEmbeddings { .. }
         );
-        let mut asked = if self.endpoint.reads_json() && !body.bytes.is_empty() {
-            Asked::read(&body.bytes).map_err(|error| {
-                let message = format!("We could not parse the JSON body of your request: {error}");
-                Problem::new(400, "invalid_json", message)
-            })?
-        } else {
-            Asked {
+        let unreadable = |error: String| {
+            let message = format!("We could not parse the JSON body of your request: {error}");
+            Problem::new(400, "invalid_json", message)
+        };
+        let json = endpoint.reads_json() && !body.bytes.is_empty();
+        let mut tree = Value::Null;
+        if generates && json && body.bytes.len() <= CHECKED_BYTES_MAX {
+            tree = serde_json::from_slice(&body.bytes)
+                .map_err(|error| unreadable(error.to_string()))?;
+        }
+        let mut asked = match endpoint.language() {
+            Language::GeminiGenerate => of_gemini(&tree),
+            Language::BedrockConverse => of_converse(&tree),
+            _ if json => Asked::read(&body.bytes).map_err(unreadable)?,
+            _ => Asked {
                 choices: 1,
                 ..Asked::default()
-            }
+            },
         };
-        if asked.model.is_none() {
-            // Azure names the model in the path.
-            let deployment = self.head.path().split_once("/deployments/");
-            let name = deployment.and_then(|(_, rest)| rest.split('/').next());
-            asked.model = name.map(str::to_owned);
+        asked.media = media_of(&tree);
+        asked.tool_answered = ends_with_result(&tree);
+        if let Some(model) = &self.address.model {
+            asked.model = Some(model.clone());
+            asked.stream |= self.address.stream;
         }
         if generates && self.head.method != "POST" {
             return Err(Problem::new(
@@ -213,8 +226,8 @@ impl Exchange<'_> {
             return Err(Problem::new(400, "missing_model", message));
         }
         if !matches!(
-            self.endpoint,
-            Endpoint::Generate(Language::OpenAiChat | Language::OpenAiCompletions)
+            endpoint.language(),
+            Language::OpenAiChat | Language::OpenAiCompletions | Language::GeminiGenerate
         ) {
             asked.choices = 1;
         }
@@ -222,14 +235,16 @@ impl Exchange<'_> {
         truth.model.clone_from(&asked.model);
         truth.stream = asked.stream;
         drop(truth);
-        Ok(asked)
+        Ok((asked, tree))
     }
 
     /// The behaviour of this request: the model's own, overridden by path, header and name.
     fn behaviour(&self, model: Option<&str>) -> Result<Behaviour, BadWord> {
         let mut behaviour = self.persona.behaviour_of(model.unwrap_or("")).clone();
+        let path = self.head.path();
+        let before_model = path.get(..self.address.before_model).unwrap_or(path);
         let places = [
-            grammar::words(self.head.path()),
+            grammar::words(before_model),
             self.head
                 .header("x-sim")
                 .map(|words| words.strip_prefix("sim:").unwrap_or(words)),
@@ -275,21 +290,38 @@ impl Exchange<'_> {
     }
 
     /// What a provider objects to before any fault is played.
-    fn objection(&self, asked: &Asked) -> Option<Problem> {
-        let matched = self.truth.lock().credential.matched;
-        if matched == Some(false) && self.persona.quirks.auth != AuthScheme::None {
-            return Some(Problem::of_wrong_key(&self.persona.quirks.owner));
+    fn objection(&self, asked: &Asked, tree: &Value) -> Option<Problem> {
+        if let Some(problem) = &self.refused {
+            return Some(problem.clone());
         }
-        if self.endpoint == Endpoint::Unknown {
+        if self.address.endpoint == Endpoint::Unknown {
             let message = format!("Invalid URL ({} {})", self.head.method, self.head.path());
             return Some(Problem::new(404, "unknown_url", message));
         }
         let model = asked.model.as_deref().unwrap_or("");
         if model.contains("missing") && grammar::words(model).is_none() {
-            let owner = &self.persona.quirks.owner;
-            return Some(Problem::of_missing_model(owner, model));
+            return Some(Problem::of_missing_model(&self.manner().owner, model));
         }
-        None
+        if tree.is_null() {
+            return None;
+        }
+        let counter = self.counter();
+        let objection = check::objection(&self.address.endpoint, tree, model, counter)?;
+        Some(Problem::new(400, "invalid_value", objection.message))
+    }
+
+    /// Where Claude is asked.
+    fn counter(&self) -> Counter {
+        match self.address.endpoint.language() {
+            Language::BedrockInvoke => return Counter::Bedrock,
+            _ if self.address.model.is_some() => return Counter::Vertex,
+            _ => {}
+        }
+        let version = self.head.header("anthropic-version").unwrap_or("");
+        Counter::Anthropic {
+            // Versions are dates: they sort as they stand.
+            refuses_sampling: version >= "2026-10-21",
+        }
     }
 
     async fn before_any_byte(&mut self, part: &Part) -> Option<After> {

@@ -9,9 +9,9 @@ use crate::simulator::truth::Carried;
 use super::answer::{Answer, Stroke};
 use super::behaviour::Behaviour;
 use super::fault::Fault;
-use super::oddments::{comment, replace};
 use super::timing::Timing;
 use super::voice::{Voice, voice};
+use super::wrapping::Wrapping;
 
 /// What is to be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,7 @@ pub(super) enum Beat {
 pub(super) struct Flow {
     pub(super) answer: Answer,
     pub(super) voice: Box<dyn Voice>,
+    pub(super) wrapping: Wrapping,
     pub(super) beat: Beat,
     pub(super) queue: VecDeque<(Vec<u8>, Act)>,
     pub(super) timing: Timing,
@@ -93,6 +94,7 @@ impl Flow {
         let fault_for = behaviour.fault_for.map(|delay| delay.draw(&mut timing.rng));
         Self {
             voice: voice(answer.language),
+            wrapping: Wrapping::of(answer.language, answer.array),
             beat: Beat::Open(0),
             queue: opening(&answer, timing.head),
             due: timing.head,
@@ -128,7 +130,8 @@ impl Flow {
                 return Act::End(Ending::Complete);
             };
             if !out.is_empty() {
-                self.spoil(out, carried);
+                let last = carried.has(Carried::DONE);
+                self.wrapping.spoil(out, self.answer.fault, last);
                 let due = self.due;
                 return Act::Event { due, carried };
             }
@@ -172,7 +175,7 @@ impl Flow {
             }
             Beat::Close(index) => self.speak_close(index, out),
             Beat::Junk => {
-                out.extend_from_slice(b"data: {\"junk\":\"after the terminator\"}\n\n");
+                out.extend_from_slice(&self.wrapping.junk());
                 self.beat = Beat::Over;
                 Carried::RAW
             }
@@ -190,6 +193,10 @@ impl Flow {
                 Nanos(self.due.0 + self.timing.gap().0)
             };
         }
+        if self.stroke == 0 {
+            self.answer.pace.first = self.due;
+        }
+        self.answer.pace.last = self.due;
         self.voice.stroke(&self.answer, stroke, out);
         let carried = Carried::tokens(self.token, stroke.count);
         self.token = self.token.saturating_add(stroke.count);
@@ -253,22 +260,6 @@ impl Flow {
             self.part(stroke.part + 1)
         }
     }
-
-    /// Changes how an event is written down.
-    fn spoil(&self, out: &mut Vec<u8>, carried: Carried) {
-        match self.answer.fault {
-            Some(Fault::SseCr) => out
-                .iter_mut()
-                .filter(|b| **b == b'\n')
-                .for_each(|b| *b = b'\r'),
-            Some(Fault::SseCrLf) => *out = replace(out, b"\n", b"\r\n"),
-            Some(Fault::SseNoSpace) => *out = replace(out, b"data: ", b"data:"),
-            Some(Fault::PendingLastEvent) if carried.has(Carried::DONE) => {
-                out.truncate(out.len() - 1);
-            }
-            _ => {}
-        }
-    }
 }
 
 /// What stands before the first event.
@@ -300,12 +291,17 @@ fn opening(answer: &Answer, due: Nanos) -> VecDeque<(Vec<u8>, Act)> {
             }
             last(&mut queue, true);
         }
-        Some(Fault::SseBom) => queue.push_back((b"\xef\xbb\xbf".to_vec(), event(Carried::RAW))),
+        // A frame has no place for one.
+        Some(Fault::SseBom) if Wrapping::of(answer.language, answer.array) != Wrapping::Frames => {
+            queue.push_back((b"\xef\xbb\xbf".to_vec(), event(Carried::RAW)));
+        }
         _ => {
             // OpenRouter says that it is at work before it says anything else.
             let chat = answer.language == Language::OpenAiChat;
             if chat && answer.quirks.keepalive == Keepalive::Comment {
-                let text = comment(Keepalive::Comment).unwrap_or_default();
+                let text = Wrapping::Events
+                    .comment(Keepalive::Comment)
+                    .unwrap_or_default();
                 queue.push_back((text.to_vec(), event(Carried::KEEPALIVE)));
             }
         }

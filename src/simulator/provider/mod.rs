@@ -41,7 +41,8 @@
 //! | `seed` | number | seed of this request's draws |
 //!
 //! A model whose name contains `missing` is not found, one whose name contains `reason` reasons,
-//! and a prompt that says "use the tool" has the tools that it offers called.
+//! and a prompt that says "use the tool" has the tools that it offers called. Whoever sends the
+//! results is told something about them.
 //!
 //! # Truth
 //!
@@ -66,11 +67,19 @@ mod lexicon;
 
 mod tools;
 
+mod base64;
+
+mod check;
+
 mod asked;
 
 mod answer;
 
 mod head;
+
+mod headers;
+
+mod manner;
 
 mod errors;
 
@@ -78,7 +87,7 @@ mod encoding;
 
 mod voice;
 
-mod oddments;
+mod wrapping;
 
 mod timing;
 
@@ -86,7 +95,13 @@ mod flow;
 
 mod strike;
 
+mod signature;
+
+mod auth;
+
 mod endpoints;
+
+mod plain;
 
 mod ledger;
 
@@ -112,7 +127,7 @@ pub mod server;
 
 pub use behaviour::{Behaviour, Delay, Delivery, Drift, Incident};
 pub use fault::Fault;
-pub use quirks::{Quirks, RateHeaders, ReasoningField};
+pub use quirks::{AwsKeys, Quirks, RateHeaders, ReasoningField};
 pub use script::{Framing, Script, Then};
 pub use server::{Config, Simulator};
 pub use stage::{Pacing, Persona};

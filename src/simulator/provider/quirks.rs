@@ -36,6 +36,26 @@ pub enum RateHeaders {
     None,
 }
 
+/// The pair of keys with which requests to Bedrock are signed.
+#[derive(Debug, Clone)]
+pub struct AwsKeys {
+    /// The access key's id.
+    pub id: String,
+    /// The secret.
+    pub secret: SecretString,
+}
+
+impl AwsKeys {
+    /// The pair that Amazon's documentation shows: what a simulator takes unless told otherwise.
+    #[must_use]
+    pub fn for_tests() -> Self {
+        Self {
+            id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(),
+        }
+    }
+}
+
 /// In which manner a provider speaks.
 #[derive(Debug, Clone)]
 pub struct Quirks {
@@ -45,6 +65,8 @@ pub struct Quirks {
     pub auth: AuthScheme,
     /// The only credential that it takes; any or none if absent.
     pub key: Option<SecretString>,
+    /// The only pair whose signatures are taken on Bedrock's own paths.
+    pub aws: AwsKeys,
     /// How it keeps a waiting stream alive.
     pub keepalive: Keepalive,
     /// Where it puts usage.
@@ -67,6 +89,7 @@ impl Quirks {
             dialect: Dialect::OpenAi,
             auth: AuthScheme::Bearer,
             key: None,
+            aws: AwsKeys::for_tests(),
             keepalive: Keepalive::None,
             usage_place: UsagePlace::OwnChunkOnRequest,
             error_shape: ErrorShape::OpenAi,
@@ -99,6 +122,7 @@ impl Quirks {
             dialect: provider.dialect,
             auth: provider.auth,
             key: provider.key().cloned(),
+            aws: AwsKeys::for_tests(),
             keepalive: provider.keepalive,
             usage_place: provider.usage_place,
             error_shape: provider.error_shape,
@@ -115,6 +139,7 @@ impl Quirks {
             dialect: preset.traits.dialect,
             auth: preset.traits.auth,
             key: None,
+            aws: AwsKeys::for_tests(),
             keepalive: preset.traits.keepalive,
             usage_place: preset.traits.usage_place,
             error_shape: preset.traits.error_shape,

@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use crate::config::settings::ErrorShape;
-use crate::record::Nanos;
+use crate::record::{Language, Nanos};
 use crate::simulator::truth::Carried;
 
 use super::behaviour::Behaviour;
-use super::errors::{Problem, retry_headers, shape_at};
+use super::errors::{Problem, retry_headers};
 use super::exchange::{Exchange, Part};
 use super::fault::Fault;
 use super::head::{BodyEnd, Head};
+use super::manner::Manner;
 use super::socket::{After, Gone};
 
 impl Exchange<'_> {
@@ -19,7 +19,7 @@ impl Exchange<'_> {
         let fault = part.fault?;
         let behaviour = &part.behaviour;
         let code = behaviour.fault_code;
-        let owner = &*self.persona.quirks.owner;
+        let manner = self.manner();
         let due = part.timing.head;
         let (status, content_type, body): (u16, _, Cow<'_, [u8]>) = match fault {
             Fault::HttpHtml => (code.unwrap_or(502), Some("text/html"), HTML.into()),
@@ -35,7 +35,7 @@ impl Exchange<'_> {
             }
             Fault::Redirect => (code.unwrap_or(302), None, b"".into()),
             _ => {
-                let problem = Problem::of_fault(fault, behaviour)?.of_owner(owner);
+                let problem = self.problem_of(fault, behaviour)?;
                 let json = self.problem_json(&problem);
                 let status = if fault == Fault::ErrorIn200 {
                     200
@@ -48,10 +48,12 @@ impl Exchange<'_> {
         let mut head = self.good_head("", BodyEnd::Length(body.len()), behaviour, None);
         head.status = status;
         head.content_type = content_type;
-        if let Some(problem) = Problem::of_fault(fault, behaviour) {
-            problem.headers(self.shape(), &mut head.headers);
+        if let Some(problem) = self.problem_of(fault, behaviour) {
+            problem.headers(manner.shape, &mut head.headers);
         }
-        retry_headers(fault, behaviour.retry_after, self.now, &mut head.headers);
+        if !manner.native {
+            retry_headers(fault, behaviour.retry_after, self.now, &mut head.headers);
+        }
         if fault == Fault::Redirect {
             let location = "http://127.0.0.1:9/elsewhere".to_owned();
             head.headers.push(("location".into(), location));
@@ -61,6 +63,17 @@ impl Exchange<'_> {
                 .await
                 .unwrap_or(After::Drop),
         )
+    }
+
+    /// The failure that a fault stands for here, in the words of whom it is played by.
+    fn problem_of(&self, fault: Fault, behaviour: &Behaviour) -> Option<Problem> {
+        let gemini = self.address.endpoint.language() == Language::GeminiGenerate;
+        if gemini && fault == Fault::ContentFilter {
+            return None;
+        }
+        let wait = (fault != Fault::RateLimitBare).then_some(behaviour.retry_after);
+        let problem = Problem::of_fault(fault, behaviour)?;
+        Some(problem.in_words_of(&self.manner(), wait))
     }
 
     async fn send_status(
@@ -85,14 +98,15 @@ impl Exchange<'_> {
 
     /// Answers a problem at once, and closes: the body may not have been read.
     pub(super) async fn fail(&mut self, problem: &Problem) -> After {
-        let body = self.problem_json(problem);
+        let problem = problem.clone().in_words_of(&self.manner(), None);
+        let body = self.problem_json(&problem);
         let behaviour = Behaviour::default();
         let end = BodyEnd::Length(body.len());
         let mut head = self.good_head("application/json", end, &behaviour, None);
         head.status = problem.status;
         let complete = self.truth.lock().received_at.is_some();
         head.keep = head.keep && complete;
-        problem.headers(self.shape(), &mut head.headers);
+        problem.headers(self.manner().shape, &mut head.headers);
         let sent = self
             .send_status(head, body.as_bytes(), Nanos(0), &behaviour)
             .await;
@@ -107,11 +121,12 @@ impl Exchange<'_> {
     }
 
     fn problem_json(&self, problem: &Problem) -> String {
-        problem.json(self.shape(), &self.tail).to_string()
+        problem.json(&self.manner(), &self.tail).to_string()
     }
 
-    fn shape(&self) -> ErrorShape {
-        shape_at(self.endpoint.language(), &self.persona.quirks)
+    /// In whose words errors are told here.
+    pub(super) fn manner(&self) -> Manner {
+        Manner::of(&self.address, &self.persona.quirks)
     }
 }
 

@@ -7,20 +7,21 @@ use serde_json::Value;
 use crate::record::Nanos;
 use crate::simulator::truth::Carried;
 
-use super::answer::{Answer, Making};
+use super::answer::{Answer, Making, Pace};
 use super::asked::Asked;
 use super::behaviour::Behaviour;
 use super::encoding::{Encoder, gzip_bomb};
-use super::endpoints::{Endpoint, Facts, plain_json};
+use super::endpoints::Endpoint;
 use super::errors::rate_headers;
 use super::exchange::{Exchange, Part};
 use super::fault::Fault;
 use super::flow::{Act, Ending, Flow};
 use super::head::{BodyEnd, Head};
-use super::quirks::RateHeaders;
+use super::plain::{Facts, plain_json};
 use super::socket::{After, Gone};
 use super::transmit::Outlet;
 use super::voice::voice;
+use super::wrapping::Wrapping;
 
 impl Exchange<'_> {
     /// Answers with one of the kinds of answer.
@@ -28,10 +29,11 @@ impl Exchange<'_> {
         if let Some(after) = self.answer_status(&part).await {
             return after;
         }
-        let after = match self.endpoint.clone() {
+        let after = match self.address.endpoint.clone() {
             Endpoint::Generate(language) => {
                 let making = Making {
                     language,
+                    address: &self.address,
                     tail: self.tail.clone(),
                     created: self.now.as_secs(),
                     behaviour: &part.behaviour,
@@ -44,7 +46,7 @@ impl Exchange<'_> {
                 if asked.stream {
                     self.answer_stream(answer, part).await
                 } else {
-                    self.answer_whole(&answer, part).await
+                    self.answer_whole(answer, part).await
                 }
             }
             Endpoint::Speech => self.answer_speech(part).await,
@@ -56,12 +58,13 @@ impl Exchange<'_> {
     async fn answer_stream(&mut self, answer: Answer, part: Part) -> Result<After, Gone> {
         let fault = part.fault;
         let head_due = part.timing.head;
+        let content_type = self.wrapping().content_type();
         let mut flow = Flow::new(answer, &part.behaviour, part.timing);
         if let Some(Fault::LengthShort | Fault::LengthLong | Fault::TwoLengths) = fault {
             let mut body = Vec::new();
             while let Act::Event { .. } = flow.next(&mut body) {}
             return self
-                .send_body("text/event-stream", &body, head_due, &part.behaviour, fault)
+                .send_body(content_type, &body, head_due, &part.behaviour, fault)
                 .await;
         }
         let close = matches!(
@@ -73,12 +76,7 @@ impl Exchange<'_> {
         } else {
             BodyEnd::Chunked
         };
-        let head = self.good_head(
-            "text/event-stream; charset=utf-8",
-            end,
-            &part.behaviour,
-            fault,
-        );
+        let head = self.good_head(content_type, end, &part.behaviour, fault);
         let now = self.now;
         let mut outlet = self.outlet(&part.behaviour, fault);
         outlet.head(&head, head_due, now).await?;
@@ -92,13 +90,17 @@ impl Exchange<'_> {
         })
     }
 
-    async fn answer_whole(&mut self, answer: &Answer, part: Part) -> Result<After, Gone> {
-        let body = voice(answer.language).whole(answer);
+    async fn answer_whole(&mut self, mut answer: Answer, part: Part) -> Result<After, Gone> {
         let mut timing = part.timing;
         let strokes = answer.strokes().min(1 << 20);
         // A whole answer is ready when the last token of its stream would be.
         let gaps = (1..strokes).fold(0_u64, |sum, _| sum.saturating_add(timing.gap().0));
         let due = Nanos(timing.first.0.saturating_add(gaps));
+        answer.pace = Pace {
+            first: timing.first,
+            last: due,
+        };
+        let body = voice(answer.language).whole(&answer);
         self.send_body("application/json", &body, due, &part.behaviour, part.fault)
             .await
     }
@@ -119,7 +121,7 @@ impl Exchange<'_> {
             body_bytes: length,
             models: &models,
         };
-        let json = plain_json(&self.endpoint, &facts).unwrap_or(Value::Null);
+        let json = plain_json(&self.address.endpoint, &facts).unwrap_or(Value::Null);
         let due = part.timing.first;
         let body = json.to_string();
         self.send_body(
@@ -246,25 +248,15 @@ impl Exchange<'_> {
         behaviour: &Behaviour,
         fault: Option<Fault>,
     ) -> Head {
-        let quirks = &self.persona.quirks;
-        let mut headers = Vec::with_capacity(12);
-        let anthropic = quirks.rate_headers == RateHeaders::Anthropic;
-        let name = if anthropic {
-            "request-id"
-        } else {
-            "x-request-id"
-        };
-        headers.push((name.to_owned(), format!("req_sim-{}", self.tail)));
-        if quirks.rate_headers == RateHeaders::Durations {
-            headers.push(("openai-processing-ms".into(), "7".into()));
-            headers.push(("openai-version".into(), "2020-10-01".into()));
+        let mut headers = self.named_headers();
+        if !self.manner().native {
+            let limited = matches!(
+                fault,
+                Some(Fault::RateLimit | Fault::RateLimitDate | Fault::RateLimitMillis)
+            );
+            let (style, wait) = (self.persona.quirks.rate_headers, behaviour.retry_after);
+            rate_headers(style, limited, wait, self.now, &mut headers);
         }
-        let limited = matches!(
-            fault,
-            Some(Fault::RateLimit | Fault::RateLimitDate | Fault::RateLimitMillis)
-        );
-        let wait = behaviour.retry_after;
-        rate_headers(quirks.rate_headers, limited, wait, self.now, &mut headers);
         if let Some(coding) = fault.and_then(Encoder::name) {
             headers.push(("content-encoding".into(), coding.into()));
         }
@@ -280,14 +272,20 @@ impl Exchange<'_> {
         }
     }
 
+    /// How the events of a stream at this endpoint are parted.
+    fn wrapping(&self) -> Wrapping {
+        Wrapping::of(self.address.endpoint.language(), self.address.array)
+    }
+
     pub(super) fn outlet(&mut self, behaviour: &Behaviour, fault: Option<Fault>) -> Outlet<'_> {
         let drip = self.length(behaviour, 1_000_000);
+        let comment = self.wrapping().comment(self.persona.quirks.keepalive);
         Outlet::new(
             self.socket,
             &self.truth,
             self.start,
             behaviour,
-            &self.persona.quirks,
+            comment,
             fault,
             drip,
         )

@@ -133,7 +133,13 @@ impl Stage {
 
     /// Who answers at a path.
     pub(super) fn persona(&self, path: &str) -> &Persona {
-        let fits = |persona: &&Persona| path.starts_with(&persona.prefix);
+        // A prefix is whole segments: /gemini is not the beginning of /gemini-openai.
+        let fits = |persona: &&Persona| {
+            let rest = path.strip_prefix(&persona.prefix);
+            rest.is_some_and(|rest| {
+                persona.prefix.is_empty() || rest.is_empty() || rest.starts_with('/')
+            })
+        };
         self.personas.iter().find(fits).unwrap_or(&self.stranger)
     }
 

@@ -5,7 +5,7 @@ use crate::simulator::truth::Carried;
 
 use super::fault::Fault;
 use super::flow::{Act, Beat, Ending, Flow};
-use super::oddments::{UNKNOWN_EVENT, beside, comment};
+use super::wrapping::Wrapping;
 
 impl Flow {
     /// Lets the fault strike if its moment has come: before its token event, or before the end of
@@ -49,12 +49,18 @@ impl Flow {
 
     /// Faults that spoil an event, or put another beside it.
     fn strike_event(&mut self, fault: Fault, out: &mut Vec<u8>) -> Option<Act> {
-        if fault == Fault::SseUnknown {
-            out.extend_from_slice(UNKNOWN_EVENT);
+        // An item of an array follows another one: there it stands beside the token.
+        let follows = self.wrapping == Wrapping::Array;
+        if fault == Fault::SseUnknown && !follows {
+            out.extend_from_slice(&self.wrapping.unknown());
             let (due, carried) = (self.due, Carried::RAW);
             return Some(Act::Event { due, carried });
         }
-        let beside = beside(fault, self.fault_size);
+        let beside = if fault == Fault::SseUnknown {
+            Some(self.wrapping.unknown())
+        } else {
+            self.wrapping.beside(fault, self.fault_size)
+        };
         let spoils = matches!(
             fault,
             Fault::PartialEvent | Fault::SseNoBlankLine | Fault::SseBadJson | Fault::ChunkNoCrLf
@@ -78,11 +84,8 @@ impl Flow {
                 self.queue
                     .push_back((Vec::new(), Act::End(Ending::Complete)));
             }
-            Fault::SseNoBlankLine => out.truncate(out.len() - 1),
-            Fault::SseBadJson => {
-                out.truncate(out.len() - 3);
-                out.extend_from_slice(b"\n\n");
-            }
+            Fault::SseNoBlankLine => self.wrapping.cut_blank_line(out),
+            Fault::SseBadJson => self.wrapping.break_json(out),
             Fault::ChunkNoCrLf => {
                 let size = format!("{:x}\r\n", out.len());
                 out.splice(0..0, size.into_bytes());
@@ -125,10 +128,10 @@ impl Flow {
     fn flood(&mut self) {
         let due = self.due;
         let carried = Carried::KEEPALIVE;
-        let comment = comment(self.answer.quirks.keepalive).unwrap_or(b": flood\n\n");
+        let comment = self.wrapping.flood(self.answer.quirks.keepalive);
         for _ in 0..COMMENTS {
             self.queue
-                .push_back((comment.to_vec(), Act::Event { due, carried }));
+                .push_back((comment.clone(), Act::Event { due, carried }));
         }
     }
 }

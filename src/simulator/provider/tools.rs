@@ -64,7 +64,8 @@ fn sample_of_type(schema: &Value, root: &Value, depth: usize) -> Value {
         Some(Value::Array(kinds)) => kinds.first().and_then(Value::as_str),
         kind => kind.and_then(Value::as_str),
     };
-    match kind {
+    // Google's schemas say `STRING`.
+    match kind.map(str::to_ascii_lowercase).as_deref() {
         Some("string") => sample_string(schema),
         Some("integer") => json!(bound(schema, "minimum").map_or(7, |low| low.ceil() as i64)),
         Some("number") => json!(bound(schema, "minimum").unwrap_or(1.5)),

@@ -9,8 +9,6 @@ use super::fault::Fault;
 use super::flow::{Act, Ending, Flow};
 use super::head::{BodyEnd, Head, chunk_size};
 use super::ledger::OpenTruth;
-use super::oddments::comment;
-use super::quirks::Quirks;
 use super::script::{Framing, Script, Then};
 use super::socket::{Gone, Socket};
 
@@ -47,11 +45,10 @@ impl<'a> Outlet<'a> {
         truth: &'a OpenTruth,
         start: Moment,
         behaviour: &Behaviour,
-        quirks: &Quirks,
+        comment: Option<&'static [u8]>,
         fault: Option<Fault>,
         drip: Nanos,
     ) -> Self {
-        let comment = comment(quirks.keepalive);
         Self {
             socket,
             truth,

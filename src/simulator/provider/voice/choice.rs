@@ -3,7 +3,7 @@
 use crate::record::Language;
 
 use super::speech::Voice;
-use super::{chat, completions, messages, responses};
+use super::{chat, completions, converse, gemini, invoke, messages, responses};
 
 /// The voice of an endpoint's language.
 pub(in super::super) fn voice(language: Language) -> Box<dyn Voice> {
@@ -11,6 +11,9 @@ pub(in super::super) fn voice(language: Language) -> Box<dyn Voice> {
         Language::OpenAiCompletions => Box::new(completions::Completions),
         Language::OpenAiResponses => Box::new(responses::Responses::default()),
         Language::AnthropicMessages => Box::new(messages::Messages),
+        Language::GeminiGenerate => Box::new(gemini::Gemini::default()),
+        Language::BedrockConverse => Box::new(converse::Converse::default()),
+        Language::BedrockInvoke => Box::new(invoke::Invoke::default()),
         _ => Box::new(chat::Chat),
     }
 }

@@ -6,11 +6,13 @@ use crate::config::settings::Keepalive;
 use crate::simulator::truth::Carried;
 
 use super::super::answer::{Answer, Part, Stroke, Usage, push_escaped};
+use super::super::check::SIGNATURE;
 use super::super::errors::error_event;
 use super::super::fault::Fault;
 use super::speech::Voice;
 
 /// Anthropic messages.
+#[derive(Default)]
 pub(super) struct Messages;
 
 macro_rules! put {
@@ -90,7 +92,7 @@ impl Voice for Messages {
             event(out, "content_block_delta", |out| {
                 put!(
                     out,
-                    r#","index":{part},"delta":{{"type":"signature_delta","signature":"c2lt"}}"#
+                    r#","index":{part},"delta":{{"type":"signature_delta","signature":"{SIGNATURE}"}}"#
                 );
             });
             return;
@@ -226,7 +228,7 @@ fn block(answer: &Answer, index: usize, part: &Part, out: &mut Vec<u8>) {
         part if part.is_reasoning() => {
             out.extend_from_slice(br#"{"type":"thinking","thinking":""#);
             answer.push_part(index, 0, out);
-            out.extend_from_slice(br#"","signature":"c2lt"}"#);
+            put!(out, r#"","signature":"{SIGNATURE}"}}"#);
         }
         _ => {
             out.extend_from_slice(br#"{"type":"text","text":""#);

@@ -10,6 +10,12 @@ mod messages;
 
 mod responses;
 
+mod gemini;
+
+mod converse;
+
+mod invoke;
+
 mod choice;
 
 pub(super) use choice::voice;

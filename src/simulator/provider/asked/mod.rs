@@ -9,6 +9,19 @@ use serde_json::Value;
 
 use super::tools::Tool;
 
+mod bedrock;
+
+mod google;
+
+mod media;
+
+mod turn;
+
+pub(super) use bedrock::of_converse;
+pub(super) use google::of_gemini;
+pub(super) use media::{Medium, media_of};
+pub(super) use turn::ends_with_result;
+
 /// What a request's JSON asks for.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
@@ -20,6 +33,10 @@ pub(super) struct Asked {
     pub(super) tools: Vec<Tool>,
     /// Whether a tool must be called: by `tool_choice`, or because the prompt says so.
     pub(super) tool_wanted: bool,
+    /// Whether it must be by `tool_choice`.
+    pub(super) tool_forced: bool,
+    /// Whether the last turn holds a tool's result: then there is something to say.
+    pub(super) tool_answered: bool,
     pub(super) format: Format,
     pub(super) reasoning: bool,
     pub(super) prompt_bytes: u64,
@@ -27,6 +44,10 @@ pub(super) struct Asked {
     pub(super) inputs: u32,
     pub(super) dimensions: Option<u32>,
     pub(super) base64: bool,
+    /// Whether it thinks and is not to show what.
+    pub(super) hides_thoughts: bool,
+    /// Images, documents and sounds that came with the prompt.
+    pub(super) media: Vec<Medium>,
 }
 
 /// The form of the answer's text.
@@ -89,6 +110,7 @@ impl Asked {
         let (bytes, says_tool) = texts.fold((0, false), |(bytes, says), text| {
             (bytes + text.bytes, says || text.says_tool)
         });
+        let tool_forced = raw.tool_choice.as_ref().is_some_and(requires_tool);
         let tools: Vec<Tool> = raw.tools.iter().flatten().filter_map(Tool::of).collect();
         Ok(Self {
             stream: raw.stream.unwrap_or(false),
@@ -99,7 +121,9 @@ impl Asked {
                 .max_completion_tokens
                 .or(raw.max_output_tokens)
                 .or(raw.max_tokens),
-            tool_wanted: says_tool || raw.tool_choice.as_ref().is_some_and(requires_tool),
+            tool_wanted: says_tool || tool_forced,
+            tool_forced,
+            tool_answered: false,
             format: format_of(&[
                 raw.response_format.as_ref(),
                 raw.text.as_ref().and_then(|text| text.get("format")),
@@ -123,6 +147,8 @@ impl Asked {
                 .map_or(1, |text| text.items),
             dimensions: raw.dimensions,
             base64: raw.encoding_format.as_deref() == Some("base64"),
+            hides_thoughts: false,
+            media: Vec::new(),
             model: raw.model.map(Cow::into_owned),
             tools,
         })
@@ -257,7 +283,8 @@ impl<'de> Visitor<'de> for TextVisitor {
         while let Some(key) = fields.next_key::<Cow<'_, str>>()? {
             match &*key {
                 "content" | "text" | "input" | "arguments" | "output" | "parts" | "thinking"
-                | "tool_calls" | "function" => all.add(&fields.next_value()?),
+                | "tool_calls" | "function" | "toolResult" | "functionResponse" | "response"
+                | "result" => all.add(&fields.next_value()?),
                 _ => {
                     fields.next_value::<IgnoredAny>()?;
                 }

@@ -1,0 +1,43 @@
+//! Objects to a request as the API that it is sent to would.
+
+mod shape;
+
+mod turns;
+
+mod chat;
+
+mod converse;
+
+mod gemini;
+
+mod messages;
+
+use serde_json::Value;
+
+use crate::record::Language;
+
+use super::endpoints::Endpoint;
+
+pub(super) use gemini::field as google_field;
+pub(super) use messages::Counter;
+pub(super) use turns::{Objection, SIGNATURE};
+
+/// What is wrong with a request's body.
+pub(super) fn objection(
+    endpoint: &Endpoint,
+    body: &Value,
+    model: &str,
+    counter: Counter,
+) -> Option<Objection> {
+    match endpoint {
+        Endpoint::Generate(Language::OpenAiChat) => chat::request(body),
+        Endpoint::Generate(Language::AnthropicMessages | Language::BedrockInvoke) => {
+            messages::request(body, counter)
+        }
+        Endpoint::CountTokens(Language::AnthropicMessages) => messages::count(body),
+        Endpoint::Generate(Language::GeminiGenerate) => gemini::request(body, model),
+        Endpoint::CountTokens(Language::GeminiGenerate) => gemini::count(body),
+        Endpoint::Generate(Language::BedrockConverse) => converse::request(body),
+        _ => None,
+    }
+}
