@@ -104,6 +104,10 @@ soak: ## Wear it out: 1,000 connections that break off anywhere, then MINUTES (1
 	TOLLGATE_BIN=$(CURDIR)/target/release/tollgate TOLLGATE_SOAK=1 TOLLGATE_SOAK_MINUTES=$(MINUTES) \
 	  $(CARGO) test --locked --test soak -- --nocapture --test-threads 1
 
+.PHONY: matrix
+matrix: ## Ask every kind of provider with every official SDK, and write the table into README.md
+	UPDATE=1 TOLLGATE_SDK=1 $(CARGO) test --locked --test matrix -- --nocapture
+
 # ---------------------------------------------------------------------------- running it
 
 .PHONY: demo

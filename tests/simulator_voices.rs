@@ -1,4 +1,4 @@
-//! Asks the simulator in the languages of Google and Amazon, and judges answers, refusals, faults
+//! Asks the simulator in the languages of Google, Amazon, Azure and Ollama, and judges answers, refusals, faults
 //! and truths.
 
 #![expect(
@@ -22,13 +22,15 @@ enum Voice {
     GeminiArray,
     Converse,
     Invoke,
+    Ollama,
 }
 
-const VOICES: [Voice; 4] = [
+const VOICES: [Voice; 5] = [
     Voice::Gemini,
     Voice::GeminiArray,
     Voice::Converse,
     Voice::Invoke,
+    Voice::Ollama,
 ];
 
 impl Voice {
@@ -44,6 +46,7 @@ impl Voice {
             (Self::Converse, true) => format!("/model/{model}/converse-stream"),
             (Self::Invoke, false) => format!("/model/{model}/invoke"),
             (Self::Invoke, true) => format!("/model/{model}/invoke-with-response-stream"),
+            (Self::Ollama, _) => "/api/chat".to_owned(),
         }
     }
 
@@ -59,13 +62,14 @@ impl Voice {
                 "anthropic_version": "bedrock-2023-05-31", "max_tokens": 100,
                 "messages": [{"role": "user", "content": "hi there"}],
             }),
+            Self::Ollama => json!({"messages": [{"role": "user", "content": "hi there"}]}),
         }
     }
 
     const fn credential(self) -> &'static str {
         match self {
             Self::Gemini | Self::GeminiArray => GOOGLE,
-            Self::Converse | Self::Invoke => BEARER,
+            Self::Converse | Self::Invoke | Self::Ollama => BEARER,
         }
     }
 
@@ -81,6 +85,12 @@ impl Voice {
                     .collect()
             }
             Self::GeminiArray => serde_json::from_slice(body).unwrap(),
+            Self::Ollama => {
+                let text = String::from_utf8_lossy(body).into_owned();
+                text.lines()
+                    .map(|line| serde_json::from_str(line).unwrap())
+                    .collect()
+            }
             Self::Converse | Self::Invoke => frames(body)
                 .into_iter()
                 .map(|(kind, payload)| {
@@ -100,6 +110,7 @@ impl Voice {
             Self::Gemini | Self::GeminiArray => "/candidates/0/content/parts/0/text",
             Self::Converse => "/contentBlockDelta/delta/text",
             Self::Invoke => "/delta/text",
+            Self::Ollama => "/message/content",
         };
         event.pointer(pointer).and_then(Value::as_str)
     }
@@ -113,6 +124,7 @@ impl Voice {
             ),
             Self::Converse => ("/usage/inputTokens", "/usage/outputTokens"),
             Self::Invoke => ("/usage/input_tokens", "/usage/output_tokens"),
+            Self::Ollama => ("/prompt_eval_count", "/eval_count"),
         };
         let number = |pointer| answer.pointer(pointer).and_then(Value::as_u64).unwrap();
         (number(input), number(output))
@@ -155,6 +167,11 @@ fn start() -> Simulator {
 
 fn ask(simulator: &Simulator, voice: Voice, model: &str, stream: bool, body: &Value) -> Reading {
     let target = voice.target(model, stream);
+    let mut body = body.clone();
+    if voice == Voice::Ollama {
+        body["model"] = json!(model);
+        body["stream"] = json!(stream);
+    }
     let request = bare::post(&target, voice.credential(), &body.to_string());
     bare::stream(simulator.addr(), &request).unwrap()
 }
@@ -536,4 +553,73 @@ fn what_came_beside_the_text_is_told() {
             reading.text()
         );
     }
+}
+
+#[test]
+fn azure_gives_its_verdicts_and_wants_a_version() {
+    let simulator = start();
+    let body = json!({"stream": true, "messages": [{"role": "user", "content": "hi"}]}).to_string();
+    let asked = |model: &str, query: &str| {
+        let target = format!("/openai/deployments/{model}/chat/completions{query}");
+        bare::stream(simulator.addr(), &bare::post(&target, "", &body)).unwrap()
+    };
+    assert_eq!(asked("sim:n-8", "").status, 404);
+    for (model, late) in [("sim:n-8", 0), ("sim:n-8:filter-late", 2)] {
+        let reading = asked(model, "?api-version=2024-10-21");
+        let text = reading.text();
+        let events: Vec<Value> = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
+            .collect();
+        assert!(events[0]["prompt_filter_results"].is_array(), "{text}");
+        assert_eq!(
+            events[1]["choices"][0]["delta"]["role"], "assistant",
+            "{text}"
+        );
+        assert!(
+            events[2]["choices"][0]["content_filter_results"].is_object(),
+            "{text}"
+        );
+        let verdicts = events.iter().filter(|event| {
+            let choice = &event["choices"][0];
+            choice["content_filter_offsets"].is_object() && choice.get("delta").is_none()
+        });
+        assert_eq!(verdicts.count(), late, "{text}");
+        assert_eq!(reading.header("x-ms-region"), Some("Sweden Central"));
+    }
+}
+
+#[test]
+fn ollama_calls_thinks_and_tells_how_long_it_took() {
+    let simulator = start();
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": {
+        "type": "object", "properties": {"city": {"type": "string"}},
+    }}});
+    let mut body = Voice::Ollama.body();
+    body["tools"] = json!([tool]);
+    let model = "sim:n-4:tools-1:think-2:ft-20ms:gap-1ms";
+    let whole = json_of(&ask(&simulator, Voice::Ollama, model, false, &body));
+    let call = &whole["message"]["tool_calls"][0]["function"];
+    assert_eq!(
+        (&call["name"], &call["arguments"]["city"]),
+        (&json!("f"), &json!("Oslo"))
+    );
+    assert!(whole["message"]["thinking"].is_string(), "{whole}");
+    assert_eq!(whole["prompt_eval_duration"], 20_000_000, "{whole}");
+    let generate = json!({"model": "sim:n-3", "prompt": "hi", "stream": false}).to_string();
+    let reading = bare::stream(
+        simulator.addr(),
+        &bare::post("/api/generate", "", &generate),
+    );
+    let reading = reading.unwrap();
+    assert!(
+        json_of(&reading)["response"].is_string(),
+        "{}",
+        reading.text()
+    );
+    let missing = json!({"model": "missing", "prompt": "hi"}).to_string();
+    let reading = bare::stream(simulator.addr(), &bare::post("/api/generate", "", &missing));
+    let reading = reading.unwrap();
+    assert_eq!(reading.status, 404);
+    assert_eq!(json_of(&reading)["error"], "model 'missing' not found");
 }

@@ -172,7 +172,10 @@ fn settings(simulator: SocketAddr, folder: &std::path::Path) -> Result<Settings,
     named.sort_unstable();
     named.dedup();
     for provider in named {
-        let tail = if provider == "anthropic" { "" } else { "/v1" };
+        let tail = match provider {
+            "anthropic" | "gemini" | "bedrock" => "",
+            _ => "/v1",
+        };
         let _ = write!(
             text,
             "[providers.{provider}]\nbase_url = \"http://{simulator}/{provider}{tail}\"\n\
@@ -246,16 +249,7 @@ fn call(
     let words = rng.usize(20..400);
     let prompt = "word ".repeat(words);
     let tokens = part.tokens / 2 + rng.u32(0..part.tokens);
-    let body = format!(
-        "{{\"model\":\"{}\",\"stream\":true,\"max_tokens\":{tokens},\
-         \"messages\":[{{\"role\":\"user\",\"content\":\"{prompt}\"}}]}}",
-        part.model
-    );
-    let path = if part.is_anthropic() {
-        "messages"
-    } else {
-        "chat/completions"
-    };
+    let (path, body) = (part.path(), part.body(&prompt, tokens));
     let (base, session) = match conversation {
         Some(session) => (
             String::new(),
@@ -264,7 +258,7 @@ fn call(
         None => (format!("/{}", part.provider), String::new()),
     };
     let request = format!(
-        "POST {base}/v1/{path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+        "POST {base}{path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
          User-Agent: tollgate-demo\r\n{session}Connection: close\r\nContent-Length: {}\r\n\r\n\
          {body}",
         body.len()

@@ -5,17 +5,21 @@ use std::process::ExitCode;
 
 use super::output;
 use crate::config::presets::presets;
-use crate::simulator::provider::{Behaviour, Config, Pacing, Persona, Quirks, Simulator, grammar};
+use crate::simulator::provider::{
+    AwsKeys, Behaviour, Config, Pacing, Persona, Quirks, Simulator, grammar,
+};
 
-/// Run simulated providers: OpenAI- and Anthropic-speaking, with declared timing and faults
+/// Run simulated providers in their own languages, with declared timing and faults
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  tollgate simulate --listen 127.0.0.1:4200\n  \
     tollgate simulate --behave ft-350ms:gap-12ms:n-120\n  \
     curl http://127.0.0.1:4200/v1/chat/completions -H 'content-type: application/json' \\\n    \
     -d '{\"model\":\"sim:ft-200ms:gap-20ms:n-32\",\"stream\":true,\"messages\":[]}'\n\n\
-    Each preset is played below its own name (/groq/…), OpenAI everywhere else. The stamps of a\n\
-    request are at GET /truth/{id}, with the id of its completion."
+    Base URLs: /openai/v1, /groq/v1 and so on (each preset below its own name), /anthropic, /gemini,\n\
+    /vertex/v1/projects/p/locations/l, /bedrock, /azure/openai/deployments/NAME?api-version=V,\n\
+    /ollama. Bedrock's signatures are checked by --aws-keys. Elsewhere any key is taken, unless\n\
+    --key says which. The stamps of a request are at GET /truth/{id}, with the id of its answer."
 )]
 pub(super) struct Args {
     /// Address to listen on
@@ -24,6 +28,12 @@ pub(super) struct Args {
     /// How models behave unless their name says so: words of the model-name grammar
     #[arg(long, value_name = "WORDS", default_value = "ft-350ms:gap-12ms:n-120")]
     behave: String,
+    /// The only key taken, as header, bearer token or query; any key otherwise
+    #[arg(long)]
+    key: Option<String>,
+    /// The pair by which requests to Bedrock are signed; without it, the one of Amazon's examples
+    #[arg(long, value_name = "ID:SECRET")]
+    aws_keys: Option<String>,
     /// Seed of every draw
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -44,11 +54,32 @@ pub(super) fn run(args: &Args) -> ExitCode {
         ));
         return ExitCode::from(2);
     }
+    let aws = match args.aws_keys.as_deref().map(|pair| pair.split_once(':')) {
+        None => AwsKeys::for_tests(),
+        Some(Some((id, secret))) => AwsKeys {
+            id: id.to_owned(),
+            secret: secret.into(),
+        },
+        Some(None) => {
+            output::note("tollgate: --aws-keys: an id and a secret with a colon between them");
+            return ExitCode::from(2);
+        }
+    };
+    let taking = |quirks: Quirks| {
+        let quirks = Quirks {
+            aws: aws.clone(),
+            ..quirks
+        };
+        match &args.key {
+            Some(key) => quirks.with_key(key),
+            None => quirks,
+        }
+    };
     let named = presets().into_iter().map(|preset| {
-        let quirks = Quirks::of_preset(&preset);
+        let quirks = taking(Quirks::of_preset(&preset));
         Persona::new(quirks, behaviour.clone()).at(&format!("/{}", preset.name))
     });
-    let everywhere = Persona::new(Quirks::openai(), behaviour.clone());
+    let everywhere = Persona::new(taking(Quirks::openai()), behaviour.clone());
     let config = Config {
         listen: args.listen,
         personas: named.chain([everywhere]).collect(),

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::provider::{Behaviour, Delay, Drift, Fault, Incident, Persona, Quirks};
 use crate::config::presets::Preset;
-use crate::record::{Nanos, WallTime};
+use crate::record::{Language, Nanos, WallTime};
 
 /// One way to a model, as the demo plays it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,7 +54,7 @@ pub enum Crowd {
 
 /// Every part of the demo. Invented numbers, in the manner of the real ones: they say nothing
 /// about any provider.
-pub const PARTS: [Part; 9] = [
+pub const PARTS: [Part; 11] = [
     part(
         "openai",
         "gpt-4.1",
@@ -126,6 +128,26 @@ pub const PARTS: [Part; 9] = [
         120,
         (0.006, 0.004, 0.002),
         2,
+    ),
+    part(
+        "gemini",
+        "gemini-2.5-flash",
+        380,
+        0.40,
+        6_500,
+        130,
+        (0.008, 0.006, 0.001),
+        3,
+    ),
+    part(
+        "bedrock",
+        "us.anthropic.claude-sonnet-4-6",
+        740,
+        0.36,
+        15_200,
+        160,
+        (0.010, 0.003, 0.001),
+        3,
     ),
     // Short prompts go through the router and long ones to the provider, as a router by price or
     // by size would have it: through the router the first token seems to come sooner, and takes
@@ -241,10 +263,61 @@ impl Part {
         }
     }
 
-    /// Whether the provider speaks Anthropic's language.
+    /// The language that the provider speaks.
     #[must_use]
-    pub fn is_anthropic(&self) -> bool {
-        self.provider == "anthropic"
+    pub fn language(&self) -> Language {
+        match self.provider {
+            "anthropic" => Language::AnthropicMessages,
+            "gemini" => Language::GeminiGenerate,
+            "bedrock" => Language::BedrockConverse,
+            _ => Language::OpenAiChat,
+        }
+    }
+
+    /// The endpoint by which its exchanges are recorded.
+    #[must_use]
+    pub fn endpoint(&self) -> &'static str {
+        match self.language() {
+            Language::AnthropicMessages => "/v1/messages",
+            Language::GeminiGenerate => "/v1beta/models/*:streamGenerateContent",
+            Language::BedrockConverse => "/model/*/converse-stream",
+            _ => "/v1/chat/completions",
+        }
+    }
+
+    /// The path of a streamed request in that language, behind the provider's base.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let model = self.model;
+        match self.language() {
+            Language::AnthropicMessages => "/v1/messages".to_owned(),
+            Language::GeminiGenerate => {
+                format!("/v1beta/models/{model}:streamGenerateContent?alt=sse")
+            }
+            Language::BedrockConverse => format!("/model/{model}/converse-stream"),
+            _ => "/v1/chat/completions".to_owned(),
+        }
+    }
+
+    /// The body of such a request.
+    #[must_use]
+    pub fn body(&self, prompt: &str, tokens: u32) -> String {
+        let model = self.model;
+        let body = match self.language() {
+            Language::GeminiGenerate => json!({
+                "contents": [{"role": "user", "parts": [{"text": prompt}]}],
+                "generationConfig": {"maxOutputTokens": tokens},
+            }),
+            Language::BedrockConverse => json!({
+                "messages": [{"role": "user", "content": [{"text": prompt}]}],
+                "inferenceConfig": {"maxTokens": tokens},
+            }),
+            _ => json!({
+                "model": model, "stream": true, "max_tokens": tokens,
+                "messages": [{"role": "user", "content": prompt}],
+            }),
+        };
+        body.to_string()
     }
 }
 

@@ -7,8 +7,8 @@ use super::habit::{Request, Served};
 use super::provider::{Behaviour, Fault};
 use crate::record::{
     AttemptRecord, End, ErrorClass, ExchangeId, ExchangeRecord, FinishReason, Gaps, KeyedHash,
-    Language, Mark, Moment, Name, Nanos, Origin, Outcome, OwnDelay, Protocol, ProviderKind,
-    RequestFacts, Timeline, TokenSource, Tokens, Usage, WallTime,
+    Mark, Moment, Name, Nanos, Origin, Outcome, OwnDelay, Protocol, ProviderKind, RequestFacts,
+    Timeline, TokenSource, Tokens, Usage, WallTime,
 };
 use crate::statistics::sketch::Sketch;
 
@@ -122,16 +122,8 @@ impl Draft {
             started_at: zero,
             origin: Origin::Demo,
             config: KeyedHash(0),
-            endpoint: Name::from(if part.is_anthropic() {
-                "/v1/messages"
-            } else {
-                "/v1/chat/completions"
-            }),
-            language: if part.is_anthropic() {
-                Language::AnthropicMessages
-            } else {
-                Language::OpenAiChat
-            },
+            endpoint: Name::from(part.endpoint()),
+            language: part.language(),
             model: Some(Name::from(part.model)),
             tags: Vec::new(),
             client_key: None,

@@ -220,7 +220,10 @@ fn every_sample_goes_to_the_next_route_or_stays_to_the_last_byte_as_its_manifest
             rig.simulator.play(&format!("replay-{number}"), script);
             rig.forget();
             let stream = sample.is_stream();
-            let ask = Ask::chat(&models[number], stream).on("", sample.path);
+            let mut ask = Ask::chat(&models[number], stream).on("", sample.path);
+            if sample.path == "/v1/messages" {
+                ask = ask.with(&json!({"max_tokens": 100}));
+            }
             let reading = rig.send(&ask);
             let record = rig.record(&ask);
             let follows = sample.follows.as_deref();

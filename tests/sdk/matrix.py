@@ -252,7 +252,9 @@ class Gemini:
 
     def __init__(self, base):
         options = types.HttpOptions(base_url=base, api_version="v1beta", timeout=30000)
-        self.models = genai.Client(api_key="k", http_options=options).models
+        # The client closes its connections when it is forgotten.
+        self.client = genai.Client(api_key="k", http_options=options)
+        self.models = self.client.models
 
     def body(self, model, turns, tools, schema, thinks, image):
         parts = [types.Part(text=turns[0])]

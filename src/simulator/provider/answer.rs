@@ -106,6 +106,30 @@ impl Pace {
     }
 }
 
+/// What Azure's content filter adds to an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filter {
+    /// There is none.
+    None,
+    /// Verdicts stand in every chunk.
+    Inline,
+    /// Verdicts come in chunks of their own, after the text that they are about.
+    Late,
+}
+
+impl Filter {
+    fn of(making: &Making<'_>) -> Self {
+        let owner = &*making.quirks.owner;
+        let azure =
+            making.address.cloud == Cloud::Azure || matches!(owner, "azure" | "azure-deployment");
+        match (azure, making.behaviour.late_filter) {
+            (false, _) => Self::None,
+            (true, false) => Self::Inline,
+            (true, true) => Self::Late,
+        }
+    }
+}
+
 /// What an answer consists of.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -128,6 +152,10 @@ pub(super) struct Answer {
     pub(super) error_status: Option<u16>,
     /// Whether its stream is one JSON array.
     pub(super) array: bool,
+    /// Whether it completes a prompt in Ollama's own language.
+    pub(super) completes: bool,
+    /// What Azure's content filter adds.
+    pub(super) filter: Filter,
     /// Whether it comes from Google's cloud.
     pub(super) vertex: bool,
     /// Whether its reasoning is not shown.
@@ -191,6 +219,8 @@ impl Answer {
             manner: Manner::of(making.address, making.quirks),
             error_status: behaviour.fault_code,
             array: making.address.array,
+            completes: making.address.completes,
+            filter: Filter::of(&making),
             vertex: making.address.cloud == Cloud::Vertex,
             hides_thoughts: asked.hides_thoughts,
             pace: Pace::default(),
@@ -313,7 +343,7 @@ impl Answer {
 
 /// Whether a language says a call at once, and not piece by piece.
 const fn says_calls_whole(language: Language) -> bool {
-    matches!(language, Language::GeminiGenerate)
+    matches!(language, Language::GeminiGenerate | Language::OllamaNative)
 }
 
 fn push_pieces(pieces: &[String], from: u32, count: u32, out: &mut Vec<u8>) {

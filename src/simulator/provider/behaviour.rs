@@ -150,6 +150,8 @@ pub struct Behaviour {
     pub retry_after: Nanos,
     /// Seed of the request's draws; drawn from the simulator's own if absent.
     pub seed: Option<u64>,
+    /// Whether Azure's filter gives its verdicts after the text that they are about.
+    pub late_filter: bool,
     /// How it changes over the day.
     pub drift: Option<Arc<Drift>>,
 }
@@ -178,6 +180,7 @@ impl Default for Behaviour {
             fault_code: None,
             retry_after: Nanos(2_000_000_000),
             seed: None,
+            late_filter: false,
             drift: None,
         }
     }

@@ -13,6 +13,8 @@ pub(super) struct Address {
     pub(super) stream: bool,
     /// Whether the stream is to be one JSON array: Gemini's without `alt=sse`.
     pub(super) array: bool,
+    /// Whether a prompt is completed, and no conversation: Ollama's `/api/generate`.
+    pub(super) completes: bool,
     /// The cloud that the path belongs to.
     pub(super) cloud: Cloud,
     /// The part of the path before the model: words of the grammar are looked for there.
@@ -43,6 +45,7 @@ impl Address {
                 model: None,
                 stream: false,
                 array: false,
+                completes: path.ends_with("/api/generate"),
                 cloud: Cloud::None,
                 before_model: path.len(),
             })
@@ -69,6 +72,7 @@ impl Address {
             endpoint,
             model: Some(decoded(model)),
             stream,
+            completes: false,
             cloud: if vertex { Cloud::Vertex } else { Cloud::None },
             before_model: at,
         })
@@ -90,6 +94,7 @@ impl Address {
             model: Some(decoded(model)),
             stream,
             array: false,
+            completes: false,
             cloud: Cloud::None,
             before_model: at,
         })
@@ -103,6 +108,7 @@ impl Address {
             model: Some(decoded(model)),
             stream: false,
             array: false,
+            completes: false,
             cloud: Cloud::Azure,
             before_model: at,
         })
@@ -154,6 +160,10 @@ pub(super) enum Endpoint {
     Models,
     /// The model list in Google's manner.
     GeminiModels,
+    /// The model list in Ollama's manner.
+    OllamaModels,
+    /// Ollama's version.
+    OllamaVersion,
     /// One model.
     Model(String),
     /// Sound out of text: binary, in pieces.
@@ -181,6 +191,9 @@ impl Endpoint {
         let last = segments.next().unwrap_or("");
         let before = segments.next().unwrap_or("");
         match (before, last) {
+            ("api", "chat" | "generate") => Self::Generate(Language::OllamaNative),
+            ("api", "tags" | "ps") => Self::OllamaModels,
+            ("api", "version") => Self::OllamaVersion,
             ("chat", "completions") => Self::Generate(Language::OpenAiChat),
             (_, "completions") => Self::Generate(Language::OpenAiCompletions),
             (_, "responses") => Self::Generate(Language::OpenAiResponses),
@@ -264,6 +277,8 @@ mod tests {
             ("/gemini/v1beta/models", Endpoint::GeminiModels),
             ("/v1/models/a/b", Endpoint::Model("a/b".into())),
             ("/v1/audio/speech", Endpoint::Speech),
+            ("/api/chat", Endpoint::Generate(Language::OllamaNative)),
+            ("/ollama/api/tags", Endpoint::OllamaModels),
             ("/v1/nothing", Endpoint::Unknown),
         ] {
             assert_eq!(Endpoint::of(path), endpoint, "{path}");

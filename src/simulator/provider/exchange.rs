@@ -6,11 +6,11 @@ use serde_json::Value;
 use crate::record::{Language, Moment, Nanos, WallTime};
 use crate::simulator::truth::Truth;
 
-use super::asked::{Asked, ends_with_result, media_of, of_converse, of_gemini};
+use super::asked::{Asked, ends_with_result, media_of, of_converse, of_gemini, of_ollama};
 use super::auth::judge;
 use super::behaviour::Behaviour;
 use super::check::{self, Counter};
-use super::endpoints::{Address, Endpoint};
+use super::endpoints::{Address, Cloud, Endpoint};
 use super::errors::Problem;
 use super::fault::Fault;
 use super::grammar::{self, BadWord};
@@ -202,6 +202,7 @@ impl Exchange<'_> {
         let mut asked = match endpoint.language() {
             Language::GeminiGenerate => of_gemini(&tree),
             Language::BedrockConverse => of_converse(&tree),
+            Language::OllamaNative => of_ollama(&tree),
             _ if json => Asked::read(&body.bytes).map_err(unreadable)?,
             _ => Asked {
                 choices: 1,
@@ -297,6 +298,10 @@ impl Exchange<'_> {
         if self.address.endpoint == Endpoint::Unknown {
             let message = format!("Invalid URL ({} {})", self.head.method, self.head.path());
             return Some(Problem::new(404, "unknown_url", message));
+        }
+        let azure = self.address.cloud == Cloud::Azure;
+        if azure && !self.head.target.contains("api-version=") {
+            return Some(Problem::of_missing_version());
         }
         let model = asked.model.as_deref().unwrap_or("");
         if model.contains("missing") && grammar::words(model).is_none() {

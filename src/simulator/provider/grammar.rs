@@ -61,6 +61,13 @@ fn set(behaviour: &mut Behaviour, key: &str, value: &str) -> Option<()> {
         "size" => behaviour.fault_size = Some(size(value)?),
         "code" => behaviour.fault_code = Some(status(value)?),
         "ra" => behaviour.retry_after = span(value)?,
+        "filter" => {
+            behaviour.late_filter = match value {
+                "late" => true,
+                "inline" => false,
+                _ => return None,
+            };
+        }
         "seed" => behaviour.seed = Some(value.parse().ok()?),
         _ => return None,
     }
@@ -159,7 +166,7 @@ mod tests {
         let mut read = Behaviour::default();
         let text = "ft-20ms:gap-10ms..30ms:hd-1.5ms+500us:n-64:tpe-2:cb-1k:think-8:tools-2:\
                     split-3:ka-1s:fr-length:in-7:out-8:cached-2:fault-reset_mid:at-12:for-5ms@0.5:\
-                    size-2m:code-429:ra-1m:seed-9";
+                    size-2m:code-429:ra-1m:seed-9:filter-late";
         apply(text, &mut read).unwrap();
         let ms = Nanos::from_millis;
         let wanted = Behaviour {
@@ -184,6 +191,7 @@ mod tests {
             fault_code: Some(429),
             retry_after: ms(60_000),
             seed: Some(9),
+            late_filter: true,
             drift: None,
         };
         assert_eq!(read, wanted);

@@ -39,6 +39,7 @@ impl Manner {
             Language::BedrockConverse | Language::BedrockInvoke => {
                 manner(ErrorShape::Aws, "bedrock", true)
             }
+            Language::OllamaNative => manner(ErrorShape::Text, "ollama-native", true),
             _ if address.cloud == Cloud::Azure => manner(ErrorShape::OpenAi, "azure", false),
             _ => manner(shape(language, quirks.error_shape), &quirks.owner, false),
         }

@@ -39,6 +39,7 @@
 //! | `code` | status | status of `http_status`, `redirect`, `early_response` |
 //! | `ra` | delay | Retry-After of the rate limits |
 //! | `seed` | number | seed of this request's draws |
+//! | `filter` | `late` | Azure's verdicts come in chunks of their own, after the text |
 //!
 //! A model whose name contains `missing` is not found, one whose name contains `reason` reasons,
 //! and a prompt that says "use the tool" has the tools that it offers called. Whoever sends the

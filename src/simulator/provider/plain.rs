@@ -49,6 +49,11 @@ pub(super) fn plain_json(endpoint: &Endpoint, facts: &Facts<'_>) -> Option<Value
             json!({"embeddings": each.collect::<Vec<_>>()})
         }
         Endpoint::Models => model_list(facts),
+        Endpoint::OllamaModels => {
+            let each = facts.models.iter().map(|id| ollama_model(id));
+            json!({"models": each.collect::<Vec<_>>()})
+        }
+        Endpoint::OllamaVersion => json!({"version": "0.6.3"}),
         Endpoint::GeminiModels => {
             let each = facts.models.iter().map(|id| gemini_model(id));
             json!({"models": each.collect::<Vec<_>>()})
@@ -162,6 +167,13 @@ fn model_list(facts: &Facts<'_>) -> Value {
         "has_more": false,
         "first_id": ends[0],
         "last_id": ends[1],
+    })
+}
+
+fn ollama_model(id: &str) -> Value {
+    json!({
+        "name": id, "model": id, "modified_at": "2026-11-18T00:00:00Z", "size": 2_019_393_189_u64,
+        "digest": "simulated", "details": {"family": "simulator", "parameter_size": "3B"},
     })
 }
 

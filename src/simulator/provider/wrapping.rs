@@ -19,6 +19,8 @@ pub(super) enum Wrapping {
     Array,
     /// Amazon's binary frames.
     Frames,
+    /// Lines of JSON.
+    Lines,
 }
 
 impl Wrapping {
@@ -28,6 +30,7 @@ impl Wrapping {
             Language::GeminiGenerate if array => Self::Array,
             Language::GeminiGenerate => Self::EventsCrLf,
             Language::BedrockConverse | Language::BedrockInvoke => Self::Frames,
+            Language::OllamaNative => Self::Lines,
             _ => Self::Events,
         }
     }
@@ -39,6 +42,7 @@ impl Wrapping {
             Self::EventsCrLf => "text/event-stream",
             Self::Array => "application/json; charset=UTF-8",
             Self::Frames => "application/vnd.amazon.eventstream",
+            Self::Lines => "application/x-ndjson",
         }
     }
 
@@ -51,7 +55,7 @@ impl Wrapping {
     pub(super) fn comment(self, keepalive: Keepalive) -> Option<&'static [u8]> {
         match (self, keepalive) {
             // Nothing can stand between two frames; white space can, between two items.
-            (Self::Frames, _) | (_, Keepalive::None) => None,
+            (Self::Frames | Self::Lines, _) | (_, Keepalive::None) => None,
             (Self::Array, _) => Some(b"\r\n"),
             (_, Keepalive::Comment) => Some(b": PROCESSING\n\n"),
             (_, Keepalive::BareComment) => Some(b":\n\n"),
@@ -67,6 +71,7 @@ impl Wrapping {
             }
             Self::Array => b"\r\n".to_vec(),
             Self::Frames => frame("keepAlive", b"{}"),
+            Self::Lines => b"{\"done\":false}\n".to_vec(),
         }
     }
 
@@ -78,6 +83,7 @@ impl Wrapping {
             // It has to follow an item, so that the comma is right.
             Self::Array => b",\r\n{\"odd\": \"item\"}".to_vec(),
             Self::Frames => frame("simUnknown", b"{\"odd\":\"payload\"}"),
+            Self::Lines => b"{\"odd\":\"line\"}\n".to_vec(),
         }
     }
 
@@ -89,6 +95,7 @@ impl Wrapping {
             Self::EventsCrLf => [b"data: ", &json[..], b"\r\n\r\n"].concat(),
             Self::Array => json.to_vec(),
             Self::Frames => frame("simJunk", json),
+            Self::Lines => [&json[..], b"\n"].concat(),
         }
     }
 
@@ -106,14 +113,18 @@ impl Wrapping {
             Self::EventsCrLf => [b"data: ", &json[..], b"\r\n\r\n"].concat(),
             Self::Array => [b",\r\n", &json[..]].concat(),
             Self::Frames => frame("simPad", &json),
+            Self::Lines => [&json[..], b"\n"].concat(),
         })
     }
 
     /// Changes how an event is written down; `last` says that it is the last one.
     pub(super) fn spoil(self, event: &mut Vec<u8>, fault: Option<Fault>, last: bool) {
         if !self.has_events() {
-            // A line has no meaning there; the last byte of an array stands for the blank line.
-            if self == Self::Array && last && fault == Some(Fault::PendingLastEvent) {
+            // A line has no meaning there; the last byte stands for the blank line.
+            if matches!(self, Self::Array | Self::Lines)
+                && last
+                && fault == Some(Fault::PendingLastEvent)
+            {
                 event.pop();
             }
             return;
@@ -137,7 +148,7 @@ impl Wrapping {
         let line = match self {
             Self::Events => 1,
             Self::EventsCrLf => 2,
-            Self::Array | Self::Frames => 0,
+            Self::Array | Self::Frames | Self::Lines => 0,
         };
         event.truncate(event.len().saturating_sub(line));
     }
@@ -155,6 +166,10 @@ impl Wrapping {
             }
             Self::Array => {
                 event.pop();
+            }
+            Self::Lines => {
+                event.truncate(event.len().saturating_sub(2));
+                event.push(b'\n');
             }
             Self::Frames => *event = frame("contentBlockDelta", b"{\"delta\":{\"text\":\"x\"}"),
         }

@@ -15,11 +15,14 @@ mod google;
 
 mod media;
 
+mod ollama;
+
 mod turn;
 
 pub(super) use bedrock::of_converse;
 pub(super) use google::of_gemini;
 pub(super) use media::{Medium, media_of};
+pub(super) use ollama::of_ollama;
 pub(super) use turn::ends_with_result;
 
 /// What a request's JSON asks for.

@@ -40,6 +40,7 @@ pub(in super::super) fn error_event(answer: &Answer, out: &mut Vec<u8>) {
             write!(out, "data: {chunk}\n\n")
         }
         // An item of the array that the stream is; elsewhere an event with the object.
+        ErrorShape::Text if manner.native => writeln!(out, "{body}"),
         ErrorShape::GoogleArray if answer.array => write!(out, "{body}"),
         ErrorShape::GoogleArray if manner.native => write!(out, "data: {body}\r\n\r\n"),
         ErrorShape::GoogleArray => write!(out, "data: {}\n\n", body[0]),

@@ -168,6 +168,12 @@ impl Problem {
         self.worded(status, json!({"message": message}), name)
     }
 
+    /// What Azure says where a deployment is asked without a version of the interface.
+    pub(in super::super) fn of_missing_version() -> Self {
+        let body = json!({"error": {"code": "404", "message": "Resource not found"}});
+        Self::new(404, "unknown_url", "Resource not found").worded(404, body, "")
+    }
+
     /// What Bedrock refuses by a name of its own.
     pub(in super::super) fn of_aws(status: u16, name: &'static str, message: &str) -> Self {
         let problem = Self::new(status, "aws", message);

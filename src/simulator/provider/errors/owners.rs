@@ -122,6 +122,11 @@ impl Problem {
                 }}),
                 "",
             ),
+            "ollama-native" => problem.worded(
+                404,
+                json!({"error": format!("model '{model}' not found")}),
+                "",
+            ),
             "ollama" => problem.worded(
                 404,
                 json!({"error": {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use crate::config::settings::UsagePlace;
 use crate::simulator::truth::Carried;
 
-use super::super::answer::{Answer, Part, Stroke, Usage, push_escaped};
+use super::super::answer::{Answer, Filter, Part, Stroke, Usage, push_escaped};
 use super::super::errors::error_event;
 use super::super::fault::Fault;
 use super::super::quirks::ReasoningField;
@@ -21,10 +21,18 @@ macro_rules! put {
 
 impl Voice for Chat {
     fn openings(&self, answer: &Answer) -> u32 {
-        answer.choices
+        answer.choices + u32::from(answer.filter != Filter::None)
     }
 
-    fn open(&mut self, answer: &Answer, choice: u32, out: &mut Vec<u8>) {
+    fn open(&mut self, answer: &Answer, index: u32, out: &mut Vec<u8>) {
+        let choice = match (answer.filter, index) {
+            (Filter::None, choice) => choice,
+            (_, 0) => {
+                out.extend_from_slice(PROMPT_VERDICT);
+                return;
+            }
+            (_, next) => next - 1,
+        };
         let calls = answer.parts.first().is_some_and(Part::is_call);
         let content = if calls { "null" } else { "\"\"" };
         chunk(answer, 0, out, |out| {
@@ -42,8 +50,13 @@ impl Voice for Chat {
         chunk(answer, so_far, out, |out| {
             put!(out, r#"{{"index":{},"delta":"#, stroke.choice);
             delta(answer, stroke, out);
-            out.extend_from_slice(br#","logprobs":null,"finish_reason":null}"#);
+            out.extend_from_slice(br#","logprobs":null,"finish_reason":null"#);
+            out.extend_from_slice(verdict(answer));
         });
+        let place = stroke.from + stroke.count;
+        if answer.filter == Filter::Late && place.is_multiple_of(LATE_EVERY) {
+            late_verdict(stroke.choice, place, out);
+        }
     }
 
     fn closings(&self, answer: &Answer) -> u32 {
@@ -83,7 +96,8 @@ impl Voice for Chat {
             put!(out, r#"{{"index":{choice},"message":"#);
             message(answer, choice, &mut out);
             let finish = answer.finish();
-            put!(out, r#","logprobs":null,"finish_reason":"{finish}"}}"#);
+            put!(out, r#","logprobs":null,"finish_reason":"{finish}""#);
+            out.extend_from_slice(verdict(answer));
         }
         out.push(b']');
         if !answer.has(Fault::UsageMissing) {
@@ -93,6 +107,37 @@ impl Voice for Chat {
         out.extend_from_slice(br#","service_tier":"default","system_fingerprint":"fp_simulator"}"#);
         out
     }
+}
+
+/// What Azure says of the prompt before anything else.
+const PROMPT_VERDICT: &[u8] = b"data: {\"choices\":[],\"created\":0,\"id\":\"\",\"model\":\"\",\
+\"object\":\"\",\"prompt_filter_results\":[{\"prompt_index\":0,\"content_filter_results\":{\
+\"hate\":{\"filtered\":false,\"severity\":\"safe\"},\
+\"jailbreak\":{\"filtered\":false,\"detected\":false}}}]}\n\n";
+
+/// Tokens between two late verdicts.
+const LATE_EVERY: u32 = 4;
+
+/// What Azure says of a choice, and the brace that closes it.
+fn verdict(answer: &Answer) -> &'static [u8] {
+    match (answer.filter, answer.finish()) {
+        (Filter::None, _) => b"}",
+        (_, "content_filter") => {
+            br#","content_filter_results":{"violence":{"filtered":true,"severity":"medium"}}}"#
+        }
+        _ => br#","content_filter_results":{}}"#,
+    }
+}
+
+/// What Azure says of text that is out already: a choice without a delta.
+fn late_verdict(choice: u32, place: u32, out: &mut Vec<u8>) {
+    put!(
+        out,
+        "data: {{\"id\":\"\",\"object\":\"\",\"created\":0,\"model\":\"\",\"choices\":[{{\
+         \"index\":{choice},\"finish_reason\":null,\"content_filter_results\":{{\"hate\":{{\
+         \"filtered\":false,\"severity\":\"safe\"}}}},\"content_filter_offsets\":{{\
+         \"check_offset\":{place},\"start_offset\":0,\"end_offset\":{place}}}}}]}}\n\n"
+    );
 }
 
 /// `{"id":…,"object":…,"created":…,"model":…,`
@@ -212,8 +257,9 @@ fn finish(answer: &Answer, choice: u32, out: &mut Vec<u8>) -> Carried {
             let finish = answer.finish();
             put!(
                 out,
-                r#"{{"index":{choice},"delta":{{}},"logprobs":null,"finish_reason":"{finish}"}}"#
+                r#"{{"index":{choice},"delta":{{}},"logprobs":null,"finish_reason":"{finish}""#
             );
+            out.extend_from_slice(verdict(answer));
         },
         |out| {
             if on_finish {

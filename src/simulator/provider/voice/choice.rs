@@ -3,7 +3,7 @@
 use crate::record::Language;
 
 use super::speech::Voice;
-use super::{chat, completions, converse, gemini, invoke, messages, responses};
+use super::{chat, completions, converse, gemini, invoke, messages, ollama, responses};
 
 /// The voice of an endpoint's language.
 pub(in super::super) fn voice(language: Language) -> Box<dyn Voice> {
@@ -14,6 +14,7 @@ pub(in super::super) fn voice(language: Language) -> Box<dyn Voice> {
         Language::GeminiGenerate => Box::new(gemini::Gemini::default()),
         Language::BedrockConverse => Box::new(converse::Converse::default()),
         Language::BedrockInvoke => Box::new(invoke::Invoke::default()),
+        Language::OllamaNative => Box::new(ollama::Ollama),
         _ => Box::new(chat::Chat),
     }
 }

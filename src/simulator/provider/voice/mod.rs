@@ -16,6 +16,8 @@ mod converse;
 
 mod invoke;
 
+mod ollama;
+
 mod choice;
 
 pub(super) use choice::voice;
