@@ -4,7 +4,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use super::tap::ProxyBody;
 use crate::record::{ErrorClass, Language, Name};
-use crate::wire::dialect::errors::Report;
+use crate::wire::dialect::errors::{ERROR_TYPE, Report};
 
 /// The methods that are passed on, for `Allow`.
 pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -143,6 +143,10 @@ impl Reject {
             HeaderValue::from_static("application/json"),
         );
         headers.insert("x-proxy-error", HeaderValue::from_static(self.code));
+        if language.is_bedrock() {
+            let name = HeaderValue::from_static(report.exception());
+            headers.insert(ERROR_TYPE, name);
+        }
         if let Ok(id) = HeaderValue::from_str(exchange) {
             headers.insert("x-request-id", id);
         }

@@ -463,13 +463,28 @@ impl Tap {
     fn failed(&mut self, end: BodyEnd, broken: Broken) {
         let Some(parts) = &mut self.parts else { return };
         let at = parts.clock.now();
+        // What is said anew has the client's framing, whichever the provider's is.
+        let stands = match parts.voice {
+            Voice::Restream(_) | Voice::Whole(_) => None,
+            Voice::Own | Voice::Filtered(_) => parts.observer.stands(),
+        };
         let tail = last_words(parts, &mut self.told, broken);
         self.queue.extend(tail.map(|bytes| Piece {
             bytes,
             read_at: at,
             tokens: false,
         }));
-        if !parts.event_stream || self.length.is_some() {
+        if self.length.is_none()
+            && let Some(part) =
+                stands.and_then(|stands| inband::error_part(parts.language, stands, broken))
+        {
+            let part = Some(part).filter(|part| !part.is_empty());
+            self.queue.extend(part.map(|part| Piece {
+                bytes: part.into(),
+                read_at: at,
+                tokens: false,
+            }));
+        } else if !parts.event_stream || self.length.is_some() {
             self.abort = Some(Abort::Flush);
         } else if !self.told {
             let event = inband::error_event(parts.language, broken);

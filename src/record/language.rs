@@ -53,6 +53,15 @@ impl Language {
             && !matches!(self, Self::OpenAiEmbeddings | Self::GeminiEmbed)
     }
 
+    /// Whether it is one of Bedrock's own.
+    #[must_use]
+    pub const fn is_bedrock(self) -> bool {
+        matches!(
+            self,
+            Self::BedrockConverse | Self::BedrockInvoke | Self::BedrockCountTokens
+        )
+    }
+
     /// Whether the endpoint counts the tokens of a request, which runs no model.
     #[must_use]
     pub const fn counts_tokens(self) -> bool {

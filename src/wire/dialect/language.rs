@@ -61,6 +61,14 @@ pub(crate) fn counts_as_it_goes(language: Language) -> bool {
     )
 }
 
+/// Whether no stream in `language` is one of server-sent events.
+pub(crate) fn has_no_events(language: Language) -> bool {
+    matches!(
+        language,
+        Language::BedrockConverse | Language::BedrockInvoke | Language::OllamaNative
+    )
+}
+
 /// How a stream is cut that is no server-sent events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cut {

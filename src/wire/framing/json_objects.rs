@@ -68,6 +68,18 @@ impl Splitter {
         fed
     }
 
+    /// Whether the text is an array.
+    #[must_use]
+    pub fn is_array(&self) -> bool {
+        self.array
+    }
+
+    /// Whether the next object of an array may follow here.
+    #[must_use]
+    pub fn is_open_array(&self) -> bool {
+        self.array && !self.closed && self.depth == 0 && self.fault.is_none()
+    }
+
     /// Whether the text may end here: nothing is held of an unfinished object, and an array is
     /// closed.
     #[must_use]

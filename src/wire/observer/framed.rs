@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::reader::Reader;
+use super::seen::Stands;
 use crate::wire::dialect::language::Cut;
 use crate::wire::framing::sse::Event;
 use crate::wire::framing::{event_stream, json_objects};
@@ -56,6 +57,22 @@ impl Framed {
                     json_objects::Fault::NoObject => Unread::NoJson,
                 })
             }
+        }
+    }
+
+    /// Where the stream stands, of which so many parts have come.
+    pub(super) fn stands(&self, parts: u32) -> Stands {
+        match self {
+            Self::Frames(splitter) if splitter.is_between_frames() => Stands::BetweenFrames,
+            Self::Objects(splitter) if splitter.is_open_array() => {
+                let first = parts == 0;
+                Stands::InArray { first }
+            }
+            // A closed array is whole too, and nothing follows it.
+            Self::Objects(splitter) if splitter.is_whole() && !splitter.is_array() => {
+                Stands::BetweenLines
+            }
+            Self::Frames(_) | Self::Objects(_) => Stands::Within,
         }
     }
 

@@ -17,7 +17,7 @@ mod observe;
 mod ending;
 
 pub use observe::Observer;
-pub use seen::{BodyEnd, Expect, Observation, Seen, TokenKind};
+pub use seen::{BodyEnd, Expect, Observation, Seen, Stands, TokenKind};
 
 #[cfg(test)]
 mod native_tests;

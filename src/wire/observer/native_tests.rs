@@ -1,6 +1,6 @@
 //! Reads the streams that are no server-sent events, and what their languages say of their own.
 
-use super::{BodyEnd, Expect, Observation, Observer, TokenKind};
+use super::{BodyEnd, Expect, Observation, Observer, Stands, TokenKind};
 use crate::record::{
     Dialect, End, ErrorClass, FinishReason, Language, Mark, Moment, Oddity, Outcome,
 };
@@ -11,14 +11,13 @@ const EVENTS: &str = "text/event-stream";
 const LINES: &str = "application/x-ndjson";
 const JSON: &str = "application/json";
 
-/// What an answer in `language` reads as that comes in these pieces, one a millisecond.
-fn read(language: Language, media: &str, stream: bool, pieces: &[&[u8]]) -> Observation {
+fn observer(language: Language, media: &str, stream: bool) -> Observer {
     let dialect = match language {
         Language::GeminiGenerate => Dialect::Gemini,
         Language::BedrockConverse | Language::BedrockInvoke => Dialect::Bedrock,
         _ => Dialect::OpenAi,
     };
-    let mut observer = Observer::new(&Expect {
+    Observer::new(&Expect {
         dialect,
         provider: "",
         language,
@@ -33,7 +32,12 @@ fn read(language: Language, media: &str, stream: bool, pieces: &[&[u8]]) -> Obse
         event_bytes_max: 1 << 20,
         decoded_bytes_max: 1 << 20,
         started: Some(Moment(0)),
-    });
+    })
+}
+
+/// What an answer in `language` reads as that comes in these pieces, one a millisecond.
+fn read(language: Language, media: &str, stream: bool, pieces: &[&[u8]]) -> Observation {
+    let mut observer = observer(language, media, stream);
     let mut at = 0;
     for piece in pieces {
         at += 1_000_000;
@@ -360,5 +364,60 @@ fn objects_in_an_array_and_on_lines_are_events() {
             "{media} {stream}"
         );
         assert_eq!(seen.finish, [FinishReason::Length]);
+    }
+}
+
+/// Whether an error of our own may follow, and how, hangs on where the stream stands.
+#[test]
+fn a_stream_says_where_it_stands() {
+    use Language::{BedrockConverse, GeminiGenerate, OllamaNative, OpenAiChat};
+    let stands = |language, media, bytes: &[u8]| {
+        let mut observer = observer(language, media, true);
+        observer.chunk(Moment(1), bytes);
+        observer.stands()
+    };
+    let frame = &frames(&[("messageStart", "{}")])[0];
+    let exception = &frames(&[("!throttlingException", "{}")])[0];
+    for (language, media, bytes, expected) in [
+        (
+            BedrockConverse,
+            FRAMES,
+            &b""[..],
+            Some(Stands::BetweenFrames),
+        ),
+        (BedrockConverse, FRAMES, frame, Some(Stands::BetweenFrames)),
+        (BedrockConverse, FRAMES, &frame[..20], Some(Stands::Within)),
+        (BedrockConverse, FRAMES, exception, Some(Stands::Told)),
+        (BedrockConverse, FRAMES, &[9; 20], Some(Stands::Told)),
+        (OllamaNative, LINES, b"", Some(Stands::BetweenLines)),
+        (OllamaNative, LINES, b"{}\n", Some(Stands::BetweenLines)),
+        (OllamaNative, LINES, b"{}", Some(Stands::BetweenLines)),
+        (OllamaNative, LINES, b"{}\n{\"a\"", Some(Stands::Within)),
+        (
+            OllamaNative,
+            LINES,
+            b"{\"done\":true}\n",
+            Some(Stands::Told),
+        ),
+        (
+            GeminiGenerate,
+            JSON,
+            b"[",
+            Some(Stands::InArray { first: true }),
+        ),
+        (
+            GeminiGenerate,
+            JSON,
+            b"[{}",
+            Some(Stands::InArray { first: false }),
+        ),
+        (GeminiGenerate, JSON, b"[{", Some(Stands::Within)),
+        (GeminiGenerate, JSON, b"[{}]", Some(Stands::Within)),
+        (GeminiGenerate, EVENTS, b"data: {}\r\n\r\n", None),
+        (OpenAiChat, EVENTS, b"data: {", None),
+        (OpenAiChat, JSON, b"{", None),
+    ] {
+        let place = format!("{language:?} {media} {}", String::from_utf8_lossy(bytes));
+        assert_eq!(stands(language, media, bytes), expected, "{place}");
     }
 }

@@ -2,10 +2,10 @@
 
 use super::framed::{Framed, Unread};
 use super::reader::Reader;
-use super::seen::{Expect, Seen};
+use super::seen::{Expect, Seen, Stands};
 use crate::record::{ErrorClass, Mark, Moment, Oddity};
 use crate::wire::dialect::errors::Classified;
-use crate::wire::dialect::language::{Cut, Form, cut, form};
+use crate::wire::dialect::language::{Cut, Form, cut, form, has_no_events};
 use crate::wire::framing::inflate::{Failure, Inflate};
 use crate::wire::framing::sse::Splitter;
 
@@ -134,6 +134,28 @@ impl Observer {
     #[must_use]
     pub const fn is_opaque(&self) -> bool {
         matches!(self.body, Body::Opaque)
+    }
+
+    /// Where the stream stands, if it is one of another framing than that of events.
+    #[must_use]
+    pub fn stands(&self) -> Option<Stands> {
+        // Into a compressed stream nothing can be put.
+        let plain = self.inflate.is_none();
+        match &self.body {
+            Body::Framed(framed) if plain => Some(framed.stands(self.reader.events)),
+            Body::Framed(_) => Some(Stands::Within),
+            Body::Over { .. } if has_no_events(self.reader.language) => {
+                let told = self.reader.done || self.reader.failed;
+                Some(if told { Stands::Told } else { Stands::Within })
+            }
+            Body::Undecided if plain && self.announced == Announced::Frames => {
+                Some(Stands::BetweenFrames)
+            }
+            Body::Undecided if plain && self.announced == Announced::Lines => {
+                Some(Stands::BetweenLines)
+            }
+            _ => None,
+        }
     }
 
     /// The error that the body has brought so far.

@@ -82,6 +82,24 @@ impl Seen {
     }
 }
 
+/// Where a stream stands that is no server-sent events: whether words of our own may follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stands {
+    /// Between two of Amazon's frames.
+    BetweenFrames,
+    /// Between two lines.
+    BetweenLines,
+    /// Between two objects of an array; whether there has been one.
+    InArray {
+        /// None has been sent yet.
+        first: bool,
+    },
+    /// In the middle of something that nothing else can end.
+    Within,
+    /// Behind its terminator, or an error of the provider's: nothing is left to be told.
+    Told,
+}
+
 /// The kind of a response's first token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenKind {

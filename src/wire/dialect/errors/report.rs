@@ -5,6 +5,7 @@ use serde_json::json;
 use super::body::said;
 use super::classify::Classified;
 use crate::record::{ErrorClass, Language};
+use crate::wire::framing::event_stream::encode_exception;
 
 /// An error to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,12 +52,17 @@ impl<'a> Report<'a> {
                 });
                 json!({"type": "error", "error": error, "request_id": self.exchange})
             }
-            Language::GeminiGenerate => json!({
-                "error": {
-                    "code": self.status, "message": message, "status": google(self.status),
-                },
-            }),
-            Language::BedrockConverse | Language::BedrockInvoke => json!({"message": message}),
+            Language::GeminiGenerate | Language::GeminiCountTokens | Language::GeminiEmbed => {
+                json!({
+                    "error": {
+                        "code": self.status, "message": message, "status": google(self.status),
+                    },
+                })
+            }
+            Language::BedrockConverse | Language::BedrockInvoke | Language::BedrockCountTokens => {
+                json!({"message": message})
+            }
+            Language::OllamaNative => json!({"error": message}),
             _ => json!({
                 "error": {
                     "message": message, "type": kind, "param": self.param, "code": code,
@@ -66,8 +72,39 @@ impl<'a> Report<'a> {
         .to_string()
     }
 
-    /// As an event of a stream that has begun. The terminator of the language does not follow it.
-    /// A stream of Amazon's has no such events: its frames are no text.
+    /// The name that Amazon's SDKs know the error by, in [`super::ERROR_TYPE`].
+    #[must_use]
+    pub const fn exception(&self) -> &'static str {
+        match self.status {
+            401 => "UnrecognizedClientException",
+            403 => "AccessDeniedException",
+            404 => "ResourceNotFoundException",
+            408 | 504 => "ModelTimeoutException",
+            429 => "ThrottlingException",
+            503 => "ServiceUnavailableException",
+            400..500 => "ValidationException",
+            _ => "InternalServerException",
+        }
+    }
+
+    /// As a frame of a stream of Amazon's that has begun, as an exception.
+    #[must_use]
+    pub fn frame(&self) -> Vec<u8> {
+        let name = match self.status {
+            429 => "throttlingException",
+            503 => "serviceUnavailableException",
+            // To be tried again, as its SDKs have it.
+            _ => "modelStreamErrorException",
+        };
+        let body = self.body(Language::BedrockConverse);
+        let mut frame = Vec::new();
+        // A message of ours is within the limits of a frame: it can be written.
+        let _ = encode_exception(name, body.as_bytes(), &mut frame);
+        frame
+    }
+
+    /// As an event of a stream of server-sent events that has begun. The terminator of the language
+    /// does not follow it.
     #[must_use]
     pub fn event(&self, language: Language) -> String {
         let (message, kind) = (self.message, self.kind);
