@@ -388,7 +388,7 @@ fn a_stream_says_where_it_stands() {
         (BedrockConverse, FRAMES, frame, Some(Stands::BetweenFrames)),
         (BedrockConverse, FRAMES, &frame[..20], Some(Stands::Within)),
         (BedrockConverse, FRAMES, exception, Some(Stands::Told)),
-        (BedrockConverse, FRAMES, &[9; 20], Some(Stands::Told)),
+        (BedrockConverse, FRAMES, &[1; 20], Some(Stands::Told)),
         (OllamaNative, LINES, b"", Some(Stands::BetweenLines)),
         (OllamaNative, LINES, b"{}\n", Some(Stands::BetweenLines)),
         (OllamaNative, LINES, b"{}", Some(Stands::BetweenLines)),
