@@ -97,7 +97,10 @@ pub(crate) fn effort(
         return Ok(None);
     };
     if !terms.takes_effort {
-        left.hint("reasoning_effort");
+        // Where nothing is thought, `none` asks for what happens anyway.
+        if word != "none" {
+            left.hint("reasoning_effort");
+        }
         return Ok(None);
     }
     let found = Effort::ALL.into_iter().find(|effort| effort.word() == word);

@@ -3,9 +3,13 @@
 //!
 //! The path says the model and whether a stream is wanted, with `alt=sse`.
 
-mod request;
-
 mod thinking;
+
+mod content;
+
+mod settings;
+
+mod request;
 
 mod read;
 

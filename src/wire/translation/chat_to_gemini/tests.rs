@@ -176,9 +176,12 @@ fn an_effort_is_a_level_or_a_budget_by_the_model() {
         takes_effort: false,
         ..STRICT
     };
-    let (body, dropped) = said_to(THIRD, &terms, &none);
-    assert_eq!(body, json!({"contents": hi_said()}));
-    assert_eq!(dropped, ["reasoning_effort"]);
+    for (effort, expected) in [("none", &[][..]), ("low", &["reasoning_effort"])] {
+        let asked = with(json!({"reasoning_effort": effort}));
+        let (body, dropped) = said_to(THIRD, &terms, &asked);
+        assert_eq!(body, json!({"contents": hi_said()}));
+        assert_eq!(dropped, expected);
+    }
 }
 
 #[test]
