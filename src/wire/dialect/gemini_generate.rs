@@ -134,7 +134,7 @@ lenient_object! {
 
 lenient_object! {
     /// The counts so far; the prompt's has the cached part in it, and not what tools put in.
-    struct UsageObject {
+    pub(crate) struct UsageObject {
         prompt: Count = "promptTokenCount",
         cached: Count = "cachedContentTokenCount",
         candidates: Count = "candidatesTokenCount",
@@ -172,7 +172,8 @@ lenient_object! {
 }
 
 impl UsageObject<'_> {
-    fn normalised(&self, blocked: bool) -> Usage {
+    /// By one meaning for all providers. `blocked`: the prompt was, and nothing was generated.
+    pub(crate) fn normalised(&self, blocked: bool) -> Usage {
         let tools = self.tools.0.unwrap_or(0);
         let input = self.prompt.0.map(|prompt| prompt.saturating_add(tools));
         Usage {
@@ -186,6 +187,11 @@ impl UsageObject<'_> {
                 .flatten()
                 .reduce(u64::saturating_add),
         }
+    }
+
+    /// In which way the request was served; empty where that is not said.
+    pub(crate) fn traffic(&self) -> &str {
+        self.traffic.as_str()
     }
 
     /// All tokens generated. Whether those of the candidates hold the thoughts differs by endpoint
@@ -224,7 +230,7 @@ pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Opt
         name(&mut learned.blocked, blocked);
     }
     let usage = answer.usage.0.is_some_and(|usage| {
-        name(&mut learned.service_tier, usage.traffic.as_str());
+        name(&mut learned.service_tier, usage.traffic());
         let usage = usage.normalised(is_blocked);
         let any = usage.input.is_some() || usage.output.is_some();
         if any {
@@ -246,7 +252,7 @@ pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Opt
 
 /// A finish reason in `OpenAI`'s words; those that report a fault of the model's are
 /// [`FinishReason::Error`].
-fn finish_reason(word: &str, called: bool) -> FinishReason {
+pub(crate) fn finish_reason(word: &str, called: bool) -> FinishReason {
     match word {
         // Calls end with it too.
         "STOP" if called => FinishReason::ToolCalls,

@@ -26,7 +26,7 @@ mod openai_embeddings;
 
 mod anthropic_messages;
 
-mod gemini_generate;
+pub(crate) mod gemini_generate;
 
 mod bedrock_converse;
 

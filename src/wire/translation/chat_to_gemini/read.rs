@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::record::{FinishReason, Usage};
+use crate::wire::dialect::gemini_generate::{UsageObject, finish_reason};
 use crate::wire::dialect::lenient::{
     Count, Inside, List, Maybe, Number, Raw, Text, Truth, lenient_object, reread,
 };
@@ -12,7 +13,7 @@ lenient_object! {
     pub(super) struct Response {
         candidates: List<Candidate<'de>> = "candidates",
         feedback: Feedback<'de> = "promptFeedback",
-        usage: Maybe<UsageMetadata<'de>> = "usageMetadata",
+        usage: Maybe<UsageObject<'de>> = "usageMetadata",
         model: Text<'de> = "modelVersion",
         id: Text<'de> = "responseId",
         error: Raw<'de> = "error",
@@ -70,18 +71,6 @@ lenient_object! {
     }
 }
 
-lenient_object! {
-    struct UsageMetadata {
-        prompt: Count = "promptTokenCount",
-        cached: Count = "cachedContentTokenCount",
-        tool_use: Count = "toolUsePromptTokenCount",
-        candidates: Count = "candidatesTokenCount",
-        thoughts: Count = "thoughtsTokenCount",
-        total: Count = "totalTokenCount",
-        traffic: Text<'de> = "trafficType",
-    }
-}
-
 impl<'de> Response<'de> {
     /// The candidates.
     pub(super) fn candidates(&self) -> &[Candidate<'de>] {
@@ -110,40 +99,17 @@ impl<'de> Response<'de> {
 
     /// The tokens used so far; absent where the response does not say.
     pub(super) fn usage(&self) -> Option<Usage> {
-        self.usage.0.as_ref().map(UsageMetadata::normalised)
+        let usage = self.usage.0.as_ref()?;
+        Some(usage.normalised(self.is_blocked()))
     }
 
     /// The service tier by OpenAI's names, where the response says one.
     pub(super) fn tier(&self) -> Option<&'static str> {
-        match self.usage.0.as_ref()?.traffic.as_str() {
+        match self.usage.0.as_ref()?.traffic() {
             "ON_DEMAND" => Some("default"),
             "ON_DEMAND_PRIORITY" => Some("priority"),
             "ON_DEMAND_FLEX" => Some("flex"),
             _ => None,
-        }
-    }
-}
-
-impl UsageMetadata<'_> {
-    /// By one meaning for all providers: the input holds what tools brought in, the output the
-    /// thoughts. Some endpoints count them within the candidates' tokens and some beside: the
-    /// total tells which.
-    fn normalised(&self) -> Usage {
-        let prompt = self.prompt.0.unwrap_or(0);
-        let input = prompt.saturating_add(self.tool_use.0.unwrap_or(0));
-        let candidates = self.candidates.0.unwrap_or(0);
-        let within = self.total.0 == Some(input.saturating_add(candidates));
-        let beside = if within {
-            0
-        } else {
-            self.thoughts.0.unwrap_or(0)
-        };
-        Usage {
-            input: self.prompt.0.map(|_| input),
-            cached_read: self.cached.0,
-            output: Some(candidates.saturating_add(beside)),
-            reasoning: self.thoughts.0,
-            ..Usage::default()
         }
     }
 }
@@ -183,20 +149,16 @@ impl<'de> Candidate<'de> {
 
     /// Why it ended, where it did. `called`: it called functions, of which the reason says nothing.
     pub(super) fn finish(&self, called: bool) -> Option<Finish> {
-        Some(match self.reason() {
+        let reason = match self.reason() {
             "" => return None,
-            "STOP" if called => Finish::As(FinishReason::ToolCalls),
-            "STOP" => Finish::As(FinishReason::Stop),
-            "MAX_TOKENS" | "CONTINUATION" => Finish::As(FinishReason::Length),
-            "MALFORMED_FUNCTION_CALL"
-            | "UNEXPECTED_TOOL_CALL"
-            | "TOO_MANY_TOOL_CALLS"
-            | "MISSING_THOUGHT_SIGNATURE"
-            | "MALFORMED_RESPONSE" => Finish::Fault,
-            // Something other than the model ended it, and that is all that OpenAI has for this:
-            // SAFETY, RECITATION, LANGUAGE, BLOCKLIST, PROHIBITED_CONTENT, SPII, IMAGE_*, OTHER
-            // and whatever may come.
-            _ => Finish::As(FinishReason::ContentFilter),
+            reason => finish_reason(reason, called),
+        };
+        Some(match reason {
+            FinishReason::Error => Finish::Fault,
+            // Something other than the model ended it (`OTHER`, `NO_IMAGE`, and whatever may
+            // come), and a filter is all that OpenAI has for this.
+            FinishReason::Other => Finish::As(FinishReason::ContentFilter),
+            reason => Finish::As(reason),
         })
     }
 
