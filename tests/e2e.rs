@@ -21,6 +21,7 @@ mod e2e {
     mod experiments;
     mod failover;
     mod faults;
+    mod hub;
     mod identity;
     mod marks;
     mod ours;
