@@ -1,5 +1,7 @@
 //! Tells a client of an error in its own language, as a whole body and inside a stream.
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
 use super::body::said;
@@ -47,6 +49,7 @@ impl<'a> Report<'a> {
         match language {
             // OpenAI's shape, which Anthropic's SDK reads too with `type` and `request_id`.
             Language::AnthropicMessages | Language::AnthropicCountTokens => {
+                let message = self.anthropic_message();
                 let error = json!({
                     "message": message, "type": kind, "param": self.param, "code": code,
                 });
@@ -70,6 +73,16 @@ impl<'a> Report<'a> {
             }),
         }
         .to_string()
+    }
+
+    /// The message for Anthropic's clients: Claude Code knows by these words alone that a
+    /// conversation has grown too long, and then shortens it.
+    fn anthropic_message(&self) -> Cow<'a, str> {
+        if self.code == CONTEXT_LENGTH && !self.message.contains(TOO_LONG) {
+            Cow::Owned(format!("{TOO_LONG}: {}", self.message))
+        } else {
+            Cow::Borrowed(self.message)
+        }
     }
 
     /// The name that Amazon's SDKs know the error by, in [`super::ERROR_TYPE`].
@@ -111,7 +124,7 @@ impl<'a> Report<'a> {
         let code = Some(self.code).filter(|code| !code.is_empty());
         match language {
             Language::AnthropicMessages => {
-                let kind = anthropic(kind);
+                let (kind, message) = (anthropic(kind), self.anthropic_message());
                 let error = json!({"type": kind, "message": message, "code": code});
                 let data = json!({"type": "error", "error": error});
                 format!("event: error\ndata: {data}\n\n")
@@ -131,6 +144,12 @@ impl<'a> Report<'a> {
         }
     }
 }
+
+/// OpenAI's code of a prompt that is too long.
+const CONTEXT_LENGTH: &str = "context_length_exceeded";
+
+/// Anthropic's words for it.
+const TOO_LONG: &str = "prompt is too long";
 
 /// The message in a provider's error, of whatever shape; absent where there is none.
 #[must_use]
@@ -177,7 +196,7 @@ const fn kind_of(class: ErrorClass) -> &'static str {
 /// The code that OpenAI's clients know the class by, else the provider's own.
 fn code_of(classified: &Classified) -> &str {
     match classified.class {
-        ErrorClass::ContextLength => "context_length_exceeded",
+        ErrorClass::ContextLength => CONTEXT_LENGTH,
         ErrorClass::Quota => "insufficient_quota",
         ErrorClass::RateLimited => "rate_limit_exceeded",
         ErrorClass::Auth => "invalid_api_key",
@@ -211,5 +230,31 @@ const fn google(status: u16) -> &'static str {
         503 | 529 => "UNAVAILABLE",
         504 => "DEADLINE_EXCEEDED",
         _ => "INTERNAL",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_that_is_too_long_is_told_in_anthropic_s_words() {
+        let error = Classified::bare(ErrorClass::ContextLength);
+        for (message, told) in [
+            (
+                "This model's maximum context length is 8192 tokens.",
+                "prompt is too long: This model's maximum context length is 8192 tokens.",
+            ),
+            ("prompt is too long: 9 > 8", "prompt is too long: 9 > 8"),
+        ] {
+            let report = Report::of_provider(&error, 400, message);
+            for (said, words) in [
+                (report.body(Language::AnthropicMessages), told),
+                (report.event(Language::AnthropicMessages), told),
+                (report.body(Language::OpenAiChat), message),
+            ] {
+                assert!(said.contains(&format!("\"{words}\"")), "{said}");
+            }
+        }
     }
 }
