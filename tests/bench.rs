@@ -1,10 +1,6 @@
 //! Runs `tollgate bench` itself against simulated providers: what it asks, keeps, and goes on with.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a helper of a test may fail the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,7 +1,7 @@
 //! Asks routes that nobody used for long for one token, so that what is expected of them stays
 //! fresh: within a number a day, and only while the street is in use.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub struct Probing {
     day: i64,
     sent: u64,
     /// Routes that refuse such requests: asked again in the next run.
-    refused: HashSet<RouteKey>,
+    refused: BTreeSet<RouteKey>,
 }
 
 impl Probing {
@@ -46,7 +46,7 @@ impl Probing {
             traffic,
             day,
             sent,
-            refused: HashSet::new(),
+            refused: BTreeSet::new(),
         }
     }
 
@@ -112,7 +112,7 @@ pub struct Due {
 pub fn due(
     board: &Board,
     settings: &Settings,
-    refused: &HashSet<RouteKey>,
+    refused: &BTreeSet<RouteKey>,
     now: Moment,
 ) -> Option<Due> {
     let in_use = board.used.is_some_and(|used| now.since(used).0 < IN_USE.0);

@@ -16,9 +16,7 @@ use super::tap::{ProxyBody, Tap, TapParts, Voice};
 use super::unknown;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::record::{
-    AttemptRecord, ExchangeRecord, Language, Mark, Moment, Name, Nanos, Timeline,
-};
+use crate::record::{AttemptRecord, ExchangeRecord, Language, Mark, Moment, Name, Nanos, Timeline};
 use crate::wire::framing::usage_filter::UsageFilter;
 use crate::wire::observer::Seen;
 

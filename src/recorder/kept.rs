@@ -52,7 +52,7 @@ pub fn restored(reader: &StoreReader, now: (Moment, WallTime)) -> Standing {
         match canaries.as_deref().map(Canaries::of_text) {
             Some(Some(canaries)) => board.canaries = canaries,
             Some(None) => {
-                tracing::warn!("what was kept of canaries cannot be read; they begin anew")
+                tracing::warn!("what was kept of canaries cannot be read; they begin anew");
             }
             None => {}
         }

@@ -116,6 +116,7 @@ fn standing() -> StandingNow {
     StandingNow {
         at,
         models: vec![ModelNow {
+            canaries: Vec::new(),
             name: "m".into(),
             policy: "fastest".into(),
             reason: "only_route".into(),

@@ -10,7 +10,7 @@ use super::estimate::Estimate;
 use super::plan::{Design, Plan};
 use super::run::Measured;
 use crate::analysis::render::exchange;
-use crate::record::{ExchangeRecord, Outcome, WallTime};
+use crate::record::{ExchangeRecord, Name, Outcome, PicoDollars, WallTime};
 
 /// Schema of a line.
 pub const LINE_SCHEMA: &str = "tollgate.bench.exchange/1";
@@ -124,7 +124,7 @@ pub fn file(plan: &Plan, head: &Head, all: &[Measured]) -> Value {
         "estimate": {
             "requests": head.estimate.requests,
             "cost_usd": head.estimate.cost.as_dollars(),
-            "unpriced": head.estimate.unpriced.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+            "unpriced": head.estimate.unpriced.iter().map(Name::as_str).collect::<Vec<_>>(),
         },
         "spent_usd": spent(all),
         "routes": routes(plan, all),
@@ -146,7 +146,7 @@ pub fn plan_value(plan: &Plan) -> Value {
         "warm_ups": plan.warm_ups,
         "turns": plan.turns,
         "temperature": plan.temperature,
-        "reference": plan.reference.as_ref().map(|name| name.as_str()),
+        "reference": plan.reference.as_ref().map(Name::as_str),
         "routes": plan.targets.iter().map(|target| json!({
             "model": target.model.as_str(),
             "route": target.route.to_string(),
@@ -163,7 +163,7 @@ pub fn plan_value(plan: &Plan) -> Value {
 
 fn spent(all: &[Measured]) -> f64 {
     let costs = all.iter().filter_map(|of| of.record.cost);
-    costs.map(|cost| cost.as_dollars()).sum()
+    costs.map(PicoDollars::as_dollars).sum()
 }
 
 /// Per route: how many were measured and failed, and what the answers were. The numbers of speed

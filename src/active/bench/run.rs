@@ -13,7 +13,7 @@ use crate::proxy::ours::Mark;
 use crate::record::{Active, ExchangeId, ExchangeRecord, Name, Origin, Pair, PicoDollars};
 
 /// A request of a benchmark that is not answered by then is given up, and recorded so.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 /// How long a record may take to come after its answer.
 const RECORD_PATIENCE: Duration = Duration::from_secs(5);
 

@@ -131,7 +131,11 @@ fn restored(kept: &KeptRoute, tuning: &LearnedTuning, age: Nanos, now: Moment) -
     };
     let slope = |(xy, xx): (f64, f64)| {
         let sound = xy.is_finite() && xx.is_finite() && xx >= 0.0;
-        sound.then(|| Slope::kept(xy, xx)).unwrap_or_default()
+        if sound {
+            Slope::kept(xy, xx)
+        } else {
+            Slope::default()
+        }
     };
     let mut learned = RouteLearned::new(now);
     learned.level = kept

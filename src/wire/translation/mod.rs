@@ -8,6 +8,7 @@ mod shape;
 mod manners;
 
 #[cfg(test)]
+#[path = "trial_tests.rs"]
 mod trial;
 
 mod fields;

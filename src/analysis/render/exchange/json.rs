@@ -6,8 +6,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::record::{
     Active, AttemptRecord, CancelledBy, Considered, Decision, End, Enrolment, ErrorClass,
-    ExchangeRecord, Gaps, Language, Moment, Name, Nanos, NoCost, NotEnrolled, OwnDelay, RequestFacts,
-    Timeline, TokenSource, Tokens, Usage,
+    ExchangeRecord, Gaps, Language, Moment, Name, Nanos, NoCost, NotEnrolled, OwnDelay,
+    RequestFacts, Timeline, TokenSource, Tokens, Usage,
 };
 use crate::statistics::DEFINITIONS;
 
