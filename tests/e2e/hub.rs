@@ -195,7 +195,13 @@ fn answers_are_in_the_client_s_language_with_the_figures_of_the_truth() {
                 assert_eq!(told.finish, finish, "{name}: {body}");
                 let usage = &record.tokens.usage;
                 assert_eq!(told.tokens, (usage.input, usage.output), "{name}: {body}");
-                assert_eq!(record.tokens.source, Some(TokenSource::Usage), "{name}");
+                // Of streams it is Tollgate that asks for it.
+                let source = if stream {
+                    TokenSource::UsageInjected
+                } else {
+                    TokenSource::Usage
+                };
+                assert_eq!(record.tokens.source, Some(source), "{name}");
                 assert_eq!(
                     (record.language, record.outcome),
                     (language, Outcome::Ok),

@@ -556,15 +556,15 @@ const CLIENTS: [Client; 2] = [
 
 /// Client and provider of every further way that the simulator can play: one leg, and two.
 const FURTHER: [(usize, &str, Language); 3] = [
-    (0, "/chat", Language::OpenAiChat),
-    (1, "/chat", Language::OpenAiChat),
+    (0, "/talk", Language::OpenAiChat),
+    (1, "/talk", Language::OpenAiChat),
     (1, "/an", Language::AnthropicMessages),
 ];
 
 #[test]
 fn other_clients_are_answered_through_chat() {
     let rig = Rig::configured(
-        "[providers.chat]\nbase_url = \"http://{sim}/v1\"\napi_key = \"{key}\"\n\
+        "[providers.talk]\nbase_url = \"http://{sim}/v1\"\napi_key = \"{key}\"\n\
          speaks = [\"openai-chat\"]\n",
     );
     for (client, provider, spoken) in FURTHER {

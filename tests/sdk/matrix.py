@@ -502,22 +502,39 @@ def error_mid_stream(client, model):
     raise Wrong("nothing raised")
 
 
-def gone(simulator, seconds=3):
+def last_exchange():
+    """What the simulator did last."""
+    with urllib.request.urlopen(f"http://{SIMULATOR}/truth") as page:
+        last = json.load(page)["ids"][-1]
+    with urllib.request.urlopen(f"http://{SIMULATOR}/truth/{last}") as page:
+        return json.load(page)
+
+
+def gone(seconds=3):
     """Whether the simulator saw its peer go during its last exchange."""
     for _ in range(int(seconds / 0.05)):
-        with urllib.request.urlopen(f"http://{simulator}/truth") as page:
-            last = json.load(page)["ids"][-1]
-        with urllib.request.urlopen(f"http://{simulator}/truth/{last}") as page:
-            if json.load(page)["peer_end"]:
-                return True
+        if last_exchange()["peer_end"]:
+            return True
         time.sleep(0.05)
     return False
+
+
+# What stands in the path of a provider that is asked in its own language.
+OWN_PATHS = {
+    "openai": ("/chat/completions", "/responses"),
+    "azure": ("/chat/completions", "/responses"),
+    "mistral": ("/chat/completions",),
+    "anthropic": ("/v1/messages",),
+    "gemini": (":generateContent", ":streamGenerateContent"),
+    "vertex": (":generateContent", ":streamGenerateContent"),
+    "bedrock": ("/converse", "/converse-stream"),
+}
 
 
 @case
 def cancel(client, model):
     client.stream(model("n-2000:gap-5ms"), [ASK], False, False, False, False, stop=3)
-    must(gone(SIMULATOR), "the provider did not see it")
+    must(gone(), "the provider did not see it")
     return None
 
 
@@ -530,13 +547,16 @@ CLIENTS = {
 }
 
 
-def outcome(function, client, model):
+def outcome(function, client, provider, model):
     try:
         got = function(client, model)
     except Wrong as wrong:
         return f"no: {wrong}"
     except Exception as raised:
         return f"no: {type(raised).__name__}: {str(raised)[:400]}"
+    target = last_exchange()["target"].split("?")[0]
+    if not target.endswith(OWN_PATHS[provider]):
+        return "no: the provider was not asked in its own language"
     left_out = got.dropped if got else None
     return f"lossy: {left_out}" if left_out else "yes"
 
@@ -551,4 +571,4 @@ for row in sys.argv[2:]:
         return f"{prefix}sim:{words}"
 
     for title, function in CASES.items():
-        print(json.dumps([name, provider, title, outcome(function, client, model)]), flush=True)
+        print(json.dumps([name, provider, title, outcome(function, client, provider, model)]), flush=True)

@@ -212,7 +212,11 @@ impl Exchange<'_> {
         asked.media = media_of(&tree);
         asked.tool_answered = ends_with_result(&tree);
         if let Some(model) = &self.address.model {
-            asked.model = Some(model.clone());
+            // A deployment stands in for a model that the body does not name.
+            let named = self.address.cloud == Cloud::Azure && asked.model.is_some();
+            if !named {
+                asked.model = Some(model.clone());
+            }
             asked.stream |= self.address.stream;
         }
         if generates && self.head.method != "POST" {

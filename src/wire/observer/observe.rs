@@ -141,11 +141,12 @@ impl Observer {
     pub fn stands(&self) -> Option<Stands> {
         // Into a compressed stream nothing can be put.
         let plain = self.inflate.is_none();
+        let told = self.reader.done || self.reader.failed;
         match &self.body {
+            Body::Framed(_) if told => Some(Stands::Told),
             Body::Framed(framed) if plain => Some(framed.stands(self.reader.events)),
             Body::Framed(_) => Some(Stands::Within),
             Body::Over { .. } if has_no_events(self.reader.language) => {
-                let told = self.reader.done || self.reader.failed;
                 Some(if told { Stands::Told } else { Stands::Within })
             }
             Body::Undecided if plain && self.announced == Announced::Frames => {

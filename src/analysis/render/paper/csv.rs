@@ -4,8 +4,13 @@ use crate::analysis::paper::{Cell, Column, Paper, Sheet, Unit};
 use crate::analysis::render::csv::line;
 
 /// Each table with a header of its own and, where there are several, its key in the first column.
-/// Of a number with an interval there are three columns; what is unknown is empty.
+/// Of a number with an interval there are three columns; what is unknown is empty. A report without
+/// a table says why there is none.
 pub(super) fn write(paper: &Paper) -> String {
+    if paper.sheets.is_empty() {
+        let found = paper.findings.iter().map(|found| line([paper.name, found]));
+        return line(["table", "finding"]) + &found.collect::<String>();
+    }
     paper.sheets.iter().map(sheet).collect()
 }
 
