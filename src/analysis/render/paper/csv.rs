@@ -8,8 +8,11 @@ use crate::analysis::render::csv::line;
 /// a table says why there is none.
 pub(super) fn write(paper: &Paper) -> String {
     if paper.sheets.is_empty() {
-        let found = paper.findings.iter().map(|found| line([paper.name, found]));
-        return line(["table", "finding"]) + &found.collect::<String>();
+        let found = paper
+            .findings
+            .iter()
+            .map(|found| line([paper.name, found.as_str()].into_iter()));
+        return line(["table", "finding"].into_iter()) + &found.collect::<String>();
     }
     paper.sheets.iter().map(sheet).collect()
 }
