@@ -32,4 +32,5 @@ mod e2e {
     mod routes;
     mod storm;
     mod translating;
+    mod translating_clouds;
 }

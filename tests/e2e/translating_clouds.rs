@@ -1,0 +1,275 @@
+//! A client that speaks OpenAI chat is answered by Gemini and by Bedrock in their own languages.
+
+use serde_json::{Value, json};
+use tollgate::record::{ErrorClass, Language, Outcome, TokenSource};
+
+use crate::support::{Ask, Rig};
+
+/// Both clouds, at the simulator's root: it knows them by their paths.
+const CLOUDS: &str = r#"
+[providers.ge]
+dialect = "gemini"
+base_url = "http://{sim}"
+api_key = "{key}"
+
+[providers.br]
+dialect = "bedrock"
+base_url = "http://{sim}"
+api_key = "{key}"
+"#;
+
+/// A provider: its name, its language, what its paths say of a whole answer and of a stream.
+type Cloud = (&'static str, Language, [&'static str; 2]);
+
+const BOTH: [Cloud; 2] = [
+    (
+        "/ge",
+        Language::GeminiGenerate,
+        [":generateContent", ":streamGenerateContent?alt=sse"],
+    ),
+    (
+        "/br",
+        Language::BedrockConverse,
+        ["/converse", "/converse-stream"],
+    ),
+];
+
+fn tools() -> Value {
+    let schema = json!({"type": "object", "properties": {"city": {"type": "string"}}});
+    json!([{"type": "function", "function": {"name": "weather", "parameters": schema}}])
+}
+
+/// A chat request in these words, with a tool where they want it called.
+fn ask(words: &str, stream: bool, provider: &str) -> Ask {
+    let ask = Ask::chat(&format!("sim:{words}"), stream).to(provider);
+    let ask = if stream {
+        ask.with(&json!({"stream_options": {"include_usage": true}}))
+    } else {
+        ask
+    };
+    if words.contains("tools-") {
+        ask.with(&json!({"tools": tools(), "tool_choice": "required"}))
+    } else {
+        ask
+    }
+}
+
+/// The chunks of a stream, and whether its terminator came.
+fn chunks(text: &str) -> (Vec<Value>, bool) {
+    let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    let (mut chunks, mut done) = (Vec::new(), false);
+    for data in data {
+        assert!(!done, "something follows [DONE]: {text}");
+        match serde_json::from_str(data) {
+            Ok(chunk) => chunks.push(chunk),
+            Err(_) => done = data == "[DONE]",
+        }
+    }
+    (chunks, done)
+}
+
+/// What a client makes of a stream: a message as in a whole answer, and the reason of its end.
+fn gathered(chunks: &[Value]) -> (Value, String) {
+    let (mut content, mut reasoning, mut finish) = (String::new(), String::new(), String::new());
+    let (mut calls, mut details): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
+    for chunk in chunks {
+        let choice = &chunk["choices"][0];
+        let delta = &choice["delta"];
+        content += delta["content"].as_str().unwrap_or_default();
+        reasoning += delta["reasoning_content"].as_str().unwrap_or_default();
+        finish += choice["finish_reason"].as_str().unwrap_or_default();
+        details.extend(
+            delta["reasoning_details"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
+        for call in delta["tool_calls"].as_array().into_iter().flatten() {
+            let index = call["index"].as_u64().unwrap() as usize;
+            if call["id"].is_string() {
+                assert_eq!(index, calls.len());
+                calls.push(call.clone());
+            } else {
+                let more = call["function"]["arguments"].as_str().unwrap();
+                let all = calls[index]["function"]["arguments"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned();
+                calls[index]["function"]["arguments"] = (all + more).into();
+            }
+        }
+    }
+    let mut message = json!({"role": "assistant", "content": content});
+    if !reasoning.is_empty() {
+        message["reasoning_content"] = reasoning.into();
+    }
+    if !details.is_empty() {
+        message["reasoning_details"] = details.into();
+    }
+    if !calls.is_empty() {
+        message["tool_calls"] = calls.into();
+    }
+    (message, finish)
+}
+
+/// Message, reason of the end and usage of an answer, however it came.
+fn read(text: &str, stream: bool) -> (Value, String, Value) {
+    if stream {
+        let (chunks, done) = chunks(text);
+        assert!(done, "{text}");
+        let (message, finish) = gathered(&chunks);
+        (message, finish, chunks.last().unwrap()["usage"].clone())
+    } else {
+        let answer: Value = serde_json::from_str(text).unwrap();
+        let choice = &answer["choices"][0];
+        let finish = choice["finish_reason"].as_str().unwrap().to_owned();
+        (choice["message"].clone(), finish, answer["usage"].clone())
+    }
+}
+
+#[test]
+fn answers_and_streams_are_chat_with_the_figures_of_the_truth() {
+    let rig = Rig::configured(CLOUDS);
+    for (provider, language, targets) in BOTH {
+        for (words, calls, finish) in [
+            ("n-6:in-11:out-6", 0, "stop"),
+            ("n-6:in-11:out-9:cached-4", 0, "stop"),
+            ("n-6:think-8:gap-2ms", 0, "stop"),
+            ("n-6:gap-3ms:split-7", 0, "stop"),
+            ("n-4:tools-1", 1, "tool_calls"),
+            ("n-4:tools-3", 3, "tool_calls"),
+        ] {
+            for stream in [false, true] {
+                let name = format!("{provider} {words} {stream}");
+                let ask = ask(words, stream, provider);
+                let (reading, record, truth) = rig.exchange(&ask);
+                let text = reading.text();
+                assert_eq!(reading.status, 200, "{name}: {text}");
+                assert_eq!(reading.header("x-tollgate-dropped"), None, "{name}");
+                let (message, reason, usage) = read(&text, stream);
+                assert_eq!(reason, finish, "{name}: {text}");
+                let called = message["tool_calls"].as_array();
+                assert_eq!(called.map_or(0, Vec::len), calls, "{name}: {text}");
+                for call in called.into_iter().flatten() {
+                    let arguments = call["function"]["arguments"].as_str().unwrap();
+                    let arguments: Value = serde_json::from_str(arguments).unwrap();
+                    assert!(arguments.is_object(), "{name}: {text}");
+                }
+                let said = message["content"].as_str().unwrap_or_default();
+                assert_eq!(said.is_empty(), calls > 0, "{name}: {text}");
+                let path = targets[usize::from(stream)];
+                assert!(truth.target.ends_with(path), "{name}: {}", truth.target);
+                assert_eq!(record.outcome, Outcome::Ok, "{name}");
+                assert_eq!(record.language, Language::OpenAiChat, "{name}");
+                assert_eq!(record.attempts[0].language, Some(language), "{name}");
+                assert_eq!(record.tokens.source, Some(TokenSource::Usage), "{name}");
+                let recorded = &record.tokens.usage;
+                assert_eq!(usage["prompt_tokens"].as_u64(), recorded.input, "{name}");
+                assert_eq!(
+                    usage["completion_tokens"].as_u64(),
+                    recorded.output,
+                    "{name}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_call_its_result_and_an_image_go_there_and_are_answered() {
+    let rig = Rig::configured(CLOUDS);
+    // One pixel.
+    let png = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=";
+    for (provider, _, _) in BOTH {
+        for stream in [false, true] {
+            let first = ask("n-4:think-4:tools-2", stream, provider);
+            let reading = rig.send(&first);
+            let (message, finish, _) = read(&reading.text(), stream);
+            assert_eq!(finish, "tool_calls", "{provider}: {}", reading.text());
+            rig.record(&first);
+            let calls = message["tool_calls"].as_array().unwrap().clone();
+            let mut messages = vec![
+                json!({"role": "system", "content": "Be brief."}),
+                json!({"role": "user", "content": [
+                    {"type": "text", "text": "What is this?"},
+                    {"type": "image_url", "image_url": {"url": png}},
+                ]}),
+                message,
+            ];
+            // In another order than the calls.
+            messages.extend(calls.iter().rev().map(|call| {
+                json!({"role": "tool", "tool_call_id": call["id"], "content": "{\"deg\": 7}"})
+            }));
+            let next = ask("n-4", stream, provider);
+            let next = next.with(&json!({"messages": messages, "tools": tools()}));
+            let reading = rig.send(&next);
+            let text = reading.text();
+            assert_eq!(reading.status, 200, "{provider}: {text}");
+            let (_, finish, _) = read(&text, stream);
+            assert_eq!(finish, "stop", "{provider}: {text}");
+            assert_eq!(rig.record(&next).outcome, Outcome::Ok, "{provider}");
+        }
+    }
+}
+
+#[test]
+fn errors_are_told_in_the_client_s_shape() {
+    let rig = Rig::configured(CLOUDS);
+    for (provider, _, _) in BOTH {
+        for (fault, status, class) in [
+            ("rate_limit", 429, ErrorClass::RateLimited),
+            ("context_length", 400, ErrorClass::ContextLength),
+            ("http_500", 500, ErrorClass::ServerError),
+        ] {
+            let ask = ask(&format!("n-4:fault-{fault}"), true, provider);
+            let reading = rig.send(&ask);
+            let text = reading.text();
+            rig.forget();
+            assert_eq!(reading.status, status, "{provider} {fault}: {text}");
+            let body: Value = serde_json::from_str(&text).unwrap();
+            let message = body["error"]["message"].as_str();
+            assert!(message.is_some_and(|message| !message.is_empty()), "{text}");
+            let record = rig.record(&ask);
+            assert_eq!(
+                record.attempts[0].error_class,
+                Some(class),
+                "{provider} {fault}"
+            );
+        }
+        for (fault, outcome) in [
+            ("error_mid:at-2", Outcome::InBandError),
+            ("end_mid:at-2", Outcome::Truncated),
+        ] {
+            let ask = ask(&format!("n-6:gap-3ms:fault-{fault}"), true, provider);
+            let reading = rig.send(&ask);
+            let text = reading.text();
+            rig.forget();
+            let (chunks, done) = chunks(&text);
+            assert!(!done, "{provider} {fault}: {text}");
+            assert!(
+                chunks.last().unwrap().get("error").is_some(),
+                "{provider} {fault}: {text}"
+            );
+            let (message, finish) = gathered(&chunks);
+            assert!(!message["content"].as_str().unwrap().is_empty(), "{text}");
+            assert_eq!(finish, "", "{provider} {fault}: {text}");
+            assert_eq!(rig.record(&ask).outcome, outcome, "{provider} {fault}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_carried_is_refused_by_its_path() {
+    let rig = Rig::configured(CLOUDS);
+    for (provider, field) in [("/ge", "logit_bias"), ("/br", "n")] {
+        let ask = ask("n-4", false, provider);
+        let ask = ask.with(&json!({field: if field == "n" { json!(2) } else { json!({"1": 1}) }}));
+        let reading = rig.send(&ask);
+        assert_eq!(reading.status, 400, "{}", reading.text());
+        let body: Value = serde_json::from_str(&reading.text()).unwrap();
+        assert_eq!(body["error"]["code"], "field_not_carried", "{body}");
+        assert_eq!(body["error"]["param"], field, "{body}");
+        rig.record(&ask);
+    }
+}
