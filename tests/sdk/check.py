@@ -271,7 +271,7 @@ def prompt_of_2_mb():
 
 
 def ask_claude(model, **more):
-    return claude.messages.create(model=model, max_tokens=1000, messages=ASKED, **more)
+    return claude.messages.create(model=model, max_tokens=2000, messages=ASKED, **more)
 
 
 @case
