@@ -42,6 +42,8 @@ fn config(folder: &Path, simulator: &Simulator) {
             {{ provider = "direct", model = "sim:ft-2ms:gap-1ms:n-20" }},
             {{ provider = "router", model = "sim:fault-http_500" }},
         ]
+        [models.cut]
+        routes = [{{ provider = "direct", model = "sim:n-20:fault-close_mid" }}]
         [[prices.rows]]
         providers = ["direct", "router"]
         models = ["sim*"]
@@ -208,6 +210,10 @@ fn a_run_that_broke_off_goes_on_where_it_was() {
         "only what was missing"
     );
     let again: Value = serde_json::from_slice(&output.stdout).unwrap();
+    // A third start finds whole lines and asks nothing.
+    let output = tollgate(folder, &args);
+    assert!(output.status.success(), "{}", error(&output));
+    assert_eq!(simulator.request_count() - before, 8);
     let tasks: BTreeSet<u64> = again["exchanges"]
         .as_array()
         .unwrap()
@@ -294,4 +300,34 @@ fn sweeps_json_and_conversations_have_their_reports() {
         let count = if report == "cache" { 18 } else { 12 };
         assert_eq!(exchanges(&result).len(), count, "{report}");
     }
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_a_failure_in_the_result() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let args = [
+        "bench",
+        "--models",
+        "cut",
+        "--iterations",
+        "3",
+        "--warm-ups",
+        "0",
+        "--json",
+    ];
+    let output = tollgate(folder, &args);
+    assert!(output.status.success(), "{}", error(&output));
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let route = &result["routes"][0];
+    assert_eq!(
+        (&route["n"], &route["failed"]),
+        (&3.into(), &3.into()),
+        "{route}"
+    );
+    for exchange in exchanges(&result) {
+        assert_eq!(exchange["outcome"], "truncated", "{exchange}");
+    }
+    assert_eq!(route["quality"]["judged"], 0, "{route}");
 }

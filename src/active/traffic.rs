@@ -6,9 +6,10 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Request, header};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
@@ -50,8 +51,10 @@ pub struct Reply {
     pub status: u16,
     /// The exchange's id, by which its record is found.
     pub exchange: Option<ExchangeId>,
-    /// The whole body.
+    /// The body, as far as it came.
     pub body: Bytes,
+    /// Whether it came to its end.
+    pub whole: bool,
 }
 
 /// Why nothing came back.
@@ -63,7 +66,7 @@ pub enum TrafficFault {
     /// The request cannot be written as one.
     #[error("the request is none: {0}")]
     Request(#[from] http::Error),
-    /// The connection broke before the answer was whole.
+    /// The connection broke before an answer began.
     #[error("the answer broke off: {0}")]
     Broken(#[from] hyper::Error),
 }
@@ -91,12 +94,29 @@ impl Traffic {
         let _driven = Driven(tokio::spawn(connection));
         let (head, body) = sender.send_request(request).await?.into_parts();
         let exchange = head.headers.get("x-tollgate-exchange");
+        let (body, whole) = read(body).await;
         Ok(Reply {
             status: head.status.as_u16(),
             exchange: exchange.and_then(|id| id.to_str().ok()?.parse().ok()),
-            body: body.collect().await?.to_bytes(),
+            body,
+            whole,
         })
     }
+}
+
+/// A body as far as it comes, and whether it came to its end: an answer that breaks off is an
+/// answer all the same, and has its record.
+async fn read(mut body: Incoming) -> (Bytes, bool) {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        match frame.map(http_body::Frame::into_data) {
+            Ok(Ok(data)) => read.extend_from_slice(&data),
+            // Trailers.
+            Ok(Err(_)) => {}
+            Err(_) => return (read.freeze(), false),
+        }
+    }
+    (read.freeze(), true)
 }
 
 /// Ends the connection with whoever waits for its answer.

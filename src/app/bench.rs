@@ -168,8 +168,8 @@ impl Run<'_> {
         }
     }
 
-    /// What an earlier part of this run has measured. A last line that was cut off is left out, and
-    /// its task is asked again.
+    /// What an earlier part of this run has measured. A last line that was cut off is left out, as
+    /// are conversations that were not ended, and their tasks are asked again.
     fn before(&self) -> Result<(Vec<Measured>, HashSet<usize>), AppFault> {
         let path = self.folder.join(LINES);
         let file = match File::open(&path) {
@@ -181,7 +181,7 @@ impl Run<'_> {
             .lines()
             .collect::<Result<_, _>>()
             .map_err(|error| self.unwritten(&error))?;
-        let mut all = Vec::new();
+        let mut all: Vec<Measured> = Vec::new();
         for (place, line) in lines.iter().enumerate() {
             match result::read_line(line) {
                 Ok(measured) => all.push(measured),
@@ -193,24 +193,25 @@ impl Run<'_> {
                 }
             }
         }
-        let own = |of: &&Measured| {
-            of.record
-                .active
-                .as_ref()
-                .is_some_and(|active| active.run == self.plan.run)
+        let own = |of: &Measured| {
+            let active = of.record.active.as_ref();
+            active.is_some_and(|active| active.run == self.plan.run)
         };
-        if all.iter().filter(own).count() < all.len() {
+        if !all.iter().all(own) {
             let folder = self.folder.display();
             let message = format!("{folder} holds another run: name another folder with --out");
             return Err(AppFault::Usage(message));
         }
-        let turns = |task: usize| all.iter().filter(|of| of.task == task).count();
-        let done: HashSet<usize> = all
-            .iter()
-            .map(|of| of.task)
-            .filter(|task| turns(*task) >= self.plan.turns as usize)
-            .collect();
+        let done: HashSet<usize> = all.iter().filter(|of| of.last).map(|of| of.task).collect();
         all.retain(|of| done.contains(&of.task));
+        if all.len() < lines.len() {
+            // What is asked again stands there once, and behind whole lines.
+            let kept: String = all
+                .iter()
+                .map(|of| format!("{}\n", result::line(of)))
+                .collect();
+            write_whole(&path, &kept).map_err(|error| self.unwritten(&error))?;
+        }
         Ok((all, done))
     }
 
@@ -319,7 +320,7 @@ fn own_digest() -> Option<String> {
 
 /// Writes a file so that it is there whole or not at all.
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let beside = path.with_extension("json.part");
+    let beside = path.with_extension("part");
     fs::write(&beside, text)?;
     fs::rename(&beside, path)
 }

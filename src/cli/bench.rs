@@ -148,6 +148,7 @@ fn bench(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let mut worst = ExitCode::SUCCESS;
     let mut all: Vec<ExchangeRecord> = Vec::new();
     let mut last = None;
+    let mut spent = 0;
     for turn in 0..args.repeat.max(1) {
         let mut plan = plan.clone();
         if args.repeat > 1 {
@@ -164,7 +165,7 @@ fn bench(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
             settings,
             plan: &plan,
             folder: &folder,
-            cost_max: cap,
+            cost_max: PicoDollars(cap.0.saturating_sub(spent)),
             location: args.location.clone(),
         };
         if turn == 0 {
@@ -174,6 +175,8 @@ fn bench(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
             }
         }
         let outcome = one(&run)?;
+        let costs = outcome.all.iter().filter_map(|of| of.record.cost);
+        spent += costs.map(|cost| cost.0).sum::<u64>();
         let measured = outcome.all.iter().map(|of| &of.record);
         all.extend(measured.filter(|record| !is_warm_up(record)).cloned());
         let ended = outcome.ended;
@@ -408,6 +411,7 @@ fn targets(args: &Args, settings: &Settings) -> Result<Vec<Target>, Stop> {
                     route: RouteKey::new(provider.name.as_str(), Some(there)),
                     is_router: provider.kind == ProviderKind::Router,
                     completion_limit: takes_completion_limit(provider),
+                    asks_usage: provider.inject_usage || provider.preset.is_none(),
                 });
             }
         }

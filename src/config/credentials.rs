@@ -38,10 +38,16 @@ impl CredentialFrom {
             Self::Key(_) => None,
             Self::Command(command) => Some(format!("command {:?}", command.words)),
             Self::Aws(login) => {
-                let id = login.keys.as_ref().map(|keys| &keys.id);
+                // What is not looked at tells nothing apart.
+                let alone = login.only_profile;
+                let id = login.keys.as_ref().map(|keys| &keys.id).filter(|_| !alone);
                 let (profile, files) = (&login.profile, (&login.config, &login.credentials));
+                let web = login.web_identity.as_ref().filter(|_| !alone);
+                let web = web.map(|web| (&web.token_file, &web.role));
+                let container = login.container.as_ref().filter(|_| !alone);
+                let container = container.map(|container| &container.uri);
                 Some(format!(
-                    "aws {profile:?} {id:?} {files:?} {:?}",
+                    "aws {alone} {profile:?} {id:?} {files:?} {web:?} {container:?} {:?}",
                     login.region
                 ))
             }

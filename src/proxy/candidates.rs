@@ -208,8 +208,14 @@ impl Ways {
         headers: &HeaderMap,
         settings: &Settings,
     ) -> Result<(), Reject> {
-        for way in &mut self.ways {
-            way.say(request);
+        for index in 0..self.ways.len() {
+            let (before, rest) = self.ways.split_at_mut(index);
+            let Some(way) = rest.first_mut() else { break };
+            match before.last() {
+                // The same route by another credential is asked the same.
+                Some(head) if way.is_spare => way.speech = head.speech.clone(),
+                _ => way.say(request),
+            }
             let own = way.addressed && !matches!(way.credential, Credential::Own(_));
             if own && way.speech.said().is_some() {
                 way.credential = in_scheme(way.provider.auth, headers, settings);
@@ -308,7 +314,10 @@ fn pinned_target(settings: &Settings, pin: &str, model: Option<&str>) -> Result<
     let routes = model.and_then(|model| routes_of(settings, model));
     let place = routes.and_then(|routes| {
         let mut all = routes.routes.iter();
-        all.position(|route| route.provider == provider.name)
+        all.position(|route| {
+            let called = route.model.as_ref().unwrap_or(&routes.name);
+            route.provider == provider.name && there.is_none_or(|there| there == called.as_str())
+        })
     });
     let configured = routes.zip(place).map(|(routes, place)| Configured {
         model: Arc::clone(routes),
@@ -594,7 +603,9 @@ fn credential(
 fn in_scheme(auth: AuthScheme, headers: &HeaderMap, settings: &Settings) -> Credential {
     const HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
     let sent = HEADERS.iter().flat_map(|name| headers.get_all(*name));
-    let own = sent.into_iter().find(|value| !is_token(value, settings));
+    let own = sent
+        .into_iter()
+        .find(|value| !is_token(value, settings) && !is_signature(value));
     let said = own.and_then(|value| {
         let bare = secret::bare(value.as_bytes());
         let value = match auth {

@@ -215,7 +215,7 @@ async fn fetch(
         Dialect::Gemini => "/v1beta/models",
         _ => "/v1/models",
     };
-    let path = paths::passed(provider, list, None).path;
+    let path = paths::passed(provider, list, None, false).path;
     let target = match &provider.base.query {
         Some(query) => format!("{path}?{query}"),
         None => path,

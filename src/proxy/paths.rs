@@ -15,6 +15,8 @@ pub struct Place {
     pub query: Option<&'static str>,
     /// Whether the path names the model, so that the body need not.
     pub names_model: bool,
+    /// The member that the body has there in the place of `model`.
+    pub instead_of_model: Option<(&'static str, &'static str)>,
 }
 
 impl Place {
@@ -23,6 +25,7 @@ impl Place {
             path,
             query: None,
             names_model: true,
+            instead_of_model: None,
         }
     }
 
@@ -41,11 +44,16 @@ impl Place {
 /// name of another model. A base URL is what the family's SDK would be given: OpenAI's ends in
 /// `/v1` and takes `/chat/completions`; Anthropic's does not and takes `/v1/messages`.
 #[must_use]
-pub fn passed(provider: &Provider, path: &str, model: Option<&str>) -> Place {
-    passed_at(provider.dialect, &provider.base, path, model)
+pub fn passed(provider: &Provider, path: &str, model: Option<&str>, stream: bool) -> Place {
+    passed_at(provider.dialect, &provider.base, path, (model, stream))
 }
 
-fn passed_at(dialect: Dialect, url: &BaseUrl, path: &str, model: Option<&str>) -> Place {
+fn passed_at(
+    dialect: Dialect,
+    url: &BaseUrl,
+    path: &str,
+    (model, stream): (Option<&str>, bool),
+) -> Place {
     let asked = endpoint(path);
     let base = url.path.as_str();
     let there = asked.model.clone().and_then(|span| path.get(span));
@@ -62,7 +70,8 @@ fn passed_at(dialect: Dialect, url: &BaseUrl, path: &str, model: Option<&str>) -
     match (dialect, asked.house) {
         (Dialect::Gemini, House::Gemini | House::Vertex(_)) => google(url, path, &asked, model),
         (Dialect::Anthropic, _) if messages && base.ends_with(CLAUDE_AT_VERTEX) => {
-            Place::named(claude_at_vertex(base, &name(), asked.stream == Some(true)))
+            let stream = asked.stream.unwrap_or(stream);
+            claude_at_vertex(base, &name(), stream)
         }
         (Dialect::Anthropic, _) if counts && base.ends_with(CLAUDE_AT_VERTEX) => {
             Place::unnamed([base, COUNT_AT_VERTEX].concat())
@@ -140,7 +149,7 @@ fn spoken_at(url: &BaseUrl, language: Language, model: &str, stream: bool) -> Pl
         Language::BedrockInvoke => bedrock("invoke"),
         Language::BedrockCountTokens => bedrock("count-tokens"),
         Language::AnthropicMessages if base.ends_with(CLAUDE_AT_VERTEX) => {
-            Place::named(claude_at_vertex(base, &encoded(model), stream))
+            claude_at_vertex(base, &encoded(model), stream)
         }
         Language::AnthropicCountTokens if base.ends_with(CLAUDE_AT_VERTEX) => {
             plain(COUNT_AT_VERTEX)
@@ -161,13 +170,17 @@ const CLAUDE_AT_VERTEX: &str = "/publishers/anthropic/models";
 const COUNT_AT_VERTEX: &str = "/count-tokens:rawPredict";
 const DEPLOYMENTS: &str = "/openai/deployments/";
 
-fn claude_at_vertex(base: &str, model: &str, stream: bool) -> String {
+/// Vertex AI has Claude's model in the path, and the version of its API in the body.
+fn claude_at_vertex(base: &str, model: &str, stream: bool) -> Place {
     let verb = if stream {
         "streamRawPredict"
     } else {
         "rawPredict"
     };
-    [base, "/", model, ":", verb].concat()
+    Place {
+        instead_of_model: Some(("anthropic_version", "vertex-2023-10-16")),
+        ..Place::named([base, "/", model, ":", verb].concat())
+    }
 }
 
 /// Anthropic's own paths, however they are asked for: an SDK pointed at us without `/v1` still

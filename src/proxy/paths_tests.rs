@@ -218,7 +218,7 @@ fn a_call_passed_on_keeps_what_the_client_wrote() {
         ),
     ] {
         let asked = endpoint(path).model.and_then(|span| decoded(&path[span]));
-        let place = passed_at(dialect, &base(url), path, asked.as_deref());
+        let place = passed_at(dialect, &base(url), path, (asked.as_deref(), false));
         assert_eq!(place.path, there, "{path} at {url}");
         assert_eq!(place.query, None);
     }
@@ -228,7 +228,7 @@ fn a_call_passed_on_keeps_what_the_client_wrote() {
 fn another_model_is_named_where_its_name_stands() {
     use Dialect::{Anthropic, Azure, Bedrock, Gemini, OpenAi};
     let place = |dialect, url, path, model| {
-        let place = passed_at(dialect, &base(url), path, Some(model));
+        let place = passed_at(dialect, &base(url), path, (Some(model), false));
         (place.path, place.names_model)
     };
     for (dialect, url, path, model, there, names_model) in [
@@ -450,4 +450,30 @@ fn a_call_made_here_has_the_providers_own_path() {
         let query = place.query.map(|query| ["?", query].concat());
         assert_eq!([place.path, query.unwrap_or_default()].concat(), there);
     }
+}
+
+#[test]
+fn claude_at_vertex_is_asked_for_a_stream_by_its_path() {
+    for (path, stream, verb) in [
+        ("/v1/messages", true, "streamRawPredict"),
+        ("/v1/messages", false, "rawPredict"),
+        ("/messages", true, "streamRawPredict"),
+    ] {
+        let place = passed_at(Dialect::Anthropic, &base(CLAUDE), path, (Some("m"), stream));
+        let there = format!("/v1/projects/own/locations/eu/publishers/anthropic/models/m:{verb}");
+        assert_eq!(place.path, there, "{path}");
+        let (key, _) = place.instead_of_model.unwrap();
+        assert_eq!(
+            (place.names_model, key),
+            (true, "anthropic_version"),
+            "{path}"
+        );
+    }
+    let place = passed_at(
+        Dialect::Anthropic,
+        &base(ANTHROPIC),
+        "/v1/messages",
+        (Some("m"), true),
+    );
+    assert_eq!((place.names_model, place.instead_of_model), (false, None));
 }

@@ -69,10 +69,13 @@ impl Reject {
     }
 
     /// A provider's own credential cannot be got now. What is wrong for good is the client's to see
-    /// as a matter of credentials; who cannot be reached is not.
+    /// as a matter of credentials; who cannot be reached is not. Why stands in the log alone: it
+    /// names files and accounts of whoever runs the proxy.
     #[must_use]
-    pub fn credential(provider: &str, why: &str, is_passing: bool) -> Self {
-        let message = format!("provider {provider}: {why}");
+    pub fn credential(provider: &str, is_passing: bool) -> Self {
+        let message = format!(
+            "provider {provider}: its credential could not be got; the log of tollgate says why"
+        );
         if !is_passing {
             return Self::new(StatusCode::UNAUTHORIZED, "no_credential", message);
         }

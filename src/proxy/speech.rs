@@ -54,6 +54,7 @@ impl Said {
         let edits = Edits {
             model: None,
             include_usage: usage && reading.include_usage.is_none(),
+            instead_of_model: None,
         };
         request::edit(&self.body, reading, &edits)
     }
@@ -218,8 +219,8 @@ fn said(
     let there = translation.provider;
     let mut body = translated.body;
     let place = paths::spoken(provider, there, model, request.stream);
-    if there == Language::AnthropicMessages && place.names_model {
-        body = at_vertex(body);
+    if let Some(member) = place.instead_of_model {
+        body = instead_of_model(body, member);
     }
     let body = Bytes::from(body);
     let reading = (there == Language::OpenAiChat)
@@ -243,13 +244,13 @@ pub fn stamp_of(draft: &ExchangeRecord) -> Stamp {
     }
 }
 
-/// Vertex AI has Claude's model in the path, and the version of its API in the body.
-fn at_vertex(body: Vec<u8>) -> Vec<u8> {
+/// A body of our own with another member in the place of `model`.
+fn instead_of_model(body: Vec<u8>, (key, value): (&str, &str)) -> Vec<u8> {
     let Ok(mut members) = serde_json::from_slice::<Map<String, Value>>(&body) else {
         return body;
     };
     members.shift_remove("model");
-    members.insert("anthropic_version".to_owned(), "vertex-2023-10-16".into());
+    members.insert(key.to_owned(), value.into());
     Value::Object(members).to_string().into_bytes()
 }
 

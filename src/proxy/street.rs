@@ -65,7 +65,8 @@ impl Proxy {
         request: Request<Incoming>,
         peer: Arc<Peer>,
     ) -> Response<ProxyBody> {
-        match read_on::limits(&self.shared.settings.load()) {
+        let limits = read_on::limits(&self.shared.settings.load());
+        match limits {
             None => self.handle_here(request, peer, None).await,
             Some((time, _)) => self.handle_apart(request, peer, time).await,
         }

@@ -414,7 +414,7 @@ fn a_token_that_is_refused_is_got_anew_once_and_the_client_sees_nothing_of_it() 
 }
 
 #[test]
-fn a_login_that_fails_says_what_was_tried_and_the_next_route_answers() {
+fn a_login_that_fails_tells_the_client_no_files_and_the_next_route_answers() {
     let desk = Desk::open(Box::new(|_| (200, "", chat())));
     let logins = Desk::open(Box::new(|_| (404, "", String::new())));
     let text = format!(
@@ -428,14 +428,11 @@ fn a_login_that_fails_says_what_was_tried_and_the_next_route_answers() {
     let rig = Rig::at(simulator, settings, clock, Some(logins.address));
     let reading = rig.send(&Ask::chat("any", false).to("/closed"));
     assert_eq!(reading.status, 401);
+    // What was tried names files, variables and hosts of this machine: that is the log's.
     let text = reading.text();
-    for part in [
-        "provider closed",
-        "GOOGLE_APPLICATION_CREDENTIALS: not set",
-        "metadata server",
-    ] {
-        assert!(text.contains(part), "{text}");
-    }
+    assert!(text.contains("provider closed"), "{text}");
+    assert!(text.contains("the log of tollgate says why"), "{text}");
+    assert!(!text.contains("GOOGLE_APPLICATION_CREDENTIALS"), "{text}");
     let ask = Ask::chat("m", false).to("");
     assert_eq!(rig.send(&ask).status, 200);
     assert!(

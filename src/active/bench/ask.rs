@@ -70,7 +70,7 @@ impl<'a> Conversation<'a> {
         self.variant.json
     }
 
-    /// The next request: OpenAI chat, streamed, with usage.
+    /// The next request: OpenAI chat, streamed.
     pub(super) fn body(&self) -> Bytes {
         let mut body = Map::new();
         body.insert("model".to_owned(), self.target.model.as_str().into());
@@ -88,7 +88,10 @@ impl<'a> Conversation<'a> {
             body.insert("response_format".to_owned(), json!({"type": "json_object"}));
         }
         body.insert("stream".to_owned(), true.into());
-        body.insert("stream_options".to_owned(), json!({"include_usage": true}));
+        if self.target.asks_usage {
+            let options = json!({"include_usage": true});
+            body.insert("stream_options".to_owned(), options);
+        }
         Bytes::from(Value::Object(body).to_string())
     }
 

@@ -17,6 +17,8 @@ pub struct Target {
     /// Which field of a request bounds the answer there: `max_completion_tokens` rather than
     /// `max_tokens`.
     pub completion_limit: bool,
+    /// Whether usage is asked for: not where nobody knows that the provider takes the question.
+    pub asks_usage: bool,
 }
 
 /// What differs between requests to one route.
@@ -178,6 +180,7 @@ mod tests {
             route: RouteKey::new(*provider, Some(Name::from(*model))),
             is_router: *is_router,
             completion_limit: false,
+            asks_usage: true,
         };
         let variant = |max_tokens| Variant {
             max_tokens,

@@ -1,7 +1,7 @@
 //! Writes what a run measured: one line per exchange as it comes, and one file that says it all.
 //!
-//! The lines are of the schema `tollgate.bench.exchange/1`: the task's number, the turn, what the
-//! answer was, and the record as `tollgate export` has it. The file is of `tollgate.bench/1`.
+//! The lines are of the schema `tollgate.bench.exchange/1`: the task's number, the turn and
+//! whether the task is done with it, what the answer was, and the record as `tollgate export` has it. The file is of `tollgate.bench/1`.
 
 use serde_json::{Map, Value, json};
 
@@ -60,6 +60,7 @@ pub fn line(measured: &Measured) -> Value {
         "schema": LINE_SCHEMA,
         "task": measured.task,
         "turn": measured.turn,
+        "last": measured.last,
         "quality": measured.quality.map(quality),
         "exchange": serde_json::to_value(exchange::Json(&measured.record)).unwrap_or_default(),
     })
@@ -78,6 +79,7 @@ pub fn read_line(line: &str) -> Result<Measured, String> {
     Ok(Measured {
         task: number("task")? as usize,
         turn: number("turn")? as u32,
+        last: value["last"].as_bool().ok_or("no `last`")?,
         record: exchange::read(&value["exchange"].to_string())?,
         quality: value["quality"].as_object().map(read_quality),
     })

@@ -10,7 +10,7 @@ use super::plan::{Plan, Task};
 use crate::active::traffic::{Asked, Reply, Traffic, TrafficFault};
 use crate::clock::Clock;
 use crate::proxy::ours::Mark;
-use crate::record::{Active, ExchangeId, ExchangeRecord, Name, Origin, Pair, PicoDollars};
+use crate::record::{Active, ExchangeId, ExchangeRecord, Name, Origin, Outcome, Pair, PicoDollars};
 
 /// A request of a benchmark that is not answered by then is given up, and recorded so.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -24,6 +24,8 @@ pub struct Measured {
     pub task: usize,
     /// The request's place in its conversation.
     pub turn: u32,
+    /// Whether its task is done with it.
+    pub last: bool,
     /// The record.
     pub record: ExchangeRecord,
     /// What its answer was; absent where there was none.
@@ -113,13 +115,15 @@ impl Bench<'_> {
                 () = outside.stopped() => return Ok(Ended::Interrupted),
                 replies = self.converse(number, *task) => replies?,
             };
-            for (turn, (reply, quality)) in (0_u32..).zip(measured) {
+            let turns = measured.len();
+            for (turn, (reply, quality)) in measured.into_iter().enumerate() {
                 if let Some(record) = self.record(&reply, outside).await {
                     outside.measured(Measured {
                         task: number,
-                        turn,
+                        turn: turn as u32,
+                        last: turn + 1 == turns,
+                        quality: quality.filter(|_| record.outcome == Outcome::Ok),
                         record,
-                        quality,
                     })?;
                 }
             }
@@ -148,16 +152,16 @@ impl Bench<'_> {
         for turn in 0..conversation.turns() {
             let asked = self.asked(number, task, turn, &conversation);
             let sent = tokio::time::timeout(PATIENCE, self.traffic.send(asked)).await;
-            // What broke off has its record, and no answer to judge.
-            let Ok(Ok(reply)) = sent else {
-                if let Ok(Err(fault @ (TrafficFault::Stopped(_) | TrafficFault::Request(_)))) = sent
-                {
+            // Nobody answered for so long, or a worker broke: that one has no place in the result.
+            let reply = match sent {
+                Ok(Ok(reply)) => reply,
+                Ok(Err(fault @ (TrafficFault::Stopped(_) | TrafficFault::Request(_)))) => {
                     return Err(fault);
                 }
-                break;
+                Ok(Err(TrafficFault::Broken(_))) | Err(_) => break,
             };
             let text = answer::text(&reply.body);
-            let ok = reply.status < 300;
+            let ok = reply.status < 300 && reply.whole;
             let quality = ok.then(|| Quality::of(&text, conversation.topic(), conversation.json()));
             conversation.answered(&text);
             replies.push((reply, quality));

@@ -108,12 +108,29 @@ impl Keyring {
             Offer::Failed(fault) => return Err(fault),
             Offer::Empty => {}
         }
+        // A task of its own: who asks may leave, and what was begun at a login's server goes on to
+        // its end, where a token may have been used up for it.
+        let (keyring, from) = (Arc::clone(self), from.clone());
+        let getting = tokio::spawn(async move { keyring.first(&from, &slot).await });
+        getting.await.unwrap_or_else(|_| {
+            Err(CredentialFault {
+                message: "tollgate stopped while it was got".to_owned(),
+                is_passing: true,
+            })
+        })
+    }
+
+    /// Gets a credential that is not there, unless whoever was before has got it, or failed.
+    async fn first(
+        &self,
+        from: &CredentialFrom,
+        slot: &Slot,
+    ) -> Result<Arc<Material>, CredentialFault> {
         let _flight = slot.flight.lock().await;
-        // Whoever was before may have got it, or failed.
         match slot.offer(&self.caller.clock) {
             Offer::Ready(material) | Offer::Ageing(material) => Ok(material),
             Offer::Failed(fault) => Err(fault),
-            Offer::Empty => self.fetch(from, &slot).await,
+            Offer::Empty => self.fetch(from, slot).await,
         }
     }
 
@@ -129,7 +146,7 @@ impl Keyring {
         if !Arc::ptr_eq(&kept.material, used) {
             return true;
         }
-        let is_old = now.0 - kept.got.0 >= FRESH && kept.renew.is_some();
+        let is_old = now.0 - kept.got.0 >= FRESH;
         if is_old {
             held.kept = None;
         }

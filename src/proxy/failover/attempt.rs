@@ -13,7 +13,7 @@ use super::slot::Slot;
 use super::tried::{Failure, Tried, Try};
 use super::{Job, Means};
 use crate::config::credentials::CredentialFrom;
-use crate::edge::credentials::Material;
+use crate::edge::credentials::{CredentialFault, Material};
 use crate::edge::upstream::body::Upload;
 use crate::edge::upstream::pool::PoolLimits;
 use crate::edge::upstream::{Outgoing, OutgoingBody, Phases, SendFault};
@@ -140,21 +140,33 @@ async fn credentialled(
         return Ok(None);
     };
     if matches!(from, CredentialFrom::Aws(_)) {
-        let limit = means.settings.limits.request_body_bytes;
-        gather(outgoing, limit).await.map_err(|reject| Unsent {
+        let limits = (
+            means.settings.limits.request_body_bytes,
+            means.settings.timeouts.request_body,
+        );
+        gather(outgoing, limits).await.map_err(|reject| Unsent {
             class: None,
             failure: Failure::closed(Verdict::No, false, reject, Outcome::ClientGone),
         })?;
     }
     let shared = means.shared;
-    let got = Box::pin(authorise(way, outgoing, &shared.keyring, &shared.clock)).await;
+    let getting = Box::pin(authorise(way, outgoing, &shared.keyring, &shared.clock));
+    // What is being got goes on without us; this request has its own time.
+    let got = tokio::time::timeout(this.for_headers(), getting).await;
+    let got = got.unwrap_or_else(|_| {
+        Err(CredentialFault {
+            message: "it was not there in time".to_owned(),
+            is_passing: true,
+        })
+    });
     got.map_err(|fault| {
+        tracing::debug!(provider = %way.provider.name, "not sent: {fault}");
         let (class, outcome) = if fault.is_passing {
             (ErrorClass::Connect, Outcome::UpstreamError)
         } else {
             (ErrorClass::Auth, Outcome::Rejected)
         };
-        let reject = Reject::credential(&way.provider.name, &fault.message, fault.is_passing);
+        let reject = Reject::credential(&way.provider.name, fault.is_passing);
         let verdict = errors::failover(&Classified::bare(class), false);
         let mut failure = Failure::closed(verdict, false, reject, outcome);
         failure.of_credential = true;
@@ -165,13 +177,18 @@ async fn credentialled(
     })
 }
 
-/// Reads a body that would be streamed, at most so many bytes of it.
-async fn gather(outgoing: &mut Outgoing, limit: u64) -> Result<(), Reject> {
+/// Reads a body that would be streamed: at most so many bytes of it, for at most so long.
+async fn gather(outgoing: &mut Outgoing, (limit, patience): (u64, Duration)) -> Result<(), Reject> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let nothing = OutgoingBody::Whole(Bytes::new());
     outgoing.body = match std::mem::replace(&mut outgoing.body, nothing) {
         OutgoingBody::Streamed(incoming, _) => {
-            let read = Limited::new(incoming, limit).collect().await;
+            let reading = Limited::new(incoming, limit).collect();
+            let Ok(read) = tokio::time::timeout(patience, reading).await else {
+                let message = "the request body did not come within timeouts.request_body";
+                let status = http::StatusCode::REQUEST_TIMEOUT;
+                return Err(Reject::new(status, "request_body", message));
+            };
             let read = read.map_err(|_| {
                 let message = "the request body broke off, or is larger than limits.request_body, \
                                and it must be whole to be signed";

@@ -31,7 +31,7 @@ pub(super) fn outgoing(
     if let Some(said) = way.speech.said() {
         return translated(job, said, way, inject, shared).map(|outgoing| (outgoing, None));
     }
-    let place = paths::passed(&way.provider, job.path, way.model.as_deref());
+    let place = paths::passed(&way.provider, job.path, way.model.as_deref(), job.stream);
     let queries: Vec<&str> = base_query(way, job.query)
         .chain(query_for(way, job.query))
         .collect();
@@ -48,6 +48,7 @@ pub(super) fn outgoing(
             let edits = Edits {
                 model,
                 include_usage: inject,
+                instead_of_model: place.instead_of_model,
             };
             OutgoingBody::Whole(request::edit(bytes, reading, &edits))
         }

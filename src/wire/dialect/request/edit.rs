@@ -13,6 +13,8 @@ pub struct Edits<'a> {
     pub model: Option<&'a str>,
     /// Ask for the usage event, unless the client decided itself.
     pub include_usage: bool,
+    /// A member in the place of `model`, where the path names the model and the body may not.
+    pub instead_of_model: Option<(&'a str, &'a str)>,
 }
 
 /// The body with `edits` made; the same bytes, uncopied, where there is nothing to do.
@@ -22,7 +24,9 @@ pub fn edit(body: &Bytes, reading: &RequestReading, edits: &Edits<'_>) -> Bytes 
     if edits.include_usage {
         splices.extend(include_usage(reading));
     }
-    if let Some(model) = edits.model {
+    if let Some(member) = edits.instead_of_model {
+        splices.extend(replace_member(body, reading, member));
+    } else if let Some(model) = edits.model {
         splices.extend(replace_model(reading, model));
     }
     if splices.is_empty() {
@@ -81,6 +85,27 @@ fn replace_model(reading: &RequestReading, model: &str) -> Option<Splice> {
             text: format!("\"model\":{json}"),
             member: true,
         },
+    })
+}
+
+/// The whole member `"model": …` gives way to another one. A key that is written with escapes is
+/// left as it is: the provider says what it thinks of it.
+fn replace_member(
+    body: &Bytes,
+    reading: &RequestReading,
+    (key, value): (&str, &str),
+) -> Option<Splice> {
+    let value = serde_json::Value::from(value);
+    let span = reading.model_span.as_ref()?;
+    let before = body
+        .get(..span.start)?
+        .trim_ascii_end()
+        .strip_suffix(b":")?;
+    let start = before.trim_ascii_end().strip_suffix(b"\"model\"")?.len();
+    Some(Splice {
+        place: start..span.end,
+        text: format!("\"{key}\":{value}"),
+        member: false,
     })
 }
 

@@ -366,14 +366,22 @@ fn edits_are_splices() {
     const USAGE: Edits<'_> = Edits {
         model: None,
         include_usage: true,
+        instead_of_model: None,
     };
     const MODEL: Edits<'_> = Edits {
         model: Some("b"),
         include_usage: false,
+        instead_of_model: None,
     };
     const BOTH: Edits<'_> = Edits {
         model: Some("b"),
         include_usage: true,
+        instead_of_model: None,
+    };
+    const VERSION: Edits<'_> = Edits {
+        model: Some("b"),
+        include_usage: false,
+        instead_of_model: Some(("version", "1")),
     };
     for (body, edits, expected) in [
         (r#"{"model":"a"}"#, MODEL, r#"{"model":"b"}"#),
@@ -385,6 +393,13 @@ fn edits_are_splices() {
             r#" {"x" : 1, "model"  : "b" } "#,
         ),
         ("{}", MODEL, r#"{"model":"b"}"#),
+        (
+            r#"{"x":"\"model\":1", "model" : "a","y":1}"#,
+            VERSION,
+            r#"{"x":"\"model\":1", "version":"1","y":1}"#,
+        ),
+        (r#"{"mod\u0065l":"a"}"#, VERSION, r#"{"mod\u0065l":"a"}"#),
+        (r#"{"x":1}"#, VERSION, r#"{"x":1}"#),
         (r#"{"x":1}"#, MODEL, r#"{"model":"b","x":1}"#),
         (
             "{ }",
@@ -660,7 +675,7 @@ proptest! {
         };
         let bytes = Bytes::from(text.clone());
         let reading = chat(&text).unwrap();
-        let edits = Edits { model: model.as_deref(), include_usage };
+        let edits = Edits { model: model.as_deref(), include_usage, instead_of_model: None };
         let edited = edit(&bytes, &reading, &edits);
 
         let mut expected = body;
