@@ -131,7 +131,7 @@ fn two_windows_or_two_files_are_set_side_by_side() {
     }
     let windows = format!("{begin}/{middle}..{middle}/{end}");
     let windows = windows.as_str();
-    for (name, format) in LISTED.into_iter().chain(["tax"]).zip(
+    for (name, format) in LISTED.into_iter().chain(["tax", "routes"]).zip(
         ["table", "markdown", "json", "csv", "html"]
             .into_iter()
             .cycle(),
@@ -143,11 +143,12 @@ fn two_windows_or_two_files_are_set_side_by_side() {
             assert!(!out.contains("NaN"), "{name} {sides} {format}: {out}");
         }
     }
-    let json = |sides| {
-        let arguments = ["report", "models", "--compare", sides, "--format", "json"];
+    let of = |name, sides| {
+        let arguments = ["report", name, "--compare", sides, "--format", "json"];
         let (_, out, _) = run(directory.path(), &arguments);
         serde_json::from_str::<serde_json::Value>(&out).unwrap()
     };
+    let json = |sides| of("models", sides);
     let (stored, exported) = (json(windows), json("..a.jsonl..b.jsonl"));
     assert_eq!(stored["schema"], "tollgate.report.compare/1");
     let differences = |of: &serde_json::Value| of["tables"]["differences"].clone();
@@ -156,6 +157,25 @@ fn two_windows_or_two_files_are_set_side_by_side() {
         differences(&stored) == differences(&exported),
         "the files give what the store gives"
     );
+    assert_eq!(
+        differences(&of("routes", windows)),
+        differences(&stored),
+        "routes are the rows of models"
+    );
+    let (code, out, err) = run(
+        directory.path(),
+        &[
+            "report",
+            "routes",
+            "--format",
+            "csv",
+            "--output",
+            "routes.csv",
+        ],
+    );
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "", ""));
+    let file = fs::read_to_string(directory.path().join("routes.csv")).unwrap();
+    assert!(file.starts_with("provider,model,region"), "{file}");
     for (sides, said) in [
         ("7d", "names no two windows"),
         ("7d..14d", "before it begins"),

@@ -411,7 +411,31 @@ async fn every_report_has_a_page_and_downloads() {
             );
         }
     }
+    let page = get(&site.router, "/routes?origin=all&model=gpt-4.1").await;
+    for (format, kind, part) in [
+        (
+            "json",
+            "application/json",
+            "\"schema\": \"tollgate.report.routes/1\"",
+        ),
+        ("csv", "text/csv; charset=utf-8", "provider,model,region"),
+        ("markdown", "text/markdown; charset=utf-8", "| route |"),
+        ("html", "text/html; charset=utf-8", "<!doctype html>"),
+    ] {
+        let path = format!("/api/routes?model=gpt-4.1&origin=all&format={format}");
+        let link = format!("href=\"{}\"", path.replace('&', "&amp;"));
+        let since = link.replace("model=", "since=24h&amp;model=");
+        assert!(page.text.contains(&since), "{since}: {}", page.text);
+        let got = get(&site.router, &path).await;
+        assert_eq!(
+            (got.status, got.header("content-type")),
+            (StatusCode::OK, kind),
+            "{path}"
+        );
+        assert!(got.text.contains(part), "{path}: {}", got.text);
+    }
     for (path, status) in [
+        ("/api/routes?format=pdf", StatusCode::BAD_REQUEST),
         ("/reports/models?compare=2h..1h", StatusCode::OK),
         ("/api/reports/tax?compare=2h..1h&format=csv", StatusCode::OK),
         ("/reports/models?compare=1h", StatusCode::BAD_REQUEST),

@@ -70,13 +70,18 @@ struct Routes {
     of: RouteArgs,
     #[command(flatten)]
     store: StoreArgs,
+    /// The file to write; stdout otherwise
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    beside: Beside,
     /// How it is written
     #[arg(long, value_enum, default_value_t = Shape::Table)]
     format: Shape,
 }
 
 /// Which exchanges a report of whole records takes.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct Picked {
     #[command(flatten)]
     window: WindowArgs,
@@ -103,13 +108,34 @@ struct Picked {
 }
 
 /// What a report is compared with.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct Beside {
     /// Set two windows side by side, with the differences and what may be said of them: 14d..7d
     /// (from then to then, against from then until now or --until), 2026-11-01..2026-11-08,
     /// FROM/UNTIL..FROM/UNTIL, or two exported files a.jsonl..b.jsonl
     #[arg(long, value_name = "A..B", conflicts_with = "since")]
     compare: Option<String>,
+}
+
+impl Routes {
+    /// What two sides of the same routes are asked for: the report `models` has a row of each.
+    fn side_by_side(&self) -> Common {
+        let listed = |name: Option<&str>| name.map(str::to_owned).into_iter().collect();
+        Common {
+            picked: Picked {
+                window: self.window.clone(),
+                models: listed(self.of.model.as_deref()),
+                providers: listed(self.of.provider.as_deref()),
+                regions: Vec::new(),
+                tags: Vec::new(),
+                origin: self.of.origin.clone(),
+                store: self.store.clone(),
+                output: self.output.clone(),
+            },
+            beside: self.beside.clone(),
+            format: self.format,
+        }
+    }
 }
 
 impl Picked {
@@ -124,7 +150,7 @@ impl Picked {
 }
 
 /// What every report of whole records takes.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct Common {
     #[command(flatten)]
     picked: Picked,
@@ -243,6 +269,9 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
 }
 
 fn routes(args: &Routes, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    if args.beside.compare.is_some() {
+        return paper(&args.side_by_side(), Which::Listed(Listed::Models), config);
+    }
     let clock = Clock::system();
     let window = args.window.window(&clock)?;
     let (reader, settings) = args.store.open(config)?;
@@ -258,7 +287,8 @@ fn routes(args: &Routes, config: Option<&Path>) -> Result<ExitCode, Stop> {
         seen,
     )?;
     drop(progress);
-    output::print(&render::routes(&report, args.format.format()));
+    let text = render::routes(&report, args.format.format());
+    hand_over(args.output.as_deref(), &text)?;
     if report.scanned == 0 {
         output::note(
             "tollgate: the store has no exchange in this window; a wider --since may find some",

@@ -39,12 +39,12 @@ pub(super) struct WindowArgs {
 pub(super) struct RouteArgs {
     /// Only this model, as asked for or as the provider calls it
     #[arg(long, value_name = "MODEL")]
-    model: Option<String>,
+    pub(super) model: Option<String>,
     /// Only this provider
     #[arg(long, value_name = "PROVIDER")]
-    provider: Option<String>,
+    pub(super) provider: Option<String>,
     #[command(flatten)]
-    origin: OriginArgs,
+    pub(super) origin: OriginArgs,
 }
 
 /// Where the exchanges come from.

@@ -17,6 +17,7 @@ use crate::ui::reading::Most;
 
 use super::ask::{self, ListQuery, ReportQuery};
 use super::charts::{self, Which};
+use super::downloads;
 use super::fault::Fault;
 use super::listing::{self, ListPage};
 use super::metrics;
@@ -39,15 +40,16 @@ pub(super) async fn overview(Extract(state): Shared) -> Json<Overview> {
     Json(Overview::of(&state))
 }
 
-/// `GET /api/routes`.
+/// `GET /api/routes`: in the format asked for, JSON otherwise.
 pub(super) async fn routes(
     Extract(state): Shared,
     asking: Asking<ReportQuery>,
-) -> Result<Json<Value>, Fault> {
+) -> Result<Response, Fault> {
     let query = query(asking)?;
+    let offered = downloads::find(query.format.as_deref())?;
     let asked = query.asked(&state)?;
     let report = state.routes(query.question(), asked).await?;
-    Ok(Json(render::json::routes(&report)))
+    Ok(offered.file("routes", render::routes(&report, offered.format)))
 }
 
 /// `GET /api/throughput`.

@@ -20,6 +20,7 @@ pub(super) struct ReportQuery {
     pub(super) model: Option<String>,
     pub(super) provider: Option<String>,
     pub(super) origin: Option<String>,
+    pub(super) format: Option<String>,
 }
 
 /// What a report of whole records is asked for.
@@ -95,8 +96,8 @@ impl PaperQuery {
 
     /// The query as a text, for a link to the same in `format`.
     pub(super) fn text(&self, format: &str) -> String {
-        let mut text = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [
+        let format = Some(format.to_owned());
+        written(&[
             ("since", &self.since),
             ("until", &self.until),
             ("origin", &self.origin),
@@ -107,14 +108,20 @@ impl PaperQuery {
             ("reference", &self.reference),
             ("compare", &self.compare),
             ("experiment", &self.experiment),
-        ] {
-            if let Some(value) = given(value.as_ref()) {
-                text.append_pair(name, &value);
-            }
-        }
-        text.append_pair("format", format);
-        text.finish()
+            ("format", &format),
+        ])
     }
+}
+
+/// A query of what is given of `parts`.
+fn written(parts: &[(&str, &Option<String>)]) -> String {
+    let mut text = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in parts {
+        if let Some(value) = given(value.as_ref()) {
+            text.append_pair(name, &value);
+        }
+    }
+    text.finish()
 }
 
 /// The parts of a list with commas.
@@ -156,6 +163,30 @@ impl ReportQuery {
     pub(super) fn or_since(mut self, since: &str) -> Self {
         self.since = given(self.since.as_ref()).or_else(|| Some(since.to_owned()));
         self
+    }
+
+    /// The query as a text, for a link to the same in `format`.
+    pub(super) fn text(&self, format: &str) -> String {
+        let format = Some(format.to_owned());
+        written(&[
+            ("since", &self.since),
+            ("until", &self.until),
+            ("model", &self.model),
+            ("provider", &self.provider),
+            ("origin", &self.origin),
+            ("format", &format),
+        ])
+    }
+
+    /// The query as a text, for a link to reports that may be of several models and providers.
+    pub(super) fn of_reports(&self) -> String {
+        written(&[
+            ("since", &self.since),
+            ("until", &self.until),
+            ("origin", &self.origin),
+            ("models", &self.model),
+            ("providers", &self.provider),
+        ])
     }
 
     pub(super) fn question(&self) -> Question {

@@ -10,6 +10,8 @@ pub mod listing;
 
 pub mod handles;
 
+mod downloads;
+
 mod fault;
 
 mod sessions;

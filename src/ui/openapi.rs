@@ -40,13 +40,31 @@ const REPORT: &[Parameter] = &[
     ),
 ];
 
+const ROUTES: &[Parameter] = &[
+    (
+        "since",
+        "Beginning: an age (90m, 24h, 7d) or a date; the last 24 hours otherwise",
+    ),
+    ("until", "End, in the same words; now otherwise"),
+    (
+        "model",
+        "Only this model, as asked for or as the provider calls it",
+    ),
+    ("provider", "Only this provider"),
+    (
+        "origin",
+        "live, real (all but simulated), all, probe, bench, eval, shadow or demo",
+    ),
+    ("format", "json, csv, markdown or html; json otherwise"),
+];
+
 #[rustfmt::skip]
 const OPERATIONS: &[Operation] = &[
     Operation { path: "/api/overview", summary: "What is going on now", parameters: &[], answer: Answer::Json("Overview") },
     Operation { path: "/api/live", summary: "Server-sent events: `overview`, and `exchanges` once they are on the disk", parameters: &[
         ("standing", "Given, also `standing`: how the routes stand, in the page's words"),
     ], answer: Answer::Other("text/event-stream") },
-    Operation { path: "/api/routes", summary: "The report of routes", parameters: REPORT, answer: Answer::Json("RoutesReport") },
+    Operation { path: "/api/routes", summary: "The report of routes", parameters: ROUTES, answer: Answer::Json("RoutesReport") },
     Operation { path: "/api/standing", summary: "How the routes stand now: state, expectation, load, and what a typical request would be given", parameters: &[], answer: Answer::Json("Standing") },
     Operation { path: "/api/reports/{name}", summary: "A report of whole records by name (tax, experiments, models, regions, backends, consistency, trend, length, errors, cost, cache, json-tax), with intervals and the reasons where there is none; `schema` names its version", parameters: &[
         ("since", "Beginning: an age (90m, 24h, 7d) or a date; the last 24 hours otherwise"),

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State as Extract};
-use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, header};
+use axum::response::Response;
 use maud::{Markup, PreEscaped, html};
 
-use crate::analysis::render::{self, Format};
+use crate::analysis::render;
 use crate::edge::store::StoreReader;
 use crate::routing::experiment::Experiment;
 use crate::ui::api::{Asking, Shared, query};
 use crate::ui::ask::PaperQuery;
+use crate::ui::downloads;
 use crate::ui::fault::Fault;
 use crate::ui::notes::section;
 use crate::ui::papers::REPORTS;
@@ -19,19 +19,6 @@ use crate::ui::state::State;
 
 use super::layout::{self, Place};
 use super::routes::{ORIGINS, WINDOWS};
-
-/// The formats offered: name, media type, ending of the file.
-const FORMATS: [(&str, Format, &str, &str); 4] = [
-    ("html", Format::Html, "text/html; charset=utf-8", "html"),
-    ("csv", Format::Csv, "text/csv; charset=utf-8", "csv"),
-    ("json", Format::Json, "application/json", "json"),
-    (
-        "markdown",
-        Format::Markdown,
-        "text/markdown; charset=utf-8",
-        "md",
-    ),
-];
 
 /// `/reports`: the list of them.
 pub(in crate::ui) async fn index(Extract(state): Shared) -> Response {
@@ -90,11 +77,7 @@ async fn answer(state: &Arc<State>, name: &str, asking: Asking<PaperQuery>) -> R
             Err(fault) => (layout::instead(fault)),
             Ok(paper) => {
                 (PreEscaped(render::paper::fragment(paper)))
-                p.downloads { "Download: "
-                    @for (format, ..) in FORMATS {
-                        a href=(format!("/api/reports/{name}?{}", query.text(format))) download { (format) } " "
-                    }
-                }
+                (downloads::links(|format| format!("/api/reports/{name}?{}", query.text(format))))
                 @if let Some(notes) = &notes { (section(notes)) }
             },
         }
@@ -109,21 +92,10 @@ pub(in crate::ui) async fn download(
     asking: Asking<PaperQuery>,
 ) -> Result<Response, Fault> {
     let query = query(asking)?;
-    let wanted = query.format.as_deref().unwrap_or("json");
-    let found = FORMATS.iter().find(|(format, ..)| *format == wanted);
-    let Some((_, format, kind, ending)) = found else {
-        let message = "format is one of html, csv, json, markdown";
-        return Err(Fault::bad("format", message));
-    };
+    let offered = downloads::find(query.format.as_deref())?;
     let paper = state.paper(query.question(&state, &name)?).await?;
-    let mut response = render::paper::write(&paper, *format).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    let file = format!("attachment; filename=\"tollgate-{}.{ending}\"", paper.name);
-    if let Ok(file) = HeaderValue::from_str(&file) {
-        headers.insert(header::CONTENT_DISPOSITION, file);
-    }
-    Ok(response)
+    let text = render::paper::write(&paper, offered.format);
+    Ok(offered.file(paper.name, text))
 }
 
 fn form(name: &str, query: &PaperQuery, origin: &str, age: &str, defined: &[Experiment]) -> Markup {

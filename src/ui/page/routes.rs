@@ -13,6 +13,7 @@ use crate::record::TokenSource;
 use crate::ui::api::{Asking, Shared, query};
 use crate::ui::ask::ReportQuery;
 use crate::ui::charts::{self, Which};
+use crate::ui::downloads;
 use crate::ui::svg::chart;
 
 use super::layout::{self, Place};
@@ -58,6 +59,7 @@ pub(in crate::ui) async fn page(Extract(state): Shared, asking: Asking<ReportQue
             Err(fault) => (layout::instead(fault)),
             Ok(drawn) => { div.charts { @for one in drawn { (chart(one)) } } }
         }
+        @if report.is_ok() { (further(&query)) }
     };
     layout::page(&state, Place::Routes, "Routes", &body)
 }
@@ -83,6 +85,18 @@ fn form(query: &ReportQuery, origin: &str) -> Markup {
             label { "Provider " input name="provider" value=[query.provider.as_deref()] autocomplete="off"; }
             label { "Model " input name="model" value=[query.model.as_deref()] autocomplete="off"; }
             button { "Show" }
+        }
+    }
+}
+
+/// Files of the same, and where its distributions and differences are told.
+fn further(query: &ReportQuery) -> Markup {
+    let models = format!("/reports/models?{}", query.of_reports());
+    html! {
+        (downloads::links(|format| format!("/api/routes?{}", query.text(format))))
+        p.note {
+            a href=(models) { "Whole distributions with their bands" }
+            ", and two windows side by side: report models."
         }
     }
 }
