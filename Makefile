@@ -67,7 +67,7 @@ for name in ("overhead", "store", "report"):
     if path.exists():
         parts[name] = json.loads(path.read_text())
 whole = folder / "bench.json"
-whole.write_text(json.dumps({"schema": "tollgate.bench/1", **parts}, indent=1) + "\n")
+whole.write_text(json.dumps({"schema": "tollgate.figures/1", **parts}, indent=1) + "\n")
 for name in ("store", "report"):
     for what, value in parts.get(name, {}).items():
         if isinstance(value, (int, float)):

@@ -27,9 +27,10 @@ def known(record, metric):
     if metric == "failure":
         return {True: (1.0, 1.0)}.get(outcome in FAILURES, (0.0, 0.0) if outcome == "ok" else None)
     if metric == "cost":
-        cost = record["cost_picodollars"]
-        told = cost is not None and (outcome == "ok" or cost > 0)
-        return (cost / 1e12,) * 2 if told else None
+        for cost in (record["cost_billed_picodollars"], record["cost_picodollars"]):
+            if cost is not None and (outcome == "ok" or cost > 0):
+                return (cost / 1e12,) * 2
+        return None
     if metric != "total" and not record["request"]["stream"]:
         return None
     if outcome in FAILURES or outcome == "rate_limited":
@@ -134,11 +135,12 @@ def main(export, report):
         a, b = ([np.array(end) for end in zip(*arms[arm])] for arm in "ab")
         counts = [len(arms["a"]), len(arms["b"])] == [row["a_numbers"], row["b_numbers"]]
         found = difference(metric, a, b, 0.05) if a and b else None
-        printed = [row[f"difference{end}"] for end in ("", "_low", "_high")]
-        if printed[0] is None:
+        # Where the report tells no difference it says why, and there is nothing to hold it against.
+        if row["difference"] is None:
             same, found = counts, found or (math.nan,) * 3
             printed = [math.nan] * 3
         else:
+            printed = [row[f"difference{end}"] for end in ("", "_low", "_high")]
             close = lambda x, y: math.isclose(x, y, rel_tol=1e-7, abs_tol=1e-9)
             same = counts and found and all(map(close, found, printed))
         compared += 1

@@ -17,6 +17,11 @@ import numpy as np
 
 FAILURES = {"upstream_error", "timed_out", "empty", "truncated", "stalled", "in_band_error"}
 TIMED = {"ok", "client_gone", "shutdown"}
+# A try that ended so says nothing of how fast its route is: limits, credentials, the caller's fault.
+NO_FAILURE = {
+    *("rate_limited", "quota", "auth", "permission", "not_found", "bad_request", "unprocessable"),
+    *("context_length", "payload_too_large", "content_filter"),
+}
 
 
 def calls(record):
@@ -34,6 +39,7 @@ def calls(record):
         key = (
             record["request"]["stream"],
             bool(record["request"]["tools"]),
+            (record["request"]["response_format"] or "").startswith("json"),
             record["request"]["reasoning_effort"],
             int(math.log2(size)) if size else None,
             share,
@@ -42,9 +48,11 @@ def calls(record):
         )
         line = attempt["timeline_ns"]
         value = None
-        if not last or record["outcome"] in FAILURES:
+        gone = attempt["cancelled_by"] in ("client", "shutdown", "hedge")
+        left = gone or attempt["error_class"] in NO_FAILURE
+        if record["outcome"] in FAILURES if last else not left:
             value = math.inf
-        elif record["outcome"] in TIMED and "first_token" in line and attempt["gaps"]:
+        elif last and record["outcome"] in TIMED and "first_token" in line and attempt["gaps"]:
             value = (line["first_token"] - line["send_start"]) / 1e6
         if value is not None:
             alike = (record["session"] or record["id"], int(day // 60_000_000))
@@ -99,6 +107,9 @@ def main(export, report):
         record = json.loads(text)
         if record["request"]["background"] or record["cached_answer"]:
             continue
+        # Routes drawn by lot are told apart, as RANDOMISED.
+        if record["experiment"] and record["experiment"]["arm"]:
+            continue
         for model, provider, key, value in calls(record):
             arms[model][provider][key].append(value)
     grounds = {
@@ -118,8 +129,8 @@ def main(export, report):
             if min(map(len, both)) >= 10:
                 a, b = levelled(*(np.array([call[:2] for call in arm]) for arm in both))
                 found.append((a, b, len(a) * len(b) / (len(a) + len(b))))
-                for arms, value, arm in zip(alike, (a, b), both):
-                    arms.append({"value": value, "alike": [call[2:] for call in arm]})
+                for groups, value, arm in zip(alike, (a, b), both):
+                    groups.append({"value": value, "alike": [call[2:] for call in arm]})
         weights = np.array([weight for *_, weight in found])
         value = sum(w * (median(a) - median(b)) for a, b, w in found) / weights.sum()
         plain = lambda arm: median(np.concatenate([[call[0] for call in of] for of in arm.values()]))

@@ -130,7 +130,10 @@ fn value(record: &ExchangeRecord, metric: Metric, ending: Ending) -> Option<Know
             Ending::Answered => Some(Known::exactly(0.0)),
             _ => None,
         },
-        Metric::Cost => metric::telling_cost(record.outcome, record.cost)
+        // What was billed goes before what the table says, as in every report of costs.
+        Metric::Cost => [record.cost_billed, record.cost]
+            .into_iter()
+            .find_map(|cost| metric::telling_cost(record.outcome, cost))
             .map(|cost| Known::exactly(cost.as_dollars())),
         Metric::OutputRate => match ending {
             Ending::Failed => Some(Known::exactly(0.0)),
