@@ -77,14 +77,14 @@ pub fn bootstrap_ratio(a: Sample<'_>, b: Sample<'_>, p: f64, how: &Resampling) -
 /// within each stratum.
 #[must_use]
 pub fn stratified_difference(strata: &[Stratum<'_>], p: f64, how: &Resampling) -> Option<Estimate> {
-    stratified(strata, p, how, |a, b| a - b)
+    stratified(strata, p, how, |value| value)
 }
 
 /// The weighted geometric mean of the strata's ratios, `exp(Σ w_s ln(Q_a,s / Q_b,s) / Σ w_s)`,
 /// resampled within each stratum.
 #[must_use]
 pub fn stratified_ratio(strata: &[Stratum<'_>], p: f64, how: &Resampling) -> Option<Estimate> {
-    let log = stratified(strata, p, how, |a, b| a.ln() - b.ln())?;
+    let log = stratified(strata, p, how, f64::ln)?;
     Some(Estimate {
         value: log.value.exp(),
         interval: log.interval.map(f64::exp),
@@ -95,7 +95,7 @@ fn stratified(
     strata: &[Stratum<'_>],
     p: f64,
     how: &Resampling,
-    contrast: impl Fn(f64, f64) -> f64,
+    scale: impl Fn(f64) -> f64,
 ) -> Option<Estimate> {
     let whole: f64 = strata.iter().map(|stratum| stratum.weight).sum();
     let sound = |weight: f64| weight.is_finite() && weight >= 0.0;
@@ -105,7 +105,7 @@ fn stratified(
     let parts: Vec<_> = strata.iter().filter(|each| each.weight > 0.0).collect();
     let mut value = 0.0;
     for part in &parts {
-        value += part.weight / whole * contrast(part.a.quantile(p)?, part.b.quantile(p)?);
+        value += part.weight / whole * (scale(part.a.quantile(p)?) - scale(part.b.quantile(p)?));
     }
     if value.is_nan() {
         return None;
@@ -113,12 +113,16 @@ fn stratified(
     let mut random = Random::new(how.seed);
     let mut replicates = vec![0.0; how.replicates.max(1) as usize];
     for part in parts {
+        let share = part.weight / whole;
         let arms = [(part.a, how.effects[0]), (part.b, how.effects[1])];
-        let laws = arms.map(|(arm, deff)| IndexLaw::effective(arm.len(), deff, p));
+        let [(a, to_a), (b, to_b)] = arms.map(|(arm, deff)| {
+            let law = IndexLaw::effective(arm.len(), deff, p);
+            let values = law.table(|rank| scale(arm.at(rank)));
+            (law, values)
+        });
         for replicate in &mut replicates {
-            let a = part.a.at(laws[0].draw(&mut random));
-            let b = part.b.at(laws[1].draw(&mut random));
-            *replicate += part.weight / whole * contrast(a, b);
+            let difference = to_a[a.index(&mut random)] - to_b[b.index(&mut random)];
+            *replicate += share * difference;
         }
     }
     Some(Estimate {

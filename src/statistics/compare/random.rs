@@ -116,6 +116,18 @@ impl IndexLaw {
 
     /// A rank, counted from 1.
     pub fn draw(&self, random: &mut Random) -> usize {
+        self.rank(self.index(random))
+    }
+
+    /// What `value` makes of each rank that can be drawn, in the order of [`Self::index`]: a
+    /// replicate then costs one look into a table, whatever the value takes to make.
+    pub fn table(&self, value: impl Fn(usize) -> f64) -> Vec<f64> {
+        let indices = 0..self.sums.len();
+        indices.map(|index| value(self.rank(index))).collect()
+    }
+
+    /// A draw: which of the ranks that can be drawn, counted from 0.
+    pub fn index(&self, random: &mut Random) -> usize {
         let all = self.sums.last().copied().unwrap_or(1.0);
         let unit = random.unit();
         let at = unit * all;
@@ -126,7 +138,11 @@ impl IndexLaw {
         while self.sums.get(index).is_some_and(|sum| *sum <= at) {
             index += 1;
         }
-        let rank = self.first + index.min(self.sums.len().saturating_sub(1));
+        index.min(self.sums.len().saturating_sub(1))
+    }
+
+    fn rank(&self, index: usize) -> usize {
+        let rank = self.first + index;
         let rank = if self.law == self.count {
             rank
         } else {
