@@ -24,6 +24,7 @@ mod e2e {
     mod hub;
     mod identity;
     mod marks;
+    mod mixed;
     mod ours;
     mod outage;
     mod passing;
