@@ -34,6 +34,9 @@ pub(super) fn open_store(
             aside.display()
         ));
     }
+    if let Some(found) = opened.replayed.told() {
+        print(&found);
+    }
     Ok((recorder, recording))
 }
 

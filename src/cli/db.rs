@@ -8,7 +8,7 @@ use serde_json::json;
 use super::output;
 use super::stored::{Stop, StoreArgs};
 use crate::analysis::render::units::thousands;
-use crate::edge::store::{StoreError, Verified};
+use crate::edge::store::{StoreError, Verified, journal_is_left};
 
 /// Verify, compact or back up the store
 #[derive(Debug, clap::Args)]
@@ -139,7 +139,15 @@ fn compact(plain: &Plain, config: Option<&Path>) -> Result<ExitCode, Stop> {
 
 fn backup(plain: &Plain, to: &Path, config: Option<&Path>) -> Result<ExitCode, Stop> {
     // By a reader: a server may go on writing.
-    let (reader, _) = plain.store.open(config)?;
+    let (reader, settings) = plain.store.open(config)?;
+    if journal_is_left(&plain.store.path(settings.as_ref())?) {
+        match plain.store.open_to_write(config) {
+            // It is the running server's, which commits it in a moment.
+            Err(Stop::Store(StoreError::InUse(_))) => {}
+            // A killed one's belongs into the copy.
+            opened => drop(opened?),
+        }
+    }
     let damaged = reader.backup(to)?;
     match plain.format {
         Shape::Text => output::print(&format!(

@@ -161,7 +161,10 @@ impl StoreArgs {
             path,
             ..settings.store
         };
-        let (store, _) = Store::open(&settings, &Clock::system())?;
+        let (store, opened) = Store::open(&settings, &Clock::system())?;
+        if let Some(found) = opened.replayed.told() {
+            output::note(&found);
+        }
         Ok(store)
     }
 

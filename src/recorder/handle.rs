@@ -1,7 +1,8 @@
 //! Takes records from the street without ever waiting.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -15,6 +16,8 @@ use crate::edge::store::{Opened, Store, StoreError, StoreReader};
 use crate::record::ExchangeRecord;
 
 use super::health::{Counts, StoreHealth};
+use super::inbox::Inbox;
+use super::intake::Intake;
 use super::recent::Recent;
 use super::shared::Shared;
 use super::writer::{Opener, Pace, Writer};
@@ -30,6 +33,7 @@ pub struct Recorder {
 #[derive(Debug)]
 pub struct Running {
     shared: Arc<Shared>,
+    intake: Option<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -46,7 +50,14 @@ impl Recorder {
         clock: Clock,
     ) -> Result<(Self, Running, Opened), StoreError> {
         let (of_store, of_clock) = (settings.clone(), clock.clone());
-        let opener = Box::new(move || Store::open(&of_store, &of_clock));
+        let mut is_first = true;
+        let opener = Box::new(move || {
+            if std::mem::take(&mut is_first) {
+                return Store::open(&of_store, &of_clock);
+            }
+            // From now on the journal is this process's own.
+            Store::open_again(&of_store, &of_clock)
+        });
         Self::start_with(opener, settings.queue_max, Pace::default(), clock)
     }
 
@@ -75,14 +86,26 @@ impl Recorder {
             reader: Arc::new(store.reader()?),
             feed: broadcast::Sender::new(FEED_RECORDS),
             stop: AtomicBool::new(false),
+            close: AtomicBool::new(false),
+            unread: AtomicUsize::new(0),
+            ready: AtomicUsize::new(0),
+            inbox: Mutex::new(Inbox::new(store.journal())),
             jobs: Mutex::default(),
             queue_max: queue_max.max(1),
             batch_max: pace.records,
+            intake: OnceLock::new(),
             writer: OnceLock::new(),
         });
         shared.counts.moved_aside(opened.moved_aside.clone());
-        let writer = Writer::new(Arc::clone(&shared), records, opener, store, pace, clock);
-        let running = Running::spawn(Arc::clone(&shared), writer)?;
+        let intake = Intake {
+            shared: Arc::clone(&shared),
+            records,
+            clock: clock.clone(),
+            gather: pace.gather,
+            idle: pace.trim,
+        };
+        let writer = Writer::new(Arc::clone(&shared), opener, store, pace, clock);
+        let running = Running::spawn(Arc::clone(&shared), intake, writer)?;
         Ok((Self { queue, shared }, running, opened))
     }
 
@@ -93,17 +116,19 @@ impl Recorder {
         // Before the disk and apart from it: a dead store must not blind the routing.
         shared.recent.fold(&record);
         let before = shared.counts.queued.fetch_add(1, Ordering::AcqRel);
+        let unread = shared.unread.fetch_add(1, Ordering::AcqRel);
         let room = before < shared.queue_max && self.queue.try_send(Arc::new(record)).is_ok();
         if !room {
+            shared.unread.fetch_sub(1, Ordering::AcqRel);
             shared.counts.queued.fetch_sub(1, Ordering::AcqRel);
             shared
                 .counts
                 .dropped_queue_full
                 .fetch_add(1, Ordering::Relaxed);
         }
-        // The writer sleeps through a batch: it is woken for the first record and for a full one.
-        if before == 0 || before + 1 == shared.batch_max {
-            shared.wake();
+        // Who takes them in sleeps while they gather: the first one wakes it, and a full batch.
+        if unread == 0 || unread + 1 == shared.batch_max {
+            shared.wake_intake();
         }
         room
     }
@@ -143,7 +168,7 @@ impl Recorder {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(Box::new(job));
-        shared.wake();
+        shared.wake_writer();
         answer.recv_timeout(JOB_PATIENCE).ok()
     }
 
@@ -163,17 +188,27 @@ impl fmt::Debug for Recorder {
 }
 
 impl Running {
-    fn spawn(shared: Arc<Shared>, writer: Writer) -> Result<Self, StoreError> {
-        let thread = thread::Builder::new().name("recorder".to_owned());
+    fn spawn(shared: Arc<Shared>, intake: Intake, writer: Writer) -> Result<Self, StoreError> {
         let path = writer.path();
-        let handle = thread
-            .spawn(move || writer.run())
-            .map_err(|source| StoreError::Io { path, source })?;
-        let _ = shared.writer.set(handle.thread().clone());
-        Ok(Self {
+        let mut running = Self {
             shared,
-            writer: Some(handle),
-        })
+            intake: None,
+            writer: None,
+        };
+        let failed = |source| StoreError::Io { path, source };
+        let spawned = running.spawn_both(intake, writer);
+        spawned.map(|()| running).map_err(failed)
+    }
+
+    fn spawn_both(&mut self, intake: Intake, writer: Writer) -> io::Result<()> {
+        let thread = |name: &str| thread::Builder::new().name(name.to_owned());
+        let handle = thread("recorder").spawn(move || writer.run())?;
+        let _ = self.shared.writer.set(handle.thread().clone());
+        self.writer = Some(handle);
+        let handle = thread("journal").spawn(move || intake.run())?;
+        let _ = self.shared.intake.set(handle.thread().clone());
+        self.intake = Some(handle);
+        Ok(())
     }
 
     /// Writes what is queued, closes the store, and says how it did. Blocks for as long as that
@@ -184,7 +219,13 @@ impl Running {
     }
 
     fn stop(&mut self) {
+        // First who takes records in, then who writes them: none is left between the two.
         self.shared.stop.store(true, Ordering::Release);
+        if let Some(intake) = self.intake.take() {
+            intake.thread().unpark();
+            let _ = intake.join();
+        }
+        self.shared.close.store(true, Ordering::Release);
         if let Some(writer) = self.writer.take() {
             writer.thread().unpark();
             // Its panics are caught and counted; there is nothing to join but its end.

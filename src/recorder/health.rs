@@ -34,6 +34,8 @@ pub struct StoreHealth {
     pub dropped_queue_full: u64,
     /// Records dropped because the store would not take them.
     pub dropped_store_failed: u64,
+    /// Records that were in no journal before their commit: a crash would have cost them.
+    pub unjournaled: u64,
     /// Times that the store was opened again.
     pub reopened: u64,
     /// Panics of the writer that were caught.
@@ -66,6 +68,7 @@ pub(super) struct Counts {
     pub(super) written: AtomicU64,
     pub(super) dropped_queue_full: AtomicU64,
     pub(super) dropped_store_failed: AtomicU64,
+    pub(super) unjournaled: AtomicU64,
     pub(super) reopened: AtomicU64,
     pub(super) panics: AtomicU64,
     pub(super) trimmed: AtomicU64,
@@ -82,6 +85,7 @@ impl Counts {
             written: self.written.load(Relaxed),
             dropped_queue_full: self.dropped_queue_full.load(Relaxed),
             dropped_store_failed: self.dropped_store_failed.load(Relaxed),
+            unjournaled: self.unjournaled.load(Relaxed),
             reopened: self.reopened.load(Relaxed),
             panics: self.panics.load(Relaxed),
             trimmed: self.trimmed.load(Relaxed),

@@ -10,7 +10,13 @@ pub mod shown;
 
 mod health;
 
+mod sleep;
+
+mod inbox;
+
 mod shared;
+
+mod intake;
 
 mod writer;
 

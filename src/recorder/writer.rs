@@ -4,14 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::edge::store::{Opened, Store, StoreError};
-use crate::record::{ExchangeRecord, Moment, Nanos, WallTime};
+use crate::record::{ExchangeRecord, Moment, WallTime};
 
-use super::shared::{Records, Shared};
+use super::shared::Shared;
+use super::sleep::{nanos, sleep};
 
 /// Opens the store, at start and after each failure.
 pub type Opener = Box<dyn FnMut() -> Result<(Store, Opened), StoreError> + Send>;
@@ -19,10 +19,14 @@ pub type Opener = Box<dyn FnMut() -> Result<(Store, Opened), StoreError> + Send>
 /// How the writer goes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// How long the first record of a batch waits for others, at most.
+    /// How long the first record waits for others until they go to the journal together, at most:
+    /// what the killing of the process may cost.
+    pub gather: Duration,
+    /// How long a batch waits for more once its first records are there, at most: with `gather`
+    /// 100 ms. A commit costs the same whatever it holds.
     pub wait: Duration,
-    /// How old a record may be once it is on the disk: what a crash may cost. Where commits are
-    /// slow of late, batches wait the less.
+    /// How long the waiting and the commit of a batch may take together: what a loss of power may
+    /// cost beyond `gather`. Where commits are slow of late, batches wait the less.
     pub age: Duration,
     /// Records of a batch at most.
     pub records: usize,
@@ -39,8 +43,9 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            wait: Duration::from_millis(40),
-            age: Duration::from_millis(100),
+            gather: Duration::from_millis(40),
+            wait: Duration::from_millis(60),
+            age: Duration::from_millis(120),
             records: 4096,
             retry_min: Duration::from_millis(100),
             retry_max: Duration::from_secs(2),
@@ -59,7 +64,6 @@ impl Pace {
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    records: Records,
     opener: Opener,
     store: Option<Store>,
     pace: Pace,
@@ -82,7 +86,6 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(
         shared: Arc<Shared>,
-        records: Records,
         opener: Opener,
         store: Store,
         pace: Pace,
@@ -91,7 +94,6 @@ impl Writer {
         Self {
             path: store.path().to_owned(),
             shared,
-            records,
             opener,
             store: Some(store),
             pace,
@@ -133,6 +135,7 @@ impl Writer {
         }
         self.flush();
         self.do_jobs();
+        self.shared.inbox().end();
         self.store = None;
     }
 
@@ -145,35 +148,25 @@ impl Writer {
             return;
         }
         // Records that came while the last batch was written have waited for as long as that took.
-        let waited = if queued(&self.shared) > 0 {
+        let waited = if ready(&self.shared) > 0 {
             self.took
         } else {
             Duration::ZERO
         };
         // Nothing to do until a record comes, but to look at what is too old.
         self.sleep(self.pace.trim, |shared| {
-            queued(shared) > 0 || shared.has_jobs()
+            ready(shared) > 0 || shared.has_jobs()
         });
         let full = self.pace.records;
         let wait = self.pace.wait(self.slowest).saturating_sub(waited);
-        self.sleep(wait, |shared| queued(shared) == 0 || queued(shared) >= full);
+        self.sleep(wait, |shared| ready(shared) == 0 || ready(shared) >= full);
     }
 
     /// Sleeps for `span`, or until it is `enough`, or time to stop.
     fn sleep(&self, span: Duration, enough: impl Fn(&Shared) -> bool) {
-        let until = self.clock.now().plus(nanos(span));
-        while !self.is_stopping() && !enough(&self.shared) {
-            let left = until.since(self.clock.now());
-            if left == Nanos(0) {
-                return;
-            }
-            let before = self.clock.now();
-            thread::park_timeout(Duration::from_nanos(left.0));
-            if self.clock.now() == before {
-                // A clock turned by hand: it would never be over.
-                return;
-            }
-        }
+        sleep(&self.clock, span, || {
+            self.is_stopping() || enough(&self.shared)
+        });
     }
 
     fn write_batch(&mut self) {
@@ -209,13 +202,12 @@ impl Writer {
     }
 
     fn take_batch(&mut self) {
-        while self.in_hand.len() < self.pace.records {
-            let Ok(record) = self.records.try_recv() else {
-                return;
-            };
-            self.shared.counts.queued.fetch_sub(1, Ordering::AcqRel);
-            self.in_hand.push(record);
-        }
+        let before = self.in_hand.len();
+        let room = self.pace.records.saturating_sub(before);
+        self.in_hand.extend(self.shared.inbox().take(room));
+        let taken = self.in_hand.len() - before;
+        self.shared.ready.fetch_sub(taken, Ordering::AcqRel);
+        self.shared.counts.queued.fetch_sub(taken, Ordering::AcqRel);
     }
 
     /// Whether there is a store to write to, after trying to open one.
@@ -235,6 +227,7 @@ impl Writer {
                     // Otherwise the batch tells.
                     self.heal();
                 }
+                self.shared.inbox().adopt(&store);
                 self.store = Some(store);
                 true
             }
@@ -251,6 +244,7 @@ impl Writer {
     fn acknowledge(&mut self) {
         let counts = &self.shared.counts;
         tracing::debug!(records = self.in_hand.len(), "committed");
+        self.shared.inbox().forget();
         counts
             .written
             .fetch_add(self.in_hand.len() as u64, Ordering::Relaxed);
@@ -292,6 +286,7 @@ impl Writer {
             .dropped_store_failed
             .fetch_add(dropped, Ordering::Relaxed);
         self.in_hand.clear();
+        self.shared.inbox().forget();
         self.failed = 0;
     }
 
@@ -344,16 +339,12 @@ impl Writer {
     }
 
     fn is_stopping(&self) -> bool {
-        self.shared.stop.load(Ordering::Acquire)
+        self.shared.close.load(Ordering::Acquire)
     }
 }
 
-fn queued(shared: &Shared) -> usize {
-    shared.counts.queued.load(Ordering::Acquire)
-}
-
-fn nanos(span: Duration) -> Nanos {
-    Nanos(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX))
+fn ready(shared: &Shared) -> usize {
+    shared.ready.load(Ordering::Acquire)
 }
 
 #[cfg(test)]
@@ -363,7 +354,7 @@ mod tests {
     #[test]
     fn a_batch_waits_the_less_the_slower_the_disk_is() {
         let pace = Pace::default();
-        for (slowest, wait) in [(0, 40), (60, 40), (75, 25), (100, 0), (3_000, 0)] {
+        for (slowest, wait) in [(0, 60), (60, 60), (75, 45), (120, 0), (3_000, 0)] {
             let span = pace.wait(Duration::from_millis(slowest));
             assert_eq!(span, Duration::from_millis(wait), "{slowest}");
         }

@@ -456,6 +456,11 @@ fn register_services(
             store.dropped_store_failed,
         ),
         (
+            "tollgate_records_unjournaled",
+            "Records that were in no journal before their commit",
+            store.unjournaled,
+        ),
+        (
             "tollgate_store_reopened",
             "Times that the store was opened again",
             store.reopened,

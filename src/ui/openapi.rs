@@ -193,8 +193,8 @@ fn schemas() -> Value {
             }),
         ),
         "Store": object(
-            "state reason since written queue dropped_queue_full dropped_store_failed reopened \
-             trimmed moved_aside",
+            "state reason since written queue dropped_queue_full dropped_store_failed \
+             unjournaled reopened trimmed moved_aside",
             json!({
                 "state": { "enum": ["ok", "degraded", "stopped"] }, "reason": nullable("string"),
                 "since": nullable("string"), "written": whole(), "queue": whole(),

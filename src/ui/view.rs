@@ -105,6 +105,8 @@ pub struct Store {
     pub dropped_queue_full: u64,
     /// Records dropped because the store would not take them.
     pub dropped_store_failed: u64,
+    /// Records that were in no journal before their commit.
+    pub unjournaled: u64,
     /// Times that the store was opened again.
     pub reopened: u64,
     /// Records that retention removed.
@@ -230,6 +232,7 @@ impl Store {
             queue: health.queue_len,
             dropped_queue_full: health.dropped_queue_full,
             dropped_store_failed: health.dropped_store_failed,
+            unjournaled: health.unjournaled,
             reopened: health.reopened,
             trimmed: health.trimmed,
             moved_aside: health

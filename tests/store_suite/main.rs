@@ -10,6 +10,7 @@ mod backend;
 mod crash;
 mod damage;
 mod golden;
+mod journal;
 mod processes;
 mod recorder;
 mod records;

@@ -14,7 +14,7 @@ use super::error::{StoreError, guarded};
 use super::file::create_file;
 use super::keys::Grain;
 use super::ledger::Ledger;
-use super::meta::write_meta;
+use super::meta::{read_identity, write_meta};
 use super::tables::{DETAILS, KEPT, NAMES, NOTES, SUMMARIES, rollups};
 
 /// Rows written in one transaction of a copy.
@@ -76,7 +76,7 @@ fn copy_tables(txn: &ReadTransaction, ledger: &Ledger, db: &Database) -> Result<
     }
     // Last, and durable: a copy without it is no store.
     let write = db.begin_write()?;
-    write_meta(&write, ledger)?;
+    write_meta(&write, ledger, &read_identity(txn)?.unwrap_or_default())?;
     write.commit()?;
     Ok(damaged)
 }

@@ -29,12 +29,17 @@ pub(super) fn prepare(path: &Path) -> Result<(), StoreError> {
 
 /// Makes the file where there is none.
 pub(super) fn create_file(path: &Path) -> Result<(), StoreError> {
+    let opened = own_file().read(true).write(true).open(path).map(drop);
+    opened.map_err(|source| StoreError::io(path.to_owned(), source))
+}
+
+/// How a file is opened and made that only its owner may read.
+pub(super) fn own_file() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    options.create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let opened = options.open(path).map(drop);
-    opened.map_err(|source| StoreError::io(path.to_owned(), source))
+    options
 }
 
 /// Renames a damaged file, and never over another one.

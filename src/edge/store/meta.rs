@@ -8,13 +8,17 @@ use super::codec::seal;
 use super::error::StoreError;
 use super::ledger::Ledger;
 use super::names::{NameId, Names};
-use super::tables::{META, META_LEDGER, META_SCHEMA, NAMES, SCHEMA};
+use super::tables::{Identity, META, META_IDENTITY, META_LEDGER, META_SCHEMA, NAMES, SCHEMA};
 
 /// The version of a name's row: its text.
 pub(super) const NAME: u8 = 1;
 
 /// Writes what a store says of itself.
-pub(super) fn write_meta(txn: &redb::WriteTransaction, ledger: &Ledger) -> Result<(), redb::Error> {
+pub(super) fn write_meta(
+    txn: &redb::WriteTransaction,
+    ledger: &Ledger,
+    identity: &Identity,
+) -> Result<(), redb::Error> {
     let mut meta = txn.open_table(META)?;
     let mut value = Vec::new();
     seal::open(1, &mut value);
@@ -24,7 +28,32 @@ pub(super) fn write_meta(txn: &redb::WriteTransaction, ledger: &Ledger) -> Resul
     meta.insert(META_SCHEMA, &*value)?;
     ledger.encode(&mut value);
     meta.insert(META_LEDGER, &*value)?;
+    drop(meta);
+    write_identity(txn, identity)
+}
+
+/// Writes which store it is.
+pub(super) fn write_identity(
+    txn: &redb::WriteTransaction,
+    identity: &Identity,
+) -> Result<(), redb::Error> {
+    let mut value = Vec::new();
+    seal::open(1, &mut value);
+    value.extend_from_slice(identity);
+    seal::close(META_IDENTITY.as_bytes(), &mut value);
+    txn.open_table(META)?.insert(META_IDENTITY, &*value)?;
     Ok(())
+}
+
+/// Which store it is; `None` where that was not written down yet, or is damaged.
+pub(super) fn read_identity(txn: &ReadTransaction) -> Result<Option<Identity>, redb::Error> {
+    let meta = txn.open_table(META)?;
+    let value = meta.get(META_IDENTITY)?;
+    let sealed = |value: &[u8]| {
+        let (_, identity) = seal::check(META_IDENTITY.as_bytes(), value)?;
+        identity.try_into().ok()
+    };
+    Ok(value.and_then(|value| sealed(value.value())))
 }
 
 /// Refuses a store that this program cannot read.

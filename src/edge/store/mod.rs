@@ -31,7 +31,11 @@ mod source;
 
 mod reader;
 
+mod journal;
+
 mod writer;
+
+mod replay;
 
 mod open;
 
@@ -47,11 +51,13 @@ mod verify;
 
 pub use courtesy::let_traffic_go_first;
 pub use error::StoreError;
+pub use journal::Journal;
 pub use kept::KeptText;
 pub use keys::{Grain, RollupKey};
 pub use names::{NameId, Names};
 pub use open::Opened;
 pub use reader::{Committed, Scanned, StoreReader};
+pub use replay::{Replayed, journal_is_left};
 pub use retention::Trimmed;
 pub use summary::Summary;
 pub use tables::SCHEMA;

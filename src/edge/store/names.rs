@@ -143,6 +143,11 @@ impl Names {
         self.texts.len() >= Scope::Loose.limit()
     }
 
+    /// The number that the next new text gets.
+    pub(super) fn following(&self) -> NameId {
+        NameId(self.texts.len() as u32 + 1)
+    }
+
     /// The highest number given.
     pub(super) fn last(&self) -> NameId {
         NameId(self.texts.len() as u32)

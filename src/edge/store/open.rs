@@ -13,11 +13,14 @@ use super::error::{StoreError, guarded};
 use super::file::{move_aside, prepare};
 use super::keys::Grain;
 use super::ledger::Ledger;
-use super::meta::{check_schema, load_names, read_ledger, write_meta};
+use super::meta::{
+    check_schema, load_names, read_identity, read_ledger, write_identity, write_meta,
+};
 use super::names::Names;
 use super::reader::StoreReader;
+use super::replay::{Replayed, journal_is_left};
 use super::source::open_read_only;
-use super::tables::{DETAILS, NAMES, SUMMARIES, rollups};
+use super::tables::{DETAILS, Identity, NAMES, SUMMARIES, rollups};
 use super::writer::Store;
 
 /// What opening a store met.
@@ -31,6 +34,8 @@ pub struct Opened {
     pub damage: Option<String>,
     /// The schema that the store had before it was migrated.
     pub migrated_from: Option<u32>,
+    /// What the journal held that a killed process left.
+    pub replayed: Replayed,
 }
 
 /// Up to this size every page is checked at opening: a file closed well and damaged later is
@@ -39,8 +44,30 @@ const CHECKED_BYTES_MAX: u64 = 2 << 20;
 
 impl Store {
     /// Opens the store of `settings` for writing, and makes it where there is none. A damaged
-    /// file is moved aside to `<name>.corrupt-<date>` and a new one begun.
+    /// file is moved aside to `<name>.corrupt-<date>` and a new one begun. What a killed process
+    /// left in the journal is taken up.
     pub fn open(settings: &StoreSettings, clock: &Clock) -> Result<(Self, Opened), StoreError> {
+        let (mut store, mut opened) = Self::open_again(settings, clock)?;
+        if journal_is_left(&settings.path) {
+            match store.replay(clock.wall()) {
+                Ok(replayed) => opened.replayed = replayed,
+                Err(error) => {
+                    drop(store);
+                    opened.replayed = Replayed::refused(&settings.path, &error);
+                    (store, _) = Self::open_again(settings, clock)?;
+                }
+            }
+            store.keeps_journal = opened.replayed.kept;
+        }
+        Ok((store, opened))
+    }
+
+    /// Opens the store as [`Store::open`] does and leaves the journal alone: for who has one in
+    /// use, and opens the store again after a failure.
+    pub fn open_again(
+        settings: &StoreSettings,
+        clock: &Clock,
+    ) -> Result<(Self, Opened), StoreError> {
         let path = &settings.path;
         prepare(path)?;
         match guarded(path, || Self::open_file(settings)) {
@@ -126,6 +153,10 @@ impl Store {
         let txn = begin()?;
         check_schema(&txn, path)?;
         let ledger = read_ledger(&txn).map_err(failed)?;
+        let identity = match read_identity(&txn).map_err(failed)? {
+            Some(identity) => identity,
+            None => identify(&db).map_err(failed)?,
+        };
         let mut names = Names::default();
         load_names(&txn, &mut names).map_err(failed)?;
         drop(txn);
@@ -138,6 +169,8 @@ impl Store {
             minutes: Buckets::new(Grain::Minute),
             hours: Buckets::new(Grain::Hour),
             ledger: ledger.ok_or_else(|| StoreError::damaged(path, "its ledger"))?,
+            identity,
+            keeps_journal: false,
             broken: false,
         };
         let opened = Opened {
@@ -157,6 +190,17 @@ fn refuse_untouched(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Gives a store of an earlier version its identity.
+fn identify(db: &Database) -> Result<Identity, redb::Error> {
+    let identity = fastrand::u128(..).to_le_bytes();
+    let mut txn = db.begin_write()?;
+    txn.set_two_phase_commit(true);
+    txn.set_quick_repair(true);
+    write_identity(&txn, &identity)?;
+    txn.commit()?;
+    Ok(identity)
+}
+
 fn create_tables(db: &Database) -> Result<(), redb::Error> {
     let mut txn = db.begin_write()?;
     txn.set_two_phase_commit(true);
@@ -167,6 +211,6 @@ fn create_tables(db: &Database) -> Result<(), redb::Error> {
     for grain in Grain::ALL {
         txn.open_table(rollups(grain))?;
     }
-    write_meta(&txn, &Ledger::default())?;
+    write_meta(&txn, &Ledger::default(), &fastrand::u128(..).to_le_bytes())?;
     Ok(txn.commit()?)
 }

@@ -43,6 +43,12 @@ pub(super) const META_SCHEMA: &str = "schema";
 /// Bytes of rows, and up to where they were trimmed: [`super::ledger::Ledger`].
 pub(super) const META_LEDGER: &str = "ledger";
 
+/// Which store it is, by chance: kept by its copies. Its journal bears it, too.
+pub(super) const META_IDENTITY: &str = "identity";
+
+/// What a store is told apart from others by.
+pub(super) type Identity = [u8; 16];
+
 /// The table of that grain.
 pub(super) const fn rollups(grain: Grain) -> Sealed<&'static RollupBytes> {
     match grain {

@@ -13,12 +13,13 @@ use crate::statistics::Figures;
 use super::buckets::Buckets;
 use super::codec::{self, seal};
 use super::error::{StoreError, guarded};
+use super::journal::Journal;
 use super::keys::Grain;
 use super::ledger::Ledger;
 use super::meta::NAME;
 use super::names::Names;
 use super::summary::{SUMMARY_BYTES, Summary};
-use super::tables::{DETAILS, META, META_LEDGER, NAMES, SUMMARIES, rollups};
+use super::tables::{DETAILS, Identity, META, META_LEDGER, NAMES, SUMMARIES, rollups};
 
 /// The one writer of a store. After an error it is broken: drop it, and open the store again.
 #[derive(Debug)]
@@ -32,6 +33,9 @@ pub struct Store {
     pub(super) minutes: Buckets,
     pub(super) hours: Buckets,
     pub(super) ledger: Ledger,
+    pub(super) identity: Identity,
+    /// An earlier journal is still there, so that no new one is begun.
+    pub(super) keeps_journal: bool,
     pub(super) broken: bool,
 }
 
@@ -49,6 +53,20 @@ impl Store {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// A journal for what this store has not committed yet; a store without a file has none. The
+    /// caller begins one for as long as it writes, also over reopenings.
+    #[must_use]
+    pub fn journal(&self) -> Option<Journal> {
+        let has_one = self.in_file && !self.keeps_journal;
+        has_one.then(|| Journal::new(&self.path, self.identity))
+    }
+
+    /// Whether it is this store's journal.
+    #[must_use]
+    pub fn owns(&self, journal: &Journal) -> bool {
+        self.identity == journal.identity
     }
 
     /// Bytes of the exchanges kept, which retention compares with its limit.
