@@ -439,7 +439,7 @@ impl Tap {
         };
         self.verdict = Some(Verdict { end, fault, at });
         let broken = Broken::Fault(ErrorClass::Truncated);
-        let tail = last_words(parts, &mut self.told, broken);
+        let tail = last_words(parts, &mut self.told, broken, end == BodyEnd::Complete);
         self.queue.extend(tail.map(|bytes| Piece {
             bytes,
             read_at: at,
@@ -468,7 +468,7 @@ impl Tap {
             Voice::Restream(_) | Voice::Whole(_) => None,
             Voice::Own | Voice::Filtered(_) => parts.observer.stands(),
         };
-        let tail = last_words(parts, &mut self.told, broken);
+        let tail = last_words(parts, &mut self.told, broken, false);
         self.queue.extend(tail.map(|bytes| Piece {
             bytes,
             read_at: at,
@@ -609,16 +609,22 @@ impl Tap {
 
 /// What is left to hand over when the provider's side is over: what a filter or a translation still
 /// holds, or the whole that stands for it. Where a translated stream did not end as its language
-/// has it, its client is told why: `broken`, unless its last events say so. `told` is set where
-/// the client knows how it ended.
-fn last_words(parts: &mut TapParts, told: &mut bool, broken: Broken) -> Option<Bytes> {
+/// has it, its client is told why: `broken`, unless its last events say so. Where the body itself
+/// did not end well (not `whole`), no end is made up for it: some languages have none but the
+/// body's. `told` is set where the client knows how it ended.
+fn last_words(parts: &mut TapParts, told: &mut bool, broken: Broken, whole: bool) -> Option<Bytes> {
     match std::mem::replace(&mut parts.voice, Voice::Own) {
         Voice::Own => None,
         Voice::Filtered(filter) => filter.end(),
         Voice::Whole(bytes) => Some(bytes).filter(|bytes| !bytes.is_empty()),
         Voice::Restream(mut restream) => {
             let mut said = Vec::new();
-            if restream.end(&mut said) == Retold::Broken {
+            let ended = restream.end(&mut said);
+            let cut = ended == Retold::Whole && !whole && !*told;
+            if cut {
+                said.clear();
+            }
+            if cut || ended == Retold::Broken {
                 let event = inband::error_event(parts.language, broken);
                 said.extend_from_slice(event.as_bytes());
             }
