@@ -183,6 +183,8 @@ fn what_a_translated_stream_costs() {
         takes_sampling: true,
         thinks_by_budget: false,
         takes_effort: true,
+        takes_labels: true,
+        takes_top_k: true,
         limits_completion: false,
         pass_urls: false,
     };

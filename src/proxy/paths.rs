@@ -207,7 +207,8 @@ fn ollama_root(base: &str) -> &str {
 
 /// Whether a provider of Google's is Vertex AI: its base names a project, or its host says so
 /// (express mode, which has none).
-fn is_vertex(url: &BaseUrl) -> bool {
+#[must_use]
+pub fn is_vertex(url: &BaseUrl) -> bool {
     let host = url.host.split('.').next().unwrap_or_default();
     url.path.contains("/projects/") || host == "aiplatform" || host.ends_with("-aiplatform")
 }

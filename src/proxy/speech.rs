@@ -210,13 +210,13 @@ fn said(
     model: &str,
     translation: Translation,
 ) -> Result<Said, Refusal> {
-    let terms = terms(provider, route, model);
+    let there = translation.provider;
+    let terms = terms(provider, route, model, there);
     let translated = translation.request(&Asked {
         body: request.body,
         model,
         terms: &terms,
     })?;
-    let there = translation.provider;
     let mut body = translated.body;
     let place = paths::spoken(provider, there, model, request.stream);
     if let Some(member) = place.instead_of_model {
@@ -255,7 +255,12 @@ fn instead_of_model(body: Vec<u8>, (key, value): (&str, &str)) -> Vec<u8> {
 }
 
 /// What may be done: the route's word, then the provider's, then what the model's name tells.
-fn terms(provider: &Provider, route: Option<&RouteSettings>, model: &str) -> Terms {
+fn terms(
+    provider: &Provider,
+    route: Option<&RouteSettings>,
+    model: &str,
+    there: Language,
+) -> Terms {
     let manners = manners(model);
     let said = &provider.translating;
     let on_route = route.map(|route| route.translating).unwrap_or_default();
@@ -271,6 +276,8 @@ fn terms(provider: &Provider, route: Option<&RouteSettings>, model: &str) -> Ter
             && said.anthropic_version.as_str() < WITHOUT_SAMPLING,
         thinks_by_budget: manners.thinks_by_budget,
         takes_effort: manners.takes_effort,
+        takes_labels: paths::is_vertex(&provider.base),
+        takes_top_k: there != Language::OpenAiChat,
         limits_completion: provider.dialect == Dialect::Azure
             || provider.preset.as_deref() == Some("openai"),
     }

@@ -25,6 +25,28 @@ impl Usage {
     pub fn is_unknown(&self) -> bool {
         *self == Self::default()
     }
+
+    /// These counts, whose `input` leaves out what was read from the cache and written to it, in
+    /// the one meaning.
+    #[must_use]
+    pub fn with_cache_inside(self) -> Self {
+        let cache = [self.cached_read, self.cache_write].into_iter().flatten();
+        let cache = cache.fold(0, u64::saturating_add);
+        Self {
+            input: self.input.map(|input| input.saturating_add(cache)),
+            ..self
+        }
+    }
+
+    /// Takes over what `later` knows. What it does not know erases nothing.
+    pub fn merge(&mut self, later: Self) {
+        self.input = later.input.or(self.input);
+        self.cached_read = later.cached_read.or(self.cached_read);
+        self.cache_write = later.cache_write.or(self.cache_write);
+        self.output = later.output.or(self.output);
+        self.reasoning = later.reasoning.or(self.reasoning);
+        self.audio = later.audio.or(self.audio);
+    }
 }
 
 /// Where the token counts of an exchange come from, best first.

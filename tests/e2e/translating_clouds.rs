@@ -1,7 +1,9 @@
 //! A client that speaks OpenAI chat is answered by Gemini and by Bedrock in their own languages.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
-use tollgate::record::{ErrorClass, Language, Outcome, TokenSource};
+use tollgate::record::{ErrorClass, Language, Nanos, Outcome, TokenSource};
+use tollgate::simulator::{Framing, Script, Then};
 
 use crate::support::{Ask, Rig};
 
@@ -271,5 +273,62 @@ fn what_cannot_be_carried_is_refused_by_its_path() {
         assert_eq!(body["error"]["code"], "field_not_carried", "{body}");
         assert_eq!(body["error"]["param"], field, "{body}");
         rig.record(&ask);
+    }
+}
+
+/// The Gemini API refuses labels, and Vertex AI takes them.
+#[test]
+fn labels_go_to_vertex_only() {
+    let vertex = r#"
+[providers.vx]
+dialect = "gemini"
+base_url = "http://{sim}/v1/projects/p/locations/global"
+api_key = "{key}"
+"#;
+    let rig = Rig::configured(&[CLOUDS, vertex].concat());
+    for (provider, dropped) in [("/ge", Some("metadata.team, user")), ("/vx", None)] {
+        let ask = ask("n-4", false, provider);
+        let ask = ask.with(&json!({"user": "u-1", "metadata": {"team": "a"}}));
+        let reading = rig.send(&ask);
+        assert_eq!(reading.status, 200, "{provider}: {}", reading.text());
+        let found = reading.header("x-tollgate-dropped");
+        assert_eq!(found, dropped, "{provider}");
+        rig.record(&ask);
+    }
+}
+
+/// Gemini's streams have no end but the body's: where that is cut off behind the reason to stop,
+/// nobody knows what would have come.
+#[test]
+fn a_body_that_breaks_behind_its_reason_to_stop_is_not_whole() {
+    let rig = Rig::configured(CLOUDS);
+    let event = json!({"candidates": [{"index": 0, "finishReason": "STOP",
+        "content": {"role": "model", "parts": [{"text": "Hello"}]}}]});
+    let event = format!("data: {event}\r\n\r\n");
+    let chunk = Bytes::from(format!("{:x}\r\n{event}\r\n", event.len()));
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+                transfer-encoding: chunked\r\n\r\n";
+    let end = Bytes::from_static(b"0\r\n\r\n");
+    for (whole, outcome) in [(true, Outcome::Ok), (false, Outcome::Truncated)] {
+        let mut body = vec![(Nanos(0), chunk.clone())];
+        body.extend(whole.then(|| (Nanos(5_000_000), end.clone())));
+        let script = Script {
+            head: head.into(),
+            body,
+            framing: Framing::AsGiven,
+            then: Then::Fin,
+        };
+        rig.simulator.play("cut-off", script);
+        let ask = Ask::chat("cut-off", true).to("/ge");
+        let reading = rig.send(&ask);
+        let text = reading.text();
+        rig.forget();
+        let (chunks, done) = chunks(&text);
+        assert_eq!(done, whole, "{text}");
+        let (message, _) = gathered(&chunks);
+        assert_eq!(message["content"], "Hello", "{text}");
+        let told = chunks.last().unwrap().get("error").is_some();
+        assert_eq!(told, !whole, "{text}");
+        assert_eq!(rig.record(&ask).outcome, outcome, "{text}");
     }
 }

@@ -315,7 +315,9 @@ impl Exchange<'_> {
             return None;
         }
         let counter = self.counter();
-        let objection = check::objection(&self.address.endpoint, tree, model, counter)?;
+        let vertex = self.address.cloud == Cloud::Vertex;
+        let endpoint = &self.address.endpoint;
+        let objection = check::objection(endpoint, tree, model, vertex, counter)?;
         Some(Problem::new(400, "invalid_value", objection.message))
     }
 

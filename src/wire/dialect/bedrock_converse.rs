@@ -108,7 +108,7 @@ impl<'de> Lenient<'de> for Blocks {
 
 lenient_object! {
     /// The counts; the input leaves the cache out.
-    struct UsageObject {
+    pub(crate) struct UsageObject {
         input: Count = "inputTokens",
         output: Count = "outputTokens",
         cache_read: Count = "cacheReadInputTokens",
@@ -177,26 +177,44 @@ fn learn_metadata(payload: &Payload<'_>, learned: &mut Learned) -> bool {
         return false;
     };
     learned.cache_outside_input = true;
-    learned.merge(Usage {
-        input: usage.input.0,
-        cached_read: usage.cache_read.0,
-        cache_write: usage.cache_write.0,
-        output: usage.output.0,
-        reasoning: None,
-        audio: None,
-    });
+    learned.merge(usage.counts());
     true
 }
 
 fn learn_stop(word: &str, learned: &mut Learned) {
-    let reason = match word {
-        "" => return,
+    if !word.is_empty() {
+        learned.finish(0, word, finish_reason(word));
+    }
+}
+
+/// A reason to stop in `OpenAI`'s words; those that report a fault of the model's are
+/// [`FinishReason::Error`].
+pub(crate) fn finish_reason(word: &str) -> FinishReason {
+    match word {
         "end_turn" | "stop_sequence" => FinishReason::Stop,
         "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
         "tool_use" => FinishReason::ToolCalls,
         "guardrail_intervened" | "content_filtered" => FinishReason::ContentFilter,
         "malformed_model_output" | "malformed_tool_use" => FinishReason::Error,
         _ => FinishReason::Other,
-    };
-    learned.finish(0, word, reason);
+    }
+}
+
+impl UsageObject<'_> {
+    /// The counts as Bedrock has them, the cache beside the input.
+    const fn counts(&self) -> Usage {
+        Usage {
+            input: self.input.0,
+            cached_read: self.cache_read.0,
+            cache_write: self.cache_write.0,
+            output: self.output.0,
+            reasoning: None,
+            audio: None,
+        }
+    }
+
+    /// By one meaning for all providers: the input holds the cache.
+    pub(crate) fn normalised(&self) -> Usage {
+        self.counts().with_cache_inside()
+    }
 }

@@ -223,7 +223,7 @@ pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Opt
         learned.finish(*index, word.as_str(), reason);
     }
     let blocked = answer.feedback.blocked.as_str();
-    let is_blocked = !matches!(blocked, "" | "BLOCK_REASON_UNSPECIFIED");
+    let is_blocked = is_block_reason(blocked);
     if is_blocked {
         let word = format!("blocked:{blocked}");
         learned.finish(0, &word, FinishReason::ContentFilter);
@@ -248,6 +248,11 @@ pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Opt
         usage,
         unknown: !known,
     })
+}
+
+/// Whether `word` says why a prompt was blocked: the default of the enumeration says nothing.
+pub(crate) fn is_block_reason(word: &str) -> bool {
+    !matches!(word, "" | "BLOCK_REASON_UNSPECIFIED")
 }
 
 /// A finish reason in `OpenAI`'s words; those that report a fault of the model's are

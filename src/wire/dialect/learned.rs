@@ -112,25 +112,17 @@ impl Learned {
 
     /// Notes a later state of the counts: null never overwrites a number.
     pub(crate) fn merge(&mut self, later: Usage) {
-        let usage = &mut self.usage;
-        usage.input = later.input.or(usage.input);
-        usage.cached_read = later.cached_read.or(usage.cached_read);
-        usage.cache_write = later.cache_write.or(usage.cache_write);
-        usage.output = later.output.or(usage.output);
-        usage.reasoning = later.reasoning.or(usage.reasoning);
-        usage.audio = later.audio.or(usage.audio);
+        self.usage.merge(later);
         self.usage_objects = self.usage_objects.saturating_add(1);
     }
 
     /// The counts in the one meaning that records have.
     pub(crate) fn normalised(&self) -> Usage {
-        let mut usage = self.usage;
         if self.cache_outside_input {
-            let cache = [usage.cached_read, usage.cache_write];
-            let cache: u64 = cache.into_iter().flatten().fold(0, u64::saturating_add);
-            usage.input = usage.input.map(|input| input.saturating_add(cache));
+            self.usage.with_cache_inside()
+        } else {
+            self.usage
         }
-        usage
     }
 }
 

@@ -28,7 +28,7 @@ mod anthropic_messages;
 
 pub(crate) mod gemini_generate;
 
-mod bedrock_converse;
+pub(crate) mod bedrock_converse;
 
 mod bedrock_invoke;
 

@@ -242,6 +242,8 @@ mod tests {
             takes_sampling: true,
             thinks_by_budget: false,
             takes_effort: true,
+            takes_labels: true,
+            takes_top_k: true,
             limits_completion: true,
             pass_urls: false,
         };

@@ -27,6 +27,8 @@ mod carried;
 
 mod chat_turns;
 
+mod chat_settings;
+
 mod chat_to_messages;
 
 mod chat_request;

@@ -25,6 +25,12 @@ pub struct Terms {
     /// Whether the model takes an effort of reasoning at all. Where it takes none, an effort has
     /// no effect and is left out as a hint.
     pub takes_effort: bool,
+    /// Whether a provider of Gemini's language takes labels on a request: Vertex AI does, and the
+    /// Gemini API refuses them.
+    pub takes_labels: bool,
+    /// Whether `top_k` may stand in a chat request that is said again in another language: OpenAI
+    /// chat itself has no place for it.
+    pub takes_top_k: bool,
     /// Whether a provider of OpenAI chat calls the limit of output tokens `max_completion_tokens`,
     /// as OpenAI does, and not `max_tokens`, as those do who copy it.
     pub limits_completion: bool,
@@ -66,6 +72,8 @@ pub struct Kept {
     pub model: String,
     /// The model's name at the provider, where what an answer means hangs on it.
     pub model_there: String,
+    /// How many answers the client asked for (`n`); none or one is one.
+    pub choices: u64,
     /// Fields of the request that an answer in the client's language repeats.
     pub echo: Map<String, Value>,
 }

@@ -14,6 +14,8 @@ pub(super) const STRICT: Terms = Terms {
     takes_sampling: true,
     thinks_by_budget: false,
     takes_effort: true,
+    takes_labels: true,
+    takes_top_k: false,
     limits_completion: true,
     pass_urls: false,
 };

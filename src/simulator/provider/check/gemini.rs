@@ -186,10 +186,14 @@ static COUNT: Shape = Shape::of(&[
     may("generationConfig", Kind::Object(&GENERATION)),
 ]);
 
-/// What is wrong with a request to generate.
-pub(super) fn request(body: &Value, model: &str) -> Option<Objection> {
+/// What is wrong with a request to generate. `vertex`: it came to Vertex AI.
+pub(super) fn request(body: &Value, model: &str, vertex: bool) -> Option<Objection> {
     if let Some(finding) = examine(body, &REQUEST, Names::Protobuf) {
         return Some(worded(&finding));
+    }
+    if !vertex && field(body, "labels").is_some() {
+        let message = "labels parameter is not supported in Gemini API.";
+        return Some(Objection::new(message));
     }
     contents(body, model).or_else(|| wishes(body))
 }

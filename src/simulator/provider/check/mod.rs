@@ -22,11 +22,12 @@ pub(super) use gemini::field as google_field;
 pub(super) use messages::Counter;
 pub(super) use turns::{Objection, SIGNATURE};
 
-/// What is wrong with a request's body.
+/// What is wrong with a request's body. `vertex`: it came to Vertex AI.
 pub(super) fn objection(
     endpoint: &Endpoint,
     body: &Value,
     model: &str,
+    vertex: bool,
     counter: Counter,
 ) -> Option<Objection> {
     match endpoint {
@@ -35,7 +36,7 @@ pub(super) fn objection(
             messages::request(body, counter)
         }
         Endpoint::CountTokens(Language::AnthropicMessages) => messages::count(body),
-        Endpoint::Generate(Language::GeminiGenerate) => gemini::request(body, model),
+        Endpoint::Generate(Language::GeminiGenerate) => gemini::request(body, model, vertex),
         Endpoint::CountTokens(Language::GeminiGenerate) => gemini::count(body),
         Endpoint::Generate(Language::BedrockConverse) => converse::request(body),
         _ => None,

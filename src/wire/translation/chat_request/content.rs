@@ -97,14 +97,23 @@ fn part(at: &str, value: Value, left: &mut Left) -> Result<Option<Part>, Refusal
         "text" => text_part(part.needed_text("text")?),
         // What a model said instead of an answer is still what it said.
         "refusal" => text_part(part.needed_text("refusal")?),
-        "image_url" => Some(image(at, &mut part, left)?),
+        "image_url" => Some(Part::Image {
+            at: at.to_owned(),
+            source: image(&mut part, left)?,
+        }),
         "input_audio" => Some(audio(at, &mut part, left)?),
-        "file" => Some(file(at, &mut part, left)?),
+        "file" => {
+            let (name, data) = file(&mut part, left)?;
+            let at = at.to_owned();
+            Some(Part::File { at, name, data })
+        }
         _ => {
             let why = format!("is `{kind}`, a part that cannot be said to this provider");
             return Err(refusal(&part.at("type"), &why));
         }
     };
+    // Where a prompt may be cached is of no effect on the answer.
+    part.hints(&["cache_control"], left);
     part.finish(left)?;
     Ok(read)
 }
@@ -114,27 +123,35 @@ fn needed(part: &mut Fields, key: &str) -> Result<Fields, Refusal> {
     found.ok_or_else(|| missing(&part.at(key)))
 }
 
-fn image(at: &str, part: &mut Fields, left: &mut Left) -> Result<Part, Refusal> {
-    let mut image = needed(part, "image_url")?;
-    let url = image.needed_text("url")?;
-    let place = image.at("url");
-    // How finely an image is looked at is a matter of price; no two providers have equal steps.
-    image.skip_if("detail", |detail| detail == "auto");
-    image.hints(&["detail"], left);
-    image.finish(left)?;
+/// Takes the image of a part: `image_url`, an object or, from some clients, the address itself.
+pub(crate) fn image(part: &mut Fields, left: &mut Left) -> Result<Source, Refusal> {
+    let at = part.at("image_url");
+    let place = format!("{at}.url");
+    let url = match part.take("image_url") {
+        None => return Err(missing(&at)),
+        Some(Value::String(url)) => url,
+        Some(other) => {
+            let mut image = Fields::of(&at, other)?;
+            // How finely an image is looked at is a matter of price; no two providers have equal
+            // steps.
+            image.skip_if("detail", |detail| detail == "auto");
+            image.hints(&["detail"], left);
+            let url = image.needed_text("url")?;
+            image.finish(left)?;
+            url
+        }
+    };
     let scheme = url.split(':').next().unwrap_or_default();
-    let source = if scheme.eq_ignore_ascii_case("data") {
-        Source::Data(data_url(&place, url)?)
+    if scheme.eq_ignore_ascii_case("data") {
+        Ok(Source::Data(data_url(&place, url)?))
     } else if ["http", "https", "gs", "s3"]
         .iter()
         .any(|known| scheme.eq_ignore_ascii_case(known))
     {
-        Source::Url(url)
+        Ok(Source::Url(url))
     } else {
-        return Err(refusal(&place, "is no address: send a `data:` URL"));
-    };
-    let at = at.to_owned();
-    Ok(Part::Image { at, source })
+        Err(refusal(&place, "is no address: send a `data:` URL"))
+    }
 }
 
 fn audio(at: &str, part: &mut Fields, left: &mut Left) -> Result<Part, Refusal> {
@@ -155,7 +172,8 @@ fn audio(at: &str, part: &mut Fields, left: &mut Left) -> Result<Part, Refusal> 
     Ok(Part::Audio { at, format, data })
 }
 
-fn file(at: &str, part: &mut Fields, left: &mut Left) -> Result<Part, Refusal> {
+/// Takes the document of a part: its name, empty where it has none, and its bytes.
+pub(crate) fn file(part: &mut Fields, left: &mut Left) -> Result<(String, Data), Refusal> {
     let mut file = needed(part, "file")?;
     if file.take("file_id").is_some() {
         let why = "names a file kept at OpenAI, which no other provider has; send `file_data`";
@@ -181,8 +199,7 @@ fn file(at: &str, part: &mut Fields, left: &mut Left) -> Result<Part, Refusal> {
                    known ending";
         return Err(refusal(&place, why));
     };
-    let at = at.to_owned();
-    Ok(Part::File { at, name, data })
+    Ok((name, data))
 }
 
 /// Reads a `data:` URL (RFC 2397) in base 64.

@@ -7,12 +7,15 @@ mod tools;
 
 mod settings;
 
+mod claude;
+
 mod conversation;
 
-pub(super) use content::{Data, Part, Source};
+pub(super) use claude::{Draw, Standing, Thinking, draw, thinking, thinks};
+pub(super) use content::{Data, Part, Source, file, image};
 pub(super) use conversation::{Conversation, Spoken, ToolResult, Turn};
 pub(super) use settings::{
-    Effort, Format, common_hints, effort, fits_sampling, kept, labels, max_tokens, nothing_asked,
-    response_format, stops,
+    Effort, Format, common_hints, effort, kept, labels, max_tokens, nothing_asked, response_format,
+    sampling, stops,
 };
-pub(super) use tools::{Choice, Tool, choice, tools};
+pub(super) use tools::{Choice, Tool, allow, choice, tools};

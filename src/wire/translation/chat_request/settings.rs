@@ -57,6 +57,14 @@ impl Effort {
         }
     }
 
+    /// The same at those who know no less than `low`.
+    pub(crate) const fn at_least_low(self) -> &'static str {
+        match self {
+            Self::None | Self::Minimal => Self::Low.word(),
+            effort => effort.word(),
+        }
+    }
+
     const ALL: [Self; 7] = [
         Self::None,
         Self::Minimal,
@@ -75,6 +83,7 @@ pub(crate) fn kept(body: &mut Fields, asked: &Asked<'_>, left: &mut Left) -> Res
         model: model.unwrap_or_else(|| asked.model.to_owned()),
         model_there: asked.model.to_owned(),
         stream: body.truth("stream")?.unwrap_or_default(),
+        choices: body.look("n").and_then(Value::as_u64).unwrap_or(1),
         ..Kept::default()
     };
     if let Some(mut options) = body.object("stream_options")? {
@@ -177,9 +186,26 @@ pub(crate) fn response_format(body: &mut Fields, left: &mut Left) -> Result<Form
     Ok(read)
 }
 
-/// Whether a sampling setting may be sent: `value` is within what the language allows, and the
-/// model takes other values than `usual`.
-pub(crate) fn fits_sampling(
+/// Takes `temperature` and `top_p`, as far as they may be sent. `most` is the highest temperature
+/// that the language allows.
+pub(crate) fn sampling(
+    body: &mut Fields,
+    most: f64,
+    terms: &Terms,
+    left: &mut Left,
+) -> Result<(Option<f64>, Option<f64>), Refusal> {
+    let mut take = |field: &str, most: f64| {
+        let Some(value) = body.number(field)? else {
+            return Ok(None);
+        };
+        Ok(fits_sampling(field, value, most, terms, left)?.then_some(value))
+    };
+    Ok((take("temperature", most)?, take("top_p", 1.0)?))
+}
+
+/// Whether a sampling setting may be sent: `value` is within what the language allows, and is the
+/// default one where the model takes no other.
+fn fits_sampling(
     field: &str,
     value: f64,
     most: f64,
@@ -191,15 +217,17 @@ pub(crate) fn fits_sampling(
         left.unless_dropped(field, &why)?;
         return Ok(false);
     }
-    // 1 is what every model of the kind samples with.
-    if !terms.takes_sampling && (value - 1.0).abs() > f64::EPSILON {
+    if terms.takes_sampling {
+        return Ok(true);
+    }
+    // 1 is what every model of the kind samples with: it need not be said, and may not be.
+    if (value - 1.0).abs() > f64::EPSILON {
         left.unless_dropped(
             field,
             "is not taken by this model, which samples in its own way",
         )?;
-        return Ok(false);
     }
-    Ok(true)
+    Ok(false)
 }
 
 /// Takes what names who asks and why (`user`, `safety_identifier`, `metadata`), as labels by name.
@@ -250,14 +278,15 @@ pub(crate) fn nothing_asked(body: &mut Fields) {
     body.skip_if("parallel_tool_calls", |value| *value == Value::Bool(true));
     body.skip_if("service_tier", |value| value == "auto");
     body.skip_if("n", |value| value.as_u64() == Some(1));
-    for key in ["frequency_penalty", "presence_penalty"] {
+    for key in ["frequency_penalty", "presence_penalty", "top_logprobs"] {
         body.skip_if(key, |value| {
             value.as_f64().is_some_and(|value| value == 0.0)
         });
     }
 }
 
-/// Takes fields by which an answer is cheaper, faster or kept, but no other.
+/// Takes fields by which an answer is cheaper, faster or kept, but no other: `store` and
+/// `prediction` are among them, at every provider.
 pub(crate) fn common_hints(body: &mut Fields, left: &mut Left) {
     let hints = [
         "prediction",

@@ -18,6 +18,9 @@ pub(crate) struct Tool {
     pub(crate) parameters: Option<Value>,
     /// Whether calls must keep to the schema; absent where the client does not say.
     pub(crate) strict: Option<bool>,
+    /// Anthropic's mark of where the prompt may be cached, which clients that know it put beside
+    /// OpenAI's fields.
+    pub(crate) mark: Option<Value>,
 }
 
 /// Which tools the model is to call.
@@ -43,11 +46,10 @@ pub(crate) enum Choice {
 /// Takes the tools.
 pub(crate) fn tools(body: &mut Fields, left: &mut Left) -> Result<Vec<Tool>, Refusal> {
     for (former, now) in [("functions", "tools"), ("function_call", "tool_choice")] {
+        body.skip_if(former, |value| value.as_array().is_some_and(Vec::is_empty));
         if body.take(former).is_some() {
-            return Err(refusal(
-                former,
-                &format!("is the former name of `{now}`: send that"),
-            ));
+            let why = format!("is the former name of `{now}`: send that");
+            left.unless_dropped(former, &why)?;
         }
     }
     let list = body.list("tools")?.unwrap_or_default();
@@ -66,8 +68,10 @@ fn tool(at: &str, value: Value, left: &mut Left) -> Result<Tool, Refusal> {
     }
     let found = tool.object("function")?;
     let mut function = found.ok_or_else(|| missing(&tool.at("function")))?;
+    let mark = tool.take("cache_control");
     tool.finish(left)?;
     let read = Tool {
+        mark,
         at: at.to_owned(),
         name: function.needed_text("name")?,
         description: function
@@ -160,4 +164,14 @@ fn allowed(fields: &mut Fields, left: &mut Left) -> Result<Choice, Refusal> {
         return Err(refusal("tool_choice.allowed_tools.tools", "names no tool"));
     }
     Ok(Choice::Allowed { names, required })
+}
+
+/// Leaves only the tools of these names: those that may not be called are not there.
+pub(crate) fn allow(tools: &mut Vec<Tool>, names: &[String]) -> Result<(), Refusal> {
+    tools.retain(|tool| names.contains(&tool.name));
+    if tools.is_empty() {
+        let why = "allows no tool that is in `tools`";
+        return Err(refusal("tool_choice", why));
+    }
+    Ok(())
 }

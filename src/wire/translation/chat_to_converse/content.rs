@@ -88,6 +88,19 @@ pub(super) fn messages(
     Ok(messages)
 }
 
+/// Whether what is to be gone on with did not begin with reasoning: the answer's beginning, or one
+/// whose calls have their results now.
+pub(super) fn is_unthought(messages: &[Message]) -> bool {
+    let mut back = messages.iter().rev();
+    let spoken = match back.next() {
+        Some(last) if last.role == "assistant" => Some(last),
+        Some(last) if matches!(last.content.first(), Some(Block::ToolResult(_))) => back.next(),
+        _ => None,
+    };
+    let first = spoken.and_then(|spoken| spoken.content.first());
+    first.is_some_and(|block| !matches!(block, Block::ReasoningContent(_)))
+}
+
 fn block(part: Part, terms: &Terms, names: &mut Names) -> Result<Block, Refusal> {
     match part {
         Part::Text(text) => Ok(Block::Text(text)),

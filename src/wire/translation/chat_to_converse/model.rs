@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::super::chat_request::{Effort, Spoken};
+use super::super::chat_request::{Effort, Spoken, Standing, Thinking, thinking};
 use super::super::fields::Left;
 use super::super::reasoning::{CLAUDE, Proof, Signed};
 use super::super::shape::{Refusal, Terms};
@@ -45,60 +45,38 @@ impl Family {
     }
 }
 
-/// The smallest budget of thinking that Claude takes.
-const BUDGET_MIN: u64 = 1024;
-
-/// The budget of tokens for an effort, of Claudes that think by one: the same as to Anthropic.
-const fn budget(effort: Effort) -> u64 {
-    match effort {
-        Effort::None | Effort::Minimal => BUDGET_MIN,
-        Effort::Low => 2048,
-        Effort::Medium => 8192,
-        Effort::High => 16_384,
-        Effort::XHigh => 32_768,
-        Effort::Max => 65_536,
-    }
-}
-
 /// Puts `effort` into `additional` (`additionalModelRequestFields`), or gives Converse's own word
-/// for it. `max_tokens` is the client's limit of the answer, thinking included.
+/// for it.
 pub(super) fn ask(
     effort: Effort,
     family: Family,
     terms: &Terms,
-    max_tokens: Option<u64>,
+    standing: Standing,
     additional: &mut Map<String, Value>,
     left: &mut Left,
 ) -> Result<Option<&'static str>, Refusal> {
     let mut put = |key: &str, value: Value| additional.insert(key.to_owned(), value);
     match family {
-        Family::Claude => {
-            if effort == Effort::None {
+        Family::Claude => match thinking(effort, terms, standing, left)? {
+            Thinking::Unasked => Ok(None),
+            Thinking::Disabled => {
                 put("thinking", json!({"type": "disabled"}));
-                return Ok(None);
+                Ok(None)
             }
-            if terms.thinks_by_budget {
-                // Half is left for the answer.
-                let most = max_tokens.map_or(u64::MAX, |max| max / 2);
-                let budget = budget(effort).min(most).max(BUDGET_MIN);
-                if max_tokens.is_some_and(|max| budget >= max) {
-                    let why = format!("needs a limit of more than {BUDGET_MIN} tokens");
-                    left.unless_dropped("reasoning_effort", &why)?;
-                    return Ok(None);
+            Thinking::Budget(budget) => {
+                let said = json!({"type": "enabled", "budget_tokens": budget});
+                put("thinking", said);
+                Ok(None)
+            }
+            Thinking::Effort { word, thinks } => {
+                if thinks {
+                    // Some models keep their thoughts to themselves unless asked.
+                    let said = json!({"type": "adaptive", "display": "summarized"});
+                    put("thinking", said);
                 }
-                put(
-                    "thinking",
-                    json!({"type": "enabled", "budget_tokens": budget}),
-                );
-                return Ok(None);
+                Ok(Some(word))
             }
-            // Some models keep their thoughts to themselves unless asked.
-            put(
-                "thinking",
-                json!({"type": "adaptive", "display": "summarized"}),
-            );
-            Ok(Some(at_least_low(effort)))
-        }
+        },
         Family::GptOss | Family::Nova => {
             let word = match effort {
                 Effort::None if family == Family::GptOss => {
@@ -126,16 +104,8 @@ pub(super) fn ask(
         Family::Other => match effort {
             // Nothing is thought unless it is asked for.
             Effort::None => Ok(None),
-            effort => Ok(Some(at_least_low(effort))),
+            effort => Ok(Some(effort.at_least_low())),
         },
-    }
-}
-
-/// Converse's efforts are OpenAI's but for the least.
-const fn at_least_low(effort: Effort) -> &'static str {
-    match effort {
-        Effort::None | Effort::Minimal => Effort::Low.word(),
-        effort => effort.word(),
     }
 }
 

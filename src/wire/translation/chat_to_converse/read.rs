@@ -1,14 +1,15 @@
 //! Reads Converse's answers and the events of its streams, without copying their texts.
 
 use crate::record::{FinishReason, Usage};
-use crate::wire::dialect::lenient::{Count, Inside, List, Maybe, Raw, Text, lenient_object};
+use crate::wire::dialect::bedrock_converse::{UsageObject, finish_reason};
+use crate::wire::dialect::lenient::{Inside, List, Maybe, Raw, Text, lenient_object};
 
 lenient_object! {
     /// An answer.
     pub(super) struct Answer {
         output: Output<'de> = "output",
         stop: Text<'de> = "stopReason",
-        usage: Maybe<TokenUsage<'de>> = "usage",
+        usage: Maybe<UsageObject<'de>> = "usage",
         tier: Tier<'de> = "serviceTier",
     }
 }
@@ -87,15 +88,6 @@ lenient_object! {
 lenient_object! {
     struct Tier {
         kind: Text<'de> = "type",
-    }
-}
-
-lenient_object! {
-    struct TokenUsage {
-        input: Count = "inputTokens",
-        output: Count = "outputTokens",
-        read: Count = "cacheReadInputTokens",
-        written: Count = "cacheWriteInputTokens",
     }
 }
 
@@ -185,7 +177,7 @@ impl<'de> Answer<'de> {
         self.usage
             .0
             .as_ref()
-            .map(TokenUsage::normalised)
+            .map(UsageObject::normalised)
             .unwrap_or_default()
     }
 
@@ -195,35 +187,15 @@ impl<'de> Answer<'de> {
     }
 }
 
-impl TokenUsage<'_> {
-    /// By one meaning for all providers: the input holds what was read from the cache and written
-    /// to it, which Bedrock counts beside.
-    fn normalised(&self) -> Usage {
-        let beside = [self.read, self.written]
-            .into_iter()
-            .filter_map(|count| count.0);
-        let beside: u64 = beside.fold(0, u64::saturating_add);
-        Usage {
-            input: self.input.0.map(|input| input.saturating_add(beside)),
-            cached_read: self.read.0,
-            cache_write: self.written.0,
-            output: self.output.0,
-            ..Usage::default()
-        }
-    }
-}
-
 /// Why the model stopped, in OpenAI's words; absent where it did by a fault of its own.
 pub(super) fn finish(reason: &str) -> Option<FinishReason> {
-    Some(match reason {
-        "end_turn" | "stop_sequence" => FinishReason::Stop,
-        "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
-        "tool_use" => FinishReason::ToolCalls,
-        "malformed_model_output" | "malformed_tool_use" => return None,
-        // Something other than the model ended it, and that is all that OpenAI has for this:
-        // `guardrail_intervened`, `content_filtered` and whatever may come.
-        _ => FinishReason::ContentFilter,
-    })
+    match finish_reason(reason) {
+        FinishReason::Error => None,
+        // Something other than the model ended it (whatever may come), and that is all that OpenAI
+        // has for this.
+        FinishReason::Other => Some(FinishReason::ContentFilter),
+        reason => Some(reason),
+    }
 }
 
 lenient_object! {
@@ -232,7 +204,7 @@ lenient_object! {
         delta: Delta<'de> = "delta",
         start: Start<'de> = "start",
         stop: Text<'de> = "stopReason",
-        usage: Maybe<TokenUsage<'de>> = "usage",
+        usage: Maybe<UsageObject<'de>> = "usage",
         tier: Tier<'de> = "serviceTier",
         message: Text<'de> = "message",
     }
@@ -334,7 +306,7 @@ impl<'de> Event<'de> {
         self.usage
             .0
             .as_ref()
-            .map(TokenUsage::normalised)
+            .map(UsageObject::normalised)
             .unwrap_or_default()
     }
 

@@ -4,12 +4,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::super::chat_request::{
-    Conversation, Format, Turn, common_hints, effort, fits_sampling, kept, labels, max_tokens,
-    nothing_asked, response_format, stops,
+    Conversation, Draw, Format, Standing, Turn, common_hints, draw, effort, kept, labels,
+    max_tokens, nothing_asked, response_format, sampling, stops, thinks,
 };
 use super::super::fields::{Fields, Left, refusal};
-use super::super::shape::{Asked, Refusal, Sent};
-use super::content::{Message, messages};
+use super::super::shape::{Asked, Refusal, Sent, Terms};
+use super::content::{Message, is_unthought, messages};
 use super::model::{Family, ask};
 use super::tools::tool_config;
 use crate::record::Language;
@@ -68,30 +68,34 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     let mut additional = Map::new();
     let mut output = Map::new();
     let tool_config = tool_config(&mut fields, family, called, &mut additional, &mut left)?;
-    let inference_config = inference_config(&mut fields, asked, &mut left)?;
+    let messages = messages(conversation.turns, family, asked.terms, &mut left)?;
+    let max_tokens = max_tokens(&mut fields)?;
     if let Some(effort) = effort(&mut fields, asked.terms, &mut left)? {
-        let max_tokens = inference_config.max_tokens;
-        let word = ask(
-            effort,
-            family,
-            asked.terms,
+        let standing = Standing {
             max_tokens,
-            &mut additional,
-            &mut left,
-        )?;
+            forced: is_forced(tool_config.as_ref(), &additional),
+            unthought: is_unthought(&messages),
+        };
+        let more = &mut additional;
+        let word = ask(effort, family, asked.terms, standing, more, &mut left)?;
         if let Some(word) = word {
             output.insert("effort".to_owned(), word.into());
         }
     }
-    if family == Family::Claude
-        && let Some(top_k) = fields.count("top_k")?
-    {
+    let draw = drawn(&mut fields, family, asked.terms, &additional, &mut left)?;
+    if let Some(top_k) = draw.top_k {
         additional.insert("top_k".to_owned(), top_k.into());
     }
+    let inference_config = InferenceConfig {
+        max_tokens,
+        temperature: draw.temperature,
+        top_p: draw.top_p,
+        stop_sequences: stops(&mut fields)?,
+    };
     text_format(&mut fields, &mut output, &mut left)?;
     let system = conversation.system.into_iter();
     let body = Body {
-        messages: messages(conversation.turns, family, asked.terms, &mut left)?,
+        messages,
         system: system.map(|text| json!({"text": text})).collect(),
         inference_config,
         tool_config,
@@ -110,27 +114,35 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     })
 }
 
-fn inference_config(
+/// Whether a tool must be called, said in Converse's words or in Claude's own.
+fn is_forced(tool_config: Option<&Value>, additional: &Map<String, Value>) -> bool {
+    let own = additional.get("tool_choice");
+    let own = own.and_then(|choice| choice.get("type")?.as_str());
+    // Converse is told of no choice but these two.
+    tool_config.is_some_and(|config| config.get("toolChoice").is_some())
+        || matches!(own, Some("any" | "tool"))
+}
+
+/// The highest temperature that Bedrock takes.
+const TEMPERATURE_MAX: f64 = 1.0;
+
+/// How the answer is drawn: only Claude's `top_k` is known, and only Claude minds it.
+fn drawn(
     fields: &mut Fields,
-    asked: &Asked<'_>,
+    family: Family,
+    terms: &Terms,
+    additional: &Map<String, Value>,
     left: &mut Left,
-) -> Result<InferenceConfig, Refusal> {
-    let mut config = InferenceConfig {
-        max_tokens: max_tokens(fields)?,
-        stop_sequences: stops(fields)?,
-        ..InferenceConfig::default()
-    };
-    for (field, place) in [
-        ("temperature", &mut config.temperature),
-        ("top_p", &mut config.top_p),
-    ] {
-        if let Some(value) = fields.number(field)?
-            && fits_sampling(field, value, 1.0, asked.terms, left)?
-        {
-            *place = Some(value);
-        }
+) -> Result<Draw, Refusal> {
+    if family == Family::Claude {
+        return draw(fields, terms, thinks(additional.get("thinking")), left);
     }
-    Ok(config)
+    let (temperature, top_p) = sampling(fields, TEMPERATURE_MAX, terms, left)?;
+    Ok(Draw {
+        temperature,
+        top_p,
+        top_k: None,
+    })
 }
 
 /// The form of the answer as `outputConfig.textFormat`, which wants the schema as a string.

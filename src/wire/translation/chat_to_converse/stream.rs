@@ -147,6 +147,8 @@ impl Saying {
 
     fn block_start(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         self.begin(out);
+        // Those who forget to close a block have closed it by opening the next.
+        self.block_stop(out);
         if let Some(call) = event.call() {
             self.chunks
                 .tool_call(out, self.calls, call.id(), call.name());
@@ -162,7 +164,9 @@ impl Saying {
             Said::Text(text) if !text.raw().is_empty() => {
                 self.chunks.piece_of(out, 0, b"\"content\":", text.raw());
             }
-            Said::Input(input) if !input.raw().is_empty() => {
+            Said::Input(input)
+                if !input.raw().is_empty() && matches!(self.block, Open::Call(_)) =>
+            {
                 self.block = Open::Call(true);
                 self.chunks.arguments_of(out, self.calls, input.raw());
             }
@@ -216,6 +220,10 @@ impl Saying {
 
     fn message_stop(&mut self, reason: &str, out: &mut Vec<u8>) -> ControlFlow<()> {
         self.begin(out);
+        if reason.is_empty() {
+            // Nothing says why: whoever reads must not take this for the whole.
+            return ControlFlow::Continue(());
+        }
         match finish(reason) {
             Some(finish) => {
                 self.finish = Some(finish);

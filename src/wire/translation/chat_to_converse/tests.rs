@@ -77,7 +77,7 @@ fn settings_find_their_places() {
             json!({
                 "store": false, "logprobs": false, "logit_bias": {}, "n": 1, "tools": [],
                 "modalities": ["text"], "parallel_tool_calls": true, "service_tier": "auto",
-                "presence_penalty": 0, "frequency_penalty": 0.0, "stream": true,
+                "presence_penalty": 0, "frequency_penalty": 0.0, "stream": true, "top_logprobs": 0,
                 "stream_options": {"include_usage": true},
             }),
             json!({}),
@@ -196,7 +196,63 @@ fn an_effort_is_said_as_the_family_has_it() {
     }
     let terms = Terms {
         thinks_by_budget: true,
+        drop_params: true,
         ..STRICT
+    };
+    // What thinking by a budget does not go together with.
+    let turns = |details: Value| {
+        json!([
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "tool_calls": [call("c", "{}")],
+             "reasoning_content": "Hm", "reasoning_details": details},
+            {"role": "tool", "tool_call_id": "c", "content": "r"},
+        ])
+    };
+    let own = json!([{"type": "reasoning.text", "signature": "c2ln",
+        "format": "anthropic-claude-v1", "index": 0}]);
+    let lost = "messages[1].reasoning_content";
+    for (more, thinks, dropped) in [
+        (
+            json!({"tool_choice": "required"}),
+            false,
+            &["reasoning_effort"][..],
+        ),
+        (
+            json!({"tool_choice": function("f"), "parallel_tool_calls": false}),
+            false,
+            &["reasoning_effort"],
+        ),
+        (json!({"parallel_tool_calls": false}), true, &[]),
+        (
+            json!({"messages": turns(json!([]))}),
+            false,
+            &[lost, "reasoning_effort"],
+        ),
+        (json!({"messages": turns(own)}), true, &[]),
+        (
+            json!({"temperature": 0.5, "top_k": 9}),
+            true,
+            &["temperature", "top_k"],
+        ),
+        (json!({"temperature": 1}), true, &[]),
+    ] {
+        let mut asked = with(json!({"reasoning_effort": "low", "tools": [function("f")]}));
+        let members = asked.as_object_mut().unwrap();
+        members.extend(more.as_object().unwrap().clone());
+        let (body, lost) = said_to(CLAUDE, &terms, &asked);
+        let additional = &body["additionalModelRequestFields"];
+        let found = additional.get("thinking");
+        assert_eq!(
+            found,
+            thinks.then(|| thinking(2048)["thinking"].clone()).as_ref(),
+            "{more}"
+        );
+        assert_eq!(lost, dropped, "{more}");
+        assert!(additional.get("top_k").is_none(), "{more}");
+    }
+    let terms = Terms {
+        drop_params: false,
+        ..terms
     };
     let small = with(json!({"reasoning_effort": "low", "max_tokens": 1000}));
     assert_eq!(
@@ -690,6 +746,44 @@ fn calls_are_counted_alone_and_a_call_without_arguments_has_some() {
     );
     let (chunks, _) = chunks(&out);
     assert_eq!(chunks.last().unwrap()["service_tier"], "flex");
+
+    // A block that nobody closed is over when the next one begins, and what no call asked for is
+    // no argument of one.
+    let end = ("messageStop", json!({"stopReason": "tool_use"}));
+    let bytes = stream(&[
+        delta(0, json!({"toolUse": {"input": "{}"}})),
+        start(1, "t1"),
+        start(2, "t2"),
+        delta(2, json!({"toolUse": {"input": "{\"a\":1}"}})),
+        stop(2),
+        delta(2, json!({"toolUse": {"input": "late"}})),
+        end,
+        ("metadata", json!({"usage": {}})),
+    ]);
+    let (out, ended) = said(&PAIR, &kept(), &bytes);
+    assert_eq!(ended, Ended::Whole, "{out}");
+    assert_eq!(
+        deltas(&out)[1..],
+        [
+            call(0, "t1"),
+            arguments(0, "{}"),
+            call(1, "t2"),
+            arguments(1, "{\"a\":1}"),
+        ]
+    );
+
+    // An end without a reason is none.
+    let bytes = stream(&[
+        delta(0, json!({"text": "a"})),
+        ("messageStop", json!({})),
+        ("metadata", json!({"usage": {}})),
+    ]);
+    let (out, ended) = said(&PAIR, &kept(), &bytes);
+    assert_eq!(ended, Ended::Broken, "{out}");
+    assert!(
+        !out.contains("[DONE]") && !out.contains("content_filter"),
+        "{out}"
+    );
 
     // A fault of the model's is no end, and what comes behind the end is nothing.
     let bytes = stream(&[

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::chat_request::{Choice, Tool, choice, tools};
+use super::super::chat_request::{Choice, Tool, allow, choice, tools};
 use super::super::fields::{Fields, Left, refusal};
 use super::super::shape::Refusal;
 use super::model::Family;
@@ -44,16 +44,15 @@ pub(super) fn tool_config(
         return Ok(None);
     }
     if let Choice::Allowed { names, required } = choice {
-        // Those that may not be called are not there.
-        tools.retain(|tool| names.contains(&tool.name));
-        if tools.is_empty() {
-            return Err(refusal("tool_choice", "allows no tool that is in `tools`"));
-        }
+        allow(&mut tools, &names)?;
         choice = if required {
             Choice::Required
         } else {
             Choice::Auto
         };
+    }
+    for tool in tools.iter().filter(|tool| tool.mark.is_some()) {
+        left.hint(format!("{}.cache_control", tool.at));
     }
     let mut config = json!({"tools": tools.into_iter().map(spec).collect::<Vec<_>>()});
     let (own, claudes) = match choice {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::record::{FinishReason, Usage};
-use crate::wire::dialect::gemini_generate::{UsageObject, finish_reason};
+use crate::wire::dialect::gemini_generate::{UsageObject, finish_reason, is_block_reason};
 use crate::wire::dialect::lenient::{
     Count, Inside, List, Maybe, Number, Raw, Text, Truth, lenient_object, reread,
 };
@@ -79,7 +79,7 @@ impl<'de> Response<'de> {
 
     /// Whether the prompt was blocked, and nothing was answered.
     pub(super) fn is_blocked(&self) -> bool {
-        !self.feedback.block_reason.as_str().is_empty() && self.candidates.0.is_empty()
+        is_block_reason(self.feedback.block_reason.as_str()) && self.candidates.0.is_empty()
     }
 
     /// The error that stands in place of a response.

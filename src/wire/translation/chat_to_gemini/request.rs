@@ -42,10 +42,12 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     let body = Body {
         contents: contents(conversation.turns, asked, &mut left)?,
         system_instruction: instruction(conversation.system),
-        tools: declarations(tools),
+        tools: declarations(tools, &mut left),
         tool_config,
         generation_config: generation_config(&mut fields, asked, &mut left)?,
-        labels: labels(&mut fields, &mut left, is_label)?,
+        labels: labels(&mut fields, &mut left, |key, value| {
+            asked.terms.takes_labels && is_label(key, value)
+        })?,
         service_tier: service_tier(&mut fields, &mut left)?,
     };
     common_hints(&mut fields, &mut left);
@@ -58,11 +60,14 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     })
 }
 
-fn declarations(tools: Vec<Tool>) -> Vec<Value> {
+fn declarations(tools: Vec<Tool>, left: &mut Left) -> Vec<Value> {
     let functions: Vec<Value> = tools
         .into_iter()
         .map(|tool| {
             let mut function = Map::new();
+            if tool.mark.is_some() {
+                left.hint(format!("{}.cache_control", tool.at));
+            }
             function.insert("name".to_owned(), tool.name.into());
             if let Some(description) = tool.description {
                 function.insert("description".to_owned(), description.into());

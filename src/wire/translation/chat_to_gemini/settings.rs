@@ -3,9 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::chat_request::{
-    Format, effort, fits_sampling, max_tokens, response_format, stops,
-};
+use super::super::chat_request::{Format, effort, max_tokens, response_format, sampling, stops};
 use super::super::fields::{Fields, Left, refusal, wrong};
 use super::super::shape::{Asked, Refusal};
 use super::thinking::{ThinkingConfig, config as thinking};
@@ -72,16 +70,7 @@ pub(super) fn generation_config(
         left.unless_dropped("stop", &why)?;
         config.stop_sequences = Vec::new();
     }
-    for (field, most, place) in [
-        ("temperature", 2.0, &mut config.temperature),
-        ("top_p", 1.0, &mut config.top_p),
-    ] {
-        if let Some(value) = fields.number(field)?
-            && fits_sampling(field, value, most, asked.terms, left)?
-        {
-            *place = Some(value);
-        }
-    }
+    (config.temperature, config.top_p) = sampling(fields, TEMPERATURE_MAX, asked.terms, left)?;
     config.response_logprobs = fields.truth("logprobs")?;
     config.logprobs = fields.count("top_logprobs")?.filter(|count| *count > 0);
     if config.logprobs.is_some() && config.response_logprobs.is_none() {
@@ -105,6 +94,7 @@ pub(super) fn generation_config(
     Ok(config)
 }
 
+const TEMPERATURE_MAX: f64 = 2.0;
 const JSON: &str = "application/json";
 /// Gemini's limit of `stopSequences`.
 const STOPS_MAX: usize = 5;

@@ -20,6 +20,7 @@ pub(super) fn stream(kept: &Kept, stamp: &Stamp) -> Box<dyn Restream> {
             chunks: Chunks::new(kept, stamp),
             stamp: stamp.id.clone(),
             include_usage: kept.include_usage,
+            asked: kept.choices.max(1),
             named: false,
             blocked: false,
             calls: 0,
@@ -66,6 +67,8 @@ struct Saying {
     chunks: Chunks,
     stamp: String,
     include_usage: bool,
+    /// How many choices there must be.
+    asked: u64,
     named: bool,
     blocked: bool,
     /// Calls of all choices, for the ids that Google did not give.
@@ -113,9 +116,9 @@ impl Saying {
             };
             self.chunks.name(&id, response.model());
         }
-        // Each event says all of it, so the last one stands.
+        // The counts are those so far; an event need not have all of them.
         if let Some(usage) = response.usage() {
-            self.usage = usage;
+            self.usage.merge(usage);
             self.tier = response.tier().or(self.tier);
         }
         for candidate in response.candidates() {
@@ -197,7 +200,8 @@ impl Saying {
         if let Some(error) = self.failed.take() {
             return Ended::Failed(Box::new(error));
         }
-        let finished = !self.choices.is_empty() && self.choices.iter().all(|one| one.finished);
+        let finished =
+            self.choices.len() as u64 >= self.asked && self.choices.iter().all(|one| one.finished);
         if !finished && !self.blocked {
             return Ended::Broken;
         }

@@ -372,6 +372,28 @@ fn labels_and_tiers_go_along_where_they_fit() {
             "store"
         ],
     );
+    // Only Vertex AI takes labels.
+    let terms = Terms {
+        takes_labels: false,
+        ..STRICT
+    };
+    let asked = with(json!({"user": "u-1", "metadata": {"team": "a_b"}}));
+    let (body, dropped) = said_to(FLASH, &terms, &asked);
+    assert_eq!(body, json!({"contents": hi_said()}));
+    assert_eq!(dropped, ["metadata.team", "user"]);
+    let mark = json!({"type": "ephemeral"});
+    let asked = json!({
+        "messages": [{"role": "user", "content": [
+            {"type": "text", "text": "Hi", "cache_control": mark}]}],
+        "tools": [{"type": "function", "function": {"name": "f"}, "cache_control": mark}],
+    });
+    let (body, dropped) = said_to(FLASH, &STRICT, &asked);
+    assert_eq!(body["contents"], hi_said());
+    let marks = [
+        "messages[0].content[0].cache_control",
+        "tools[0].cache_control",
+    ];
+    assert_eq!(dropped, marks);
     let (body, _) = said_to(FLASH, &STRICT, &with(json!({"service_tier": "default"})));
     assert_eq!(body["serviceTier"], "standard");
 }
@@ -435,7 +457,7 @@ fn what_cannot_be_said_is_refused_by_its_path_or_dropped_by_the_terms() {
             "reasoning_effort",
             false,
         ),
-        (with(json!({"functions": []})), "functions", false),
+        (with(json!({"functions": [{}]})), "functions", true),
         (
             with(json!({"tool_choice": "required"})),
             "tool_choice",
@@ -834,6 +856,46 @@ fn halves_of_characters_go_through_as_they_stand() {
     let (out, ended) = said(&PAIR, &Kept::default(), bytes.as_bytes());
     assert_eq!(ended, Ended::Whole);
     assert!(out.contains(r#"{"content":"\ud83d"}"#) && out.contains(r#"{"content":"\ude00"}"#));
+}
+
+#[test]
+fn a_stream_is_whole_with_all_that_was_asked_for() {
+    let one = |index: u64, usage: Value| {
+        let event = json!({"candidates": [{"index": index, "finishReason": "STOP",
+            "content": {"parts": [{"text": "a"}]}}], "usageMetadata": usage});
+        format!("data: {event}\r\n\r\n")
+    };
+    let first = one(
+        0,
+        json!({"promptTokenCount": 8, "cachedContentTokenCount": 3}),
+    );
+    let both = [first.clone(), one(1, json!({"candidatesTokenCount": 2}))].concat();
+    let kept = Kept {
+        choices: 2,
+        ..kept()
+    };
+    let (out, ended) = said(&PAIR, &kept, first.as_bytes());
+    assert_eq!(ended, Ended::Broken, "one of two: {out}");
+    assert!(!out.contains("[DONE]"), "{out}");
+    let (out, ended) = said(&PAIR, &kept, both.as_bytes());
+    assert_eq!(ended, Ended::Whole, "{out}");
+    // What a later event does not count has not become unknown.
+    let (chunks, _) = chunks(&out);
+    let usage = &chunks.last().unwrap()["usage"];
+    assert_eq!(usage["prompt_tokens"], 8);
+    assert_eq!(usage["prompt_tokens_details"]["cached_tokens"], 3);
+    assert_eq!(usage["completion_tokens"], 2);
+
+    // The default of the enumeration does not say that the prompt was blocked.
+    for (reason, expected) in [
+        ("BLOCK_REASON_UNSPECIFIED", Ended::Broken),
+        ("SAFETY", Ended::Whole),
+    ] {
+        let event = json!({"promptFeedback": {"blockReason": reason}});
+        let bytes = format!("data: {event}\r\n\r\n");
+        let (out, ended) = said(&PAIR, &Kept::default(), bytes.as_bytes());
+        assert_eq!(ended, expected, "{reason}: {out}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::chat_request::{Source, file, image};
 use crate::wire::translation::fields::{Fields, Left, refusal, wrong};
 use crate::wire::translation::shape::Refusal;
 
@@ -38,8 +39,8 @@ fn block(path: &str, part: Value, left: &mut Left) -> Result<Option<Value>, Refu
     let mut block = match kind.as_str() {
         "text" => text_block(part.needed_text("text")?),
         "refusal" => text_block(part.needed_text("refusal")?),
-        "image_url" => Some(image(&mut part, left)?),
-        "file" => document(&mut part, left)?,
+        "image_url" => Some(picture(&mut part, left)?),
+        "file" => Some(document(&mut part, left)?),
         _ => {
             left.no_place(path)?;
             return Ok(None);
@@ -54,23 +55,12 @@ fn block(path: &str, part: Value, left: &mut Left) -> Result<Option<Value>, Refu
     Ok(block)
 }
 
-fn image(part: &mut Fields, left: &mut Left) -> Result<Value, Refusal> {
+fn picture(part: &mut Fields, left: &mut Left) -> Result<Value, Refusal> {
     let path = part.at("image_url");
-    let url = match part.take("image_url") {
-        Some(Value::String(url)) => url,
-        other => {
-            let mut image = Fields::of(&path, other.unwrap_or_default())?;
-            let url = image.needed_text("url")?;
-            image.skip_if("detail", |detail| detail == "auto");
-            image.hints(&["detail"], left);
-            image.finish(left)?;
-            url
-        }
-    };
-    let source = match data_url(&url) {
-        Some((media, data)) => json!({"type": "base64", "media_type": media, "data": data}),
-        None if url.starts_with("https://") => json!({"type": "url", "url": url}),
-        None => {
+    let source = match image(part, left)? {
+        Source::Data(data) => base64(&data.mime, data.base64),
+        Source::Url(url) if url.starts_with("https://") => json!({"type": "url", "url": url}),
+        Source::Url(_) => {
             let why = "must be an https: URL, or a data: URL in base64";
             return Err(refusal(&format!("{path}.url"), why));
         }
@@ -78,36 +68,26 @@ fn image(part: &mut Fields, left: &mut Left) -> Result<Value, Refusal> {
     Ok(json!({"type": "image", "source": source}))
 }
 
-fn document(part: &mut Fields, left: &mut Left) -> Result<Option<Value>, Refusal> {
-    let Some(mut file) = part.object("file")? else {
-        return Err(refusal(&part.at("file"), "is missing"));
-    };
-    let name = file.text("filename")?;
-    if file.take("file_id").is_some() {
-        // A file of OpenAI's store is none of Anthropic's.
-        left.no_place(file.at("file_id"))?;
-    }
-    let path = file.at("file_data");
-    let data = file.text("file_data")?;
-    file.finish(left)?;
-    let Some(data) = data else { return Ok(None) };
-    let (media, data) = data_url(&data).unwrap_or(("application/pdf", &data));
-    if media != "application/pdf" {
-        let why = format!("is {media}; a document must be application/pdf, text goes as text");
+fn document(part: &mut Fields, left: &mut Left) -> Result<Value, Refusal> {
+    let path = part.at("file.file_data");
+    let (name, data) = file(part, left)?;
+    if data.mime != PDF {
+        let why = format!(
+            "is {}; a document must be {PDF}, text goes as text",
+            data.mime
+        );
         return Err(refusal(&path, &why));
     }
-    let source = json!({"type": "base64", "media_type": media, "data": data});
-    let mut block = json!({"type": "document", "source": source});
-    if let Some(name) = name {
+    let mut block = json!({"type": "document", "source": base64(PDF, data.base64)});
+    if !name.is_empty() {
         block["title"] = name.into();
     }
-    Ok(Some(block))
+    Ok(block)
 }
 
-/// Media type and base64 of a `data:` URL.
-fn data_url(url: &str) -> Option<(&str, &str)> {
-    let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
-    let head = head.strip_suffix(";base64")?;
-    let media = head.split(';').next()?;
-    Some((media, data))
+/// The type of document that Anthropic takes as bytes.
+const PDF: &str = "application/pdf";
+
+fn base64(media: &str, data: String) -> Value {
+    json!({"type": "base64", "media_type": media, "data": data})
 }

@@ -62,6 +62,21 @@ impl History {
         Ok(history)
     }
 
+    /// Whether what is to be gone on with did not begin with thoughts: the answer's beginning, or
+    /// one whose calls have their results now. Claudes with a budget go on thinking only in what
+    /// they thought about.
+    pub(super) fn is_unthought(&self) -> bool {
+        let mut back = self.turns.iter().rev();
+        let spoken = match back.next() {
+            Some(turn) if turn.role == "assistant" => Some(turn),
+            Some(turn) if turn.results > 0 => back.next(),
+            _ => None,
+        };
+        let first = spoken.and_then(|turn| turn.blocks.first());
+        let kind = first.and_then(|block| block.get("type")?.as_str());
+        kind.is_some_and(|kind| !kind.ends_with("thinking"))
+    }
+
     /// Leading instructions are hoisted; later ones have no place of their own.
     fn system(
         &mut self,

@@ -78,8 +78,8 @@ struct Telling {
 enum Block {
     /// Text, or what is passed over.
     Other,
-    /// Thinking: its characters so far, and its signature.
-    Thinking(usize, String),
+    /// Thinking: its characters so far, and its signature, where that is not too long to be one.
+    Thinking(usize, Option<String>),
     /// A tool call, and whether its arguments have begun.
     Call(bool),
 }
@@ -196,7 +196,8 @@ impl Telling {
             "thinking" => {
                 let thought = start.thinking.as_str();
                 self.think(thought, out);
-                let signature = start.signature.as_str().to_owned();
+                let mut signature = Some(String::new());
+                extend(&mut signature, start.signature.as_str());
                 Block::Thinking(thought.chars().count(), signature)
             }
             "redacted_thinking" => {
@@ -233,7 +234,7 @@ impl Telling {
             }
             "signature_delta" => {
                 if let Block::Thinking(_, signature) = &mut self.block {
-                    signature.push_str(delta.signature.as_str());
+                    extend(signature, delta.signature.as_str());
                 }
             }
             "input_json_delta" => {
@@ -263,7 +264,7 @@ impl Telling {
     /// The block is over.
     fn close(&mut self, out: &mut Vec<u8>) {
         match std::mem::replace(&mut self.block, Block::Other) {
-            Block::Thinking(characters, signature) if !signature.is_empty() => {
+            Block::Thinking(characters, Some(signature)) if !signature.is_empty() => {
                 let detail = signed(self.details, characters, signature);
                 self.chunks.reasoning_detail(out, &detail.write());
                 self.details += 1;
@@ -298,5 +299,19 @@ impl Telling {
         out.extend_from_slice(report.event(Language::OpenAiChat).as_bytes());
         self.state = State::Failed(Box::new(error));
         ControlFlow::Break(())
+    }
+}
+
+/// The longest signature that is kept; the longest of today have some ten thousand bytes.
+const SIGNATURE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Adds a piece to a signature. One that grows beyond all measure is none.
+fn extend(signature: &mut Option<String>, piece: &str) {
+    if let Some(whole) = signature
+        && whole.len() + piece.len() <= SIGNATURE_BYTES_MAX
+    {
+        whole.push_str(piece);
+    } else {
+        *signature = None;
     }
 }

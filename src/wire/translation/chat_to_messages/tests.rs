@@ -13,6 +13,8 @@ const TERMS: Terms = Terms {
     takes_sampling: true,
     thinks_by_budget: false,
     takes_effort: true,
+    takes_labels: true,
+    takes_top_k: true,
     limits_completion: false,
     pass_urls: false,
 };
@@ -77,13 +79,8 @@ fn requests_are_said_as_they_are_meant() {
             &[],
         ),
         (
-            json!({"max_completion_tokens": 8, "max_tokens": 9}),
-            json!({"max_tokens": 8}),
-            &["max_tokens"],
-        ),
-        (
-            json!({"temperature": 0.3, "top_p": 0.9}),
-            json!({"temperature": 0.3, "top_p": 0.9}),
+            json!({"temperature": 0.3, "top_p": 0.9, "top_k": 5}),
+            json!({"temperature": 0.3, "top_p": 0.9, "top_k": 5}),
             &[],
         ),
         (
@@ -109,9 +106,12 @@ fn requests_are_said_as_they_are_meant() {
         ),
         // Hints, labels and prices.
         (
-            json!({"user": "u", "prompt_cache_key": "k", "metadata": {"a": "b"}, "service_tier": "auto"}),
-            json!({"metadata": {"user_id": "u"}, "service_tier": "auto"}),
-            &["metadata", "prompt_cache_key"],
+            json!({
+                "user": "u", "prompt_cache_key": "k", "metadata": {"a": "b"}, "service_tier": "auto",
+                "store": true, "prediction": {},
+            }),
+            json!({"metadata": {"user_id": "u"}}),
+            &["metadata", "prediction", "prompt_cache_key", "store"],
         ),
         (
             json!({"safety_identifier": "s"}),
@@ -164,6 +164,18 @@ fn requests_are_said_as_they_are_meant() {
         (
             json!({"tools": [tool], "tool_choice": {"type": "function", "function": {"name": "f"}}}),
             json!({"tools": [said], "tool_choice": {"type": "tool", "name": "f"}}),
+            &[],
+        ),
+        (
+            json!({"tools": [tool, bare], "tool_choice": {"type": "allowed_tools",
+                "allowed_tools": {"mode": "required", "tools": [{"type": "function", "function": {"name": "g"}}]}}}),
+            json!({"tools": [bare_said], "tool_choice": {"type": "any"}}),
+            &[],
+        ),
+        (
+            json!({"tools": [{"type": "function", "function": {"name": "g", "description": "d"}, "cache_control": {"type": "ephemeral"}}]}),
+            json!({"tools": [{"name": "g", "description": "d", "input_schema": {"type": "object", "properties": {}},
+                "cache_control": {"type": "ephemeral"}}]}),
             &[],
         ),
         (
@@ -355,9 +367,7 @@ fn what_cannot_be_said_is_refused_by_its_name_or_dropped_and_listed() {
         (json!({"logit_bias": {"1": 2}}), "logit_bias", true),
         (json!({"seed": 1}), "seed", true),
         (json!({"presence_penalty": 0.5}), "presence_penalty", true),
-        (json!({"prediction": {}}), "prediction", true),
         (json!({"modalities": ["text", "audio"]}), "modalities", true),
-        (json!({"store": true}), "store", true),
         (
             json!({"web_search_options": {}}),
             "web_search_options",
@@ -398,8 +408,8 @@ fn what_cannot_be_said_is_refused_by_its_name_or_dropped_and_listed() {
         ),
         (
             json!({"response_format": {"type": "json_object"}}),
-            "response_format.type",
-            false,
+            "response_format",
+            true,
         ),
         (
             json!({"reasoning_effort": "huge"}),
@@ -412,6 +422,11 @@ fn what_cannot_be_said_is_refused_by_its_name_or_dropped_and_listed() {
             false,
         ),
         (json!({"tool_choice": "required"}), "tool_choice", false),
+        (
+            json!({"max_completion_tokens": 8, "max_tokens": 9}),
+            "max_tokens",
+            false,
+        ),
         (json!({"max_tokens": "many"}), "max_tokens", false),
     ] {
         let body = with(more);
@@ -466,10 +481,10 @@ fn the_terms_decide_what_a_model_gets() {
         body(fixed.clone(), json!({"temperature": 1, "top_p": 1.0})),
         Ok((expected(json!({})), vec![]))
     );
-    assert_eq!(
-        body(fixed, json!({"temperature": 0})).unwrap_err().field,
-        "temperature"
-    );
+    for (field, value) in [("temperature", json!(0)), ("top_k", json!(5))] {
+        let asked = json!({field: value});
+        assert_eq!(body(fixed.clone(), asked).unwrap_err().field, field);
+    }
 
     let effortless = Terms {
         takes_effort: false,
@@ -507,6 +522,123 @@ fn the_terms_decide_what_a_model_gets() {
         budget(json!({"reasoning_effort": "none"})),
         Ok((None, Some(4096)))
     );
+}
+
+/// What thinking goes together with, of Claudes that think by a budget and of those that do not:
+/// the request, what is sent of thinking, how much effort, and what was left out.
+#[test]
+fn thinking_is_asked_for_only_where_the_provider_takes_it() {
+    const LOST: &str = "messages[1].reasoning_content";
+    let tool = json!([{"type": "function", "function": {"name": "f"}}]);
+    let turn = |details: Value| {
+        json!([
+            {"role": "user", "content": "Hi"},
+            {
+                "role": "assistant", "content": null, "reasoning_content": "Hm", "reasoning_details": details,
+                "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+            },
+            {"role": "tool", "tool_call_id": "c", "content": "r"},
+        ])
+    };
+    let own = json!([{"type": "reasoning.text", "signature": "s", "format": "anthropic-claude-v1", "index": 0}]);
+    let asked_again = |messages: &Value| {
+        let mut messages = messages.clone();
+        let more = json!({"role": "user", "content": "And?"});
+        messages.as_array_mut().unwrap().push(more);
+        messages
+    };
+    let (unsigned, signed) = (turn(json!([])), turn(own));
+    let begun = json!([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "{"}]);
+    let budget = json!({"type": "enabled", "budget_tokens": 2048});
+    let adaptive = json!({"type": "adaptive"});
+    let rows: Vec<(bool, Value, Value, &[&str])> = vec![
+        (true, json!({}), budget.clone(), &[]),
+        (true, json!({"tool_choice": "auto"}), budget.clone(), &[]),
+        (
+            true,
+            json!({"tool_choice": "required"}),
+            Value::Null,
+            &["reasoning_effort"],
+        ),
+        (
+            true,
+            json!({"tool_choice": {"type": "function", "function": {"name": "f"}}}),
+            Value::Null,
+            &["reasoning_effort"],
+        ),
+        (
+            true,
+            json!({"messages": unsigned}),
+            Value::Null,
+            &[LOST, "reasoning_effort"],
+        ),
+        // What the user says beside the results changes nothing; what they say after an answer does.
+        (
+            true,
+            json!({"messages": asked_again(&unsigned)}),
+            Value::Null,
+            &[LOST, "reasoning_effort"],
+        ),
+        (true, json!({"messages": signed}), budget.clone(), &[]),
+        (
+            true,
+            json!({"messages": begun}),
+            Value::Null,
+            &["reasoning_effort"],
+        ),
+        // Those that take an effort think as they see fit, in any turn, but not before a forced call.
+        (
+            false,
+            json!({"messages": unsigned}),
+            adaptive.clone(),
+            &[LOST],
+        ),
+        (false, json!({"tool_choice": "required"}), Value::Null, &[]),
+        // Sampling: only nearly as the model likes.
+        (
+            true,
+            json!({"temperature": 1, "top_p": 0.95}),
+            budget.clone(),
+            &[],
+        ),
+        (
+            true,
+            json!({"temperature": 0.2}),
+            budget.clone(),
+            &["temperature"],
+        ),
+        (
+            false,
+            json!({"temperature": 0.2, "top_k": 3}),
+            adaptive,
+            &["temperature", "top_k"],
+        ),
+        (true, json!({"top_p": 0.5}), budget, &["top_p"]),
+    ];
+    for (by_budget, more, thinking, dropped) in rows {
+        let mut body = with(json!({"tools": tool, "reasoning_effort": "low"}));
+        let members = body.as_object_mut().unwrap();
+        members.extend(more.as_object().unwrap().clone());
+        let terms = |drop_params| Terms {
+            thinks_by_budget: by_budget,
+            drop_params,
+            ..TERMS
+        };
+        let said = sent(&body, &terms(true)).unwrap();
+        let found: Value = serde_json::from_slice(&said.body).unwrap();
+        assert_eq!(found["thinking"], thinking, "{more}");
+        let effort = &found["output_config"]["effort"];
+        assert_eq!(effort.as_str(), (!by_budget).then_some("low"), "{more}");
+        assert_eq!(said.dropped, dropped, "{more}");
+        assert!(dropped.iter().all(|field| found.get(field).is_none()));
+        // Of the settings that the answer hangs on, none goes unsaid.
+        let draws = ["temperature", "top_p", "top_k"];
+        let refused = sent(&body, &terms(false))
+            .err()
+            .map(|refusal| refusal.field);
+        let first = dropped.iter().find(|field| draws.contains(field));
+        assert_eq!(refused.as_deref(), first.copied(), "{more}");
+    }
 }
 
 #[test]
@@ -801,5 +933,21 @@ fn what_is_kept_does_not_grow_with_the_stream() {
         stream.feed(delta.as_bytes(), &mut out);
     }
     assert_eq!(format!("{stream:?}").len(), size);
+
+    // A signature without an end is none, and is not gathered.
+    let start = "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"thinking\"}}\n\n";
+    let piece = "s".repeat(64 * 1024);
+    let delta = format!(
+        "data: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"signature_delta\",\"signature\":\"{piece}\"}}}}\n\n"
+    );
+    let stop = "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n";
+    out.clear();
+    stream.feed(start.as_bytes(), &mut out);
+    for _ in 0..64 {
+        stream.feed(delta.as_bytes(), &mut out);
+    }
+    stream.feed(stop.as_bytes(), &mut out);
+    assert_eq!(out, b"");
+    assert!(format!("{stream:?}").len() < size + 1024);
     assert!(out.len() < 512);
 }

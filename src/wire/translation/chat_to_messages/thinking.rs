@@ -2,79 +2,39 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::wire::translation::fields::{Fields, Left, refusal};
+use super::super::chat_request::{Effort, Standing, Thinking, thinking};
+use crate::wire::translation::fields::{Fields, Left};
 use crate::wire::translation::reasoning::{CLAUDE, Detail, Proof, Signed};
 use crate::wire::translation::shape::{Refusal, Terms};
 
-/// The efforts that OpenAI's field may name.
-const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
-/// The smallest budget that the provider takes.
-const BUDGET_MIN: u64 = 1024;
-
-/// The budget of tokens for an effort, where a model thinks by one. No provider says what they
-/// are; these double from one effort to the next.
-fn budget(effort: &str) -> u64 {
-    match effort {
-        "minimal" => BUDGET_MIN,
-        "low" => 2048,
-        "medium" => 8192,
-        "high" => 16_384,
-        "xhigh" => 32_768,
-        _ => 65_536,
-    }
-}
-
-/// Puts what the request asks of reasoning into `sent`: `thinking`, and an effort into `output`.
-/// `max_tokens` is the limit of the answer, its thinking included, and whether the client set it.
+/// Puts what `effort` asks into `sent`, beside what the client asked in Anthropic's own words, and
+/// gives the word of `output_config`. `max_tokens` is the limit of the answer, its thinking
+/// included: one that the client did not set grows by what is thought.
 pub(super) fn ask(
-    fields: &mut Fields,
+    effort: Effort,
     terms: &Terms,
-    (max_tokens, set): (&mut u64, bool),
-    (sent, output): (&mut Map<String, Value>, &mut Map<String, Value>),
+    standing: Standing,
+    max_tokens: &mut u64,
+    sent: &mut Map<String, Value>,
     left: &mut Left,
-) -> Result<(), Refusal> {
-    let effort = fields.text("reasoning_effort")?;
-    // Anthropic's own field, which its OpenAI-compatible endpoint takes too.
-    let own = fields.take("thinking");
-    let has_own = own.is_some();
-    if let Some(own) = own {
-        sent.insert("thinking".to_owned(), own);
-    }
-    let Some(effort) = effort else { return Ok(()) };
-    if !EFFORTS.contains(&effort.as_str()) {
-        let why = format!("is {effort:?}; send one of {}", EFFORTS.join(", "));
-        return Err(refusal("reasoning_effort", &why));
-    }
-    if !terms.takes_effort {
-        if effort != "none" {
-            left.hint("reasoning_effort");
+) -> Result<Option<&'static str>, Refusal> {
+    let (said, word) = match thinking(effort, terms, standing, left)? {
+        Thinking::Unasked => return Ok(None),
+        Thinking::Disabled => (json!({"type": "disabled"}), None),
+        Thinking::Budget(budget) => {
+            if standing.max_tokens.is_none() {
+                *max_tokens = max_tokens.saturating_add(budget);
+            }
+            (json!({"type": "enabled", "budget_tokens": budget}), None)
         }
-        return Ok(());
-    }
-    let thinking = if effort == "none" {
-        json!({"type": "disabled"})
-    } else if terms.thinks_by_budget {
-        let mut budget = budget(&effort);
-        if set {
-            // Half is left for the answer.
-            budget = budget.min(*max_tokens / 2).max(BUDGET_MIN);
-        } else {
-            *max_tokens = max_tokens.saturating_add(budget);
-        }
-        if budget >= *max_tokens {
-            let why = format!("needs a limit of more than {BUDGET_MIN} tokens for the answer");
-            return left.unless_dropped("reasoning_effort", &why);
-        }
-        json!({"type": "enabled", "budget_tokens": budget})
-    } else {
-        let effort = if effort == "minimal" { "low" } else { &effort };
-        output.insert("effort".to_owned(), effort.into());
-        json!({"type": "adaptive"})
+        Thinking::Effort {
+            word,
+            thinks: false,
+        } => return Ok(Some(word)),
+        Thinking::Effort { word, thinks: true } => (json!({"type": "adaptive"}), Some(word)),
     };
-    if !has_own {
-        sent.insert("thinking".to_owned(), thinking);
-    }
-    Ok(())
+    sent.entry("thinking").or_insert(said);
+    Ok(word)
 }
 
 /// The blocks of what an assistant message thought: those that have Claude's own proof. Other

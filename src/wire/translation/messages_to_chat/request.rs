@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::chat_settings::{effort, limit, sampling};
 use super::super::chat_turns::Turns;
 use super::super::fields::{Fields, Left, missing, refusal};
 use super::super::shape::{Asked, Kept, Refusal, Sent};
@@ -58,6 +59,7 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     let kept = Kept {
         stream,
         include_usage: true,
+        choices: 1,
         model,
         // Whose reasoning it is that comes back.
         model_there: asked.model.to_owned(),
@@ -77,56 +79,46 @@ fn limits(
     chat: &mut Map<String, Value>,
     left: &mut Left,
 ) -> Result<(), Refusal> {
-    if let Some(max) = body.count("max_tokens")? {
-        let name = if asked.terms.limits_completion {
-            "max_completion_tokens"
-        } else {
-            "max_tokens"
-        };
-        chat.insert(name.into(), max.into());
-    }
+    limit(body.count("max_tokens")?, asked.terms, chat);
     if let Some(stops) = body.list("stop_sequences")?
         && !stops.is_empty()
     {
         chat.insert("stop".into(), stops.into());
     }
-    for key in ["temperature", "top_p"] {
-        let Some(number) = body.number(key)? else {
-            continue;
-        };
-        let is_default = (number - 1.0).abs() < f64::EPSILON;
-        if asked.terms.takes_sampling {
-            chat.insert(key.into(), number.into());
-        } else if is_default {
-            left.hint(key);
-        } else {
-            left.unless_dropped(key, "is not the default, and the model takes no other")?;
+    sampling(body, asked.terms, chat, left)?;
+    match body.count("top_k")? {
+        Some(top_k) if asked.terms.takes_top_k => {
+            chat.insert("top_k".into(), top_k.into());
+            Ok(())
         }
+        Some(_) => left.no_place("top_k"),
+        None => Ok(()),
     }
-    if body.count("top_k")?.is_some() {
-        left.no_place("top_k")?;
-    }
-    Ok(())
 }
 
-/// How much the model may think, and what its answer must look like.
+/// How much the model may think, and what its answer must look like. A newer field goes before an
+/// older one that says the same.
 fn thinking(
     body: &mut Fields,
     asked: &Asked<'_>,
     chat: &mut Map<String, Value>,
     left: &mut Left,
 ) -> Result<(), Refusal> {
-    let mut wish = None;
+    // The field that says how much, and what it says.
+    let mut wish: Option<(String, String)> = None;
+    // One that says that the model may think, and not how much.
+    let mut adaptive = None;
     let mut disabled = false;
     if let Some(mut thinking) = body.object("thinking")? {
         match thinking.needed_text("type")?.as_str() {
             "enabled" => {
                 let at = thinking.at("budget_tokens");
                 let budget = thinking.count("budget_tokens")?;
-                wish = Some(effort(budget.ok_or_else(|| missing(&at))?).to_owned());
+                let word = effort_of(budget.ok_or_else(|| missing(&at))?);
+                wish = Some((at, word.to_owned()));
             }
-            // How much is left to the model, as it is where chat says nothing.
-            "adaptive" => {}
+            // How much is left to the model.
+            "adaptive" => adaptive = Some(thinking.at("type")),
             // Chat providers that cannot leave thinking out refuse to be told so; and with
             // Anthropic it is the same as saying nothing.
             "disabled" => {
@@ -147,10 +139,11 @@ fn thinking(
         .map(|value| ("output_format".to_owned(), value));
     if let Some(mut output) = body.object("output_config")? {
         if let Some(word) = output.text("effort")? {
+            let at = output.at("effort");
             if disabled {
-                left.hint("output_config.effort");
-            } else {
-                wish = Some(word);
+                left.hint(at);
+            } else if let Some((older, _)) = wish.replace((at, word)) {
+                left.hint(older);
             }
         }
         if let Some(value) = output.take("format") {
@@ -158,13 +151,11 @@ fn thinking(
         }
         output.finish(left)?;
     }
-    if let Some(wish) = wish {
-        if asked.terms.takes_effort {
-            chat.insert("reasoning_effort".into(), wish.into());
-        } else {
-            // The model does not reason, however much it is asked to.
-            left.hint("output_config.effort");
-        }
+    match (wish, adaptive) {
+        (Some((at, word)), _) => effort(at, word, asked.terms, chat, left),
+        // Chat has no word for it; most think so anyway where nothing is said, some not at all.
+        (None, Some(at)) => left.hint(at),
+        (None, None) => {}
     }
     if let Some((path, value)) = format {
         let format = response_format(Fields::of(&path, value)?, left)?;
@@ -175,7 +166,7 @@ fn thinking(
 
 /// The effort for a budget of thinking tokens: the inverse of what budgets are given to efforts,
 /// which is a convention. 1,024 is the least that Anthropic takes.
-const fn effort(budget: u64) -> &'static str {
+const fn effort_of(budget: u64) -> &'static str {
     match budget {
         0..=2047 => "low",
         2048..=8191 => "medium",

@@ -10,6 +10,7 @@ fn kept() -> Kept {
     Kept {
         stream: true,
         include_usage: true,
+        choices: 1,
         model: "claude".to_owned(),
         model_there: "there".to_owned(),
         echo: Map::new(),

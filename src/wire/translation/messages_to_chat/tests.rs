@@ -190,11 +190,16 @@ const CARRIED: &[(&str, &str, &[&str])] = &[
         r#"{"thinking":{"type":"enabled","budget_tokens":16000,"display":"summarized"},
             "output_config":{"effort":"max"}}"#,
         r#"{"reasoning_effort":"max"}"#,
-        &["thinking.display"],
+        &["thinking.budget_tokens", "thinking.display"],
     ),
     (
         r#"{"thinking":{"type":"adaptive"}}"#,
         r#"{"reasoning_effort":null}"#,
+        &["thinking.type"],
+    ),
+    (
+        r#"{"thinking":{"type":"adaptive"},"output_config":{"effort":"low"}}"#,
+        r#"{"reasoning_effort":"low"}"#,
         &[],
     ),
     // What Claude Code sends with a request for a title.
@@ -394,7 +399,15 @@ fn a_route_says_what_its_model_takes() {
         chat["messages"][0],
         json!({"role": "system", "content": "D"})
     );
-    assert_eq!(dropped, ["output_config.effort", "temperature"]);
+    assert_eq!(dropped, ["temperature", "thinking.budget_tokens"]);
+    let (_, dropped) = said(r#"{"output_config":{"effort":"low"}}"#, &plain).unwrap();
+    assert_eq!(dropped, ["output_config.effort"]);
+    let onward = Terms {
+        takes_top_k: true,
+        ..STRICT
+    };
+    let (chat, _) = said(r#"{"top_k":5}"#, &onward).unwrap();
+    assert_eq!(chat["top_k"], 5);
     let error = said(r#"{"temperature":0.2}"#, &plain).unwrap_err();
     assert!(error.starts_with("temperature|"), "{error}");
 }

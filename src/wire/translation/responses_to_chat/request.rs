@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::chat_settings::{effort, limit, sampling};
 use super::super::chat_turns::Turns;
 use super::super::fields::{Fields, Left, missing, refusal, wrong};
 use super::super::shape::{Asked, Kept, Refusal, Sent};
@@ -78,6 +79,7 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
         kept: Kept {
             stream,
             include_usage: true,
+            choices: 1,
             model,
             // Whose reasoning it is that comes back.
             model_there: asked.model.to_owned(),
@@ -124,27 +126,8 @@ fn limits(
     chat: &mut Map<String, Value>,
     left: &mut Left,
 ) -> Result<(), Refusal> {
-    if let Some(max) = body.count("max_output_tokens")? {
-        let name = if asked.terms.limits_completion {
-            "max_completion_tokens"
-        } else {
-            "max_tokens"
-        };
-        chat.insert(name.into(), max.into());
-    }
-    for key in ["temperature", "top_p"] {
-        let Some(number) = body.number(key)? else {
-            continue;
-        };
-        let is_default = (number - 1.0).abs() < f64::EPSILON;
-        if asked.terms.takes_sampling {
-            chat.insert(key.into(), number.into());
-        } else if is_default {
-            left.hint(key);
-        } else {
-            left.unless_dropped(key, "is not the default, and the model takes no other")?;
-        }
-    }
+    limit(body.count("max_output_tokens")?, asked.terms, chat);
+    sampling(body, asked.terms, chat, left)?;
     if body.count("top_logprobs")?.unwrap_or(0) > 0 {
         left.no_place("top_logprobs")?;
     }
@@ -168,13 +151,8 @@ fn reasoning(
         return Ok(());
     };
     let at = reasoning.at("effort");
-    if let Some(effort) = reasoning.text("effort")? {
-        if asked.terms.takes_effort {
-            chat.insert("reasoning_effort".into(), effort.into());
-        } else {
-            // The model does not reason, however much it is asked to.
-            left.hint(at);
-        }
+    if let Some(word) = reasoning.text("effort")? {
+        effort(at, word, asked.terms, chat, left);
     }
     // What the provider tells of its reasoning is told, and no more.
     reasoning.hints(&["summary", "generate_summary", "context"], left);

@@ -215,6 +215,13 @@ impl Items {
             }
             Some(Open::Call { origin, .. }) => {
                 let origin = origin.clone();
+                if self.text.is_empty()
+                    && status == "completed"
+                    && matches!(origin, Origin::Function(..))
+                {
+                    // No arguments at all are no JSON, and clients read them as such.
+                    self.delta(out, "function_call_arguments.delta", None, "{}", "");
+                }
                 self.call_done(out, &origin);
             }
         }
@@ -367,6 +374,10 @@ impl Voice for Items {
     }
 
     fn is_full(&self) -> bool {
-        self.output.len() + self.text.len() > KEPT_BYTES_MAX
+        let closed = match &self.open {
+            Some(Open::Message { closed, .. }) => closed.len(),
+            _ => 0,
+        };
+        self.output.len() + closed + self.text.len() > KEPT_BYTES_MAX
     }
 }

@@ -541,6 +541,22 @@ const STREAMS: &[(&[&str], &str, &str, &str)] = &[
         "Whole",
         r#"+tsc_s1_0 | tsc_s1_0(a {"query":"q"}) completed | +tsc_s1_1 | tsc_s1_1(call_s1_2 {}) completed"#,
     ),
+    // No arguments at all are none, unless the answer was cut off before them.
+    (
+        &[
+            r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f"}}]}"#,
+            r#"{"tool_calls":[{"index":1,"id":"b","function":{"name":"f","arguments":""}}]}"#,
+        ],
+        "tool_calls",
+        "Whole",
+        "+fc_s1_0 | {} | fc_s1_0(a f {}) completed | +fc_s1_1 | {} | fc_s1_1(b f {}) completed",
+    ),
+    (
+        &[r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f"}}]}"#],
+        "length",
+        "Whole",
+        "+fc_s1_0 | fc_s1_0(a f ) incomplete | incomplete max_output_tokens",
+    ),
     // Signed reasoning is an item of its own.
     (
         &[
@@ -671,19 +687,24 @@ fn a_response_repeats_its_request() {
 /// The language repeats all text at its end. What is kept for that has a limit, and is kept once.
 #[test]
 fn what_a_stream_keeps_is_bounded() {
-    let long = format!(r#"{{"content":"{}"}}"#, "a".repeat(1 << 20));
-    let piece = chat_stream(&[&long], "");
-    let mut stream = (PAIR.stream)(&kept(), &stamp());
-    let mut out = Vec::new();
-    for _ in 0..20 {
-        out.clear();
-        stream.feed(&piece, &mut out);
+    let long = "a".repeat(1 << 20);
+    let text = format!(r#"{{"content":"{long}"}}"#);
+    // Parts that are closed are kept in the message that is not.
+    let parts = format!(r#"{{"content":"{long}","refusal":"{long}"}}"#);
+    for piece in [text, parts] {
+        let piece = chat_stream(&[&piece], "");
+        let mut stream = (PAIR.stream)(&kept(), &stamp());
+        let mut out = Vec::new();
+        for _ in 0..20 {
+            out.clear();
+            stream.feed(&piece, &mut out);
+        }
+        stream.feed(&chat_stream(&[], "stop"), &mut out);
+        let ended = stream.end(&mut out);
+        assert_eq!(word(&ended), "ServerError");
+        // Nothing is said after the end.
+        assert!(out.is_empty(), "{}", String::from_utf8_lossy(&out));
     }
-    stream.feed(&chat_stream(&[], "stop"), &mut out);
-    let ended = stream.end(&mut out);
-    assert_eq!(word(&ended), "ServerError");
-    // Nothing is said after the end.
-    assert!(out.is_empty(), "{}", String::from_utf8_lossy(&out));
 }
 
 #[test]

@@ -1,0 +1,57 @@
+//! Puts the settings of a chat request together that clients of other languages give alike.
+
+use serde_json::{Map, Value};
+
+use super::fields::{Fields, Left};
+use super::shape::{Refusal, Terms};
+
+/// Puts the limit of the answer into `chat`, by the name that the provider has for it.
+pub(super) fn limit(max: Option<u64>, terms: &Terms, chat: &mut Map<String, Value>) {
+    let name = if terms.limits_completion {
+        "max_completion_tokens"
+    } else {
+        "max_tokens"
+    };
+    if let Some(max) = max {
+        chat.insert(name.into(), max.into());
+    }
+}
+
+/// Takes `temperature` and `top_p` into `chat`, as far as the model takes them.
+pub(super) fn sampling(
+    body: &mut Fields,
+    terms: &Terms,
+    chat: &mut Map<String, Value>,
+    left: &mut Left,
+) -> Result<(), Refusal> {
+    for key in ["temperature", "top_p"] {
+        let Some(number) = body.number(key)? else {
+            continue;
+        };
+        let is_default = (number - 1.0).abs() < f64::EPSILON;
+        if terms.takes_sampling {
+            chat.insert(key.into(), number.into());
+        } else if is_default {
+            left.hint(key);
+        } else {
+            left.unless_dropped(key, "is not the default, and the model takes no other")?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts the effort of reasoning that stands at `at` into `chat`; a model that does not reason does
+/// not, however much it is asked to.
+pub(super) fn effort(
+    at: String,
+    word: String,
+    terms: &Terms,
+    chat: &mut Map<String, Value>,
+    left: &mut Left,
+) {
+    if terms.takes_effort {
+        chat.insert("reasoning_effort".into(), word.into());
+    } else {
+        left.hint(at);
+    }
+}
