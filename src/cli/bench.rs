@@ -21,7 +21,7 @@ use crate::config::settings::{Provider, Settings};
 use crate::record::{Dialect, ExchangeRecord, Name, PicoDollars, ProviderKind};
 use crate::routing::catalogue::{self, owner_of};
 use crate::routing::route::RouteKey;
-use crate::ui::papers::{self, Question, Which};
+use crate::ui::papers::{self, Known, Question, Which};
 use crate::workload::prompts::{Pool, mixed};
 
 /// Ask routes the same, in drawn order, and compare what they took
@@ -201,7 +201,7 @@ fn bench(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
         output::print(&text);
         return Ok(worst);
     }
-    compare(args, &plan, &all, &clock)?;
+    compare(args, &plan, &all, &Known::of(Some(settings)), &clock)?;
     Ok(worst)
 }
 
@@ -263,7 +263,13 @@ fn one(run: &Run<'_>) -> Result<Outcome, Stop> {
 }
 
 /// The reports that answer what was asked.
-fn compare(args: &Args, plan: &Plan, all: &[ExchangeRecord], clock: &Clock) -> Result<(), Stop> {
+fn compare(
+    args: &Args,
+    plan: &Plan,
+    all: &[ExchangeRecord],
+    known: &Known,
+    clock: &Clock,
+) -> Result<(), Stop> {
     let mut which = vec![
         Which::Listed(Listed::Models),
         Which::Listed(Listed::Consistency),
@@ -293,7 +299,7 @@ fn compare(args: &Args, plan: &Plan, all: &[ExchangeRecord], clock: &Clock) -> R
             compare: None,
             origins: Origins::All,
             choice: Choice::default(),
-            hosted: Vec::new(),
+            known: known.clone(),
         };
         let records = all.iter().cloned().map(Ok::<_, Stop>);
         let paper = papers::of_records(&question, records, now)?;

@@ -11,7 +11,7 @@ use crate::analysis::tables::Window;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::routing::experiment::Experiment;
-use crate::ui::papers::{self, Question, Which};
+use crate::ui::papers::{self, Known, Question, Which};
 use crate::ui::reading::Most;
 
 /// Live experiments of the config
@@ -71,7 +71,7 @@ fn plan(args: &PlanArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
         compare: None,
         origins: args.origin.origins(),
         choice: Choice::default(),
-        hosted: Vec::new(),
+        known: Known::of(settings.as_ref()),
     };
     let mut progress = Progress::new("exchanges read:");
     let made = papers::paper(&reader, &question, Most::COMMAND, now, || progress.step())?;

@@ -11,7 +11,7 @@ use crate::analysis::reports::experiments::Asked;
 use crate::analysis::reports::{Choice, Listed, tax};
 use crate::analysis::tables::Window;
 use crate::clock::Clock;
-use crate::ui::papers::{self, Question, Which};
+use crate::ui::papers::{self, Known, Question, Which};
 use crate::ui::reading::Most;
 use crate::ui::rows;
 
@@ -313,7 +313,7 @@ fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode,
         compare: None,
         origins: picked.origin.origins(),
         choice: picked.choice(),
-        hosted: Vec::new(),
+        known: Known::of(None),
     };
     match sides.transpose()? {
         Some(Sides::Files(files)) => {
@@ -325,7 +325,7 @@ fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode,
         None => {}
     }
     let (reader, settings) = picked.store.open(config)?;
-    question.hosted = settings.as_ref().map(papers::hosted).unwrap_or_default();
+    question.known = Known::of(settings.as_ref());
     let mut progress = Progress::new("exchanges read:");
     let seen = || progress.step();
     let made = papers::paper(&reader, &question, Most::COMMAND, clock.wall(), seen)?;
@@ -346,6 +346,7 @@ fn experiments(args: &ExperimentsArgs, config: Option<&Path>) -> Result<ExitCode
     let window =
         Window::read(Some(&args.since), args.until.as_deref(), now).map_err(Stop::Usage)?;
     let (reader, settings) = args.store.open(config)?;
+    let known = Known::of(settings.as_ref());
     let asked = Asked {
         defined: settings.map_or_else(Default::default, |settings| settings.experiments),
         name: args.name.clone(),
@@ -360,7 +361,7 @@ fn experiments(args: &ExperimentsArgs, config: Option<&Path>) -> Result<ExitCode
             tags: args.tags.clone(),
             ..Choice::default()
         },
-        hosted: Vec::new(),
+        known,
     };
     let mut progress = Progress::new("exchanges read:");
     let made = papers::paper(&reader, &question, Most::COMMAND, now, || progress.step())?;
@@ -373,12 +374,13 @@ fn experiments(args: &ExperimentsArgs, config: Option<&Path>) -> Result<ExitCode
 fn throughput(args: &ThroughputArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let clock = Clock::system();
     let picked = &args.picked;
+    let (reader, settings) = picked.store.open(config)?;
     let asked = papers::Asked {
         window: picked.window.window(&clock)?,
         origins: picked.origin.origins(),
         choice: picked.choice(),
+        known: Known::of(settings.as_ref()),
     };
-    let (reader, _) = picked.store.open(config)?;
     let mut progress = Progress::new("exchanges read:");
     let made = clock.wall();
     let seen = || progress.step();

@@ -66,6 +66,7 @@ pub(super) async fn throughput(
             providers: asked.provider.into_iter().collect(),
             ..Choice::default()
         },
+        known: papers::Known::of(Some(&(state.handles.settings)())),
     };
     let made = state.handles.clock.wall();
     let read =

@@ -65,7 +65,7 @@ impl PaperQuery {
             window: asked.window,
             compare: self.windows(state)?,
             origins: asked.origins,
-            hosted: papers::hosted(&(state.handles.settings)()),
+            known: papers::Known::of(Some(&settings)),
             choice: Choice {
                 models: listed(self.models.as_ref()),
                 providers: listed(self.providers.as_ref()),

@@ -115,7 +115,7 @@ mod tests {
     use crate::analysis::reports::{Choice, Listed};
     use crate::analysis::tables::Origins;
     use crate::edge::store::StoreReader;
-    use crate::ui::papers::Which;
+    use crate::ui::papers::{Known, Which};
 
     fn question(from: i64, until: i64) -> Question {
         Question {
@@ -127,7 +127,7 @@ mod tests {
             compare: None,
             origins: Origins::Live,
             choice: Choice::default(),
-            hosted: Vec::new(),
+            known: Known::of(None),
         }
     }
 

@@ -8,14 +8,18 @@ use serde_json::Value;
 use crate::analysis::paper::{Paper, Source};
 use crate::analysis::reports::call::calls;
 use crate::analysis::reports::compare::{compared, span};
+use crate::analysis::reports::gather::named;
 use crate::analysis::reports::listed::{Calls, Listed};
+use crate::analysis::reports::same::Routed;
 use crate::analysis::reports::throughput::Throughput;
 use crate::analysis::reports::{
-    Choice, Gathered, Report, Rolled, canary, experiments, rolled, tax,
+    Choice, Gathered, Report, Rolled, SameModel, canary, experiments, rolled, tax,
 };
 use crate::analysis::tables::{Origins, Window};
 use crate::config::catalogue::catalogue;
+use crate::config::profiles::GEOGRAPHIES;
 use crate::config::settings::Settings;
+use crate::config::settings::{ModelRoutes, RouteSettings};
 use crate::edge::store::{Scanned, StoreError, StoreReader};
 use crate::record::{ExchangeRecord, Name, Note, PicoDollars, ProviderKind, WallTime};
 use crate::routing::experiment::Experiment;
@@ -141,17 +145,46 @@ pub struct Question {
     pub origins: Origins,
     /// What it is narrowed to.
     pub choice: Choice,
-    /// Providers that are paid by the hour, with the price of one.
-    pub hosted: Vec<(Name, PicoDollars)>,
+    /// What the settings say.
+    pub known: Known,
 }
 
-/// The providers of `settings` that are paid by the hour.
-#[must_use]
-pub fn hosted(settings: &Settings) -> Vec<(Name, PicoDollars)> {
-    let providers = settings.providers.iter();
-    providers
-        .filter_map(|provider| Some((provider.name.clone(), provider.per_hour?)))
-        .collect()
+/// What settings say that reports go by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// Providers that are paid by the hour, with the price of one.
+    hosted: Vec<(Name, PicoDollars)>,
+    /// Which names mean one model.
+    same: Arc<SameModel>,
+}
+
+impl Known {
+    /// Of `settings`; where there are none, what the shipped catalogue says.
+    #[must_use]
+    pub fn of(settings: Option<&Settings>) -> Self {
+        let Some(settings) = settings else {
+            return Self {
+                hosted: Vec::new(),
+                same: Arc::new(SameModel::new(catalogue(), &GEOGRAPHIES, &[])),
+            };
+        };
+        let providers = settings.providers.iter();
+        let hosted = providers.filter_map(|of| Some((of.name.clone(), of.per_hour?)));
+        let models: Vec<Routed> = settings.models.iter().map(|model| routed(model)).collect();
+        Self {
+            hosted: hosted.collect(),
+            same: Arc::new(SameModel::new(&settings.catalogue, &GEOGRAPHIES, &models)),
+        }
+    }
+}
+
+/// A model's routes, each with the provider and the name there.
+fn routed(model: &ModelRoutes) -> Routed {
+    let there = |route: &RouteSettings| {
+        let name = route.model.as_ref().unwrap_or(&model.name);
+        (route.provider.clone(), name.clone())
+    };
+    (model.name.clone(), model.routes.iter().map(there).collect())
 }
 
 /// Summaries looked at for what kind a provider is.
@@ -182,6 +215,7 @@ pub fn of_records<E>(
 ) -> Result<Paper, E> {
     let mut report = question.which.report();
     let mut gathered = Gathered::new(&mut *report, question.origins, &question.choice);
+    gathered.name(&question.known.same);
     let mut ends: Option<(WallTime, WallTime)> = None;
     for record in records {
         let record = record?;
@@ -216,12 +250,13 @@ fn of_window(
     }
     let mut report = question.which.report();
     let mut gathered = Gathered::new(&mut *report, question.origins, &question.choice);
+    gathered.name(&question.known.same);
     let (source, scanned) = reading::records(reader, window, count, most.records, |record| {
         seen();
         gathered.add(&record);
     })?;
     gathered.remark(remarks(reader, window)?);
-    gathered.host(question.hosted.clone());
+    gathered.host(question.known.hosted.clone());
     let paper = gathered.paper(window, made, source);
     Ok(told(paper, scanned, "records"))
 }
@@ -243,6 +278,7 @@ fn rolled(
     let names = reader.names()?;
     let whole = reading::whole(reader, window)?;
     let mut rolled = Rolled::new(listed, whole.window, question.origins, &question.choice);
+    rolled.name(&question.known.same);
     let scanned = reading::rollups(reader, &whole, |at, key, rollup| {
         let (Some(provider), Some(model)) = (names.get(key.provider), names.get(key.model)) else {
             return;
@@ -291,7 +327,7 @@ fn told(mut paper: Paper, scanned: Scanned, what: &str) -> Paper {
 }
 
 /// What the report `throughput` is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
     /// The span of time.
     pub window: Window,
@@ -299,6 +335,8 @@ pub struct Asked {
     pub origins: Origins,
     /// What it is narrowed to.
     pub choice: Choice,
+    /// What the settings say.
+    pub known: Known,
 }
 
 /// The report `throughput` over what `reader` holds, with trends of the week before. `served` says
@@ -315,6 +353,7 @@ pub fn throughput(
         window,
         origins,
         choice,
+        known,
     } = asked;
     let mut found = Throughput::new(*window);
     let reach = Throughput::reach(*window);
@@ -323,8 +362,9 @@ pub fn throughput(
         seen();
         if choice.takes_record(&record) {
             let calls = calls(&record, |origin| origins.takes(origin)).unwrap_or_default();
-            let chosen = calls.iter().filter(|call| choice.takes(call));
-            chosen.for_each(|call| found.add(call));
+            let named = calls.into_iter().map(|call| named(call, Some(&known.same)));
+            let chosen = named.filter(|call| choice.takes(call));
+            chosen.for_each(|call| found.add(&call));
         }
     })?;
     let mut value = found.json(made, served, catalogue());

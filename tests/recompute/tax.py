@@ -10,7 +10,9 @@ independent bootstrap of the resampled medians themselves must come near. Exits 
 
 import json
 import math
+import pathlib
 import sys
+import tomllib
 from collections import defaultdict
 
 import numpy as np
@@ -24,6 +26,27 @@ NO_FAILURE = {
 }
 
 
+def catalogued():
+    """What hosts call a model, and its name in the shipped catalogue."""
+    path = pathlib.Path(__file__).parents[2] / "config" / "catalogue.toml"
+    names = {}
+    for model, facts in tomllib.loads(path.read_text()).items():
+        for name in (model, *facts.get("at", {}).values()):
+            names.setdefault(name.lower(), model)
+    return names
+
+
+NAMES = catalogued()
+
+
+def plain(attempt, asked):
+    """The model that a route's name means; Bedrock's profiles have a geography before it."""
+    name = (attempt["model"] or asked or "").lower()
+    bare = name.split("/")[-1] if attempt["kind"] == "router" else name
+    known = (NAMES.get(form) for form in (name, bare, name.split(".", 1)[-1]))
+    return next((model for model in known if model), bare)
+
+
 def calls(record):
     attempts = record["attempts"]
     size = record["request"]["prompt_tokens_estimated"] or record["tokens"]["input"]
@@ -33,9 +56,7 @@ def calls(record):
     day = np.datetime64(record["started"].rstrip("Z"), "us").astype("int64")
     for at, attempt in enumerate(attempts):
         last = at == len(attempts) - 1
-        name = (attempt["model"] or record["model"] or "").lower()
-        if attempt["kind"] == "router":
-            name = name.split("/")[-1]
+        name = plain(attempt, record["model"])
         key = (
             record["request"]["stream"],
             bool(record["request"]["tools"]),

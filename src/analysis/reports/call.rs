@@ -21,6 +21,8 @@ pub struct Call {
     pub model: Option<Name>,
     /// The model asked for.
     pub asked: Option<Name>,
+    /// The model that it is wherever it is served, where [`SameModel`](super::SameModel) was asked.
+    pub same: Option<Name>,
     /// The region, where it is known.
     pub region: Option<Name>,
     /// Who served behind a router.
@@ -324,6 +326,7 @@ fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
         kind: attempt.kind,
         model: attempt.model.clone(),
         asked: record.model.clone(),
+        same: None,
         region: attempt.region.clone(),
         served_by: attempt.served_by.clone(),
         started: record.started,
@@ -378,10 +381,13 @@ fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
     }
 }
 
-/// The name under which the same model is known at every provider: without the maker's name that
-/// routers put in front (`openai/gpt-4.1`), in small letters.
+/// The name under which the same model is known at every provider; where nobody was asked, its own
+/// without the maker's name that routers put in front (`openai/gpt-4.1`), in small letters.
 #[must_use]
 pub fn plain_model(call: &Call) -> String {
+    if let Some(same) = &call.same {
+        return same.to_string();
+    }
     let name = call.model.as_ref().or(call.asked.as_ref());
     plain_name(call.kind, name.map_or("", |name| name.as_str()))
 }

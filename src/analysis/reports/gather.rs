@@ -3,6 +3,7 @@
 use super::Paper;
 use super::call::{Call, Skipped, calls};
 use super::choice::Choice;
+use super::same::SameModel;
 use crate::analysis::paper::{Head, Source};
 use crate::analysis::tables::{Origins, Window};
 use crate::record::{ExchangeRecord, KeyedHash, Name, Note, PicoDollars, WallTime};
@@ -36,12 +37,22 @@ pub struct Gathered<'a> {
     configs: Vec<KeyedHash>,
     remarks: Vec<Note>,
     hosted: Vec<(Name, PicoDollars)>,
+    same: Option<&'a SameModel>,
 }
 
 impl std::fmt::Debug for Gathered<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Gathered")
     }
+}
+
+/// The call with the name that its model has everywhere.
+#[must_use]
+pub fn named(mut call: Call, same: Option<&SameModel>) -> Call {
+    let there = call.model.as_ref().or(call.asked.as_ref());
+    let model = |same: &SameModel| Some(same.of(&call.provider, call.kind, there?));
+    call.same = same.and_then(model);
+    call
 }
 
 /// Settings named in a head at most: the first and the last ones.
@@ -62,7 +73,13 @@ impl<'a> Gathered<'a> {
             configs: Vec::new(),
             remarks: Vec::new(),
             hosted: Vec::new(),
+            same: None,
         }
+    }
+
+    /// Says which names mean one model.
+    pub const fn name(&mut self, same: &'a SameModel) {
+        self.same = Some(same);
     }
 
     /// Says which providers are paid by the hour.
@@ -88,9 +105,10 @@ impl<'a> Gathered<'a> {
                 return;
             }
         };
+        let found = found.into_iter().map(|call| named(call, self.same));
         let chosen: Vec<Call> = if self.choice.takes_record(record) {
             let takes = |call: &Call| self.choice.takes(call);
-            found.into_iter().filter(takes).collect()
+            found.filter(takes).collect()
         } else {
             Vec::new()
         };

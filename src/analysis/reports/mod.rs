@@ -2,6 +2,8 @@
 
 pub mod call;
 
+pub mod same;
+
 pub mod choice;
 
 pub mod gather;
@@ -54,6 +56,7 @@ pub use choice::Choice;
 pub use gather::{Gathered, Report};
 pub use listed::Listed;
 pub use rolled::Rolled;
+pub use same::SameModel;
 
 use super::paper::Paper;
 

@@ -6,6 +6,7 @@ use super::call::plain_name;
 use super::choice::Choice;
 use super::figures::Route;
 use super::listed::Listed;
+use super::same::SameModel;
 use super::sums::{Routes, Sums};
 use super::{consistency, cost, errors, models, trend};
 use crate::analysis::paper::{Head, Paper, Source};
@@ -43,6 +44,7 @@ pub struct Rolled<'a> {
     /// By steps of time, where the report asks for that.
     steps: BTreeMap<Route, BTreeMap<i64, Sums>>,
     own_delay: Sketch,
+    same: Option<&'a SameModel>,
     remarks: Vec<Note>,
     scanned: u64,
     taken: u64,
@@ -73,6 +75,7 @@ impl<'a> Rolled<'a> {
             routes: Routes::new(),
             steps: BTreeMap::new(),
             own_delay: Sketch::default(),
+            same: None,
             remarks: Vec::new(),
             scanned: 0,
             taken: 0,
@@ -85,6 +88,11 @@ impl<'a> Rolled<'a> {
     #[must_use]
     pub const fn chose_nothing(&self) -> bool {
         self.taken == 0 && self.not_chosen > 0
+    }
+
+    /// Says which names mean one model.
+    pub const fn name(&mut self, same: &'a SameModel) {
+        self.same = Some(same);
     }
 
     /// Sets beside it what users wrote down of the window.
@@ -100,7 +108,10 @@ impl<'a> Rolled<'a> {
             self.other_origin += exchanges;
             return;
         }
-        let model = plain_name(of.kind, of.model);
+        let model = self.same.map_or_else(
+            || plain_name(of.kind, of.model),
+            |same| same.of(of.provider, of.kind, of.model).to_string(),
+        );
         let has = |list: &[String], name: &str| list.iter().any(|one| one == name);
         let models = &self.choice.models;
         let providers = &self.choice.providers;

@@ -41,6 +41,7 @@ pub(super) fn made_up(n: usize, first_ms: f64) -> Call {
         kind: ProviderKind::Direct,
         model: Some(Name::from("gpt-4.1")),
         asked: Some(Name::from("gpt-4.1")),
+        same: None,
         region: None,
         served_by: None,
         started: WallTime(n as i64 * 1_000_000),

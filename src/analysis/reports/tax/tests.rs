@@ -42,6 +42,7 @@ fn call(routed: bool, log2: u32, tokens: f64, n: usize, first_ms: f64) -> Call {
             "gpt-4.1"
         })),
         asked: None,
+        same: None,
         served_by: routed.then(|| Name::from("OpenAI")),
         started: WallTime(n as i64 * 1_000_000),
         traits: Traits {
