@@ -215,11 +215,15 @@ impl Couple<'_> {
         let (route, reference) = (&self.route.call, &self.reference.call);
         let failed = |half: &Half| half.moved || half.call.failed != Some(false);
         let tail = |name: &Name| name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
-        let differ = |one: &Option<Name>, other: &Option<Name>| {
-            one.as_ref()
-                .zip(other.as_ref())
-                .is_some_and(|(one, other)| tail(one) != tail(other))
+        let differ = |one: Option<String>, other: Option<String>| {
+            one.zip(other).is_some_and(|(one, other)| one != other)
         };
+        // A host that answers with the very name it was asked for says nothing of the version.
+        let version = |call: &Call| {
+            let answered = call.answered.as_ref().map(tail)?;
+            (call.model.as_ref().map(tail) != Some(answered.clone())).then_some(answered)
+        };
+        let fingerprint = |call: &Call| call.fingerprint.as_ref().map(tail);
         // The bench that made the pair asked both for one model: it knows what its routes serve.
         let asked_alike = route.asked.is_some() && route.asked == reference.asked;
         if !asked_alike && plain_model(route) != plain_model(reference) {
@@ -230,8 +234,8 @@ impl Couple<'_> {
             Some(Dropped::Failed)
         } else if route.cached_read.unwrap_or(0) != reference.cached_read.unwrap_or(0) {
             Some(Dropped::Cached)
-        } else if differ(&route.answered, &reference.answered)
-            || pinned && differ(&route.fingerprint, &reference.fingerprint)
+        } else if differ(version(route), version(reference))
+            || pinned && differ(fingerprint(route), fingerprint(reference))
         {
             Some(Dropped::Version)
         } else if pinned && !self.is_served_by_reference() {

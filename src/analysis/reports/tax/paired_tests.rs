@@ -181,6 +181,64 @@ fn a_pair_is_left_out_whole_where_its_halves_are_not_alike() {
 }
 
 #[test]
+fn a_version_differs_where_both_hosts_name_one() {
+    // The name there and the one answered, of the route and of the reference; whether asked alike.
+    for (route, reference, asked, why) in [
+        (
+            ["openai/gpt-4.1", "openai/gpt-4.1"],
+            ["gpt-4.1", "gpt-4.1-2025-04-14"],
+            false,
+            None,
+        ),
+        (
+            ["openai/gpt-4.1", "gpt-4.1-2025-04-14"],
+            ["gpt-4.1", "gpt-4.1-2025-04-14"],
+            false,
+            None,
+        ),
+        (
+            ["openai/gpt-4.1", "gpt-4.1-2025-08-01"],
+            ["gpt-4.1", "gpt-4.1-2025-04-14"],
+            false,
+            Some(Dropped::Version),
+        ),
+        // An alias that is answered as asked, and one that nobody asked for as the same model.
+        (
+            ["ours", "ours"],
+            ["gpt-4.1", "gpt-4.1-2025-04-14"],
+            true,
+            None,
+        ),
+        (
+            ["ours", "ours"],
+            ["gpt-4.1", "gpt-4.1"],
+            false,
+            Some(Dropped::OtherModel),
+        ),
+    ] {
+        let mut pairs = Pairs::default();
+        for number in 0..8 {
+            for routed in [true, false] {
+                let (record, mut call) = half(number, routed, u8::from(routed), 300.0);
+                let [there, answered] = if routed { route } else { reference };
+                call.model = Some(there.into());
+                call.answered = Some(answered.into());
+                call.asked = asked.then(|| "prod".into());
+                assert!(pairs.add(&record, vec![call]).is_ok());
+            }
+        }
+        let found = pairs.compared(None, 1);
+        let dropped = |why: Option<Dropped>| why.map_or(0, |why| found[0].dropped[why as usize]);
+        let all = if why.is_some() { 8 } else { 0 };
+        assert_eq!(
+            (found[0].used, dropped(why)),
+            (8 - all as usize, all),
+            "{route:?} {reference:?}"
+        );
+    }
+}
+
+#[test]
 fn few_pairs_are_no_answer_and_equal_routes_are_told_so() {
     let few = world(1, PAIRS_MIN as u32 - 1, 40.0, 0.0).compared(None, 1);
     let told = &few[0].told[0].1;
