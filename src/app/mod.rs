@@ -30,6 +30,8 @@ pub mod selftest;
 
 pub mod run;
 
+pub mod live;
+
 pub mod bench;
 
 pub use fault::AppFault;

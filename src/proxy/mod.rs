@@ -44,6 +44,8 @@ pub mod intake;
 
 mod described;
 
+pub mod inquiry;
+
 pub mod models;
 
 mod lot;

@@ -4,24 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde_json::Value;
 
-use super::authorise::authorise;
-use super::candidates::{Credential, Way};
+use super::candidates::Credential;
 use super::described::{describe, describe_routes};
-use super::headers;
-use super::paths;
+use super::inquiry::{Desk, inquire, list};
 use super::reject::Reject;
-use super::speech::Speech;
 use super::tap::ProxyBody;
 use super::unknown;
 use crate::clock::Clock;
 use crate::config::settings::{AuthScheme, Provider, Settings};
 use crate::edge::credentials::Keyring;
+use crate::edge::upstream::Pool;
 use crate::edge::upstream::pool::PoolLimits;
-use crate::edge::upstream::{Outgoing, OutgoingBody, Phases, Pool};
 use crate::record::{Dialect, Moment, Name, Nanos, WallTime};
 
 /// How long a provider's list is taken for current.
@@ -30,8 +26,6 @@ const CURRENT_FOR: Nanos = Nanos::from_millis(300_000);
 const RETRY_AFTER: Nanos = Nanos::from_millis(10_000);
 /// How long one provider may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Largest list that is read.
-const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// One provider's models, as it lists them.
 #[derive(Debug, Clone)]
@@ -201,63 +195,35 @@ async fn fetch(
 ) -> Option<Vec<Value>> {
     let own = provider.credentials.first();
     let credential = own.map_or(Credential::None, |own| Credential::Own(Arc::clone(own)));
-    let way = Way {
-        provider: Arc::clone(provider),
-        model: None,
-        configured: None,
-        other_model: false,
-        credential,
-        is_spare: false,
-        addressed: false,
-        speech: Speech::Own,
+    let desk = Desk {
+        pool,
+        keyring: asked.keyring,
+        limits: PoolLimits {
+            idle: settings.timeouts.pool_idle,
+            connect: settings.timeouts.connect,
+            connections: settings.limits.connections_per_provider,
+        },
+        marks: asked.marks,
+        instance: asked.instance,
+        clock,
     };
-    let list = match provider.dialect {
-        Dialect::Gemini => "/v1beta/models",
-        _ => "/v1/models",
-    };
-    let path = paths::passed(provider, list, None, false).path;
-    let target = match &provider.base.query {
-        Some(query) => format!("{path}?{query}"),
-        None => path,
-    };
-    let mut outgoing = Outgoing {
-        method: Method::GET,
-        target: Uri::try_from(target).ok()?,
-        headers: headers::to_provider(asked.marks, &way, true, asked.instance),
-        body: OutgoingBody::Whole(Bytes::new()),
-    };
-    let limits = PoolLimits {
-        idle: settings.timeouts.pool_idle,
-        connect: settings.timeouts.connect,
-        connections: settings.limits.connections_per_provider,
-    };
-    if let Err(fault) = authorise(&way, &mut outgoing, asked.keyring, clock).await {
-        tracing::debug!(provider = %provider.name, %fault, "no list of models");
-        return None;
-    }
-    let mut phases = Phases::default();
-    let answer = pool
-        .send(provider, outgoing, &limits, clock, &mut phases)
-        .await
-        .ok()?;
-    let (parts, mut body) = answer.response.into_parts();
-    if !parts.status.is_success() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    while let Some(chunk) = body.chunk().await {
-        bytes.extend_from_slice(&chunk.ok()?.bytes);
-        if bytes.len() > LIST_BYTES_MAX {
+    let told = match inquire(provider, credential, list(provider), desk).await {
+        Ok(told) => told,
+        Err(unanswered) => {
+            tracing::debug!(provider = %provider.name, ?unanswered, "no list of models");
             return None;
         }
+    };
+    if !told.status.is_success() {
+        return None;
     }
-    body.finish(None);
-    listed(serde_json::from_slice(&bytes).ok()?)
+    listed(serde_json::from_slice(&told.body).ok()?)
 }
 
 /// The entries of a list: OpenAI's and Anthropic's `data`, Gemini's `models`, whose ids are names
 /// (`models/gemini-2.5-pro`).
-fn listed(mut list: Value) -> Option<Vec<Value>> {
+#[must_use]
+pub fn listed(mut list: Value) -> Option<Vec<Value>> {
     let mut taken = |key: &str| match list.get_mut(key).map(Value::take) {
         Some(Value::Array(models)) => Some(models),
         _ => None,

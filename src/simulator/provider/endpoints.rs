@@ -38,17 +38,19 @@ impl Address {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let path = path.trim_end_matches('/');
         let found = Self::of_google(path, query).or_else(|| Self::of_aws(path));
-        found
-            .or_else(|| Self::of_azure(path))
-            .unwrap_or_else(|| Self {
-                endpoint: Endpoint::of(path),
+        found.or_else(|| Self::of_azure(path)).unwrap_or_else(|| {
+            let endpoint = Endpoint::of(path);
+            let vertex = endpoint == Endpoint::Location;
+            Self {
+                endpoint,
                 model: None,
                 stream: false,
                 array: false,
                 completes: path.ends_with("/api/generate"),
-                cloud: Cloud::None,
+                cloud: if vertex { Cloud::Vertex } else { Cloud::None },
                 before_model: path.len(),
-            })
+            }
+        })
     }
 
     fn of_google(path: &str, query: &str) -> Option<Self> {
@@ -160,6 +162,10 @@ pub(super) enum Endpoint {
     Models,
     /// The model list in Google's manner.
     GeminiModels,
+    /// What runs asynchronously at Bedrock.
+    AsyncInvokes,
+    /// A location of Vertex AI.
+    Location,
     /// The model list in Ollama's manner.
     OllamaModels,
     /// Ollama's version.
@@ -209,6 +215,8 @@ impl Endpoint {
             (_, "batches") => Self::Batches,
             (_, "moderations") => Self::Moderations,
             (_, "rerank") => Self::Rerank,
+            (_, "async-invoke") => Self::AsyncInvokes,
+            ("locations", _) => Self::Location,
             _ => path
                 .split_once("/models/")
                 .map_or(Self::Unknown, |(_, id)| Self::Model(id.to_owned())),
@@ -221,7 +229,10 @@ impl Endpoint {
             Self::Embeddings => Language::OpenAiEmbeddings,
             Self::CountTokens(Language::AnthropicMessages) => Language::AnthropicCountTokens,
             Self::Generate(language) | Self::CountTokens(language) => *language,
-            Self::GeminiEmbeddings { .. } | Self::GeminiModels => Language::GeminiGenerate,
+            Self::GeminiEmbeddings { .. } | Self::GeminiModels | Self::Location => {
+                Language::GeminiGenerate
+            }
+            Self::AsyncInvokes => Language::BedrockConverse,
             Self::Models | Self::Model(_) => Language::Models,
             _ => Language::Plain,
         }
@@ -279,6 +290,8 @@ mod tests {
             ("/v1/audio/speech", Endpoint::Speech),
             ("/api/chat", Endpoint::Generate(Language::OllamaNative)),
             ("/ollama/api/tags", Endpoint::OllamaModels),
+            ("/async-invoke", Endpoint::AsyncInvokes),
+            ("/v1/projects/p/locations/eu", Endpoint::Location),
             ("/v1/nothing", Endpoint::Unknown),
         ] {
             assert_eq!(Endpoint::of(path), endpoint, "{path}");

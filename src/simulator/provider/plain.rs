@@ -53,6 +53,8 @@ pub(super) fn plain_json(endpoint: &Endpoint, facts: &Facts<'_>) -> Option<Value
             let each = facts.models.iter().map(|id| ollama_model(id));
             json!({"models": each.collect::<Vec<_>>()})
         }
+        Endpoint::AsyncInvokes => json!({"asyncInvokeSummaries": []}),
+        Endpoint::Location => json!({"name": "projects/p/locations/l", "locationId": "l"}),
         Endpoint::OllamaVersion => json!({"version": "0.6.3"}),
         Endpoint::GeminiModels => {
             let each = facts.models.iter().map(|id| gemini_model(id));
