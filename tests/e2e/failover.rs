@@ -9,7 +9,7 @@ use tollgate::routing::route::RouteKey;
 use tollgate::simulator::Script;
 
 use crate::support::records::until;
-use crate::support::samples::{Sample, samples};
+use crate::support::samples::{NATIVE, Sample, samples};
 use crate::support::{Ask, Rig};
 
 /// The first route's fault, whether a stream was asked for, and what is recorded of the route.
@@ -219,11 +219,7 @@ fn every_sample_goes_to_the_next_route_or_stays_to_the_last_byte_as_its_manifest
             script.head = sample.head().into();
             rig.simulator.play(&format!("replay-{number}"), script);
             rig.forget();
-            let stream = sample.is_stream();
-            let mut ask = Ask::chat(&models[number], stream).on("", sample.path);
-            if sample.path == "/v1/messages" {
-                ask = ask.with(&json!({"max_tokens": 100}));
-            }
+            let ask = sample.ask("", &models[number]);
             let reading = rig.send(&ask);
             let record = rig.record(&ask);
             let follows = sample.follows.as_deref();
@@ -249,22 +245,28 @@ fn every_sample_goes_to_the_next_route_or_stays_to_the_last_byte_as_its_manifest
 fn rig_of(samples: &[Sample]) -> (Rig, Vec<String>) {
     let mut config = String::from("[providers.an2]\nbase_url = \"http://{sim}/an\"\n");
     config.push_str("dialect = \"anthropic\"\napi_key = \"{key}\"\n");
+    config.push_str(NATIVE);
     let mut makers = std::collections::BTreeSet::new();
     let mut names = Vec::new();
     for (number, sample) in samples.iter().enumerate() {
         let maker = sample.file.split('/').next().unwrap();
-        let (dialect, at, second) = match maker {
-            "anthropic" => ("anthropic", "/an", "an2"),
+        let (dialect, at, second) = match (maker, sample.provider) {
+            ("anthropic", _) => ("anthropic", "/an", "an2"),
+            (_, "/ge") => ("gemini", "", "ge"),
+            (_, "/vx") => ("gemini", "/v1/projects/p/locations/eu", "vx"),
+            (_, "/br") => ("bedrock", "", "br"),
+            (_, "/ol") => ("openai", "/v1", "ol"),
             _ => ("openai", "/v1", "inj"),
         };
-        if makers.insert(maker) {
+        let own = format!("p-{maker}-{second}");
+        if makers.insert(own.clone()) {
             let preset = match maker {
                 "openai-chat" | "openai-responses" => "openai",
-                "sglang" | "tgi" | "vllm" | "llamacpp" | "ollama" => "vllm",
+                "sglang" | "tgi" | "vllm" | "llamacpp" => "vllm",
                 other => other,
             };
             let provider = format!(
-                "[providers.p-{maker}]\npreset = \"{preset}\"\ndialect = \"{dialect}\"\n\
+                "[providers.{own}]\npreset = \"{preset}\"\ndialect = \"{dialect}\"\n\
                  base_url = \"http://{{sim}}{at}\"\napi_key = \"{{key}}\"\ninject_usage = false\n"
             );
             config.push_str(&provider);
@@ -274,7 +276,7 @@ fn rig_of(samples: &[Sample]) -> (Rig, Vec<String>) {
             }
         }
         let model = format!(
-            "[models.s-{number}]\nroutes = [{{ provider = \"p-{maker}\", model = \"replay-{number}\" }}, \
+            "[models.s-{number}]\nroutes = [{{ provider = \"{own}\", model = \"replay-{number}\" }}, \
              {{ provider = \"{second}\", model = \"sim:n-4\" }}]\n"
         );
         config.push_str(&model);

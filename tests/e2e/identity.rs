@@ -8,7 +8,7 @@ use tollgate::record::{Nanos, Outcome, TokenSource};
 use tollgate::simulator::bare::{Connection, ReadEnd, Reading};
 use tollgate::simulator::{Framing, Script, Then};
 
-use crate::support::samples::{Sample, samples};
+use crate::support::samples::{NATIVE, Sample, samples};
 use crate::support::{Ask, Rig};
 
 /// Samples up to this size are cut at every byte.
@@ -50,7 +50,7 @@ impl<'a> Pusher<'a> {
             Then::KeepAlive
         };
         self.rig.simulator.play(&self.model, script);
-        let ask = Ask::chat(&self.model, sample.is_stream()).on(provider, sample.path);
+        let ask = sample.ask(provider, &self.model);
         let reading = self.connection.exchange(&ask.bytes()).unwrap();
         if reading.header("connection") == Some("close") {
             self.connection = self.rig.connect();
@@ -144,7 +144,7 @@ fn cuts_of(body: &Bytes, rng: &mut Rng) -> Vec<usize> {
 /// Runs `work` on each sample, two clients at a time.
 fn on_each(samples: &[Sample], work: impl Fn(&mut Pusher<'_>, &Sample, &mut Rng) + Sync) {
     println!("seed {SEED:#x}");
-    let rig = Rig::start();
+    let rig = Rig::configured(NATIVE);
     std::thread::scope(|scope| {
         for client in 0..2 {
             let (rig, work) = (&rig, &work);
