@@ -112,13 +112,22 @@ pub fn to_translated(client: &HeaderMap, way: &Way, language: Language, stream: 
         json
     };
     headers.insert(header::ACCEPT, accepted);
-    if language == Language::AnthropicMessages
-        && let Ok(version) = HeaderValue::from_str(&way.provider.translating.anthropic_version)
-    {
-        headers.insert(HeaderName::from_static("anthropic-version"), version);
+    if language == Language::AnthropicMessages {
+        name_version(&mut headers, way);
     }
     put_on(&mut headers, way, true);
     headers
+}
+
+/// Names the version of Anthropic's API, unless the client did.
+pub fn name_version(headers: &mut HeaderMap, way: &Way) {
+    const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+    let version = HeaderValue::from_str(&way.provider.translating.anthropic_version);
+    if let Ok(version) = version
+        && !headers.contains_key(VERSION)
+    {
+        headers.insert(VERSION, version);
+    }
 }
 
 /// The content type of whole bodies, whatever the language.

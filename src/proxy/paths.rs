@@ -17,6 +17,8 @@ pub struct Place {
     pub names_model: bool,
     /// The member that the body has there in the place of `model`.
     pub instead_of_model: Option<(&'static str, &'static str)>,
+    /// Whether the version of Anthropic's API that stands in the body has to stand in a header.
+    pub version_in_header: bool,
 }
 
 impl Place {
@@ -26,6 +28,7 @@ impl Place {
             query: None,
             names_model: true,
             instead_of_model: None,
+            version_in_header: false,
         }
     }
 
@@ -191,7 +194,10 @@ fn anthropic(base: &str, path: &str, asked: &Endpoint) -> Place {
         (Language::AnthropicCountTokens, _) => "/messages/count_tokens",
         _ => "/messages",
     };
-    Place::unnamed([base, "/v1", name].concat())
+    Place {
+        version_in_header: matches!(asked.house, House::Vertex(_)),
+        ..Place::unnamed([base, "/v1", name].concat())
+    }
 }
 
 /// Azure's resource, of which a base may name one part or another.

@@ -54,7 +54,7 @@ impl Said {
         let edits = Edits {
             model: None,
             include_usage: usage && reading.include_usage.is_none(),
-            instead_of_model: None,
+            ..Edits::default()
         };
         request::edit(&self.body, reading, &edits)
     }

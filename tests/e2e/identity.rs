@@ -380,3 +380,31 @@ fn compressed_bodies_pass_as_they_are_and_their_usage_is_read() {
         }
     }
 }
+
+/// Claude as it is asked at Vertex AI: the model in the path, the version in the body. Anthropic
+/// itself wants both elsewhere.
+#[test]
+fn a_call_in_vertex_s_shape_goes_to_anthropic_in_its_own() {
+    let rig = Rig::start();
+    let models = "/v1/projects/p/locations/eu/publishers/anthropic/models";
+    let said = serde_json::json!({
+        "anthropic_version": "vertex-2023-10-16",
+        "messages": [{"role": "user", "content": "hi there"}],
+    });
+    for (verb, stream) in [
+        ("sim:n-4:rawPredict", false),
+        ("sim:n-4:streamRawPredict", true),
+    ] {
+        let ask = Ask::post(&format!("{models}/{verb}"), &said).to("/an");
+        let ask = ask.with(&serde_json::json!({"max_tokens": 100, "stream": stream}));
+        let (reading, record, truth) = rig.exchange(&ask);
+        assert_eq!(reading.status, 200, "{verb}: {}", reading.text());
+        assert!(truth.target.ends_with("/v1/messages"), "{}", truth.target);
+        assert_eq!(truth.model.as_deref(), Some("sim:n-4"));
+        assert_eq!(record.outcome, Outcome::Ok, "{verb}");
+    }
+    let ask = Ask::post(&format!("{models}/count-tokens:rawPredict"), &said).to("/an");
+    let ask = ask.with(&serde_json::json!({"model": "sim:n-4"}));
+    let reading = rig.send(&ask);
+    assert_eq!(reading.status, 200, "{}", reading.text());
+}

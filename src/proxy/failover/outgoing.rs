@@ -38,6 +38,9 @@ pub(super) fn outgoing(
     let target = target(place.path, &queries)?;
     let identity = job.stream && job.language.is_inference();
     let mut headers = headers::to_provider(job.headers, way, identity, &shared.instance);
+    if place.version_in_header {
+        headers::name_version(&mut headers, way);
+    }
     let mut upload = None;
     let body = match body {
         Body::Read(bytes, reading) => {
@@ -49,6 +52,7 @@ pub(super) fn outgoing(
                 model,
                 include_usage: inject,
                 instead_of_model: place.instead_of_model,
+                without_version: place.version_in_header,
             };
             OutgoingBody::Whole(request::edit(bytes, reading, &edits))
         }

@@ -15,6 +15,8 @@ pub struct Edits<'a> {
     pub include_usage: bool,
     /// A member in the place of `model`, where the path names the model and the body may not.
     pub instead_of_model: Option<(&'a str, &'a str)>,
+    /// Leave out `anthropic_version`, where a header says the version and the body may not.
+    pub without_version: bool,
 }
 
 /// The body with `edits` made; the same bytes, uncopied, where there is nothing to do.
@@ -28,6 +30,9 @@ pub fn edit(body: &Bytes, reading: &RequestReading, edits: &Edits<'_>) -> Bytes 
         splices.extend(replace_member(body, reading, member));
     } else if let Some(model) = edits.model {
         splices.extend(replace_model(reading, model));
+    }
+    if edits.without_version {
+        splices.extend(without_version(body, reading));
     }
     if splices.is_empty() {
         return body.clone();
@@ -96,17 +101,36 @@ fn replace_member(
     (key, value): (&str, &str),
 ) -> Option<Splice> {
     let value = serde_json::Value::from(value);
-    let span = reading.model_span.as_ref()?;
-    let before = body
-        .get(..span.start)?
-        .trim_ascii_end()
-        .strip_suffix(b":")?;
-    let start = before.trim_ascii_end().strip_suffix(b"\"model\"")?.len();
     Some(Splice {
-        place: start..span.end,
+        place: member(body, "model", reading.model_span.as_ref()?)?,
         text: format!("\"{key}\":{value}"),
         member: false,
     })
+}
+
+/// The member `"anthropic_version": …` goes, and a comma with it. One that stands alone stays: no
+/// such body is taken anywhere.
+fn without_version(body: &Bytes, reading: &RequestReading) -> Option<Splice> {
+    let member = member(body, "anthropic_version", reading.version_span.as_ref()?)?;
+    let (before, after) = (body.get(..member.start)?, body.get(member.end..)?);
+    let place = if let Some(rest) = after.trim_ascii_start().strip_prefix(b",") {
+        member.start..body.len() - rest.len()
+    } else {
+        before.trim_ascii_end().strip_suffix(b",")?.len()..member.end
+    };
+    Some(Splice {
+        place,
+        text: String::new(),
+        member: false,
+    })
+}
+
+/// The bytes of a member, of which those of the value are known.
+fn member(body: &Bytes, key: &str, value: &Range<usize>) -> Option<Range<usize>> {
+    let before = body.get(..value.start)?.trim_ascii_end();
+    let before = before.strip_suffix(b":")?.trim_ascii_end();
+    let before = before.strip_suffix(b"\"")?.strip_suffix(key.as_bytes())?;
+    Some(before.strip_suffix(b"\"")?.len()..value.end)
 }
 
 fn apply(body: &Bytes, splices: &[Splice], no_members: bool) -> Bytes {

@@ -19,6 +19,8 @@ pub struct RequestReading {
     pub model: Option<String>,
     /// The bytes of the model's JSON string, quotes included.
     pub model_span: Option<Range<usize>>,
+    /// The bytes of the value of `anthropic_version`, which Claude at the clouds has in the body.
+    pub version_span: Option<Range<usize>>,
     /// Whether a stream is asked for.
     pub stream: bool,
     /// The client's own `stream_options.include_usage`; `None` leaves the choice to us.
@@ -84,7 +86,7 @@ macro_rules! top_level {
 }
 
 top_level! {
-    model stream stream_options
+    model stream stream_options anthropic_version
     messages input prompt system instructions
     max_tokens max_completion_tokens max_output_tokens n
     tools functions reasoning_effort reasoning thinking output_config response_format text
@@ -146,6 +148,7 @@ pub(super) fn read_top(
         reading.model = Some(read_model(raw)?);
         reading.model_span = Some(span(text, raw.get()));
     }
+    reading.version_span = top.anthropic_version.map(|raw| span(text, raw.get()));
     if let Some(raw) = top.stream_options {
         (reading.usage_place, reading.include_usage) = read_options(text, raw)?;
     }

@@ -367,21 +367,31 @@ fn edits_are_splices() {
         model: None,
         include_usage: true,
         instead_of_model: None,
+        without_version: false,
     };
     const MODEL: Edits<'_> = Edits {
         model: Some("b"),
         include_usage: false,
         instead_of_model: None,
+        without_version: false,
     };
     const BOTH: Edits<'_> = Edits {
         model: Some("b"),
         include_usage: true,
         instead_of_model: None,
+        without_version: false,
     };
     const VERSION: Edits<'_> = Edits {
         model: Some("b"),
         include_usage: false,
         instead_of_model: Some(("version", "1")),
+        without_version: false,
+    };
+    const UNVERSIONED: Edits<'_> = Edits {
+        model: Some("b"),
+        include_usage: false,
+        instead_of_model: None,
+        without_version: true,
     };
     for (body, edits, expected) in [
         (r#"{"model":"a"}"#, MODEL, r#"{"model":"b"}"#),
@@ -393,6 +403,22 @@ fn edits_are_splices() {
             r#" {"x" : 1, "model"  : "b" } "#,
         ),
         ("{}", MODEL, r#"{"model":"b"}"#),
+        (
+            r#"{"anthropic_version" : "v", "x":1}"#,
+            UNVERSIONED,
+            r#"{"model":"b", "x":1}"#,
+        ),
+        (
+            r#"{"x":"anthropic_version", "anthropic_version":"v" }"#,
+            UNVERSIONED,
+            r#"{"model":"b","x":"anthropic_version" }"#,
+        ),
+        (
+            r#"{"x":1,"anthropic_version":"v","model":"a"}"#,
+            UNVERSIONED,
+            r#"{"x":1,"model":"b"}"#,
+        ),
+        (r#"{"model":"b"}"#, UNVERSIONED, r#"{"model":"b"}"#),
         (
             r#"{"x":"\"model\":1", "model" : "a","y":1}"#,
             VERSION,
@@ -675,7 +701,7 @@ proptest! {
         };
         let bytes = Bytes::from(text.clone());
         let reading = chat(&text).unwrap();
-        let edits = Edits { model: model.as_deref(), include_usage, instead_of_model: None };
+        let edits = Edits { model: model.as_deref(), include_usage, instead_of_model: None, without_version: false };
         let edited = edit(&bytes, &reading, &edits);
 
         let mut expected = body;
