@@ -112,7 +112,7 @@ fn through(proxy: &str) -> Vec<String> {
     rows.collect()
 }
 
-/// Every provider, played by the simulator.
+/// Every provider, played by the simulator, whose models all reason.
 fn providers(simulator: &str) -> String {
     let vertex = "vertex/v1/projects/p/locations/us-central1";
     [
@@ -127,7 +127,8 @@ fn providers(simulator: &str) -> String {
     .iter()
     .map(|(name, path)| {
         format!(
-            "[providers.{name}]\nbase_url = \"http://{simulator}/{path}\"\napi_key = \"of-the-test\"\n"
+            "[providers.{name}]\nbase_url = \"http://{simulator}/{path}\"\napi_key = \"of-the-test\"\n\
+             effort_models = [\"*\"]\n"
         )
     })
     .collect()

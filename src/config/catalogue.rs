@@ -27,6 +27,8 @@ table! {
         context_length: u64,
         /// Tokens of an answer, at most.
         output_max: u64,
+        /// Whether it takes an effort of reasoning; its name tells unless given.
+        takes_effort: bool,
         /// What it is called at the providers of each preset: there a request for its name goes.
         at: Entries<ModelText>,
         /// Its page in the documentation.
@@ -95,6 +97,7 @@ pub(super) fn facts(entries: Entries<RawModelFacts>, source: &str) -> Vec<ModelF
             retired: raw.retired.map(|at| at.value.0),
             context_length: raw.context_length.map(|at| at.value),
             output_max: raw.output_max.map(|at| at.value),
+            takes_effort: raw.takes_effort.map(|at| at.value),
             at: at
                 .map(|(preset, model)| (Name::from(preset.value), Name::from(model.value.0)))
                 .collect(),

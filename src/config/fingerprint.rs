@@ -6,7 +6,8 @@ use super::catalogue::OWN_SOURCE;
 use super::credentials::CredentialFrom;
 use super::presets::spoken_by;
 use super::settings::{
-    AdminSettings, Limits, Provider, ServerSettings, Settings, StoreSettings, Timeouts, Translating,
+    AdminSettings, Efforts, Limits, Provider, ServerSettings, Settings, StoreSettings, Timeouts,
+    Translating,
 };
 use crate::record::{Dialect, Language};
 
@@ -266,13 +267,22 @@ fn write_speech(
         pass_urls,
         max_tokens,
         anthropic_version,
+        efforts,
     } = translating;
     // Only what differs, so that the fingerprints of before there were translations stay.
     if speaks != spoken_by(dialect) {
         let speaks: Vec<&str> = speaks.iter().map(|language| language.name()).collect();
         writeln!(out, "speaks {}", speaks.join(" "))?;
     }
-    if *translating != Translating::default() {
+    let usual = Translating {
+        efforts: efforts.clone(),
+        ..Translating::default()
+    };
+    // What is known of a preset comes with the program's version.
+    if let Efforts::Only(models) = efforts {
+        writeln!(out, "efforts {models:?}")?;
+    }
+    if *translating != usual {
         writeln!(
             out,
             "translating {drop_params} {merge_system} {pass_urls} {max_tokens:?} {anthropic_version:?}"

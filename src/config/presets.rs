@@ -44,6 +44,8 @@ pub struct Preset {
     pub resource_variables: Vec<String>,
     /// Model name patterns that are its own.
     pub models: Vec<String>,
+    /// Patterns of model names there that take an effort of reasoning.
+    pub effort_models: Vec<String>,
     /// Headers on every request, lower-case name and value.
     pub headers: Vec<(String, String)>,
     /// Runs on one's own machine: there only when configured.
@@ -283,6 +285,7 @@ impl Preset {
             project_variables: list(raw.project_variables),
             resource_variables: list(raw.resource_variables),
             models: patterns(raw.models),
+            effort_models: patterns(raw.effort_models),
             headers: pairs(raw.headers, |header| header.0),
             local: flag(raw.local),
             named_only: flag(raw.named_only),

@@ -240,6 +240,9 @@ table! {
         max_tokens_default: u64,
         /// Version of Anthropic's API that translated requests name.
         anthropic_version: VersionText,
+        /// Model names there that take an effort of reasoning, and no others; `*` at the end stands
+        /// for anything.
+        effort_models: Vec<At<PatternText>>,
         /// Ask for the usage event where the client left it open.
         inject_usage: bool,
         /// Offer HTTP/2.
@@ -366,6 +369,8 @@ table! {
         error_shape: ErrorShape,
         /// Model name patterns that are its own.
         models: Vec<At<PatternText>>,
+        /// Model names there that take an effort of reasoning, beside those whose name tells.
+        effort_models: Vec<At<PatternText>>,
         /// Headers on every request.
         headers: Entries<HeaderText>,
         /// Runs on one's own machine: there only when configured.

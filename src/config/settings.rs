@@ -326,6 +326,17 @@ pub struct Translating {
     pub max_tokens: Option<u64>,
     /// The version of Anthropic's API.
     pub anthropic_version: Name,
+    /// Which models there take an effort of reasoning.
+    pub efforts: Efforts,
+}
+
+/// Which models of a provider take an effort of reasoning, by patterns of their names there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Efforts {
+    /// These, by what is known of the provider; of others the catalogue or the name tells.
+    Also(Vec<String>),
+    /// These and no others, by the config.
+    Only(Vec<String>),
 }
 
 /// The version of Anthropic's API that takes sampling settings, as clients of OpenAI's send them.
@@ -339,6 +350,7 @@ impl Default for Translating {
             pass_urls: false,
             max_tokens: None,
             anthropic_version: Name::from(ANTHROPIC_VERSION),
+            efforts: Efforts::Also(Vec::new()),
         }
     }
 }

@@ -68,6 +68,7 @@ pub(super) fn asked(
         body: bytes,
         stream: job.stream,
         depth_max: means.settings.limits.json_depth,
+        catalogue: &means.settings.catalogue,
     });
     if way.speech.unsayable().is_some() {
         return None;

@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 
 use super::paths;
 use super::reject::Reject;
-use crate::config::settings::{Provider, RouteSettings};
+use crate::config::settings::{Efforts, Provider, RouteSettings};
 use crate::record::{Dialect, ExchangeRecord, Language, Name};
+use crate::routing::catalogue::{ModelFacts, claims, facts_of};
 use crate::wire::dialect::request::{self, Edits, RequestReading};
 use crate::wire::translation::{Asked, Back, Refusal, Stamp, Terms, Translation, manners};
 
@@ -135,6 +136,8 @@ pub struct Request<'a> {
     pub stream: bool,
     /// How deep a body may be nested.
     pub depth_max: usize,
+    /// What is known of models.
+    pub catalogue: &'a [ModelFacts],
 }
 
 impl Speech {
@@ -211,7 +214,7 @@ fn said(
     translation: Translation,
 ) -> Result<Said, Refusal> {
     let there = translation.provider;
-    let terms = terms(provider, route, model, there);
+    let terms = terms((provider, route), model, there, request.catalogue);
     let translated = translation.request(&Asked {
         body: request.body,
         model,
@@ -256,10 +259,10 @@ fn instead_of_model(body: Vec<u8>, (key, value): (&str, &str)) -> Vec<u8> {
 
 /// What may be done: the route's word, then the provider's, then what the model's name tells.
 fn terms(
-    provider: &Provider,
-    route: Option<&RouteSettings>,
+    (provider, route): (&Provider, Option<&RouteSettings>),
     model: &str,
     there: Language,
+    catalogue: &[ModelFacts],
 ) -> Terms {
     let manners = manners(model);
     let said = &provider.translating;
@@ -275,7 +278,7 @@ fn terms(
         takes_sampling: manners.takes_sampling
             && said.anthropic_version.as_str() < WITHOUT_SAMPLING,
         thinks_by_budget: manners.thinks_by_budget,
-        takes_effort: manners.takes_effort,
+        takes_effort: takes_effort(provider, model, catalogue),
         takes_labels: paths::is_vertex(&provider.base),
         takes_top_k: there != Language::OpenAiChat,
         limits_completion: provider.dialect == Dialect::Azure
@@ -283,5 +286,65 @@ fn terms(
     }
 }
 
+/// Whether a model takes an effort of reasoning: the config's word for the provider, then what is
+/// known of the provider, then of the model, then what the model's name tells.
+fn takes_effort(provider: &Provider, model: &str, catalogue: &[ModelFacts]) -> bool {
+    let among = |patterns: &[String]| patterns.iter().any(|pattern| claims(pattern, model));
+    match &provider.translating.efforts {
+        Efforts::Only(patterns) => among(patterns),
+        Efforts::Also(patterns) if among(patterns) => true,
+        Efforts::Also(_) => facts_of(model, catalogue)
+            .and_then(|facts| facts.takes_effort)
+            .unwrap_or_else(|| manners(model).takes_effort),
+    }
+}
+
 /// The version of Anthropic's API from which on it takes no sampling settings. Versions are dates.
 const WITHOUT_SAMPLING: &str = "2026-10-21";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::catalogue::catalogue;
+    use crate::config::settings::BaseUrl;
+
+    #[test]
+    fn who_takes_an_effort_is_said_by_the_nearest_that_knows() {
+        let list = |patterns: &[&str]| patterns.iter().map(|name| (*name).to_owned()).collect();
+        let (also, only) = (
+            |patterns| Efforts::Also(list(patterns)),
+            |patterns| Efforts::Only(list(patterns)),
+        );
+        let mut own = catalogue()[0].clone();
+        own.name = Name::from("house-model");
+        own.takes_effort = Some(true);
+        let mut muted = own.clone();
+        muted.name = Name::from("gpt-5-muted");
+        muted.takes_effort = Some(false);
+        let known = [own, muted];
+        for (efforts, model, expected) in [
+            (also(&[]), "gpt-5.1", true),
+            (also(&[]), "qwen3-32b", false),
+            (also(&["qwen3*"]), "qwen3-32b", true),
+            (also(&["qwen3*"]), "gpt-5.1", true),
+            (also(&[]), "house-model", true),
+            (also(&[]), "gpt-5-muted", false),
+            (also(&["gpt-5*"]), "gpt-5-muted", true),
+            (only(&["qwen3*"]), "qwen3-32b", true),
+            (only(&["qwen3*"]), "gpt-5.1", false),
+            (only(&[]), "house-model", false),
+        ] {
+            let base = BaseUrl {
+                https: true,
+                host: "a.example".to_owned(),
+                port: 443,
+                path: String::new(),
+                query: None,
+            };
+            let mut provider = Provider::at("p", base);
+            provider.translating.efforts = efforts.clone();
+            let terms = terms((&provider, None), model, Language::OpenAiChat, &known);
+            assert_eq!(terms.takes_effort, expected, "{efforts:?} {model}");
+        }
+    }
+}

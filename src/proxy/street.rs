@@ -331,6 +331,7 @@ impl Proxy {
                 body: bytes,
                 stream,
                 depth_max: settings.limits.json_depth,
+                catalogue: &settings.catalogue,
             };
             found.say(request, &parts.headers, settings)?;
         }

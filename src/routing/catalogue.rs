@@ -50,6 +50,8 @@ pub struct ModelFacts {
     pub context_length: Option<u64>,
     /// Tokens of an answer that it makes at most.
     pub output_max: Option<u64>,
+    /// Whether it takes an effort of reasoning; absent where nobody says.
+    pub takes_effort: Option<bool>,
     /// What it is called where, by preset: a request for its name is sent there under this one.
     pub at: Vec<(Name, Name)>,
     /// Its page in its maker's documentation.

@@ -541,6 +541,7 @@ mod tests {
             retired: None,
             context_length: Some(1_047_576),
             output_max: None,
+            takes_effort: None,
             at: Vec::new(),
             docs: None,
             source: "a table".to_owned(),

@@ -11,7 +11,7 @@ use crate::config::profiles::{GEOGRAPHIES, fits, geography};
 use crate::config::raw::RawProvider;
 use crate::config::read::{At, Entries, key_step};
 use crate::config::settings::{
-    AdminSettings, AuthScheme, BaseUrl, Provider, ServerSettings, Translating,
+    AdminSettings, AuthScheme, BaseUrl, Efforts, Provider, ServerSettings, Translating,
 };
 use crate::record::{Dialect, Name};
 use crate::routing::pricing::Share;
@@ -158,6 +158,12 @@ fn one(
         anthropic_version: raw
             .anthropic_version
             .map_or(usual.anthropic_version, |at| at.value.0),
+        efforts: match raw.effort_models {
+            Some(given) => Efforts::Only(patterns(Some(given))),
+            None => preset.map_or(usual.efforts, |preset| {
+                Efforts::Also(preset.effort_models.clone())
+            }),
+        },
     };
     let discount = discount(path, raw.discount.as_ref(), raw.per_hour.as_ref(), work);
     Some(Provider {

@@ -50,6 +50,13 @@ pub fn manners(model: &str) -> Manners {
         };
     }
     let name = model.rsplit('/').next().unwrap_or(&model);
+    // Amazon's second generation, by its id, with or without a region in front.
+    if let Some(version) = version_of("amazon.nova", &model) {
+        return Manners {
+            takes_effort: version >= (2, 0),
+            ..plain
+        };
+    }
     let reasons = [
         "o1",
         "o3",
@@ -115,6 +122,8 @@ mod tests {
             ("openai/o3-mini", true, false, true, 4096),
             ("gpt-5.1", true, false, true, 4096),
             ("gpt-4.1", true, false, false, 4096),
+            ("us.amazon.nova-2-lite-v1:0", true, false, true, 4096),
+            ("amazon.nova-pro-v1:0", true, false, false, 4096),
             ("llama-3.1-8b", true, false, false, 4096),
         ] {
             let expected = Manners {
