@@ -1,5 +1,7 @@
 //! Judges answers, judges policies on recorded traffic, arranges and renders reports.
 
+pub mod scoring;
+
 pub mod replay;
 
 pub mod tables;
