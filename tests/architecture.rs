@@ -48,14 +48,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wire", &["framing", "dialect", "translation", "observer"]),
     ("wire/translation", &["shape", "manners", "trial", "fields", "events", "reasoning", "chat", "chat_pieces", "chat_read", "carried", "chat_turns", "chat_settings", "chat_request", "chat_to_messages", "chat_to_gemini", "chat_to_converse", "messages_to_chat", "responses_to_chat", "legs"]),
     ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "candidate", "policy", "plan", "rules", "budget", "experiment", "canary"]),
-    ("workload", &["prompts", "sizes", "schedule", "pairing", "spec"]),
-    ("analysis", &["scoring", "replay", "tables", "paper", "render", "reports"]),
+    ("workload", &["prompts", "sizes", "schedule", "cron", "pairing", "spec"]),
+    ("analysis", &["scoring", "replay", "watch", "tables", "paper", "render", "reports"]),
     ("config", &["routes", "profiles", "credentials", "settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "prices", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
     ("config/resolve", &["work", "numbers", "listeners", "logins", "credentials", "endpoint", "providers", "policies", "models", "rules", "experiments", "prices"]),
     ("edge", &["stamp", "server", "upstream", "credentials", "store", "telemetry", "alert"]),
     ("edge/credentials", &["material", "call", "file", "command", "sign", "aws", "entra", "google", "keyring"]),
     ("proxy", &["names", "secret", "inband", "bill", "canaries", "presence", "settle", "read_on", "tap", "reject", "filter", "address", "paths", "speech", "unknown", "candidates", "quotes", "weigh", "headers", "authorise", "intake", "described", "inquiry", "models", "lot", "ours", "shared", "outlook", "failover", "relay", "shadow", "street"]),
-    ("active", &["traffic", "probing", "bench", "eval"]),
+    ("active", &["traffic", "targets", "probing", "bench", "eval"]),
     ("simulator", &["truth", "provider", "bare", "cast", "habit", "history", "selftest"]),
 ];
 

@@ -2,6 +2,8 @@
 
 pub mod traffic;
 
+pub mod targets;
+
 pub mod probing;
 
 pub mod bench;

@@ -10,17 +10,16 @@ use super::output;
 use super::report::{Shape, hand_over};
 use super::stored::Stop;
 use crate::active::bench::result::is_warm_up;
-use crate::active::bench::{Design, Ended, Plan, Target, Variant};
+use crate::active::bench::{Design, Ended, Plan, Variant};
+use crate::active::targets::{self, Target, TargetFault, Wanted};
 use crate::analysis::render;
 use crate::analysis::reports::{Choice, Listed, tax};
 use crate::analysis::tables::{Origins, Window};
 use crate::app::bench::{Outcome, Run};
 use crate::app::sources;
 use crate::clock::Clock;
-use crate::config::settings::{Provider, Settings};
-use crate::record::{Dialect, ExchangeRecord, Name, PicoDollars, ProviderKind};
-use crate::routing::catalogue::{self, owner_of};
-use crate::routing::route::RouteKey;
+use crate::config::settings::Settings;
+use crate::record::{ExchangeRecord, Name, PicoDollars};
 use crate::ui::papers::{self, Known, Question, Which};
 use crate::workload::prompts::{Pool, mixed};
 
@@ -384,90 +383,14 @@ fn pool(path: Option<&Path>) -> Result<Pool, Stop> {
 
 /// The routes to each model, in the order of the models and of the config.
 fn targets(args: &Args, settings: &Settings) -> Result<Vec<Target>, Stop> {
-    for name in args.providers.iter().chain(&args.reference) {
-        if settings.provider(name).is_none() {
-            let names: Vec<&str> = settings
-                .providers
-                .iter()
-                .map(|provider| provider.name.as_str())
-                .collect();
-            let have = names.join(", ");
-            return Err(Stop::Usage(format!(
-                "no provider is called {name}; there is: {have}"
-            )));
-        }
+    let usage = |fault: TargetFault| Stop::Usage(fault.to_string());
+    if let Some(name) = &args.reference {
+        targets::is_there(settings, name).map_err(usage)?;
     }
-    let mut all = Vec::new();
-    for model in &args.models {
-        let routes = routes(model, args, settings);
-        let wanted = |provider: &Provider| {
-            let named = args.providers.is_empty()
-                || args
-                    .providers
-                    .iter()
-                    .any(|name| *name == provider.name.as_str());
-            let region = provider.region.as_deref().unwrap_or_default();
-            named && (args.regions.is_empty() || args.regions.iter().any(|of| of == region))
-        };
-        let before = all.len();
-        for (provider, there) in routes {
-            if wanted(provider) {
-                all.push(Target {
-                    model: Name::from(model.as_str()),
-                    route: RouteKey::new(provider.name.as_str(), Some(there)),
-                    is_router: provider.kind == ProviderKind::Router,
-                    completion_limit: takes_completion_limit(provider),
-                    asks_usage: provider.inject_usage || provider.preset.is_none(),
-                });
-            }
-        }
-        if all.len() == before {
-            return Err(Stop::Usage(format!(
-                "no provider here serves {model}: give it routes in [models], name it \
-                 `provider/model`, or name the providers with --providers"
-            )));
-        }
-    }
-    Ok(all)
-}
-
-/// The ways to a model: its configured routes, else the provider in its name, else every provider
-/// at which the catalogue has a name for it or which claims it, else the providers named.
-fn routes<'a>(model: &str, args: &Args, settings: &'a Settings) -> Vec<(&'a Provider, Name)> {
-    let there = || Name::from(model);
-    if let Some(routes) = settings.models.iter().find(|of| of.name.as_str() == model) {
-        let ways = routes.routes.iter().filter_map(|route| {
-            let provider = settings.provider(&route.provider)?;
-            Some((&**provider, route.model.clone().unwrap_or_else(there)))
-        });
-        return ways.collect();
-    }
-    if let Some((name, rest)) = model.split_once('/')
-        && let Some(provider) = settings.provider(name)
-    {
-        return vec![(provider, Name::from(rest))];
-    }
-    let facts = catalogue::named(model, &settings.catalogue);
-    let claims =
-        |provider: &Provider| owner_of(model, [((), provider.models.as_slice())]).is_some();
-    let ways = settings.providers.iter().filter_map(|provider| {
-        let preset = provider.preset.as_deref();
-        let catalogued = facts
-            .zip(preset)
-            .and_then(|(facts, preset)| facts.name_at(preset));
-        let named = args
-            .providers
-            .iter()
-            .any(|name| *name == provider.name.as_str());
-        let called = catalogued
-            .cloned()
-            .or_else(|| (claims(provider) || named).then(there))?;
-        Some((&**provider, provider.model_there(called)))
-    });
-    ways.collect()
-}
-
-/// OpenAI's newer models refuse `max_tokens`; other hosts know nothing else.
-fn takes_completion_limit(provider: &Provider) -> bool {
-    provider.preset.as_deref() == Some("openai") || provider.dialect == Dialect::Azure
+    let wanted = Wanted {
+        models: args.models.clone(),
+        providers: args.providers.clone(),
+        regions: args.regions.clone(),
+    };
+    wanted.targets(settings).map_err(usage)
 }

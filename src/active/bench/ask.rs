@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::plan::{Plan, Target, Task, Variant};
+use super::plan::{Plan, Task, Variant};
+use crate::active::targets::Target;
 use crate::workload::prompts::{self, Topic};
 
 /// Tokens of the beginning that all turns of a conversation share: enough that every provider's
@@ -75,12 +76,8 @@ impl<'a> Conversation<'a> {
         let mut body = Map::new();
         body.insert("model".to_owned(), self.target.model.as_str().into());
         body.insert("messages".to_owned(), self.messages.clone().into());
-        let limit = if self.target.completion_limit {
-            "max_completion_tokens"
-        } else {
-            "max_tokens"
-        };
-        body.insert(limit.to_owned(), self.variant.max_tokens.into());
+        let limit = self.target.limit_field().to_owned();
+        body.insert(limit, self.variant.max_tokens.into());
         if let Some(temperature) = self.temperature {
             body.insert("temperature".to_owned(), temperature.into());
         }

@@ -6,7 +6,6 @@ use super::ask::Conversation;
 use super::plan::Plan;
 use crate::config::settings::Settings;
 use crate::record::{Name, PicoDollars, WallTime};
-use crate::routing::pricing::{Asked, Quote, Tier};
 
 /// What a run will cost at most.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -34,7 +33,7 @@ pub fn estimate(plan: &Plan, settings: &Settings, now: WallTime) -> Estimate {
         for turn in 0..u64::from(plan.turns) {
             sum.requests += 1;
             let tokens = prompt + turn * variant.max_tokens;
-            match quote(target, settings, tokens, now) {
+            match target.quote(settings, tokens, now) {
                 Some(quote) => dollars += quote.expected(tokens, 0, variant.max_tokens as f64),
                 None => {
                     sum.unpriced.insert(Name::from(target.route.to_string()));
@@ -44,24 +43,4 @@ pub fn estimate(plan: &Plan, settings: &Settings, now: WallTime) -> Estimate {
     }
     sum.cost = PicoDollars((dollars * 1e12) as u64);
     sum
-}
-
-fn quote(
-    target: &super::plan::Target,
-    settings: &Settings,
-    tokens: u64,
-    now: WallTime,
-) -> Option<Quote> {
-    let provider = settings.provider(&target.route.provider)?;
-    if provider.per_hour.is_some() {
-        return Some(Quote::default());
-    }
-    let row = settings.prices.find(&Asked {
-        provider: &provider.name,
-        preset: provider.preset.as_deref(),
-        model: target.route.model.as_deref().unwrap_or(&target.model),
-        at: now,
-        tier: Tier::default(),
-    });
-    Quote::of(row.ok()?, tokens, now)
 }

@@ -12,5 +12,5 @@ pub mod run;
 
 pub mod result;
 
-pub use plan::{Design, Plan, Target, Task, Variant};
+pub use plan::{Design, Plan, Task, Variant};
 pub use run::{Bench, Ended, Measured, Outside};

@@ -1,25 +1,9 @@
 //! Lays out what a benchmark asks, and in which order: the same plan and seed, the same run.
 
+use crate::active::targets::Target;
 use crate::record::Name;
-use crate::routing::route::RouteKey;
 use crate::workload::pairing::{self, BLOCK, Step};
 use crate::workload::prompts::{Pool, mixed};
-
-/// A route that is measured.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// The model, as applications ask for it: what reports compare by.
-    pub model: Name,
-    /// The route: the provider, and the model's name there.
-    pub route: RouteKey,
-    /// Whether its provider resells.
-    pub is_router: bool,
-    /// Which field of a request bounds the answer there: `max_completion_tokens` rather than
-    /// `max_tokens`.
-    pub completion_limit: bool,
-    /// Whether usage is asked for: not where nobody knows that the provider takes the question.
-    pub asks_usage: bool,
-}
 
 /// What differs between requests to one route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +157,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routing::route::RouteKey;
 
     fn plan(routes: &[(&str, &str, bool)], design: Design) -> Plan {
         let target = |(model, provider, is_router): &(&str, &str, bool)| Target {
