@@ -8,6 +8,9 @@ pub mod order;
 
 pub mod rate;
 
+pub mod bounded;
+
+pub use bounded::{bounded_difference, bounded_mean};
 pub use order::{
     OrderEnd, OrderInterval, cluster_effect, design_effect, effective_count, of_sketch, order_ci,
     order_ci_deff,

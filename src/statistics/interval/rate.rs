@@ -13,20 +13,31 @@ pub fn wilson(hits: u64, all: u64, alpha: f64) -> Option<Estimate> {
     if all == 0 || hits > all {
         return None;
     }
-    let count = all as f64;
-    let rate = hits as f64 / count;
+    let found = wilson_of(hits as f64 / all as f64, all as f64, alpha);
+    let Interval { low, high } = found.interval;
+    Some(Estimate {
+        interval: Interval {
+            low: if hits == 0 { 0.0 } else { low },
+            high: if hits == all { 1.0 } else { high },
+        },
+        ..found
+    })
+}
+
+/// Wilson's interval around `rate` of `count` trials, of which there may be parts.
+pub(super) fn wilson_of(rate: f64, count: f64, alpha: f64) -> Estimate {
     let z = normal_quantile(1.0 - alpha / 2.0);
     let square = z * z / count;
     let middle = rate + square / 2.0;
     let reach = z * (rate * (1.0 - rate) / count + square / (4.0 * count)).sqrt();
     let at = |end: f64| (end / (1.0 + square)).clamp(0.0, 1.0);
-    Some(Estimate {
+    Estimate {
         value: rate,
         interval: Interval {
-            low: if hits == 0 { 0.0 } else { at(middle - reach) },
-            high: if hits == all { 1.0 } else { at(middle + reach) },
+            low: at(middle - reach),
+            high: at(middle + reach),
         },
-    })
+    }
 }
 
 /// The difference of two rates, `a − b`, with Newcombe's interval of confidence `1 − alpha`; each
