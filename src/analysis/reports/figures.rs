@@ -9,7 +9,9 @@ use crate::analysis::paper::{Bar, Cell, Drawn, Head, HeatCell, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide};
-use crate::statistics::interval::{ALPHA, Estimate, Interval, design_effect, order_ci_deff};
+use crate::statistics::interval::{
+    ALPHA, Estimate, Interval, cluster_effect, design_effect, order_ci_deff,
+};
 use crate::statistics::metric::{is_credential_fault, is_rate_limit};
 use crate::statistics::quantile::{Sample, minimum_count, sorted};
 use crate::statistics::sketch::{RELATIVE_ERROR, Sketch, value_of};
@@ -90,6 +92,18 @@ impl Numbers {
             effect: Some(design_effect(&values)),
             ..Self::of(values)
         }
+    }
+
+    /// The same of numbers that are alike within a cluster, each with the cluster it is in.
+    pub(super) fn clustered(values: Vec<(f64, u64)>) -> Self {
+        let numbers = Self::of(values.iter().map(|(value, _)| *value));
+        let effect = numbers.sample().quantile(0.5).map(|middle| {
+            let below = values
+                .iter()
+                .map(|(value, cluster)| (*cluster, *value <= middle));
+            cluster_effect(below, 0.5)
+        });
+        Self { effect, ..numbers }
     }
 
     /// How many of them say what one independent one would.

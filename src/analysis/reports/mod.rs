@@ -48,6 +48,8 @@ mod cost;
 
 pub mod throughput;
 
+pub mod scores;
+
 pub mod listed;
 
 pub mod compare;
