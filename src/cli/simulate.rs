@@ -1,12 +1,14 @@
 //! `tollgate simulate`: runs the simulated providers alone, for users' own tests.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::output;
 use crate::config::presets::presets;
 use crate::simulator::provider::{
-    AwsKeys, Behaviour, Config, Pacing, Persona, Quirks, Simulator, grammar,
+    AnswerKey, AwsKeys, Behaviour, Config, Pacing, Persona, Quirks, Simulator, grammar,
 };
 
 /// Run simulated providers in their own languages, with declared timing and faults
@@ -34,6 +36,9 @@ pub(super) struct Args {
     /// The pair by which requests to Bedrock are signed; without it, the one of Amazon's examples
     #[arg(long, value_name = "ID:SECRET")]
     aws_keys: Option<String>,
+    /// What is said to which prompts: JSONL of {"contains": ["…"], "say": "…"}
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
     /// Seed of every draw
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -53,6 +58,17 @@ pub(super) fn run(args: &Args) -> ExitCode {
             word.0
         ));
         return ExitCode::from(2);
+    }
+    if let Some(path) = &args.answers {
+        let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+        match text.and_then(|text| AnswerKey::of_lines(&text)) {
+            Ok(key) => behaviour.key = Some(Arc::new(key)),
+            Err(what) => {
+                let path = path.display();
+                output::note(&format!("tollgate: --answers {path}: {what}"));
+                return ExitCode::from(2);
+            }
+        }
     }
     let aws = match args.aws_keys.as_deref().map(|pair| pair.split_once(':')) {
         None => AwsKeys::for_tests(),

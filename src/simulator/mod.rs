@@ -15,7 +15,7 @@ pub mod history;
 pub mod selftest;
 
 pub use provider::{
-    Behaviour, Config, Delay, Delivery, Fault, Framing, Pacing, Persona, Quirks, Script, Simulator,
-    Then,
+    AnswerKey, Behaviour, Config, Delay, Delivery, Fault, Framing, Pacing, Persona, Quirks, Script,
+    Simulator, Then,
 };
 pub use truth::{Carried, PeerEnd, Truth, Write};

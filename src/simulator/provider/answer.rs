@@ -6,6 +6,7 @@ use super::asked::{Asked, Format, Medium};
 use super::behaviour::Behaviour;
 use super::endpoints::{Address, Cloud};
 use super::fault::Fault;
+use super::key::Known;
 use super::lexicon::push_word;
 use super::manner::Manner;
 use super::quirks::Quirks;
@@ -385,6 +386,9 @@ fn parts(asked: &Asked, making: &Making<'_>) -> (Vec<Part>, bool) {
             count: reasoning,
         });
     }
+    if let Some(known) = known(asked, making) {
+        return with_limit(parts, known, limit - reasoning);
+    }
     let calls = calls(asked, making);
     if !calls.is_empty() {
         parts.extend(calls);
@@ -428,6 +432,46 @@ fn seen(asked: &Asked, making: &Making<'_>, from: u32, count: u32) -> Vec<String
     asked.media.iter().map(Medium::told).chain(words).collect()
 }
 
+/// What the answer key says: where the tool that is to be called is not offered, it is written down.
+fn known(asked: &Asked, making: &Making<'_>) -> Option<Part> {
+    match asked.known.as_ref()? {
+        Known::Call(call) if asked.tools.iter().any(|tool| tool.name == call.name) => {
+            Some(Part::Call {
+                id: call_id(making, 0),
+                name: call.name.clone(),
+                pieces: pieces(&call.arguments.to_string()),
+            })
+        }
+        Known::Call(call) => {
+            let text = format!("<function={}>{}</function>", call.name, call.arguments);
+            Some(Part::Pieces(pieces(&text)))
+        }
+        Known::Text(text) => Some(Part::Pieces(pieces(text))),
+    }
+}
+
+/// The last part behind the others, cut where it has more tokens than are left.
+fn with_limit(mut parts: Vec<Part>, last: Part, left: u32) -> (Vec<Part>, bool) {
+    let cut = last.tokens() > left;
+    parts.push(match last {
+        Part::Pieces(mut pieces) if cut => {
+            pieces.truncate(left as usize);
+            Part::Pieces(pieces)
+        }
+        whole => whole,
+    });
+    (parts, cut)
+}
+
+fn call_id(making: &Making<'_>, number: u32) -> String {
+    let prefix = match making.language {
+        Language::AnthropicMessages | Language::BedrockInvoke => "toolu_",
+        Language::BedrockConverse => "tooluse_",
+        _ => "call_",
+    };
+    format!("{prefix}{}x{number}", making.tail.replace('-', "x"))
+}
+
 fn calls(asked: &Asked, making: &Making<'_>) -> Vec<Part> {
     let wanted = making
         .behaviour
@@ -440,13 +484,8 @@ fn calls(asked: &Asked, making: &Making<'_>) -> Vec<Part> {
     }
     let call = |number: u32| {
         let tool = asked.tools.get(number as usize % asked.tools.len())?;
-        let prefix = match making.language {
-            Language::AnthropicMessages | Language::BedrockInvoke => "toolu_",
-            Language::BedrockConverse => "tooluse_",
-            _ => "call_",
-        };
         Some(Part::Call {
-            id: format!("{prefix}{}x{number}", making.tail.replace('-', "x")),
+            id: call_id(making, number),
             name: tool.name.clone(),
             pieces: pieces(&sample(&tool.schema).to_string()),
         })

@@ -7,6 +7,7 @@ use fastrand::Rng;
 use crate::record::{Nanos, WallTime};
 
 use super::fault::Fault;
+use super::key::AnswerKey;
 
 /// A delay, or a distribution of delays.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -154,6 +155,10 @@ pub struct Behaviour {
     pub late_filter: bool,
     /// How it changes over the day.
     pub drift: Option<Arc<Drift>>,
+    /// What it says to prompts that it was told of.
+    pub key: Option<Arc<AnswerKey>>,
+    /// How often it says that, and not what is said to another of those prompts.
+    pub right: f64,
 }
 
 impl Default for Behaviour {
@@ -182,6 +187,8 @@ impl Default for Behaviour {
             seed: None,
             late_filter: false,
             drift: None,
+            key: None,
+            right: 1.0,
         }
     }
 }

@@ -130,7 +130,7 @@ impl Exchange<'_> {
             self.truth.lock().credential = judged.credential;
             self.refused = judged.problem;
         }
-        let (asked, tree) = match self.read_asked(&body) {
+        let (mut asked, tree) = match self.read_asked(&body) {
             Ok(read) => read,
             Err(problem) => return self.fail(&problem).await,
         };
@@ -154,6 +154,8 @@ impl Exchange<'_> {
         if let Some(problem) = self.objection(&asked, &tree) {
             return self.fail(&problem).await;
         }
+        let told = part.behaviour.key.as_ref();
+        asked.known = told.and_then(|key| key.answer(&tree, part.behaviour.right, part.seed));
         drop(tree);
         if let Some(after) = self.before_any_byte(&part).await {
             return after;

@@ -68,6 +68,7 @@ fn set(behaviour: &mut Behaviour, key: &str, value: &str) -> Option<()> {
                 _ => return None,
             };
         }
+        "right" => behaviour.right = share(value)?,
         "seed" => behaviour.seed = Some(value.parse().ok()?),
         _ => return None,
     }
@@ -166,7 +167,7 @@ mod tests {
         let mut read = Behaviour::default();
         let text = "ft-20ms:gap-10ms..30ms:hd-1.5ms+500us:n-64:tpe-2:cb-1k:think-8:tools-2:\
                     split-3:ka-1s:fr-length:in-7:out-8:cached-2:fault-reset_mid:at-12:for-5ms@0.5:\
-                    size-2m:code-429:ra-1m:seed-9:filter-late";
+                    size-2m:code-429:ra-1m:seed-9:filter-late:right-0.5";
         apply(text, &mut read).unwrap();
         let ms = Nanos::from_millis;
         let wanted = Behaviour {
@@ -193,6 +194,8 @@ mod tests {
             seed: Some(9),
             late_filter: true,
             drift: None,
+            key: None,
+            right: 0.5,
         };
         assert_eq!(read, wanted);
     }
@@ -212,6 +215,7 @@ mod tests {
             "zz-1",
             "fault-none",
             "rate-2",
+            "right-2",
             "gap-5",
             "gap-9ms..5ms",
             "tpe-0",

@@ -38,6 +38,7 @@
 //! | `size` | bytes | size of a large body, line, header, or bomb |
 //! | `code` | status | status of `http_status`, `redirect`, `early_response` |
 //! | `ra` | delay | Retry-After of the rate limits |
+//! | `right` | 0 to 1 | how often what the answer key says is said, and not that of another prompt; 1 by default |
 //! | `seed` | number | seed of this request's draws |
 //! | `filter` | `late` | Azure's verdicts come in chunks of their own, after the text |
 //!
@@ -67,6 +68,8 @@ pub mod script;
 mod lexicon;
 
 mod tools;
+
+mod key;
 
 mod base64;
 
@@ -128,6 +131,7 @@ pub mod server;
 
 pub use behaviour::{Behaviour, Delay, Delivery, Drift, Incident};
 pub use fault::Fault;
+pub use key::AnswerKey;
 pub use quirks::{AwsKeys, Quirks, RateHeaders, ReasoningField};
 pub use script::{Framing, Script, Then};
 pub use server::{Config, Simulator};

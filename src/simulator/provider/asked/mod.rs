@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::key::Known;
 use super::tools::Tool;
 
 mod bedrock;
@@ -51,6 +52,8 @@ pub(super) struct Asked {
     pub(super) hides_thoughts: bool,
     /// Images, documents and sounds that came with the prompt.
     pub(super) media: Vec<Medium>,
+    /// The answer that the answer key has for it.
+    pub(super) known: Option<Known>,
 }
 
 /// The form of the answer's text.
@@ -152,6 +155,7 @@ impl Asked {
             base64: raw.encoding_format.as_deref() == Some("base64"),
             hides_thoughts: false,
             media: Vec::new(),
+            known: None,
             model: raw.model.map(Cow::into_owned),
             tools,
         })
