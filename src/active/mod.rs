@@ -8,4 +8,6 @@ pub mod probing;
 
 pub mod bench;
 
+pub mod eval;
+
 pub use traffic::{Asked, Reply, Traffic, TrafficFault};

@@ -137,7 +137,7 @@ impl Run<'_> {
             ended: clock.wall(),
             end: ended.name(),
             estimate: self.estimate(&clock),
-            environment: self.environment(),
+            environment: environment(self.settings, self.location.clone()),
         };
         let file = self.folder.join(FILE);
         let value = result::file(self.plan, &head, &stage.all);
@@ -153,19 +153,6 @@ impl Run<'_> {
     #[must_use]
     pub fn estimate(&self, clock: &Clock) -> Estimate {
         estimate(self.plan, self.settings, clock.wall())
-    }
-
-    fn environment(&self) -> Environment {
-        Environment {
-            version: env!("CARGO_PKG_VERSION"),
-            binary: own_digest(),
-            machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            cores: thread::available_parallelism().map_or(1, usize::from),
-            location: self.location.clone(),
-            config: format!("{:016x}", self.settings.hash),
-            prices: self.settings.prices.version().to_string(),
-            definitions: DEFINITIONS,
-        }
     }
 
     /// What an earlier part of this run has measured. A last line that was cut off is left out, as
@@ -273,7 +260,7 @@ impl Outside for Stage<'_> {
 }
 
 /// Hands records to the store, where there is one, and to the run.
-fn both(kept: Option<Offer>, run: mpsc::UnboundedSender<ExchangeRecord>) -> Offer {
+pub(super) fn both(kept: Option<Offer>, run: mpsc::UnboundedSender<ExchangeRecord>) -> Offer {
     Arc::new(move |record: ExchangeRecord| {
         // A run that is over wants no record.
         let _ = run.send(record.clone());
@@ -284,7 +271,7 @@ fn both(kept: Option<Offer>, run: mpsc::UnboundedSender<ExchangeRecord>) -> Offe
 }
 
 /// Waits for the first word to stop; a second one ends the program as ever.
-async fn hear(stop: watch::Sender<bool>) {
+pub(super) async fn hear(stop: watch::Sender<bool>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (
         signal(SignalKind::interrupt()),
@@ -305,21 +292,36 @@ async fn hear(stop: watch::Sender<bool>) {
     std::process::exit(3);
 }
 
+/// What a run with these settings is made with.
+pub(super) fn environment(settings: &Settings, location: Option<String>) -> Environment {
+    Environment {
+        version: env!("CARGO_PKG_VERSION"),
+        binary: own_digest(),
+        machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        cores: thread::available_parallelism().map_or(1, usize::from),
+        location,
+        config: format!("{:016x}", settings.hash),
+        prices: settings.prices.version().to_string(),
+        definitions: DEFINITIONS,
+    }
+}
+
 /// SHA-256 of the program's own file.
 fn own_digest() -> Option<String> {
     let bytes = fs::read(std::env::current_exe().ok()?).ok()?;
-    let digest = digest::digest(&digest::SHA256, &bytes);
-    Some(
-        digest
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
-    )
+    Some(sha256(&bytes))
+}
+
+/// SHA-256 in hex.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    let digest = digest::digest(&digest::SHA256, bytes);
+    let bytes = digest.as_ref().iter();
+    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes a file so that it is there whole or not at all.
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let beside = path.with_extension("part");
     fs::write(&beside, text)?;
     fs::rename(&beside, path)

@@ -34,4 +34,6 @@ pub mod live;
 
 pub mod bench;
 
+pub mod eval;
+
 pub use fault::AppFault;

@@ -117,9 +117,9 @@ pub(super) struct Args {
 
 /// A temperature, or none.
 #[derive(Debug, Clone, Copy)]
-struct Temperature(Option<f64>);
+pub(super) struct Temperature(pub(super) Option<f64>);
 
-fn temperature(text: &str) -> Result<Temperature, String> {
+pub(super) fn temperature(text: &str) -> Result<Temperature, String> {
     if text == "none" {
         return Ok(Temperature(None));
     }
@@ -309,21 +309,7 @@ fn compare(
 
 fn plan(args: &Args, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
-    let day = clock.wall().rfc3339();
-    let date: String = day
-        .chars()
-        .take(19)
-        .filter(char::is_ascii_alphanumeric)
-        .collect();
-    let run = args.run.clone().unwrap_or_else(|| format!("{date}-{seed}"));
-    if !run
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-        || run.starts_with('.')
-    {
-        let message = "--run may have letters, digits and . _ - only: it names a folder";
-        return Err(Stop::Usage(message.to_owned()));
-    }
+    let run = run_name(args.run.as_deref(), seed, clock)?;
     let targets = targets(args, settings)?;
     let usual = if args.pairs.is_some() { 64 } else { 256 };
     let limits = if args.sweep_tokens.is_empty() {
@@ -369,6 +355,26 @@ fn plan(args: &Args, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {
         return Err(Stop::Usage(message.to_owned()));
     }
     Ok(plan)
+}
+
+/// The name of a run: the date and the seed unless one is given.
+pub(super) fn run_name(given: Option<&str>, seed: u64, clock: &Clock) -> Result<String, Stop> {
+    let day = clock.wall().rfc3339();
+    let date: String = day
+        .chars()
+        .take(19)
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
+    let run = given.map_or_else(|| format!("{date}-{seed}"), str::to_owned);
+    if !run
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        || run.starts_with('.')
+    {
+        let message = "--run may have letters, digits and . _ - only: it names a folder";
+        return Err(Stop::Usage(message.to_owned()));
+    }
+    Ok(run)
 }
 
 fn pool(path: Option<&Path>) -> Result<Pool, Stop> {

@@ -28,6 +28,8 @@ mod replay;
 
 mod bench;
 
+mod eval;
+
 mod db;
 
 mod check;
@@ -91,6 +93,7 @@ enum Command {
     Export(export::Args),
     Replay(replay::Args),
     Bench(Box<bench::Args>),
+    Eval(Box<eval::Args>),
     Db(db::Args),
     Check(check::Args),
     Simulate(simulate::Args),
@@ -118,6 +121,7 @@ pub fn run() -> ExitCode {
         Command::Export(args) => export::run(&args, config),
         Command::Replay(args) => replay::run(&args, config),
         Command::Bench(args) => bench::run(&args, config),
+        Command::Eval(args) => eval::run(&args, config),
         Command::Db(args) => db::run(&args, config),
         Command::Check(args) => check::run(&args, config),
         Command::Selftest(args) => selftest::run(&args),

@@ -112,16 +112,7 @@ pub fn file(plan: &Plan, head: &Head, all: &[Measured]) -> Value {
         "began": head.began.rfc3339(),
         "ended": head.ended.rfc3339(),
         "end": head.end,
-        "environment": {
-            "version": environment.version,
-            "binary_sha256": environment.binary,
-            "machine": environment.machine,
-            "cores": environment.cores,
-            "location": environment.location,
-            "config": environment.config,
-            "prices": environment.prices,
-            "definitions": environment.definitions,
-        },
+        "environment": environment_value(environment),
         "plan": plan_value(plan),
         "estimate": {
             "requests": head.estimate.requests,
@@ -131,6 +122,21 @@ pub fn file(plan: &Plan, head: &Head, all: &[Measured]) -> Value {
         "spent_usd": spent(all),
         "routes": routes(plan, all),
         "exchanges": all.iter().map(line).collect::<Vec<_>>(),
+    })
+}
+
+/// What a run was made with, as results have it.
+#[must_use]
+pub fn environment_value(environment: &Environment) -> Value {
+    json!({
+        "version": environment.version,
+        "binary_sha256": environment.binary,
+        "machine": environment.machine,
+        "cores": environment.cores,
+        "location": environment.location,
+        "config": environment.config,
+        "prices": environment.prices,
+        "definitions": environment.definitions,
     })
 }
 

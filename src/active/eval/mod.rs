@@ -1,0 +1,25 @@
+//! Evaluates routes: asks each the items of a data set, scores the answers, and forgets them.
+
+pub mod dataset;
+
+pub mod template;
+
+pub mod judge;
+
+pub mod command;
+
+pub mod scorers;
+
+pub mod plan;
+
+mod reply;
+
+pub mod estimate;
+
+pub mod run;
+
+pub mod result;
+
+pub use plan::{Plan, Task};
+pub use run::{Eval, EvalFault, Measured, Outside, Spoken};
+pub use scorers::Scorer;

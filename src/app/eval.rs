@@ -1,0 +1,396 @@
+//! Sets the stage for an evaluation: the configured providers, a street of its own, the store, the
+//! folder of its results, and where the user wants them the answers.
+
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+
+use super::bench::{both, environment, hear, write_whole};
+use super::fault::AppFault;
+use super::node::{Node, Parts};
+use super::recording::{offer_to, open_store};
+use super::run::{proxies, runtime};
+use super::secret_file;
+use crate::active::bench::Ended;
+use crate::active::bench::result::Head;
+use crate::active::eval::estimate::{Costs, costs};
+use crate::active::eval::{Eval, EvalFault, Measured, Outside, Plan, Spoken, result};
+use crate::analysis::paper::{self, Paper};
+use crate::analysis::render::paper::json as paper_json;
+use crate::analysis::reports::scores;
+use crate::analysis::tables::Window;
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::record::{Active, ExchangeRecord, Origin, PicoDollars, WallTime};
+use crate::recorder::Standing;
+
+/// What one run is made of.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// The settings.
+    pub settings: &'a Settings,
+    /// What is asked.
+    pub plan: Arc<Plan>,
+    /// The folder of its results.
+    pub folder: &'a Path,
+    /// What it may cost.
+    pub cost_max: PicoDollars,
+    /// Where the machine is, as its user says.
+    pub location: Option<String>,
+    /// The folder that answers are kept in, where they are.
+    pub keep: Option<&'a Path>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Why it ended.
+    pub end: &'static str,
+    /// Why the rest was not asked, where something broke.
+    pub fault: Option<String>,
+    /// The report.
+    pub paper: Paper,
+    /// The file that says it all, where it could be written.
+    pub file: Option<PathBuf>,
+}
+
+/// The name of the file with a line per answer.
+pub const LINES: &str = "scores.jsonl";
+/// The name of the file that says it all.
+pub const FILE: &str = "eval.json";
+/// The name of the file that tells what a run asks, from its beginning on.
+pub const PLAN: &str = "plan.json";
+
+impl Run<'_> {
+    /// What it may cost by today's prices.
+    #[must_use]
+    pub fn costs(&self, clock: &Clock) -> Costs {
+        costs(&self.plan, self.settings, clock.wall())
+    }
+
+    /// Runs until everything is asked, the cost cap is reached, or somebody says stop (SIGINT,
+    /// SIGTERM). `progress` hears how many of how many tasks are done; `print` takes what the user
+    /// should know.
+    pub fn run(
+        &self,
+        progress: &mut dyn FnMut(usize, usize),
+        print: &dyn Fn(&str),
+    ) -> Result<Outcome, AppFault> {
+        let clock = Clock::system();
+        let began = clock.wall();
+        fs::create_dir_all(self.folder).map_err(|error| self.unusable(&error))?;
+        self.same_plan()?;
+        let (all, done) = self.before()?;
+        let (lines, kept) = (self.lines()?, self.kept()?);
+        let mut settings = self.settings.clone();
+        // Nobody else is to come in, and all requests share one pool of connections.
+        settings.server.listen = ([127, 0, 0, 1], 0).into();
+        settings.server.workers = 1;
+        settings.server.tls = None;
+        let (recorder, recording) = match open_store(&settings, &clock, print) {
+            Ok((recorder, recording)) => (Some(recorder), Some(recording)),
+            Err(fault) => {
+                let folder = self.folder.display();
+                print(&format!("{fault}\nwhat is measured goes to {folder} only"));
+                (None, None)
+            }
+        };
+        let (sender, records) = mpsc::unbounded_channel();
+        let node = Node::start(Parts {
+            offer: both(recorder.as_ref().map(offer_to), sender),
+            standing: Standing::default(),
+            secret: secret_file::of_store(&settings.store.path).0,
+            origin: Origin::Eval,
+            proxies: proxies(),
+            logins: None,
+            clock: clock.clone(),
+            settings,
+        })?;
+        let costs = self.costs(&clock);
+        let mut eval = Eval {
+            plan: Arc::clone(&self.plan),
+            traffic: node.traffic(),
+            cost_max: self.cost_max,
+            costs: costs.of_tasks,
+            done,
+            spent: spent(&all),
+            clock: clock.clone(),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let mut stage = Stage {
+            plan: &self.plan,
+            records,
+            waiting: Vec::new(),
+            lines,
+            kept,
+            all,
+            progress,
+            stopped,
+        };
+        let ran = runtime()?.block_on(async {
+            tokio::spawn(hear(stop));
+            eval.run(&mut stage).await
+        });
+        node.stop();
+        let (end, fault) = match ran {
+            Ok(ended) => (ended.name(), None),
+            Err(fault @ EvalFault::Write(_)) => ("unwritten", Some(fault.to_string())),
+            Err(fault) => ("broken", Some(fault.to_string())),
+        };
+        let all = stage.all;
+        let measured = result::scores(&self.plan, &all);
+        let paper = scores::paper(&measured, self.head(&all, clock.wall()));
+        if let Some(recording) = recording {
+            recording.shutdown();
+        }
+        let head = Head {
+            began,
+            ended: clock.wall(),
+            end,
+            estimate: costs.whole,
+            environment: environment(self.settings, self.location.clone()),
+        };
+        let report = paper_json(&paper);
+        let value = result::file(
+            &self.plan,
+            &head,
+            &all,
+            &scores::standings(&measured),
+            &report,
+        );
+        let file = self.folder.join(FILE);
+        let written = write_whole(&file, &format!("{value:#}\n"));
+        let unwritten = written
+            .as_ref()
+            .err()
+            .map(|error| format!("cannot write {}: {error}", file.display()));
+        Ok(Outcome {
+            end,
+            fault: fault.or(unwritten),
+            paper,
+            file: written.is_ok().then_some(file),
+        })
+    }
+
+    fn head(&self, all: &[Measured], made: WallTime) -> paper::Head {
+        let started = || all.iter().map(|of| of.record.started);
+        let mut configs: Vec<_> = all.iter().map(|of| of.record.config).collect();
+        configs.dedup();
+        let providers = self.settings.providers.iter();
+        let hosted = providers.filter_map(|of| Some((of.name.clone(), of.per_hour?)));
+        paper::Head {
+            window: Window {
+                from: started().min().unwrap_or(made),
+                until: WallTime(started().max().unwrap_or(made).0 + 1),
+            },
+            made,
+            origin: "eval".to_owned(),
+            selection: vec![
+                format!("run {}", self.plan.run),
+                format!("data set {}", self.plan.set),
+            ],
+            source: paper::Source::Records,
+            scanned: all.len() as u64,
+            taken: all.len() as u64,
+            excluded: Vec::new(),
+            configs,
+            own_delay: None,
+            seed: Some(self.plan.seed),
+            method: "",
+            hosted: hosted.collect(),
+            remarks: Vec::new(),
+            sides: Vec::new(),
+        }
+    }
+
+    /// Whether the folder holds this run, or none yet. Two runs under one name would be mixed.
+    fn same_plan(&self) -> Result<(), AppFault> {
+        let path = self.folder.join(PLAN);
+        let own = result::plan_value(&self.plan);
+        let there = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return write_whole(&path, &format!("{own:#}\n"))
+                    .map_err(|error| self.unusable(&error));
+            }
+            Err(error) => return Err(self.unusable(&error)),
+        };
+        let there: Value = serde_json::from_str(&there).unwrap_or_default();
+        let differs = |(key, value): &(&String, &Value)| there.get(key.as_str()) != Some(value);
+        match own.as_object().into_iter().flatten().find(differs) {
+            None => Ok(()),
+            Some((key, _)) => {
+                let folder = self.folder.display();
+                Err(AppFault::Usage(format!(
+                    "{folder} holds another run, which differs in `{key}`: name another one with --run or --out"
+                )))
+            }
+        }
+    }
+
+    /// What an earlier part of this run has measured. A last line that was cut off is left out, and
+    /// its task is asked again.
+    fn before(&self) -> Result<(Vec<Measured>, HashSet<usize>), AppFault> {
+        let path = self.folder.join(LINES);
+        // What is no file (a device that is always full) holds nothing.
+        if !path.is_file() {
+            return Ok(Default::default());
+        }
+        let text = fs::read_to_string(&path).map_err(|error| self.unusable(&error))?;
+        let lines: Vec<&str> = text.lines().collect();
+        let mut all = Vec::new();
+        for (place, line) in lines.iter().enumerate() {
+            match result::read_line(line) {
+                Ok(measured) => all.push(measured),
+                Err(_) if place + 1 == lines.len() => {}
+                Err(what) => {
+                    let (path, line) = (path.display(), place + 1);
+                    return Err(AppFault::Usage(format!("{path} line {line}: {what}")));
+                }
+            }
+        }
+        if all.len() < lines.len() {
+            let kept = all
+                .iter()
+                .map(|of| format!("{}\n", result::line(&self.plan, of)));
+            let kept: String = kept.collect();
+            write_whole(&path, &kept).map_err(|error| self.unusable(&error))?;
+        }
+        let done = all.iter().map(|of| of.task).collect();
+        Ok((all, done))
+    }
+
+    fn lines(&self) -> Result<File, AppFault> {
+        let opened = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join(LINES));
+        opened.map_err(|error| self.unusable(&error))
+    }
+
+    /// The file that answers are kept in: nobody else reads it.
+    fn kept(&self) -> Result<Option<File>, AppFault> {
+        let Some(folder) = self.keep else {
+            return Ok(None);
+        };
+        let open = || {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
+            let path = folder.join(format!("{}.jsonl", self.plan.run));
+            let file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .mode(0o600)
+                .open(path)?;
+            // One that was there already may be open to others.
+            file.set_permissions(Permissions::from_mode(0o600))?;
+            Ok(file)
+        };
+        let opened: io::Result<File> = open();
+        let told = |error| AppFault::Usage(format!("cannot use {}: {error}", folder.display()));
+        opened.map(Some).map_err(told)
+    }
+
+    fn unusable(&self, error: &io::Error) -> AppFault {
+        AppFault::Usage(format!("cannot use {}: {error}", self.folder.display()))
+    }
+}
+
+/// What earlier parts of a run have cost.
+fn spent(all: &[Measured]) -> PicoDollars {
+    let records = all
+        .iter()
+        .flat_map(|of| of.judges.iter().chain([&of.record]));
+    PicoDollars(
+        records
+            .filter_map(|record| record.cost)
+            .map(|cost| cost.0)
+            .sum(),
+    )
+}
+
+/// What a run is connected with: the node's records, files, a progress bar, signals.
+struct Stage<'a> {
+    plan: &'a Plan,
+    records: mpsc::UnboundedReceiver<ExchangeRecord>,
+    /// Records that came before they were asked for.
+    waiting: Vec<ExchangeRecord>,
+    lines: File,
+    kept: Option<File>,
+    all: Vec<Measured>,
+    progress: &'a mut dyn FnMut(usize, usize),
+    stopped: watch::Receiver<bool>,
+}
+
+impl Outside for Stage<'_> {
+    async fn record(&mut self, active: &Active) -> Option<ExchangeRecord> {
+        loop {
+            let of_it = |record: &ExchangeRecord| record.active.as_ref() == Some(active);
+            if let Some(place) = self.waiting.iter().position(of_it) {
+                return Some(self.waiting.swap_remove(place));
+            }
+            self.waiting.push(self.records.recv().await?);
+        }
+    }
+
+    fn measured(&mut self, measured: Measured, spoken: &Spoken) -> io::Result<()> {
+        let line = format!("{}\n", result::line(self.plan, &measured));
+        let kept = kept_line(self.plan, &measured, spoken);
+        // First of all it is remembered: the report has it, whatever becomes of the files.
+        self.all.push(measured);
+        self.lines.write_all(line.as_bytes())?;
+        if let (Some(file), Some(kept)) = (&mut self.kept, kept) {
+            file.write_all(format!("{kept}\n").as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, done: usize, of: usize) {
+        (self.progress)(done, of);
+    }
+
+    fn stopped(&self) -> impl Future<Output = ()> {
+        let mut stopped = self.stopped.clone();
+        async move {
+            // A sender that is gone says nothing any more.
+            if stopped.wait_for(|stopped| *stopped).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// What is kept of an answer, where it is: what was said, and why it is worth what it is. Schema
+/// `tollgate.eval.kept/1`.
+fn kept_line(plan: &Plan, measured: &Measured, spoken: &Spoken) -> Option<Value> {
+    let task = plan.numbered(measured.task)?;
+    let calls = spoken.answer.calls.iter();
+    let calls = calls.map(|call| json!({"name": call.name, "arguments": call.arguments}));
+    let rationales = plan.scorers.iter().zip(&spoken.rationales);
+    let rationales = rationales.map(|(scorer, why)| (scorer.name.clone(), json!(why)));
+    Some(json!({
+        "schema": "tollgate.eval.kept/1",
+        "task": measured.task,
+        "item": plan.items[task.item].id,
+        "trial": task.trial,
+        "model": plan.targets[task.target].model.as_str(),
+        "route": plan.targets[task.target].route.to_string(),
+        "answer": spoken.answer.text,
+        "calls": calls.collect::<Vec<_>>(),
+        "rationales": rationales.collect::<serde_json::Map<_, _>>(),
+    }))
+}
+
+/// Whether a run asked all that it was to.
+#[must_use]
+pub fn is_complete(outcome: &Outcome) -> bool {
+    outcome.end == Ended::Complete.name()
+}

@@ -1,0 +1,355 @@
+//! `tollgate eval`: asks routes the items of a data set, and says what the answers are worth.
+
+use std::cell::RefCell;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::bench::{Temperature, temperature};
+use super::output;
+use super::report::{Shape, hand_over};
+use super::stored::Stop;
+use crate::active::eval::dataset;
+use crate::active::eval::plan::{Plan, tools};
+use crate::active::eval::scorers::{Scorer, Sources};
+use crate::active::eval::template::{Reader, Template};
+use crate::active::targets::{Target, Wanted};
+use crate::analysis::render;
+use crate::app::bench::sha256;
+use crate::app::eval::{Outcome, Run, is_complete};
+use crate::app::sources;
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::record::{Name, PicoDollars};
+
+/// Ask routes the items of a data set, and score the answers
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    tollgate eval set.jsonl --models gpt-4.1-mini,claude-haiku-4-5 --scorer normalised\n  \
+    tollgate eval set.jsonl --models llama-3.1-8b --providers together,fireworks --trials 3 \\\n    \
+    --prompt ask.txt --scorer judge:gpt-4.1 --group-by topic --format html --output eval.html\n  \
+    tollgate eval set.jsonl --models m --scorers scorers.toml --keep-answers answers\n\n\
+    A line of the data set: {\"input\": …, \"expected\": …, \"metadata\": {…}, \"id\": \"…\"}; the input\n\
+    is a text, a list of messages, or named fields that --prompt puts ({{input.question}}).\n\n\
+    Scorers: exact, normalised, numeric[:TOLERANCE], regex[:PATTERN], json-schema[:FILE],\n\
+    json-field:PATH, tool-call, choice, judge:MODEL, command:PROGRAM; with all that they can be\n\
+    told in a file (--scorers). Without a pattern or schema the item's `expected` is it.\n\n\
+    What it may cost is shown first, and never passed (--max-cost). Ctrl-C keeps what was\n\
+    measured; the same command with --run and --seed goes on where it ended. Neither store nor\n\
+    results hold a prompt or an answer; --keep-answers writes answers into a folder of yours.\n\
+    Scores in the store can be asked of routes: `min_score` in [models].")]
+pub(super) struct Args {
+    /// The data set: JSONL, one item a line
+    #[arg(value_name = "FILE")]
+    set: PathBuf,
+    /// Models, comma-separated, as applications ask for them
+    #[arg(long, value_delimiter = ',', required = true, value_name = "MODELS")]
+    models: Vec<String>,
+    /// Only these providers; every configured one that serves the model otherwise
+    #[arg(long, value_delimiter = ',', value_name = "PROVIDERS")]
+    providers: Vec<String>,
+    /// Only providers of these regions
+    #[arg(long, value_delimiter = ',', value_name = "REGIONS")]
+    regions: Vec<String>,
+    /// A scorer; may be given several times
+    #[arg(long, value_name = "SCORER")]
+    scorer: Vec<String>,
+    /// A TOML file of scorers, one table each
+    #[arg(long, value_name = "FILE")]
+    scorers: Option<PathBuf>,
+    /// A file with the prompt, fields in {{ }}; the item's input itself otherwise
+    #[arg(long, value_name = "FILE")]
+    prompt: Option<PathBuf>,
+    /// A file with the system prompt
+    #[arg(long, value_name = "FILE")]
+    system: Option<PathBuf>,
+    /// A JSON file with the tools that are offered, as OpenAI chat takes them
+    #[arg(long, value_name = "FILE")]
+    tools: Option<PathBuf>,
+    /// How often each item is asked
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    trials: u32,
+    /// Requests to one route at a time
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    concurrency: u32,
+    /// Tokens of an answer, at most
+    #[arg(long, default_value_t = 2048, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_tokens: u64,
+    /// Temperature; `none` sends none, as models that reason want it
+    #[arg(long, default_value = "0", value_name = "T", value_parser = temperature)]
+    temperature: Temperature,
+    /// Scores by the values of these metadata fields too
+    #[arg(long, value_delimiter = ',', value_name = "FIELDS")]
+    group_by: Vec<String>,
+    /// Seed of the orders; drawn and printed otherwise
+    #[arg(long, value_name = "SEED")]
+    seed: Option<u64>,
+    /// The run's name; the date and the seed otherwise
+    #[arg(long, value_name = "NAME")]
+    run: Option<String>,
+    /// US dollars that it may cost, judges included
+    #[arg(long, default_value_t = 1.0, value_name = "USD")]
+    max_cost: f64,
+    /// Where this machine is, for the result
+    #[arg(long, value_name = "TEXT")]
+    location: Option<String>,
+    /// Folder of results: one folder a run in it
+    #[arg(long, default_value = "results", value_name = "DIR")]
+    out: PathBuf,
+    /// Write answers and rationales into a folder of yours, readable by you only
+    #[arg(long, value_name = "DIR")]
+    keep_answers: Option<PathBuf>,
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t = Shape::Table)]
+    format: Shape,
+    /// Write the report there; stdout otherwise
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Print the result file to stdout instead of the report
+    #[arg(long, conflicts_with_all = ["format", "output"])]
+    json: bool,
+    /// Show what would be asked and what it may cost, and ask nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
+    eval(args, config).unwrap_or_else(Stop::exit)
+}
+
+fn eval(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    let path = sources::config_path(config);
+    let loaded = sources::load(path.as_deref()).map_err(Stop::Config)?;
+    let settings = &loaded.settings;
+    let clock = Clock::system();
+    let plan = Arc::new(plan(args, settings, &clock)?);
+    plan.check().map_err(Stop::Usage)?;
+    let folder = args.out.join(plan.run.as_str());
+    let run = Run {
+        settings,
+        plan: Arc::clone(&plan),
+        folder: &folder,
+        cost_max: PicoDollars((args.max_cost.max(0.0) * 1e12) as u64),
+        location: args.location.clone(),
+        keep: args.keep_answers.as_deref(),
+    };
+    announce(&run, &clock)?;
+    if args.dry_run {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let outcome = one(&run)?;
+    if let Some(fault) = &outcome.fault {
+        output::note(&format!(
+            "tollgate: {fault}; what was measured before is in the report below"
+        ));
+    }
+    if !is_complete(&outcome) {
+        output::note(&format!(
+            "the run ended early ({}): what was measured is kept; the same with `--run {} --seed {} --out {}` goes on",
+            outcome.end,
+            plan.run,
+            plan.seed,
+            args.out.display()
+        ));
+    }
+    if let Some(file) = &outcome.file {
+        output::note(&format!("results: {}", file.display()));
+    }
+    report(args, &outcome)?;
+    Ok(match (&outcome.fault, is_complete(&outcome)) {
+        (Some(_), _) => ExitCode::from(3),
+        (None, false) => ExitCode::from(1),
+        (None, true) => ExitCode::SUCCESS,
+    })
+}
+
+fn report(args: &Args, outcome: &Outcome) -> Result<(), Stop> {
+    match &outcome.file {
+        Some(file) if args.json => {
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| Stop::Runtime(format!("cannot read the result: {error}")))?;
+            output::print(&text);
+            Ok(())
+        }
+        _ => {
+            let text = render::paper::write(&outcome.paper, args.format.format());
+            hand_over(args.output.as_deref(), &text)
+        }
+    }
+}
+
+/// Says what will be asked and what it may cost; a run that may cost too much does not begin.
+fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
+    let costs = run.costs(clock).whole;
+    let plan = &run.plan;
+    let routes: Vec<String> = plan.targets.iter().map(|of| of.route.to_string()).collect();
+    output::note(&format!(
+        "run {}, seed {}: {} items of {}, {} times, to {}; {} requests with those to judges",
+        plan.run,
+        plan.seed,
+        plan.items.len(),
+        plan.set,
+        plan.trials,
+        routes.join(", "),
+        costs.requests
+    ));
+    let (most, cap) = (costs.cost.as_dollars(), run.cost_max.as_dollars());
+    output::note(&format!(
+        "at most ${most:.4} by today's prices; cap ${cap:.2}"
+    ));
+    if !costs.unpriced.is_empty() {
+        let names: Vec<&str> = costs.unpriced.iter().map(Name::as_str).collect();
+        output::note(&format!(
+            "no price is known for {}: what they cost is neither in this nor under the cap",
+            names.join(", ")
+        ));
+    }
+    if most > cap {
+        return Err(Stop::Usage(format!(
+            "it may cost ${most:.4}, which is over --max-cost {cap:.2}: raise it, or ask less"
+        )));
+    }
+    Ok(())
+}
+
+fn one(run: &Run<'_>) -> Result<Outcome, Stop> {
+    let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = ProgressBar::new(0);
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} answers, {eta} left");
+        style.map_or(bar.clone(), |style| bar.with_style(style))
+    });
+    let mut progress = |done: usize, of: usize| {
+        if let Some(bar) = &bar {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+        }
+    };
+    let outcome = run.run(&mut progress, &|text| output::note(text));
+    if let Some(bar) = &bar {
+        bar.finish_and_clear();
+    }
+    outcome.map_err(Stop::Config)
+}
+
+fn plan(args: &Args, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let run = super::bench::run_name(args.run.as_deref(), seed, clock)?;
+    let text = read(&args.set).map_err(Stop::Usage)?;
+    let set = args.set.file_name().unwrap_or(args.set.as_os_str());
+    let set = set.to_string_lossy().into_owned();
+    let items = dataset::read(&set, &text).map_err(Stop::Usage)?;
+    let template = |path: &Option<PathBuf>| {
+        let path = path.as_ref()?;
+        let read = read(path).and_then(|text| {
+            let named = |what| format!("{} {what}", path.display());
+            Ok((
+                Template::read(&text, Reader::Examinee).map_err(named)?,
+                text,
+            ))
+        });
+        Some(read.map_err(Stop::Usage))
+    };
+    let (prompt, system) = (
+        template(&args.prompt).transpose()?,
+        template(&args.system).transpose()?,
+    );
+    let offered = args.tools.as_ref().map(|path| {
+        let read = read(path)
+            .and_then(|text| tools(&text).map_err(|what| format!("{}: {what}", path.display())));
+        read.map_err(Stop::Usage)
+    });
+    let offered = offered.transpose()?;
+    let (scorers, told) = scorers(args, settings)?;
+    let asked =
+        [prompt.as_ref(), system.as_ref()].map(|of| of.map_or("", |(_, text)| text.as_str()));
+    let asked = format!(
+        "{}\0{}\0{}\0{told}",
+        asked[0],
+        asked[1],
+        offered.clone().unwrap_or_default()
+    );
+    Ok(Plan {
+        run: Name::from(run),
+        seed,
+        targets: targets(&args.models, &args.providers, &args.regions, settings)
+            .map_err(Stop::Usage)?,
+        set,
+        items,
+        system: system.map(|(template, _)| template),
+        prompt: prompt.map(|(template, _)| template),
+        tools: offered,
+        trials: args.trials,
+        concurrency: args.concurrency as usize,
+        max_tokens: args.max_tokens,
+        temperature: args.temperature.0,
+        scorers,
+        groups: args.group_by.clone(),
+        digests: [sha256(text.as_bytes()), sha256(asked.as_bytes())],
+    })
+}
+
+fn targets(
+    models: &[String],
+    providers: &[String],
+    regions: &[String],
+    settings: &Settings,
+) -> Result<Vec<Target>, String> {
+    let wanted = Wanted {
+        models: models.to_vec(),
+        providers: providers.to_vec(),
+        regions: regions.to_vec(),
+    };
+    wanted.targets(settings).map_err(|fault| fault.to_string())
+}
+
+/// The scorers, and all that they are made of as one text: two runs are told apart by it.
+fn scorers(args: &Args, settings: &Settings) -> Result<(Vec<Scorer>, String), Stop> {
+    let told = RefCell::new(args.scorer.join("\0"));
+    let file = |path: &Path| {
+        let text = read(path)?;
+        told.borrow_mut().push_str(&text);
+        Ok(text)
+    };
+    let target = |model: &str, provider: Option<&str>| {
+        let providers: Vec<String> = provider.map(str::to_owned).into_iter().collect();
+        let found = targets(&[model.to_owned()], &providers, &[], settings)?;
+        // The first of the config, as an application's request would find it.
+        found
+            .into_iter()
+            .next()
+            .ok_or_else(|| format!("no provider here serves {model}"))
+    };
+    let sources = Sources {
+        file: &file,
+        target: &target,
+    };
+    let mut all = Vec::new();
+    for word in &args.scorer {
+        all.push(Scorer::of_word(word, &sources).map_err(Stop::Usage)?);
+    }
+    if let Some(path) = &args.scorers {
+        let text = file(path).map_err(Stop::Usage)?;
+        all.extend(Scorer::of_file(path, &text, &sources).map_err(Stop::Usage)?);
+    }
+    if all.is_empty() {
+        let message = "name who scores: --scorer normalised, or --scorers FILE";
+        return Err(Stop::Usage(message.to_owned()));
+    }
+    for (place, scorer) in all.iter().enumerate() {
+        if all[..place].iter().any(|other| other.name == scorer.name) {
+            return Err(Stop::Usage(format!(
+                "two scorers are called {}: give them names in a file (--scorers)",
+                scorer.name
+            )));
+        }
+    }
+    Ok((all, told.into_inner()))
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
