@@ -4,6 +4,8 @@ pub mod scoring;
 
 pub mod replay;
 
+pub mod watch;
+
 pub mod tables;
 
 pub mod paper;

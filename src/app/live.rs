@@ -69,6 +69,7 @@ pub fn ask(settings: &Settings, tell: &mut dyn FnMut(Asked)) -> Result<(), AppFa
             idle: Duration::ZERO,
             connect: settings.timeouts.connect,
             connections: settings.limits.connections_per_provider,
+            fresh: false,
         },
         pool: Arc::new(Pool::new(proxies(), configs.clone(), clock.clone())),
         keyring: Arc::new(Keyring::new(proxies(), configs, clock.clone(), None)),

@@ -202,6 +202,7 @@ async fn fetch(
             idle: settings.timeouts.pool_idle,
             connect: settings.timeouts.connect,
             connections: settings.limits.connections_per_provider,
+            fresh: false,
         },
         marks: asked.marks,
         instance: asked.instance,

@@ -69,6 +69,9 @@ impl Drop for Announcement {
 /// `x-tollgate-` header, sent to no provider.
 pub const HEADER: &str = "x-tollgate-announced";
 
+/// The header of a request that is to open a connection to the provider, whatever is pooled.
+pub const FRESH: &str = "x-tollgate-fresh";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -151,6 +151,7 @@ impl Shadow {
             max_tokens: None,
             prompt_tokens: self.prompt_tokens,
             reasons: self.reasons,
+            fresh: false,
             complete: self.complete,
             total: None,
         };

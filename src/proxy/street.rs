@@ -366,6 +366,7 @@ impl Proxy {
             prompt_tokens,
             reasons,
             choices,
+            fresh: exchange.peer().is_ours && parts.headers.contains_key(ours::FRESH),
             complete,
             total: total.map(|span| complete.plus(crate::record::Nanos(span.as_nanos() as u64))),
         };

@@ -6,6 +6,8 @@ pub mod sizes;
 
 pub mod schedule;
 
+pub mod cron;
+
 pub mod pairing;
 
 pub mod spec;

@@ -229,6 +229,7 @@ impl Caller {
             idle: Duration::ZERO,
             connect: patience,
             connections: 16,
+            fresh: false,
         };
         let pool = if question.is_inside {
             &self.inside

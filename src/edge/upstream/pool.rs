@@ -27,6 +27,8 @@ pub struct PoolLimits {
     pub connect: Duration,
     /// Open connections per provider.
     pub connections: usize,
+    /// A new one, whatever the pool holds.
+    pub fresh: bool,
 }
 
 /// TLS settings made so far, shared by all pools: one copy of the system's roots.

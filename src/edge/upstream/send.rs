@@ -61,7 +61,7 @@ impl Pool {
         outgoing.leave_out_meaningless();
         loop {
             // The last try is on a fresh connection, whatever the pool holds.
-            let fresh = phases.resends + 1 >= RESENDS_MAX;
+            let fresh = limits.fresh || phases.resends + 1 >= RESENDS_MAX;
             let lease = self
                 .lease(provider, limits, fresh, &mut phases.lease)
                 .await?;

@@ -62,12 +62,14 @@ pub(super) async fn attempt(
             pool,
             settings,
         },
+        job,
         ..
     } = this;
     let limits = PoolLimits {
         idle: settings.timeouts.pool_idle,
         connect: settings.timeouts.connect,
         connections: settings.limits.connections_per_provider,
+        fresh: job.fresh,
     };
     let patience = this.for_headers();
     let mut noting = Noting {

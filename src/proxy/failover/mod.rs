@@ -56,6 +56,8 @@ pub struct Job<'a> {
     pub reasons: bool,
     /// Choices, or prompts, asked for.
     pub choices: Option<u32>,
+    /// Whether a connection is opened for it, whatever is pooled.
+    pub fresh: bool,
     /// When the request was complete.
     pub complete: Moment,
     /// When the whole exchange must be over.

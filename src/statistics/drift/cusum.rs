@@ -63,7 +63,14 @@ impl Reference {
     #[must_use]
     pub fn of(residuals: &[f64]) -> Option<Self> {
         let chunks = residuals.chunks_exact(STEP);
-        let steps = sorted(chunks.map(|chunk| median(&sorted(chunk.iter().copied()))));
+        let steps = chunks.map(|chunk| median(&sorted(chunk.iter().copied())));
+        Self::of_steps(&steps.collect::<Vec<_>>())
+    }
+
+    /// The same of steps that are medians already; absent as [`Self::of`] says.
+    #[must_use]
+    pub fn of_steps(steps: &[f64]) -> Option<Self> {
+        let steps = sorted(steps.iter().copied());
         let centre = median(&steps);
         let apart = sorted(steps.iter().map(|step| (step - centre).abs()));
         let sigma = MAD_FACTOR * median(&apart);
