@@ -129,6 +129,9 @@ fn the_fingerprint_tells_settings_apart_but_not_their_secrets() {
         "[providers.openai]\napi_key = \"sk-1\"\n[models.m]\nroutes = [{ provider = \"openai\" }]\n",
         "[providers.openai]\napi_key = \"sk-1\"\n[models.m]\nroutes = [{ provider = \"openai\" }]\n[experiments.e]\nmodel = \"m\"\nmode = \"aa\"\na = { provider = \"openai\" }\nb = { provider = \"openai\" }\n",
         "[providers.openai]\napi_key = \"sk-1\"\n[failover]\nattempts = 2\n",
+        "[providers.openai]\napi_key = \"sk-1\"\n[probes]\nschedule = \"0 * * * *\"\n",
+        "[providers.openai]\napi_key = \"sk-1\"\n[alerts]\nwebhook = \"https://a.example\"\n",
+        "[providers.openai]\napi_key = \"sk-1\"\n[alerts]\ndrift = 0.3\n",
         "[providers.openai]\napi_key = \"sk-1\"\n[[rules]]\npolicy = \"cheapest\"\n",
         "[providers.openai]\napi_key = \"sk-1\"\nheaders.x-note = \"a\"\n",
         "[providers.openai]\napi_key = \"sk-1\"\ndiscount = 0.1\n",
@@ -142,12 +145,16 @@ fn the_fingerprint_tells_settings_apart_but_not_their_secrets() {
         hash("[providers.openai]\nheaders.x-my-token = \"a\"\n"),
         hash("[providers.openai]\nheaders.x-my-token = \"b\"\n")
     );
+    assert_eq!(
+        hash("[providers.openai]\n[alerts]\nwebhook = \"https://a.example/one\"\n"),
+        hash("[providers.openai]\n[alerts]\nwebhook = \"https://a.example/two\"\n")
+    );
     // The same number on every machine, or records of two releases could not be told together.
     assert_eq!(hash(base), PINNED);
 }
 
 /// Changes when a setting is added; then this number is to change, and nothing else.
-const PINNED: u64 = 4_799_906_182_785_342_163;
+const PINNED: u64 = 2_387_846_433_555_580_278;
 
 #[test]
 fn settings_are_those_of_the_text() {

@@ -28,6 +28,7 @@ mod e2e {
     mod ours;
     mod outage;
     mod passing;
+    mod probes;
     mod protocols;
     mod reaching;
     mod routes;

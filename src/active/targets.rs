@@ -77,7 +77,9 @@ impl Wanted {
         Ok(all)
     }
 
-    fn takes(&self, provider: &Provider) -> bool {
+    /// Whether the provider is one of those wanted.
+    #[must_use]
+    pub fn takes(&self, provider: &Provider) -> bool {
         let region = provider.region.as_deref().unwrap_or_default();
         (self.providers.is_empty() || self.names(provider))
             && (self.regions.is_empty() || self.regions.iter().any(|of| of == region))

@@ -86,10 +86,33 @@ impl Traffic {
 
     /// Sends a request and reads its answer to the end. Dropped before, it is a client that went.
     pub async fn send(&self, asked: Asked) -> Result<Reply, TrafficFault> {
-        let inlet = self.inlets.get(asked.worker % self.inlets.len().max(1));
-        let inlet = inlet.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?;
         let announcement = self.announced.announce(asked.mark.clone());
         let request = request(&asked, announcement.number())?;
+        self.carry(request, asked.worker).await
+    }
+
+    /// Asks for what is at `path`, and reads it to the end.
+    pub async fn get(
+        &self,
+        path: &'static str,
+        mark: Mark,
+        worker: usize,
+    ) -> Result<Reply, TrafficFault> {
+        let announcement = self.announced.announce(mark);
+        let request = Request::get(path)
+            .header(header::HOST, "localhost")
+            .header(HEADER, announcement.number())
+            .body(Full::default())?;
+        self.carry(request, worker).await
+    }
+
+    async fn carry(
+        &self,
+        request: Request<Full<Bytes>>,
+        worker: usize,
+    ) -> Result<Reply, TrafficFault> {
+        let inlet = self.inlets.get(worker % self.inlets.len().max(1));
+        let inlet = inlet.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(inlet.connect()?)).await?;
         let _driven = Driven(tokio::spawn(connection));
         let (head, body) = sender.send_request(request).await?.into_parts();

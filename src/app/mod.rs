@@ -36,4 +36,6 @@ pub mod bench;
 
 pub mod eval;
 
+pub mod probe;
+
 pub use fault::AppFault;

@@ -1,15 +1,23 @@
-//! Runs the probes of idle routes beside the workers, on a thread of its own.
+//! Runs what probes by itself beside the workers, on a thread of its own: idle routes, the
+//! schedule, the lists of models, and the delivery of alerts.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use super::fault::AppFault;
 use super::node::Node;
-use crate::active::probing::Probing;
+use crate::active::probing::{Idle, Purse, Scheduled, Watching, deliver};
+use crate::edge::alert::Webhook;
+use crate::edge::upstream::ProxyRules;
 use crate::recorder::{Recorder, kept};
 
 /// Starts it; it ends when the node stops. Whether anything is probed the settings in force say.
-pub(super) fn start(node: &Node, recorder: &Recorder) -> Result<JoinHandle<()>, AppFault> {
+pub(super) fn start(
+    node: &Node,
+    recorder: &Recorder,
+    watching: Watching,
+    proxies: ProxyRules,
+) -> Result<JoinHandle<()>, AppFault> {
     let failed = |error| AppFault::Runtime(format!("cannot start a thread: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -19,12 +27,29 @@ pub(super) fn start(node: &Node, recorder: &Recorder) -> Result<JoinHandle<()>, 
     let (traffic, drain) = (node.traffic(), node.drain_signal());
     let recorder = recorder.clone();
     let run = move || {
-        let today = kept::probes(&recorder.reader(), shared.clock.wall());
-        let sent = today.unwrap_or_else(|error| {
+        let now = shared.clock.wall();
+        let today = kept::probes(&recorder.reader(), now);
+        let today = today.unwrap_or_else(|error| {
             tracing::warn!(%error, "how many probes were sent today cannot be read");
-            0
+            Default::default()
         });
-        runtime.block_on(Probing::new(shared, traffic, sent).run(drain));
+        let purse = Arc::new(Mutex::new(Purse::new(now, today)));
+        let idle = Idle::new(Arc::clone(&shared), traffic.clone(), Arc::clone(&purse));
+        let scheduled = Scheduled::new(
+            Arc::clone(&shared),
+            traffic,
+            purse,
+            recorder,
+            watching.clone(),
+        );
+        let webhook = Webhook::new(proxies, shared.clock.clone());
+        runtime.block_on(async {
+            tokio::join!(
+                idle.run(drain.clone()),
+                scheduled.run(drain.clone()),
+                deliver(shared, watching, webhook, drain)
+            );
+        });
     };
     std::thread::Builder::new()
         .name("probing".to_owned())

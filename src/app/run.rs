@@ -16,6 +16,7 @@ use super::node::{Node, Parts};
 use super::recording::{offer_to, open_store};
 use super::sources::{self, Environment};
 use super::{banner, probing, reload, secret_file};
+use crate::active::probing::Watching;
 use crate::clock::Clock;
 use crate::edge::upstream::ProxyRules;
 use crate::record::Origin;
@@ -57,7 +58,8 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
         clock,
     })?;
     let keeping = Keeping::start(Arc::clone(&node.shared), recorder.clone())?;
-    let probing = probing::start(&node, &recorder)?;
+    let watching = Watching::new(recorder.clone(), node.shared.clock.clone());
+    let probing = probing::start(&node, &recorder, watching, proxies())?;
     let (said, reloads) = watch::channel(Reloads::default());
     let admin = Admin::start(&node, &recorder, &settings, reloads)?;
     let store = settings.store.path.display().to_string();

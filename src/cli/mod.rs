@@ -30,6 +30,8 @@ mod bench;
 
 mod eval;
 
+mod probe;
+
 mod db;
 
 mod check;
@@ -94,6 +96,7 @@ enum Command {
     Replay(replay::Args),
     Bench(Box<bench::Args>),
     Eval(Box<eval::Args>),
+    Probe(Box<probe::Args>),
     Db(db::Args),
     Check(check::Args),
     Simulate(simulate::Args),
@@ -122,6 +125,7 @@ pub fn run() -> ExitCode {
         Command::Replay(args) => replay::run(&args, config),
         Command::Bench(args) => bench::run(&args, config),
         Command::Eval(args) => eval::run(&args, config),
+        Command::Probe(args) => probe::run(&args, config),
         Command::Db(args) => db::run(&args, config),
         Command::Check(args) => check::run(&args, config),
         Command::Selftest(args) => selftest::run(&args),

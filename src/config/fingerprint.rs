@@ -6,8 +6,8 @@ use super::catalogue::OWN_SOURCE;
 use super::credentials::CredentialFrom;
 use super::presets::spoken_by;
 use super::settings::{
-    AdminSettings, Efforts, Limits, Provider, ServerSettings, Settings, StoreSettings, Timeouts,
-    Translating,
+    AdminSettings, AlertSettings, Efforts, Limits, Provider, ServerSettings, Settings,
+    StoreSettings, Timeouts, Translating,
 };
 use crate::record::{Dialect, Language};
 
@@ -45,6 +45,7 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
         rules,
         failover,
         probes,
+        alerts,
         experiments,
         prices,
         catalogue,
@@ -67,6 +68,7 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
     }
     writeln!(out, "{failover:?}")?;
     writeln!(out, "{probes:?}")?;
+    write_alerts(out, alerts)?;
     for experiment in experiments.iter() {
         // Plain values, every one of which decides who is in which arm, or what is asked of them.
         writeln!(out, "{experiment:?}")?;
@@ -79,6 +81,21 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
         writeln!(out, "{model:?}")?;
     }
     Ok(())
+}
+
+fn write_alerts(out: &mut impl Write, alerts: &AlertSettings) -> std::fmt::Result {
+    let AlertSettings {
+        webhook,
+        drift,
+        availability,
+        new_models,
+    } = alerts;
+    // The URL may be as good as a password.
+    let webhook = webhook.is_some();
+    writeln!(
+        out,
+        "alerts {webhook} {drift} {availability} {new_models:?}"
+    )
 }
 
 fn write_server(out: &mut impl Write, server: &ServerSettings) -> std::fmt::Result {

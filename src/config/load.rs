@@ -12,7 +12,7 @@ use super::problem::{Finding, Findings, Problem, Problems, Severity};
 use super::raw::RawConfig;
 use super::read::{At, Reader, Setting};
 use super::resolve::work::{Sources, Work};
-use super::resolve::{experiments, listeners, models, numbers, prices, providers, rules};
+use super::resolve::{experiments, listeners, models, numbers, prices, probes, providers, rules};
 use super::settings::{Provider, Settings};
 use crate::record::Name;
 
@@ -102,7 +102,8 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
     let models = models::models(value(raw.models), of, work);
     let rules = rules::rules(raw.rules, &names, work);
     let failover = rules::failover(value(raw.failover), work);
-    let probes = rules::probes(value(raw.probes), work);
+    let probe_settings = probes::probes(value(raw.probes), &models, work);
+    let alerts = probes::alerts(value(raw.alerts), work);
     let experiments = experiments::experiments(value(raw.experiments), &models, work);
     let found = none_listed.then_some(providers.as_slice());
     server.default_provider =
@@ -118,7 +119,8 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
         models,
         rules,
         failover,
-        probes,
+        probes: probe_settings,
+        alerts,
         experiments,
         prices,
         catalogue,

@@ -2,6 +2,8 @@
 
 mod routes;
 
+pub mod probes;
+
 pub mod profiles;
 
 pub mod credentials;

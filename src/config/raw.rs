@@ -17,7 +17,7 @@ use super::kinds::{
     Part, PatternText, Secret, Size, VersionText,
 };
 use super::prices::RawPriceRow;
-use super::raw_routing::{RawFailover, RawModel, RawProbes, RawRule};
+use super::raw_routing::{RawAlerts, RawFailover, RawModel, RawProbes, RawRule};
 use super::read::{At, Entries, table};
 use super::settings::{AuthScheme, BaseUrl, ErrorShape, Keepalive, UsagePlace};
 
@@ -42,8 +42,10 @@ table! {
         rules: Vec<At<RawRule>>,
         /// What happens when a route fails before its first token.
         failover: RawFailover,
-        /// Cheap requests that keep what is known of idle routes fresh.
+        /// Cheap requests of our own: to idle routes, and by a schedule.
         probes: RawProbes,
+        /// Who is told what of them.
+        alerts: RawAlerts,
         /// Live experiments: two routes of a model, taken by lot.
         experiments: Entries<RawExperiment>,
         /// Prices that go before the shipped ones.

@@ -6,8 +6,8 @@ use crate::routing::policy::{Anchor, By};
 
 use super::choices::{GoneWord, PolicyWord};
 use super::kinds::{
-    Amount, DateText, DayWord, Deadline, HashText, HoursText, MillionRate, ModelText, NameText,
-    Number, Part, PatternText, Share, Size,
+    Amount, CronText, DateText, DayWord, Deadline, HashText, HookText, HoursText, MillionRate,
+    ModelText, NameText, Number, Part, PatternText, Share, Size, ZoneText,
 };
 use super::read::{At, table};
 use super::routes::RampStop;
@@ -221,15 +221,39 @@ table! {
 }
 
 table! {
-    /// Cheap requests that keep what is known of idle routes fresh.
+    /// Cheap requests of our own: to idle routes, and by a schedule.
     RawProbes {
-        /// Whether they are sent.
+        /// Whether idle routes are asked.
         enabled: bool,
         /// How long a route of a model with several must have been idle.
         idle_after: Duration,
+        /// When every route is asked, in cron's five fields.
+        schedule: CronText,
+        /// The zone of the schedule; UTC unless given.
+        zone: ZoneText,
+        /// Models that the schedule is for; all with routes unless given.
+        models: Vec<At<PatternText>>,
+        /// Ask on a fresh connection too.
+        cold: bool,
         /// So many a day at most (UTC), over all routes.
         per_day: u64,
+        /// US dollars a day (UTC) that they may cost.
+        max_cost_per_day: Amount,
         /// Tokens of the answer that are asked for.
         max_tokens: u64,
+    }
+}
+
+table! {
+    /// Who is told what, and from where on.
+    RawAlerts {
+        /// Where alerts are sent, as JSON.
+        webhook: HookText,
+        /// How far a median first token may be off its baseline, as a share of it.
+        drift: Share,
+        /// The least share of answered probes.
+        availability: Share,
+        /// When the providers' lists of models are looked at, in cron's five fields (UTC).
+        new_models: CronText,
     }
 }

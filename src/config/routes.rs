@@ -167,16 +167,3 @@ pub enum ClientGone {
         bytes: u64,
     },
 }
-
-/// Cheap requests that keep what is known of idle routes fresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProbeSettings {
-    /// Whether they are sent.
-    pub enabled: bool,
-    /// How long a route must have been idle.
-    pub idle_after: Duration,
-    /// So many a day at most, over all routes.
-    pub per_day: u64,
-    /// Tokens of the answer that are asked for.
-    pub max_tokens: u64,
-}

@@ -11,15 +11,17 @@ use http::HeaderValue;
 use secrecy::SecretString;
 
 use super::credentials::{CredentialFrom, CredentialSource};
+pub use super::probes::ProbeSettings;
 use super::profiles::profile_id;
 pub use super::routes::{
-    ClientGone, FailoverSettings, HedgeSettings, ModelRoutes, ProbeSettings, RampStop,
-    RouteSettings, RuleSettings, ShadowSettings, Slo,
+    ClientGone, FailoverSettings, HedgeSettings, ModelRoutes, RampStop, RouteSettings,
+    RuleSettings, ShadowSettings, Slo,
 };
 use crate::record::{Dialect, Language, Name, PicoDollars, ProviderKind};
 use crate::routing::catalogue::ModelFacts;
 use crate::routing::experiment::Experiment;
 use crate::routing::pricing::{PriceTable, Share};
+use crate::workload::cron::Cron;
 
 /// Everything the program runs by. Swapped as a whole on reload; an exchange keeps the one it
 /// started with.
@@ -43,8 +45,10 @@ pub struct Settings {
     pub rules: Vec<RuleSettings>,
     /// What happens when a route fails.
     pub failover: FailoverSettings,
-    /// Cheap requests that keep what is known of idle routes fresh.
+    /// Cheap requests of our own to the routes.
     pub probes: ProbeSettings,
+    /// Who is told what of them.
+    pub alerts: AlertSettings,
     /// Live experiments; no two run on one model at a time.
     pub experiments: Arc<[Experiment]>,
     /// What models cost: the shipped table, and before it the config's own rows.
@@ -173,6 +177,28 @@ pub struct Limits {
     pub decoded_bytes: usize,
     /// Connections per provider and worker.
     pub connections_per_provider: usize,
+}
+
+/// Who is told what, and from where on.
+#[derive(Debug, Clone)]
+pub struct AlertSettings {
+    /// Where alerts are sent.
+    pub webhook: Option<WebhookSettings>,
+    /// How far a route's median first token may be off its baseline, as a share of it.
+    pub drift: f64,
+    /// The least share of answered probes.
+    pub availability: f64,
+    /// When the providers' lists of models are looked at; never where absent.
+    pub new_models: Option<Cron>,
+}
+
+/// Where alerts are sent. The path may be as good as a password: it is shown nowhere.
+#[derive(Debug, Clone)]
+pub struct WebhookSettings {
+    /// Scheme, host and port.
+    pub base: BaseUrl,
+    /// Path and query.
+    pub target: SecretString,
 }
 
 /// How a credential is put on a request.

@@ -9,3 +9,5 @@ pub mod upstream;
 pub mod credentials;
 
 pub mod store;
+
+pub mod alert;

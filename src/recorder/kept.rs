@@ -120,19 +120,20 @@ pub fn write(recorder: &Recorder, standing: &Standing, now: (Moment, WallTime)) 
     }
 }
 
-/// How many probes the roll-ups say were sent since the day of `now` began, UTC. Blocks for as long
-/// as reading takes.
-pub fn probes(reader: &StoreReader, now: WallTime) -> Result<u64, StoreError> {
+/// How many probes the roll-ups say were sent since the day of `now` began, UTC, and what they
+/// cost. Blocks for as long as reading takes.
+pub fn probes(reader: &StoreReader, now: WallTime) -> Result<(u64, PicoDollars), StoreError> {
     let micros = now.0.rem_euclid(86_400_000_000);
     let range = WallTime(now.0 - micros)..now.plus_secs(1);
-    let mut count = 0;
+    let (mut count, mut cost) = (0, PicoDollars(0));
     reader.rollups(DEFINITIONS, Grain::Hour, range, |key, rollup| {
         if key.origin == Origin::Probe {
             count += rollup.exchanges();
+            cost.0 = cost.0.saturating_add(rollup.cost);
         }
         ControlFlow::Continue(())
     })?;
-    Ok(count)
+    Ok((count, cost))
 }
 
 /// What the roll-ups say that the month of `now` has cost. Blocks for as long as reading takes.

@@ -157,6 +157,32 @@ impl Cron {
     }
 }
 
+/// Which dates of a schedule were looked at: each is due once, and what was missed is not made up
+/// for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timetable {
+    looked: WallTime,
+}
+
+impl Timetable {
+    /// One that begins at `now`.
+    #[must_use]
+    pub const fn new(now: WallTime) -> Self {
+        Self { looked: now }
+    }
+
+    /// Whether a date of `cron` has come since it was last due.
+    pub fn is_due(&mut self, cron: &Cron, now: WallTime) -> bool {
+        // A clock that was put back is followed: else nothing would be due for as long.
+        self.looked = self.looked.min(now);
+        let due = cron.next(self.looked).is_some_and(|date| date <= now);
+        if due {
+            self.looked = now;
+        }
+        due
+    }
+}
+
 impl fmt::Display for Cron {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -346,6 +372,27 @@ mod tests {
         assert_eq!(dates, [day, day].concat());
         assert_eq!(cron.shortest(start), 1_800);
         assert_eq!(Cron::parse("0 0 * * *").unwrap().shortest(start), DAY);
+    }
+
+    #[test]
+    fn each_date_is_due_once_and_what_was_missed_is_not_made_up_for() {
+        let cron = Cron::parse("*/15 * * * *").unwrap();
+        let mut table = Timetable::new(at("2026-11-22T13:07"));
+        for (now, due) in [
+            ("2026-11-22T13:07", false),
+            ("2026-11-22T13:14", false),
+            ("2026-11-22T13:15", true),
+            ("2026-11-22T13:15", false),
+            ("2026-11-22T13:29", false),
+            // An hour asleep.
+            ("2026-11-22T14:31", true),
+            ("2026-11-22T14:32", false),
+            // The clock is put back.
+            ("2026-11-22T13:40", false),
+            ("2026-11-22T13:45", true),
+        ] {
+            assert_eq!(table.is_due(&cron, at(now)), due, "{now}");
+        }
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Requests of our own go along the same street, and are told apart from clients' by their records.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
-use tollgate::active::probing::{Probing, due};
+use tollgate::active::probing::{Idle, Purse, due};
 use tollgate::active::{Asked, Traffic};
 use tollgate::proxy::ours::Mark;
-use tollgate::record::{Active, ExchangeRecord, Moment, Name, Nanos, Origin, Outcome, Pair};
+use tollgate::record::{
+    Active, ExchangeRecord, Moment, Name, Nanos, Origin, Outcome, Pair, PicoDollars,
+};
 use tollgate::routing::route::RouteKey;
 
 use crate::support::records::until;
@@ -113,7 +116,12 @@ fn idle_routes_are_asked_for_a_token_within_the_days_number() {
     let rig = Rig::configured(PROBED);
     let shared = &rig.node().shared;
     let runtime = runtime();
-    let mut probing = Probing::new(std::sync::Arc::clone(shared), rig.node().traffic(), 0);
+    let idle = |sent| {
+        let purse = Purse::new(shared.clock.wall(), (sent, PicoDollars(0)));
+        let purse = Arc::new(Mutex::new(purse));
+        Idle::new(Arc::clone(shared), rig.node().traffic(), purse)
+    };
+    let mut probing = idle(0);
     let probed = || {
         let all = rig.records.all();
         all.iter()
@@ -149,7 +157,7 @@ fn idle_routes_are_asked_for_a_token_within_the_days_number() {
     });
     assert_eq!(known, 1, "what is expected of the route is fresh");
     // The day's number is kept to, also over a restart.
-    let mut spent = Probing::new(std::sync::Arc::clone(shared), rig.node().traffic(), 2);
+    let mut spent = idle(2);
     rig.forget();
     rig.exchange(&Ask::chat("m", true).to(""));
     runtime.block_on(spent.once());

@@ -50,6 +50,8 @@ pub mod throughput;
 
 pub mod scores;
 
+pub mod probed;
+
 pub mod listed;
 
 pub mod compare;

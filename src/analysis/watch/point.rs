@@ -1,8 +1,11 @@
 //! What one probe says of its route.
 
-use crate::record::{ExchangeRecord, Mark, Name, Outcome, WallTime};
+use crate::record::{ErrorClass, ExchangeRecord, Mark, Nanos, Outcome, WallTime};
 use crate::routing::route::RouteKey;
 use crate::statistics::metric;
+
+/// How long a probe is waited for: what has not answered by then counts as a failure.
+pub const PATIENCE: Nanos = Nanos::from_millis(60_000);
 
 /// One probe. Spans are in nanoseconds; what is not known is absent.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,6 +17,8 @@ pub struct Point {
     pub answered: Option<bool>,
     /// How it ended.
     pub outcome: Outcome,
+    /// What kind of error it met.
+    pub class: Option<ErrorClass>,
     /// Whether a connection was opened for it.
     pub fresh: bool,
     /// Looking the name up, connecting and shaking hands, where a connection was opened.
@@ -37,8 +42,11 @@ impl Point {
         let attempt = record.attempts.last()?;
         let route = RouteKey::new(attempt.provider.clone(), attempt.model.clone());
         let outcome = record.outcome;
+        // Whoever asked has waited for as long as a probe is waited for, and then left.
+        let given_up =
+            outcome == Outcome::ClientGone && record.closed_at.since(record.started_at) >= PATIENCE;
         let answered = match outcome {
-            outcome if outcome.is_route_failure() => Some(false),
+            outcome if outcome.is_route_failure() || given_up => Some(false),
             outcome => outcome.in_failure_rate().then_some(true),
         };
         let nanos = |found: metric::Metric| {
@@ -53,6 +61,7 @@ impl Point {
             at: record.started,
             answered,
             outcome,
+            class: attempt.error_class,
             fresh,
             connect: span(Mark::PoolWait, open).filter(|_| fresh),
             tls: span(Mark::Connect, Mark::Tls).filter(|_| fresh),
@@ -65,11 +74,33 @@ impl Point {
     }
 }
 
-/// The model by which a route is known to people: the one asked for, or else its name there.
-#[must_use]
-pub fn model_of(record: &ExchangeRecord) -> Option<Name> {
-    let there = record.attempts.last().and_then(|last| last.model.clone());
-    record.model.clone().or(there)
+impl Point {
+    /// One that was given up, and had begun at `at`: its record is not at hand.
+    #[must_use]
+    pub const fn given_up(at: WallTime) -> Self {
+        Self {
+            answered: Some(false),
+            ..Self::unsent(at, Outcome::ClientGone)
+        }
+    }
+
+    /// One that no provider was asked.
+    #[must_use]
+    pub const fn unsent(at: WallTime, outcome: Outcome) -> Self {
+        Self {
+            at,
+            answered: None,
+            outcome,
+            class: None,
+            fresh: false,
+            connect: None,
+            tls: None,
+            first_token: None,
+            total: None,
+            output: None,
+            cost: None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +113,7 @@ pub(in crate::analysis) mod tests {
             at: WallTime(seconds * 1_000_000),
             answered: Some(true),
             outcome: Outcome::Ok,
+            class: None,
             fresh: false,
             connect: None,
             tls: None,

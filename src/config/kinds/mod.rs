@@ -2,7 +2,10 @@
 
 mod routing;
 
+mod watching;
+
 pub(super) use routing::{DayWord, HoursText, NameText, Number};
+pub(super) use watching::{CronText, HookText, ZoneText};
 
 use std::borrow::Cow;
 use std::net::SocketAddr;

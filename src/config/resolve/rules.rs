@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::config::choices::GoneWord;
-use crate::config::raw_routing::{RawFailover, RawP95, RawProbes, RawRule};
+use crate::config::raw_routing::{RawFailover, RawP95, RawRule};
 use crate::config::read::At;
-use crate::config::routes::{ClientGone, FailoverSettings, ProbeSettings, RuleSettings, Slo};
+use crate::config::routes::{ClientGone, FailoverSettings, RuleSettings, Slo};
 use crate::record::{Name, Nanos};
 use crate::routing::pricing::Share;
 use crate::routing::route::RouteKey;
@@ -238,21 +238,3 @@ fn client_gone(raw: &RawFailover, work: &mut Work<'_>) -> ClientGone {
 
 /// 20 %: Finagle's and Envoy's retry budget.
 const FIFTH: Share = Share::of_millionths(200_000);
-
-/// `[probes]`.
-pub(in crate::config) fn probes(raw: RawProbes, work: &mut Work<'_>) -> ProbeSettings {
-    let idle = (Duration::from_mins(1), Duration::from_hours(24 * 7));
-    let usual = Duration::from_mins(15);
-    ProbeSettings {
-        enabled: raw.enabled.is_some_and(|at| at.value),
-        idle_after: span(
-            work,
-            "probes.idle_after",
-            raw.idle_after.as_ref(),
-            usual,
-            idle,
-        ),
-        per_day: count(work, "probes.per_day", raw.per_day, 100, (1, 100_000)),
-        max_tokens: count(work, "probes.max_tokens", raw.max_tokens, 1, (1, 1_000)),
-    }
-}
