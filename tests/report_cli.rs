@@ -116,6 +116,85 @@ fn every_report_is_written_in_every_format_of_any_store() {
     }
 }
 
+/// A probe of each of two routes every quarter of an hour of a week, and clients' traffic beside.
+fn a_week_of_probes(directory: &Path) {
+    let mut records = recent(8, 2 * 4 * 24 * 7, 450 * 1_000_000);
+    for (n, record) in records.iter_mut().enumerate() {
+        record.origin = tollgate::record::Origin::Probe;
+        record.attempts.truncate(1);
+        let attempt = &mut record.attempts[0];
+        attempt.provider = ["openai", "openrouter"][n % 2].into();
+        attempt.model = Some("gpt-4.1".into());
+    }
+    records.extend(recent(9, 50, 1_000_000));
+    records.sort_by_key(|record| record.id);
+    drop(store(&directory.join("s.redb"), &records));
+}
+
+#[test]
+fn probes_have_a_report_of_their_own_and_feed_the_throughput() {
+    let directory = tempfile::tempdir().unwrap();
+    a_week_of_probes(directory.path());
+    let run = |arguments: &[&str]| {
+        let (code, out, err) = run(directory.path(), arguments);
+        assert_eq!((code, err.as_str()), (0, ""), "{arguments:?}: {out}");
+        out
+    };
+    let json = run(&["report", "probes", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["schema"], "tollgate.report.probes/1");
+    let rows = |key: &str| json["tables"][key].as_array().unwrap();
+    let providers: Vec<_> = rows("routes").iter().map(|row| &row["provider"]).collect();
+    assert_eq!(providers, ["openai", "openrouter"]);
+    for row in rows("routes") {
+        // The first one may be a moment older than the window.
+        assert!(row["probes"].as_u64().unwrap() >= 671, "{row}");
+        let share = row["availability_fraction"].as_f64().unwrap();
+        let [low, high] = ["low", "high"].map(|end| {
+            row[format!("availability_fraction_{end}")]
+                .as_f64()
+                .unwrap()
+        });
+        assert!(low < share && share < high && low > 0.8, "{row}");
+        assert!(row["cold_starts_fraction"].is_number(), "{row}");
+    }
+    for row in rows("baseline") {
+        assert!(
+            row["baseline_first_token_ms"].as_f64().unwrap() > 0.0,
+            "{row}"
+        );
+        assert!(row["trend_ms"].is_number(), "{row}");
+    }
+    assert_eq!(rows("days").len(), 2 * 7);
+    for format in ["table", "markdown", "csv", "html"] {
+        let out = run(&["report", "probes", "--format", format]);
+        assert!(out.contains("openrouter"), "{format}");
+        assert!(!out.contains("NaN"), "{format}: {out}");
+        if format == "table" {
+            let wide = out.lines().find(|line| line.chars().count() > 100);
+            assert_eq!(wide, None);
+        }
+    }
+    let none = run(&["report", "probes", "--models", "nobody"]);
+    assert!(none.contains("No probe in this window"), "{none}");
+    let tested = |origin: &[&str]| {
+        let out = run(&[&["report", "throughput", "--since", "7d"], origin].concat());
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let providers = json["providers"].as_array().unwrap();
+        let one =
+            |of: &&serde_json::Value| of["provider"] == "openrouter" && of["model"] == "gpt-4.1";
+        let count = |of: &serde_json::Value| of["metrics"]["n"].as_u64().unwrap();
+        (
+            json["origin"].clone(),
+            providers.iter().find(one).map_or(0, count),
+        )
+    };
+    let (origin, with) = tested(&[]);
+    let (_, without) = tested(&["--origin", "live"]);
+    assert_eq!(origin, "live+probe");
+    assert!(with > 500 && without < 50, "{with} {without}");
+}
+
 #[test]
 fn two_windows_or_two_files_are_set_side_by_side() {
     let directory = tempfile::tempdir().unwrap();

@@ -9,8 +9,9 @@ use super::stored::{OriginArgs, Progress, RouteArgs, Stop, StoreArgs, WindowArgs
 use crate::analysis::render::{self, Format};
 use crate::analysis::reports::experiments::Asked;
 use crate::analysis::reports::{Choice, Listed, tax};
-use crate::analysis::tables::Window;
+use crate::analysis::tables::{Origins, Window};
 use crate::clock::Clock;
+use crate::record::Origin;
 use crate::ui::papers::{self, Known, Question, Which};
 use crate::ui::reading::Most;
 use crate::ui::rows;
@@ -38,6 +39,8 @@ enum What {
     Experiments(ExperimentsArgs),
     /// Whether a route drawn by a small weight is worse than the others of its model
     Canary(Common),
+    /// How often each route answers its probes, how soon, its days and trend, drift, cold starts
+    Probes(ProbesArgs),
     /// Each model at each provider: speed, failures, cost, and which no other beats in both
     Models(Common),
     /// Each model in each region: rate, first token, success, cost; pivot-able as csv
@@ -162,6 +165,7 @@ struct Common {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("origin", |arg| arg.default_value("live+probe")))]
 struct ThroughputArgs {
     #[command(flatten)]
     picked: Picked,
@@ -180,6 +184,34 @@ struct TaxArgs {
     /// Seed of the draws: the same seed gives the same figures
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+/// Probes are what it is of: no other traffic can be chosen.
+#[derive(Debug, clap::Args)]
+struct ProbesArgs {
+    /// Beginning: an age (24h, 7d) or a date
+    #[arg(long, value_name = "WHEN", default_value = "7d")]
+    since: String,
+    /// End, in the same words; now otherwise
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+    /// Only these models, comma-separated
+    #[arg(long, value_delimiter = ',', value_name = "MODELS")]
+    models: Vec<String>,
+    /// Only these providers
+    #[arg(long, value_delimiter = ',', value_name = "PROVIDERS")]
+    providers: Vec<String>,
+    /// Only these regions
+    #[arg(long, value_delimiter = ',', value_name = "REGIONS")]
+    regions: Vec<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// The file to write; stdout otherwise
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Shape::Table)]
+    format: Shape,
 }
 
 /// Who served is no choice here: it is what the arms decide.
@@ -250,6 +282,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
         }
         What::Experiments(args) => experiments(args, config),
         What::Canary(args) => paper(args, Which::Canary, config),
+        What::Probes(args) => probes(args, config),
         What::Models(args) => paper(args, Which::Listed(Listed::Models), config),
         What::Regions(args) => paper(args, Which::Listed(Listed::Regions), config),
         What::Backends(args) => paper(args, Which::Listed(Listed::Backends), config),
@@ -362,6 +395,30 @@ fn experiments(args: &ExperimentsArgs, config: Option<&Path>) -> Result<ExitCode
             ..Choice::default()
         },
         known,
+    };
+    let mut progress = Progress::new("exchanges read:");
+    let made = papers::paper(&reader, &question, Most::COMMAND, now, || progress.step())?;
+    drop(progress);
+    let text = render::paper::write(&made, args.format.format());
+    hand_over(args.output.as_deref(), &text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn probes(args: &ProbesArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    let now = Clock::system().wall();
+    let (reader, settings) = args.store.open(config)?;
+    let question = Question {
+        which: Which::Probes,
+        window: Window::read(Some(&args.since), args.until.as_deref(), now).map_err(Stop::Usage)?,
+        compare: None,
+        origins: Origins::Only(Origin::Probe),
+        choice: Choice {
+            models: args.models.clone(),
+            providers: args.providers.clone(),
+            regions: args.regions.clone(),
+            ..Choice::default()
+        },
+        known: Known::of(settings.as_ref()),
     };
     let mut progress = Progress::new("exchanges read:");
     let made = papers::paper(&reader, &question, Most::COMMAND, now, || progress.step())?;

@@ -57,7 +57,7 @@ pub(super) async fn throughput(
     Extract(state): Shared,
     asking: Asking<ReportQuery>,
 ) -> Result<Json<Value>, Fault> {
-    let asked = query(asking)?.asked(&state)?;
+    let asked = query(asking)?.or_probes(&state).asked(&state)?;
     let asked = papers::Asked {
         window: asked.window,
         origins: asked.origins,

@@ -159,6 +159,13 @@ fn given(text: Option<&String>) -> Option<String> {
 }
 
 impl ReportQuery {
+    /// The same of live traffic and probes where no origin is given; of a demo's own there.
+    pub(super) fn or_probes(mut self, state: &State) -> Self {
+        let usual = (!state.is_simulated()).then(|| "live+probe".to_owned());
+        self.origin = given(self.origin.as_ref()).or(usual);
+        self
+    }
+
     /// The same with `since` where none is given.
     pub(super) fn or_since(mut self, since: &str) -> Self {
         self.since = given(self.since.as_ref()).or_else(|| Some(since.to_owned()));
@@ -208,7 +215,8 @@ impl ReportQuery {
         let usual = if state.is_simulated() { "demo" } else { "live" };
         let origin = question.origin.as_deref().unwrap_or(usual);
         let origins = Origins::from_name(origin).ok_or_else(|| {
-            let message = "origin is one of live, real, all, probe, bench, eval, shadow, demo";
+            let message =
+                "origin is one of live, live+probe, real, all, probe, bench, eval, shadow, demo";
             Fault::bad("origin", message)
         })?;
         Ok(Asked {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::active::probing::history;
 use crate::analysis::paper::{Paper, Source};
 use crate::analysis::reports::call::calls;
 use crate::analysis::reports::compare::{compared, span};
@@ -13,7 +14,7 @@ use crate::analysis::reports::listed::{Calls, Listed};
 use crate::analysis::reports::same::Routed;
 use crate::analysis::reports::throughput::Throughput;
 use crate::analysis::reports::{
-    Choice, Gathered, Report, Rolled, SameModel, canary, experiments, rolled, tax,
+    Choice, Gathered, Report, Rolled, SameModel, canary, experiments, probes, rolled, tax,
 };
 use crate::analysis::tables::{Origins, Window};
 use crate::config::catalogue::catalogue;
@@ -37,12 +38,14 @@ pub enum Which {
     Canary,
     /// What a router costs against the provider directly.
     Tax(tax::Asked),
+    /// How routes answer probes.
+    Probes,
     /// One that needs nothing but calls.
     Listed(Listed),
 }
 
 /// Every report by name, with what it answers.
-pub const REPORTS: [(&str, &str); 13] = [
+pub const REPORTS: [(&str, &str); 14] = [
     (
         "tax",
         "What a router costs against the provider directly, and how sure that is",
@@ -71,6 +74,10 @@ pub const REPORTS: [(&str, &str); 13] = [
         "What prompt caches do to time, and what a cache would save",
     ),
     ("json-tax", "What JSON answers cost at the same route"),
+    (
+        "probes",
+        "How often each route answers its probes, how soon, and whether it has drifted",
+    ),
 ];
 
 impl Which {
@@ -82,6 +89,9 @@ impl Which {
         }
         if name == "canary" {
             return Some(Self::Canary);
+        }
+        if name == "probes" {
+            return Some(Self::Probes);
         }
         if name == "experiments" {
             return Some(Self::Experiments(experiments::Asked::default()));
@@ -110,7 +120,7 @@ impl Which {
     pub const fn usual_age(&self) -> &'static str {
         match self {
             Self::Experiments(_) | Self::Canary => "400d",
-            Self::Plan(_) => "7d",
+            Self::Plan(_) | Self::Probes => "7d",
             Self::Tax(_) | Self::Listed(_) => "24h",
         }
     }
@@ -126,6 +136,7 @@ impl Which {
             Self::Experiments(asked) => Box::new(experiments::Experiments::new(asked.clone())),
             Self::Plan(experiment) => Box::new(experiments::Plans::new((**experiment).clone())),
             Self::Canary => Box::new(canary::Canaries::default()),
+            Self::Probes => Box::new(probes::Probes::default()),
             Self::Tax(asked) => Box::new(tax::Tax::new(asked.clone())),
             Self::Listed(listed) => Box::new(Calls::new(*listed)),
         }
@@ -238,6 +249,9 @@ fn of_window(
     made: WallTime,
     seen: &mut impl FnMut(),
 ) -> Result<Paper, StoreError> {
+    if question.which == Which::Probes {
+        return of_probes(reader, question, window, made, seen);
+    }
     let count = if question.which.takes_samples() {
         reading::count(reader, window)?
     } else {
@@ -258,6 +272,24 @@ fn of_window(
     gathered.remark(remarks(reader, window)?);
     gathered.host(question.known.hosted.clone());
     let paper = gathered.paper(window, made, source);
+    Ok(told(paper, scanned, "records"))
+}
+
+/// The report of probes, which are few among many: only theirs are read whole.
+fn of_probes(
+    reader: &StoreReader,
+    question: &Question,
+    window: Window,
+    made: WallTime,
+    seen: &mut impl FnMut(),
+) -> Result<Paper, StoreError> {
+    let found = history::probes(reader, window.range(), seen)?;
+    let mut report = probes::Probes::new(found.iter().copied());
+    let mut gathered = Gathered::new(&mut report, question.origins, &question.choice);
+    gathered.name(&question.known.same);
+    let scanned = history::records(reader, &found, |record, _| gathered.add(&record))?;
+    gathered.remark(remarks(reader, window)?);
+    let paper = gathered.paper(window, made, Source::Records);
     Ok(told(paper, scanned, "records"))
 }
 
@@ -368,6 +400,7 @@ pub fn throughput(
         }
     })?;
     let mut value = found.json(made, served, catalogue());
+    value["origin"] = origins.name().into();
     value["sampled_one_in"] = match source {
         Source::Sample { of, .. } => of.into(),
         Source::Records | Source::Rollups => Value::Null,

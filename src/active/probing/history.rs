@@ -1,11 +1,11 @@
 //! Reads what earlier probes said from the store.
 
-use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::{ControlFlow, Range};
 
 use crate::analysis::watch::Point;
-use crate::edge::store::{StoreError, StoreReader};
-use crate::record::{ExchangeId, Origin, WallTime};
+use crate::edge::store::{NameId, Scanned, StoreError, StoreReader};
+use crate::record::{ExchangeId, ExchangeRecord, Origin, WallTime};
 use crate::routing::route::RouteKey;
 
 /// The probes of each route, in the order of time.
@@ -21,23 +21,52 @@ const KEPT: usize = 1_000;
 pub fn history(
     reader: &StoreReader,
     now: WallTime,
-    mut seen: impl FnMut(),
+    seen: impl FnMut(),
 ) -> Result<Series, StoreError> {
-    let mut ids: Vec<ExchangeId> = Vec::new();
-    reader.scan(now.plus_secs(-REACH)..now.plus_secs(1), |summary| {
-        seen();
-        if summary.origin == Origin::Probe {
-            ids.push(summary.id);
-        }
-        ControlFlow::Continue(())
-    })?;
+    let probes = probes(reader, now.plus_secs(-REACH)..now.plus_secs(1), seen)?;
     let mut series = Series::new();
-    reader.details(&ids, |record| {
+    records(reader, &probes, |record, idle| {
         if let Some((route, point)) = Point::of(&record) {
-            add(&mut series, route, point);
+            add(&mut series, route, Point { idle, ..point });
         }
     })?;
     Ok(series)
+}
+
+/// The probes begun within `range`, oldest first, each with the microseconds since the call of its
+/// route before it, whoever made that; `seen` is called for every exchange that is looked at.
+pub fn probes(
+    reader: &StoreReader,
+    range: Range<WallTime>,
+    mut seen: impl FnMut(),
+) -> Result<Vec<(ExchangeId, Option<i64>)>, StoreError> {
+    let mut probes = Vec::new();
+    let mut last: HashMap<(NameId, NameId), WallTime> = HashMap::new();
+    reader.scan(range, |summary| {
+        seen();
+        let route = (summary.provider, summary.route_model);
+        let before = last.insert(route, summary.started);
+        if summary.origin == Origin::Probe {
+            let idle = before.map(|before| summary.started.0 - before.0);
+            probes.push((summary.id, idle));
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(probes)
+}
+
+/// The records of `probes`, in their order.
+pub fn records(
+    reader: &StoreReader,
+    probes: &[(ExchangeId, Option<i64>)],
+    mut each: impl FnMut(ExchangeRecord, Option<i64>),
+) -> Result<Scanned, StoreError> {
+    let ids: Vec<ExchangeId> = probes.iter().map(|(id, _)| *id).collect();
+    let idle: HashMap<ExchangeId, Option<i64>> = probes.iter().copied().collect();
+    reader.details(&ids, |record| {
+        let idle = idle.get(&record.id).copied().flatten();
+        each(record, idle);
+    })
 }
 
 /// Puts a probe behind the others of its route; the oldest goes where there are too many.
@@ -46,5 +75,9 @@ pub fn add(series: &mut Series, route: RouteKey, point: Point) {
     if points.len() >= KEPT {
         points.remove(0);
     }
-    points.push(point);
+    let before = points.last().map(|last| point.at.0 - last.at.0);
+    points.push(Point {
+        idle: point.idle.or(before),
+        ..point
+    });
 }

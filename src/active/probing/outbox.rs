@@ -82,7 +82,8 @@ mod tests {
         let text = serde_json::to_string(&outbox).unwrap();
         let mut outbox: Outbox = serde_json::from_str(&text).unwrap();
         outbox.delivered("a");
-        assert_eq!((outbox.next(), outbox.failed().as_secs()), (Some("b"), 5));
+        assert_eq!(outbox.failed().as_secs(), 5);
+        assert_eq!(outbox.next(), Some("b"));
         outbox.delivered("a");
         assert_eq!(outbox.counts(), (1, 1, 0), "b was not taken yet");
     }

@@ -6,7 +6,7 @@ use super::choice::Choice;
 use super::same::SameModel;
 use crate::analysis::paper::{Head, Source};
 use crate::analysis::tables::{Origins, Window};
-use crate::record::{ExchangeRecord, KeyedHash, Name, Note, PicoDollars, WallTime};
+use crate::record::{ExchangeRecord, KeyedHash, Name, Note, Origin, PicoDollars, WallTime};
 use crate::statistics::quantile::{Sample, minimum_count, sorted};
 
 /// A report at work.
@@ -17,6 +17,12 @@ pub trait Report {
     /// Whether pairs are taken, whatever origin they have: they are compared with nothing but
     /// their own kind.
     fn takes_pairs(&self) -> bool {
+        false
+    }
+
+    /// Whether it takes that origin, whatever is asked for: it is about that one alone.
+    fn takes_origin(&self, origin: Origin) -> bool {
+        let _ = origin;
         false
     }
 
@@ -98,6 +104,7 @@ impl<'a> Gathered<'a> {
         let active = record.active.as_ref();
         let paired = active.is_some_and(|active| active.pair.is_some());
         let wanted = paired && self.report.takes_pairs();
+        let wanted = wanted || self.report.takes_origin(record.origin);
         let found = match calls(record, |origin| wanted || self.origins.takes(origin)) {
             Ok(found) => found,
             Err(reason) => {

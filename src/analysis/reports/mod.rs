@@ -52,6 +52,8 @@ pub mod scores;
 
 pub mod probed;
 
+pub mod probes;
+
 pub mod listed;
 
 pub mod compare;

@@ -74,11 +74,19 @@ pub fn findings(all: &[Probed], limits: &Limits) -> Vec<Finding> {
             let text = format!("{route} {text}");
             findings.push(Finding { kind, route, text });
         };
+        let failed = |called: &&Called| called.point.answered != Some(true);
+        if let Some(first) = probed.calls.iter().find(failed) {
+            let count = probed.calls.iter().filter(failed).count();
+            let how = how(&first.point);
+            say(
+                "failed",
+                match probed.calls.len() {
+                    1 => format!("failed: {how}"),
+                    all => format!("failed {count} of {all} times: {how}"),
+                },
+            );
+        }
         for Called { point, .. } in &probed.calls {
-            if point.answered != Some(true) {
-                say("failed", format!("failed: {}", how(point)));
-                continue;
-            }
             for (kind, what, value, limit) in [
                 (
                     "first_token",
@@ -164,6 +172,9 @@ pub fn paper(all: &[Probed], findings: &[Finding], head: Head) -> Paper {
             "A single call is one draw of a route's first token, and says no more than that: \
              `tollgate report probes` has the medians of many, with their intervals."
                 .to_owned(),
+            "A cold start is unknown where fewer than six earlier calls are there to compare with; \
+             a step of a baseline is a quarter of an hour in which a probe was answered."
+                .to_owned(),
         ],
     }
 }
@@ -187,14 +198,17 @@ fn calls_sheet(all: &[Probed]) -> Sheet {
         Column::remark("connection", "connection"),
         Column::remark("outcome", "outcome"),
         Column::new("connect", "connect", Unit::Span),
-        Column::new("tls", "TLS of it", Unit::Span),
+        Column {
+            shown: false,
+            ..Column::new("tls", "TLS of it", Unit::Span)
+        },
         Column::new("first_token", "first token", Unit::Span),
         Column::new("total", "total", Unit::Span),
         Column::remark("cold_start", "cold start"),
         Column::new("cost", "cost", Unit::Dollars),
     ];
     let columns = names().into_iter().chain(columns).collect();
-    let mut sheet = Sheet::new("calls", "Calls", columns);
+    let mut sheet = Sheet::new("calls", "Calls", columns).grouped(1);
     for probed in all {
         for Called { point, cold } in &probed.calls {
             let open = if point.fresh {
@@ -216,9 +230,9 @@ fn calls_sheet(all: &[Probed]) -> Sheet {
                 match cold {
                     Some(true) => Cell::text("looks so"),
                     Some(false) => Cell::text("no"),
-                    None => Cell::absent("needs 6 earlier calls"),
+                    None => Cell::text("unknown"),
                 },
-                Cell::maybe(point.cost, "no price known"),
+                Cell::maybe(point.cost, "no price"),
             ];
             sheet
                 .rows
@@ -231,13 +245,13 @@ fn calls_sheet(all: &[Probed]) -> Sheet {
 fn standing_sheet(all: &[Probed]) -> Sheet {
     let columns = [
         Column::new("availability", "answered, last day", Unit::Share),
-        Column::new("baseline_first_token", "baseline first token", Unit::Span),
-        Column::new("now_first_token", "now", Unit::Span),
-        Column::new("shift", "shift", Unit::Points),
+        Column::new("baseline_first_token", "baseline", Unit::Span),
+        Column::new("now_first_token", "first token now", Unit::Span),
+        Column::new("over_baseline", "over baseline", Unit::Times),
         Column::remark("drift", "drifted"),
     ];
     let columns = names().into_iter().chain(columns).collect();
-    let mut sheet = Sheet::new("standing", "Against their baselines", columns);
+    let mut sheet = Sheet::new("standing", "Against the baseline", columns).grouped(1);
     for probed in all {
         let Availability {
             answered, judged, ..
@@ -252,17 +266,18 @@ fn standing_sheet(all: &[Probed]) -> Sheet {
     sheet
 }
 
-/// Baseline, level now, shift and verdict.
+/// Baseline, level now, the one over the other, and the verdict.
 pub(super) fn drift_cells(drift: &Drift) -> [Cell; 4] {
     match drift {
         Drift::TooFew { needs, has } => {
-            let few = || Cell::absent(format!("needs {needs} quarters of an hour, has {has}"));
-            [few(), few(), few(), few()]
+            let few = || Cell::absent("too few");
+            let has = format!("unknown: {has} of {needs} steps");
+            [few(), few(), few(), Cell::text(has)]
         }
         Drift::Judged(judged) => [
             Cell::Value(judged.baseline),
             Cell::Value(judged.now),
-            Cell::Value(judged.shift()),
+            Cell::Value(judged.now / judged.baseline),
             Cell::text(match (judged.drifted, judged.shift() > 0.0) {
                 (false, _) => "no",
                 (true, true) => "slower",

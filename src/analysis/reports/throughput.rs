@@ -172,7 +172,7 @@ impl Throughput {
             "service": "tollgate",
             "endpoint": served.then_some("/api/throughput"),
             "description": "Latency and throughput of each model at each provider, from this \
-                Tollgate's own traffic: medians of many requests, nothing probed, nothing invented.",
+                Tollgate's own traffic and its probes: medians of many requests, nothing invented.",
             "providers": told.iter().map(|told| told.object.clone()).collect::<Value>(),
             "rankings": {
                 "by_latency": objects(&by_latency),

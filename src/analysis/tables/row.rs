@@ -56,6 +56,8 @@ pub enum Origins {
     /// Clients' own traffic: what a report is of unless it is said otherwise.
     #[default]
     Live,
+    /// Clients' own traffic, and the probes beside it.
+    LiveAndProbes,
     /// Everything that is not simulated.
     Real,
     /// Everything.
@@ -70,17 +72,19 @@ impl Origins {
     pub fn takes(self, origin: Origin) -> bool {
         match self {
             Self::Live => origin == Origin::Live,
+            Self::LiveAndProbes => matches!(origin, Origin::Live | Origin::Probe),
             Self::Real => origin != Origin::Demo,
             Self::All => true,
             Self::Only(only) => origin == only,
         }
     }
 
-    /// The origins of that name: `live`, `real`, `all`, or an origin's own.
+    /// The origins of that name: `live`, `live+probe`, `real`, `all`, or an origin's own.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "live" => Some(Self::Live),
+            "live+probe" => Some(Self::LiveAndProbes),
             "real" => Some(Self::Real),
             "all" => Some(Self::All),
             other => Origin::from_name(other).map(Self::Only),
@@ -92,6 +96,7 @@ impl Origins {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Live => "live",
+            Self::LiveAndProbes => "live+probe",
             Self::Real => "real",
             Self::All => "all",
             Self::Only(origin) => origin.name(),

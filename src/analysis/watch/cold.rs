@@ -36,12 +36,9 @@ impl Warm {
     /// Of `points` in the order of time; absent where fewer than six were answered.
     #[must_use]
     pub fn of(points: &[Point]) -> Option<Self> {
-        let after = |index: usize| index.checked_sub(1).map(|before| points[before].at);
-        let warm = points.iter().enumerate().filter(|(index, point)| {
-            let before = after(*index);
-            before.is_some_and(|before| point.at.0 - before.0 < IDLE)
-        });
-        let warm: Vec<f64> = warm.filter_map(|(_, point)| logarithm(point)).collect();
+        let soon = |point: &&Point| point.idle.is_some_and(|idle| idle < IDLE);
+        let warm = points.iter().filter(soon);
+        let warm: Vec<f64> = warm.filter_map(logarithm).collect();
         let is_warm = warm.len() >= WARM_MIN;
         let values = if is_warm {
             warm
@@ -84,11 +81,10 @@ impl Warm {
 #[must_use]
 pub fn cold_starts(points: &[Point]) -> Option<(u64, u64)> {
     let warm = Warm::of(points)?;
-    let pairs = points.windows(2);
-    let after_idle = pairs.filter_map(|pair| {
-        let idle = pair[1].at.0 - pair[0].at.0;
-        let first = pair[1].first_token.filter(|_| idle >= IDLE)?;
-        Some(warm.is_cold(first, Some(idle)))
+    let after_idle = points.iter().filter_map(|point| {
+        let idle = point.idle.filter(|idle| *idle >= IDLE);
+        let first = point.first_token.filter(|_| idle.is_some())?;
+        Some(warm.is_cold(first, idle))
     });
     let after_idle: Vec<bool> = after_idle.collect();
     let cold = after_idle.iter().filter(|cold| **cold).count();
@@ -110,13 +106,23 @@ mod tests {
     use super::*;
     use crate::analysis::watch::point::tests::{answered, failed};
 
+    fn after_one_another(points: impl Iterator<Item = Point>) -> Vec<Point> {
+        let mut before = None;
+        let idle = |point: Point| {
+            let idle = before.map(|before| point.at.0 - before);
+            before = Some(point.at.0);
+            Point { idle, ..point }
+        };
+        points.map(idle).collect()
+    }
+
     /// A pair each quarter of an hour: one after the gap, one at once.
     fn pairs(after_gap: impl Fn(i64) -> f64) -> Vec<Point> {
         let pair = |n: i64| {
             let warm = answered(n * 900 + 5, 300.0 + 5.0 * (n % 7) as f64);
             [answered(n * 900, after_gap(n)), warm]
         };
-        (0..20).flat_map(pair).collect()
+        after_one_another((0..20).flat_map(pair))
     }
 
     #[test]
@@ -139,7 +145,7 @@ mod tests {
     fn without_warm_calls_all_stand_in_and_few_say_nothing() {
         let lone = |count: i64| -> Vec<Point> {
             let at = |n: i64| answered(n * 900, if n == 4 { 9_000.0 } else { 310.0 + n as f64 });
-            (0..count).map(at).collect()
+            after_one_another((0..count).map(at))
         };
         assert_eq!(cold_starts(&lone(5)), None);
         assert_eq!(cold_starts(&lone(20)), Some((1, 19)));

@@ -15,6 +15,8 @@ pub struct Point {
     /// Whether the route answered; absent where the outcome says nothing of it: a rate limit, a
     /// refused key, the client's own fault.
     pub answered: Option<bool>,
+    /// Microseconds since the call of the route before it, where one is known.
+    pub idle: Option<i64>,
     /// How it ended.
     pub outcome: Outcome,
     /// What kind of error it met.
@@ -60,6 +62,7 @@ impl Point {
         let point = Self {
             at: record.started,
             answered,
+            idle: None,
             outcome,
             class: attempt.error_class,
             fresh,
@@ -90,6 +93,7 @@ impl Point {
         Self {
             at,
             answered: None,
+            idle: None,
             outcome,
             class: None,
             fresh: false,
@@ -112,6 +116,7 @@ pub(in crate::analysis) mod tests {
         Point {
             at: WallTime(seconds * 1_000_000),
             answered: Some(true),
+            idle: None,
             outcome: Outcome::Ok,
             class: None,
             fresh: false,

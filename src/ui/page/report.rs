@@ -127,9 +127,11 @@ fn form(name: &str, query: &PaperQuery, origin: &str, age: &str, defined: &[Expe
                     }
                 }
             }
-            label { "Traffic "
-                select name="origin" {
-                    @for name in ORIGINS { option selected[name == origin] { (name) } }
+            @if name != "probes" {
+                label { "Traffic "
+                    select name="origin" {
+                        @for name in ORIGINS { option selected[name == origin] { (name) } }
+                    }
                 }
             }
             label { "Models " input name="models" value=[query.models.as_deref()] autocomplete="off" placeholder="all"; }
