@@ -9,7 +9,7 @@ use tollgate::analysis::reports::{Choice, Listed, tax};
 use tollgate::analysis::tables::{Origins, Window};
 use tollgate::edge::store::StoreReader;
 use tollgate::record::{ExchangeRecord, WallTime};
-use tollgate::ui::papers::{self, Question, Which};
+use tollgate::ui::papers::{self, Known, Question, Which};
 use tollgate::ui::reading::Most;
 use tollgate::ui::rows::{self, Asked};
 
@@ -66,7 +66,7 @@ fn report(reader: &StoreReader, which: Which, most: Most) -> Value {
         compare: None,
         origins: Origins::All,
         choice: Choice::default(),
-        hosted: Vec::new(),
+        known: Known::of(None),
     };
     let paper = papers::paper(reader, &question, most, window().until, || {}).unwrap();
     serde_json::from_str(&write(&paper, Format::Json)).unwrap()
@@ -198,7 +198,7 @@ fn what_needs_records_takes_a_sample_and_says_so() {
             regions: vec!["nowhere".to_owned()],
             ..Choice::default()
         },
-        hosted: Vec::new(),
+        known: Known::of(None),
     };
     let paper = papers::paper(&reader, &chosen, LITTLE, window().until, || {}).unwrap();
     let value: Value = serde_json::from_str(&write(&paper, Format::Json)).unwrap();

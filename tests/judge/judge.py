@@ -70,8 +70,8 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def until_open(port, process, what):
-    for _ in range(300):
+def until_open(port, process, what, seconds=15):
+    for _ in range(seconds * 20):
         if process.poll() is not None:
             stop(f"{what} ended at once")
         try:

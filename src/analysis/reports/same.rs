@@ -113,6 +113,7 @@ mod tests {
                 .map(|(host, name)| (Name::from(*host), Name::from(*name)))
                 .collect(),
             docs: None,
+            takes_effort: None,
             source: String::new(),
         }
     }
