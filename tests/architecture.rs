@@ -48,7 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wire", &["framing", "dialect", "translation", "observer"]),
     ("wire/translation", &["shape", "manners", "trial", "fields", "events", "reasoning", "chat", "chat_pieces", "chat_read", "carried", "chat_turns", "chat_settings", "chat_request", "chat_to_messages", "chat_to_gemini", "chat_to_converse", "messages_to_chat", "responses_to_chat", "legs"]),
     ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "candidate", "policy", "plan", "rules", "budget", "experiment", "canary"]),
-    ("workload", &["prompts", "sizes", "schedule", "cron", "pairing", "spec"]),
+    ("workload", &["prompts", "sizes", "schedule", "cron", "agenda", "pairing", "spec", "sweep", "trace"]),
     ("analysis", &["scoring", "replay", "watch", "tables", "paper", "render", "reports"]),
     ("config", &["routes", "probes", "profiles", "credentials", "settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "prices", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
     ("config/resolve", &["work", "numbers", "listeners", "logins", "credentials", "endpoint", "providers", "policies", "models", "rules", "probes", "experiments", "prices"]),

@@ -8,6 +8,12 @@ pub mod schedule;
 
 pub mod cron;
 
+pub mod agenda;
+
 pub mod pairing;
 
 pub mod spec;
+
+pub mod sweep;
+
+pub mod trace;

@@ -159,6 +159,8 @@ pub struct Lag {
 
 /// A lag of which the 99th percentile is longer makes a run void, whatever it measured.
 pub const LAG_MAX: Nanos = Nanos::from_millis(10);
+/// No lag up to it makes a run void, however fast its answers come.
+const LAG_MIN: Nanos = Nanos::from_millis(1);
 
 impl Lag {
     /// The lag of requests that were each sent so much after they were meant to be; absent
@@ -176,12 +178,19 @@ impl Lag {
         })
     }
 
-    /// Whether the run says nothing: the 99th percentile is over 10 ms, or over 2 % of the median
-    /// time to the first token (facts of coordinated omission: a late generator hides queues).
+    /// The 99th percentile over which a run says nothing: 10 ms, and 2 % of the median time to the
+    /// first token where that is less, but never under 1 ms (facts of coordinated omission: a late
+    /// generator hides queues).
+    #[must_use]
+    pub fn limit(first_token_p50: Option<Nanos>) -> Nanos {
+        let share = first_token_p50.map(|p50| Nanos((p50.0 / 50).max(LAG_MIN.0)));
+        share.map_or(LAG_MAX, |share| share.min(LAG_MAX))
+    }
+
+    /// Whether the run says nothing: the 99th percentile is over its [`Self::limit`].
     #[must_use]
     pub fn is_void(&self, first_token_p50: Option<Nanos>) -> bool {
-        let share = first_token_p50.is_some_and(|p50| self.p99.0 > (p50.0 / 50).max(1_000_000));
-        self.p99 > LAG_MAX || share
+        self.p99 > Self::limit(first_token_p50)
     }
 }
 

@@ -1,0 +1,223 @@
+//! Reads traces of real traffic: when requests came, and how long they and their answers were.
+
+use serde_json::Value;
+
+use super::sizes::Size;
+use crate::record::{Nanos, WallTime};
+
+/// The requests of a trace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// When each came, from the first on, in rising order.
+    pub offsets: Vec<Nanos>,
+    /// How long each was.
+    pub sizes: Vec<Size>,
+}
+
+/// What is wrong with a trace, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceFault {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What stands there, and what should.
+    pub what: String,
+}
+
+/// The columns of the Azure LLM inference traces (Azure Public Dataset).
+const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
+
+impl Trace {
+    /// The trace of a text: CSV with the columns `TIMESTAMP,ContextTokens,GeneratedTokens` (a date
+    /// in UTC, or seconds), or a JSON object a line with `timestamp` in milliseconds,
+    /// `input_length` and `output_length`. Requests in another order than that of time are sorted.
+    pub fn read(text: &str) -> Result<Self, TraceFault> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let lines = text.lines().enumerate();
+        let mut lines = lines.filter(|(_, line)| !line.trim().is_empty());
+        let Some((first, head)) = lines.next() else {
+            return Err(fault(0, "no line, expected requests"));
+        };
+        let mut all: Vec<(i128, Size)> = if head.trim_start().starts_with('{') {
+            std::iter::once((first, head))
+                .chain(lines)
+                .map(|(line, text)| of_json(line, text))
+                .collect::<Result<_, _>>()?
+        } else if head.trim().split(',').map(str::trim).eq(COLUMNS) {
+            lines
+                .map(|(line, text)| of_csv(line, text))
+                .collect::<Result<_, _>>()?
+        } else {
+            let columns = COLUMNS.join(",");
+            let what = format!(
+                "neither the columns {columns} nor a JSON object: {}",
+                shown(head)
+            );
+            return Err(fault(first, &what));
+        };
+        all.sort_by_key(|(at, _)| *at);
+        let Some((zero, _)) = all.first().copied() else {
+            return Err(fault(first, "the columns, and no request below them"));
+        };
+        let offset = |at: i128| Nanos(u64::try_from(at - zero).unwrap_or(u64::MAX));
+        Ok(Self {
+            offsets: all.iter().map(|(at, _)| offset(*at)).collect(),
+            sizes: all.iter().map(|(_, size)| *size).collect(),
+        })
+    }
+
+    /// The same requests, coming so many times as fast.
+    #[must_use]
+    pub fn faster(mut self, times: f64) -> Self {
+        for offset in &mut self.offsets {
+            *offset = Nanos((offset.0 as f64 / times) as u64);
+        }
+        self
+    }
+
+    /// The span from the first request to the last.
+    #[must_use]
+    pub fn length(&self) -> Nanos {
+        self.offsets.last().copied().unwrap_or_default()
+    }
+}
+
+fn fault(index: usize, what: &str) -> TraceFault {
+    TraceFault {
+        line: index + 1,
+        what: what.to_owned(),
+    }
+}
+
+/// The beginning of a line that cannot be read.
+fn shown(line: &str) -> String {
+    line.chars().take(60).collect()
+}
+
+fn of_csv(line: usize, text: &str) -> Result<(i128, Size), TraceFault> {
+    let fields: Vec<&str> = text.split(',').map(str::trim).collect();
+    let [at, input, output] = fields[..] else {
+        let what = format!("{} fields, expected {}", fields.len(), COLUMNS.len());
+        return Err(fault(line, &what));
+    };
+    let at = moment(at).ok_or_else(|| {
+        let what = format!("TIMESTAMP: {}, expected a date or seconds", shown(at));
+        fault(line, &what)
+    })?;
+    let count = |name: &str, text: &str| {
+        text.parse().map_err(|_| {
+            let what = format!("{name}: {}, expected a whole number", shown(text));
+            fault(line, &what)
+        })
+    };
+    let (input, output) = (count(COLUMNS[1], input)?, count(COLUMNS[2], output)?);
+    Ok((at, size(input, output)))
+}
+
+fn of_json(line: usize, text: &str) -> Result<(i128, Size), TraceFault> {
+    let value: Value = serde_json::from_str(text)
+        .map_err(|_| fault(line, &format!("no JSON object: {}", shown(text))))?;
+    let number = |key: &str| {
+        let found = value.get(key).and_then(Value::as_f64);
+        found.filter(|number| *number >= 0.0).ok_or_else(|| {
+            let what = value
+                .get(key)
+                .map_or("nothing".to_owned(), Value::to_string);
+            fault(
+                line,
+                &format!("{key}: {}, expected a number, zero or more", shown(&what)),
+            )
+        })
+    };
+    let at = (number("timestamp")? * 1e6) as i128;
+    let (input, output) = (number("input_length")?, number("output_length")?);
+    Ok((at, size(input as u64, output as u64)))
+}
+
+/// No request is empty, and none may be answered with nothing.
+fn size(input: u64, output: u64) -> Size {
+    Size {
+        input_tokens: input.max(1),
+        output_tokens: output.max(1),
+    }
+}
+
+/// Nanoseconds of `2023-11-16 18:17:03.9799600`, or of a number of seconds.
+fn moment(text: &str) -> Option<i128> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return seconds.is_finite().then_some((seconds * 1e9) as i128);
+    }
+    let (date, time) = text.split_once([' ', 'T'])?;
+    let mut of_date = date.split('-').map(str::parse::<i64>);
+    let mut part = || of_date.next()?.ok();
+    let day = WallTime::of_day(part()?, part()?, part()?)?;
+    let time = time.trim_end_matches('Z').trim_end_matches("+00:00");
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let mut of_time = time.split(':').map(str::parse::<i64>);
+    let mut part = || of_time.next()?.ok();
+    let (hours, minutes, seconds) = (part()?, part()?, part()?);
+    let digits: String = fraction
+        .chars()
+        .chain("000000000".chars())
+        .take(9)
+        .collect();
+    let nanos: i64 = digits.parse().ok()?;
+    let seconds = day.as_secs() + hours * 3_600 + minutes * 60 + seconds;
+    Some(i128::from(seconds) * 1_000_000_000 + i128::from(nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traces_of_both_shapes_are_read() {
+        let csv = "TIMESTAMP,ContextTokens,GeneratedTokens\n\
+                   2023-11-16 18:17:03.9799600,4808,10\n\
+                   2023-11-16 18:17:04.0319600,3180,0\n\
+                   2023-11-17 18:17:03.9799600,7,8\n";
+        let json = "{\"timestamp\": 27000, \"input_length\": 3180, \"output_length\": 0}\n\
+                    {\"timestamp\": 26948, \"input_length\": 4808, \"output_length\": 10, \
+                     \"hash_ids\": [1, 2]}\n\
+                    {\"timestamp\": 86426948, \"input_length\": 7, \"output_length\": 8}\n";
+        let expected = Trace {
+            offsets: vec![
+                Nanos(0),
+                Nanos::from_millis(52),
+                Nanos::from_millis(86_400_000),
+            ],
+            sizes: vec![size(4808, 10), size(3180, 1), size(7, 8)],
+        };
+        assert_eq!(Trace::read(csv), Ok(expected.clone()));
+        assert_eq!(Trace::read(json), Ok(expected.clone()));
+        let fast = expected.faster(2.0);
+        assert_eq!(fast.offsets[1], Nanos::from_millis(26));
+        assert_eq!(fast.length(), Nanos::from_millis(43_200_000));
+    }
+
+    #[test]
+    fn what_is_no_trace_is_told_by_its_line() {
+        let head = "TIMESTAMP,ContextTokens,GeneratedTokens\n";
+        for (text, line, part) in [
+            ("", 1, "no line"),
+            ("a,b\n", 1, "neither the columns"),
+            (head, 1, "no request"),
+            (&format!("{head}2023-11-16 18:17:03,1\n"), 2, "2 fields"),
+            (
+                &format!("{head}\n2023-13-16 18:17:03,1,2\n"),
+                3,
+                "TIMESTAMP",
+            ),
+            (&format!("{head}1.5,1,2\n1.6,x,2\n"), 3, "ContextTokens: x"),
+            ("{\"timestamp\": 1}\n", 1, "input_length: nothing"),
+            (
+                "{\"timestamp\":1,\"input_length\":1,\"output_length\":1}\n{\n",
+                2,
+                "no JSON",
+            ),
+        ] {
+            let fault = Trace::read(text).unwrap_err();
+            assert_eq!(fault.line, line, "{text}: {fault:?}");
+            assert!(fault.what.contains(part), "{text}: {fault:?}");
+        }
+    }
+}
