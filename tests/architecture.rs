@@ -50,7 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "candidate", "policy", "plan", "rules", "budget", "experiment", "canary"]),
     ("workload", &["prompts", "sizes", "schedule", "cron", "agenda", "pairing", "spec", "sweep", "trace"]),
     ("analysis", &["scoring", "replay", "watch", "tables", "paper", "render", "reports"]),
-    ("config", &["routes", "probes", "profiles", "credentials", "settings", "problem", "expand", "quantity", "address", "read", "kinds", "choices", "prices", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
+    ("config", &["routes", "probes", "profiles", "credentials", "settings", "problem", "expand", "quantity", "address", "read", "yaml", "kinds", "choices", "prices", "workload", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
     ("config/resolve", &["work", "numbers", "listeners", "logins", "credentials", "endpoint", "providers", "policies", "models", "rules", "probes", "experiments", "prices"]),
     ("edge", &["stamp", "server", "upstream", "credentials", "store", "telemetry", "alert"]),
     ("edge/credentials", &["material", "call", "file", "command", "sign", "aws", "entra", "google", "keyring"]),

@@ -20,11 +20,15 @@ mod address;
 
 mod read;
 
+mod yaml;
+
 mod kinds;
 
 mod choices;
 
 pub mod prices;
+
+pub mod workload;
 
 pub mod catalogue;
 

@@ -166,6 +166,11 @@ impl Findings {
         }
     }
 
+    /// Whether nothing was found.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// Whether something below that path is wrong already.
     pub(super) fn has_under(&self, path: &str) -> bool {
         self.list.iter().any(|finding| {
