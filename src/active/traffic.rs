@@ -111,11 +111,8 @@ impl Traffic {
         request: Request<Full<Bytes>>,
         worker: usize,
     ) -> Result<Reply, TrafficFault> {
-        let inlet = self.inlets.get(worker % self.inlets.len().max(1));
-        let inlet = inlet.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(inlet.connect()?)).await?;
-        let _driven = Driven(tokio::spawn(connection));
-        let (head, body) = sender.send_request(request).await?.into_parts();
+        let mut line = self.open(worker).await?;
+        let (head, body) = line.sender.send_request(request).await?.into_parts();
         let exchange = head.headers.get("x-tollgate-exchange");
         let (body, whole) = read(body).await;
         Ok(Reply {
@@ -124,6 +121,60 @@ impl Traffic {
             body,
             whole,
         })
+    }
+
+    /// A connection to a worker that takes one request after the other.
+    pub async fn open(&self, worker: usize) -> Result<Line, TrafficFault> {
+        let stream = self.inlet(worker)?.connect()?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        Ok(Line {
+            sender,
+            _driven: Driven(tokio::spawn(connection)),
+        })
+    }
+
+    /// Sends a request along `line` and lets its answer go by unread: who wants to know how it
+    /// went has the record. Whether the line takes another one is told.
+    pub async fn pass(&self, line: &mut Line, asked: Asked) -> Result<bool, TrafficFault> {
+        line.sender.ready().await?;
+        let announcement = self.announced.announce(asked.mark.clone());
+        let request = request(&asked, announcement.number())?;
+        let mut body = line.sender.send_request(request).await?.into_body();
+        while let Some(frame) = body.frame().await {
+            if frame.is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Has a worker's own runtime do what a client of its does.
+    pub fn run(
+        &self,
+        worker: usize,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), TrafficFault> {
+        Ok(self.inlet(worker)?.run(work)?)
+    }
+
+    fn inlet(&self, worker: usize) -> io::Result<&Inlet> {
+        let inlet = self.inlets.get(worker % self.inlets.len().max(1));
+        inlet.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))
+    }
+}
+
+/// A connection to a worker that takes one request after the other.
+#[derive(Debug)]
+pub struct Line {
+    sender: http1::SendRequest<Full<Bytes>>,
+    _driven: Driven,
+}
+
+impl Line {
+    /// Whether the other end has hung up.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.sender.is_closed()
     }
 }
 
@@ -143,6 +194,7 @@ async fn read(mut body: Incoming) -> (Bytes, bool) {
 }
 
 /// Ends the connection with whoever waits for its answer.
+#[derive(Debug)]
 struct Driven(tokio::task::JoinHandle<hyper::Result<()>>);
 
 impl Drop for Driven {

@@ -1,6 +1,8 @@
 //! Lets the program be a client of its own street: over connections that no socket carries.
 
+use std::fmt;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,11 +24,28 @@ const PIPE: usize = 64 * 1024;
 
 /// The outer end: whoever has it may ask a worker for a connection.
 #[derive(Debug, Clone)]
-pub struct Inlet(UnboundedSender<DuplexStream>);
+pub struct Inlet(UnboundedSender<Visit>);
 
 /// The inner end: the worker's.
 #[derive(Debug)]
-pub struct Door(UnboundedReceiver<DuplexStream>);
+pub struct Door(UnboundedReceiver<Visit>);
+
+/// What comes in by a door.
+enum Visit {
+    /// The other end of a connection.
+    Connection(DuplexStream),
+    /// Work of a client's that is to be done where the worker's own is.
+    Work(Pin<Box<dyn Future<Output = ()> + Send>>),
+}
+
+impl fmt::Debug for Visit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connection(_) => "Connection",
+            Self::Work(_) => "Work",
+        })
+    }
+}
 
 impl Inlet {
     /// Both ends.
@@ -39,10 +58,20 @@ impl Inlet {
     /// A connection to the worker; none once it has stopped.
     pub fn connect(&self) -> io::Result<DuplexStream> {
         let (ours, theirs) = tokio::io::duplex(PIPE);
-        let sent = self.0.send(theirs);
-        sent.map(|()| ours)
-            .map_err(|_| io::Error::new(io::ErrorKind::ConnectionRefused, "the worker has stopped"))
+        let sent = self.0.send(Visit::Connection(theirs));
+        sent.map(|()| ours).map_err(|_| stopped())
     }
+
+    /// Has the worker do a client's part on its own runtime, so that no chunk of an answer has to
+    /// wake another thread. Dropped unfinished when the worker stops.
+    pub fn run(&self, work: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+        let sent = self.0.send(Visit::Work(Box::pin(work)));
+        sent.map_err(|_| stopped())
+    }
+}
+
+fn stopped() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionRefused, "the worker has stopped")
 }
 
 /// Serves connections that come through `door` until draining has let their exchanges finish.
@@ -62,13 +91,20 @@ pub async fn serve_inlet<S, B>(
 {
     let mut connections = JoinSet::new();
     loop {
-        let stream = tokio::select! {
+        let visit = tokio::select! {
             biased;
             () = drain.stopping() => break,
-            stream = door.0.recv() => stream,
+            visit = door.0.recv() => visit,
         };
         while connections.try_join_next().is_some() {}
-        let Some(stream) = stream else { break };
+        let stream = match visit {
+            Some(Visit::Connection(stream)) => stream,
+            Some(Visit::Work(work)) => {
+                connections.spawn(work);
+                continue;
+            }
+            None => break,
+        };
         let peer = Peer::ours();
         let service = service(Arc::clone(&peer));
         let (limits, clock, drain) = (limits().connection, clock.clone(), drain.clone());
