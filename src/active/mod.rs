@@ -8,6 +8,8 @@ pub mod probing;
 
 pub mod bench;
 
+pub mod load;
+
 pub mod eval;
 
-pub use traffic::{Asked, Reply, Traffic, TrafficFault};
+pub use traffic::{Asked, Line, Reply, Traffic, TrafficFault};

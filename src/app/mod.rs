@@ -34,6 +34,8 @@ pub mod live;
 
 pub mod bench;
 
+pub mod load;
+
 pub mod eval;
 
 pub mod probe;

@@ -1,5 +1,7 @@
 //! `tollgate bench`: asks routes the same, in drawn order, and says how they compare.
 
+mod load;
+
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,16 +27,31 @@ use crate::workload::prompts::{Pool, mixed};
 
 /// Ask routes the same, in drawn order, and compare what they took
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:\n  \
     tollgate bench --models gpt-4.1-mini --providers openai,openrouter --pairs 100\n  \
     tollgate bench --models gpt-4.1,claude-sonnet-4-6 --iterations 50 --format html --output bench.html\n  \
     tollgate bench --models llama-3.1-8b --sweep-tokens 256,512,1024,2048\n  \
     tollgate bench --models gpt-4.1 --json-mode\n  \
-    tollgate bench --models claude-sonnet-4-6 --cache-turns 6\n\n\
+    tollgate bench --models claude-sonnet-4-6 --cache-turns 6\n  \
+    tollgate bench load --models gpt-4.1-mini --sweep --sla 2s\n\n\
     What it may cost is shown first, and never passed (--max-cost). Ctrl-C keeps what was\n\
     measured; the same --run and --out go on where it ended. The same --seed asks the same.\n\
     Every exchange is a record of origin `bench`: `tollgate report tax --origin bench`.")]
 pub(super) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    Load(Box<load::Args>),
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArgs {
     /// Models, comma-separated, as applications ask for them
     #[arg(long, value_delimiter = ',', required = true, value_name = "MODELS")]
     models: Vec<String>,
@@ -134,10 +151,14 @@ pub(super) fn temperature(text: &str) -> Result<Temperature, String> {
 }
 
 pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
-    bench(args, config).unwrap_or_else(Stop::exit)
+    let done = match &args.what {
+        Some(What::Load(args)) => load::run(args, config),
+        None => bench(&args.run, config),
+    };
+    done.unwrap_or_else(Stop::exit)
 }
 
-fn bench(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
+fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let path = sources::config_path(config);
     let loaded = sources::load(path.as_deref()).map_err(Stop::Config)?;
     let settings = &loaded.settings;
@@ -263,7 +284,7 @@ fn one(run: &Run<'_>) -> Result<Outcome, Stop> {
 
 /// The reports that answer what was asked.
 fn compare(
-    args: &Args,
+    args: &RunArgs,
     plan: &Plan,
     all: &[ExchangeRecord],
     known: &Known,
@@ -307,7 +328,7 @@ fn compare(
     hand_over(args.output.as_deref(), &texts.join("\n"))
 }
 
-fn plan(args: &Args, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {
+fn plan(args: &RunArgs, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     let run = run_name(args.run.as_deref(), seed, clock)?;
     let targets = targets(args, settings)?;
@@ -388,7 +409,7 @@ fn pool(path: Option<&Path>) -> Result<Pool, Stop> {
 }
 
 /// The routes to each model, in the order of the models and of the config.
-fn targets(args: &Args, settings: &Settings) -> Result<Vec<Target>, Stop> {
+fn targets(args: &RunArgs, settings: &Settings) -> Result<Vec<Target>, Stop> {
     let usage = |fault: TargetFault| Stop::Usage(fault.to_string());
     if let Some(name) = &args.reference {
         targets::is_there(settings, name).map_err(usage)?;

@@ -1,0 +1,29 @@
+//! Loads routes: sends by a schedule or for users at once, and says what they bear.
+
+pub mod plan;
+
+mod ask;
+
+mod pace;
+
+mod post;
+
+pub mod sample;
+
+pub mod spread;
+
+pub mod figures;
+
+mod collect;
+
+pub mod estimate;
+
+pub mod run;
+
+pub mod result;
+
+pub mod paper;
+
+pub use collect::Collected;
+pub use plan::{Plan, Sizing};
+pub use run::{Ended, Load, LoadFault, Outside, Progress, StepResult, TargetResult};

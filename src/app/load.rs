@@ -1,0 +1,254 @@
+//! Sets the stage for a load: the configured providers, a street of its own, the store, the file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::bench::{LINES, environment, hear, write_whole};
+use super::fault::AppFault;
+use super::node::{Node, Parts};
+use super::recording::{offer_to, open_store};
+use super::run::{proxies, runtime};
+use super::secret_file;
+use crate::active::load::estimate::{Estimate, estimate};
+use crate::active::load::result::{self, Head};
+use crate::active::load::{Collected, Ended, Load, Outside, Plan, Progress, TargetResult};
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::proxy::settle::Offer;
+use crate::record::{ExchangeRecord, Origin, PicoDollars, WallTime};
+use crate::recorder::Standing;
+
+/// The name of the file that says it all.
+pub const FILE: &str = "load.json";
+
+/// What one run is made of.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// The settings.
+    pub settings: &'a Settings,
+    /// What is measured.
+    pub plan: &'a Plan,
+    /// The folder of its results: `exchanges.jsonl` as it goes, [`FILE`] at the end.
+    pub folder: &'a Path,
+    /// What it may cost.
+    pub cost_max: PicoDollars,
+    /// Threads that carry the requests.
+    pub workers: usize,
+    /// Where the machine is, as its user says.
+    pub location: Option<String>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Why it ended.
+    pub ended: Ended,
+    /// What each route came to.
+    pub results: Vec<TargetResult>,
+    /// When it began and ended.
+    pub span: (WallTime, WallTime),
+    /// The file that says it all, or why it could not be written.
+    pub file: Result<PathBuf, String>,
+}
+
+impl Run<'_> {
+    /// What it will cost by today's prices, as far as that can be said.
+    #[must_use]
+    pub fn estimate(&self, clock: &Clock) -> Estimate {
+        estimate(self.plan, self.settings, clock.wall())
+    }
+
+    /// Runs until everything is measured, the cost cap is reached, or somebody says stop (SIGINT,
+    /// SIGTERM). `progress` hears how it goes on; `print` takes what the user should know.
+    pub fn run(
+        &self,
+        progress: &mut dyn FnMut(&Progress),
+        print: &dyn Fn(&str),
+    ) -> Result<Outcome, AppFault> {
+        let clock = Clock::system();
+        let began = clock.wall();
+        let lines = self.lines()?;
+        let settings = self.settings_of_node();
+        let (recorder, recording) = match open_store(&settings, &clock, print) {
+            Ok((recorder, recording)) => (Some(recorder), Some(recording)),
+            Err(fault) => {
+                let folder = self.folder.display();
+                print(&format!("{fault}\nwhat is measured goes to {folder} only"));
+                (None, None)
+            }
+        };
+        let collected = Arc::new(Collected::new(self.plan.run.clone()));
+        let (sender, records) = channel();
+        let collecting = collect(Arc::clone(&collected), records, lines)?;
+        let node = Node::start(Parts {
+            offer: both(recorder.as_ref().map(offer_to), sender),
+            standing: Standing::default(),
+            secret: secret_file::of_store(&settings.store.path).0,
+            origin: Origin::Bench,
+            proxies: proxies(),
+            logins: None,
+            clock: clock.clone(),
+            settings,
+        })?;
+        let load = Load {
+            plan: Arc::new(self.plan.clone()),
+            settings: Arc::new(self.settings.clone()),
+            traffic: node.traffic(),
+            collected: Arc::clone(&collected),
+            cost_max: self.cost_max,
+            clock: clock.clone(),
+        };
+        let mut results = Vec::new();
+        let (stop, stopped) = watch::channel(false);
+        let mut stage = Stage { progress, stopped };
+        let ran = runtime()?.block_on(async {
+            tokio::spawn(hear(stop));
+            load.run(&mut results, &mut stage).await
+        });
+        drop(load);
+        node.stop();
+        if let Some(recording) = recording {
+            recording.shutdown();
+        }
+        // Ends when the last of the street's records is taken.
+        let _ = collecting.join();
+        let mut ended = ran.map_err(|fault| AppFault::Runtime(fault.to_string()))?;
+        if let (Ended::Complete, Some(fault)) = (&ended, collected.fault()) {
+            ended = Ended::Unwritten(fault);
+        }
+        let span = (began, clock.wall());
+        let head = Head {
+            began,
+            ended: span.1,
+            end: ended.name(),
+            estimate: self.estimate(&clock),
+            spent: collected.spent().as_dollars(),
+            environment: environment(self.settings, self.location.clone()),
+        };
+        let path = self.folder.join(FILE);
+        let value = result::file(self.plan, &head, &results);
+        let written = write_whole(&path, &format!("{value:#}\n"));
+        let file = written.map_err(|error| format!("cannot write {}: {error}", path.display()));
+        Ok(Outcome {
+            ended,
+            results,
+            span,
+            file: file.map(|()| path),
+        })
+    }
+
+    /// The settings of a street that nobody else comes to.
+    fn settings_of_node(&self) -> Settings {
+        let mut settings = self.settings.clone();
+        settings.server.listen = ([127, 0, 0, 1], 0).into();
+        settings.server.workers = self.workers.max(1);
+        settings.server.tls = None;
+        // Who does not answer by then is recorded as timed out, by the street itself.
+        let total = settings.timeouts.total;
+        let patience = self.plan.patience;
+        settings.timeouts.total = Some(total.map_or(patience, |total| total.min(patience)));
+        // Connections of our own wait for their next request as long as it takes.
+        settings.timeouts.client_idle = Duration::from_hours(24);
+        settings
+    }
+
+    /// The file of the exchanges. One of another run is not written over.
+    fn lines(&self) -> Result<File, AppFault> {
+        let unwritten = |error: &io::Error| {
+            AppFault::Usage(format!("cannot use {}: {error}", self.folder.display()))
+        };
+        fs::create_dir_all(self.folder).map_err(|error| unwritten(&error))?;
+        let opened = OpenOptions::new()
+            .create_new(true)
+            .append(true)
+            .open(self.folder.join(LINES));
+        opened.map_err(|error| {
+            if error.kind() == io::ErrorKind::AlreadyExists {
+                let folder = self.folder.display();
+                let message = format!("{folder} holds another run: name this one with --run");
+                AppFault::Usage(message)
+            } else {
+                unwritten(&error)
+            }
+        })
+    }
+}
+
+/// What a run is connected with: a progress bar, signals.
+struct Stage<'a> {
+    progress: &'a mut dyn FnMut(&Progress),
+    stopped: watch::Receiver<bool>,
+}
+
+impl Outside for Stage<'_> {
+    fn progress(&mut self, progress: &Progress) {
+        (self.progress)(progress);
+    }
+
+    fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+}
+
+/// Hands records to the store, where there is one, and to the run.
+fn both(kept: Option<Offer>, run: Sender<ExchangeRecord>) -> Offer {
+    Arc::new(move |record: ExchangeRecord| {
+        if let Some(kept) = &kept {
+            kept(record.clone());
+        }
+        // A run that is over wants no record.
+        let _ = run.send(record);
+    })
+}
+
+/// Lines wait in memory no longer than this.
+const FLUSH: Duration = Duration::from_millis(200);
+/// Bytes of lines that wait in memory.
+const BUFFER: usize = 256 * 1024;
+
+/// Takes the records on a thread of its own, so that no request waits for the disk.
+fn collect(
+    collected: Arc<Collected>,
+    records: Receiver<ExchangeRecord>,
+    lines: File,
+) -> Result<JoinHandle<()>, AppFault> {
+    let mut lines = BufWriter::with_capacity(BUFFER, lines);
+    let mut line = Vec::new();
+    let work = move || {
+        let mut unflushed = false;
+        loop {
+            let record = match records.recv_timeout(FLUSH) {
+                Ok(record) => record,
+                Err(RecvTimeoutError::Timeout) => {
+                    if std::mem::take(&mut unflushed)
+                        && let Err(error) = lines.flush()
+                    {
+                        collected.fail(&error);
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            unflushed = true;
+            collected.take(&record, &mut |record| {
+                line.clear();
+                result::line(record, &mut line)?;
+                lines.write_all(&line)
+            });
+        }
+        if let Err(error) = lines.flush() {
+            collected.fail(&error);
+        }
+    };
+    thread::Builder::new()
+        .name("collecting".to_owned())
+        .spawn(work)
+        .map_err(|error| AppFault::Runtime(format!("cannot start a thread: {error}")))
+}

@@ -1,0 +1,460 @@
+//! `tollgate bench load`: sends by a schedule or for users at once, and says what routes bear.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Temperature, pool, run_name, temperature};
+use crate::active::load::result::is_void;
+use crate::active::load::{Ended, Plan, Progress, paper};
+use crate::active::targets::Wanted;
+use crate::analysis::render;
+use crate::app::load::{Outcome, Run};
+use crate::app::{AppFault, sources};
+use crate::cli::output;
+use crate::cli::report::{Shape, hand_over};
+use crate::cli::stored::Stop;
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::config::{duration, workload};
+use crate::record::{KeyedHash, Name, Nanos, PicoDollars};
+use crate::workload::sizes::{Percentile, Sizes};
+use crate::workload::spec::{Demand, Workload};
+use crate::workload::sweep::Rule;
+use crate::workload::trace::Trace;
+
+/// Load routes by a schedule or by users at once: what do they bear at a level of service?
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    tollgate bench load --models gpt-4.1-mini --workload chat.yaml\n  \
+    tollgate bench load --models gpt-4.1-mini --rate 5 --duration 2m --sla 2s\n  \
+    tollgate bench load --models gpt-4.1-mini --users 50 --think 3s\n  \
+    tollgate bench load --models gpt-4.1-mini --sweep --sla 2s --max 64\n  \
+    tollgate bench load --models llama-3.1-8b --trace AzureLLMInferenceTrace_conv.csv --duration 5m\n\n\
+    Latency counts from the moment at which a request was to be sent; how late requests were sent\n\
+    is part of the result, and a run whose generator was too late (99th percentile over 10 ms, or\n\
+    over 2 % of the median first token, 1 ms at least) is void: exit code 1.\n\n\
+    --sweep: the load doubles from --start while the level holds. A load holds when the 95 %\n\
+    interval of the share served within --sla, failures counted as not served, lies wholly at or\n\
+    over --within, and the interval of the error share not wholly over --max-errors. A load that\n\
+    does not hold is tried again; found so twice (of three where the findings differ) it is missed.\n\
+    Then the middle between the highest that held and the lowest that missed is tried, until the\n\
+    two are within --resolution. Steps are lengthened until they can show it.\n\n\
+    A workload file is YAML, JSON or TOML; the one that is used without --workload is in\n\
+    config/workloads/chat.yaml of the source. A trace is CSV with TIMESTAMP, ContextTokens and\n\
+    GeneratedTokens, or a JSON object a line with timestamp (ms), input_length and output_length.\n\n\
+    What it may cost is shown first, and never passed (--max-cost). Ctrl-C keeps what was measured.\n\
+    Results: exchanges.jsonl as they come, load.json (schema tollgate.load/1) at the end.")]
+pub(super) struct Args {
+    /// Models, comma-separated, as applications ask for them; each route is measured on its own
+    #[arg(long, value_delimiter = ',', required = true, value_name = "MODELS")]
+    models: Vec<String>,
+    /// Only these providers; every configured one that serves the model otherwise
+    #[arg(long, value_delimiter = ',', value_name = "PROVIDERS")]
+    providers: Vec<String>,
+    /// Only providers of these regions
+    #[arg(long, value_delimiter = ',', value_name = "REGIONS")]
+    regions: Vec<String>,
+    /// The load as a file: lengths, level of service, users or rate, phases
+    #[arg(long, value_name = "FILE")]
+    workload: Option<PathBuf>,
+    /// Open loop: requests per second, whatever becomes of those before
+    #[arg(long, value_name = "N", conflicts_with_all = ["users", "trace"], value_parser = positive)]
+    rate: Option<f64>,
+    /// Send evenly, instead of by chance as independent users come
+    #[arg(long)]
+    constant: bool,
+    /// Closed loop: users at once, each with one request at a time
+    #[arg(long, value_name = "N", conflicts_with = "trace", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    users: Option<u32>,
+    /// How long a user thinks between an answer and the next request
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    think: Option<Duration>,
+    /// Send as recorded in this trace: its moments and its lengths
+    #[arg(long, value_name = "FILE", conflicts_with = "sweep")]
+    trace: Option<PathBuf>,
+    /// Send the trace so many times as fast
+    #[arg(long, value_name = "N", default_value_t = 1.0, requires = "trace", value_parser = positive)]
+    speed: f64,
+    /// From nothing to the full load; not measured
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    ramp: Option<Duration>,
+    /// At the full load; what is measured
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    duration: Option<Duration>,
+    /// At the full load after it; not measured
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    cool: Option<Duration>,
+    /// Requests before, that open connections; not measured
+    #[arg(long, value_name = "N")]
+    warm_ups: Option<u32>,
+    /// Served: the last token comes within this time of the intended start
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    sla: Option<Duration>,
+    /// Served: the first token comes within this time of the intended start
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    first_token_sla: Option<Duration>,
+    /// The share of requests that must be served so
+    #[arg(long, value_name = "SHARE", value_parser = within)]
+    within: Option<f64>,
+    /// The share of requests that may fail
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    max_errors: Option<f64>,
+    /// Search the highest load at which the level holds: see below
+    #[arg(long)]
+    sweep: bool,
+    /// The load that a search begins with; the workload's own otherwise
+    #[arg(long, value_name = "N", requires = "sweep", value_parser = positive)]
+    start: Option<f64>,
+    /// No load over it is tried; 64 times the first otherwise
+    #[arg(long, value_name = "N", requires = "sweep", value_parser = positive)]
+    max: Option<f64>,
+    /// How near a search comes to the truth, as a share of the load
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share)]
+    resolution: f64,
+    /// Prompts of about so many tokens, instead of the workload's lengths
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    prompt_tokens: Option<u64>,
+    /// Answers of at most so many tokens, instead of the workload's lengths
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_tokens: Option<u64>,
+    /// Requests per minute that the provider allows; what its headers say otherwise
+    #[arg(long, value_name = "N")]
+    rpm_limit: Option<u64>,
+    /// Tokens per minute that the provider allows; what its headers say otherwise
+    #[arg(long, value_name = "N")]
+    tpm_limit: Option<u64>,
+    /// A request that is not answered by then has failed
+    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = span)]
+    timeout: Duration,
+    /// Requests at once of an open loop, at most: those beyond are not sent, and have failed
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    max_in_flight: usize,
+    /// Threads that carry the requests; half of the processor's cores otherwise
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// Temperature; `none` sends none, as models that reason want it
+    #[arg(long, default_value = "none", value_name = "T", value_parser = temperature)]
+    temperature: Temperature,
+    /// A file of prompts, one per line; 25 topics of computing and engineering otherwise
+    #[arg(long, value_name = "FILE")]
+    prompts: Option<PathBuf>,
+    /// Seed of prompts, lengths and arrivals; drawn and printed otherwise
+    #[arg(long, value_name = "SEED")]
+    seed: Option<u64>,
+    /// The run's name; the date and the seed otherwise
+    #[arg(long, value_name = "NAME")]
+    run: Option<String>,
+    /// US dollars that all of it may cost
+    #[arg(long, default_value_t = 1.0, value_name = "USD")]
+    max_cost: f64,
+    /// Where this machine is, for the result
+    #[arg(long, value_name = "TEXT")]
+    location: Option<String>,
+    /// Folder of results: one folder a run in it
+    #[arg(long, default_value = "results", value_name = "DIR")]
+    out: PathBuf,
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t = Shape::Table)]
+    format: Shape,
+    /// Write the report there; stdout otherwise
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Print the result file to stdout instead of the report
+    #[arg(long, conflicts_with_all = ["format", "output"])]
+    json: bool,
+    /// Show what would be sent and what it may cost, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| "expected a span such as 500ms, 30s or 5m".to_owned())
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    let number = number.filter(|number| *number > 0.0 && *number <= 1e6);
+    number.ok_or_else(|| "expected a number over zero, a million at most".to_owned())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: Option<f64> = text.parse().ok();
+    let share = share.filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a share between 0 and 1, such as 0.01".to_owned())
+}
+
+fn within(text: &str) -> Result<f64, String> {
+    let share = share(text)?;
+    let fits = (0.5..1.0).contains(&share);
+    fits.then_some(share)
+        .ok_or_else(|| "expected a share from 0.5 to under 1, such as 0.95".to_owned())
+}
+
+pub(super) fn run(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    let path = sources::config_path(config);
+    let loaded = sources::load(path.as_deref()).map_err(Stop::Config)?;
+    let settings = &loaded.settings;
+    let clock = Clock::system();
+    let plan = plan(args, settings, &clock)?;
+    let folder = args.out.join(plan.run.as_str());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let run = Run {
+        settings,
+        plan: &plan,
+        folder: &folder,
+        cost_max: PicoDollars((args.max_cost.max(0.0) * 1e12) as u64),
+        workers: args.workers.unwrap_or(cores / 2).max(1),
+        location: args.location.clone(),
+    };
+    announce(&run, &clock)?;
+    if args.dry_run {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let outcome = measure(&run)?;
+    tell(args, &run, &outcome)?;
+    let void = is_void(&outcome.results);
+    if void {
+        output::note("the run is void: see above why");
+    }
+    match &outcome.ended {
+        Ended::Complete if outcome.file.is_ok() && !void => Ok(ExitCode::SUCCESS),
+        Ended::Unwritten(_) => Ok(ExitCode::from(3)),
+        _ if outcome.file.is_err() => Ok(ExitCode::from(3)),
+        _ => Ok(ExitCode::from(1)),
+    }
+}
+
+/// Says what was measured, and where it is.
+fn tell(args: &Args, run: &Run<'_>, outcome: &Outcome) -> Result<(), Stop> {
+    match &outcome.ended {
+        Ended::Complete => {}
+        Ended::Unwritten(why) => output::note(&format!(
+            "the exchanges could not be written ({why}): the run ended, and what was measured \
+             before stands below"
+        )),
+        ended => output::note(&format!(
+            "the run ended early ({}): what was measured is kept",
+            ended.name()
+        )),
+    }
+    match &outcome.file {
+        Ok(file) => output::note(&format!("results: {}", file.display())),
+        Err(why) => output::note(why),
+    }
+    if let (true, Ok(file)) = (args.json, &outcome.file) {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Stop::Runtime(format!("cannot read the result: {error}")))?;
+        output::print(&text);
+        return Ok(());
+    }
+    let config = KeyedHash(run.settings.hash);
+    let paper = paper::paper(run.plan, &outcome.results, outcome.span, config);
+    let text = render::paper::write(&paper, args.format.format());
+    hand_over(args.output.as_deref(), &text)
+}
+
+/// Says what will be sent and what it may cost; what is known to cost too much does not begin.
+fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
+    let estimate = run.estimate(clock);
+    let plan = run.plan;
+    let routes: Vec<String> = plan.targets.iter().map(|of| of.route.to_string()).collect();
+    let (cost, cap) = (estimate.cost.as_dollars(), run.cost_max.as_dollars());
+    let about = if estimate.open { "about " } else { "" };
+    let step = plan.step(0, plan.search.as_ref().map(|rule| rule.start));
+    output::note(&format!(
+        "run {}, seed {}: {} to {}, {}",
+        plan.run,
+        plan.seed,
+        step.label(),
+        routes.join(", "),
+        paper::level(plan)
+    ));
+    let more = if plan.search.is_some() {
+        " in the first steps; further ones follow while the cap allows"
+    } else {
+        ""
+    };
+    output::note(&format!(
+        "{about}{} requests, {about}${cost:.4} by today's prices{more}; cap ${cap:.2}",
+        estimate.requests
+    ));
+    if !estimate.unpriced.is_empty() {
+        output::note(&format!(
+            "no price is known for {}: what they cost is neither in this nor under the cap",
+            estimate.unpriced.join(", ")
+        ));
+    }
+    if cost > cap {
+        return Err(Stop::Usage(format!(
+            "it may cost ${cost:.4}, which is over --max-cost {cap:.2}: raise it, or send less"
+        )));
+    }
+    Ok(())
+}
+
+fn measure(run: &Run<'_>) -> Result<Outcome, Stop> {
+    let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = ProgressBar::new(0);
+        let style = ProgressStyle::with_template("{bar:20} {msg}");
+        style.map_or(bar.clone(), |style| bar.with_style(style))
+    });
+    let mut progress = |now: &Progress| {
+        if let Some(bar) = &bar {
+            bar.set_length(now.length.0 / 1_000_000);
+            bar.set_position(now.elapsed.0.min(now.length.0) / 1_000_000);
+            bar.set_message(format!(
+                "{} {}, {}: {} at work, {} sent, {} failed, lag {:.1} ms",
+                now.route,
+                now.stage,
+                now.load,
+                now.in_flight,
+                now.sent,
+                now.failed,
+                now.lag.as_millis()
+            ));
+        }
+    };
+    let outcome = run.run(&mut progress, &|text| output::note(text));
+    if let Some(bar) = &bar {
+        bar.finish_and_clear();
+    }
+    outcome.map_err(Stop::Config)
+}
+
+fn plan(args: &Args, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {
+    let mut load = load(args.workload.as_deref())?;
+    change(args, &mut load)?;
+    let trace = args.trace.as_deref().map(trace).transpose()?;
+    let trace = trace.map(|trace| trace.faster(args.speed));
+    if let (Some(trace), None) = (&trace, args.duration) {
+        // All of it, where nobody says how much.
+        load.phases.sustain = Nanos(trace.length().0 + 1);
+    }
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let wanted = Wanted {
+        models: args.models.clone(),
+        providers: args.providers.clone(),
+        regions: args.regions.clone(),
+    };
+    let targets = wanted
+        .targets(settings)
+        .map_err(|fault| Stop::Usage(fault.to_string()))?;
+    Ok(Plan {
+        run: Name::from(run_name(args.run.as_deref(), seed, clock)?),
+        seed,
+        targets,
+        search: args.sweep.then(|| rule(args, &load)),
+        workload: load,
+        trace,
+        patience: args.timeout,
+        in_flight_max: args.max_in_flight,
+        temperature: args.temperature.0,
+        pool: pool(args.prompts.as_deref())?,
+        rpm_limit: args.rpm_limit,
+        tpm_limit: args.tpm_limit,
+    })
+}
+
+fn rule(args: &Args, load: &Workload) -> Rule {
+    let (own, whole) = match load.demand {
+        Demand::Users { count, .. } => (f64::from(count), true),
+        Demand::Rate { rate, .. } => (rate, false),
+    };
+    let start = args.start.unwrap_or(own);
+    Rule {
+        start,
+        max: args.max.unwrap_or(start * 64.0),
+        resolution: args.resolution,
+        whole,
+    }
+}
+
+/// The load of a file, or the shipped one.
+fn load(path: Option<&Path>) -> Result<Workload, Stop> {
+    let (text, name) = match path {
+        None => (workload::CHAT.to_owned(), "chat.yaml".to_owned()),
+        Some(path) => {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Stop::Usage(format!("cannot read {name}: {error}")))?;
+            (text, name)
+        }
+    };
+    workload::read(&text, &name).map_err(|problems| {
+        let count = problems.list.len();
+        let many = if count == 1 { "problem" } else { "problems" };
+        let text = format!("{problems}\n{count} {many} in the workload; nothing was sent");
+        Stop::Config(AppFault::Usage(text))
+    })
+}
+
+fn trace(path: &Path) -> Result<Trace, Stop> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Stop::Usage(format!("cannot read {name}: {error}")))?;
+    Trace::read(&text)
+        .map_err(|fault| Stop::Usage(format!("{name} line {}: {}", fault.line, fault.what)))
+}
+
+/// What the command line says goes before what the file says.
+fn change(args: &Args, load: &mut Workload) -> Result<(), Stop> {
+    let nanos = |span: Duration| Nanos(span.as_nanos() as u64);
+    let put = |to: &mut Nanos, span: Option<Duration>| {
+        if let Some(span) = span {
+            *to = nanos(span);
+        }
+    };
+    put(&mut load.phases.ramp, args.ramp);
+    put(&mut load.phases.sustain, args.duration);
+    put(&mut load.phases.cool, args.cool);
+    put(&mut load.sla.latency, args.sla);
+    if let Some(first) = args.first_token_sla {
+        load.sla.first_token = Some(nanos(first));
+    }
+    load.sla.within = args.within.unwrap_or(load.sla.within);
+    load.sla.error_share = args.max_errors.unwrap_or(load.sla.error_share);
+    load.warm_ups = args.warm_ups.unwrap_or(load.warm_ups);
+    if let Some(rate) = args.rate {
+        let constant = false;
+        load.demand = Demand::Rate { rate, constant };
+    }
+    if let Some(count) = args.users {
+        let think = match load.demand {
+            Demand::Users { think, .. } => think,
+            Demand::Rate { .. } => Nanos(0),
+        };
+        load.demand = Demand::Users { count, think };
+    }
+    match &mut load.demand {
+        Demand::Rate { constant, .. } => *constant |= args.constant,
+        Demand::Users { think, .. } => put(think, args.think),
+    }
+    if args.prompt_tokens.is_some() || args.max_tokens.is_some() {
+        let changed = |of: &Percentile| Percentile {
+            input_tokens: args.prompt_tokens.unwrap_or(of.input_tokens),
+            output_tokens: args.max_tokens.unwrap_or(of.output_tokens),
+            ..*of
+        };
+        let mut sizes: Vec<Percentile> = load.sizes.percentiles().iter().map(changed).collect();
+        if args.prompt_tokens.is_some() && args.max_tokens.is_some() {
+            // Below the first percentile lengths are spread; what is said exactly is not.
+            let exact = Percentile {
+                percentile: f64::MIN_POSITIVE,
+                ..sizes[0]
+            };
+            sizes.insert(0, exact);
+        }
+        load.sizes = Sizes::new(sizes)
+            .map_err(|fault| Stop::Usage(format!("the lengths are none: {fault:?}")))?;
+    }
+    if load.phases.sustain.0 == 0 || load.sla.latency.0 == 0 {
+        return Err(Stop::Usage(
+            "--duration and --sla must be over zero".to_owned(),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,472 @@
+//! Runs `tollgate bench load` itself against simulated providers: open and closed loops, the search,
+//! bad workloads, a route that dies, an interrupt.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tollgate::simulator::{Behaviour, Config, Persona, Quirks, Simulator};
+
+fn simulator() -> Simulator {
+    Simulator::start(Config {
+        personas: vec![Persona::new(Quirks::openai(), Behaviour::default())],
+        ..Config::default()
+    })
+    .unwrap()
+}
+
+/// Models of known behaviour, at one provider.
+fn config(folder: &Path, simulator: &Simulator) {
+    let address = simulator.addr();
+    let store = folder.join("store.redb");
+    let text = format!(
+        r#"
+        store.path = "{}"
+        [providers.direct]
+        base_url = "http://{address}/v1"
+        api_key = "sk-one"
+        [models.quick]
+        routes = [{{ provider = "direct", model = "sim:ft-60ms:gap-1ms:n-6" }}]
+        [models.slow]
+        routes = [{{ provider = "direct", model = "sim:ft-900ms:n-2" }}]
+        [models.limited]
+        routes = [{{ provider = "direct", model = "sim:ft-60ms:n-4:fault-rate_limit:rate-0.5" }}]
+        [[prices.rows]]
+        providers = ["direct"]
+        models = ["sim*"]
+        input = 1
+        output = 10
+        "#,
+        store.display()
+    );
+    fs::write(folder.join("tollgate.toml"), text).unwrap();
+}
+
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command
+        .current_dir(folder)
+        .args(["--config", "tollgate.toml", "bench", "load"])
+        .args(args);
+    command
+}
+
+fn load(folder: &Path, args: &[&str]) -> Output {
+    let short = ["--warm-ups", "2", "--ramp", "200ms", "--cool", "100ms"];
+    let cap: &[&str] = if args.contains(&"--max-cost") {
+        &[]
+    } else {
+        &["--max-cost", "50"]
+    };
+    command(folder, &[args, &short[..], cap].concat())
+        .output()
+        .unwrap()
+}
+
+fn error(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The result file of a run. Whether it is void is the machine's affair, not the test's.
+fn result(folder: &Path, run: &str) -> Value {
+    let file = folder.join(format!("results/{run}/load.json"));
+    let value: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(value["schema"], "tollgate.load/1");
+    assert_eq!(value["run"], run);
+    value
+}
+
+fn lines(folder: &Path, run: &str) -> Vec<Value> {
+    let file = folder.join(format!("results/{run}/exchanges.jsonl"));
+    let text = fs::read_to_string(file).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines.collect()
+}
+
+/// Ended well, or void: exit code 1 only where the file says so too.
+fn ended_well(output: &Output, result: &Value) {
+    let code = i32::from(result["void"] == true);
+    assert_eq!(output.status.code(), Some(code), "{}", error(output));
+    assert_eq!(result["end"], "complete");
+}
+
+#[test]
+fn an_open_loop_sends_at_its_rate_and_counts_from_the_intended_start() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let args = [
+        "--models",
+        "quick",
+        "--rate",
+        "40",
+        "--constant",
+        "--duration",
+        "3s",
+        "--seed",
+        "5",
+        "--run",
+        "open",
+        "--rpm-limit",
+        "4800",
+    ];
+    let output = load(folder, &args);
+    let result = result(folder, "open");
+    ended_well(&output, &result);
+    let step = &result["routes"][0]["steps"][0];
+    let n = step["n"].as_u64().unwrap();
+    assert!((119..=121).contains(&n), "{step}");
+    assert_eq!(step["outcomes"]["ok"], n, "{step}");
+    assert_eq!(step["load"]["requests_per_s"], 40.0);
+    let number = |value: &Value| value.as_f64().unwrap();
+    let latency = number(&step["latency_ms"]["p50"]["value"]);
+    let from_send = number(&step["latency_from_send_ms"]["p50"]["value"]);
+    assert!(latency >= from_send && from_send >= 60.0, "{step}");
+    assert!((number(&step["offered_requests_per_s"]) - 40.0).abs() < 0.5);
+    assert!((number(&step["limits"]["requests_per_minute"]["share"]) - 0.5).abs() < 0.01);
+    assert!(number(&step["output_tokens_per_s"]) > 0.0, "{step}");
+    assert!(number(&step["cost_per_1000_usd"]) > 0.0, "{step}");
+    assert!(step["lag"]["p99_ms"].is_number(), "{step}");
+    assert_eq!(result["settings"]["seed"], 5);
+    assert_eq!(
+        result["environment"]["binary_sha256"]
+            .as_str()
+            .unwrap()
+            .len(),
+        64
+    );
+    // Raw exchanges: warm-ups, ramp and end too, each with its intended start.
+    let lines = lines(folder, "open");
+    assert_eq!(lines.len() as u64, simulator.request_count());
+    assert!(lines.len() > 120);
+    for line in &lines {
+        assert_eq!(line["schema"], "tollgate.load.exchange/1");
+        assert_eq!(line["exchange"]["origin"], "bench");
+        assert_eq!(line["exchange"]["active"]["run"], "open");
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("Latency from the intended start"), "{text}");
+    assert!(error(&output).contains("cap $50.00"), "{}", error(&output));
+    // The same name is another run's.
+    let output = load(folder, &args);
+    assert_eq!(output.status.code(), Some(2), "{}", error(&output));
+    assert!(error(&output).contains("holds another run"));
+}
+
+#[test]
+fn users_of_a_workload_file_wait_for_their_answers() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let yaml = "benchmark_workload:\n  name: users\n  version: 2\n  request_distribution:\n    \
+                - { percentile: 50, input_tokens: 30, output_tokens: 20 }\n    \
+                - { percentile: 99, input_tokens: 60, output_tokens: 40 }\n  \
+                latency_sla_ms: 1000\n  concurrent_users: 4\n  think_time_ms: 40\n  \
+                test_duration_seconds: 3\n";
+    fs::write(folder.join("users.yaml"), yaml).unwrap();
+    let args = [
+        "--models",
+        "quick",
+        "--workload",
+        "users.yaml",
+        "--run",
+        "closed",
+    ];
+    let output = load(folder, &args);
+    let result = result(folder, "closed");
+    ended_well(&output, &result);
+    assert_eq!(result["workload"]["name"], "users");
+    assert_eq!(result["workload"]["version"], "2");
+    let step = &result["routes"][0]["steps"][0];
+    assert_eq!(step["load"]["users"], 4.0);
+    let in_flight = step["in_flight"].as_f64().unwrap();
+    assert!(in_flight > 1.0 && in_flight <= 4.0, "{step}");
+    let n = step["n"].as_u64().unwrap();
+    // Four users who each take 100 ms at least a turn.
+    assert!(n > 20 && n <= 124, "{step}");
+    assert_eq!(step["failed"], 0, "{step}");
+}
+
+#[test]
+fn a_trace_is_sent_as_it_was_recorded() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let trace = "TIMESTAMP,ContextTokens,GeneratedTokens\n\
+                 2023-11-16 18:15:46.6805900,374,44\n\
+                 2023-11-16 18:15:48.6805900,12,9\n\
+                 2023-11-16 18:15:49.6805900,700,3\n";
+    fs::write(folder.join("trace.csv"), trace).unwrap();
+    let args = [
+        "--models",
+        "quick",
+        "--trace",
+        "trace.csv",
+        "--speed",
+        "2",
+        "--run",
+        "trace",
+    ];
+    let output = load(folder, &args);
+    let result = result(folder, "trace");
+    ended_well(&output, &result);
+    assert_eq!(result["settings"]["trace"]["requests"], 3);
+    assert_eq!(result["routes"][0]["steps"][0]["n"], 3);
+    let asked: Vec<Option<u64>> = lines(folder, "trace")
+        .iter()
+        .filter(|line| line["exchange"]["active"]["warm_up"] != true)
+        .map(|line| line["exchange"]["request"]["max_tokens"].as_u64())
+        .collect();
+    assert_eq!(asked, [Some(44), Some(9), Some(3)]);
+}
+
+#[test]
+fn a_search_says_what_held_and_why_it_was_over() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    // The largest load allowed holds, or the machine is too slow to say.
+    let args = [
+        "--models",
+        "quick",
+        "--users",
+        "20",
+        "--sweep",
+        "--max",
+        "40",
+        "--sla",
+        "1s",
+        "--duration",
+        "1s",
+        "--run",
+        "holds",
+    ];
+    let output = load(folder, &args);
+    let found = result(folder, "holds");
+    let route = &found["routes"][0];
+    let why = route["capacity"]["why"].as_str().unwrap();
+    assert!(["at_max", "found", "generator"].contains(&why), "{route}");
+    assert!(route["steps"].as_array().unwrap().len() >= 2, "{route}");
+    assert!(found["settings"]["search"]["stop_rule"].is_string());
+    assert_eq!(found["end"], "complete", "{}", error(&output));
+    // No answer can come in time: tried twice at every load down to one user.
+    let args = [
+        "--models",
+        "slow",
+        "--users",
+        "40",
+        "--sweep",
+        "--sla",
+        "200ms",
+        "--duration",
+        "1s",
+        "--run",
+        "misses",
+        "--format",
+        "json",
+    ];
+    let output = load(folder, &args);
+    let found = result(folder, "misses");
+    let route = &found["routes"][0];
+    if route["capacity"]["why"] != "generator" {
+        assert_eq!(route["capacity"]["why"], "nowhere", "{route}");
+        assert!(route["capacity"]["load"].is_null());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains("\"tollgate.report.load/1\""), "{text}");
+        assert!(text.contains("nowhere"), "{text}");
+    }
+}
+
+#[test]
+fn rate_limits_are_failures_and_a_knee() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let args = [
+        "--models",
+        "limited",
+        "--rate",
+        "30",
+        "--duration",
+        "3s",
+        "--run",
+        "limited",
+    ];
+    let output = load(folder, &args);
+    let found = result(folder, "limited");
+    ended_well(&output, &found);
+    let route = &found["routes"][0];
+    let step = &route["steps"][0];
+    let (n, limited) = (step["n"].as_u64().unwrap(), &step["rate_limited"]);
+    let limited = limited.as_u64().unwrap();
+    assert!(limited > n / 5 && limited < n * 4 / 5, "{step}");
+    assert_eq!(step["failed"], limited);
+    assert_eq!(step["latency_ms"]["n"], n);
+    assert_eq!(route["knees"]["rate_limits"], 30.0);
+    assert!(["missed", "void"].contains(&step["verdict"].as_str().unwrap()));
+}
+
+#[test]
+fn a_bad_workload_is_told_with_line_and_key_and_nothing_is_sent() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let yaml = "benchmark_workload:\n  name: x\n  latency_sla_ms: soon\n  users: 3\n";
+    let toml = "[benchmark_workload]\nname = \"x\"\nlatency_sla_ms = -1\nusers = 3\n";
+    fs::write(folder.join("bad.yaml"), yaml).unwrap();
+    fs::write(folder.join("bad.toml"), toml).unwrap();
+    fs::write(folder.join("bad.csv"), "when,how\n1,2\n").unwrap();
+    for (args, messages) in [
+        (
+            &["--workload", "bad.yaml"][..],
+            &["bad.yaml:3", "latency_sla_ms", "bad.yaml:4", "users"][..],
+        ),
+        (
+            &["--workload", "bad.toml"],
+            &[
+                "bad.toml:3",
+                "the integer -1",
+                "bad.toml:4",
+                "request_distribution",
+            ],
+        ),
+        (&["--workload", "none.yaml"], &["cannot read none.yaml"]),
+        (&["--trace", "bad.csv"], &["bad.csv line 1", "TIMESTAMP"]),
+        (&["--rate", "0"], &["a number over zero"]),
+        (
+            &["--rate", "100", "--max-cost", "0.001"],
+            &["over --max-cost"],
+        ),
+        (&["--within", "1"], &["0.5 to under 1"]),
+        (&["--users", "3", "--rate", "2"], &["cannot be used with"]),
+    ] {
+        let output = load(folder, &[&["--models", "quick"], args].concat());
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{args:?}: {}",
+            error(&output)
+        );
+        for message in messages {
+            assert!(
+                error(&output).contains(message),
+                "{message}: {}",
+                error(&output)
+            );
+        }
+    }
+    let output = load(folder, &["--models", "quick", "--rate", "1", "--dry-run"]);
+    assert!(output.status.success(), "{}", error(&output));
+    assert_eq!(simulator.request_count(), 0);
+}
+
+/// Starts a load of ten seconds, and waits until it has measured something.
+fn started(folder: &Path, simulator: &Simulator, run: &str) -> Child {
+    let args = [
+        "--models",
+        "quick",
+        "--rate",
+        "50",
+        "--duration",
+        "10s",
+        "--ramp",
+        "0s",
+        "--warm-ups",
+        "0",
+        "--cool",
+        "0s",
+        "--max-cost",
+        "50",
+        "--run",
+        run,
+    ];
+    let mut child = command(folder, &args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while simulator.request_count() < 60 {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
+        thread::sleep(Duration::from_millis(10));
+    }
+    child
+}
+
+#[test]
+fn a_route_that_dies_is_counted_and_ends_nothing() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let child = started(folder, &simulator, "dies");
+    drop(simulator);
+    let output = child.wait_with_output().unwrap();
+    let found = result(folder, "dies");
+    ended_well(&output, &found);
+    let step = &found["routes"][0]["steps"][0];
+    let n = step["n"].as_u64().unwrap();
+    assert!(n > 400, "the load goes on: {step}");
+    assert!(step["outcomes"]["ok"].as_u64().unwrap() >= 30, "{step}");
+    assert!(step["failed"].as_u64().unwrap() > n / 2, "{step}");
+    assert_eq!(step["latency_ms"]["n"], n);
+    assert_eq!(lines(folder, "dies").len() as u64, n);
+}
+
+#[test]
+fn an_interrupt_keeps_what_was_measured() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let child = started(folder, &simulator, "stopped");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", error(&output));
+    let found = result(folder, "stopped");
+    assert_eq!(found["end"], "interrupted");
+    let step = &found["routes"][0]["steps"][0];
+    assert_eq!(step["whole"], false);
+    let n = step["n"].as_u64().unwrap();
+    assert!((40..450).contains(&n), "{step}");
+    assert_eq!(step["failed"], 0, "what was cut off is no failure: {step}");
+    assert!(step["seconds"].as_f64().unwrap() < 9.0);
+    assert!(lines(folder, "stopped").len() as u64 >= n);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("Latency from the intended start"), "{text}");
+}
+
+#[test]
+fn the_cap_on_cost_is_never_passed() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    // Users send as much as they get answers: that cannot be known beforehand.
+    let args = [
+        "--models",
+        "quick",
+        "--users",
+        "4",
+        "--sla",
+        "2s",
+        "--duration",
+        "3s",
+        "--prompt-tokens",
+        "100",
+        "--max-tokens",
+        "10",
+        "--max-cost",
+        "0.004",
+        "--run",
+        "capped",
+    ];
+    let output = load(folder, &args);
+    assert_eq!(output.status.code(), Some(1), "{}", error(&output));
+    let found = result(folder, "capped");
+    assert_eq!(found["end"], "cost_cap", "{}", error(&output));
+    let spent = found["spent_usd"].as_f64().unwrap();
+    assert!(spent > 0.0 && spent <= 0.004, "{spent}");
+}
