@@ -81,6 +81,10 @@ fn every_kind_of_provider_answers_by_its_own_credential() {
         [providers.bedrock-eu-west-1]
         base_url = "http://{{sim}}"
         login = "aws"
+        [providers.ol]
+        preset = "ollama-native"
+        base_url = "http://{{sim}}"
+        api_key = "{KEY}"
         [providers.cmd]
         base_url = "http://{{sim}}/v1"
         api_key_command = ["echo", "{KEY}"]
@@ -91,7 +95,7 @@ fn every_kind_of_provider_answers_by_its_own_credential() {
     let text = printed(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     let lines: Vec<&str> = text.lines().collect();
-    assert!(lines[0].contains("ok, 8 provider(s)"), "{text}");
+    assert!(lines[0].contains("ok, 9 provider(s)"), "{text}");
     for (line, provider, result) in [
         (1, "oa", "4 model(s)"),
         (2, "an", "model(s)"),
@@ -99,8 +103,9 @@ fn every_kind_of_provider_answers_by_its_own_credential() {
         (4, "vx", "ms (api_key)"),
         (5, "az", "4 model(s)"),
         (6, "bedrock-eu-west-1", "ms (AWS"),
-        (7, "cmd", "4 model(s)"),
-        (8, "deepseek", "skipped"),
+        (7, "ol", "4 model(s)"),
+        (8, "cmd", "4 model(s)"),
+        (9, "deepseek", "skipped"),
     ] {
         let found = lines[line];
         assert_eq!(found.split_whitespace().next(), Some(provider), "{text}");

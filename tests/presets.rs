@@ -144,8 +144,7 @@ fn stage(place: &Place) -> Rig {
 #[test]
 fn every_preset_is_called_read_and_recorded_right_and_the_readme_says_so() {
     let seen: Vec<_> = std::thread::scope(|scope| {
-        let played = PLACES.iter().filter(|place| place.is_played());
-        let tried = played.map(|place| {
+        let tried = PLACES.iter().map(|place| {
             scope.spawn(move || {
                 let rig = stage(place);
                 (place, calls::all(&rig, &preset_of(place), place))

@@ -17,6 +17,7 @@ use crate::edge::upstream::pool::{PoolLimits, TlsConfigs};
 use crate::proxy::candidates::Credential;
 use crate::proxy::inquiry::{self, Desk, Told, Unanswered, inquire};
 use crate::proxy::models::listed;
+use crate::proxy::paths;
 use crate::proxy::reject::Reject;
 use crate::record::{Dialect, ErrorClass, Nanos};
 use crate::wire::dialect::errors;
@@ -130,9 +131,6 @@ impl Asker {
     }
 
     async fn get(&self, provider: &Arc<Provider>, source: Option<Arc<CredentialSource>>) -> Went {
-        let signs = source
-            .as_ref()
-            .is_some_and(|source| matches!(source.from, CredentialFrom::Aws(_)));
         let key = source.as_ref().and_then(|source| match &source.from {
             CredentialFrom::Key(key) => Some(key.clone()),
             _ => None,
@@ -159,7 +157,7 @@ impl Asker {
             clock: &self.clock,
         };
         match inquire(provider, credential, target, desk).await {
-            Ok(told) => judge(provider, &told, lists, signs),
+            Ok(told) => judge(provider, &told, lists),
             Err(unanswered) => unheard(provider, unanswered),
         }
     }
@@ -173,8 +171,8 @@ fn badly(status: Option<StatusCode>, what: &'static str, message: String) -> Wen
     }
 }
 
-/// What an answer means. `lists`: a list of models was asked for; `signs`: the request was signed.
-fn judge(provider: &Provider, told: &Told, lists: bool, signs: bool) -> Went {
+/// What an answer means. `lists`: a list of models was asked for.
+fn judge(provider: &Provider, told: &Told, lists: bool) -> Went {
     let status = told.status;
     if status.is_success() {
         let json = serde_json::from_slice(&told.body).ok();
@@ -202,13 +200,13 @@ fn judge(provider: &Provider, told: &Told, lists: bool, signs: bool) -> Went {
     } else {
         said.class
     };
-    // Who may not list is known all the same; a key that is not known is refused alike.
-    if class == ErrorClass::Permission && signs && provider.dialect == Dialect::Bedrock {
+    // Who may not list is known all the same: what is not known is told apart.
+    if class == ErrorClass::Permission && provider.dialect == Dialect::Bedrock {
         return Went::Well {
             took: told.took,
             models: None,
             note: Some(
-                "its signature is taken; bedrock:ListAsyncInvokes, which was asked, is not allowed",
+                "the credential is known; bedrock:ListAsyncInvokes, which was asked, is not allowed",
             ),
         };
     }
@@ -265,6 +263,14 @@ fn target(provider: &Provider) -> (String, bool) {
         let name = at + "/locations/".len();
         let end = base[name..].find('/').map_or(base.len(), |end| name + end);
         return (base[..end].to_owned(), false);
+    }
+    if paths::is_vertex(provider) {
+        // Without a project (express mode) there are Google's own models, in a list of another kind.
+        let root = base.strip_suffix("/v1").unwrap_or(base);
+        return (
+            format!("{root}/v1beta1/publishers/google/models?pageSize=1"),
+            false,
+        );
     }
     match base.split_once("/openai/deployments/") {
         // Of a deployment nothing is listed, but at the resource that it belongs to.

@@ -15,7 +15,7 @@ use crate::config::settings::Provider;
 use crate::edge::credentials::{CredentialFault, Keyring};
 use crate::edge::upstream::pool::PoolLimits;
 use crate::edge::upstream::{BodyFault, Outgoing, OutgoingBody, Phases, Pool, SendFault};
-use crate::record::{Dialect, Nanos};
+use crate::record::Nanos;
 
 /// Largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -68,11 +68,7 @@ pub enum Unanswered {
 /// Where a provider lists its models: the target of a GET.
 #[must_use]
 pub fn list(provider: &Provider) -> String {
-    let list = match provider.dialect {
-        Dialect::Gemini => "/v1beta/models",
-        _ => "/v1/models",
-    };
-    target(provider, &paths::passed(provider, list, None, false).path)
+    target(provider, &paths::list(provider))
 }
 
 /// A path at a provider, with the query that every request to it carries.

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::candidates::Credential;
 use super::described::{describe, describe_routes};
 use super::inquiry::{Desk, inquire, list};
+use super::paths;
 use super::reject::Reject;
 use super::tap::ProxyBody;
 use super::unknown;
@@ -153,7 +154,7 @@ fn configured(settings: &Settings, now: WallTime) -> Vec<Value> {
 /// Whether a provider's API has a list of models beside the models: AWS and Vertex keep theirs at
 /// other hosts.
 fn has_list(provider: &Provider) -> bool {
-    provider.dialect != Dialect::Bedrock && !provider.base.path.contains("/projects/")
+    provider.dialect != Dialect::Bedrock && !paths::is_vertex(provider)
 }
 
 /// The models that the catalogue has a name for at a provider, as a list would have them.

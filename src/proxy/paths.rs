@@ -48,17 +48,34 @@ impl Place {
 /// `/v1` and takes `/chat/completions`; Anthropic's does not and takes `/v1/messages`.
 #[must_use]
 pub fn passed(provider: &Provider, path: &str, model: Option<&str>, stream: bool) -> Place {
-    passed_at(provider.dialect, &provider.base, path, (model, stream))
+    passed_at(provider.dialect, Site::of(provider), path, (model, stream))
+}
+
+/// Where a provider is, and whose API stands there where a dialect has two.
+#[derive(Debug, Clone, Copy)]
+struct Site<'a> {
+    url: &'a BaseUrl,
+    /// Whether a provider of Google's is Vertex AI.
+    vertex: bool,
+}
+
+impl<'a> Site<'a> {
+    fn of(provider: &'a Provider) -> Self {
+        Self {
+            url: &provider.base,
+            vertex: is_vertex(provider),
+        }
+    }
 }
 
 fn passed_at(
     dialect: Dialect,
-    url: &BaseUrl,
+    site: Site<'_>,
     path: &str,
     (model, stream): (Option<&str>, bool),
 ) -> Place {
     let asked = endpoint(path);
-    let base = url.path.as_str();
+    let base = site.url.path.as_str();
     let there = asked.model.clone().and_then(|span| path.get(span));
     // The client's own spelling of the name, where it is that one.
     let name = || match (model, there) {
@@ -71,7 +88,7 @@ fn passed_at(
     let messages = asked.language == Language::AnthropicMessages;
     let counts = asked.language == Language::AnthropicCountTokens;
     match (dialect, asked.house) {
-        (Dialect::Gemini, House::Gemini | House::Vertex(_)) => google(url, path, &asked, model),
+        (Dialect::Gemini, House::Gemini | House::Vertex(_)) => google(site, path, &asked, model),
         (Dialect::Anthropic, _) if messages && base.ends_with(CLAUDE_AT_VERTEX) => {
             let stream = asked.stream.unwrap_or(stream);
             claude_at_vertex(base, &name(), stream)
@@ -127,14 +144,14 @@ fn is_path(rest: &str) -> bool {
 /// The place at `provider` of a call in `language` that is made here, for `model`.
 #[must_use]
 pub fn spoken(provider: &Provider, language: Language, model: &str, stream: bool) -> Place {
-    spoken_at(&provider.base, language, model, stream)
+    spoken_at(Site::of(provider), language, model, stream)
 }
 
-fn spoken_at(url: &BaseUrl, language: Language, model: &str, stream: bool) -> Place {
-    let base = url.path.as_str();
+fn spoken_at(site: Site<'_>, language: Language, model: &str, stream: bool) -> Place {
+    let base = site.url.path.as_str();
     let google = |verb: &str| {
-        let resource = google_resource(url, model);
-        Place::named([&google_base(url, ""), "/", &resource, ":", verb].concat())
+        let resource = google_resource(site, model);
+        Place::named([&google_base(site, ""), "/", &resource, ":", verb].concat())
     };
     let bedrock = |verb: &str| Place::named([base, "/model/", &encoded(model), "/", verb].concat());
     let plain = |name: &str| Place::unnamed([base, name].concat());
@@ -166,6 +183,18 @@ fn spoken_at(url: &BaseUrl, language: Language, model: &str, stream: bool) -> Pl
         Language::Models => plain("/models"),
         Language::OpenAiChat | Language::Plain => plain("/chat/completions"),
     }
+}
+
+/// The path at `provider` of its list of models.
+#[must_use]
+pub fn list(provider: &Provider) -> String {
+    let asked = match provider.dialect {
+        Dialect::Gemini => "/v1beta/models",
+        // A server that speaks nothing but Ollama's own language.
+        _ if provider.speaks == [Language::OllamaNative] => "/api/tags",
+        _ => "/v1/models",
+    };
+    passed(provider, asked, None, false).path
 }
 
 /// What the base of a Vertex AI that is configured for Claude ends with.
@@ -211,17 +240,22 @@ fn ollama_root(base: &str) -> &str {
     base.strip_suffix("/v1").unwrap_or(base)
 }
 
-/// Whether a provider of Google's is Vertex AI: its base names a project, or its host says so
-/// (express mode, which has none).
+/// Whether a provider of Google's is Vertex AI: its preset says so, its base names a project, or its
+/// host says so (express mode, which has none).
 #[must_use]
-pub fn is_vertex(url: &BaseUrl) -> bool {
+pub fn is_vertex(provider: &Provider) -> bool {
+    let named = provider.preset.as_deref();
+    named.is_some_and(|name| name.starts_with("vertex")) || is_at_vertex(&provider.base)
+}
+
+fn is_at_vertex(url: &BaseUrl) -> bool {
     let host = url.host.split('.').next().unwrap_or_default();
     url.path.contains("/projects/") || host == "aiplatform" || host.ends_with("-aiplatform")
 }
 
 /// A call in Google's shape: the client's version of the API and what is asked. Project and
 /// location are the config's where it has them, since they are what the route is.
-fn google(url: &BaseUrl, path: &str, asked: &Endpoint, model: Option<&str>) -> Place {
+fn google(site: Site<'_>, path: &str, asked: &Endpoint, model: Option<&str>) -> Place {
     let there = asked.model.clone().unwrap_or_default();
     let (own, verb) = (&path[there.clone()], &path[there.end..]);
     let version = version_of(path);
@@ -231,7 +265,7 @@ fn google(url: &BaseUrl, path: &str, asked: &Endpoint, model: Option<&str>) -> P
         version.len() + 1
     };
     let same = model.is_none_or(|model| decoded(own).as_deref() == Some(model));
-    let vertex = is_vertex(url);
+    let Site { url, vertex } = site;
     let project = match asked.house {
         House::Vertex(start) if vertex && !url.path.contains("/projects/") => &path[behind..start],
         _ => "",
@@ -239,7 +273,7 @@ fn google(url: &BaseUrl, path: &str, asked: &Endpoint, model: Option<&str>) -> P
     let resource = match asked.house {
         House::Vertex(start) if same && vertex => path[start + 1..there.end].to_owned(),
         House::Gemini if same && !vertex => path[behind + 1..there.end].to_owned(),
-        _ => google_resource(url, model.unwrap_or(&decoded(own).unwrap_or_default())),
+        _ => google_resource(site, model.unwrap_or(&decoded(own).unwrap_or_default())),
     };
     // A bare name is Google's own, unless the call is one to Claude.
     let resource = match resource.strip_prefix("publishers/google/") {
@@ -248,7 +282,7 @@ fn google(url: &BaseUrl, path: &str, asked: &Endpoint, model: Option<&str>) -> P
         }
         _ => resource,
     };
-    Place::named([&google_base(url, version), project, "/", &resource, verb].concat())
+    Place::named([&google_base(site, version), project, "/", &resource, verb].concat())
 }
 
 /// The version of Google's API that a path begins with; empty where it does not.
@@ -264,15 +298,15 @@ fn version_of(path: &str) -> &'static str {
 
 /// The base of a provider of Google's, with the version of its API: the client's, where it is one
 /// that the provider has.
-fn google_base(url: &BaseUrl, version: &str) -> String {
-    let base = url.path.as_str();
+fn google_base(site: Site<'_>, version: &str) -> String {
+    let base = site.url.path.as_str();
     // What stands before the version is a gateway's.
     let at = base.match_indices('/').map(|(at, _)| at);
     let at = at.map(|at| (at, version_of(&base[at..])));
     let found = at.into_iter().find(|(_, version)| !version.is_empty());
     let (before, own) = found.map_or((base.len(), ""), |(at, own)| (at, own));
     let after = &base[(before + 1 + own.len()).min(base.len())..];
-    let vertex = is_vertex(url);
+    let vertex = site.vertex;
     let usual = match (own, vertex) {
         ("", true) => "v1",
         ("", false) => "v1beta",
@@ -288,8 +322,7 @@ fn google_base(url: &BaseUrl, version: &str) -> String {
 
 /// The path of a model at a provider of Google's, behind version and project. Names may say whose
 /// they are: `models/…`, `tunedModels/…`, `publishers/…/models/…`, `endpoints/…`, `google/…`.
-fn google_resource(url: &BaseUrl, model: &str) -> String {
-    let vertex = is_vertex(url);
+fn google_resource(Site { vertex, .. }: Site<'_>, model: &str) -> String {
     let (kind, rest) = model.split_once('/').unwrap_or(("", model));
     match kind {
         "tunedModels" | "endpoints" => [kind, "/", &encoded(rest)].concat(),

@@ -14,6 +14,14 @@ fn base(text: &str) -> BaseUrl {
     }
 }
 
+/// A site of which nothing is known but where it is.
+fn at(url: &BaseUrl) -> Site<'_> {
+    Site {
+        url,
+        vertex: is_at_vertex(url),
+    }
+}
+
 const OPENAI: &str = "api.openai.com/v1";
 const GROQ: &str = "api.groq.com/openai/v1";
 const ANTHROPIC: &str = "api.anthropic.com";
@@ -218,7 +226,7 @@ fn a_call_passed_on_keeps_what_the_client_wrote() {
         ),
     ] {
         let asked = endpoint(path).model.and_then(|span| decoded(&path[span]));
-        let place = passed_at(dialect, &base(url), path, (asked.as_deref(), false));
+        let place = passed_at(dialect, at(&base(url)), path, (asked.as_deref(), false));
         assert_eq!(place.path, there, "{path} at {url}");
         assert_eq!(place.query, None);
     }
@@ -228,7 +236,7 @@ fn a_call_passed_on_keeps_what_the_client_wrote() {
 fn another_model_is_named_where_its_name_stands() {
     use Dialect::{Anthropic, Azure, Bedrock, Gemini, OpenAi};
     let place = |dialect, url, path, model| {
-        let place = passed_at(dialect, &base(url), path, (Some(model), false));
+        let place = passed_at(dialect, at(&base(url)), path, (Some(model), false));
         (place.path, place.names_model)
     };
     for (dialect, url, path, model, there, names_model) in [
@@ -446,7 +454,7 @@ fn a_call_made_here_has_the_providers_own_path() {
         (BEDROCK, BedrockInvoke, "a/b", false, "/model/a%2Fb/invoke"),
         ("127.0.0.1/v1", OllamaNative, "m", true, "/api/chat"),
     ] {
-        let place = spoken_at(&base(url), language, model, stream);
+        let place = spoken_at(at(&base(url)), language, model, stream);
         let query = place.query.map(|query| ["?", query].concat());
         assert_eq!([place.path, query.unwrap_or_default()].concat(), there);
     }
@@ -459,7 +467,12 @@ fn claude_at_vertex_is_asked_for_a_stream_by_its_path() {
         ("/v1/messages", false, "rawPredict"),
         ("/messages", true, "streamRawPredict"),
     ] {
-        let place = passed_at(Dialect::Anthropic, &base(CLAUDE), path, (Some("m"), stream));
+        let place = passed_at(
+            Dialect::Anthropic,
+            at(&base(CLAUDE)),
+            path,
+            (Some("m"), stream),
+        );
         let there = format!("/v1/projects/own/locations/eu/publishers/anthropic/models/m:{verb}");
         assert_eq!(place.path, there, "{path}");
         let (key, _) = place.instead_of_model.unwrap();
@@ -471,7 +484,7 @@ fn claude_at_vertex_is_asked_for_a_stream_by_its_path() {
     }
     let place = passed_at(
         Dialect::Anthropic,
-        &base(ANTHROPIC),
+        at(&base(ANTHROPIC)),
         "/v1/messages",
         (Some("m"), true),
     );

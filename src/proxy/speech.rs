@@ -279,7 +279,7 @@ fn terms(
             && said.anthropic_version.as_str() < WITHOUT_SAMPLING,
         thinks_by_budget: manners.thinks_by_budget,
         takes_effort: takes_effort(provider, model, catalogue),
-        takes_labels: paths::is_vertex(&provider.base),
+        takes_labels: paths::is_vertex(provider),
         takes_top_k: there != Language::OpenAiChat,
         limits_completion: provider.dialect == Dialect::Azure
             || provider.preset.as_deref() == Some("openai"),

@@ -49,9 +49,40 @@ pub(crate) fn playing(preset: &Preset, place: &Place) -> Config {
 
 /// A call in the preset's own language.
 pub(crate) fn chat_of(preset: &Preset, model: &str, stream: bool) -> Ask {
-    match preset.traits.dialect {
-        Dialect::Anthropic => Ask::messages(model, stream),
+    match preset.speaks[0] {
+        Language::AnthropicMessages => Ask::messages(model, stream),
+        Language::GeminiGenerate => {
+            let said = json!([{"role": "user", "parts": [{"text": "hi there"}]}]);
+            let path = format!("/v1beta/models/{model}:{}", google_verb(stream));
+            Ask::post(&path, &json!({ "contents": said }))
+        }
+        Language::BedrockConverse => {
+            let said = json!([{"role": "user", "content": [{"text": "hi there"}]}]);
+            let path = format!("/model/{model}/{}", bedrock_verb(stream));
+            Ask::post(&path, &json!({ "messages": said }))
+        }
+        Language::OllamaNative => {
+            let said = json!([{"role": "user", "content": "hi there"}]);
+            let body = json!({"model": model, "stream": stream, "messages": said});
+            Ask::post("/api/chat", &body)
+        }
         _ => Ask::chat(model, stream),
+    }
+}
+
+const fn google_verb(stream: bool) -> &'static str {
+    if stream {
+        "streamGenerateContent?alt=sse"
+    } else {
+        "generateContent"
+    }
+}
+
+const fn bedrock_verb(stream: bool) -> &'static str {
+    if stream {
+        "converse-stream"
+    } else {
+        "converse"
     }
 }
 
@@ -73,7 +104,7 @@ pub(crate) fn all(rig: &Rig, preset: &Preset, place: &Place) -> Seen {
     let left_open = subject.good(&subject.ask(true));
     subject.check_keepalives(&left_open);
     let mut streamed = stream_cell(&left_open.1);
-    if preset.traits.dialect != Dialect::Anthropic {
+    if preset.speaks[0] == Language::OpenAiChat {
         let options = json!({"stream_options": {"include_usage": true}});
         let asked = subject.good(&subject.ask(true).with(&options));
         assert_eq!(
@@ -129,11 +160,22 @@ impl Subject<'_> {
     /// What reached the provider.
     fn check_request(&self, truth: &Truth) {
         let name = self.place.name();
-        let tail = match self.preset.traits.dialect {
-            Dialect::Anthropic => "/v1/messages",
-            _ => "/chat/completions",
+        let base = self.place.path();
+        let (model, stream) = (truth.model.as_deref().unwrap(), truth.stream);
+        let google = || format!("google/models/{model}:{}", google_verb(stream));
+        let path = match (self.place.preset, self.preset.speaks[0]) {
+            ("vertex-anthropic", _) if stream => format!("{base}/{model}:streamRawPredict"),
+            ("vertex-anthropic", _) => format!("{base}/{model}:rawPredict"),
+            ("gemini", _) => format!("/v1beta/models/{model}:{}", google_verb(stream)),
+            (_, Language::GeminiGenerate) => format!("{base}/publishers/{}", google()),
+            (_, Language::BedrockConverse) => {
+                format!("{base}/model/{model}/{}", bedrock_verb(stream))
+            }
+            (_, Language::OllamaNative) => "/api/chat".to_owned(),
+            (_, Language::AnthropicMessages) => format!("{base}/v1/messages"),
+            _ => format!("{base}/chat/completions"),
         };
-        let target = format!("{}{tail}{}", self.place.path(), self.place.query());
+        let target = format!("{path}{}", self.place.query());
         assert_eq!(truth.target, target, "{name}");
         assert_eq!(truth.method, "POST", "{name}");
         let own = self.preset.traits.auth.header();
@@ -159,11 +201,7 @@ impl Subject<'_> {
 
     fn check_record(&self, record: &ExchangeRecord, status: u16, outcome: Outcome) {
         let name = self.place.name();
-        let language = match self.preset.traits.dialect {
-            Dialect::Anthropic => Language::AnthropicMessages,
-            _ => Language::OpenAiChat,
-        };
-        assert_eq!(record.language, language, "{name}");
+        assert_eq!(record.language, self.preset.speaks[0], "{name}");
         assert_eq!(
             (record.status, record.outcome),
             (Some(status), outcome),
@@ -181,10 +219,16 @@ impl Subject<'_> {
             !attempt.client_credential && attempt.credential.is_some(),
             "{name}"
         );
-        // A refusal says at least when to come again.
+        // A refusal says at least when to come again, but at Bedrock and Vertex AI.
         let tells = Quirks::of_preset(self.preset).rate_headers != RateHeaders::None;
+        let silent = match record.language {
+            Language::BedrockConverse => true,
+            Language::GeminiGenerate => self.place.preset != "gemini",
+            _ => false,
+        };
         let kept = !attempt.rate_limits.is_empty();
-        assert_eq!(kept, tells || status == 429, "{name}: {status}");
+        let expected = tells || (status == 429 && !silent);
+        assert_eq!(kept, expected, "{name}: {status}");
     }
 
     /// The provider's numbers wherever it told them; else what was counted, and so named.
@@ -195,14 +239,17 @@ impl Subject<'_> {
         let told = !record.request.stream
             || asked
             || traits.inject_usage
-            || traits.usage_place != UsagePlace::OwnChunkOnRequest;
+            || traits.usage_place != UsagePlace::OwnChunkOnRequest
+            || record.language != Language::OpenAiChat;
         if !told {
             assert_eq!((usage.input, usage.output), (None, Some(TOKENS)), "{name}");
             assert_eq!(source, Some(TokenSource::Chunks), "{name}");
             return;
         }
         let counts = (usage.input, usage.cached_read, usage.output);
-        assert_eq!(counts, (Some(1234), Some(7), Some(56)), "{name}");
+        // An Ollama tells of no cache.
+        let cached = (record.language != Language::OllamaNative).then_some(7);
+        assert_eq!(counts, (Some(1234), cached, Some(56)), "{name}");
         let own = if record.request.usage_injected {
             TokenSource::UsageInjected
         } else {
@@ -246,12 +293,12 @@ impl Subject<'_> {
         };
         // The statuses of the documentation, which lie both ways: the class must not.
         let wrong_status = match self.place.preset {
-            "gemini-openai" | "xai" => 400,
-            "bedrock-openai" | "bedrock-mantle" => 403,
+            "gemini" | "gemini-openai" | "xai" => 400,
+            "bedrock" | "bedrock-openai" | "bedrock-mantle" => 403,
             _ => 401,
         };
         let missing_status = match self.place.preset {
-            "bedrock-openai" | "bedrock-mantle" | "openrouter" | "huggingface" => 400,
+            "bedrock" | "bedrock-openai" | "bedrock-mantle" | "openrouter" | "huggingface" => 400,
             _ => 404,
         };
         let mut cell = String::new();

@@ -14,14 +14,6 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Whether the simulator speaks the preset's language at its paths.
-    pub(crate) fn is_played(&self) -> bool {
-        let house = self.preset.split('-').next().unwrap_or_default();
-        let native = house == self.preset || self.preset == "vertex-express";
-        let cloud = matches!(house, "gemini" | "vertex" | "bedrock");
-        !(cloud && native) && self.preset != "vertex-anthropic"
-    }
-
     /// How a test names it.
     pub(crate) fn name(&self) -> String {
         match self.region {
@@ -132,6 +124,7 @@ pub(crate) const PLACES: &[Place] = &[
     at("vllm", "http://127.0.0.1:8000/v1"),
     at("llamacpp", "http://127.0.0.1:8080/v1"),
     at("ollama", "http://127.0.0.1:11434/v1"),
+    at("ollama-native", "http://127.0.0.1:11434"),
     at("sglang", "http://127.0.0.1:30000/v1"),
     at("tgi", "http://127.0.0.1:8080/v1"),
     at("litellm", "http://127.0.0.1:4000/v1"),

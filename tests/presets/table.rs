@@ -6,10 +6,10 @@ use std::path::Path;
 
 use tollgate::config::presets::Preset;
 use tollgate::config::settings::{AuthScheme, UsagePlace};
-use tollgate::record::Dialect;
+use tollgate::record::Language;
 
 use crate::calls::Seen;
-use crate::places::{PLACES, Place};
+use crate::places::Place;
 
 const BEGIN: &str = "<!-- providers:begin -->";
 const END: &str = "<!-- providers:end -->";
@@ -43,7 +43,7 @@ fn rendered(presets: &[Preset], seen: &[(&Place, Seen)]) -> String {
         "\nEach row was called through Tollgate in front of a simulated provider that plays the \
          documented manner below the documented path: method, path, query, headers, the one right \
          credential and no other, token counts, error classes and the record were compared. None \
-         of it was called live. ²: not yet called so. Unverified, by preset:\n\n",
+         of it was called live. Unverified, by preset:\n\n",
     );
     for preset in presets {
         if let Some(note) = &preset.note {
@@ -59,9 +59,7 @@ fn row(preset: &Preset, all: &[(&Place, Seen)], text: &mut String) {
         .iter()
         .filter(|(place, _)| *preset.name == *place.preset)
         .collect();
-    let Some((_, seen)) = own.first() else {
-        return not_played(preset, text);
-    };
+    let (_, seen) = own.first().unwrap();
     for (place, other) in &own {
         assert_eq!(other, seen, "{} is not as elsewhere", place.name());
     }
@@ -76,31 +74,11 @@ fn row(preset: &Preset, all: &[(&Place, Seen)], text: &mut String) {
             preset,
             &own.iter().map(|(place, _)| *place).collect::<Vec<_>>()
         ),
-        usage_name(preset.traits.usage_place),
+        usage_name(preset),
         seen.keepalive,
         seen.plain,
         seen.streamed,
         seen.errors,
-    )
-    .unwrap();
-}
-
-/// A preset whose own language the simulator does not speak at its paths.
-fn not_played(preset: &Preset, text: &mut String) {
-    let note = preset.note.as_ref().map_or("", |_| " ¹");
-    let (kind, auth) = (preset.traits.kind.name(), auth(preset));
-    let places = PLACES.iter().filter(|place| *preset.name == *place.preset);
-    let places: Vec<_> = places.collect();
-    let usage = match preset.traits.dialect {
-        Dialect::Gemini => "in each event",
-        Dialect::Bedrock => "`metadata`, last",
-        _ => usage_name(preset.traits.usage_place),
-    };
-    let bases = bases(preset, &places);
-    let name = &preset.name;
-    writeln!(
-        text,
-        "| {name}{note} | {kind} | {auth} | {bases} | {usage} | – | ² | ² | ² |"
     )
     .unwrap();
 }
@@ -142,12 +120,15 @@ fn bases(preset: &Preset, own: &[&Place]) -> String {
     lines.join("<br>")
 }
 
-const fn usage_name(place: UsagePlace) -> &'static str {
-    match place {
-        UsagePlace::OwnChunkOnRequest => "own chunk, when asked",
-        UsagePlace::OwnChunk => "own chunk, always",
-        UsagePlace::FinishChunk => "on the finish chunk",
-        UsagePlace::GroqAndOwnChunk => "`x_groq`, and own chunk when asked",
-        UsagePlace::AnthropicEvents => "`message_start`, `message_delta`",
+fn usage_name(preset: &Preset) -> &'static str {
+    match (preset.speaks[0], preset.traits.usage_place) {
+        (Language::GeminiGenerate, _) => "in each event",
+        (Language::BedrockConverse, _) => "`metadata`, last",
+        (Language::OllamaNative, _) => "in the last line",
+        (_, UsagePlace::OwnChunkOnRequest) => "own chunk, when asked",
+        (_, UsagePlace::OwnChunk) => "own chunk, always",
+        (_, UsagePlace::FinishChunk) => "on the finish chunk",
+        (_, UsagePlace::GroqAndOwnChunk) => "`x_groq`, and own chunk when asked",
+        (_, UsagePlace::AnthropicEvents) => "`message_start`, `message_delta`",
     }
 }

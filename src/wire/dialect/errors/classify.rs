@@ -242,7 +242,7 @@ const GENERAL: [(ErrorClass, &[&str]); 7] = [
 /// The last resort: texts that providers are known to send. Only where a message decides: on
 /// client errors, and inside streams.
 fn by_message(status: Option<u16>, said: &Said) -> Option<ErrorClass> {
-    if !matches!(status, None | Some(400 | 413 | 422 | 429)) {
+    if !matches!(status, None | Some(400 | 403 | 413 | 422 | 429)) {
         return None;
     }
     MESSAGES
@@ -275,7 +275,13 @@ const MESSAGES: [(ErrorClass, &[&str]); 5] = [
     ),
     (
         ErrorClass::Auth,
-        &["incorrect api key", "api key not valid", "invalid api key"],
+        &[
+            "incorrect api key",
+            "api key not valid",
+            "invalid api key",
+            // Bedrock says AccessDeniedException to keys that it does not know, too.
+            "make sure your api key is valid",
+        ],
     ),
     (ErrorClass::Permission, &["user location is not supported"]),
     (

@@ -68,6 +68,8 @@ const ROWS: &[Row] = &[
     (Bedrock, "bedrock", 400, "ValidationException", r#"{"message":"Input is too long for requested model."}"#, ContextLength, Larger),
     (Bedrock, "bedrock", 400, "ServiceQuotaExceededException", r#"{"message":"m"}"#, Quota, Alert),
     (Bedrock, "bedrock", 403, "AccessDeniedException", r#"{"Message":"m"}"#, Permission, Alert),
+    (Bedrock, "bedrock", 403, "AccessDeniedException", r#"{"Message":"Authentication failed: Please make sure your API Key is valid."}"#, Auth, Alert),
+    (Bedrock, "bedrock", 403, "AccessDeniedException", r#"{"Message":"Invalid API Key format: Must start with pre-defined prefix"}"#, Auth, Alert),
     (Bedrock, "bedrock", 403, "UnrecognizedClientException", r#"{"message":"The security token included in the request is invalid."}"#, Auth, Alert),
     (Bedrock, "bedrock", 403, "InvalidSignatureException", r#"{"message":"m"}"#, Auth, Alert),
     (Bedrock, "bedrock", 403, "ExpiredTokenException", r#"{"message":"m"}"#, Auth, Alert),
