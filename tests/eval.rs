@@ -47,9 +47,12 @@ fn simulator() -> Simulator {
 fn stage(simulator: &Simulator, other: &Simulator) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let (one, two) = (simulator.addr(), other.addr());
+    // A bare name would lie in the user's data directory.
+    let store = folder.path().join("store.redb");
+    let store = store.display();
     let text = format!(
         r#"
-        store.path = "store.redb"
+        store.path = "{store}"
         [providers.good]
         base_url = "http://{one}/v1"
         api_key = "sk-one"
@@ -242,6 +245,7 @@ fn answers_are_scored_by_each_scorer_and_forgotten() {
     assert!(String::from_utf8_lossy(&report.stdout).contains("good"));
     // What was asked, answered and reasoned stands in what the user wrote, and nowhere else.
     let own = ["set.jsonl", "scorers.toml"].map(|name| folder.join(name));
+    assert!(files(folder).contains(&folder.join("store.redb")));
     for path in files(folder).iter().filter(|path| !own.contains(path)) {
         let text = fs::read(path).unwrap();
         for word in [ASKED, ANSWERED, REASONED, "sk-one"] {
@@ -701,11 +705,11 @@ fn the_shipped_example_runs_over_the_simulator() {
     .unwrap();
     let config = fs::read_to_string(folder.join("tollgate.toml")).unwrap();
     let address = simulator.addr().to_string();
-    fs::write(
-        folder.join("tollgate.toml"),
-        config.replace("127.0.0.1:4200", &address),
-    )
-    .unwrap();
+    let store = folder.join("eval.redb").display().to_string();
+    let config = config
+        .replace("127.0.0.1:4200", &address)
+        .replace("eval.redb", &store);
+    fs::write(folder.join("tollgate.toml"), config).unwrap();
     for (args, scorers) in [
         (
             &[

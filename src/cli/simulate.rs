@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// The pair by which requests to Bedrock are signed; without it, the one of Amazon's examples
     #[arg(long, value_name = "ID:SECRET")]
     aws_keys: Option<String>,
-    /// What is said to which prompts: JSONL of {"contains": ["…"], "say": "…"}
+    /// What is said to which prompts: JSONL of `{"contains": ["…"], "say": "…"}`
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
     /// Seed of every draw

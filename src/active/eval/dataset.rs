@@ -140,9 +140,8 @@ fn is_name(id: &str) -> bool {
 fn check_input(input: &Value) -> Result<(), String> {
     match input {
         Value::String(text) if text.trim().is_empty() => Err("`input` is empty".to_owned()),
-        Value::String(_) => Ok(()),
         Value::Object(fields) if fields.is_empty() => Err("`input` is empty".to_owned()),
-        Value::Object(_) => Ok(()),
+        Value::String(_) | Value::Object(_) => Ok(()),
         Value::Array(messages) => {
             let sound = |message: &Value| message.get("role").is_some_and(Value::is_string);
             if messages.is_empty() || !messages.iter().all(sound) {

@@ -371,14 +371,9 @@ impl Examiner {
 
 /// The answer as a judge reads it: its text, and what it calls.
 fn said(answer: &Answer) -> String {
-    let mut said = answer.text.clone();
-    for call in &answer.calls {
-        said.push_str(&format!(
-            "<function={}>{}</function>",
-            call.name, call.arguments
-        ));
-    }
-    said
+    let calls = answer.calls.iter();
+    let calls = calls.map(|call| format!("<function={}>{}</function>", call.name, call.arguments));
+    answer.text.clone() + &calls.collect::<String>()
 }
 
 /// What a program is given of an answer.

@@ -56,7 +56,7 @@ pub(super) fn alike(one: &Value, other: &Value) -> bool {
                 || one
                     .as_f64()
                     .zip(other.as_f64())
-                    .is_some_and(|(a, b)| a == b)
+                    .is_some_and(|(a, b)| a - b == 0.0)
         }
         (Value::Array(one), Value::Array(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(a, b)| alike(a, b))
