@@ -43,11 +43,11 @@ const NOT_YET: &[&str] = &[];
 /// folder that is not listed the rooms may stand in any order, but in no circle.
 #[rustfmt::skip]
 const ROOMS: &[(&str, &[&str])] = &[
-    ("record", &["named", "units", "ids", "usage", "timeline", "outcome", "language", "attempt", "experiment", "decision", "active", "exchange", "note"]),
+    ("record", &["named", "units", "ids", "usage", "timeline", "outcome", "language", "attempt", "experiment", "decision", "active", "exchange", "note", "score"]),
     ("statistics", &["quantile", "sketch", "metric", "interval", "filter", "compare", "sequence", "drift", "rollup"]),
     ("wire", &["framing", "dialect", "translation", "observer"]),
     ("wire/translation", &["shape", "manners", "trial", "fields", "events", "reasoning", "chat", "chat_pieces", "chat_read", "carried", "chat_turns", "chat_settings", "chat_request", "chat_to_messages", "chat_to_gemini", "chat_to_converse", "messages_to_chat", "responses_to_chat", "legs"]),
-    ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "candidate", "policy", "plan", "rules", "budget", "experiment", "canary"]),
+    ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "score", "candidate", "policy", "plan", "rules", "budget", "experiment", "canary"]),
     ("workload", &["prompts", "sizes", "schedule", "cron", "agenda", "pairing", "spec", "sweep", "trace"]),
     ("analysis", &["scoring", "replay", "watch", "tables", "paper", "render", "reports"]),
     ("config", &["routes", "probes", "profiles", "credentials", "settings", "problem", "expand", "quantity", "address", "read", "yaml", "kinds", "choices", "prices", "workload", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),

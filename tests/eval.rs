@@ -760,3 +760,81 @@ fn the_shipped_example_runs_over_the_simulator() {
         }
     }
 }
+
+/// A running server, ended with the test.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn routes_must_be_shown_to_reach_min_score() {
+    let (simulator, other) = (simulator(), simulator());
+    let folder = stage(&simulator, &other);
+    let folder = folder.path();
+    let config = fs::read_to_string(folder.join("tollgate.toml")).unwrap();
+    // One port after the other is free for a moment after it was bound.
+    let [data, admin] =
+        [0, 0].map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).unwrap());
+    let [data, admin] = [data, admin].map(|listener| listener.local_addr().unwrap());
+    let asks = "[models.m]\n        min_score = { scorer = \"exact\", at_least = 0.5 }";
+    let head = format!("server.listen = \"{data}\"\nadmin.listen = \"{admin}\"\n");
+    let body = config.replace("[models.m]", asks);
+    fs::write(folder.join("tollgate.toml"), head + &body).unwrap();
+    let mut serve = command(folder, &["serve"]);
+    let _server = Server(
+        serve
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    wait_for(|| std::net::TcpStream::connect(admin).is_ok());
+    let left_out = || -> Vec<Value> {
+        let output = tollgate(folder, &["routes", "--model", "m", "--json"]);
+        let all = result(&output);
+        let routes = all["models"][0]["routes"].as_array().unwrap().clone();
+        routes
+            .iter()
+            .map(|route| route["left_out"].clone())
+            .collect()
+    };
+    assert_eq!(left_out(), ["score_unknown", "score_unknown"]);
+    // Beside the server, which has the store: it is handed the scores.
+    let output = tollgate(folder, &[&USUAL[..], &["--scorer", "exact"]].concat());
+    assert!(output.status.success(), "{}", error(&output));
+    assert!(
+        !error(&output).contains("unknown to `min_score`"),
+        "{}",
+        error(&output)
+    );
+    assert_eq!(left_out(), [Value::Null, "min_score".into()]);
+    // Nor does a request say otherwise.
+    let output = tollgate(folder, &["routes", "--model", "m"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        text.contains("its score is not shown to reach min_score"),
+        "{text}"
+    );
+    // A run that asks less is sure of less, and the newest one counts.
+    let set = fs::read_to_string(folder.join("set.jsonl")).unwrap();
+    let few: String = set
+        .lines()
+        .take(2)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    fs::write(folder.join("set.jsonl"), few).unwrap();
+    let mut again = USUAL;
+    again[11] = "two";
+    let output = tollgate(folder, &[&again[..], &["--scorer", "exact"]].concat());
+    assert!(output.status.success(), "{}", error(&output));
+    assert_eq!(
+        left_out(),
+        ["min_score", "min_score"],
+        "2 of 2 do not show a half"
+    );
+}

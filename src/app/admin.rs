@@ -71,7 +71,8 @@ fn handles(
 ) -> Handles {
     let of = |recorder: &Recorder| recorder.clone();
     let (reading, feeding, asking) = (of(recorder), of(recorder), of(recorder));
-    let noting = of(recorder);
+    let (noting, scoring) = (of(recorder), of(recorder));
+    let scored = Arc::clone(&node.shared);
     let (shared, counted) = (Arc::clone(&node.shared), Arc::clone(&node.shared));
     let standing = Arc::clone(&node.shared);
     let counters = Arc::clone(&node.counters);
@@ -84,6 +85,15 @@ fn handles(
                 NoteEdit::Add(note) => store.add_note(&note).map(Some),
                 NoteEdit::Remove(id) => Ok(store.remove_note(id)?.then_some(id)),
             })
+        }),
+        scores: Arc::new(move |scores| {
+            let kept = scores.clone();
+            let done = scoring.with_store(move |store| store.add_scores(&kept));
+            if let Some(Ok(())) = done {
+                let known = &scored.settler.standing;
+                known.with(|board| scores.into_iter().for_each(|score| board.scores.add(score)));
+            }
+            done
         }),
         standing: Arc::new(move || outlook::standing(&standing)),
         counts: Arc::new(move || {

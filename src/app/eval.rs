@@ -27,7 +27,7 @@ use crate::analysis::reports::scores;
 use crate::analysis::tables::Window;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::record::{Active, ExchangeRecord, Origin, PicoDollars, WallTime};
+use crate::record::{Active, ExchangeRecord, Origin, PicoDollars, RouteScore, WallTime};
 use crate::recorder::Standing;
 
 /// What one run is made of.
@@ -58,6 +58,10 @@ pub struct Outcome {
     pub paper: Paper,
     /// The file that says it all, where it could be written.
     pub file: Option<PathBuf>,
+    /// What was found of each route, for routing; nothing of a run that is not complete.
+    pub scores: Vec<RouteScore>,
+    /// Whether the store has them.
+    pub stored: bool,
 }
 
 /// The name of the file with a line per answer.
@@ -146,6 +150,17 @@ impl Run<'_> {
         let all = stage.all;
         let measured = result::scores(&self.plan, &all);
         let paper = scores::paper(&measured, self.head(&all, clock.wall()));
+        let standings = scores::standings(&measured);
+        let complete = end == Ended::Complete.name();
+        let found = if complete {
+            result::route_scores(&self.plan, &standings, clock.wall())
+        } else {
+            Vec::new()
+        };
+        let kept = found.clone();
+        let stored = recorder
+            .as_ref()
+            .and_then(|recorder| recorder.with_store(move |store| store.add_scores(&kept)));
         if let Some(recording) = recording {
             recording.shutdown();
         }
@@ -157,13 +172,7 @@ impl Run<'_> {
             environment: environment(self.settings, self.location.clone()),
         };
         let report = paper_json(&paper);
-        let value = result::file(
-            &self.plan,
-            &head,
-            &all,
-            &scores::standings(&measured),
-            &report,
-        );
+        let value = result::file(&self.plan, &head, &all, &standings, &report);
         let file = self.folder.join(FILE);
         let written = write_whole(&file, &format!("{value:#}\n"));
         let unwritten = written
@@ -175,6 +184,8 @@ impl Run<'_> {
             fault: fault.or(unwritten),
             paper,
             file: written.is_ok().then_some(file),
+            stored: matches!(stored, Some(Ok(()))),
+            scores: found,
         })
     }
 

@@ -7,7 +7,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
 
+use super::admin::{Admin, reachable};
 use super::bench::{Temperature, temperature};
 use super::output;
 use super::report::{Shape, hand_over};
@@ -24,6 +27,7 @@ use crate::app::sources;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::record::{Name, PicoDollars};
+use crate::ui::scores;
 
 /// Ask routes the items of a data set, and score the answers
 #[derive(Debug, clap::Args)]
@@ -158,12 +162,37 @@ fn eval(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
     if let Some(file) = &outcome.file {
         output::note(&format!("results: {}", file.display()));
     }
+    if !outcome.stored && !outcome.scores.is_empty() {
+        hand_to_server(settings, &outcome);
+    }
     report(args, &outcome)?;
     Ok(match (&outcome.fault, is_complete(&outcome)) {
         (Some(_), _) => ExitCode::from(3),
         (None, false) => ExitCode::from(1),
         (None, true) => ExitCode::SUCCESS,
     })
+}
+
+/// Has the program that holds the store keep the scores: its routing knows them from then on.
+fn hand_to_server(settings: &Settings, outcome: &Outcome) {
+    let token = settings.admin.token.as_ref();
+    let admin = Admin {
+        address: reachable(settings.admin.listen),
+        token: token.map(|token| token.expose_secret().to_owned()),
+    };
+    let scores: Vec<Value> = outcome.scores.iter().map(scores::value).collect();
+    let body = json!({ "scores": scores }).to_string();
+    let what = match admin.ask("POST", "/api/scores", &body) {
+        Ok(answer) if (200..300).contains(&answer.status) => return,
+        Ok(answer) => format!("{} answers {}", admin.address, answer.status),
+        Err(error) => format!(
+            "{} (`admin.listen`) does not answer: {error}",
+            admin.address
+        ),
+    };
+    output::note(&format!(
+        "the scores are in the results only, and unknown to `min_score`: the store is in use, and {what}"
+    ));
 }
 
 fn report(args: &Args, outcome: &Outcome) -> Result<(), Stop> {

@@ -39,6 +39,8 @@ table! {
         max_input: MillionRate,
         /// US dollars per million tokens of the answer that a route may cost.
         max_output: MillionRate,
+        /// The score that a route must be shown to reach.
+        min_score: RawMinScore,
         /// Time in which the whole answer is to be expected.
         deadline: Duration,
         /// Other models, asked only when every route of this one has failed.
@@ -99,6 +101,18 @@ table! {
         first_token_p95: Duration,
         /// Share of failed exchanges.
         error_rate: Share,
+    }
+}
+
+table! {
+    /// The score that a route must be shown to reach.
+    RawMinScore {
+        /// The scorer, as `tollgate eval` calls it.
+        scorer: NameText,
+        /// What the lower end of the score's interval must reach.
+        at_least: Share,
+        /// Whether routes that nobody has scored pass.
+        unknown_passes: bool,
     }
 }
 

@@ -18,6 +18,7 @@ use crate::routing::plan::{self, Ask, Candidate, Constraints, Draws, LeftOut, Mo
 use crate::routing::policy::{By, Policy};
 use crate::routing::pricing;
 use crate::routing::rules::{self, Facts};
+use crate::routing::score::MinScore;
 
 /// What weighing looks at.
 #[derive(Debug, Clone, Copy)]
@@ -156,6 +157,10 @@ fn join(
         .unwrap_or_default();
     let mut constraints = routes.map_or_else(Constraints::default, |of| of.constraints.clone());
     tighten(&mut constraints, rule, wishes);
+    if draft.active.is_some() {
+        // Who measures a route asks it whatever its score: else none could be scored again.
+        constraints.min_score = None;
+    }
     let needs_prices = policy.needs_prices()
         || constraints.cost_max.is_some()
         || constraints.input_max.is_some()
@@ -190,6 +195,7 @@ fn join(
                 scales,
                 prompt_tokens,
                 needs_prices,
+                ask.constraints.min_score.as_ref(),
             )
         })
         .collect();
@@ -425,6 +431,7 @@ fn candidate(
     scales: Scales<'_>,
     prompt_tokens: u64,
     needs_prices: bool,
+    min_score: Option<&MinScore>,
 ) -> Candidate {
     let (now, wall) = scales.now;
     let route = way.key();
@@ -441,6 +448,7 @@ fn candidate(
         weight,
         context: way.context(),
         other_model: way.other_model,
+        score_low: min_score.and_then(|min| Some(board.scores.of(&route, &min.scorer)?.low)),
         quote: needs_prices
             .then(|| scales.quotes.of(way, prompt_tokens, wall, scales.settings))
             .flatten(),

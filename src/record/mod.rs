@@ -26,6 +26,8 @@ pub mod exchange;
 
 pub mod note;
 
+pub mod score;
+
 pub use active::{Active, Pair};
 pub use attempt::{AttemptRecord, Protocol, ProviderKind, RateLimitHeader, ServerTiming};
 pub use decision::{Considered, Decision};
@@ -37,6 +39,7 @@ pub use ids::{ExchangeId, KeyedHash, TraceId};
 pub use language::Language;
 pub use note::Note;
 pub use outcome::{CancelledBy, End, ErrorClass, FinishReason, Oddity, Outcome};
+pub use score::RouteScore;
 pub use timeline::{Bins, Gaps, Mark, NullReason, Timeline};
 pub use units::{Moment, Name, Nanos, PicoDollars, WallTime};
 pub use usage::{TokenSource, Usage};

@@ -39,7 +39,12 @@ pub fn restored(reader: &StoreReader, now: (Moment, WallTime)) -> Standing {
     };
     let (routing, spending) = (found(ROUTING), found(SPENDING));
     let (budgets, canaries) = (found(BUDGETS), found(CANARIES));
+    let scores = reader.scores().unwrap_or_else(|error| {
+        tracing::warn!(%error, "scores of routes cannot be read; none is known");
+        Vec::new()
+    });
     standing.with(|board| {
+        scores.into_iter().for_each(|score| board.scores.add(score));
         if let Some(text) = routing {
             restore(board, &text, now);
         }

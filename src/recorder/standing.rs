@@ -14,6 +14,7 @@ use crate::routing::learned::{Learned, Observation};
 use crate::routing::limits;
 use crate::routing::plan::ModelMemory;
 use crate::routing::route::RouteKey;
+use crate::routing::score::Scores;
 
 /// What is known of every route, shared by all workers. Told of the beginning and the end of every
 /// attempt by the street itself, so that neither a full queue nor a dead store blinds the routing.
@@ -39,6 +40,8 @@ pub struct Board {
     pub spending: Spending,
     /// What was seen of canaries.
     pub canaries: Canaries,
+    /// What evaluations found of routes.
+    pub scores: Scores,
     /// When a client's own request was over last.
     pub used: Option<Moment>,
 }

@@ -14,6 +14,8 @@ pub mod learned;
 
 pub mod kept;
 
+pub mod score;
+
 pub mod candidate;
 
 pub mod policy;

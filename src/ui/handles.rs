@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::server::Drain;
 use crate::edge::store::{StoreError, StoreReader};
-use crate::record::{ExchangeRecord, Note, Origin};
+use crate::record::{ExchangeRecord, Note, Origin, RouteScore};
 use crate::recorder::{StandingNow, StoreHealth};
 
 /// Asks a service for something, whenever it is wanted.
@@ -28,6 +28,10 @@ pub enum NoteEdit {
 /// Edits notes: the number of the note, or none where there is no such note. Nothing at all where
 /// the store takes nothing now. Blocks.
 pub type EditNotes = Arc<dyn Fn(NoteEdit) -> Option<Result<Option<u32>, StoreError>> + Send + Sync>;
+
+/// Takes scores of routes into the store, and tells routing. Nothing at all where the store takes
+/// nothing now. Blocks.
+pub type TakeScores = Arc<dyn Fn(Vec<RouteScore>) -> Option<Result<(), StoreError>> + Send + Sync>;
 
 /// What is counted while the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,6 +75,8 @@ pub struct Handles {
     pub store: Ask<StoreHealth>,
     /// Writes and removes notes.
     pub notes: EditNotes,
+    /// Takes scores of routes.
+    pub scores: TakeScores,
     /// How the routes stand now.
     pub standing: Ask<StandingNow>,
     /// What is counted.

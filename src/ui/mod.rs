@@ -46,6 +46,8 @@ mod api;
 
 mod notes;
 
+pub mod scores;
+
 mod page;
 
 mod router;

@@ -94,6 +94,7 @@ const OPERATIONS: &[Operation] = &[
     Operation { path: "/api/exchanges/{id}", summary: "One exchange with every field", parameters: &[], answer: Answer::Json("Exchange") },
     Operation { path: "/api/charts/{chart}", summary: "Points of a chart: latency, volume, first-token", parameters: REPORT, answer: Answer::Json("Chart") },
     Operation { path: "/api/notes", summary: "What users wrote of changes. POST `{text, at, route}` writes one, DELETE with `?id=` removes one", parameters: &[], answer: Answer::Json("Notes") },
+    Operation { path: "/api/scores", summary: "What evaluations found of routes. POST `{scores}` adds some, as `tollgate eval` does beside a running server", parameters: &[], answer: Answer::Json("Scores") },
     Operation { path: "/api/health", summary: "How services do, and the settings without secrets", parameters: &[], answer: Answer::Json("Health") },
     Operation { path: "/api/openapi.json", summary: "This document", parameters: &[], answer: Answer::Other("application/json") },
     Operation { path: "/metrics", summary: "Metrics for Prometheus", parameters: &[], answer: Answer::Other("application/openmetrics-text") },
@@ -303,6 +304,17 @@ fn schemas() -> Value {
             "notes": { "type": "array", "items": object("id at route text", json!({
                 "id": whole(), "at": text(), "route": nullable("string"), "text": text(),
             })) },
+        })),
+        "Scores": object("schema scores", json!({
+            "schema": { "const": "tollgate.scores/1" },
+            "scores": { "type": "array", "items": object(
+                "run at model provider there scorer score low high items",
+                json!({
+                    "run": text(), "at": whole(), "model": text(), "provider": text(),
+                    "there": text(), "scorer": text(), "score": { "type": "number" }, "low": { "type": "number" },
+                    "high": { "type": "number" }, "items": whole(),
+                }),
+            ) },
         })),
         "Health": object(
             "schema ready program started simulated store in_flight connections \

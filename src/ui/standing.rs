@@ -184,6 +184,8 @@ pub fn words(code: &str) -> String {
         "only_route" => "the only route that may be tried".to_owned(),
         "least_bad" => "none may be tried, and it is the least bad".to_owned(),
         "model" => "first in the config".to_owned(),
+        "min_score" => "its score is not shown to reach min_score".to_owned(),
+        "score_unknown" => "nobody has scored it, and min_score is asked".to_owned(),
         code => plain(code).replace('_', " "),
     }
 }

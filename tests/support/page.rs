@@ -61,6 +61,7 @@ pub(crate) fn held(path: &Path, settings: Settings, health: StoreHealth) -> Held
         let opened = Arc::new(StoreReader::open(&path)?);
         Ok(Arc::clone(reader.get_or_init(|| opened)))
     });
+    let of_scores = of_store.clone();
     let handles = Handles {
         reader,
         feed: Arc::new(move || subscribe.subscribe()),
@@ -72,6 +73,10 @@ pub(crate) fn held(path: &Path, settings: Settings, health: StoreHealth) -> Held
                 NoteEdit::Add(note) => store.add_note(&note).map(Some),
                 NoteEdit::Remove(id) => store.remove_note(id).map(|was| was.then_some(id)),
             })
+        }),
+        scores: Arc::new(move |scores| {
+            let (mut store, _) = Store::open(&of_scores, &Clock::system()).ok()?;
+            Some(store.add_scores(&scores))
         }),
         standing: Arc::new(standing),
         counts: Arc::new(|| Counts {

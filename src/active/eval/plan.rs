@@ -61,6 +61,21 @@ pub struct Task {
 }
 
 impl Plan {
+    /// What the route of a target is called beside its model: the provider, and where that has two
+    /// routes to the model, its name there too.
+    #[must_use]
+    pub fn label(&self, target: usize) -> String {
+        let own = &self.targets[target];
+        let twin = |other: &&Target| {
+            other.model == own.model && other.route.provider == own.route.provider
+        };
+        if self.targets.iter().filter(twin).count() > 1 {
+            own.route.to_string()
+        } else {
+            own.route.provider.to_string()
+        }
+    }
+
     /// How many tasks there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -25,7 +25,7 @@ use crate::analysis::render::exchange;
 use crate::analysis::reports::call::calls;
 use crate::analysis::reports::scores::{Asked, Scores, Standing};
 use crate::analysis::scoring::Scored;
-use crate::record::{ExchangeRecord, Name, PicoDollars};
+use crate::record::{ExchangeRecord, Name, PicoDollars, RouteScore, WallTime};
 
 /// Schema of a line.
 pub const LINE_SCHEMA: &str = "tollgate.eval.answer/1";
@@ -187,7 +187,7 @@ pub fn scores(plan: &Plan, all: &[Measured]) -> Scores {
             .and_then(|mut calls| calls.pop());
         Some(Asked {
             model: target.model.to_string(),
-            provider: target.route.provider.to_string(),
+            provider: plan.label(task.target),
             item: task.item,
             groups: plan.groups.iter().map(|field| item.group(field)).collect(),
             scores: measured.scores.clone(),
@@ -206,4 +206,30 @@ pub fn scores(plan: &Plan, all: &[Measured]) -> Scores {
         asked: asked.collect(),
         judges: (judges.clone().count() as u64, spent(judges)),
     }
+}
+
+/// What routing is told: each route's scores, of a run that ended at `at`.
+#[must_use]
+pub fn route_scores(plan: &Plan, standings: &[Standing], at: WallTime) -> Vec<RouteScore> {
+    let each = standings.iter().filter_map(|standing| {
+        let of = |place: &usize| {
+            plan.targets[*place].model.as_str() == standing.model
+                && plan.label(*place) == standing.provider
+        };
+        let target = &plan.targets[(0..plan.targets.len()).find(of)?];
+        let there = target.route.model.clone();
+        Some(RouteScore {
+            run: plan.run.clone(),
+            at,
+            model: target.model.clone(),
+            provider: target.route.provider.clone(),
+            there: there.unwrap_or_else(|| target.model.clone()),
+            scorer: Name::from(standing.scorer.as_str()),
+            value: standing.score.value,
+            low: standing.score.interval.low,
+            high: standing.score.interval.high,
+            items: standing.items as u32,
+        })
+    });
+    each.collect()
 }

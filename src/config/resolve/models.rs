@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::kinds::is_model;
 use crate::config::problem::{nearest, quoted};
 use crate::config::profiles::{fits, geography, geography_of, wants_profile};
-use crate::config::raw_routing::{RawHedge, RawModel, RawRamp, RawRoute, RawShadow};
+use crate::config::raw_routing::{RawHedge, RawMinScore, RawModel, RawRamp, RawRoute, RawShadow};
 use crate::config::read::{At, Entries, key_step};
 use crate::config::routes::TranslatingHere;
 use crate::config::settings::{
@@ -18,6 +18,7 @@ use crate::routing::catalogue::{self, ModelFacts, facts_of, owner_of};
 use crate::routing::plan::Constraints;
 use crate::routing::policy::Ramp;
 use crate::routing::pricing::Share;
+use crate::routing::score::MinScore;
 
 use super::policies::{Keys, policy, slo};
 use super::work::{Span, Work, texts};
@@ -94,6 +95,9 @@ pub(in crate::config) fn models(
             cost_max: raw.max_cost.map(|at| at.value.0),
             input_max: raw.max_input.map(|at| at.value.0),
             output_max: raw.max_output.map(|at| at.value.0),
+            min_score: raw
+                .min_score
+                .and_then(|at| min_score(&format!("{path}.min_score"), at, work)),
             deadline: raw.deadline.map(|at| nanos(at.value)),
             context_min: None,
         };
@@ -123,6 +127,23 @@ fn is_claimed(model: &str, own: &[String], of: Known<'_>) -> bool {
             Some(provider.name.as_str()) == prefix || of.called(model, &provider.name).is_some()
         })
         || owner_of(model, providers.iter().map(|of| ((), of.models.as_slice()))).is_some()
+}
+
+/// The score that routes must reach; a problem where it names no scorer or no score.
+fn min_score(path: &str, at: At<RawMinScore>, work: &mut Work<'_>) -> Option<MinScore> {
+    let raw = at.value;
+    let (Some(scorer), Some(at_least)) = (raw.scorer, raw.at_least) else {
+        let hint = "min_score = { scorer = \"factuality\", at_least = 0.8 }";
+        let expected = "a scorer of `tollgate eval`, and a score";
+        let found = "not both a `scorer` and an `at_least` that can be read";
+        work.refuse(path, Some(at.span), found, expected, hint);
+        return None;
+    };
+    Some(MinScore {
+        scorer: scorer.value.0,
+        at_least: at_least.value.0,
+        unknown_passes: raw.unknown_passes.is_some_and(|at| at.value),
+    })
 }
 
 /// 2 % of the requests, a dollar a day.

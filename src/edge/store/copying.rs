@@ -15,7 +15,7 @@ use super::file::create_file;
 use super::keys::Grain;
 use super::ledger::Ledger;
 use super::meta::{read_identity, write_meta};
-use super::tables::{DETAILS, KEPT, NAMES, NOTES, SUMMARIES, rollups};
+use super::tables::{DETAILS, KEPT, NAMES, NOTES, SCORES, SUMMARIES, rollups};
 
 /// Rows written in one transaction of a copy.
 const ROWS_MAX: usize = 100_000;
@@ -70,6 +70,12 @@ fn copy_tables(txn: &ReadTransaction, ledger: &Ledger, db: &Database) -> Result<
         damaged += copy_table(txn, db, NOTES, |key, value| {
             sealed(&key.to_be_bytes(), value)
         })?;
+    }
+    if txn
+        .list_tables()?
+        .any(|table| table.name() == SCORES.name())
+    {
+        damaged += copy_table(txn, db, SCORES, |key, value| sealed(key.as_bytes(), value))?;
     }
     if txn.list_tables()?.any(|table| table.name() == KEPT.name()) {
         damaged += copy_table(txn, db, KEPT, |key, value| sealed(key.as_bytes(), value))?;

@@ -43,6 +43,8 @@ mod retention;
 
 mod notes;
 
+mod scores;
+
 mod kept;
 
 mod upkeep;

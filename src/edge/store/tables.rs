@@ -34,6 +34,9 @@ pub(super) const HOURS: Sealed<&RollupBytes> = TableDefinition::new("hours.v1");
 /// Number → note: made with the first one.
 pub(super) const NOTES: Sealed<u32> = TableDefinition::new("notes.v1");
 
+/// Run, model, provider, model there, scorer → score: made with the first one.
+pub(super) const SCORES: Sealed<&str> = TableDefinition::new("scores.v1");
+
 /// Name → text of another service: made with the first one.
 pub(super) const KEPT: Sealed<&str> = TableDefinition::new("kept.v1");
 

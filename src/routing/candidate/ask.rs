@@ -2,6 +2,7 @@
 
 use crate::record::{KeyedHash, Moment, Name, Nanos, PicoDollars};
 use crate::routing::pricing::Rate;
+use crate::routing::score::MinScore;
 
 /// What no route may break, whatever else speaks for it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -18,6 +19,8 @@ pub struct Constraints {
     pub output_max: Option<Rate>,
     /// When the whole answer must be there.
     pub deadline: Option<Nanos>,
+    /// The score that a route must be shown to reach.
+    pub min_score: Option<MinScore>,
     /// The window that a route must have, beside what the request itself needs.
     pub context_min: Option<u64>,
 }

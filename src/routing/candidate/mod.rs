@@ -34,6 +34,8 @@ pub struct Candidate {
     pub context: Option<u64>,
     /// Whether it serves another model than the one asked for: only after all others.
     pub other_model: bool,
+    /// The lower end of its score at the scorer that is asked, where one is and has scored it.
+    pub score_low: Option<f64>,
     /// What it charges, where known.
     pub quote: Option<Quote>,
     /// Whether it may be tried now.
@@ -55,6 +57,7 @@ impl Candidate {
             weight: 1.0,
             context: None,
             other_model: false,
+            score_low: None,
             quote: None,
             health: HealthView::default(),
             expected: Expectation::default(),

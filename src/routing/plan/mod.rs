@@ -26,6 +26,10 @@ pub enum LeftOut {
     Residency,
     /// Its window is too small.
     Context,
+    /// It is not shown to reach the score that it must.
+    Score,
+    /// Nobody has scored it, and it must reach a score.
+    ScoreUnknown,
     /// It would cost more than the request may.
     Cost,
     /// Its price is above the cap.
@@ -47,6 +51,8 @@ impl LeftOut {
             Self::Region => "region",
             Self::Residency => "residency",
             Self::Context => "context_too_small",
+            Self::Score => "min_score",
+            Self::ScoreUnknown => "score_unknown",
             Self::Cost => "max_cost",
             Self::PriceCap => "price_cap",
             Self::PriceUnknown => "price_unknown",
@@ -290,6 +296,13 @@ fn forbidden(ask: &Ask, candidate: &Candidate) -> Option<LeftOut> {
     }
     if candidate.context.is_some_and(|has| has < ask.context()) {
         return Some(LeftOut::Context);
+    }
+    if let Some(min) = &limits.min_score {
+        match candidate.score_low {
+            Some(low) if low < min.at_least => return Some(LeftOut::Score),
+            None if !min.unknown_passes => return Some(LeftOut::ScoreUnknown),
+            _ => {}
+        }
     }
     let capped =
         limits.cost_max.is_some() || limits.input_max.is_some() || limits.output_max.is_some();

@@ -4,6 +4,7 @@ use super::*;
 use crate::record::{KeyedHash, Name, Nanos, PicoDollars};
 use crate::routing::policy::{Anchor, By, Policy};
 use crate::routing::pricing::{Quote, Rate};
+use crate::routing::score::MinScore;
 use crate::statistics::compare::Random;
 
 /// A route that answers after so many milliseconds, known well, at a price per million tokens.
@@ -171,6 +172,20 @@ fn what_no_route_may_break_is_never_broken() {
         names(&planned(&FASTEST, &capped, &unpriced)),
         [(1, "price_unknown")]
     );
+    let scored = |unknown_passes: bool| {
+        let mut candidates = candidates.clone();
+        (candidates[0].score_low, candidates[1].score_low) = (Some(0.79), Some(0.8));
+        let mut ask = ask();
+        ask.constraints.min_score = Some(MinScore {
+            scorer: "s".into(),
+            at_least: 0.8,
+            unknown_passes,
+        });
+        planned(&FASTEST, &ask, &candidates)
+    };
+    let unknown = (2, "score_unknown");
+    assert_eq!(names(&scored(false)), [(0, "min_score"), unknown]);
+    assert_eq!(names(&scored(true)), [(0, "min_score")]);
     // No draw and no exploration goes around it.
     let mut limited = ask();
     limited.constraints.regions = vec!["eu".into()];
