@@ -10,7 +10,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use dashmap::DashSet;
 use http::{HeaderValue, Request, Response};
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::runtime::Builder;
 use tokio_rustls::TlsAcceptor;
@@ -20,8 +19,9 @@ use crate::active::Traffic;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::credentials::Keyring;
-use crate::edge::server::connection::ConnectionLimits;
-use crate::edge::server::{self, AcceptLimits, Counters, Door, Drain, Inlet, Peer, Stop};
+use crate::edge::server::{
+    self, AcceptLimits, ConnectionLimits, Counters, Door, Drain, Inlet, Peer, RequestBody, Stop,
+};
 use crate::edge::upstream::pool::TlsConfigs;
 use crate::edge::upstream::{Pool, ProxyRules};
 use crate::proxy::models::ModelLists;
@@ -259,7 +259,7 @@ impl Worker {
 
 async fn handle(
     proxy: Proxy,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     peer: Arc<Peer>,
 ) -> Result<Response<ProxyBody>, io::Error> {
     Ok(proxy.handle_caught(request, peer).await)

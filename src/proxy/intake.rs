@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 
 use super::address::Address;
 use super::names::{
@@ -17,7 +16,7 @@ use super::reject::Reject;
 use super::secret::{Hasher, bare};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::edge::server::Peer;
+use crate::edge::server::{Peer, RequestBody, RequestBroke};
 use crate::edge::upstream::body::Upload;
 use crate::record::{KeyedHash, Language, Moment, Name, RequestFacts, Session, SessionSource};
 use crate::wire::dialect::identify::{endpoint, identify};
@@ -37,7 +36,7 @@ pub enum Body {
     /// In memory, unread: it was too small to stream, or empty.
     Whole(Bytes),
     /// On its way, for a path that is passed through.
-    Streamed(Incoming, Arc<Upload>),
+    Streamed(RequestBody, Arc<Upload>),
 }
 
 /// The endpoint that a request goes to: what its path says.
@@ -57,7 +56,7 @@ pub fn language_of(method: &Method, address: &Address<'_>) -> Language {
 /// Reads the body of an inference request; leaves that of any other where it is.
 pub async fn read(
     headers: &HeaderMap,
-    body: Incoming,
+    body: RequestBody,
     (path, language): (&str, Language),
     settings: &Settings,
     peer: &Peer,
@@ -156,7 +155,7 @@ fn too_large(bytes_max: u64) -> Reject {
 
 /// Reads the body to its end, within the limits of size and time.
 async fn collect(
-    body: Incoming,
+    body: RequestBody,
     settings: &Settings,
     peer: &Peer,
     clock: &Clock,
@@ -177,7 +176,7 @@ fn too_slow(deadline: Duration) -> Reject {
 }
 
 async fn collect_within(
-    mut body: Incoming,
+    mut body: RequestBody,
     bytes_max: u64,
     peer: &Peer,
     clock: &Clock,
@@ -225,7 +224,10 @@ async fn collect_within(
 }
 
 /// Whether the bytes came and are wrong, against bytes that did not come.
-fn is_broken_framing(error: &hyper::Error) -> bool {
+fn is_broken_framing(error: &RequestBroke) -> bool {
+    let RequestBroke::Library(error) = error else {
+        return false;
+    };
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<io::Error>() {

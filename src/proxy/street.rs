@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 
 use super::address::{self, Address};
 use super::candidates;
@@ -32,7 +31,7 @@ use super::speech;
 use super::tap::ProxyBody;
 use super::weigh::{self, Scales};
 use crate::config::settings::Settings;
-use crate::edge::server::{Drain, Peer};
+use crate::edge::server::{Drain, Peer, RequestBody};
 use crate::edge::upstream::Pool;
 use crate::record::{
     ExchangeId, ExchangeRecord, KeyedHash, Language, Moment, Name, Outcome, OwnDelay, RequestFacts,
@@ -62,7 +61,7 @@ impl Proxy {
     /// and its record, the others go on.
     pub async fn handle_caught(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         peer: Arc<Peer>,
     ) -> Response<ProxyBody> {
         let limits = read_on::limits(&self.shared.settings.load());
@@ -76,7 +75,7 @@ impl Proxy {
     /// client, so that the usage of an answer that had not begun yet is known too.
     async fn handle_apart(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         peer: Arc<Peer>,
         time: Duration,
     ) -> Response<ProxyBody> {
@@ -99,7 +98,7 @@ impl Proxy {
 
     async fn handle_here(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         peer: Arc<Peer>,
         presence: Option<Presence>,
     ) -> Response<ProxyBody> {
@@ -123,7 +122,7 @@ impl Proxy {
     /// Takes one request to its answer. Never fails: what goes wrong is an answer too.
     async fn handle(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         peer: Arc<Peer>,
         presence: Option<Presence>,
     ) -> Response<ProxyBody> {
@@ -279,7 +278,7 @@ impl Proxy {
     async fn street(
         &self,
         parts: &Parts,
-        body: Incoming,
+        body: RequestBody,
         address: &Address<'_>,
         language: Language,
         settings: &Settings,

@@ -11,14 +11,13 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
 use crate::config::settings::Settings;
-use crate::edge::server::connection::{AtWork, ConnectionLimits};
-use crate::edge::server::{self, AcceptLimits, Counters, Peer};
+use crate::edge::server::connection::AtWork;
+use crate::edge::server::{self, AcceptLimits, ConnectionLimits, Counters, Peer, RequestBody};
 
 use super::handles::Handles;
 use super::page::{exchange, exchanges, health, login, overview, report, routes, settings};
@@ -122,7 +121,7 @@ pub fn router(handles: Handles) -> Router {
 
 async fn answer(
     router: Router,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     peer: Arc<Peer>,
 ) -> Result<Response<Working>, Infallible> {
     let at_work = peer.begin();

@@ -9,14 +9,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use hyper::service::Service;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::connection::{self, ConnectionLimits, Peer};
+use super::connection::{self, Peer};
 use super::drain::{Drain, LAST_WORDS};
+use super::limits::ConnectionLimits;
+use super::request_body::RequestBody;
 use crate::clock::Clock;
 use crate::record::Protocol;
 
@@ -67,10 +68,10 @@ pub async fn serve<S, B>(
     clock: Clock,
     drain: Drain,
 ) where
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     // Services are made here and moved into the task, so that `service` itself need not be Send.
@@ -150,10 +151,10 @@ async fn serve_tls<S, B>(
     drain: Drain,
     address: SocketAddr,
 ) where
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: Body<Data = Bytes> + Send + 'static,
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let shaken = tokio::time::timeout(limits.connection.request_headers, acceptor.accept(stream));

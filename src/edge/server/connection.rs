@@ -1,5 +1,7 @@
-//! Serves one client connection, with the time-outs that hyper leaves to its user.
+//! Serves one client connection: plain HTTP/1 by a codec of ours, the rest by hyper, with the
+//! time-outs that both leave to their user.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,6 +18,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::drain::Drain;
+use super::http1::{Http1, Served};
+use super::limits::ConnectionLimits;
+use super::request_body::RequestBody;
+use super::resumed::Resumed;
 use crate::clock::Clock;
 use crate::edge::stamp::{IoLog, Stamped};
 use crate::record::{Moment, Nanos, Protocol};
@@ -108,22 +114,6 @@ impl Drop for AtWork {
     }
 }
 
-/// Limits of one connection.
-#[derive(Debug, Clone, Copy)]
-pub struct ConnectionLimits {
-    /// From the first byte of a request to the end of its headers; also a client that connects
-    /// and says nothing.
-    pub request_headers: Duration,
-    /// Between exchanges.
-    pub idle: Duration,
-    /// A client that does not read what is written to it.
-    pub write: Duration,
-    /// Size of all headers together, bytes.
-    pub header_bytes: usize,
-    /// Number of headers.
-    pub headers: usize,
-}
-
 /// Windows of an HTTP/2 client connection: small, since requests are read at once.
 const H2_STREAM_WINDOW: u32 = 64 * 1024;
 const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
@@ -142,59 +132,107 @@ pub async fn serve<T, S, B>(
     drain: Drain,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    tracing::trace!(client = %peer.address, protocol = ?peer.protocol, "connected");
+    let io = Stamped::new(stream, peer.log.clone(), clock.clone());
+    if peer.protocol == Protocol::Http2 {
+        return serve_http2(io, service, limits, drain).await;
+    }
+    let mut http1 = Http1::new(io, service, limits, clock.clone());
+    let verdict = {
+        let serving = poll_fn(|cx| http1.poll(cx));
+        match watched(serving, &peer, limits, &clock, &drain).await {
+            Ok(Served::Whole) | Err(Overdue::Cut) => return,
+            Ok(Served::Beyond) => None,
+            Err(verdict) => Some(verdict),
+        }
+    };
+    if verdict.is_some() {
+        http1.close();
+        if poll_fn(|cx| http1.poll(cx)).await == Served::Whole {
+            return;
+        }
+    }
+    let (io, first, service) = http1.into_parts();
+    let io = TokioIo::new(Resumed::new(first, io));
+    let connection = http1::Builder::new()
+        .half_close(false)
+        .header_read_timeout(None)
+        .max_buf_size(limits.header_bytes.max(BUFFER_MIN))
+        // A read may bring more than the buffer is to hold, so its size is no limit.
+        .max_header_size(limits.header_bytes)
+        .max_headers(limits.headers)
+        .serve_connection(io, OfLibrary(service));
+    let mut connection = pin!(connection);
+    if verdict.is_none() {
+        match watched(connection.as_mut(), &peer, limits, &clock, &drain).await {
+            Ok(_) | Err(Overdue::Cut) => return,
+            Err(Overdue::Idle | Overdue::Draining) => {}
+        }
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+async fn serve_http2<T, S, B>(io: Stamped<T>, service: S, limits: ConnectionLimits, drain: Drain)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    tracing::trace!(client = %peer.address, protocol = ?peer.protocol, "connected");
-    let io = TokioIo::new(Stamped::new(stream, peer.log.clone(), clock.clone()));
-    match peer.protocol {
-        Protocol::Http1 => {
-            let connection = http1::Builder::new()
-                .half_close(false)
-                .header_read_timeout(None)
-                .max_buf_size(limits.header_bytes.max(BUFFER_MIN))
-                // A read may bring more than the buffer is to hold, so its size is no limit.
-                .max_header_size(limits.header_bytes)
-                .max_headers(limits.headers)
-                .serve_connection(io, service);
-            let mut connection = pin!(connection);
-            let verdict = {
-                let mut overdue = pin!(watch_over(&peer, limits, &clock));
-                tokio::select! {
-                    biased;
-                    _ = connection.as_mut() => return,
-                    verdict = &mut overdue => verdict,
-                    () = drain.stopping() => Overdue::Draining,
-                }
-            };
-            if matches!(verdict, Overdue::Cut) {
-                return;
-            }
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.as_mut().await;
-        }
-        Protocol::Http2 => {
-            let connection = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .max_concurrent_streams(H2_STREAMS_MAX)
-                .initial_stream_window_size(H2_STREAM_WINDOW)
-                .initial_connection_window_size(H2_CONNECTION_WINDOW)
-                .max_header_list_size(H2_HEADER_LIST_MAX)
-                .keep_alive_interval(limits.idle / 2)
-                .keep_alive_timeout(limits.request_headers)
-                .serve_connection(io, service);
-            let mut connection = pin!(connection);
-            tokio::select! {
-                biased;
-                _ = connection.as_mut() => return,
-                () = drain.stopping() => {}
-            }
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(H2_STREAMS_MAX)
+        .initial_stream_window_size(H2_STREAM_WINDOW)
+        .initial_connection_window_size(H2_CONNECTION_WINDOW)
+        .max_header_list_size(H2_HEADER_LIST_MAX)
+        .keep_alive_interval(limits.idle / 2)
+        .keep_alive_timeout(limits.request_headers)
+        .serve_connection(TokioIo::new(io), OfLibrary(service));
+    let mut connection = pin!(connection);
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => return,
+        () = drain.stopping() => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+/// The service for the HTTP library, which brings bodies of its own.
+struct OfLibrary<S>(S);
+
+impl<S: Service<Request<RequestBody>>> Service<Request<Incoming>> for OfLibrary<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, request: Request<Incoming>) -> S::Future {
+        self.0.call(request.map(RequestBody::Library))
+    }
+}
+
+/// Runs `serving` to its end, or until a deadline has passed or the program stops.
+async fn watched<F: Future>(
+    serving: F,
+    peer: &Peer,
+    limits: ConnectionLimits,
+    clock: &Clock,
+    drain: &Drain,
+) -> Result<F::Output, Overdue> {
+    tokio::select! {
+        biased;
+        served = serving => Ok(served),
+        verdict = watch_over(peer, limits, clock) => Err(verdict),
+        () = drain.stopping() => Err(Overdue::Draining),
     }
 }
 

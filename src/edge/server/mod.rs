@@ -8,6 +8,14 @@ pub mod listen;
 
 pub mod tls;
 
+pub mod limits;
+
+pub mod request_body;
+
+mod http1;
+
+mod resumed;
+
 pub mod connection;
 
 pub mod accept;
@@ -19,4 +27,6 @@ pub use connection::Peer;
 pub use drain::{Drain, Stop};
 pub use host::host_name;
 pub use inlet::{Door, Inlet, serve_inlet};
+pub use limits::ConnectionLimits;
 pub use listen::{ListenFault, listen};
+pub use request_body::{RequestBody, RequestBroke};

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+
+use crate::edge::server::{RequestBody, RequestBroke};
 
 /// A request body on its way to a provider.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub enum UpstreamBody {
     /// In memory: may be written again to another connection or route.
     Whole(Option<Bytes>),
     /// As the client sends it: can be sent once.
-    Streamed(Incoming, Arc<Upload>),
+    Streamed(RequestBody, Arc<Upload>),
 }
 
 /// What is known of a streamed upload.
@@ -53,12 +54,12 @@ impl UpstreamBody {
 
 impl Body for UpstreamBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = RequestBroke;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBroke>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Streamed(incoming, upload) => {

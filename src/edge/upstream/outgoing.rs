@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::edge::server::RequestBody;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Uri};
 use http_body::Body as _;
-use hyper::body::Incoming;
 
 use super::body::{Upload, UpstreamBody};
 
@@ -29,7 +29,7 @@ pub enum OutgoingBody {
     /// In memory: can be written again.
     Whole(Bytes),
     /// Streamed once from the client.
-    Streamed(Incoming, Arc<Upload>),
+    Streamed(RequestBody, Arc<Upload>),
     /// Streamed, and taken by a connection.
     Taken,
 }
