@@ -88,7 +88,7 @@ impl Way {
     #[must_use]
     pub fn route(&self) -> String {
         match &self.model {
-            Some(model) => format!("{}/{model}", self.provider.name),
+            Some(model) => [&*self.provider.name, "/", model].concat(),
             None => self.provider.name.to_string(),
         }
     }

@@ -3,6 +3,7 @@
 use http::HeaderMap;
 
 use super::candidates::Ways;
+use super::names::POLICY;
 use crate::config::settings::Settings;
 use crate::record::ExchangeRecord;
 use crate::routing::experiment::{Applicant, Route, enrol};
@@ -36,7 +37,7 @@ pub(super) fn draw(
         started: draft.started,
         model,
         how_found: found.how,
-        policy_asked: headers.contains_key("x-tollgate-policy"),
+        policy_asked: headers.contains_key(&POLICY),
         session: draft.session.map(|session| session.hash),
         tags: &draft.tags,
         client_key: draft.client_key,

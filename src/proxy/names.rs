@@ -2,9 +2,11 @@
 
 use http::HeaderName;
 
+use crate::wire::dialect::errors::ERROR_TYPE;
+
 /// Declares header names.
 macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
         $($(#[$doc])* pub(super) static $name: HeaderName = HeaderName::from_static($text);)*
     };
 }
@@ -55,6 +57,8 @@ names! {
     X_API_KEY = "x-api-key";
     /// Azure's credential.
     API_KEY = "api-key";
+    /// The kind of an error, as Amazon's SDKs know it.
+    AMAZON_ERROR_TYPE = ERROR_TYPE;
     /// Google's credential.
     X_GOOG_API_KEY = "x-goog-api-key";
 }

@@ -391,7 +391,7 @@ impl Proxy {
         let steps = (&ways[..], &plan.steps[..]);
         let reached = failover::first_answer(&job, body, steps, hedge, exchange, means).await?;
         let way = &ways[reached.way];
-        let reason = format!("{}; {}", plan.policy, plan.reason);
+        let reason = [plan.policy, "; ", plan.reason].concat();
         let relay = Relay::of(&reached, way, &job, reason, means);
         Ok(Answered::Relayed(Box::new(reached), Box::new(relay)))
     }

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, Uri};
+use http::{HeaderMap, HeaderName, Request, Response, Uri};
 
 use super::answer::AnswerBody;
 use super::body::UpstreamBody;
@@ -211,10 +211,12 @@ fn absolute(mut request: Request<UpstreamBody>) -> Request<UpstreamBody> {
     request
 }
 
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
 /// The server's word on how long it keeps an idle connection (`Keep-Alive: timeout=5`).
 #[must_use]
 pub fn keep_alive_of(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get("keep-alive")?.to_str().ok()?;
+    let value = headers.get(&KEEP_ALIVE)?.to_str().ok()?;
     let seconds = value
         .split(',')
         .find_map(|part| part.trim().strip_prefix("timeout="))?;

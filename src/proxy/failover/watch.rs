@@ -1,11 +1,11 @@
 //! Sets the observer of a response, by what its headers say.
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 
 use super::{Job, Reached};
 use crate::config::settings::Settings;
 use crate::proxy::candidates::Way;
-use crate::wire::dialect::errors::ERROR_TYPE;
+use crate::proxy::names::AMAZON_ERROR_TYPE;
 use crate::wire::observer::{Expect, Observer};
 
 /// The observer of `reached`, an answer of `way` to `job`.
@@ -16,9 +16,9 @@ pub fn observer(reached: &Reached, way: &Way, job: &Job<'_>, settings: &Settings
         provider: way.provider.preset.as_deref().unwrap_or_default(),
         language: way.speech.language(job.language),
         status: reached.status.as_u16(),
-        content_type: text(&reached.headers, header::CONTENT_TYPE.as_str()),
-        content_encoding: text(&reached.headers, header::CONTENT_ENCODING.as_str()),
-        error_type: text(&reached.headers, ERROR_TYPE),
+        content_type: text(&reached.headers, &header::CONTENT_TYPE),
+        content_encoding: text(&reached.headers, &header::CONTENT_ENCODING),
+        error_type: text(&reached.headers, &AMAZON_ERROR_TYPE),
         stream: job.stream,
         model_asked: way.model.as_deref(),
         choices: job.choices,
@@ -34,11 +34,11 @@ pub fn observer(reached: &Reached, way: &Way, job: &Job<'_>, settings: &Settings
 #[must_use]
 pub fn is_plain_events(headers: &HeaderMap) -> bool {
     const EVENTS: &str = "text/event-stream";
-    let is_events = text(headers, header::CONTENT_TYPE.as_str()).is_some_and(|value| {
+    let is_events = text(headers, &header::CONTENT_TYPE).is_some_and(|value| {
         let start = value.trim_start().get(..EVENTS.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(EVENTS))
     });
-    let coding = text(headers, header::CONTENT_ENCODING.as_str());
+    let coding = text(headers, &header::CONTENT_ENCODING);
     is_events && coding.is_none_or(|coding| coding.eq_ignore_ascii_case("identity"))
 }
 
@@ -47,6 +47,6 @@ pub(super) fn has_body(status: StatusCode) -> bool {
     !matches!(status.as_u16(), 204 | 304)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }

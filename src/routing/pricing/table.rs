@@ -1,6 +1,8 @@
 //! Finds the row of a price table that a call falls under.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::FixedState;
 
 use crate::record::{Name, NoCost, WallTime};
 
@@ -31,7 +33,7 @@ pub struct PriceTable {
 
 /// Where the rows of a provider stand whose names of models begin with a byte: every exchange is
 /// priced, and few rows can be meant.
-type Places = BTreeMap<Name, BTreeMap<u8, Vec<usize>>>;
+type Places = HashMap<Name, BTreeMap<u8, Vec<usize>>, FixedState>;
 
 impl PriceTable {
     /// A table of shipped rows.
@@ -40,7 +42,7 @@ impl PriceTable {
         let mut table = Self {
             version: version.into(),
             rows,
-            places: Places::new(),
+            places: Places::default(),
         };
         table.sort_in();
         table

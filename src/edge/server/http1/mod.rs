@@ -184,10 +184,6 @@ where
             self.feed = Some(feed);
             RequestBody::Rest(rest)
         };
-        if self.buffer.is_empty() {
-            // What is left of its room would be kept for as long as the answer lasts.
-            self.buffer = BytesMut::new();
-        }
         self.call
             .set(Some(self.service.call(request.map(|()| body))));
         self.work = Work::Called;
@@ -258,6 +254,10 @@ where
         let fed = self.look(cx)?;
         if written.is_ready() && (fed || !is_waiting) {
             return Poll::Ready(Ok(None));
+        }
+        if self.buffer.is_empty() && self.buffer.capacity() > 0 {
+            // A stream: the room would be kept for as long as it lasts.
+            self.buffer = BytesMut::new();
         }
         Poll::Pending
     }
