@@ -61,6 +61,8 @@ enum What {
     Trend(Common),
     /// Cost per route, per 1,000 and per success; retries; computed against billed
     Cost(Common),
+    /// What benchmarks, loads, evaluations and probes asked so far, run by run
+    Runs(Common),
     /// For agents: latency, throughput, health and cost of each route as one JSON
     Throughput(ThroughputArgs),
 }
@@ -101,6 +103,9 @@ struct Picked {
     /// Only requests with one of these tags (x-tollgate-tags)
     #[arg(long, value_delimiter = ',', value_name = "TAGS")]
     tags: Vec<String>,
+    /// Only these runs of `bench`, `eval` and `probe`, whatever --origin says
+    #[arg(long, value_delimiter = ',', value_name = "RUNS")]
+    runs: Vec<String>,
     #[command(flatten)]
     origin: OriginArgs,
     #[command(flatten)]
@@ -131,6 +136,7 @@ impl Routes {
                 providers: listed(self.of.provider.as_deref()),
                 regions: Vec::new(),
                 tags: Vec::new(),
+                runs: Vec::new(),
                 origin: self.of.origin.clone(),
                 store: self.store.clone(),
                 output: self.output.clone(),
@@ -148,6 +154,7 @@ impl Picked {
             providers: self.providers.clone(),
             regions: self.regions.clone(),
             tags: self.tags.clone(),
+            runs: self.runs.clone(),
         }
     }
 }
@@ -293,6 +300,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
         What::JsonTax(args) => paper(args, Which::Listed(Listed::JsonTax), config),
         What::Trend(args) => paper(args, Which::Listed(Listed::Trend), config),
         What::Cost(args) => paper(args, Which::Listed(Listed::Cost), config),
+        What::Runs(args) => paper(args, Which::Runs, config),
         What::Throughput(args) => throughput(args, config),
     };
     match made {

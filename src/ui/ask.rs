@@ -33,6 +33,7 @@ pub(super) struct PaperQuery {
     pub(super) providers: Option<String>,
     pub(super) regions: Option<String>,
     pub(super) tags: Option<String>,
+    pub(super) runs: Option<String>,
     pub(super) reference: Option<String>,
     pub(super) compare: Option<String>,
     pub(super) experiment: Option<String>,
@@ -71,6 +72,7 @@ impl PaperQuery {
                 providers: listed(self.providers.as_ref()),
                 regions: listed(self.regions.as_ref()),
                 tags: listed(self.tags.as_ref()),
+                runs: listed(self.runs.as_ref()),
             },
         })
     }
@@ -105,6 +107,7 @@ impl PaperQuery {
             ("providers", &self.providers),
             ("regions", &self.regions),
             ("tags", &self.tags),
+            ("runs", &self.runs),
             ("reference", &self.reference),
             ("compare", &self.compare),
             ("experiment", &self.experiment),

@@ -74,6 +74,7 @@ const OPERATIONS: &[Operation] = &[
         ("providers", "Only these providers, comma-separated"),
         ("regions", "Only these regions, comma-separated"),
         ("tags", "Only requests with one of these tags, comma-separated"),
+        ("runs", "Only these runs of benchmarks, loads, evaluations and probes, comma-separated; their origin then does not matter"),
         ("reference", "Of the tax: the provider to compare with"),
         ("compare", "Two windows side by side, as 14d..7d, 2026-11-01..2026-11-08 or FROM/UNTIL..FROM/UNTIL: schema tollgate.report.compare/1"),
         ("experiment", "Of experiments: only this one"),

@@ -1,6 +1,7 @@
 //! Makes reports of whole records: the only place that knows both the store and the reports.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -14,7 +15,7 @@ use crate::analysis::reports::listed::{Calls, Listed};
 use crate::analysis::reports::same::Routed;
 use crate::analysis::reports::throughput::Throughput;
 use crate::analysis::reports::{
-    Choice, Gathered, Report, Rolled, SameModel, canary, experiments, probes, rolled, tax,
+    Choice, Gathered, Report, Rolled, SameModel, canary, experiments, probes, rolled, runs, tax,
 };
 use crate::analysis::tables::{Origins, Window};
 use crate::config::catalogue::catalogue;
@@ -22,7 +23,7 @@ use crate::config::profiles::GEOGRAPHIES;
 use crate::config::settings::Settings;
 use crate::config::settings::{ModelRoutes, RouteSettings};
 use crate::edge::store::{Scanned, StoreError, StoreReader};
-use crate::record::{ExchangeRecord, Name, Note, PicoDollars, ProviderKind, WallTime};
+use crate::record::{ExchangeRecord, Name, Note, Origin, PicoDollars, ProviderKind, WallTime};
 use crate::routing::experiment::Experiment;
 
 use super::reading::{self, Most};
@@ -40,12 +41,14 @@ pub enum Which {
     Tax(tax::Asked),
     /// How routes answer probes.
     Probes,
+    /// What was asked on purpose, run by run.
+    Runs,
     /// One that needs nothing but calls.
     Listed(Listed),
 }
 
 /// Every report by name, with what it answers.
-pub const REPORTS: [(&str, &str); 14] = [
+pub const REPORTS: [(&str, &str); 15] = [
     (
         "tax",
         "What a router costs against the provider directly, and how sure that is",
@@ -78,6 +81,10 @@ pub const REPORTS: [(&str, &str); 14] = [
         "probes",
         "How often each route answers its probes, how soon, and whether it has drifted",
     ),
+    (
+        "runs",
+        "What benchmarks, loads, evaluations and probes asked so far, run by run",
+    ),
 ];
 
 impl Which {
@@ -92,6 +99,9 @@ impl Which {
         }
         if name == "probes" {
             return Some(Self::Probes);
+        }
+        if name == "runs" {
+            return Some(Self::Runs);
         }
         if name == "experiments" {
             return Some(Self::Experiments(experiments::Asked::default()));
@@ -120,7 +130,7 @@ impl Which {
     pub const fn usual_age(&self) -> &'static str {
         match self {
             Self::Experiments(_) | Self::Canary => "400d",
-            Self::Plan(_) | Self::Probes => "7d",
+            Self::Plan(_) | Self::Probes | Self::Runs => "7d",
             Self::Tax(_) | Self::Listed(_) => "24h",
         }
     }
@@ -137,6 +147,7 @@ impl Which {
             Self::Plan(experiment) => Box::new(experiments::Plans::new((**experiment).clone())),
             Self::Canary => Box::new(canary::Canaries::default()),
             Self::Probes => Box::new(probes::Probes::default()),
+            Self::Runs => Box::new(runs::Runs::default()),
             Self::Tax(asked) => Box::new(tax::Tax::new(asked.clone())),
             Self::Listed(listed) => Box::new(Calls::new(*listed)),
         }
@@ -252,6 +263,9 @@ fn of_window(
     if question.which == Which::Probes {
         return of_probes(reader, question, window, made, seen);
     }
+    if question.which == Which::Runs || !question.choice.runs.is_empty() {
+        return of_runs(reader, question, window, made, seen);
+    }
     let count = if question.which.takes_samples() {
         reading::count(reader, window)?
     } else {
@@ -288,6 +302,38 @@ fn of_probes(
     let mut gathered = Gathered::new(&mut report, question.origins, &question.choice);
     gathered.name(&question.known.same);
     let scanned = history::records(reader, &found, |record, _| gathered.add(&record))?;
+    gathered.remark(remarks(reader, window)?);
+    let paper = gathered.paper(window, made, Source::Records);
+    Ok(told(paper, scanned, "records"))
+}
+
+/// A report of what was asked on purpose, which is little beside an application's traffic: only
+/// that is read whole.
+fn of_runs(
+    reader: &StoreReader,
+    question: &Question,
+    window: Window,
+    made: WallTime,
+    seen: &mut impl FnMut(),
+) -> Result<Paper, StoreError> {
+    let mut found = Vec::new();
+    reader.scan(window.range(), |summary| {
+        seen();
+        if matches!(summary.origin, Origin::Bench | Origin::Eval | Origin::Probe) {
+            found.push(summary.id);
+        }
+        ControlFlow::Continue(())
+    })?;
+    let mut report = question.which.report();
+    // Whatever run it is, its origin is not what was asked about.
+    let origins = if question.which == Which::Runs {
+        Origins::All
+    } else {
+        question.origins
+    };
+    let mut gathered = Gathered::new(&mut *report, origins, &question.choice);
+    gathered.name(&question.known.same);
+    let scanned = reader.details(&found, |record| gathered.add(&record))?;
     gathered.remark(remarks(reader, window)?);
     let paper = gathered.paper(window, made, Source::Records);
     Ok(told(paper, scanned, "records"))

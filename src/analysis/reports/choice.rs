@@ -14,13 +14,18 @@ pub struct Choice {
     pub regions: Vec<String>,
     /// Tags of the request (`x-tollgate-tags`): one of them is enough.
     pub tags: Vec<String>,
+    /// Runs of benchmarks, loads, evaluations and probes, of whatever origin.
+    pub runs: Vec<String>,
 }
 
 impl Choice {
-    /// Whether the exchange of `call` may be in the report by its tags.
+    /// Whether an exchange may be in the report by its tags and its run.
     #[must_use]
     pub fn takes_record(&self, record: &ExchangeRecord) -> bool {
-        self.tags.is_empty() || record.tags.iter().any(|tag| has(&self.tags, Some(tag)))
+        let run = record.active.as_ref().map(|active| &active.run);
+        let tagged =
+            self.tags.is_empty() || record.tags.iter().any(|tag| has(&self.tags, Some(tag)));
+        tagged && (self.runs.is_empty() || has(&self.runs, run))
     }
 
     /// Whether `call` is in the report.
@@ -43,6 +48,7 @@ impl Choice {
             ("providers", &self.providers),
             ("regions", &self.regions),
             ("tags", &self.tags),
+            ("runs", &self.runs),
         ];
         lists
             .into_iter()

@@ -67,6 +67,12 @@ const CONFIGS_MAX: usize = 8;
 impl<'a> Gathered<'a> {
     /// Nothing yet.
     pub fn new(report: &'a mut dyn Report, origins: Origins, choice: &'a Choice) -> Self {
+        // A run is one of its own, whatever origin it has.
+        let origins = if choice.runs.is_empty() {
+            origins
+        } else {
+            Origins::All
+        };
         Self {
             report,
             origins,

@@ -54,6 +54,8 @@ pub mod probed;
 
 pub mod probes;
 
+pub mod runs;
+
 pub mod listed;
 
 pub mod compare;

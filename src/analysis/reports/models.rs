@@ -87,8 +87,8 @@ fn written(ways: &[Way], of: Head) -> Paper {
             .collect(),
         notes: vec![
             OBSERVATIONAL.to_owned(),
-            "Models are put together by their name without the maker's (`openai/gpt-4.1` at a \
-             router is `gpt-4.1`). Tokens of two models are not the same tokens: rates across \
+            "A model is one whatever its hosts call it: by the catalogue, else by the routes of \
+             `[models]`, else by its name without the maker's. Tokens of two models are not the same tokens: rates across \
              families compare what is billed, not what is read."
                 .to_owned(),
             "Total is to the 500th token: first answer and 499 times the time per token, of each \

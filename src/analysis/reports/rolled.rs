@@ -53,15 +53,15 @@ pub struct Rolled<'a> {
 }
 
 impl<'a> Rolled<'a> {
-    /// Whether roll-ups answer `listed` at all, narrowed to `choice`: they know neither tags nor
-    /// regions.
+    /// Whether roll-ups answer `listed` at all, narrowed to `choice`: they know neither tags,
+    /// runs nor regions.
     #[must_use]
     pub const fn can(listed: Listed, choice: &Choice) -> bool {
         let known = matches!(
             listed,
             Listed::Models | Listed::Consistency | Listed::Errors | Listed::Trend | Listed::Cost
         );
-        known && choice.tags.is_empty() && choice.regions.is_empty()
+        known && choice.tags.is_empty() && choice.runs.is_empty() && choice.regions.is_empty()
     }
 
     /// Nothing yet, over `window`.

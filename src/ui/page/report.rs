@@ -139,6 +139,9 @@ fn form(name: &str, query: &PaperQuery, origin: &str, age: &str, defined: &[Expe
                 label { "Providers " input name="providers" value=[query.providers.as_deref()] autocomplete="off" placeholder="all"; }
             }
             label { "Tags " input name="tags" value=[query.tags.as_deref()] autocomplete="off" placeholder="any"; }
+            @if !of_lots && name != "probes" {
+                label { "Runs " input name="runs" value=[query.runs.as_deref()] autocomplete="off" placeholder="any" title="Names of runs of bench, eval and probe: report runs lists them"; }
+            }
             @if !of_lots {
                 label { "Compare " input name="compare" value=[query.compare.as_deref()] autocomplete="off" placeholder="14d..7d" title="Two windows side by side: 14d..7d, 2026-11-01..2026-11-08, FROM/UNTIL..FROM/UNTIL"; }
             }
