@@ -24,6 +24,7 @@ use crate::config::settings::Settings;
 use crate::proxy::settle::Offer;
 use crate::record::{ExchangeRecord, Origin, PicoDollars, WallTime};
 use crate::recorder::Standing;
+use crate::workload::spec::Demand;
 
 /// The name of the file that says it all.
 pub const FILE: &str = "load.json";
@@ -154,6 +155,14 @@ impl Run<'_> {
         let total = settings.timeouts.total;
         let patience = self.plan.patience;
         settings.timeouts.total = Some(total.map_or(patience, |total| total.min(patience)));
+        // How much is at work is the load's to say: the limit of a proxy would be measured instead.
+        let at_once = match self.plan.workload.demand {
+            Demand::Users { count, .. } => count as usize,
+            Demand::Rate { .. } => self.plan.in_flight_max,
+        };
+        let searched = self.plan.search.map_or(0.0, |rule| rule.max) as usize;
+        let limit = &mut settings.limits.connections_per_provider;
+        *limit = (*limit).max(at_once).max(searched);
         // Connections of our own wait for their next request as long as it takes.
         settings.timeouts.client_idle = Duration::from_hours(24);
         settings
