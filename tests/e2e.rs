@@ -14,6 +14,7 @@ mod support;
 
 mod e2e {
     mod bounds;
+    mod canaries;
     mod catalogue;
     mod clients;
     mod costs;

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::fault::AppFault;
 use super::node::Node;
+use crate::active::probing::Watching;
 use crate::config::settings::Settings;
 use crate::edge::server;
 use crate::proxy::outlook;
@@ -30,6 +31,7 @@ impl Admin {
         node: &Node,
         recorder: &Recorder,
         settings: &Settings,
+        watching: &Watching,
         reloads: watch::Receiver<Reloads>,
     ) -> Result<Self, AppFault> {
         let runtime_fault =
@@ -37,7 +39,7 @@ impl Admin {
         let mut listeners = server::listen(settings.admin.listen, 1, "admin.listen")?;
         let listener = listeners.remove(0);
         let address = listener.local_addr().map_err(runtime_fault)?;
-        let handles = handles(node, recorder, reloads, address);
+        let handles = handles(node, recorder, watching.clone(), reloads, address);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -66,6 +68,7 @@ impl Admin {
 fn handles(
     node: &Node,
     recorder: &Recorder,
+    watching: Watching,
     reloads: watch::Receiver<Reloads>,
     admin: SocketAddr,
 ) -> Handles {
@@ -96,6 +99,7 @@ fn handles(
             done
         }),
         standing: Arc::new(move || outlook::standing(&standing)),
+        watched: Arc::new(move || watching.shown()),
         counts: Arc::new(move || {
             let (accepted, settled) = counted.counts();
             Counts {

@@ -16,6 +16,7 @@ use super::fault::AppFault;
 use super::node::{Node, Parts};
 use super::recording::{offer_to, open_store};
 use super::trial;
+use crate::active::probing::Watching;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::config::{self, Sources, presets};
@@ -110,7 +111,8 @@ impl Demo {
             clock,
         })?;
         let (_, reloads) = watch::channel(Reloads::default());
-        let admin = Admin::start(&node, &recorder, &settings, reloads)?;
+        let watching = Watching::new(recorder.clone(), node.shared.clock.clone());
+        let admin = Admin::start(&node, &recorder, &settings, &watching, reloads)?;
         let stop = Arc::new(AtomicBool::new(false));
         let clients = (0..CLIENTS)
             .map(|number| client(node.address, seed + number as u64, Arc::clone(&stop)))

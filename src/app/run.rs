@@ -59,9 +59,9 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
     })?;
     let keeping = Keeping::start(Arc::clone(&node.shared), recorder.clone())?;
     let watching = Watching::new(recorder.clone(), node.shared.clock.clone());
-    let probing = probing::start(&node, &recorder, watching, proxies())?;
+    let probing = probing::start(&node, &recorder, watching.clone(), proxies())?;
     let (said, reloads) = watch::channel(Reloads::default());
-    let admin = Admin::start(&node, &recorder, &settings, reloads)?;
+    let admin = Admin::start(&node, &recorder, &settings, &watching, reloads)?;
     let store = settings.store.path.display().to_string();
     let addresses = (node.address, admin.address);
     print(&banner::banner(&settings, &loaded.found, addresses, &store));

@@ -178,6 +178,17 @@ fn text(all: &Value) -> String {
     if list("models").is_empty() && list("others").is_empty() {
         text.push_str("no model has routes in the config, and no provider was asked yet\n");
     }
+    for alert in list("alerts") {
+        let since = alert["since"].as_str().and_then(|since| since.get(..16));
+        let _ = writeln!(
+            text,
+            "alert: {} of {}/{} since {}",
+            string(alert, "condition"),
+            string(alert, "provider"),
+            string(alert, "model"),
+            since.unwrap_or_default().replace('T', " "),
+        );
+    }
     if let Some(usd) = all["spending"]["usd"].as_f64() {
         let _ = writeln!(
             text,

@@ -89,6 +89,10 @@ table! {
         to: Number,
         /// How long it takes.
         over: Duration,
+        /// Instead: shares of the model's requests, each left where the canary is surely no worse.
+        stages: Vec<At<Share>>,
+        /// Exchanges that the canary has in each stage, at least.
+        exchanges: u64,
         /// What becomes of the weight once the canary is found worse.
         stop: RampStop,
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::record::{Name, Nanos, PicoDollars, WallTime};
+use crate::routing::canary::Stages;
 use crate::routing::plan::Constraints;
 use crate::routing::policy::{Policy, Ramp};
 use crate::routing::pricing::Share;
@@ -19,7 +20,9 @@ pub struct RouteSettings {
     pub weight: f64,
     /// A weight that grows from this date on, in place of it.
     pub ramp: Option<(WallTime, Ramp)>,
-    /// What becomes of that weight once the canary is found worse.
+    /// A share of the model's requests that grows by stages, in place of any weight.
+    pub stages: Option<Stages>,
+    /// What becomes of the weight, or of the share, once the canary is found worse.
     pub ramp_stop: RampStop,
     /// Where it answers from, where that is not the provider's region.
     pub region: Option<Name>,
@@ -55,7 +58,7 @@ pub enum RampStop {
 }
 
 impl RouteSettings {
-    /// The weight at `now`.
+    /// The weight at `now`, of a route that has no stages.
     #[must_use]
     pub fn weight_at(&self, now: WallTime) -> f64 {
         let Some((start, ramp)) = &self.ramp else {

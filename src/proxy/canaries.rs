@@ -3,16 +3,14 @@
 use crate::config::settings::{ModelRoutes, RampStop, RouteSettings, Settings};
 use crate::record::{ExchangeRecord, Name, WallTime};
 use crate::recorder::Standing;
-use crate::recorder::canaries::Canary;
+use crate::recorder::canaries::{Canary, Listed, Stop, Turn};
 use crate::recorder::standing::Board;
+use crate::routing::canary::Stages;
 use crate::routing::policy::Policy;
 use crate::routing::route::RouteKey;
 
-/// A canary's route, when its weight began to grow, and the weight that it keeps once it is worse.
-type Listed = (RouteKey, WallTime, Option<f64>);
-
-/// The canaries of a model at a date: the routes whose weight grows, or else the one whose weight
-/// is the least and less than half of the largest.
+/// The canaries of a model at a date: the routes whose weight or share grows, or else the one whose
+/// weight is the least and less than half of the largest.
 #[must_use]
 pub(super) fn of(routes: &ModelRoutes, now: WallTime) -> Vec<Listed> {
     if routes.policy != Policy::Weighted {
@@ -23,13 +21,20 @@ pub(super) fn of(routes: &ModelRoutes, now: WallTime) -> Vec<Listed> {
         RouteKey::new(route.provider.clone(), Some(there.clone()))
     };
     let growing = routes.routes.iter().filter_map(|route| {
-        let (start, _) = route.ramp?;
-        let weight = match route.ramp_stop {
-            RampStop::None => None,
-            RampStop::Hold => Some(route.weight_at(now)),
-            RampStop::Back => Some(0.0),
+        let planned = route.stages.as_ref().map(|stages| stages.start);
+        let start = planned.or(route.ramp.map(|(start, _)| start))?;
+        let stop = match (route.ramp_stop, planned) {
+            (RampStop::None, _) => Stop::None,
+            (RampStop::Hold, Some(_)) => Stop::Share,
+            (RampStop::Hold, None) => Stop::Weight(route.weight_at(now)),
+            (RampStop::Back, _) => Stop::Weight(0.0),
         };
-        (start <= now).then(|| (key(route), start, weight))
+        (start <= now).then(|| Listed {
+            route: key(route),
+            start,
+            stop,
+            stages: route.stages.clone(),
+        })
     });
     let growing: Vec<Listed> = growing.collect();
     if !growing.is_empty() {
@@ -41,13 +46,17 @@ pub(super) fn of(routes: &ModelRoutes, now: WallTime) -> Vec<Listed> {
     let most = routes.routes.iter().max_by(by_weight);
     let of = least.zip(most);
     let of = of.filter(|(least, most)| least.weight > 0.0 && least.weight < most.weight / 2.0);
-    of.map(|(least, _)| (key(least), WallTime(0), None))
-        .into_iter()
-        .collect()
+    let of = of.map(|(least, _)| Listed {
+        route: key(least),
+        start: WallTime(0),
+        stop: Stop::None,
+        stages: None,
+    });
+    of.into_iter().collect()
 }
 
 /// Takes in an exchange that is over; a canary that is found worse is stopped by it, where the
-/// config says so, and the log tells.
+/// config says so, one that is surely not goes on to its next stage, and the log tells.
 pub(super) fn watch(settings: &Settings, standing: &Standing, record: &ExchangeRecord) {
     if &*record.policy != Policy::Weighted.name() || record.active.is_some() {
         return;
@@ -58,40 +67,64 @@ pub(super) fn watch(settings: &Settings, standing: &Standing, record: &ExchangeR
     if listed.is_empty() {
         return;
     }
-    let stopped = standing.with(|board| board.canaries.add(model, &listed, record));
-    for (route, stopped) in stopped {
-        tracing::error!(
-            %model,
-            %route,
-            worse = stopped.worse.words(),
-            weight = stopped.weight,
-            "the canary is worse than the others: its weight is stopped"
-        );
+    let turns = standing.with(|board| board.canaries.add(model, &listed, record));
+    for (route, turn) in turns {
+        match turn {
+            Turn::Stopped(stopped) => tracing::error!(
+                %model,
+                %route,
+                worse = stopped.worse.words(),
+                weight = stopped.weight,
+                "the canary is worse than the others: its weight is stopped"
+            ),
+            Turn::Passed { progress, .. } if progress.done => tracing::info!(
+                %model,
+                %route,
+                "the canary has passed the last stage of its plan: the rest is yours to decide"
+            ),
+            Turn::Passed { share, .. } => tracing::info!(
+                %model,
+                %route,
+                share,
+                "the canary is surely no worse than the others: it goes on to the next stage"
+            ),
+        }
     }
 }
 
-/// The weight of a route: what it grew to, or what it was stopped at.
+/// The weight of a route of `model`: what it grew to, what its stage makes of it, or what it was
+/// stopped at.
 #[must_use]
 pub(super) fn weight(
     board: &Board,
-    model: &Name,
+    model: &ModelRoutes,
     key: &RouteKey,
     route: &RouteSettings,
     now: WallTime,
 ) -> f64 {
-    let stopped = route
-        .ramp
-        .filter(|_| route.ramp_stop != RampStop::None)
-        .and_then(|(start, _)| board.canaries.get(model, key, start)?.stopped);
-    stopped.map_or_else(|| route.weight_at(now), |stopped| stopped.weight)
+    let start = match (&route.stages, route.ramp) {
+        (Some(stages), _) => stages.start,
+        (None, Some((start, _))) => start,
+        (None, None) => return route.weight,
+    };
+    let canary = board.canaries.get(&model.name, key, start);
+    let stopped = canary.and_then(|canary| canary.stopped);
+    let stopped = stopped.filter(|_| route.ramp_stop != RampStop::None);
+    let stopped = stopped.map(|stopped| stopped.weight);
+    let Some(stages) = &route.stages else {
+        return stopped.unwrap_or_else(|| route.weight_at(now));
+    };
+    if now < start {
+        return 0.0;
+    }
+    let progress = canary.map_or_else(Default::default, |canary| canary.progress);
+    let share = stopped.unwrap_or_else(|| stages.share(&progress));
+    let others = model.routes.iter().filter(|other| other.stages.is_none());
+    Stages::weight(share, others.map(|other| other.weight_at(now)).sum())
 }
 
 /// What is known of a canary.
 #[must_use]
-pub(super) fn known<'a>(
-    board: &'a Board,
-    model: &Name,
-    (route, start, _): &Listed,
-) -> Option<&'a Canary> {
-    board.canaries.get(model, route, *start)
+pub(super) fn known<'a>(board: &'a Board, model: &Name, listed: &Listed) -> Option<&'a Canary> {
+    board.canaries.get(model, &listed.route, listed.start)
 }

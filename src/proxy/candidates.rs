@@ -53,6 +53,12 @@ impl Configured {
         &self.model.name
     }
 
+    /// That model.
+    #[must_use]
+    pub fn routes(&self) -> &ModelRoutes {
+        &self.model
+    }
+
     /// What the config says of the route.
     #[must_use]
     pub fn route(&self) -> &RouteSettings {

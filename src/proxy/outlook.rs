@@ -14,8 +14,9 @@ use crate::record::{
     ExchangeId, ExchangeRecord, KeyedHash, Language, Moment, Name, Outcome, OwnDelay, Protocol,
     RequestFacts, Tokens, WallTime,
 };
+use crate::recorder::canaries::{Canary, Listed};
 use crate::recorder::shown::{
-    CanaryNow, ModelNow, RouteNow, StandingNow, Standpoint, TYPICAL_PROMPT,
+    CanaryNow, ModelNow, PlanNow, RouteNow, StandingNow, Standpoint, TYPICAL_PROMPT,
 };
 use crate::recorder::standing::Board;
 use crate::routing::route::RouteKey;
@@ -72,12 +73,28 @@ fn model(board: &Board, scales: Scales<'_>, routes: &ModelRoutes) -> Option<Mode
 
 /// What was seen of the model's canaries.
 fn canaries_now(board: &Board, routes: &ModelRoutes, now: WallTime) -> Vec<CanaryNow> {
-    let of = |listed: (RouteKey, WallTime, Option<f64>)| {
-        let canary = canaries::known(board, &routes.name, &listed)?;
+    let of = |listed: Listed| {
+        let known = canaries::known(board, &routes.name, &listed);
+        // A plan is shown before its first exchange too.
+        let canary = known.copied().or_else(|| {
+            listed.stages.as_ref()?;
+            Some(Canary::new(listed.start))
+        })?;
+        let judged = canary.judged();
+        let plan = listed.stages.map(|stages| PlanNow {
+            share: match canary.stopped {
+                Some(stopped) => stopped.weight,
+                None => stages.share(&canary.progress),
+            },
+            waits: stages.waits(&canary.progress, &judged),
+            progress: canary.progress,
+            stages,
+        });
         Some(CanaryNow {
-            route: listed.0,
-            judged: canary.judged(),
+            route: listed.route,
+            judged,
             stopped: canary.stopped,
+            plan,
         })
     };
     canaries::of(routes, now)

@@ -439,7 +439,7 @@ fn candidate(
     let named = way.configured.as_ref();
     let configured = named.map(super::candidates::Configured::route);
     let weight = named.map_or(1.0, |of| {
-        canaries::weight(board, of.model(), &route, of.route(), wall)
+        canaries::weight(board, of.routes(), &route, of.route(), wall)
     });
     Candidate {
         credential,

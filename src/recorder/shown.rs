@@ -8,7 +8,7 @@ use crate::routing::route::RouteKey;
 
 use super::canaries::Stopped;
 use super::standing::Board;
-use crate::routing::canary::Judged;
+use crate::routing::canary::{Judged, Progress, Stages, Waits};
 
 /// Prompt tokens of the request that expectations are told for.
 pub const TYPICAL_PROMPT: u64 = 1_000;
@@ -64,6 +64,21 @@ pub struct CanaryNow {
     pub judged: Judged,
     /// Whether its weight was stopped.
     pub stopped: Option<Stopped>,
+    /// How far it has come in its plan, where it has one.
+    pub plan: Option<PlanNow>,
+}
+
+/// A canary's plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanNow {
+    /// The plan.
+    pub stages: Stages,
+    /// How far it has come.
+    pub progress: Progress,
+    /// The share that it has now.
+    pub share: f64,
+    /// Why it stays where it is; nothing where the next exchange takes it on.
+    pub waits: Option<Waits>,
 }
 
 /// One route of a model, and how it was weighed.

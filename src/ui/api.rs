@@ -242,10 +242,10 @@ pub(super) async fn readyz(Extract(state): Shared) -> (StatusCode, Json<Value>) 
 pub(super) async fn metrics(Extract(state): Shared) -> Response {
     let handles = &state.handles;
     let (store, counts, reloads) = ((handles.store)(), (handles.counts)(), (handles.reloads)());
-    let standing = (handles.standing)();
+    let (standing, watched) = ((handles.standing)(), (handles.watched)());
     let text = state
         .metrics
-        .exposition(&store, counts, &reloads, &standing);
+        .exposition(&store, counts, &reloads, &standing, &watched);
     (
         [(
             header::CONTENT_TYPE,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
+use crate::active::probing::Watched;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::server::Drain;
@@ -79,6 +80,8 @@ pub struct Handles {
     pub scores: TakeScores,
     /// How the routes stand now.
     pub standing: Ask<StandingNow>,
+    /// What probes found, and which alerts hold.
+    pub watched: Ask<Watched>,
     /// What is counted.
     pub counts: Ask<Counts>,
     /// The settings in force.

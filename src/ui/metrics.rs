@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::active::probing::Watched;
 use crate::record::{
     AttemptRecord, ErrorClass, ExchangeRecord, Language, Mark, Name, Oddity, Origin, Outcome,
 };
@@ -25,6 +26,7 @@ use crate::statistics::sketch::value_of;
 use crate::statistics::{DEFINITIONS, Figures, metric};
 
 use super::handles::{Counts, Reloads};
+use super::probes;
 
 /// The content type of the exposition.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -389,11 +391,13 @@ impl Metrics {
         counts: Counts,
         reloads: &Reloads,
         standing: &StandingNow,
+        watched: &Watched,
     ) -> String {
         let mut text = String::new();
         let mut services = Registry::default();
         register_services(&mut services, store, counts, reloads);
         register_routes(&mut services, standing);
+        probes::register(&mut services, watched);
         // Writing to a text does not fail.
         let _ = encode_registry(&mut text, &self.registry);
         let _ = encode_registry(&mut text, &services);

@@ -22,6 +22,8 @@ mod lately;
 
 mod metrics;
 
+mod probes;
+
 mod state;
 
 mod guard;

@@ -11,16 +11,19 @@ use crate::analysis::render::units::{
 use crate::record::{Nanos, WallTime};
 use crate::recorder::StandingNow;
 use crate::recorder::canaries::Stopped;
-use crate::recorder::shown::{CanaryNow, Expected, ModelNow, RouteNow, Standpoint};
-use crate::routing::canary::Worse;
+use crate::recorder::shown::{CanaryNow, Expected, ModelNow, PlanNow, RouteNow, Standpoint};
+use crate::routing::canary::{Waits, Worse};
 use crate::routing::health::{MeterUse, State};
 use crate::statistics::interval::{Estimate, Interval};
 
 use super::api::Shared;
+use super::probes;
 
 /// `GET /api/standing`.
 pub(super) async fn standing(Extract(state): Shared) -> Json<Value> {
-    Json(all((state.handles.standing)()))
+    let mut answer = all((state.handles.standing)());
+    answer["alerts"] = probes::holding(&(state.handles.watched)());
+    Json(answer)
 }
 
 /// Everything as JSON.
@@ -84,9 +87,54 @@ fn of_canary(canary: &CanaryNow) -> Value {
         "failures_more": judged.failures.as_ref().map(estimate),
         "first_token_ratio": judged.first_token.as_ref().map(estimate),
         "worse": judged.worse.map(Worse::words),
+        "score_more": judged.score.as_ref().map(estimate),
         "stopped": canary.stopped.as_ref().map(stopped),
+        "plan": canary.plan.as_ref().map(of_plan),
         "words": canary_words(canary),
     })
+}
+
+fn of_plan(plan: &PlanNow) -> Value {
+    let progress = &plan.progress;
+    json!({
+        "start": plan.stages.start.rfc3339(),
+        "stages": plan.stages.shares,
+        "stage": progress.stage + 1,
+        "since": progress.since().map(WallTime::rfc3339),
+        "exchanges": progress.exchanges,
+        "exchanges_needed": plan.stages.exchanges,
+        "share": plan.share,
+        "done": progress.done,
+        "waits_for": plan.waits.map(Waits::words),
+    })
+}
+
+/// How far a plan has come, in words.
+fn plan_words(plan: &PlanNow) -> String {
+    let progress = &plan.progress;
+    let shares: Vec<String> = plan
+        .stages
+        .shares
+        .iter()
+        .enumerate()
+        .map(|(place, share)| {
+            let share = percent_of(*share);
+            if place == progress.stage {
+                format!("[{share}]")
+            } else {
+                share
+            }
+        })
+        .collect();
+    let waits = plan
+        .waits
+        .map_or_else(String::new, |waits| format!("; {}", waits.words()));
+    format!(
+        " Plan {}: {} exchanges in this stage, {} needed{waits}.",
+        shares.join(" → "),
+        thousands(progress.exchanges),
+        thousands(plan.stages.exchanges),
+    )
 }
 
 /// A canary in a sentence.
@@ -107,6 +155,10 @@ fn canary_words(canary: &CanaryNow) -> String {
         let Interval { low, high } = interval;
         parts.push(format!("first token {value:.3} × [{low:.3}, {high:.3}]"));
     }
+    if let Some(Estimate { value, interval }) = judged.score {
+        let Interval { low, high } = interval;
+        parts.push(format!("score {value:+.3} [{low:+.3}, {high:+.3}]"));
+    }
     let verdict = match (judged.worse, judged.failures) {
         (Some(worse), _) => format!("is worse: {}", worse.words()),
         (None, Some(_)) => "is not seen to be worse".to_owned(),
@@ -115,10 +167,16 @@ fn canary_words(canary: &CanaryNow) -> String {
     let stopped = canary.stopped.as_ref().map_or_else(String::new, |of| {
         let at = of.at().rfc3339();
         let at = at.get(..16).unwrap_or_default().replace('T', " ");
-        format!("; stopped {at} at weight {}", of.weight)
+        let what = if canary.plan.is_some() {
+            format!("a share of {}", percent_of(of.weight))
+        } else {
+            format!("weight {}", of.weight)
+        };
+        format!("; stopped {at} at {what}")
     });
+    let plan = canary.plan.as_ref().map_or_else(String::new, plan_words);
     format!(
-        "Canary {} {verdict} ({}){stopped}.",
+        "Canary {} {verdict} ({}){stopped}.{plan}",
         plain(&canary.route.to_string()),
         parts.join(", ")
     )
@@ -265,7 +323,7 @@ impl SaidOfModel {
         };
         let canaries = model.canaries.iter();
         let canaries: String = canaries
-            .map(|of| format!(" {}", canary_words(of)))
+            .map(|of| format!(". {}", canary_words(of).trim_end_matches('.')))
             .collect();
         let one = |point: &Standpoint| {
             let mut said = SaidOfRoute::of(&point.route, at);

@@ -79,6 +79,7 @@ pub(crate) fn held(path: &Path, settings: Settings, health: StoreHealth) -> Held
             Some(store.add_scores(&scores))
         }),
         standing: Arc::new(standing),
+        watched: Arc::new(tollgate::active::probing::Watched::default),
         counts: Arc::new(|| Counts {
             in_flight: 3,
             accepted: 1_234,

@@ -11,15 +11,17 @@ use crate::config::raw_routing::{RawHedge, RawMinScore, RawModel, RawRamp, RawRo
 use crate::config::read::{At, Entries, key_step};
 use crate::config::routes::TranslatingHere;
 use crate::config::settings::{
-    HedgeSettings, ModelRoutes, Provider, RouteSettings, ShadowSettings,
+    HedgeSettings, ModelRoutes, Provider, RampStop, RouteSettings, ShadowSettings,
 };
 use crate::record::{Dialect, Name, Nanos, PicoDollars, WallTime};
+use crate::routing::canary::Stages;
 use crate::routing::catalogue::{self, ModelFacts, facts_of, owner_of};
 use crate::routing::plan::Constraints;
-use crate::routing::policy::Ramp;
+use crate::routing::policy::{Policy, Ramp};
 use crate::routing::pricing::Share;
 use crate::routing::score::MinScore;
 
+use super::numbers::count;
 use super::policies::{Keys, policy, slo};
 use super::work::{Span, Work, texts};
 
@@ -71,6 +73,7 @@ pub(in crate::config) fn models(
         };
         let policy = policy(&path, &keys, slo, work).unwrap_or_default();
         let routes = routes(&path, &key, raw.routes, of, work);
+        check_plans(&path, &key, &policy, &routes, work);
         for (index, at) in raw
             .fallback_models
             .iter()
@@ -115,6 +118,34 @@ pub(in crate::config) fn models(
         }));
     }
     models
+}
+
+/// A plan needs weights to draw by, and something to be compared with.
+fn check_plans(
+    path: &str,
+    key: &At<String>,
+    policy: &Policy,
+    routes: &[RouteSettings],
+    work: &mut Work<'_>,
+) {
+    let planned = routes.iter().filter(|of| of.stages.is_some()).count();
+    let span = || Some(key.span.clone());
+    if planned > 0 && *policy != Policy::Weighted {
+        let found = format!("stages under policy = \"{}\"", policy.name());
+        let hint = "policy = \"weighted\"";
+        work.warn(
+            format!("{path}.policy"),
+            span(),
+            found,
+            "weights to draw by",
+            hint,
+        );
+    }
+    if planned > 1 || (planned == 1 && routes.len() < 2) {
+        let found = format!("{planned} of {} routes with stages", routes.len());
+        let expected = "one canary at a time, beside one other route at least";
+        work.refuse(format!("{path}.routes"), span(), found, expected, None);
+    }
 }
 
 /// Whether a request for the model would find a provider without being sent to a default one.
@@ -187,6 +218,55 @@ fn shadow(
         cost_per_day: raw.max_cost_per_day.map_or(A_DOLLAR, |at| at.value.0),
     })
 }
+
+/// A share that grows by stages, and when it begins to.
+fn stages(path: &str, at: At<RawRamp>, work: &mut Work<'_>) -> Option<Stages> {
+    let raw = at.value;
+    let hint = "ramp = { start = \"2026-12-01\", stages = [0.05, 0.10, 0.50] }";
+    let Some(start) = raw.start else {
+        let expected = "when the first stage begins";
+        work.refuse(path, Some(at.span), "no `start`", expected, hint);
+        return None;
+    };
+    let of_weight = [
+        ("from", raw.from.map(|at| at.span)),
+        ("to", raw.to.map(|at| at.span)),
+        ("over", raw.over.map(|at| at.span)),
+    ];
+    for (key, span) in of_weight {
+        if let Some(span) = span {
+            let expected = "stages, or a weight that grows by the clock: not both";
+            let found = format!("`{key}` beside `stages`");
+            work.refuse(format!("{path}.{key}"), Some(span), found, expected, None);
+        }
+    }
+    let path = format!("{path}.stages");
+    let given = raw.stages?;
+    let shares: Vec<f64> = given.value.iter().map(|at| at.value.0).collect();
+    let inside = shares.iter().all(|share| *share > 0.0 && *share < 1.0);
+    let ascending = shares.windows(2).all(|pair| pair[0] < pair[1]);
+    if shares.is_empty() || !inside || !ascending {
+        let found = format!("{shares:?}");
+        let expected = "growing shares between 0 and 1: what follows the last one is for a human";
+        work.refuse(path, Some(given.span), found, expected, hint);
+        return None;
+    }
+    let exchanges = format!("{}.exchanges", path.trim_end_matches(".stages"));
+    Some(Stages {
+        start: start.value.0,
+        shares,
+        exchanges: count(
+            work,
+            &exchanges,
+            raw.exchanges,
+            STAGE_EXCHANGES,
+            (30, 1_000_000),
+        ),
+    })
+}
+
+/// Exchanges of a canary in a stage unless the config says otherwise.
+const STAGE_EXCHANGES: u64 = 200;
 
 /// A weight that grows, and when it begins to.
 fn ramp(path: &str, at: At<RawRamp>, weight: f64, work: &mut Work<'_>) -> Option<(WallTime, Ramp)> {
@@ -266,15 +346,30 @@ fn routes(
             None => model,
         };
         let stop = raw.ramp.as_ref().and_then(|at| at.value.stop.as_ref());
-        let ramp_stop = stop.map(|at| at.value).unwrap_or_default();
+        let planned = raw
+            .ramp
+            .as_ref()
+            .is_some_and(|at| at.value.stages.is_some());
+        // Whoever lets a canary grow by itself wants it to stop by itself.
+        let usual = if planned {
+            RampStop::Back
+        } else {
+            RampStop::None
+        };
+        let ramp_stop = stop.map_or(usual, |at| at.value);
+        let ramp_path = format!("{path}.ramp");
+        let (stages, ramp) = match raw.ramp {
+            Some(at) if planned => (stages(&ramp_path, at, work), None),
+            Some(at) => (None, ramp(&ramp_path, at, weight, work)),
+            None => (None, None),
+        };
         let route = RouteSettings {
             ramp_stop,
             provider: Name::from(provider.value),
             model,
             weight,
-            ramp: raw
-                .ramp
-                .and_then(|at| ramp(&format!("{path}.ramp"), at, weight, work)),
+            ramp,
+            stages,
             region: raw.region.map(|at| at.value.0),
             residency: raw.residency.map(|at| at.value.0),
             context: raw.context.map(|at| at.value),

@@ -24,6 +24,8 @@ const NUMBERS_MIN: u64 = 30;
 const FAILURES_MARGIN: f64 = 0.005;
 /// A first token that comes later by less than this share is of none either.
 const FIRST_TOKEN_MARGIN: f64 = 0.03;
+/// A score that is lower by less than this, of a score from 0 to 1, is of none.
+const SCORE_MARGIN: f64 = 0.02;
 /// The logarithm of a first token's milliseconds before any came: a second.
 const FIRST_TOKEN_PRIOR: f64 = 6.908;
 
@@ -164,8 +166,12 @@ pub struct Judged {
     pub failure_rates: [Option<f64>; 2],
     /// How much higher the canary's failure rate is.
     pub failures: Option<Estimate>,
+    /// First tokens of the canary and of the others.
+    pub first_tokens: [u64; 2],
     /// How many times as long its first token takes.
     pub first_token: Option<Estimate>,
+    /// How much higher its score is, where scored data sets said.
+    pub score: Option<Estimate>,
     /// What it is worse in.
     pub worse: Option<Worse>,
 }
@@ -177,6 +183,41 @@ pub enum Worse {
     Failures,
     /// Its first token comes later.
     FirstToken,
+    /// Its answers are worth less.
+    Score,
+}
+
+/// What scored data sets say of a canary: its score less that of the others, of scores from 0 to
+/// 1, with an interval that whoever scored answers for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Scored {
+    value: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Scored {
+    /// That difference.
+    #[must_use]
+    pub const fn new(difference: Estimate) -> Self {
+        Self {
+            value: difference.value,
+            low: difference.interval.low,
+            high: difference.interval.high,
+        }
+    }
+
+    /// The difference.
+    #[must_use]
+    pub const fn estimate(self) -> Estimate {
+        Estimate {
+            value: self.value,
+            interval: Interval {
+                low: self.low,
+                high: self.high,
+            },
+        }
+    }
 }
 
 impl Worse {
@@ -186,6 +227,7 @@ impl Worse {
         match self {
             Self::Failures => "fails more often",
             Self::FirstToken => "its first token comes later",
+            Self::Score => "its answers are worth less",
         }
     }
 }
@@ -204,6 +246,12 @@ impl Watch {
     /// What may be said now; it holds however often it is asked.
     #[must_use]
     pub fn judged(&self) -> Judged {
+        self.judged_with(None)
+    }
+
+    /// The same with what scored data sets say.
+    #[must_use]
+    pub fn judged_with(&self, scored: Option<Scored>) -> Judged {
         let alpha = ALPHA / 2.0;
         let failures = self.failures.told(alpha).map(|found| {
             let rate = |(count, sum): (u64, f64)| {
@@ -225,25 +273,52 @@ impl Watch {
         let low = |found: Option<Estimate>, margin: f64| {
             found.is_some_and(|found| found.interval.low > margin)
         };
+        let score = scored.map(Scored::estimate);
         let worse = if low(failures, FAILURES_MARGIN) {
             Some(Worse::Failures)
+        } else if low(first_token, 1.0 + FIRST_TOKEN_MARGIN) {
+            Some(Worse::FirstToken)
         } else {
-            low(first_token, 1.0 + FIRST_TOKEN_MARGIN).then_some(Worse::FirstToken)
+            let lower = score.is_some_and(|found| found.interval.high < -SCORE_MARGIN);
+            lower.then_some(Worse::Score)
         };
         Judged {
             requests: self.failures.numbers(),
             failure_rates: self.failures.means(),
             failures,
+            first_tokens: self.first_token.numbers(),
             first_token,
+            score,
             worse,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::statistics::compare::Random;
+
+    /// A request of a model whose canary has that chance, fails more often by `failing` and takes
+    /// `slower` times as long.
+    pub(in crate::routing::canary) fn seen(
+        random: &mut Random,
+        chance: f64,
+        failing: f64,
+        slower: f64,
+    ) -> Seen {
+        let on_canary = random.unit() < chance;
+        let noise = (0..12).map(|_| random.unit()).sum::<f64>() - 6.0;
+        let own = if on_canary { slower } else { 1.0 };
+        let rate = 0.01 + if on_canary { failing } else { 0.0 };
+        let failed = random.unit() < rate;
+        Seen {
+            on_canary,
+            chance,
+            failed,
+            first_token_ms: (!failed).then(|| 400.0 * own * (0.3 * noise).exp()),
+        }
+    }
 
     /// A ramp from 5 % to a half while the hour makes every route slower and less sure.
     fn played(seed: u64, failing: f64, slower: f64) -> (Watch, Option<usize>) {

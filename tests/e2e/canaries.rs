@@ -1,0 +1,84 @@
+//! A canary by plan: its share of the requests, on to the next stage, and back to nothing.
+
+use tollgate::proxy::outlook;
+use tollgate::recorder::shown::CanaryNow;
+
+use crate::support::{Ask, Rig};
+
+/// A model whose canary is as good, and one whose canary always fails.
+const PLANNED: &str = r#"
+[models.good]
+policy = "weighted"
+routes = [
+    { provider = "oa", model = "sim:n-2", weight = 3 },
+    { provider = "inj", model = "sim:n-2", ramp = { start = "2026-01-01", stages = [0.5, 0.8], exchanges = 40 } },
+]
+[models.bad]
+policy = "weighted"
+routes = [
+    { provider = "oa", model = "sim:n-1" },
+    { provider = "inj", model = "sim:fault-http_500", ramp = { start = "2026-01-01", stages = [0.5, 0.8], exchanges = 40 } },
+]
+[models.later]
+policy = "weighted"
+routes = [
+    { provider = "oa", model = "sim:n-3" },
+    { provider = "inj", model = "sim:n-3", ramp = { start = "2999-01-01", stages = [0.5] } },
+]
+"#;
+
+/// The canary of a model, and the chance that the canary's route has now.
+fn canary(rig: &Rig, model: &str) -> (Option<CanaryNow>, f64) {
+    let now = outlook::standing(&rig.node().shared);
+    let of = now.models.iter().find(|of| of.name.as_str() == model);
+    let of = of.unwrap();
+    let route = of
+        .routes
+        .iter()
+        .find(|of| of.route.provider.as_str() == "inj");
+    (of.canaries.first().cloned(), route.unwrap().propensity)
+}
+
+#[test]
+fn a_plan_goes_on_where_the_canary_is_surely_no_worse_and_back_where_it_is() {
+    let rig = Rig::configured(PLANNED);
+    // Whole answers: what is judged are failures, and no machine is too slow for that.
+    let ask = |model: &str| {
+        let reading = rig.send(&Ask::chat(model, false).to(""));
+        assert_eq!(reading.status, 200, "{model}");
+    };
+    let (before, chance) = canary(&rig, "good");
+    let plan = before.unwrap().plan.unwrap();
+    assert_eq!((plan.progress.stage, plan.share), (0, 0.5));
+    assert!((chance - 0.5).abs() < 1e-6, "{chance}");
+    let (none, chance) = canary(&rig, "later");
+    assert!(none.is_none() && chance == 0.0, "not begun: {chance}");
+    let mut asked = 0;
+    let stage = || canary(&rig, "good").0.unwrap().plan.unwrap().progress.stage;
+    while stage() == 0 {
+        (0..50).for_each(|_| ask("good"));
+        asked += 50;
+        assert!(asked < 6_000, "{:?}", canary(&rig, "good"));
+    }
+    assert!(asked >= 80, "a stage has its exchanges: {asked}");
+    let (after, chance) = canary(&rig, "good");
+    let plan = after.unwrap().plan.unwrap();
+    assert_eq!((plan.progress.stage, plan.share), (1, 0.8));
+    assert!((chance - 0.8).abs() < 1e-6, "{chance}");
+    // Clients are served by the other route while it fails, and soon it is not drawn any more.
+    let stopped = || canary(&rig, "bad").0.unwrap().stopped;
+    for _ in 0..3_000 {
+        if stopped().is_some() {
+            break;
+        }
+        ask("bad");
+        // Else health would take it out before anybody could judge.
+        let standing = &rig.node().shared.settler.standing;
+        standing.with(|board| board.health = Default::default());
+    }
+    let (found, chance) = canary(&rig, "bad");
+    let found = found.unwrap();
+    assert!(found.judged.worse.is_some(), "{found:?}");
+    assert_eq!(chance, 0.0);
+    assert_eq!(found.plan.unwrap().share, 0.0);
+}
