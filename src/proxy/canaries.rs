@@ -1,13 +1,14 @@
 //! Watches canaries: routes drawn by a weight that grows, or that is small beside the others.
 
 use crate::config::settings::{ModelRoutes, RampStop, RouteSettings, Settings};
-use crate::record::{ExchangeRecord, Name, WallTime};
+use crate::record::{ExchangeRecord, Name, RouteScore, WallTime};
 use crate::recorder::Standing;
 use crate::recorder::canaries::{Canary, Listed, Stop, Turn};
 use crate::recorder::standing::Board;
-use crate::routing::canary::Stages;
+use crate::routing::canary::{Scored, Stages};
 use crate::routing::policy::Policy;
 use crate::routing::route::RouteKey;
+use crate::statistics::interval::{Estimate, Interval};
 
 /// The canaries of a model at a date: the routes whose weight or share grows, or else the one whose
 /// weight is the least and less than half of the largest.
@@ -67,7 +68,13 @@ pub(super) fn watch(settings: &Settings, standing: &Standing, record: &ExchangeR
     if listed.is_empty() {
         return;
     }
-    let turns = standing.with(|board| board.canaries.add(model, &listed, record));
+    let turns = standing.with(|board| {
+        for of in &listed {
+            let score = routes.and_then(|routes| scored(board, routes, &of.route));
+            board.canaries.score(model, &of.route, score);
+        }
+        board.canaries.add(model, &listed, record)
+    });
     for (route, turn) in turns {
         match turn {
             Turn::Stopped(stopped) => tracing::error!(
@@ -90,6 +97,28 @@ pub(super) fn watch(settings: &Settings, standing: &Standing, record: &ExchangeR
             ),
         }
     }
+}
+
+/// What evaluations say of a canary: its score less that of the best other route that was scored,
+/// by the scorer that the model's `min_score` names. The runs are taken as independent.
+fn scored(board: &Board, model: &ModelRoutes, canary: &RouteKey) -> Option<Scored> {
+    let scorer = &model.constraints.min_score.as_ref()?.scorer;
+    let estimate = |of: &RouteScore| Estimate {
+        value: of.value,
+        interval: Interval {
+            low: of.low,
+            high: of.high,
+        },
+    };
+    let own = estimate(board.scores.of(canary, scorer)?);
+    let others = model.routes.iter().filter_map(|route| {
+        let there = route.model.as_ref().unwrap_or(&model.name);
+        let key = RouteKey::new(route.provider.clone(), Some(there.clone()));
+        let score = board.scores.of(&key, scorer).filter(|_| key != *canary)?;
+        Some(estimate(score))
+    });
+    let best = others.max_by(|one, other| one.value.total_cmp(&other.value))?;
+    Some(Scored::new(own.less(&best)))
 }
 
 /// The weight of a route of `model`: what it grew to, what its stage makes of it, or what it was

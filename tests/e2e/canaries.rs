@@ -1,7 +1,9 @@
 //! A canary by plan: its share of the requests, on to the next stage, and back to nothing.
 
 use tollgate::proxy::outlook;
+use tollgate::record::{RouteScore, WallTime};
 use tollgate::recorder::shown::CanaryNow;
+use tollgate::routing::canary::Worse;
 
 use crate::support::{Ask, Rig};
 
@@ -18,6 +20,13 @@ policy = "weighted"
 routes = [
     { provider = "oa", model = "sim:n-1" },
     { provider = "inj", model = "sim:fault-http_500", ramp = { start = "2026-01-01", stages = [0.5, 0.8], exchanges = 40 } },
+]
+[models.scored]
+policy = "weighted"
+min_score = { scorer = "exact", at_least = 0.1 }
+routes = [
+    { provider = "oa", model = "sim:n-4" },
+    { provider = "inj", model = "sim:n-4", ramp = { start = "2026-01-01", stages = [0.5] } },
 ]
 [models.later]
 policy = "weighted"
@@ -81,4 +90,27 @@ fn a_plan_goes_on_where_the_canary_is_surely_no_worse_and_back_where_it_is() {
     assert!(found.judged.worse.is_some(), "{found:?}");
     assert_eq!(chance, 0.0);
     assert_eq!(found.plan.unwrap().share, 0.0);
+    // What an evaluation finds of the routes counts at the next exchange.
+    let standing = &rig.node().shared.settler.standing;
+    for (provider, value) in [("oa", 0.9), ("inj", 0.4)] {
+        let score = RouteScore {
+            run: "r".into(),
+            at: WallTime(1),
+            model: "scored".into(),
+            provider: provider.into(),
+            there: "sim:n-4".into(),
+            scorer: "exact".into(),
+            value,
+            low: value - 0.05,
+            high: value + 0.05,
+            items: 200,
+        };
+        standing.with(|board| board.scores.add(score));
+    }
+    for _ in 0..60 {
+        ask("scored");
+    }
+    let (found, chance) = canary(&rig, "scored");
+    let stopped = found.unwrap().stopped.unwrap();
+    assert_eq!((stopped.worse, chance), (Worse::Score, 0.0));
 }

@@ -108,7 +108,6 @@ mod tests {
             retired: None,
             context_length: None,
             output_max: None,
-            takes_effort: None,
             at: at
                 .iter()
                 .map(|(host, name)| (Name::from(*host), Name::from(*name)))
