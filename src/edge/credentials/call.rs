@@ -1,6 +1,7 @@
 //! Asks the servers that give out credentials: short calls over the provider connections' own
 //! means, with the same TLS and the same forward proxies.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +38,7 @@ pub(super) struct Caller {
 pub(super) struct Question {
     pub(super) method: Method,
     pub(super) url: String,
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(Cow<'static, str>, String)>,
     pub(super) body: Bytes,
     /// Whether the machine's own metadata server is asked: at once or never, and through no proxy.
     pub(super) is_inside: bool,
@@ -67,8 +68,13 @@ impl Question {
         .with("content-type", "application/x-www-form-urlencoded")
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    /// With a header, whose name is in lower case.
+    pub(super) fn with(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+    ) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -184,7 +190,7 @@ impl Caller {
         };
         match tokio::time::timeout(patience, self.send(question, patience)).await {
             Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(Sending::Url)) => Err(Miss::refused("a URL that cannot be asked")),
+            Ok(Err(Sending::Url)) => Err(Miss::refused("a URL or a header that cannot be asked")),
             Ok(Err(Sending::Failed(why))) => Err(missing(why)),
             Err(_) => Err(missing(format!("no answer within {patience:?}"))),
         }
@@ -210,7 +216,8 @@ impl Caller {
         for (name, value) in &question.headers {
             let mut value = HeaderValue::from_str(value).map_err(|_| Sending::Url)?;
             value.set_sensitive(true);
-            headers.insert(HeaderName::from_static(name), value);
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Sending::Url)?;
+            headers.insert(name, value);
         }
         if question.method != Method::GET {
             headers.insert(

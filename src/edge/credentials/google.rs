@@ -1,5 +1,5 @@
 //! Gets a token by Google's application default credentials: a service account's key, a user's
-//! grant, or the machine's own metadata.
+//! grant, a workload's identity elsewhere, or the machine's own metadata.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::call::{Caller, Question};
 use super::command::after;
 use super::entra::bearer;
+use super::federated;
 use super::file::read_secret;
 use super::material::{Chain, Got, Material, Miss};
 use crate::config::credentials::GoogleLogin;
@@ -72,10 +73,11 @@ async fn of_file(file: &Path, login: &GoogleLogin, caller: &Caller) -> Result<Go
     let got = match json["type"].as_str() {
         Some("service_account") => service_account(&json, caller).await,
         Some("authorized_user") => user(&json, login, caller).await,
+        Some("external_account") => federated::token(&json, SCOPE, caller).await,
         Some(other) => {
             let message = format!(
                 "credentials of type {other} are not known here; use a service \
-                account's key, a user's grant, or the metadata server"
+                account's key, a user's grant, a workload's identity, or the metadata server"
             );
             Err(Miss::refused(message))
         }

@@ -17,6 +17,8 @@ mod aws;
 
 mod google;
 
+mod federated;
+
 mod entra;
 
 mod keyring;

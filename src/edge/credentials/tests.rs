@@ -586,6 +586,107 @@ fn a_users_grant_is_renewed_and_charged_to_its_project() {
 }
 
 #[test]
+fn a_workloads_identity_is_exchanged_at_googles_own_servers() {
+    let home = Home::new("", "");
+    let subject = home.write("subject", "CANARY-SUBJECT\n");
+    let account = |source: Value, impersonation: &str| {
+        json!({
+            "type": "external_account", "audience": "//iam.googleapis.com/pools/p",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            // Not where the token goes.
+            "token_url": "https://thief.example/token", "credential_source": source,
+            "service_account_impersonation_url": impersonation,
+        })
+    };
+    let file = |source: Value, impersonation: &str| {
+        home.write("wif.json", &account(source, impersonation).to_string())
+    };
+    // By a file.
+    let named = file(json!({"file": subject}), "");
+    let rig = Rig::new(&[(200, json!({"access_token": "t1", "expires_in": 3599}))]);
+    assert_eq!(token(&rig.get(&google(&named)).unwrap()), "t1");
+    let heard = &rig.server.heard()[0];
+    assert_eq!(
+        (heard.line.as_str(), heard.header("host")),
+        ("POST /v1/token HTTP/1.1", "sts.googleapis.com")
+    );
+    assert!(
+        heard.body.contains("subject_token=CANARY-SUBJECT&"),
+        "{heard:?}"
+    );
+    // By an address, in JSON, for a service account.
+    let email = "a@b.iam.gserviceaccount.com";
+    let stands = format!(
+        "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{email}:generateAccessToken"
+    );
+    let source = json!({
+        "url": "http://169.254.169.254/metadata/identity?resource=r",
+        "headers": {"Metadata": "True"},
+        "format": {"type": "json", "subject_token_field_name": "access_token"},
+    });
+    let named = file(source, &stands);
+    let rig = Rig::new(&[
+        (200, json!({"access_token": "CANARY-OTHER"})),
+        (200, json!({"access_token": "t2"})),
+        (
+            200,
+            json!({"accessToken": "t3", "expireTime": "2026-11-22T11:00:00Z"}),
+        ),
+    ]);
+    assert_eq!(token(&rig.get(&google(&named)).unwrap()), "t3");
+    let heard = rig.server.heard();
+    let hosts: Vec<&str> = heard.iter().map(|heard| heard.header("host")).collect();
+    assert_eq!(
+        hosts,
+        [
+            "169.254.169.254",
+            "sts.googleapis.com",
+            "iamcredentials.googleapis.com"
+        ]
+    );
+    assert_eq!(heard[0].header("metadata"), "True");
+    assert!(
+        heard[1].body.contains("subject_token=CANARY-OTHER&"),
+        "{heard:?}"
+    );
+    assert_eq!(heard[2].header("authorization"), "Bearer t2");
+    // What would give a token away, or is not known, is refused with the reason and no secret.
+    for (source, impersonation, words) in [
+        (
+            json!({"url": "http://thief.example/t"}),
+            "",
+            "neither https",
+        ),
+        (
+            json!({"url": "http://localhost.thief.example/t"}),
+            "",
+            "neither https",
+        ),
+        (
+            json!({"executable": {"command": "c"}}),
+            "",
+            "not known here",
+        ),
+        (json!({"environment_id": "aws1"}), "", "not known here"),
+        (json!({"file": "/nowhere/token"}), "", "/nowhere/token"),
+        (
+            json!({"file": subject}),
+            "https://thief.example/x",
+            "does not begin with",
+        ),
+    ] {
+        let named = file(source.clone(), impersonation);
+        let rig = Rig::new(&[(200, json!({"access_token": "CANARY-T", "expires_in": 9}))]);
+        let fault = rig.get(&google(&named)).unwrap_err();
+        assert!(fault.message.contains(words), "{source}: {fault}");
+        assert!(!fault.message.contains("CANARY"), "{fault}");
+        let heard = rig.server.heard();
+        let stolen = |heard: &Heard| heard.header("host").contains("thief");
+        assert!(!heard.iter().any(stolen), "{source}: {heard:?}");
+    }
+}
+
+#[test]
 fn the_machines_own_google_account_comes_last() {
     let rig = Rig::new(&[(200, json!({"access_token": "t", "expires_in": 600}))]);
     let from = CredentialFrom::Google(GoogleLogin {

@@ -94,8 +94,8 @@ fn answered(
     })
 }
 
-/// A date as AWS writes it: `2026-11-22T10:15:30Z`, with parts of a second or without.
-fn date(text: &str) -> Option<WallTime> {
+/// A date as AWS and Google write it: `2026-11-22T10:15:30Z`, with parts of a second or without.
+pub(super) fn date(text: &str) -> Option<WallTime> {
     let (day, time) = text.trim().split_once('T')?;
     let mut parts = day.splitn(3, '-').map(str::parse::<i64>);
     let mut next = || parts.next()?.ok();
