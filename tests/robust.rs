@@ -22,6 +22,7 @@ mod robust {
     mod disk;
     mod figures;
     mod kills;
+    mod logins;
     mod panics;
     mod program;
     mod reload;

@@ -18,7 +18,7 @@ use crate::support::h2::{self, H2Provider};
 use crate::support::tls::Certificates;
 
 /// What every secret and every word of a prompt contains.
-const CANARY: &[u8] = b"CANARY";
+pub(super) const CANARY: &[u8] = b"CANARY";
 
 /// Headers that carry secrets, and names that are kept as hashes only.
 const HEADERS: &str = "authorization: Bearer sk-CANARY-CLIENT\r\nx-api-key: sk-CANARY-XAPI\r\n\
@@ -182,7 +182,7 @@ fn session_over_h2(address: SocketAddr, certificates: &Certificates) {
 }
 
 /// Every page and every answer of the admin plane.
-fn pages(admin: SocketAddr, ids: &[String]) -> Vec<(String, Vec<u8>)> {
+pub(super) fn pages(admin: SocketAddr, ids: &[String]) -> Vec<(String, Vec<u8>)> {
     let fixed = [
         "/",
         "/routes",
@@ -229,7 +229,7 @@ fn feed(admin: SocketAddr) -> JoinHandle<Vec<u8>> {
 }
 
 /// Files below `folder` in which `word` is found, but for the config.
-fn found(folder: &Path, word: &[u8]) -> Vec<String> {
+pub(super) fn found(folder: &Path, word: &[u8]) -> Vec<String> {
     let mut hits = Vec::new();
     for entry in fs::read_dir(folder).unwrap().filter_map(Result::ok) {
         let path = entry.path();
@@ -263,7 +263,7 @@ fn config_with(simulator: &Simulator, secure: &H2Provider, certificates: &Certif
 }
 
 /// The admin plane of a config.
-fn admin_of(config: &str) -> SocketAddr {
+pub(super) fn admin_of(config: &str) -> SocketAddr {
     let (_, after) = config.split_once("[admin]\nlisten = \"").unwrap();
     after.split('"').next().unwrap().parse().unwrap()
 }
@@ -283,7 +283,7 @@ fn output_of(home: &Home, words: &[&str]) -> String {
 }
 
 /// Fails where a canary is in `bytes`.
-fn assert_clean(place: &str, bytes: &[u8]) {
+pub(super) fn assert_clean(place: &str, bytes: &[u8]) {
     if let Some(at) = memchr::memmem::find(bytes, CANARY) {
         let near = &bytes[at.saturating_sub(200)..bytes.len().min(at + 60)];
         panic!("in {place}: …{}…", String::from_utf8_lossy(near));
