@@ -116,6 +116,26 @@ fn every_report_is_written_in_every_format_of_any_store() {
     }
 }
 
+/// What the config says of a model goes before what the shipped catalogue does.
+#[test]
+fn the_throughput_tells_of_models_what_the_config_does() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(store(
+        &directory.path().join("s.redb"),
+        &recent(7, 300, 1_000_000),
+    ));
+    let told = |catalogue: &str| {
+        let mut command = command(directory.path(), &["report", "throughput"]);
+        let path = directory.path().join("tollgate.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}\n{catalogue}")).unwrap();
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    assert!(!told("").contains("1234567"));
+    let json = told("[catalogue.\"gpt-4.1\"]\naliases = [\"*\"]\ncontext_length = 1234567\n");
+    assert!(json.contains("1234567"), "{json}");
+}
+
 /// A probe of each of two routes every quarter of an hour of a week, and clients' traffic beside.
 fn a_week_of_probes(directory: &Path) {
     let mut records = recent(8, 2 * 4 * 24 * 7, 450 * 1_000_000);

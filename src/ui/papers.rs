@@ -24,6 +24,7 @@ use crate::config::settings::Settings;
 use crate::config::settings::{ModelRoutes, RouteSettings};
 use crate::edge::store::{Scanned, StoreError, StoreReader};
 use crate::record::{ExchangeRecord, Name, Note, Origin, PicoDollars, ProviderKind, WallTime};
+use crate::routing::catalogue::ModelFacts;
 use crate::routing::experiment::Experiment;
 
 use super::reading::{self, Most};
@@ -178,6 +179,8 @@ pub struct Known {
     hosted: Vec<(Name, PicoDollars)>,
     /// Which names mean one model.
     same: Arc<SameModel>,
+    /// What is known of models: the config's own entries before the shipped ones.
+    catalogue: Arc<[ModelFacts]>,
 }
 
 impl Known {
@@ -188,6 +191,7 @@ impl Known {
             return Self {
                 hosted: Vec::new(),
                 same: Arc::new(SameModel::new(catalogue(), &GEOGRAPHIES, &[])),
+                catalogue: Arc::clone(catalogue()),
             };
         };
         let providers = settings.providers.iter();
@@ -196,6 +200,7 @@ impl Known {
         Self {
             hosted: hosted.collect(),
             same: Arc::new(SameModel::new(&settings.catalogue, &GEOGRAPHIES, &models)),
+            catalogue: Arc::clone(&settings.catalogue),
         }
     }
 }
@@ -445,7 +450,7 @@ pub fn throughput(
             chosen.for_each(|call| found.add(&call));
         }
     })?;
-    let mut value = found.json(made, served, catalogue());
+    let mut value = found.json(made, served, &known.catalogue);
     value["origin"] = origins.name().into();
     value["sampled_one_in"] = match source {
         Source::Sample { of, .. } => of.into(),
