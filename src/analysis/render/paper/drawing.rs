@@ -19,6 +19,9 @@ pub(super) const BOTTOM: f64 = 262.0;
 const ROW: f64 = 30.0;
 /// Where the intervals of a forest plot begin and end: names left of it, numbers right.
 const FOREST: (f64, f64) = (280.0, 640.0);
+/// How wide and high the name of a point is taken to be.
+const NAME_WIDE: f64 = 180.0;
+const NAME_HIGH: f64 = 15.0;
 /// Looks that series can have.
 pub(super) const LOOKS: usize = 6;
 /// Depths of colour of a heat map.
@@ -400,6 +403,7 @@ pub(super) fn scatter(
         .map(|point| format!("{:.1},{:.1} ", x_scale.at(point.x), y_scale.at(point.y)))
         .collect();
     let _ = write!(svg, "<polyline class=\"front\" points=\"{path}\"/>");
+    let mut written: Vec<(f64, f64)> = Vec::new();
     for point in points {
         let (cx, cy) = (x_scale.at(point.x), y_scale.at(point.y));
         if let Some((low, high)) = point.x_ends {
@@ -417,6 +421,8 @@ pub(super) fn scatter(
             );
         }
         let anchor = if cx > WIDTH * 0.75 { "end" } else { "start" };
+        let label_y = free_line(&written, cx, cy - 6.0);
+        written.push((cx, label_y));
         let dx = if anchor == "end" { -9.0 } else { 9.0 };
         let _ = write!(
             svg,
@@ -429,7 +435,7 @@ pub(super) fn scatter(
             escaped(y_name),
             number(point.y, y_unit),
             cx + dx,
-            cy - 6.0,
+            label_y,
             escaped(&clipped(&point.name, 36))
         );
     }
@@ -443,6 +449,17 @@ pub(super) fn scatter(
         escaped(y_name)
     );
     (HEIGHT + 6.0, svg, String::new())
+}
+
+/// Where a name may stand that is to stand at `(x, y)`: below those that are `written` nearby, each
+/// at the beginning of its words.
+fn free_line(written: &[(f64, f64)], x: f64, y: f64) -> f64 {
+    let near = |y: f64| {
+        let mut nearby = written.iter();
+        nearby.any(|other| (other.0 - x).abs() < NAME_WIDE && (other.1 - y).abs() < NAME_HIGH)
+    };
+    let lines = (0..8).map(|line| y + f64::from(line) * NAME_HIGH);
+    lines.clone().find(|y| !near(*y)).unwrap_or(y)
 }
 
 fn clipped(text: &str, most: usize) -> String {

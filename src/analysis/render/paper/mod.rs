@@ -20,6 +20,9 @@ mod figure;
 
 mod html;
 
+mod picture;
+
+pub use picture::{Picture, exact, picture};
 pub(in crate::analysis) use words::number;
 
 use super::Format;
