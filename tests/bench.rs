@@ -7,8 +7,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tollgate::simulator::{Behaviour, Config, Persona, Quirks, Simulator};
+
+#[path = "support/schema.rs"]
+mod schema;
 
 fn simulator() -> Simulator {
     Simulator::start(Config {
@@ -44,6 +47,13 @@ fn config(folder: &Path, simulator: &Simulator) {
         ]
         [models.cut]
         routes = [{{ provider = "direct", model = "sim:n-20:fault-close_mid" }}]
+        [models.slow]
+        routes = [{{ provider = "direct", model = "sim:ft-20s:n-20" }}]
+        [models.twice]
+        routes = [
+            {{ provider = "direct", model = "sim:ft-2ms:gap-1ms:n-20" }},
+            {{ provider = "direct", model = "sim:ft-20ms:gap-1ms:n-20" }},
+        ]
         [[prices.rows]]
         providers = ["direct", "router"]
         models = ["sim*"]
@@ -330,4 +340,258 @@ fn an_answer_that_breaks_off_is_a_failure_in_the_result() {
         assert_eq!(exchange["outcome"], "truncated", "{exchange}");
     }
     assert_eq!(route["quality"]["judged"], 0, "{route}");
+}
+
+/// Runs `tollgate bench` and reads its result.
+fn bench(folder: &Path, args: &[&str]) -> Value {
+    let output = tollgate(folder, &[&["bench"], args, &["--json"]].concat());
+    assert!(output.status.success(), "{args:?}: {}", error(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn cold_requests_open_a_connection_and_are_told_apart() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let args = "--models m --providers direct --iterations 7 --warm-ups 1 --seed 3";
+    let args: Vec<&str> = args.split(' ').collect();
+    for (cold, expected) in [("all", 7), ("both", 7)] {
+        let result = bench(
+            folder,
+            &[&args[..], &["--cold", cold, "--run", cold]].concat(),
+        );
+        let measured: Vec<&Value> = exchanges(&result)
+            .into_iter()
+            .filter(|exchange| exchange["active"]["warm_up"] == false)
+            .collect();
+        for exchange in &measured {
+            let (asked, reused) = (
+                exchange["active"]["cold"].as_bool().unwrap(),
+                exchange["attempts"][0]["reused"].as_bool().unwrap(),
+            );
+            assert_ne!(asked, reused, "{cold}: {exchange}");
+        }
+        let both = if cold == "both" { 2 } else { 1 };
+        assert_eq!(measured.len(), expected * both, "{cold}");
+        assert_eq!(result["routes"][0]["cold"], expected, "{cold}");
+        let trips = &result["round_trips"][0];
+        assert_eq!(trips["provider"], "direct");
+        assert!(
+            trips["tcp_connect"]["median_ms"].as_f64().unwrap() > 0.0,
+            "{trips}"
+        );
+        assert_eq!(trips["tls"]["n"], 0, "{trips}");
+    }
+    let csv = fs::read_to_string(folder.join("results/both/benchmark.csv")).unwrap();
+    let speed: Vec<&str> = csv
+        .lines()
+        .filter(|line| line.starts_with("speed,m,"))
+        .collect();
+    assert_eq!(speed.len(), 2, "{csv}");
+    assert!(
+        speed[0].contains(",warm,") && speed[1].contains(",cold,"),
+        "{csv}"
+    );
+}
+
+#[test]
+fn whoever_takes_too_long_or_never_sends_is_counted_all_the_same() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let args = "--models slow --iterations 2 --warm-ups 0 --timeout 300ms";
+    let result = bench(folder, &args.split(' ').collect::<Vec<_>>());
+    let route = &result["routes"][0];
+    let counts = ["n", "failed", "timed_out", "unsent"].map(|key| route[key].as_u64().unwrap());
+    assert_eq!(counts, [2, 2, 2, 0], "{route}");
+    assert_eq!(exchanges(&result)[0]["outcome"], "timed_out");
+    assert_eq!(result["timeout_ms"], 300.0);
+    // Two routes of one model at one provider are two.
+    let args = "--models twice --iterations 3 --warm-ups 0";
+    let result = bench(folder, &args.split(' ').collect::<Vec<_>>());
+    let counts: Vec<&Value> = result["routes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|route| &route["n"])
+        .collect();
+    assert_eq!(counts, [3, 3]);
+    // A request over the street's own limit is answered by Tollgate and reaches nobody.
+    let text = fs::read_to_string(folder.join("tollgate.toml")).unwrap();
+    let text = text.replace("store.path", "limits.request_body = \"2KB\"\nstore.path");
+    fs::write(folder.join("tollgate.toml"), text).unwrap();
+    let args = "--models m --providers direct --iterations 2 --warm-ups 0 --prompt-tokens 2000";
+    let result = bench(folder, &args.split(' ').collect::<Vec<_>>());
+    let route = &result["routes"][0];
+    let counts = ["n", "failed", "timed_out", "unsent"].map(|key| route[key].as_u64().unwrap());
+    assert_eq!(counts, [2, 2, 0, 2], "{route}");
+}
+
+#[test]
+fn a_result_is_what_its_schema_says() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let printed = tollgate(folder, &["bench", "schema"]);
+    let schema: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    let args = "--models m,bad,cut --iterations 2 --warm-ups 1 --cold both --location here";
+    let result = bench(folder, &args.split(' ').collect::<Vec<_>>());
+    schema::check(&schema, &schema, &result, "$").unwrap();
+    // The judge itself is no yes-sayer.
+    for (path, wrong) in [
+        ("/end", json!("broken")),
+        ("/environment/cores", json!(0)),
+        ("/environment/binary_sha256", json!("abc")),
+        ("/exchanges/0/exchange/started", json!("yesterday")),
+        ("/plan/variants", json!([])),
+        ("/routes/0/quality", json!({"judged": 1})),
+        ("/spent_usd", json!("much")),
+    ] {
+        let mut other = result.clone();
+        *other.pointer_mut(path).unwrap() = wrong;
+        assert!(
+            schema::check(&schema, &schema, &other, "$").is_err(),
+            "{path}"
+        );
+    }
+    let mut more = result;
+    more["further"] = json!(1);
+    assert!(schema::check(&schema, &schema, &more, "$").is_err());
+}
+
+#[test]
+fn runs_are_analysed_and_compared() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let args = "--models m --iterations 8 --warm-ups 1 --seed 4 --repeat 3 --out before --run r";
+    bench(folder, &args.split(' ').collect::<Vec<_>>());
+    let output = tollgate(folder, &["bench", "charts", "before", "--out", "charts"]);
+    assert!(output.status.success(), "{}", error(&output));
+    for name in ["r-1-bench", "r-3-models", "bench-runs"] {
+        let file = |kind: &str| fs::read(folder.join(format!("charts/{name}.{kind}")));
+        assert!(file("svg").unwrap().starts_with(b"<svg "), "{name}");
+        assert!(file("png").unwrap().starts_with(b"\x89PNG"), "{name}");
+        assert!(!file("txt").unwrap().is_empty(), "{name}");
+    }
+    let text = fs::read_to_string(folder.join("charts/bench-runs.txt")).unwrap();
+    assert!(
+        text.contains("value_ms") && text.contains("run r-3"),
+        "{text}"
+    );
+    let output = tollgate(folder, &["bench", "analyze", "before", "--format", "json"]);
+    assert!(output.status.success(), "{}", error(&output));
+    let paper: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(paper["schema"], "tollgate.report.bench-runs/1");
+    let rows = paper["tables"]["runs"].as_array().unwrap();
+    assert_eq!(rows.len(), 2 * 3, "{paper:#}");
+    // Answers of 20 ms have no rate.
+    for row in rows.iter().filter(|row| row["metric"] != "output_rate") {
+        assert_eq!((&row["runs"], &row["n"]), (&json!(3), &json!(24)), "{row}");
+    }
+    // The same again is no regression; a route that takes 80 ms more is one.
+    let again = "--models m --iterations 24 --warm-ups 1 --run again --compare before";
+    let again: Vec<&str> = ["bench"].into_iter().chain(again.split(' ')).collect();
+    let output = tollgate(folder, &[&again[..], &["--fail-on-regression"]].concat());
+    assert!(output.status.success(), "{}", error(&output));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("B against A"), "{text}");
+    let path = folder.join("tollgate.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(
+        &path,
+        text.replace("sim:ft-2ms:gap-1ms:n-20", "sim:ft-82ms:gap-1ms:n-20"),
+    )
+    .unwrap();
+    let slower = "--models m --iterations 24 --warm-ups 1 --run slower --compare before";
+    let slower: Vec<&str> = ["bench"].into_iter().chain(slower.split(' ')).collect();
+    let output = tollgate(folder, &slower);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "nobody asked: {}",
+        error(&output)
+    );
+    let compare = [
+        "bench",
+        "compare",
+        "before",
+        "results/slower",
+        "--fail-on-regression",
+    ];
+    let output = tollgate(folder, &compare);
+    assert_eq!(output.status.code(), Some(1), "{}", error(&output));
+    let said = error(&output);
+    assert!(
+        said.contains("worse than the baseline: m, direct"),
+        "{said}"
+    );
+    assert!(!said.contains("m, router"), "{said}");
+}
+
+#[test]
+fn a_result_that_cannot_be_read_says_why() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    bench(
+        folder,
+        &[
+            "--models",
+            "m",
+            "--iterations",
+            "1",
+            "--warm-ups",
+            "0",
+            "--run",
+            "one",
+        ],
+    );
+    let text = fs::read_to_string(folder.join("results/one/benchmark.json")).unwrap();
+    let mut newer: Value = serde_json::from_str(&text).unwrap();
+    newer["schema"] = json!("tollgate.bench/2");
+    let mut other = newer.clone();
+    other["schema"] = json!("tollgate.prices/1");
+    let mut definitions: Value = serde_json::from_str(&text).unwrap();
+    definitions["exchanges"][0]["exchange"]["definitions"] = json!(99);
+    fs::create_dir(folder.join("empty")).unwrap();
+    for (name, text, message) in [
+        (
+            "cut.json",
+            text[..text.len() / 2].to_owned(),
+            "was it cut off?",
+        ),
+        ("newer.json", newer.to_string(), "a newer tollgate wrote it"),
+        ("other.json", other.to_string(), "tollgate.bench/1"),
+        ("none.json", String::new(), "was it cut off?"),
+        (
+            "definitions.json",
+            definitions.to_string(),
+            "definitions are version 99",
+        ),
+        ("empty", String::new(), "holds no result"),
+        ("missing", String::new(), "cannot read missing"),
+    ] {
+        if name.ends_with(".json") {
+            fs::write(folder.join(name), text).unwrap();
+        }
+        for command in [
+            &["bench", "analyze", name][..],
+            &["bench", "charts", name],
+            &["bench", "compare", name, "results/one"],
+            &["bench", "compare", "results/one", name],
+            &["bench", "--models", "m", "--compare", name],
+        ] {
+            let output = tollgate(folder, command);
+            let said = error(&output);
+            assert_eq!(output.status.code(), Some(2), "{command:?}: {said}");
+            assert!(said.contains(message), "{command:?}: {said}");
+        }
+    }
+    assert_eq!(
+        simulator.request_count(),
+        2,
+        "nothing was asked before it was read"
+    );
 }

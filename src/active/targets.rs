@@ -15,6 +15,8 @@ pub struct Target {
     pub route: RouteKey,
     /// Whether its provider resells.
     pub is_router: bool,
+    /// Its provider's region, where that is known.
+    pub region: Option<Name>,
     /// Which field of a request bounds the answer there: `max_completion_tokens` rather than
     /// `max_tokens`.
     pub completion_limit: bool,
@@ -145,6 +147,7 @@ impl Target {
             model: Name::from(model),
             route: RouteKey::new(provider.name.as_str(), Some(there)),
             is_router: provider.kind == ProviderKind::Router,
+            region: provider.region.clone(),
             completion_limit: takes_completion_limit(provider),
             asks_usage: provider.inject_usage || provider.preset.is_none(),
         }

@@ -1,12 +1,13 @@
 //! Sets the stage for a benchmark: the configured providers, a street of its own, the store.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread;
+use std::time::Duration;
 
 use ring::digest;
 use tokio::sync::{mpsc, watch};
@@ -22,7 +23,7 @@ use crate::active::bench::{Bench, Ended, Measured, Outside, Plan};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::proxy::settle::Offer;
-use crate::record::{ExchangeId, ExchangeRecord, Origin, PicoDollars};
+use crate::record::{Active, ExchangeRecord, Nanos, Origin, PicoDollars};
 use crate::recorder::Standing;
 use crate::statistics::DEFINITIONS;
 
@@ -39,6 +40,8 @@ pub struct Run<'a> {
     pub cost_max: PicoDollars,
     /// Where the machine is, as its user says.
     pub location: Option<String>,
+    /// How long a request may take; the config may say less.
+    pub patience: Duration,
 }
 
 /// What a run came to.
@@ -75,6 +78,10 @@ impl Run<'_> {
         settings.server.listen = ([127, 0, 0, 1], 0).into();
         settings.server.workers = 1;
         settings.server.tls = None;
+        let total = settings.timeouts.total;
+        let patience = total.map_or(self.patience, |total| total.min(self.patience));
+        // Who does not answer by then is recorded as timed out, by the street itself.
+        settings.timeouts.total = Some(patience);
         let (recorder, recording) = match open_store(&settings, &clock, print) {
             Ok((recorder, recording)) => (Some(recorder), Some(recording)),
             Err(fault) => {
@@ -100,6 +107,7 @@ impl Run<'_> {
         let bench = Bench {
             plan: self.plan,
             traffic: node.traffic(),
+            patience,
             cost_max: self.cost_max,
             done,
             clock: clock.clone(),
@@ -113,7 +121,7 @@ impl Run<'_> {
         let (stop, stopped) = watch::channel(false);
         let mut stage = Stage {
             records,
-            waiting: HashMap::new(),
+            waiting: Vec::new(),
             lines: self.lines()?,
             all,
             progress,
@@ -140,7 +148,12 @@ impl Run<'_> {
             environment: environment(self.settings, self.location.clone()),
         };
         let file = self.folder.join(FILE);
-        let value = result::file(self.plan, &head, &stage.all);
+        let value = result::file(
+            self.plan,
+            &head,
+            Nanos(patience.as_nanos() as u64),
+            &stage.all,
+        );
         write_whole(&file, &format!("{value:#}\n")).map_err(|error| self.unwritten(&error))?;
         Ok(Outcome {
             ended,
@@ -218,7 +231,8 @@ impl Run<'_> {
 /// What a run is connected with: the node's records, a file, a progress bar, signals.
 struct Stage<'a> {
     records: mpsc::UnboundedReceiver<ExchangeRecord>,
-    waiting: HashMap<ExchangeId, ExchangeRecord>,
+    /// Records that came before they were asked for.
+    waiting: Vec<ExchangeRecord>,
     lines: File,
     all: Vec<Measured>,
     progress: &'a mut dyn FnMut(usize, usize),
@@ -226,13 +240,13 @@ struct Stage<'a> {
 }
 
 impl Outside for Stage<'_> {
-    async fn record(&mut self, id: ExchangeId) -> Option<ExchangeRecord> {
+    async fn record(&mut self, active: &Active) -> Option<ExchangeRecord> {
         loop {
-            if let Some(record) = self.waiting.remove(&id) {
-                return Some(record);
+            let of_it = |record: &ExchangeRecord| record.active.as_ref() == Some(active);
+            if let Some(place) = self.waiting.iter().position(of_it) {
+                return Some(self.waiting.swap_remove(place));
             }
-            let record = self.records.recv().await?;
-            self.waiting.insert(record.id, record);
+            self.waiting.push(self.records.recv().await?);
         }
     }
 
@@ -294,8 +308,16 @@ pub(super) async fn hear(stop: watch::Sender<bool>) {
 
 /// What a run with these settings is made with.
 pub(super) fn environment(settings: &Settings, location: Option<String>) -> Environment {
+    let system = rustix::system::uname();
+    let said = |text: &std::ffi::CStr| {
+        let text = text.to_string_lossy().into_owned();
+        (!text.is_empty()).then_some(text)
+    };
     Environment {
         version: env!("CARGO_PKG_VERSION"),
+        commit: option_env!("TOLLGATE_COMMIT"),
+        host: said(system.nodename()),
+        kernel: said(system.release()),
         binary: own_digest(),
         machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         cores: thread::available_parallelism().map_or(1, usize::from),

@@ -19,6 +19,8 @@ pub struct Active {
     pub intended: Option<Moment>,
     /// It only warms connections: left out of everything that is measured.
     pub warm_up: bool,
+    /// It was to go over a connection that is opened for it.
+    pub cold: bool,
 }
 
 /// The place of an exchange in a pair.

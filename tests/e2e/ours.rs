@@ -62,6 +62,7 @@ fn a_request_of_our_own_is_recorded_as_what_it_was_announced() {
         trial: 1,
         intended: Some(Moment(5)),
         warm_up: false,
+        cold: true,
     };
     let record = sent(&traffic, &rig, asked("sim:n-5", "ours-1", active.clone()));
     assert_eq!(record.origin, Origin::Bench);

@@ -377,6 +377,7 @@ pub(crate) fn arbitrary(random: &mut Random) -> ExchangeRecord {
         trial: r.next() as u32,
         intended: r.chance(50).then(|| Moment(extreme(r))),
         warm_up: r.chance(10),
+        cold: r.chance(10),
     });
     record.cost_billed = r.chance(30).then(|| PicoDollars(extreme(r)));
     record.cached_answer = r.chance(10);

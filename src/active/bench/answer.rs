@@ -2,39 +2,37 @@
 
 use serde_json::Value;
 
+use crate::analysis::reports::bench::Quality;
 use crate::workload::prompts::Topic;
 
-/// What was looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Quality {
-    /// It has twenty words or more.
-    pub long_enough: bool,
-    /// A word of the topic is in it; absent where the topic has none.
-    pub on_topic: Option<bool>,
-    /// It is sentences, or JSON where JSON was asked for.
-    pub well_formed: bool,
+/// Judges `text`, an answer about `topic`, that is to have `least` tokens: until they are counted,
+/// words stand for them.
+#[must_use]
+pub fn judged(text: &str, topic: &Topic, json: bool, least: u64) -> Quality {
+    let words = text.split_whitespace().count() as u64;
+    let lower = text.to_lowercase();
+    let on_topic = topic.words.iter().any(|word| lower.contains(word.as_str()));
+    let well_formed = if json {
+        serde_json::from_str::<Value>(text.trim()).is_ok_and(|value| value.is_object())
+    } else {
+        text.contains(['.', '!', '?', ':', '\n'])
+    };
+    Quality {
+        long_enough: words >= least,
+        on_topic: (!topic.words.is_empty()).then_some(on_topic),
+        well_formed,
+    }
 }
 
-/// An answer of fewer words says nothing.
-const WORDS_MIN: usize = 20;
-
-impl Quality {
-    /// Judges `text`, an answer about `topic`.
-    #[must_use]
-    pub fn of(text: &str, topic: &Topic, json: bool) -> Self {
-        let words = text.split_whitespace().count();
-        let lower = text.to_lowercase();
-        let on_topic = topic.words.iter().any(|word| lower.contains(word.as_str()));
-        let well_formed = if json {
-            serde_json::from_str::<Value>(text.trim()).is_ok_and(|value| value.is_object())
-        } else {
-            text.contains(['.', '!', '?', ':', '\n'])
-        };
-        Self {
-            long_enough: words >= WORDS_MIN,
-            on_topic: (!topic.words.is_empty()).then_some(on_topic),
-            well_formed,
-        }
+/// The same with the tokens that were counted of the answer.
+#[must_use]
+pub const fn counted(quality: Quality, tokens: Option<u64>, least: u64) -> Quality {
+    match tokens {
+        Some(tokens) => Quality {
+            long_enough: tokens >= least,
+            ..quality
+        },
+        None => quality,
     }
 }
 
@@ -92,13 +90,15 @@ mod tests {
             (r#"{"summary": "quorum"}"#, true, false, true, true),
             ("Here you are: {}", true, false, false, false),
         ] {
-            let found = Quality::of(text, &topic, json);
+            let found = judged(text, &topic, json, 20);
             let expected = Quality {
                 long_enough,
                 on_topic: Some(on_topic),
                 well_formed,
             };
             assert_eq!(found, expected, "{text}");
+            assert!(counted(found, Some(20), 20).long_enough);
+            assert!(!counted(found, Some(19), 20).long_enough);
         }
     }
 }

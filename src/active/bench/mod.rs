@@ -12,5 +12,8 @@ pub mod run;
 
 pub mod result;
 
+pub mod finished;
+
+pub use finished::Finished;
 pub use plan::{Design, Plan, Task, Variant};
 pub use run::{Bench, Ended, Measured, Outside};

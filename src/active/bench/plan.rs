@@ -14,6 +14,8 @@ pub struct Variant {
     pub json: bool,
     /// Tokens that the prompt is lengthened to.
     pub prompt_tokens: Option<u64>,
+    /// Each request opens a connection for itself.
+    pub cold: bool,
 }
 
 /// How the requests of a run belong together.
@@ -50,6 +52,8 @@ pub struct Plan {
     pub turns: u32,
     /// The temperature, where one is sent.
     pub temperature: Option<f64>,
+    /// Tokens, or words where nobody counted tokens, below which an answer says too little.
+    pub tokens_min: u64,
     /// What is asked.
     pub pool: Pool,
     /// The provider that pairs are against; each model's first direct one unless given.
@@ -164,6 +168,7 @@ mod tests {
             model: Name::from(*model),
             route: RouteKey::new(*provider, Some(Name::from(*model))),
             is_router: *is_router,
+            region: None,
             completion_limit: false,
             asks_usage: true,
         };
@@ -171,6 +176,7 @@ mod tests {
             max_tokens,
             json: false,
             prompt_tokens: None,
+            cold: false,
         };
         Plan {
             run: Name::from("r"),
@@ -181,6 +187,7 @@ mod tests {
             warm_ups: 1,
             turns: 1,
             temperature: None,
+            tokens_min: 20,
             pool: Pool::shipped(),
             reference: None,
         }

@@ -1,31 +1,45 @@
 //! Writes what a run measured: one line per exchange as it comes, and one file that says it all.
 //!
-//! The lines are of the schema `tollgate.bench.exchange/1`: the task's number, the turn and
-//! whether the task is done with it, what the answer was, and the record as `tollgate export` has it. The file is of `tollgate.bench/1`.
+//! The lines are of the schema `tollgate.bench.exchange/1`: the task's number, the route and the
+//! variant by their places in the plan, the turn and whether the task is done with it, what the
+//! answer was, and the record as `tollgate export` has it. The file is of `tollgate.bench/1`, which
+//! `docs/bench-result.schema.json` describes.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::answer::Quality;
 use super::estimate::Estimate;
 use super::plan::{Design, Plan};
 use super::run::Measured;
 use crate::analysis::render::exchange;
-use crate::record::{ExchangeRecord, Name, Outcome, PicoDollars, WallTime};
+use crate::analysis::reports::bench::Quality;
+use crate::record::{
+    AttemptRecord, ExchangeRecord, Mark, Name, Nanos, Outcome, PicoDollars, WallTime,
+};
 
 /// Schema of a line.
 pub const LINE_SCHEMA: &str = "tollgate.bench.exchange/1";
 /// Schema of the file.
 pub const SCHEMA: &str = "tollgate.bench/1";
+/// What the file looks like, as a JSON schema.
+pub const JSON_SCHEMA: &str = include_str!("../../../docs/bench-result.schema.json");
 
 /// What a run was made with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Environment {
     /// Version of the program.
     pub version: &'static str,
+    /// The commit that it was built of, where the build was told (`TOLLGATE_COMMIT`).
+    pub commit: Option<&'static str>,
     /// SHA-256 of the program's file, in hex; absent where it cannot be read.
     pub binary: Option<String>,
+    /// Name of the machine.
+    pub host: Option<String>,
     /// Operating system and processor.
     pub machine: String,
+    /// Release of the operating system's kernel.
+    pub kernel: Option<String>,
     /// Processor cores.
     pub cores: usize,
     /// Where the machine is, as its user says.
@@ -59,6 +73,8 @@ pub fn line(measured: &Measured) -> Value {
     json!({
         "schema": LINE_SCHEMA,
         "task": measured.task,
+        "route": measured.target,
+        "variant": measured.variant,
         "turn": measured.turn,
         "last": measured.last,
         "quality": measured.quality.map(quality),
@@ -69,6 +85,11 @@ pub fn line(measured: &Measured) -> Value {
 /// An exchange out of its line, or what is wrong with it.
 pub fn read_line(line: &str) -> Result<Measured, String> {
     let value: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    read_value(&value)
+}
+
+/// The same of JSON that was read.
+pub(super) fn read_value(value: &Value) -> Result<Measured, String> {
     if value["schema"] != LINE_SCHEMA {
         return Err(format!("no line of {LINE_SCHEMA}"));
     }
@@ -78,6 +99,8 @@ pub fn read_line(line: &str) -> Result<Measured, String> {
     };
     Ok(Measured {
         task: number("task")? as usize,
+        target: number("route")? as usize,
+        variant: number("variant")? as usize,
         turn: number("turn")? as u32,
         last: value["last"].as_bool().ok_or("no `last`")?,
         record: exchange::read(&value["exchange"].to_string())?,
@@ -102,9 +125,9 @@ fn read_quality(of: &Map<String, Value>) -> Quality {
     }
 }
 
-/// The file that says it all.
+/// The file that says it all; `patience` is how long a request was let take.
 #[must_use]
-pub fn file(plan: &Plan, head: &Head, all: &[Measured]) -> Value {
+pub fn file(plan: &Plan, head: &Head, patience: Nanos, all: &[Measured]) -> Value {
     let environment = &head.environment;
     json!({
         "schema": SCHEMA,
@@ -113,6 +136,7 @@ pub fn file(plan: &Plan, head: &Head, all: &[Measured]) -> Value {
         "ended": head.ended.rfc3339(),
         "end": head.end,
         "environment": environment_value(environment),
+        "timeout_ms": patience.0 as f64 / 1e6,
         "plan": plan_value(plan),
         "estimate": {
             "requests": head.estimate.requests,
@@ -120,6 +144,7 @@ pub fn file(plan: &Plan, head: &Head, all: &[Measured]) -> Value {
             "unpriced": head.estimate.unpriced.iter().map(Name::as_str).collect::<Vec<_>>(),
         },
         "spent_usd": spent(all),
+        "round_trips": round_trips(all),
         "routes": routes(plan, all),
         "exchanges": all.iter().map(line).collect::<Vec<_>>(),
     })
@@ -130,8 +155,11 @@ pub fn file(plan: &Plan, head: &Head, all: &[Measured]) -> Value {
 pub fn environment_value(environment: &Environment) -> Value {
     json!({
         "version": environment.version,
+        "commit": environment.commit,
         "binary_sha256": environment.binary,
+        "host": environment.host,
         "machine": environment.machine,
+        "kernel": environment.kernel,
         "cores": environment.cores,
         "location": environment.location,
         "config": environment.config,
@@ -154,16 +182,21 @@ pub fn plan_value(plan: &Plan) -> Value {
         "warm_ups": plan.warm_ups,
         "turns": plan.turns,
         "temperature": plan.temperature,
+        "tokens_min": plan.tokens_min,
         "reference": plan.reference.as_ref().map(Name::as_str),
         "routes": plan.targets.iter().map(|target| json!({
             "model": target.model.as_str(),
             "route": target.route.to_string(),
+            "provider": target.route.provider.as_str(),
+            "there": target.route.model.as_deref(),
+            "region": target.region.as_deref(),
             "is_router": target.is_router,
         })).collect::<Vec<_>>(),
         "variants": plan.variants.iter().map(|variant| json!({
             "max_tokens": variant.max_tokens,
             "json": variant.json,
             "prompt_tokens": variant.prompt_tokens,
+            "cold": variant.cold,
         })).collect::<Vec<_>>(),
         "prompts": plan.pool.topics().iter().map(|topic| topic.name.as_str()).collect::<Vec<_>>(),
     })
@@ -174,28 +207,71 @@ fn spent(all: &[Measured]) -> f64 {
     costs.map(PicoDollars::as_dollars).sum()
 }
 
-/// Per route: how many were measured and failed, and what the answers were. The numbers of speed
-/// and cost are those of the reports.
+/// How long it took to open connections to each provider: of all requests that opened one, also
+/// of those that only warmed.
+fn round_trips(all: &[Measured]) -> Vec<Value> {
+    let mut by: BTreeMap<&Name, Vec<[Option<f64>; 3]>> = BTreeMap::new();
+    let attempts = all.iter().flat_map(|of| &of.record.attempts);
+    for attempt in attempts.filter(|attempt| !attempt.reused) {
+        by.entry(&attempt.provider)
+            .or_default()
+            .push(phases(attempt));
+    }
+    let each = by.into_iter().map(|(provider, opened)| {
+        let of = |phase: usize| {
+            let mut values: Vec<f64> = opened.iter().filter_map(|of| of[phase]).collect();
+            values.sort_unstable_by(f64::total_cmp);
+            json!({
+                "n": values.len(),
+                "least_ms": values.first(),
+                "median_ms": values.get(values.len() / 2),
+            })
+        };
+        json!({
+            "provider": provider.as_str(),
+            "dns": of(0),
+            "tcp_connect": of(1),
+            "tls": of(2),
+        })
+    });
+    each.collect()
+}
+
+/// Milliseconds of resolving the name, of connecting (one round trip, more behind a forward
+/// proxy), and of TLS.
+fn phases(attempt: &AttemptRecord) -> [Option<f64>; 3] {
+    let span = |from: Mark, to: Mark| {
+        let span = attempt.timeline.span(from, to)?;
+        Some(span.0 as f64 / 1e6)
+    };
+    let resolved = attempt.timeline.get(Mark::Dns).map(|_| Mark::Dns);
+    [
+        span(Mark::PoolWait, Mark::Dns),
+        span(resolved.unwrap_or(Mark::PoolWait), Mark::Connect),
+        span(Mark::Connect, Mark::Tls),
+    ]
+}
+
+/// Per route: how many were measured, failed, and were sent to no provider, and what the answers
+/// were. The numbers of speed and cost are those of the reports.
 fn routes(plan: &Plan, all: &[Measured]) -> Vec<Value> {
     let measured = |of: &&Measured| !is_warm_up(&of.record);
-    let routes = plan.targets.iter().map(|target| {
-        let of_route = |of: &&Measured| {
-            let attempt = of.record.attempts.first();
-            of.record.model.as_ref() == Some(&target.model)
-                && attempt.is_some_and(|attempt| attempt.provider == target.route.provider)
-        };
-        let own: Vec<&Measured> = all.iter().filter(measured).filter(of_route).collect();
-        let count = |is: &dyn Fn(Quality) -> bool| {
-            own.iter()
-                .filter_map(|of| of.quality)
-                .filter(|of| is(*of))
-                .count()
-        };
+    let routes = plan.targets.iter().enumerate().map(|(place, target)| {
+        let own: Vec<&Measured> = all
+            .iter()
+            .filter(measured)
+            .filter(|of| of.target == place)
+            .collect();
+        let many = |is: &dyn Fn(&Measured) -> bool| own.iter().filter(|of| is(of)).count();
+        let count = |is: &dyn Fn(Quality) -> bool| many(&|of| of.quality.is_some_and(is));
         json!({
             "model": target.model.as_str(),
             "route": target.route.to_string(),
             "n": own.len(),
-            "failed": own.iter().filter(|of| of.record.outcome != Outcome::Ok).count(),
+            "failed": many(&|of| of.record.outcome != Outcome::Ok),
+            "timed_out": many(&|of| of.record.outcome == Outcome::TimedOut),
+            "unsent": many(&|of| of.record.attempts.is_empty()),
+            "cold": many(&|of| of.record.attempts.last().is_some_and(|attempt| !attempt.reused)),
             "quality": {
                 "judged": count(&|_| true),
                 "long_enough": count(&|of| of.long_enough),

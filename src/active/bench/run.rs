@@ -4,16 +4,20 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::answer::{self, Quality};
+use super::answer;
 use super::ask::Conversation;
 use super::plan::{Plan, Task};
-use crate::active::traffic::{Asked, Reply, Traffic, TrafficFault};
+use crate::active::traffic::{Asked, Traffic, TrafficFault};
+use crate::analysis::reports::bench::Quality;
 use crate::clock::Clock;
-use crate::proxy::ours::Mark;
-use crate::record::{Active, ExchangeId, ExchangeRecord, Name, Origin, Outcome, Pair, PicoDollars};
+use crate::proxy::ours::{FRESH, Mark};
+use crate::record::{
+    Active, ExchangeRecord, Name, Origin, Outcome, Pair, PicoDollars, TokenSource,
+};
 
-/// A request of a benchmark that is not answered by then is given up, and recorded so.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// How much longer than the street's own limit a request is waited for. It ends by that limit, and
+/// is recorded as timed out; this is for a street that stands still.
+const GRACE: Duration = Duration::from_secs(15);
 /// How long a record may take to come after its answer.
 const RECORD_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -22,6 +26,10 @@ const RECORD_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Measured {
     /// The task's number in its plan.
     pub task: usize,
+    /// The place of the task's target in the plan.
+    pub target: usize,
+    /// The place of its variant.
+    pub variant: usize,
     /// The request's place in its conversation.
     pub turn: u32,
     /// Whether its task is done with it.
@@ -57,8 +65,8 @@ impl Ended {
 
 /// What a run is connected with.
 pub trait Outside {
-    /// The record of an exchange, once it has come.
-    fn record(&mut self, id: ExchangeId) -> impl Future<Output = Option<ExchangeRecord>>;
+    /// The record of the exchange that was announced as `active`, once it has come.
+    fn record(&mut self, active: &Active) -> impl Future<Output = Option<ExchangeRecord>>;
 
     /// Takes what was measured, at once: a run that breaks off loses nothing. An error ends it.
     fn measured(&mut self, measured: Measured) -> std::io::Result<()>;
@@ -77,6 +85,8 @@ pub struct Bench<'a> {
     pub plan: &'a Plan,
     /// The way in.
     pub traffic: Traffic,
+    /// How long the street lets a request take.
+    pub patience: Duration,
     /// What it may cost.
     pub cost_max: PicoDollars,
     /// Tasks that an earlier part of this run has done.
@@ -116,60 +126,73 @@ impl Bench<'_> {
                 replies = self.converse(number, *task) => replies?,
             };
             let turns = measured.len();
-            for (turn, (reply, quality)) in measured.into_iter().enumerate() {
-                if let Some(record) = self.record(&reply, outside).await {
-                    outside.measured(Measured {
-                        task: number,
-                        turn: turn as u32,
-                        last: turn + 1 == turns,
-                        quality: quality.filter(|_| record.outcome == Outcome::Ok),
-                        record,
-                    })?;
-                }
+            for (turn, (active, quality)) in measured.into_iter().enumerate() {
+                let Some(record) = self.record(&active, outside).await else {
+                    continue;
+                };
+                let tokens = counted(&record);
+                outside.measured(Measured {
+                    task: number,
+                    target: task.target,
+                    variant: task.variant,
+                    turn: turn as u32,
+                    last: turn + 1 == turns,
+                    quality: quality
+                        .filter(|_| record.outcome == Outcome::Ok)
+                        .map(|quality| answer::counted(quality, tokens, self.plan.tokens_min)),
+                    record,
+                })?;
             }
         }
         outside.progress(tasks.len(), tasks.len());
         Ok(Ended::Complete)
     }
 
-    /// The record of an answer, and its cost counted.
-    async fn record(&self, reply: &Reply, outside: &mut impl Outside) -> Option<ExchangeRecord> {
-        let coming = outside.record(reply.exchange?);
+    /// The record of an exchange, and its cost counted.
+    async fn record(&self, active: &Active, outside: &mut impl Outside) -> Option<ExchangeRecord> {
+        let coming = outside.record(active);
         let record = tokio::time::timeout(RECORD_PATIENCE, coming).await.ok()??;
         let cost = record.cost.unwrap_or_default();
         self.spent.fetch_add(cost.0, Ordering::Relaxed);
         Some(record)
     }
 
-    /// The turns of a task, one after the other; a turn that fails ends them.
+    /// The turns of a task, one after the other; a turn that fails ends them. What was sent has a
+    /// record, answered or not.
     async fn converse(
         &self,
         number: usize,
         task: Task,
-    ) -> Result<Vec<(Reply, Option<Quality>)>, TrafficFault> {
-        let mut conversation = Conversation::new(self.plan, task);
-        let mut replies = Vec::new();
+    ) -> Result<Vec<(Active, Option<Quality>)>, TrafficFault> {
+        let plan = self.plan;
+        let mut conversation = Conversation::new(plan, task);
+        let mut sent = Vec::new();
         for turn in 0..conversation.turns() {
             let asked = self.asked(number, task, turn, &conversation);
-            let sent = tokio::time::timeout(PATIENCE, self.traffic.send(asked)).await;
-            // Nobody answered for so long, or a worker broke: that one has no place in the result.
-            let reply = match sent {
+            let active = asked.mark.active.clone();
+            let sending = self.traffic.send(asked);
+            let reply = match tokio::time::timeout(self.patience + GRACE, sending).await {
                 Ok(Ok(reply)) => reply,
                 Ok(Err(fault @ (TrafficFault::Stopped(_) | TrafficFault::Request(_)))) => {
                     return Err(fault);
                 }
-                Ok(Err(TrafficFault::Broken(_))) | Err(_) => break,
+                // The answer never began: its record says what came of it.
+                Ok(Err(TrafficFault::Broken(_))) | Err(_) => {
+                    sent.push((active, None));
+                    break;
+                }
             };
             let text = answer::text(&reply.body);
             let ok = reply.status < 300 && reply.whole;
-            let quality = ok.then(|| Quality::of(&text, conversation.topic(), conversation.json()));
+            let (topic, json) = (conversation.topic(), conversation.json());
+            let quality = ok.then(|| answer::judged(&text, topic, json, plan.tokens_min));
             conversation.answered(&text);
-            replies.push((reply, quality));
+            sent.push((active, quality));
             if !ok {
                 break;
             }
         }
-        Ok(replies)
+        Ok(sent)
     }
 
     fn asked(
@@ -181,6 +204,11 @@ impl Bench<'_> {
     ) -> Asked {
         let plan = self.plan;
         let mut headers = Vec::new();
+        let cold = plan.variants[task.variant].cold;
+        if cold {
+            let name = http::HeaderName::from_static(FRESH);
+            headers.push((name, http::HeaderValue::from_static("1")));
+        }
         if plan.turns > 1 {
             let session = format!("{}-{number}", plan.run);
             if let Ok(value) = http::HeaderValue::from_str(&session) {
@@ -198,6 +226,7 @@ impl Bench<'_> {
                     trial: turn,
                     intended: Some(self.clock.now()),
                     warm_up: task.warm_up,
+                    cold,
                 },
             },
             route: Some(plan.targets[task.target].route.clone()),
@@ -209,4 +238,10 @@ impl Bench<'_> {
             worker: 0,
         }
     }
+}
+
+/// Generated tokens that somebody counted, and did not only see pass.
+fn counted(record: &ExchangeRecord) -> Option<u64> {
+    let known = !matches!(record.tokens.source, None | Some(TokenSource::Chunks));
+    record.tokens.usage.output.filter(|_| known)
 }

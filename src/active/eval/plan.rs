@@ -226,6 +226,7 @@ pub(super) mod tests {
             model: Name::from("m"),
             route: RouteKey::new(provider, Some(Name::from("m-there"))),
             is_router: false,
+            region: None,
             completion_limit: provider == "b",
             asks_usage: true,
         };

@@ -342,6 +342,7 @@ mod tests {
                 model: Name::from(model),
                 route: RouteKey::new(provider.unwrap_or("p"), Some(Name::from(model))),
                 is_router: false,
+                region: None,
                 completion_limit: false,
                 asks_usage: false,
             })

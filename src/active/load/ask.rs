@@ -122,6 +122,7 @@ impl Asker {
                     trial: index,
                     intended: None,
                     warm_up,
+                    cold: false,
                 },
             },
             route: Some(self.target.route.clone()),

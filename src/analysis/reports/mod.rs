@@ -52,6 +52,7 @@ pub mod scores;
 
 pub mod probed;
 
+pub mod bench;
 pub mod probes;
 
 pub mod runs;
@@ -59,6 +60,8 @@ pub mod runs;
 pub mod listed;
 
 pub mod compare;
+
+pub mod worse;
 
 pub use choice::Choice;
 pub use gather::{Gathered, Report};

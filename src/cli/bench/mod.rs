@@ -1,28 +1,31 @@
 //! `tollgate bench`: asks routes the same, in drawn order, and says how they compare.
 
+mod charts;
+
 mod load;
+
+mod results;
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output;
-use super::report::{Shape, hand_over};
+use super::report::Shape;
 use super::stored::Stop;
-use crate::active::bench::result::is_warm_up;
-use crate::active::bench::{Design, Ended, Plan, Variant};
+use crate::active::bench::result::JSON_SCHEMA;
+use crate::active::bench::{Design, Ended, Finished, Plan, Variant};
 use crate::active::targets::{self, Target, TargetFault, Wanted};
-use crate::analysis::render;
-use crate::analysis::reports::{Choice, Listed, tax};
-use crate::analysis::tables::{Origins, Window};
 use crate::app::bench::{Outcome, Run};
 use crate::app::sources;
 use crate::clock::Clock;
+use crate::config::duration;
 use crate::config::settings::Settings;
-use crate::record::{ExchangeRecord, Name, PicoDollars};
-use crate::ui::papers::{self, Known, Question, Which};
+use crate::record::{Name, PicoDollars};
+use crate::ui::papers::Known;
 use crate::workload::prompts::{Pool, mixed};
 
 /// Ask routes the same, in drawn order, and compare what they took
@@ -34,6 +37,11 @@ use crate::workload::prompts::{Pool, mixed};
     tollgate bench --models llama-3.1-8b --sweep-tokens 256,512,1024,2048\n  \
     tollgate bench --models gpt-4.1 --json-mode\n  \
     tollgate bench --models claude-sonnet-4-6 --cache-turns 6\n  \
+    tollgate bench --models gpt-4.1 --cold both --repeat 3\n  \
+    tollgate bench --models gpt-4.1 --compare results/last-week --fail-on-regression\n  \
+    tollgate bench analyze results\n  \
+    tollgate bench compare results/last-week results/today --fail-on-regression\n  \
+    tollgate bench charts results --out charts\n  \
     tollgate bench load --models gpt-4.1-mini --sweep --sla 2s\n\n\
     What it may cost is shown first, and never passed (--max-cost). Ctrl-C keeps what was\n\
     measured; the same --run and --out go on where it ended. The same --seed asks the same.\n\
@@ -45,9 +53,19 @@ pub(super) struct Args {
     run: RunArgs,
 }
 
+/// What is done with finished runs.
 #[derive(Debug, clap::Subcommand)]
 enum What {
     Load(Box<load::Args>),
+    /// How runs of the same benchmark differ: between runs, within them, and what that does to
+    /// how sure a number is
+    Analyze(results::Analyze),
+    /// Two results side by side: each difference with its interval and a verdict
+    Compare(results::Compare),
+    /// Draw what is in results: SVG and PNG, each with a text of the exact numbers
+    Charts(charts::Charts),
+    /// The JSON schema of a result
+    Schema,
 }
 
 #[derive(Debug, clap::Args)]
@@ -94,6 +112,16 @@ struct RunArgs {
     /// Requests of one conversation, each with all before it in front: what do prompt caches do?
     #[arg(long, default_value_t = 1, value_name = "N")]
     cache_turns: u32,
+    /// Open a connection for each request (all), or ask each twice a round, over a connection that
+    /// is there and over one that is opened for it (both)
+    #[arg(long, value_enum, value_name = "WHICH", num_args = 0..=1, default_missing_value = "all")]
+    cold: Option<Cold>,
+    /// Tokens below which an answer says too little
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    min_tokens: u64,
+    /// How long a request may take; what takes longer is a failure
+    #[arg(long, default_value = "10m", value_name = "SPAN", value_parser = span)]
+    timeout: Duration,
     /// Temperature; `none` sends none, as models that reason want it
     #[arg(long, default_value = "0", value_name = "T", value_parser = temperature)]
     temperature: Temperature,
@@ -124,12 +152,33 @@ struct RunArgs {
     /// Write the comparison there; stdout otherwise
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Compare with this result: the file or the folder of an earlier run
+    #[arg(long, value_name = "BASELINE", conflicts_with = "json")]
+    compare: Option<PathBuf>,
+    /// Exit with 1 where anything is worse than in --compare, surely and by more than the margin
+    #[arg(long, requires = "compare")]
+    fail_on_regression: bool,
     /// Print the result file to stdout instead of the comparison
     #[arg(long, conflicts_with_all = ["format", "output"])]
     json: bool,
     /// Show what would be asked and what it may cost, and ask nothing
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Which requests open a connection for themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Cold {
+    /// Every one
+    All,
+    /// One of two alike
+    Both,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    duration(text)
+        .filter(|span| !span.is_zero())
+        .ok_or_else(|| "expected a span such as 90s or 10m".to_owned())
 }
 
 /// A temperature, or none.
@@ -153,6 +202,13 @@ pub(super) fn temperature(text: &str) -> Result<Temperature, String> {
 pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
     let done = match &args.what {
         Some(What::Load(args)) => load::run(args, config),
+        Some(What::Analyze(args)) => results::analyze(args),
+        Some(What::Compare(args)) => results::beside(args),
+        Some(What::Charts(args)) => charts::run(args),
+        Some(What::Schema) => {
+            output::print(JSON_SCHEMA);
+            Ok(ExitCode::SUCCESS)
+        }
         None => bench(&args.run, config),
     };
     done.unwrap_or_else(Stop::exit)
@@ -164,9 +220,12 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let settings = &loaded.settings;
     let clock = Clock::system();
     let plan = plan(args, settings, &clock)?;
+    // What cannot be read is known before anything is asked.
+    let baseline = args.compare.as_deref().map(results::read_all);
+    let baseline = baseline.transpose()?;
     let cap = PicoDollars((args.max_cost.max(0.0) * 1e12) as u64);
     let mut worst = ExitCode::SUCCESS;
-    let mut all: Vec<ExchangeRecord> = Vec::new();
+    let mut runs: Vec<Finished> = Vec::new();
     let mut last = None;
     let mut spent = 0;
     for turn in 0..args.repeat.max(1) {
@@ -187,6 +246,7 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
             folder: &folder,
             cost_max: PicoDollars(cap.0.saturating_sub(spent)),
             location: args.location.clone(),
+            patience: args.timeout,
         };
         if turn == 0 {
             announce(&run, args.repeat, cap, &clock)?;
@@ -197,8 +257,9 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
         let outcome = one(&run)?;
         let costs = outcome.all.iter().filter_map(|of| of.record.cost);
         spent += costs.map(|cost| cost.0).sum::<u64>();
-        let measured = outcome.all.iter().map(|of| &of.record);
-        all.extend(measured.filter(|record| !is_warm_up(record)).cloned());
+        let finished = results::read(&outcome.file)?;
+        results::csv(&finished, &folder, &clock)?;
+        runs.push(finished);
         let ended = outcome.ended;
         last = Some(outcome);
         if ended != Ended::Complete {
@@ -221,8 +282,20 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
         output::print(&text);
         return Ok(worst);
     }
-    compare(args, &plan, &all, &Known::of(Some(settings)), &clock)?;
-    Ok(worst)
+    let mut papers = results::papers(&runs, &Known::of(Some(settings)), &clock)?;
+    let mut worse = Vec::new();
+    if let Some((name, baseline)) = args.compare.as_deref().zip(baseline) {
+        let sides = [name.display().to_string(), "this run".to_owned()];
+        let compared = results::side_by_side(&baseline, &runs, &sides, &clock);
+        worse = results::worse(&compared);
+        papers.push(compared);
+    }
+    results::write(&papers, args.format, args.output.as_deref())?;
+    Ok(if worse.is_empty() || !args.fail_on_regression {
+        worst
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 /// Says what will be asked and what it may cost; a run that may cost too much does not begin.
@@ -282,52 +355,6 @@ fn one(run: &Run<'_>) -> Result<Outcome, Stop> {
     outcome.map_err(Stop::Config)
 }
 
-/// The reports that answer what was asked.
-fn compare(
-    args: &RunArgs,
-    plan: &Plan,
-    all: &[ExchangeRecord],
-    known: &Known,
-    clock: &Clock,
-) -> Result<(), Stop> {
-    let mut which = vec![
-        Which::Listed(Listed::Models),
-        Which::Listed(Listed::Consistency),
-    ];
-    if !plan.comparisons().is_empty() {
-        let asked = tax::Asked {
-            reference: args.reference.clone(),
-            seed: plan.seed,
-        };
-        which.insert(0, Which::Tax(asked));
-    }
-    if !args.sweep_tokens.is_empty() {
-        which.push(Which::Listed(Listed::Length));
-    }
-    if args.json_mode {
-        which.push(Which::Listed(Listed::JsonTax));
-    }
-    if args.cache_turns > 1 {
-        which.push(Which::Listed(Listed::Cache));
-    }
-    let now = clock.wall();
-    let mut texts = Vec::new();
-    for which in which {
-        let question = Question {
-            which,
-            window: Window::read(None, None, now).map_err(Stop::Usage)?,
-            compare: None,
-            origins: Origins::All,
-            choice: Choice::default(),
-            known: known.clone(),
-        };
-        let records = all.iter().cloned().map(Ok::<_, Stop>);
-        let paper = papers::of_records(&question, records, now)?;
-        texts.push(render::paper::write(&paper, args.format.format()));
-    }
-    hand_over(args.output.as_deref(), &texts.join("\n"))
-}
-
 fn plan(args: &RunArgs, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     let run = run_name(args.run.as_deref(), seed, clock)?;
@@ -343,16 +370,22 @@ fn plan(args: &RunArgs, settings: &Settings, clock: &Clock) -> Result<Plan, Stop
     } else {
         &[false]
     };
-    let variants = limits
-        .iter()
-        .flat_map(|max_tokens| {
-            shapes.iter().map(|json| Variant {
-                max_tokens: *max_tokens,
+    let connections: &[bool] = match args.cold {
+        None => &[false],
+        Some(Cold::All) => &[true],
+        Some(Cold::Both) => &[false, true],
+    };
+    let mut variants = Vec::new();
+    for max_tokens in limits {
+        for json in shapes {
+            variants.extend(connections.iter().map(|cold| Variant {
+                max_tokens,
                 json: *json,
                 prompt_tokens: args.prompt_tokens,
-            })
-        })
-        .collect();
+                cold: *cold,
+            }));
+        }
+    }
     let plan = Plan {
         run: Name::from(run),
         seed,
@@ -367,6 +400,7 @@ fn plan(args: &RunArgs, settings: &Settings, clock: &Clock) -> Result<Plan, Stop
         warm_ups: args.warm_ups,
         turns: args.cache_turns.max(1),
         temperature: args.temperature.0,
+        tokens_min: args.min_tokens,
         pool: pool(args.prompts.as_deref())?,
         reference: args.reference.as_deref().map(Name::from),
     };

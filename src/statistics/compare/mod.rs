@@ -22,6 +22,8 @@ pub mod multiplicity;
 
 pub mod dispersion;
 
+pub mod runs;
+
 pub mod weighted;
 
 pub mod design;
@@ -39,6 +41,7 @@ pub use random::Random;
 pub use rank::{mann_whitney_p, sign_p, wilcoxon_p};
 pub use resample::{block_bootstrap, cluster_bootstrap};
 pub use resistant::resistant_slope;
+pub use runs::{Spread, deviation, mean_of_runs, spread};
 pub use shift::{a12, hodges_lehmann, hodges_lehmann_paired};
 pub use verdict::{Margin, Verdict, decide};
 pub use weighted::{standardised_difference, weighted_quantile};

@@ -256,6 +256,33 @@ pub fn student_two_sided(t: f64, freedom: f64) -> f64 {
     beta_regularised(freedom / 2.0, 0.5, freedom / (freedom + t * t))
 }
 
+/// The number that Student's `t` with `freedom` degrees of freedom stays below with chance `p`;
+/// infinite at the ends.
+#[must_use]
+pub fn student_quantile(p: f64, freedom: f64) -> f64 {
+    if p <= 0.0 || p >= 1.0 {
+        return if p > 0.5 {
+            f64::INFINITY
+        } else {
+            f64::NEG_INFINITY
+        };
+    }
+    let tail = 2.0 * p.min(1.0 - p);
+    let (mut low, mut high) = (0.0, 1.0);
+    while student_two_sided(high, freedom) > tail && high < 1e18 {
+        high *= 2.0;
+    }
+    for _ in 0..200 {
+        let middle = f64::midpoint(low, high);
+        if student_two_sided(middle, freedom) > tail {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    if p > 0.5 { high } else { -high }
+}
+
 /// The chance that a chi-square of `freedom` degrees of freedom is larger than `x`: `Q(ν/2, x/2)`.
 #[must_use]
 pub fn chi_square_upper(x: f64, freedom: f64) -> f64 {

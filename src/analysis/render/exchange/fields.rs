@@ -62,6 +62,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("active.trial", "which time that item was asked, from 0"),
     ("active.intended_ns", "when it was to be sent, as an offset like all *_ns"),
     ("active.warm_up", "it only warmed connections"),
+    ("active.cold", "it was to go over a connection opened for it"),
     ("outcome", "how it ended"),
     ("status", "HTTP status sent to the client"),
     ("response_bytes", "body bytes written towards the client"),

@@ -115,6 +115,7 @@ impl Serialize for OfOurs<'_> {
             "trial": active.trial,
             "intended_ns": active.intended.map(|at| offset(at, *zero)),
             "warm_up": active.warm_up,
+            "cold": active.cold,
         })
     }
 }

@@ -273,6 +273,7 @@ fn active(of: &Of<'_>, zero: Moment) -> Result<Active, String> {
         trial: of.narrow("trial")?.unwrap_or_default(),
         intended: intended.map(|offset| moment(zero, offset)),
         warm_up: of.is("warm_up")?,
+        cold: of.maybe("cold", "true or false", Value::as_bool)? == Some(true),
     })
 }
 

@@ -131,6 +131,7 @@ pub(in crate::analysis) fn full() -> ExchangeRecord {
             trial: 1,
             intended: Some(Moment(zero.0 - 5)),
             warm_up: true,
+            cold: true,
         }),
         decision: Some(Decision {
             routes: vec![Considered {

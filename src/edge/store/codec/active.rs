@@ -10,7 +10,8 @@ pub(super) fn write(w: &mut Writer<'_>, active: &Active, zero: Moment) {
         .put(active.warm_up)
         .put(active.pair.is_some())
         .put(active.item.is_some())
-        .put(active.intended.is_some());
+        .put(active.intended.is_some())
+        .put(active.cold);
     w.number(has.bits());
     w.name(&active.run);
     for number in [active.round, active.trial] {
@@ -32,8 +33,11 @@ pub(super) fn read<N: NameTable>(r: &mut Reader<'_, N>, zero: Moment) -> Read<Ac
     let mut has = Presence::of(r.number()?);
     let warm_up = has.take();
     let (paired, item, intended) = (has.take(), has.take(), has.take());
+    // Not set in rows that are older than it.
+    let cold = has.take();
     Ok(Active {
         warm_up,
+        cold,
         run: r.name()?,
         round: r.narrow()?,
         trial: r.narrow()?,

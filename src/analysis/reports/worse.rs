@@ -1,0 +1,121 @@
+//! Picks out of a comparison what got worse: surely, and by more than the margin.
+
+use super::Paper;
+use crate::analysis::paper::{Cell, Unit};
+use crate::analysis::render::paper::number;
+
+/// Keys of numbers of which less is better, by what they begin with.
+const LESS: [&str; 12] = [
+    "first_token",
+    "first_answer",
+    "total",
+    "connect",
+    "cost",
+    "failed",
+    "failure",
+    "stalled",
+    "pseudo_streams",
+    "limited",
+    "iqr_over",
+    "mad_over",
+];
+/// Keys of numbers of which more is better.
+const MORE: [&str; 6] = [
+    "output_rate",
+    "success",
+    "long_enough",
+    "on_topic",
+    "well_formed",
+    "score",
+];
+
+/// What got worse from A to B, each in words, by the verdicts of a report `compare`: a difference
+/// that is none of size, or of which nobody can be sure, is not among it.
+#[must_use]
+pub fn worse(compared: &Paper) -> Vec<String> {
+    let sheets = compared.sheets.iter();
+    let Some(sheet) = sheets.into_iter().find(|sheet| sheet.key == "differences") else {
+        return Vec::new();
+    };
+    let place = |key: &str| sheet.columns.iter().position(|column| column.key == key);
+    let (Some(row_at), Some(name_at), Some(key_at), Some(difference_at), Some(verdict_at)) = (
+        place("row"),
+        place("number"),
+        place("key"),
+        place("difference"),
+        place("verdict"),
+    ) else {
+        return Vec::new();
+    };
+    let text = |cell: &Cell| match cell {
+        Cell::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    let said = |row: &Vec<Cell>| {
+        let difference = row[difference_at].number()?;
+        let surely = row[verdict_at] == Cell::text("different");
+        (surely && is_worse(&text(&row[key_at]), difference)).then(|| {
+            let unit = row[difference_at].unit_in(Unit::More);
+            format!(
+                "{}: {}, {}",
+                text(&row[row_at]),
+                text(&row[name_at]),
+                number(difference, unit)
+            )
+        })
+    };
+    sheet.rows.iter().filter_map(said).collect()
+}
+
+fn is_worse(key: &str, difference: f64) -> bool {
+    let begins = |list: &[&str]| list.iter().any(|of| key.starts_with(of));
+    (difference > 0.0 && begins(&LESS)) || (difference < 0.0 && begins(&MORE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::reports::compare::compared;
+    use crate::analysis::reports::listed::Listed;
+    use crate::analysis::reports::tests::{failing, head, made_up};
+
+    #[test]
+    fn what_is_surely_slower_or_fails_more_is_worse_and_what_is_faster_is_not() {
+        let calls = |first_ms: f64, failures: usize| {
+            let answered = (0..80).map(|n| made_up(n, first_ms + (n % 7) as f64));
+            let all = answered.chain((0..failures).map(failing));
+            Listed::Models.paper(&all.collect::<Vec<_>>(), head())
+        };
+        let sides = ["A".to_owned(), "B".to_owned()];
+        let found = |a: &Paper, b: &Paper| worse(&compared(a, b, &sides));
+        let (base, slow, failing) = (calls(300.0, 0), calls(400.0, 0), calls(300.0, 40));
+        assert_eq!(found(&base, &base), Vec::<String>::new());
+        let slower = found(&base, &slow);
+        assert!(
+            slower
+                .iter()
+                .any(|what| what.contains("first token p50, +100 ms")),
+            "{slower:?}"
+        );
+        assert_eq!(found(&slow, &base), Vec::<String>::new());
+        let failed = found(&base, &failing);
+        assert!(
+            failed.iter().any(|what| what.contains("failed")),
+            "{failed:?}"
+        );
+    }
+
+    #[test]
+    fn each_kind_of_number_has_its_good_side() {
+        for (key, difference, expected) in [
+            ("first_token_p95", 1.0, true),
+            ("first_token_p95", -1.0, false),
+            ("output_rate_p50", -1.0, true),
+            ("output_rate_p50", 1.0, false),
+            ("well_formed", -0.1, true),
+            ("requests", 5.0, false),
+        ] {
+            assert_eq!(is_worse(key, difference), expected, "{key} {difference}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! `tollgate bench charts`: draws what is in result files, each by its shape.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use super::results::{self, papers};
+use crate::active::bench::Finished;
+use crate::active::bench::result::SCHEMA;
+use crate::analysis::paper::Chart;
+use crate::analysis::render::paper::{exact, picture};
+use crate::app::bench::FILE;
+use crate::cli::output;
+use crate::cli::stored::Stop;
+use crate::clock::Clock;
+use crate::ui::papers::Known;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  tollgate bench charts results --out charts\n  \
+    tollgate bench charts results/monday/benchmark.json --out monday\n\n\
+    Of each run it draws what it was made for: routers against the direct provider, regions, who\n\
+    served behind a router, the prompt cache by turn, rate by length of answers, JSON, and how\n\
+    steady each route was; of several runs also how they differ. Each chart is an SVG, a PNG, and a\n\
+    text with the exact numbers and their 95 % intervals."
+)]
+pub(super) struct Charts {
+    /// A result file, or a folder of runs
+    path: PathBuf,
+    /// The folder that the charts are written to
+    #[arg(long, default_value = "charts", value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub(super) fn run(args: &Charts) -> Result<ExitCode, Stop> {
+    let clock = Clock::system();
+    let files = if args.path.is_file() {
+        vec![args.path.clone()]
+    } else {
+        results::find(&args.path)?
+    };
+    let mut drawn = Vec::new();
+    let mut runs = Vec::new();
+    for file in &files {
+        match shape(file)? {
+            Shape::Run(run) => {
+                let papers = papers(std::slice::from_ref(&*run), &Known::of(None), &clock)?;
+                for paper in &papers {
+                    for chart in &paper.charts {
+                        drawn.push((format!("{}-{}", run.run, paper.name), chart.clone()));
+                    }
+                }
+                runs.push(*run);
+            }
+        }
+    }
+    if runs.len() > 1 {
+        let paper = results::analysis(&runs, &clock);
+        drawn.extend(
+            paper
+                .charts
+                .into_iter()
+                .map(|chart| (paper.name.to_owned(), chart)),
+        );
+    }
+    if drawn.is_empty() {
+        let message = "nothing to draw: no route has the 6 answers that a median needs";
+        return Err(Stop::Nothing(message.to_owned()));
+    }
+    let cannot = |error: std::io::Error| {
+        Stop::Usage(format!("cannot write to {}: {error}", args.out.display()))
+    };
+    std::fs::create_dir_all(&args.out).map_err(cannot)?;
+    for (number, (name, chart)) in drawn.iter().enumerate() {
+        // Charts of one report are told apart by their number.
+        let earlier = drawn[..number]
+            .iter()
+            .filter(|(other, _)| other == name)
+            .count();
+        let name = match earlier {
+            0 => name.clone(),
+            n => format!("{name}-{}", n + 1),
+        };
+        write(&args.out, &name, chart).map_err(cannot)?;
+        output::print(&format!(
+            "{}: {}",
+            args.out.join(name).display(),
+            chart.title
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(folder: &Path, name: &str, chart: &Chart) -> std::io::Result<()> {
+    let picture = picture(chart);
+    std::fs::write(folder.join(format!("{name}.svg")), picture.svg())?;
+    std::fs::write(folder.join(format!("{name}.png")), picture.png())?;
+    std::fs::write(folder.join(format!("{name}.txt")), exact(chart))
+}
+
+/// What a file is.
+enum Shape {
+    /// The result of a run of `tollgate bench`: rounds, pairs, a sweep, conversations.
+    Run(Box<Finished>),
+}
+
+fn shape(path: &Path) -> Result<Shape, Stop> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Stop::Usage(format!("cannot read {name}: {error}")))?;
+    // Any other shape has a schema of another name.
+    let schema = serde_json::from_str::<Value>(&text);
+    let schema = schema
+        .ok()
+        .and_then(|value| value["schema"].as_str().map(str::to_owned));
+    if let Some(schema) = schema
+        && schema.split('/').next() != SCHEMA.split('/').next()
+    {
+        let message =
+            format!("{name} is of schema {schema}: there are charts of {SCHEMA} ({FILE} of a run)");
+        return Err(Stop::Usage(message));
+    }
+    let run = Finished::read(&text).map_err(|what| Stop::Usage(format!("{name} {what}")))?;
+    Ok(Shape::Run(Box::new(run)))
+}
