@@ -469,7 +469,7 @@ fn runs_are_analysed_and_compared() {
     bench(folder, &args.split(' ').collect::<Vec<_>>());
     let output = tollgate(folder, &["bench", "charts", "before", "--out", "charts"]);
     assert!(output.status.success(), "{}", error(&output));
-    for name in ["r-1-bench", "r-3-models", "bench-runs"] {
+    for name in ["r-1-bench", "bench-runs"] {
         let file = |kind: &str| fs::read(folder.join(format!("charts/{name}.{kind}")));
         assert!(file("svg").unwrap().starts_with(b"<svg "), "{name}");
         assert!(file("png").unwrap().starts_with(b"\x89PNG"), "{name}");

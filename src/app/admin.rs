@@ -14,7 +14,7 @@ use crate::config::settings::Settings;
 use crate::edge::server;
 use crate::proxy::outlook;
 use crate::recorder::Recorder;
-use crate::ui::handles::NoteEdit;
+use crate::ui::handles::{BaselineEdit, NoteEdit};
 use crate::ui::{Addresses, Counts, Handles, Reloads, Ui};
 
 /// A running admin plane. It ends with the node whose word to stop it hears.
@@ -74,7 +74,7 @@ fn handles(
 ) -> Handles {
     let of = |recorder: &Recorder| recorder.clone();
     let (reading, feeding, asking) = (of(recorder), of(recorder), of(recorder));
-    let (noting, scoring) = (of(recorder), of(recorder));
+    let (noting, scoring, saving) = (of(recorder), of(recorder), of(recorder));
     let scored = Arc::clone(&node.shared);
     let (shared, counted) = (Arc::clone(&node.shared), Arc::clone(&node.shared));
     let standing = Arc::clone(&node.shared);
@@ -97,6 +97,12 @@ fn handles(
                 known.with(|board| scores.into_iter().for_each(|score| board.scores.add(score)));
             }
             done
+        }),
+        baselines: Arc::new(move |edit| {
+            saving.with_store(move |store| match edit {
+                BaselineEdit::Save(name, text) => store.save_baseline(&name, &text),
+                BaselineEdit::Remove(name) => store.remove_baseline(&name),
+            })
         }),
         standing: Arc::new(move || outlook::standing(&standing)),
         watched: Arc::new(move || watching.shown()),

@@ -31,6 +31,11 @@ mod bench;
 mod eval;
 
 mod probe;
+mod serving;
+
+mod saved;
+
+mod baseline;
 
 mod db;
 
@@ -97,6 +102,7 @@ enum Command {
     Bench(Box<bench::Args>),
     Eval(Box<eval::Args>),
     Probe(Box<probe::Args>),
+    Baseline(baseline::Args),
     Db(db::Args),
     Check(check::Args),
     Simulate(simulate::Args),
@@ -126,6 +132,7 @@ pub fn run() -> ExitCode {
         Command::Bench(args) => bench::run(&args, config),
         Command::Eval(args) => eval::run(&args, config),
         Command::Probe(args) => probe::run(&args, config),
+        Command::Baseline(args) => baseline::run(&args, config),
         Command::Db(args) => db::run(&args, config),
         Command::Check(args) => check::run(&args, config),
         Command::Selftest(args) => selftest::run(&args),

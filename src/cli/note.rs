@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::admin::{Admin, reachable};
 use super::output;
+use super::serving::serving;
 use super::stored::{Stop, StoreArgs};
 use crate::analysis::render::units::{minute, plain};
 use crate::analysis::tables::window;
@@ -160,40 +159,4 @@ fn remove(id: u32, store: &StoreArgs, config: Option<&Path>) -> Result<ExitCode,
     }
     output::print(&format!("note {id} removed"));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Has the program that holds the store do it. `busy` is said where it cannot be asked.
-fn serving(
-    store: &StoreArgs,
-    config: Option<&Path>,
-    busy: Stop,
-    method: &str,
-    path: &str,
-    body: &str,
-) -> Result<String, Stop> {
-    let Some(settings) = store.settings(config)? else {
-        return Err(busy);
-    };
-    let admin = Admin {
-        address: reachable(settings.admin.listen),
-        token: settings
-            .admin
-            .token
-            .as_ref()
-            .map(|token| token.expose_secret().to_owned()),
-    };
-    let address = admin.address;
-    let answer = admin.ask(method, path, body).map_err(|error| {
-        Stop::Runtime(format!(
-            "another program has the store, and {address} (`admin.listen`) does not answer: {error}"
-        ))
-    })?;
-    match answer.status {
-        200..=299 => Ok(answer.body),
-        404 => Err(Stop::Nothing(answer.body)),
-        status => Err(Stop::Runtime(format!(
-            "{address} answers {status}: {}",
-            answer.body
-        ))),
-    }
 }

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::output;
+use super::saved;
 use super::sides::{self, Sides};
 use super::stored::{OriginArgs, Progress, RouteArgs, Stop, StoreArgs, WindowArgs};
 use crate::analysis::render::{self, Format};
+use crate::analysis::reports::baseline::has_drifted;
 use crate::analysis::reports::experiments::Asked;
 use crate::analysis::reports::{Choice, Listed, tax};
 use crate::analysis::tables::{Origins, Window};
@@ -63,6 +65,10 @@ enum What {
     Cost(Common),
     /// What benchmarks, loads, evaluations and probes asked so far, run by run
     Runs(Common),
+    /// Live traffic beside benchmarks of the same routes: differences, and why they may differ
+    Production(Common),
+    /// Whether traffic is still what a baseline says: a test that may be looked at all the time
+    Drift(DriftArgs),
     /// For agents: latency, throughput, health and cost of each route as one JSON
     Throughput(ThroughputArgs),
 }
@@ -169,6 +175,32 @@ struct Common {
     /// How it is written
     #[arg(long, value_enum, default_value_t = Shape::Table)]
     format: Shape,
+}
+
+#[derive(Debug, clap::Args)]
+struct DriftArgs {
+    /// The baseline, as `tollgate baseline list` shows it
+    #[arg(long, value_name = "NAME")]
+    baseline: String,
+    /// Beginning: an age or a date; when the baseline was saved otherwise
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// End, in the same words; now otherwise
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+    #[command(flatten)]
+    origin: OriginArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Exit with 1 where a route has drifted
+    #[arg(long)]
+    fail_on_drift: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Shape::Table)]
+    format: Shape,
+    /// The file to write; stdout otherwise
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -301,6 +333,8 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
         What::Trend(args) => paper(args, Which::Listed(Listed::Trend), config),
         What::Cost(args) => paper(args, Which::Listed(Listed::Cost), config),
         What::Runs(args) => paper(args, Which::Runs, config),
+        What::Production(args) => paper(args, Which::Production, config),
+        What::Drift(args) => drift(args, config),
         What::Throughput(args) => throughput(args, config),
     };
     match made {
@@ -379,6 +413,31 @@ fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode,
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn drift(args: &DriftArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    let now = Clock::system().wall();
+    let (reader, settings) = args.store.open(config)?;
+    let baseline = saved::named(&reader, &args.baseline)?;
+    let since = args
+        .since
+        .clone()
+        .unwrap_or_else(|| baseline.saved.rfc3339());
+    let question = Question {
+        window: Window::read(Some(&since), args.until.as_deref(), now).map_err(Stop::Usage)?,
+        which: Which::Drift(Box::new(baseline)),
+        compare: None,
+        origins: args.origin.origins(),
+        choice: Choice::default(),
+        known: Known::of(settings.as_ref()),
+    };
+    let mut progress = Progress::new("exchanges read:");
+    let made = papers::paper(&reader, &question, Most::COMMAND, now, || progress.step())?;
+    drop(progress);
+    let text = render::paper::write(&made, args.format.format());
+    hand_over(args.output.as_deref(), &text)?;
+    let fails = args.fail_on_drift && has_drifted(&made);
+    Ok(ExitCode::from(u8::from(fails)))
 }
 
 fn experiments(args: &ExperimentsArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {

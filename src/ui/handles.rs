@@ -34,6 +34,20 @@ pub type EditNotes = Arc<dyn Fn(NoteEdit) -> Option<Result<Option<u32>, StoreErr
 /// nothing now. Blocks.
 pub type TakeScores = Arc<dyn Fn(Vec<RouteScore>) -> Option<Result<(), StoreError>> + Send + Sync>;
 
+/// What may be done with baselines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BaselineEdit {
+    /// Save one under a name, as text.
+    Save(String, String),
+    /// Take the one of that name away.
+    Remove(String),
+}
+
+/// Edits baselines: whether the name was free, or was there. Nothing at all where the store takes
+/// nothing now. Blocks.
+pub type EditBaselines =
+    Arc<dyn Fn(BaselineEdit) -> Option<Result<bool, StoreError>> + Send + Sync>;
+
 /// What is counted while the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -78,6 +92,8 @@ pub struct Handles {
     pub notes: EditNotes,
     /// Takes scores of routes.
     pub scores: TakeScores,
+    /// Saves and removes baselines.
+    pub baselines: EditBaselines,
     /// How the routes stand now.
     pub standing: Ask<StandingNow>,
     /// What probes found, and which alerts hold.

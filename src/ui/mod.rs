@@ -12,6 +12,8 @@ pub mod handles;
 
 mod downloads;
 
+mod baselines;
+
 mod fault;
 
 mod sessions;

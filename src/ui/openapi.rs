@@ -96,6 +96,7 @@ const OPERATIONS: &[Operation] = &[
     Operation { path: "/api/charts/{chart}", summary: "Points of a chart: latency, volume, first-token", parameters: REPORT, answer: Answer::Json("Chart") },
     Operation { path: "/api/notes", summary: "What users wrote of changes. POST `{text, at, route}` writes one, DELETE with `?id=` removes one", parameters: &[], answer: Answer::Json("Notes") },
     Operation { path: "/api/scores", summary: "What evaluations found of routes. POST `{scores}` adds some, as `tollgate eval` does beside a running server", parameters: &[], answer: Answer::Json("Scores") },
+    Operation { path: "/api/baselines", summary: "Saved results. POST one as `tollgate baseline` makes it saves it, DELETE with `?name=` removes one", parameters: &[], answer: Answer::Json("Baselines") },
     Operation { path: "/api/health", summary: "How services do, and the settings without secrets", parameters: &[], answer: Answer::Json("Health") },
     Operation { path: "/api/openapi.json", summary: "This document", parameters: &[], answer: Answer::Other("application/json") },
     Operation { path: "/metrics", summary: "Metrics for Prometheus", parameters: &[], answer: Answer::Other("application/openmetrics-text") },
@@ -316,6 +317,10 @@ fn schemas() -> Value {
                     "high": { "type": "number" }, "items": whole(),
                 }),
             ) },
+        })),
+        "Baselines": object("schema baselines", json!({
+            "schema": { "const": "tollgate.baselines/1" },
+            "baselines": { "type": "array", "items": { "type": "object" } },
         })),
         "Health": object(
             "schema ready program started simulated store in_flight connections \

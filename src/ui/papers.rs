@@ -8,10 +8,12 @@ use serde_json::Value;
 
 use crate::active::probing::history;
 use crate::analysis::paper::{Paper, Source};
+use crate::analysis::reports::baseline::{Baseline, Drift, of_calls};
 use crate::analysis::reports::call::calls;
 use crate::analysis::reports::compare::{compared, span};
 use crate::analysis::reports::gather::named;
 use crate::analysis::reports::listed::{Calls, Listed};
+use crate::analysis::reports::production::Production;
 use crate::analysis::reports::same::Routed;
 use crate::analysis::reports::throughput::Throughput;
 use crate::analysis::reports::{
@@ -44,12 +46,16 @@ pub enum Which {
     Probes,
     /// What was asked on purpose, run by run.
     Runs,
+    /// Live traffic beside benchmarks of the same routes.
+    Production,
+    /// Whether routes are still what a baseline says.
+    Drift(Box<Baseline>),
     /// One that needs nothing but calls.
     Listed(Listed),
 }
 
 /// Every report by name, with what it answers.
-pub const REPORTS: [(&str, &str); 15] = [
+pub const REPORTS: [(&str, &str); 16] = [
     (
         "tax",
         "What a router costs against the provider directly, and how sure that is",
@@ -86,6 +92,10 @@ pub const REPORTS: [(&str, &str); 15] = [
         "runs",
         "What benchmarks, loads, evaluations and probes asked so far, run by run",
     ),
+    (
+        "production",
+        "Live traffic beside what benchmarks measured of the same routes",
+    ),
 ];
 
 impl Which {
@@ -103,6 +113,9 @@ impl Which {
         }
         if name == "runs" {
             return Some(Self::Runs);
+        }
+        if name == "production" {
+            return Some(Self::Production);
         }
         if name == "experiments" {
             return Some(Self::Experiments(experiments::Asked::default()));
@@ -131,8 +144,8 @@ impl Which {
     pub const fn usual_age(&self) -> &'static str {
         match self {
             Self::Experiments(_) | Self::Canary => "400d",
-            Self::Plan(_) | Self::Probes | Self::Runs => "7d",
-            Self::Tax(_) | Self::Listed(_) => "24h",
+            Self::Plan(_) | Self::Probes | Self::Runs | Self::Production => "7d",
+            Self::Drift(_) | Self::Tax(_) | Self::Listed(_) => "24h",
         }
     }
 
@@ -142,8 +155,18 @@ impl Which {
         matches!(self, Self::Tax(_) | Self::Listed(_))
     }
 
+    /// Whether it takes the origins that it needs, whatever is asked for.
+    const fn origins(&self, asked: Origins) -> Origins {
+        match self {
+            Self::Production | Self::Runs => Origins::All,
+            _ => asked,
+        }
+    }
+
     fn report(&self) -> Box<dyn Report> {
         match self {
+            Self::Production => Box::new(Production::default()),
+            Self::Drift(baseline) => Box::new(Drift::new((**baseline).clone())),
             Self::Experiments(asked) => Box::new(experiments::Experiments::new(asked.clone())),
             Self::Plan(experiment) => Box::new(experiments::Plans::new((**experiment).clone())),
             Self::Canary => Box::new(canary::Canaries::default()),
@@ -184,6 +207,12 @@ pub struct Known {
 }
 
 impl Known {
+    /// Which names mean one model.
+    #[must_use]
+    pub fn same(&self) -> &SameModel {
+        &self.same
+    }
+
     /// Of `settings`; where there are none, what the shipped catalogue says.
     #[must_use]
     pub fn of(settings: Option<&Settings>) -> Self {
@@ -241,7 +270,8 @@ pub fn of_records<E>(
     made: WallTime,
 ) -> Result<Paper, E> {
     let mut report = question.which.report();
-    let mut gathered = Gathered::new(&mut *report, question.origins, &question.choice);
+    let origins = question.which.origins(question.origins);
+    let mut gathered = Gathered::new(&mut *report, origins, &question.choice);
     gathered.name(&question.known.same);
     let mut ends: Option<(WallTime, WallTime)> = None;
     for record in records {
@@ -282,7 +312,8 @@ fn of_window(
         return Ok(paper);
     }
     let mut report = question.which.report();
-    let mut gathered = Gathered::new(&mut *report, question.origins, &question.choice);
+    let origins = question.which.origins(question.origins);
+    let mut gathered = Gathered::new(&mut *report, origins, &question.choice);
     gathered.name(&question.known.same);
     let (source, scanned) = reading::records(reader, window, count, most.records, |record| {
         seen();
@@ -330,18 +361,36 @@ fn of_runs(
         ControlFlow::Continue(())
     })?;
     let mut report = question.which.report();
-    // Whatever run it is, its origin is not what was asked about.
-    let origins = if question.which == Which::Runs {
-        Origins::All
-    } else {
-        question.origins
-    };
+    let origins = question.which.origins(question.origins);
     let mut gathered = Gathered::new(&mut *report, origins, &question.choice);
     gathered.name(&question.known.same);
     let scanned = reader.details(&found, |record| gathered.add(&record))?;
     gathered.remark(remarks(reader, window)?);
     let paper = gathered.paper(window, made, Source::Records);
     Ok(told(paper, scanned, "records"))
+}
+
+/// The baseline of the traffic of `window`; it has no name yet.
+pub fn baseline(
+    reader: &StoreReader,
+    window: Window,
+    origins: Origins,
+    known: &Known,
+    made: WallTime,
+    mut seen: impl FnMut(),
+) -> Result<Baseline, StoreError> {
+    let mut collected = Calls::new(Listed::Models);
+    let choice = Choice::default();
+    let mut gathered = Gathered::new(&mut collected, origins, &choice);
+    gathered.name(&known.same);
+    let count = reading::count(reader, window)?;
+    let most = Most::COMMAND.records;
+    let (source, _) = reading::records(reader, window, count, most, |record| {
+        seen();
+        gathered.add(&record);
+    })?;
+    let head = gathered.paper(window, made, source).head;
+    Ok(of_calls(collected.calls(), &head, made))
 }
 
 /// The report from roll-ups; nothing where they cannot answer it.

@@ -22,7 +22,7 @@ use crate::edge::server::{self, AcceptLimits, ConnectionLimits, Counters, Peer, 
 use super::handles::Handles;
 use super::page::{exchange, exchanges, health, login, overview, report, routes, settings};
 use super::state::State;
-use super::{api, assets, guard, live, notes, scores, standing};
+use super::{api, assets, baselines, guard, live, notes, scores, standing};
 
 /// Largest body taken: a form with a token.
 const BODY_BYTES_MAX: usize = 4 << 10;
@@ -73,6 +73,13 @@ impl Ui {
                 get(notes::list).post(notes::add).delete(notes::remove),
             )
             .route("/api/scores", get(scores::list).post(scores::add))
+            .route(
+                "/api/baselines",
+                get(baselines::list)
+                    .post(baselines::add)
+                    .delete(baselines::remove)
+                    .layer(DefaultBodyLimit::max(baselines::BYTES_MAX)),
+            )
             .route("/notes", post(notes::add_by_form))
             .route("/notes/{id}/remove", post(notes::remove_by_form))
             .route("/api/health", get(api::health))

@@ -78,6 +78,7 @@ pub(crate) fn held(path: &Path, settings: Settings, health: StoreHealth) -> Held
             let (mut store, _) = Store::open(&of_scores, &Clock::system()).ok()?;
             Some(store.add_scores(&scores))
         }),
+        baselines: Arc::new(|_| None),
         standing: Arc::new(standing),
         watched: Arc::new(tollgate::active::probing::Watched::default),
         counts: Arc::new(|| Counts {

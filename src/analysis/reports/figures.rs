@@ -112,6 +112,11 @@ impl Numbers {
         Cell::maybe(self.effect.filter(|_| self.count() > 1), why)
     }
 
+    /// The same as a number: one where nobody knows.
+    pub(super) fn effect_of(&self) -> f64 {
+        self.effect.unwrap_or(1.0)
+    }
+
     /// Numbers that roll-ups do not keep.
     pub(super) fn unkept() -> Self {
         Self {

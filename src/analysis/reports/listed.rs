@@ -103,6 +103,12 @@ impl Calls {
             calls: Vec::new(),
         }
     }
+
+    /// The calls taken so far.
+    #[must_use]
+    pub fn calls(&self) -> &[Call] {
+        &self.calls
+    }
 }
 
 impl Report for Calls {

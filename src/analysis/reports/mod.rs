@@ -57,6 +57,10 @@ pub mod probes;
 
 pub mod runs;
 
+pub mod baseline;
+
+pub mod production;
+
 pub mod listed;
 
 pub mod compare;

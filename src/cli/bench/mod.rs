@@ -4,7 +4,7 @@ mod charts;
 
 mod load;
 
-mod results;
+pub(super) mod results;
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};

@@ -74,9 +74,12 @@ pub(super) fn analyze(args: &Analyze) -> Result<ExitCode, Stop> {
 
 /// How `runs` differ.
 pub(super) fn analysis(runs: &[Finished], clock: &Clock) -> Paper {
-    let head = finished::head(runs, clock.wall());
-    let runs: Vec<Run<'_>> = runs.iter().map(Finished::as_run).collect();
-    bench::analysis(&runs, head)
+    bench::analysis(&as_runs(runs), finished::head(runs, clock.wall()))
+}
+
+/// The same for reports.
+pub(in crate::cli) fn as_runs(runs: &[Finished]) -> Vec<Run<'_>> {
+    runs.iter().map(Finished::as_run).collect()
 }
 
 /// `bench compare`.
@@ -210,7 +213,7 @@ pub(super) fn read(path: &Path) -> Result<Finished, Stop> {
 }
 
 /// Reads the results at `path`: a file, or every one in a folder, the oldest first.
-pub(super) fn read_all(path: &Path) -> Result<Vec<Finished>, Stop> {
+pub(in crate::cli) fn read_all(path: &Path) -> Result<Vec<Finished>, Stop> {
     if path.is_file() {
         return Ok(vec![read(path)?]);
     }

@@ -15,7 +15,7 @@ use super::file::create_file;
 use super::keys::Grain;
 use super::ledger::Ledger;
 use super::meta::{read_identity, write_meta};
-use super::tables::{DETAILS, KEPT, NAMES, NOTES, SCORES, SUMMARIES, rollups};
+use super::tables::{BASELINES, DETAILS, KEPT, NAMES, NOTES, SCORES, SUMMARIES, rollups};
 
 /// Rows written in one transaction of a copy.
 const ROWS_MAX: usize = 100_000;
@@ -79,6 +79,14 @@ fn copy_tables(txn: &ReadTransaction, ledger: &Ledger, db: &Database) -> Result<
     }
     if txn.list_tables()?.any(|table| table.name() == KEPT.name()) {
         damaged += copy_table(txn, db, KEPT, |key, value| sealed(key.as_bytes(), value))?;
+    }
+    let has_baselines = txn
+        .list_tables()?
+        .any(|table| table.name() == BASELINES.name());
+    if has_baselines {
+        damaged += copy_table(txn, db, BASELINES, |key, value| {
+            sealed(key.as_bytes(), value)
+        })?;
     }
     // Last, and durable: a copy without it is no store.
     let write = db.begin_write()?;

@@ -47,6 +47,8 @@ mod scores;
 
 mod kept;
 
+mod baselines;
+
 mod upkeep;
 
 mod verify;

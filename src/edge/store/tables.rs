@@ -40,6 +40,9 @@ pub(super) const SCORES: Sealed<&str> = TableDefinition::new("scores.v1");
 /// Name → text of another service: made with the first one.
 pub(super) const KEPT: Sealed<&str> = TableDefinition::new("kept.v1");
 
+/// Name → saved results, as text: made with the first ones.
+pub(super) const BASELINES: Sealed<&str> = TableDefinition::new("baselines.v1");
+
 /// The schema, four bytes, and the version of the program that wrote it, text.
 pub(super) const META_SCHEMA: &str = "schema";
 

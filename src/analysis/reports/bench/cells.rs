@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Item, Kind, Quality};
+use super::{Item, Kind, Quality, Run};
 use crate::analysis::paper::{Cell, Column};
 use crate::analysis::reports::call::{Call, calls};
 use crate::analysis::reports::figures::UNKNOWN;
@@ -111,4 +111,32 @@ impl Kind {
     const fn connection(&self) -> &'static str {
         if self.cold { "cold" } else { "warm" }
     }
+}
+
+/// What stands in the rows of all `runs` together: model, provider, region, connection, what was
+/// asked for; how many were asked and failed; and the calls.
+pub(in crate::analysis::reports) fn names_and_groups(
+    runs: &[Run<'_>],
+) -> Vec<([String; 5], u64, u64, Vec<Call>)> {
+    let mut all: BTreeMap<Kind, Group> = BTreeMap::new();
+    for run in runs {
+        for (kind, group) in groups(&run.kinds, &run.items) {
+            let sum = all.entry(kind).or_default();
+            sum.asked += group.asked;
+            sum.failed += group.failed;
+            sum.calls.extend(group.calls);
+        }
+    }
+    let kinds: Vec<Kind> = all.keys().cloned().collect();
+    let row = |(kind, group): (Kind, Group)| {
+        let names = [
+            kind.model.clone(),
+            kind.route(kinds.iter()),
+            kind.region.clone().unwrap_or_else(|| UNKNOWN.to_owned()),
+            kind.connection().to_owned(),
+            kind.words(),
+        ];
+        (names, group.asked, group.failed, group.calls)
+    };
+    all.into_iter().map(row).collect()
 }

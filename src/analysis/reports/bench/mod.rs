@@ -6,6 +6,7 @@ mod one;
 
 mod runs;
 
+pub(in crate::analysis::reports) use cells::names_and_groups;
 pub use one::paper;
 pub use runs::{Run, analysis};
 

@@ -1,0 +1,246 @@
+//! Makes baselines of runs of a benchmark, or of traffic.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Baseline, Known, NUMBERS, Row, Watched};
+use crate::analysis::paper::{Head, Unit};
+use crate::analysis::render::units::minute;
+use crate::analysis::reports::bench::{Run, names_and_groups};
+use crate::analysis::reports::call::Call;
+use crate::analysis::reports::call::plain_model;
+use crate::analysis::reports::figures::{
+    Good, Numbers, by, by_route, failures, first_token, leader, mean, named, numbers, rate, region,
+    spent,
+};
+use crate::analysis::reports::gather::named as named_as;
+use crate::analysis::reports::same::SameModel;
+use crate::analysis::tables::Share;
+use crate::record::WallTime;
+use crate::statistics::DEFINITIONS;
+use crate::statistics::compare::dispersion::MAD_FACTOR;
+use crate::statistics::compare::resistant_slope;
+use crate::statistics::drift::Reference;
+use crate::statistics::drift::cusum::STEP;
+use crate::statistics::interval::ALPHA;
+use crate::statistics::quantile::{Sample, sorted};
+
+/// Where a metric of [`NUMBERS`] stands.
+pub(super) const FIRST_TOKEN: usize = 0;
+pub(super) const RATE: usize = 2;
+
+/// What a metric that is watched takes from a call.
+pub(super) fn watched_of(metric: usize) -> fn(&Call) -> Option<f64> {
+    if metric == RATE { rate } else { first_token }
+}
+
+/// The baseline of `runs`, which `head` is of; `same` knows which names mean one model.
+#[must_use]
+pub fn of_runs(
+    runs: &[Run<'_>],
+    same: Option<&SameModel>,
+    head: &Head,
+    saved: WallTime,
+) -> Baseline {
+    let mut rows = Vec::new();
+    let mut calls: Vec<Call> = Vec::new();
+    for (names, asked, failed, own) in names_and_groups(runs) {
+        let all: Vec<&Call> = own.iter().collect();
+        rows.push(row(names, asked, Share::of(failed, asked), &all));
+        calls.extend(own.into_iter().map(|call| named_as(call, same)));
+    }
+    calls.sort_by_key(|call| call.started);
+    finished(rows, &calls, head, saved)
+}
+
+/// The baseline of the traffic that `calls` are.
+#[must_use]
+pub fn of_calls(calls: &[Call], head: &Head, saved: WallTime) -> Baseline {
+    let groups = by(calls, |call| {
+        (
+            plain_model(call),
+            call.provider.to_string(),
+            region(call).to_owned(),
+        )
+    });
+    let rows = groups.into_iter().map(|((model, provider, region), own)| {
+        let names = [
+            model,
+            provider,
+            region,
+            "any".to_owned(),
+            "traffic".to_owned(),
+        ];
+        row(names, own.len() as u64, failures(&own), &own)
+    });
+    finished(rows.collect(), calls, head, saved)
+}
+
+fn row(names: [String; 5], requests: u64, failed: Share, calls: &[&Call]) -> Row {
+    let first = numbers(calls, first_token);
+    let (rates, totals) = (numbers(calls, rate), numbers(calls, |call| call.whole));
+    Row {
+        names,
+        requests,
+        failed,
+        numbers: [
+            known(&first, 0.5),
+            known(&first, 0.95),
+            known(&rates, 0.5),
+            known(&totals, 0.5),
+        ],
+        cost: mean(calls.iter().filter_map(|call| spent(call))).map(|cost| cost.0),
+    }
+}
+
+pub(super) fn known(numbers: &Numbers, p: f64) -> Option<Known> {
+    let found = numbers.estimate(p, ALPHA).ok()?;
+    let end = |end: f64| end.is_finite().then_some(end);
+    Some(Known {
+        value: found.value,
+        low: end(found.interval.low),
+        high: end(found.interval.high),
+        n: numbers.count(),
+    })
+}
+
+fn finished(rows: Vec<Row>, calls: &[Call], head: &Head, saved: WallTime) -> Baseline {
+    Baseline {
+        name: String::new(),
+        saved,
+        note: String::new(),
+        source: format!(
+            "{} traffic, {} to {}",
+            head.origin,
+            minute(head.window.from),
+            minute(head.window.until)
+        ),
+        origin: head.origin.clone(),
+        window: head.window,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        definitions: DEFINITIONS,
+        configs: head.configs.iter().map(ToString::to_string).collect(),
+        prices: None,
+        workload: Value::Null,
+        anomalies: anomalies(&rows),
+        recommendation: recommendation(calls),
+        watched: watched(calls),
+        rows,
+    }
+}
+
+/// What speaks against a row.
+fn anomalies(rows: &[Row]) -> Vec<String> {
+    let mut said = Vec::new();
+    for row in rows {
+        let name = row.names.join(", ");
+        if row.failed.part > 0 {
+            let Share { part, whole, .. } = row.failed;
+            said.push(format!("{name}: {part} of {whole} failed."));
+        }
+        if row.numbers[FIRST_TOKEN].is_none() {
+            said.push(format!(
+                "{name}: no median of the first token, {} requests.",
+                row.requests
+            ));
+        }
+    }
+    said
+}
+
+/// Who leads each model, and how surely.
+fn recommendation(calls: &[Call]) -> Vec<String> {
+    let mut models: BTreeMap<String, Vec<(String, Numbers, Numbers)>> = BTreeMap::new();
+    for (route, own) in by_route(calls) {
+        let name = named(&route);
+        let found = (name, numbers(&own, first_token), numbers(&own, rate));
+        models.entry(route.0).or_default().push(found);
+    }
+    let mut said = Vec::new();
+    for (model, ways) in models {
+        let first: Vec<(String, &Numbers)> =
+            ways.iter().map(|way| (way.0.clone(), &way.1)).collect();
+        let rates: Vec<(String, &Numbers)> =
+            ways.iter().map(|way| (way.0.clone(), &way.2)).collect();
+        said.extend(leader(
+            &format!("{model}, first token"),
+            &first,
+            Good::Low,
+            Unit::Span,
+        ));
+        said.extend(leader(
+            &format!("{model}, output rate"),
+            &rates,
+            Good::High,
+            Unit::Rate,
+        ));
+    }
+    if said.is_empty() {
+        said.push("No model has two routes with a median: there is nothing to choose.".to_owned());
+    }
+    said
+}
+
+/// What drift is told against: of each route the residuals of the logarithm, the prompt's size
+/// taken out along a resistant line.
+fn watched(calls: &[Call]) -> Vec<Watched> {
+    let mut list = Vec::new();
+    for ((model, provider), own) in by_route(calls) {
+        for metric in [FIRST_TOKEN, RATE] {
+            let of = watched_of(metric);
+            let points: Vec<(f64, f64)> = own
+                .iter()
+                .filter_map(|call| Some((size(call), of(call)?.ln())))
+                .collect();
+            let finite: Vec<(f64, f64)> = points
+                .iter()
+                .copied()
+                .filter(|point| point.1.is_finite())
+                .collect();
+            let slope = resistant_slope(&finite).unwrap_or(0.0);
+            let residuals: Vec<f64> = points.iter().map(|(x, y)| y - slope * x).collect();
+            let median = known(&numbers(&own, of), 0.5);
+            if let (Some(median), Some(reference)) = (median, Reference::of(&residuals)) {
+                list.push(Watched {
+                    model: model.clone(),
+                    provider: provider.clone(),
+                    metric,
+                    median,
+                    slope,
+                    centre: reference.centre,
+                    sigma: deviation(&residuals, reference.sigma),
+                    steps: (residuals.len() / STEP) as u64,
+                });
+            }
+        }
+    }
+    debug_assert!(list.iter().all(|of| of.metric < NUMBERS.len()));
+    list
+}
+
+/// The deviation of a step: that of the steps themselves, no less than `√(π/2n)` of the residuals'
+/// own (1.4826 MAD), which is that of a median of n normal numbers, and more by `√(1 + 1/m)` where
+/// the middle is of m steps only. Of few steps the first alone would often be far too small.
+fn deviation(residuals: &[f64], of_steps: f64) -> f64 {
+    let median = |values: Vec<f64>| {
+        let (finite, failures) = sorted(values);
+        Sample::new(&finite, failures).quantile(0.5)
+    };
+    let middle = median(residuals.to_vec()).unwrap_or(0.0);
+    let apart = median(residuals.iter().map(|x| (x - middle).abs()).collect());
+    let own = MAD_FACTOR * apart.unwrap_or(0.0);
+    let of_median = own * (std::f64::consts::FRAC_PI_2 / STEP as f64).sqrt();
+    let steps = (residuals.len() / STEP).max(1) as f64;
+    let wide = if of_median.is_finite() {
+        of_steps.max(of_median)
+    } else {
+        of_steps
+    };
+    wide * (1.0 + 1.0 / steps).sqrt()
+}
+
+/// The logarithm of the prompt's tokens and one; zero where nobody knows them.
+pub(super) fn size(call: &Call) -> f64 {
+    call.size.map_or(0.0, |tokens| (tokens as f64).ln_1p())
+}

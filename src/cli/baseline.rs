@@ -1,0 +1,350 @@
+//! `tollgate baseline`: saves results under a name, shows them, and compares with them later.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::bench::results::{as_runs, read_all};
+use super::output;
+use super::report::{Shape, hand_over};
+use super::saved::{all, named};
+use super::serving::serving;
+use super::stored::{OriginArgs, Progress, Stop, StoreArgs};
+use crate::active::bench::finished;
+use crate::analysis::render;
+use crate::analysis::render::units::{minute, plain};
+use crate::analysis::reports::baseline::{self, Baseline, check_name};
+use crate::analysis::reports::worse;
+use crate::analysis::tables::{Origins, Window};
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::edge::store::{StoreError, StoreReader};
+use crate::record::WallTime;
+use crate::ui::papers::{self, Known};
+
+/// Save results under a name, and compare with them later
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    tollgate baseline save november --note \"before the move to eu-west\" --from results/november\n  \
+    tollgate baseline save last-week --note \"traffic as it was\" --since 7d\n  \
+    tollgate baseline list\n  \
+    tollgate baseline show november --format markdown --output november.md\n  \
+    tollgate baseline compare november december --fail-on-regression\n  \
+    tollgate report drift --baseline november\n\n\
+    Works beside a running server, which then writes it down. Exit codes: 0 ok, 1 a regression or\n\
+    no such baseline, 2 usage or a result that cannot be read, 3 runtime.")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Save results: of benchmarks in a folder, or of traffic since a moment
+    Save(Save),
+    /// List what is saved
+    List {
+        #[command(flatten)]
+        store: StoreArgs,
+        /// Write JSON of the schema tollgate.baselines/1
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a baseline: date, versions, workload, results, anomalies, recommendation
+    Show {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        written: Written,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Compare with a baseline: another one, or traffic of its origin since it was saved
+    Compare {
+        /// The baseline that is compared with
+        name: String,
+        /// The baseline that is judged; traffic since otherwise
+        other: Option<String>,
+        /// Exit with 1 where anything is worse, surely and by more than the margin
+        #[arg(long)]
+        fail_on_regression: bool,
+        #[command(flatten)]
+        written: Written,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Remove a baseline
+    Remove {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Save {
+    /// Its name: letters, digits and . _ -
+    name: String,
+    /// Why: what it is a baseline of
+    #[arg(long, value_name = "TEXT")]
+    note: String,
+    /// The results of `tollgate bench`: a file, or a folder of runs
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// Traffic since then instead: an age (90m, 24h, 7d) or a date
+    #[arg(
+        long,
+        value_name = "WHEN",
+        conflicts_with = "from",
+        required_unless_present = "from"
+    )]
+    since: Option<String>,
+    /// End of that traffic, in the same words; now otherwise
+    #[arg(long, value_name = "WHEN", requires = "since")]
+    until: Option<String>,
+    #[command(flatten)]
+    origin: OriginArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// How it is written.
+#[derive(Debug, clap::Args)]
+struct Written {
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Shape::Table)]
+    format: Shape,
+    /// Write it there; stdout otherwise
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
+    let done = match &args.what {
+        What::Save(args) => save(args, config),
+        What::List { store, json } => list(store, *json, config),
+        What::Show {
+            name,
+            written,
+            store,
+        } => show(name, written, store, config),
+        What::Compare {
+            name,
+            other,
+            fail_on_regression,
+            written,
+            store,
+        } => {
+            let judged = other.as_deref();
+            compare(name, judged, *fail_on_regression, written, store, config)
+        }
+        What::Remove { name, store } => remove(name, store, config),
+    };
+    done.unwrap_or_else(Stop::exit)
+}
+
+fn save(args: &Save, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    check_name(&args.name).map_err(Stop::Usage)?;
+    let now = Clock::system().wall();
+    let made = match &args.from {
+        Some(folder) => {
+            let settings = args.store.settings(config)?;
+            of_folder(folder, &Known::of(settings.as_ref()), now)?
+        }
+        None => {
+            let (since, until) = (args.since.as_deref(), args.until.as_deref());
+            let window = Window::read(since, until, now).map_err(Stop::Usage)?;
+            let (reader, settings) = args.store.open(config)?;
+            of_traffic(
+                &reader,
+                settings.as_ref(),
+                window,
+                args.origin.origins(),
+                now,
+            )?
+        }
+    };
+    if made.rows.is_empty() {
+        return Err(Stop::Nothing(format!(
+            "nothing to save: {} holds no request of a model",
+            made.source
+        )));
+    }
+    let made = Baseline {
+        name: args.name.clone(),
+        note: plain(args.note.trim()),
+        ..made
+    };
+    let text = made.json().to_string();
+    let was_free = match args.store.open_to_write(config) {
+        Ok(mut store) => store.save_baseline(&args.name, &text)?,
+        Err(busy @ Stop::Store(StoreError::InUse(_))) => {
+            match serving(&args.store, config, busy, "POST", "/api/baselines", &text) {
+                Err(Stop::Usage(_)) => false,
+                other => other.map(|_| true)?,
+            }
+        }
+        Err(stop) => return Err(stop),
+    };
+    if !was_free {
+        return Err(Stop::Usage(format!(
+            "there is a baseline {0} already: name another, or `tollgate baseline remove {0}`",
+            args.name
+        )));
+    }
+    output::print(&format!(
+        "baseline {}: {} of {}",
+        made.name,
+        if made.rows.len() == 1 {
+            "1 row".to_owned()
+        } else {
+            format!("{} rows", made.rows.len())
+        },
+        made.source
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The baseline of the runs in a folder, with what their files say of themselves.
+fn of_folder(folder: &Path, known: &Known, now: WallTime) -> Result<Baseline, Stop> {
+    let runs = read_all(folder)?;
+    let head = finished::head(&runs, now);
+    let made = baseline::of_runs(&as_runs(&runs), Some(known.same()), &head, now);
+    let first = runs.first().map(|run| &run.file);
+    let text = |key: &str| {
+        let found = first.and_then(|file| file["environment"][key].as_str());
+        found.map(str::to_owned)
+    };
+    let mut program = text("version").unwrap_or(made.program);
+    if let Some(commit) = text("commit") {
+        program = format!("{program}, commit {commit}");
+    }
+    Ok(Baseline {
+        source: format!(
+            "{} run{} in {}",
+            runs.len(),
+            if runs.len() == 1 { "" } else { "s" },
+            folder.display()
+        ),
+        program,
+        prices: text("prices"),
+        workload: first.map(|file| file["plan"].clone()).unwrap_or_default(),
+        ..made
+    })
+}
+
+/// The baseline of the traffic of a window.
+fn of_traffic(
+    reader: &StoreReader,
+    settings: Option<&Settings>,
+    window: Window,
+    origins: Origins,
+    now: WallTime,
+) -> Result<Baseline, Stop> {
+    let mut progress = Progress::new("exchanges read:");
+    let known = Known::of(settings);
+    let made = papers::baseline(reader, window, origins, &known, now, || progress.step())?;
+    Ok(Baseline {
+        prices: settings.map(|settings| settings.prices.version().to_string()),
+        ..made
+    })
+}
+
+fn list(store: &StoreArgs, as_json: bool, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    let (reader, _) = store.open(config)?;
+    let list = all(&reader)?;
+    if as_json {
+        let list: Vec<_> = list.iter().map(Baseline::json).collect();
+        let all = json!({ "schema": "tollgate.baselines/1", "baselines": list });
+        output::print(&format!("{all:#}"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for of in &list {
+        output::print(&format!(
+            "{}  {}  {} rows, {}: {}",
+            minute(of.saved),
+            of.name,
+            of.rows.len(),
+            plain(&of.source),
+            plain(&of.note)
+        ));
+    }
+    if list.is_empty() {
+        output::note("tollgate: no baselines: `tollgate baseline save NAME --note WHY --since 7d`");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(
+    name: &str,
+    written: &Written,
+    store: &StoreArgs,
+    config: Option<&Path>,
+) -> Result<ExitCode, Stop> {
+    let (reader, _) = store.open(config)?;
+    let paper = baseline::paper(&named(&reader, name)?, Clock::system().wall());
+    let text = render::paper::write(&paper, written.format.format());
+    hand_over(written.output.as_deref(), &text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare(
+    name: &str,
+    other: Option<&str>,
+    fail_on_regression: bool,
+    written: &Written,
+    store: &StoreArgs,
+    config: Option<&Path>,
+) -> Result<ExitCode, Stop> {
+    let now = Clock::system().wall();
+    let (reader, settings) = store.open(config)?;
+    let before = named(&reader, name)?;
+    let after = match other {
+        Some(other) => named(&reader, other)?,
+        None => {
+            let window = Window {
+                from: before.saved,
+                until: WallTime(now.0 + 1),
+            };
+            let origins = Origins::from_name(&before.origin).unwrap_or_default();
+            let made = of_traffic(&reader, settings.as_ref(), window, origins, now)?;
+            Baseline {
+                name: "since".to_owned(),
+                ..made
+            }
+        }
+    };
+    let paper = baseline::compared_with(&before, &after, now);
+    let text = render::paper::write(&paper, written.format.format());
+    hand_over(written.output.as_deref(), &text)?;
+    let worse = worse::worse(&paper);
+    for what in &worse {
+        output::note(&format!("worse than {name}: {what}"));
+    }
+    let fails = fail_on_regression && !worse.is_empty();
+    Ok(ExitCode::from(u8::from(fails)))
+}
+
+fn remove(name: &str, store: &StoreArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    check_name(name).map_err(Stop::Usage)?;
+    let was_there = match store.open_to_write(config) {
+        Ok(mut open) => open.remove_baseline(name)?,
+        Err(busy @ Stop::Store(StoreError::InUse(_))) => {
+            let path = format!("/api/baselines?name={name}");
+            match serving(store, config, busy, "DELETE", &path, "") {
+                Err(Stop::Nothing(_)) => false,
+                other => other.map(|_| true)?,
+            }
+        }
+        Err(stop) => return Err(stop),
+    };
+    if !was_there {
+        return Err(Stop::Nothing(format!(
+            "there is no baseline {name}: `tollgate baseline list`"
+        )));
+    }
+    output::print(&format!("baseline {name} removed"));
+    Ok(ExitCode::SUCCESS)
+}
