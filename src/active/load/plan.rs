@@ -211,6 +211,7 @@ pub(super) mod tests {
                 model: Name::from("m"),
                 route: RouteKey::new("p", Some(Name::from("there"))),
                 is_router: false,
+                region: None,
                 completion_limit: false,
                 asks_usage: true,
             }],

@@ -135,7 +135,10 @@ fn the_file_says_what_held_and_why_the_search_was_over() {
         spent: 0.5,
         environment: Environment {
             version: "0",
+            commit: None,
             binary: None,
+            host: None,
+            kernel: None,
             machine: String::new(),
             cores: 2,
             location: None,
