@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tollgate::record::{Name, Origin};
 use tollgate::recorder::{State, StoreHealth};
@@ -447,6 +447,37 @@ async fn every_report_has_a_page_and_downloads() {
     ] {
         assert_eq!(get(&site.router, path).await.status, status, "{path}");
     }
+}
+
+#[tokio::test]
+async fn scores_are_taken_whole_or_refused_and_listed() {
+    let site = site(3, "");
+    let post = |body: String| {
+        Request::post("/api/scores")
+            .header("host", "127.0.0.1:4101")
+            .header("content-type", "application/json")
+            .body(Body::from(body))
+            .unwrap()
+    };
+    let score = |low: f64, scorer: &str| {
+        json!({
+            "run": "r", "at": 5, "model": "m", "provider": "p", "there": "t", "scorer": scorer,
+            "score": 0.5, "low": low, "high": 1.0, "items": 4,
+        })
+    };
+    let sent = |scores: &[Value]| json!({ "scores": scores }).to_string();
+    for (body, status) in [
+        (sent(&[score(0.25, "a")]), 204),
+        (sent(&[score(0.3, "b"), score(0.75, "c")]), 400),
+        (sent(&[score(0.3, "two\nlines")]), 400),
+        (sent(&[json!({"run": "r"})]), 400),
+        ("{}".to_owned(), 400),
+    ] {
+        let got = send(&site.router, post(body.clone())).await;
+        assert_eq!(got.status, status, "{body}: {}", got.text);
+    }
+    let list = get(&site.router, "/api/scores").await.json();
+    assert_eq!(list["scores"], json!([score(0.25, "a")]));
 }
 
 #[tokio::test]
