@@ -1,7 +1,11 @@
 //! Runs `tollgate baseline`, `report drift` and `report production` themselves: alone, and beside a
 //! server.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper of a test may fail the test"
+)]
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -16,7 +20,7 @@ use tollgate::record::Nanos;
 use tollgate::simulator::{Behaviour, Config, Delay, Persona, Quirks, Simulator};
 
 /// A provider whose first token takes about so many milliseconds.
-fn simulator(first_ms: u64) -> Simulator {
+fn provider(first_ms: u64) -> Simulator {
     let ms = |ms: u64| Nanos(ms * 1_000_000);
     let behaviour = Behaviour {
         first_token: Delay::Uniform(ms(first_ms), ms(first_ms + 4)),
@@ -84,7 +88,7 @@ fn ok(folder: &Path, line: &str) -> String {
 
 #[test]
 fn results_are_saved_shown_compared_and_watched() {
-    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator(20));
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), provider(20));
     let folder = folder.path();
     let ports = [free_port(), free_port()];
     config(folder, &simulator, ports);
@@ -116,7 +120,7 @@ fn results_are_saved_shown_compared_and_watched() {
     let still = "report drift --baseline november --origin bench --fail-on-drift";
     assert!(ok(folder, still).contains("No drift"));
     // 60 ms more have, and are a regression.
-    let slower = simulator(80);
+    let slower = provider(80);
     config(folder, &slower, ports);
     ok(folder, &format!("{bench} slower"));
     let (code, text) = said(folder, still);
@@ -242,7 +246,7 @@ fn ask(port: u16) {
 
 #[test]
 fn live_traffic_stands_beside_benchmarks_also_of_a_running_server() {
-    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator(20));
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), provider(20));
     let folder = folder.path();
     let ports = [free_port(), free_port()];
     config(folder, &simulator, ports);
@@ -250,7 +254,7 @@ fn live_traffic_stands_beside_benchmarks_also_of_a_running_server() {
         folder,
         "bench --models m --iterations 20 --warm-ups 1 --run one",
     );
-    let slower = simulator(90);
+    let slower = provider(90);
     config(folder, &slower, ports);
     let serving = serve(folder, ports[0]);
     for _ in 0..20 {

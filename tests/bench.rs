@@ -573,7 +573,7 @@ fn a_result_that_cannot_be_read_says_why() {
         ("empty", String::new(), "holds no result"),
         ("missing", String::new(), "cannot read missing"),
     ] {
-        if name.ends_with(".json") {
+        if Path::new(&name).extension().is_some_and(|of| of == "json") {
             fs::write(folder.join(name), text).unwrap();
         }
         for command in [

@@ -1,6 +1,10 @@
 //! Runs `tollgate eval` itself against simulated providers: what it asks, scores, keeps and forgets.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper of a test may fail the test"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -75,7 +79,7 @@ fn stage(simulator: &Simulator, other: &Simulator) -> tempfile::TempDir {
     );
     fs::write(folder.path().join("tollgate.toml"), text).unwrap();
     let item = |n: usize| {
-        let kind = if n % 2 == 0 { "even" } else { "odd" };
+        let kind = if n.is_multiple_of(2) { "even" } else { "odd" };
         json!({
             "id": format!("item-{n}"),
             "input": {"q": format!("{ASKED} {n}?")},

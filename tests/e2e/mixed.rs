@@ -36,7 +36,7 @@ fn spoken(record: &ExchangeRecord) -> Vec<Language> {
 
 /// Words of a chat stream, and whether it ended as one.
 fn words(text: &str) -> (usize, bool) {
-    let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    let mut data = text.lines().filter_map(|line| line.strip_prefix("data: "));
     let chunks = data
         .clone()
         .filter_map(|data| serde_json::from_str::<Value>(data).ok());
@@ -44,7 +44,7 @@ fn words(text: &str) -> (usize, bool) {
         let content = chunk["choices"][0]["delta"]["content"].as_str();
         content.is_some_and(|text| !text.is_empty())
     });
-    (told.count(), data.last() == Some("[DONE]"))
+    (told.count(), data.next_back() == Some("[DONE]"))
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn encode(key: &str, score: &RouteScore) -> Vec<u8> {
         ..
     } = score;
     let shape = Shape(
-        [run, model, provider, there, scorer].map(|name| name.to_string()),
+        [run, model, provider, there, scorer].map(ToString::to_string),
         score.at.0,
         [score.value, score.low, score.high],
         score.items,

@@ -1,7 +1,7 @@
 //! Tells how much of a spread lies between runs and how much within them, and how sure a number
 //! is that was measured in some runs.
 //!
-//! Sources: Searle, Casella and McCulloch, "Variance Components", 1992, chapter 3 (one-way
+//! Sources: Searle, Casella and `McCulloch`, "Variance Components", 1992, chapter 3 (one-way
 //! analysis of variance of unequal groups); Shrout and Fleiss, Psychological Bulletin 86, 1979
 //! (intraclass correlation, case 1).
 

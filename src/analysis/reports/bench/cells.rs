@@ -100,10 +100,10 @@ impl Kind {
         let differ = |of: &dyn Fn(&Self) -> bool| all.clone().any(|other| !of(other));
         let mut name = format!("{} at {}", self.model, self.route(all.clone()));
         if differ(&|other| other.cold == self.cold) {
-            name.push_str(&format!(", {}", self.connection()));
+            name = format!("{name}, {}", self.connection());
         }
         if differ(&|other| other.words() == self.words()) {
-            name.push_str(&format!(", {}", self.short()));
+            name = format!("{name}, {}", self.short());
         }
         name
     }

@@ -47,7 +47,7 @@ impl Kind {
             words.push_str(", JSON");
         }
         if let Some(tokens) = self.prompt_tokens {
-            words.push_str(&format!(", prompt of {tokens}"));
+            words = format!("{words}, prompt of {tokens}");
         }
         words
     }

@@ -68,7 +68,7 @@ fn findings(groups: &Groups) -> Vec<String> {
         number(failed as f64, Unit::Count)
     );
     if unsent > 0 {
-        first.push_str(&format!(", of which {unsent} were sent to no provider"));
+        first = format!("{first}, of which {unsent} were sent to no provider");
     }
     first.push('.');
     let mut findings = vec![first];

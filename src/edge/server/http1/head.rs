@@ -19,6 +19,10 @@ const NAME_KEPT: usize = 64;
 const LENGTH_DIGITS: usize = 15;
 
 /// What the bytes so far begin with.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every one is plain, and none is kept: a box would be an allocation a request"
+)]
 #[derive(Debug)]
 pub(super) enum Begun {
     /// A plain request.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::service::service_fn;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
@@ -28,8 +28,8 @@ const LIMITS: ConnectionLimits = ConnectionLimits {
 /// Says what it was asked.
 async fn echo(request: Request<RequestBody>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes());
-    let body = body.map_or_else(|broke| format!("{broke}").into(), |body| body);
+    let body = body.collect().await.map(Collected::to_bytes);
+    let body = body.unwrap_or_else(|broke| format!("{broke}").into());
     let mut said = format!("{} {} {:?} ", parts.method, parts.uri, parts.headers).into_bytes();
     said.extend_from_slice(&body);
     Ok(Response::builder()
@@ -104,7 +104,7 @@ async fn a_body_in_pieces_is_handed_on_as_it_comes() {
         writing.write_all(LAST.as_bytes()).await.unwrap();
     };
     let mut answers = Vec::new();
-    let (_, read) = tokio::join!(write, reading.read_to_end(&mut answers));
+    let ((), read) = tokio::join!(write, reading.read_to_end(&mut answers));
     read.unwrap();
     let answers = String::from_utf8(answers).unwrap();
     assert!(answers.contains(&body) && answers.contains("GET /last"));
