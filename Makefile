@@ -90,9 +90,10 @@ bench: ## Overhead beside nginx, store, report: tables, and target/bench/bench.j
 	@$(PYTHON) -c "$$GATHER" $(BENCH)
 
 .PHONY: judge
-judge: ## Lay a foreign load tool's readings of the same requests beside Tollgate's records
+judge: ## Lay a foreign load tool's readings beside Tollgate's records; measure LiteLLM's proxy in pairs
 	$(CARGO) build --release --locked
 	$(PYTHON) tests/judge/judge.py
+	$(PYTHON) tests/judge/router.py
 
 .PHONY: kill
 kill: ## Kill a writing Tollgate KILLS times (200): nothing acknowledged may be lost or torn

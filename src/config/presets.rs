@@ -391,6 +391,7 @@ mod tests {
                 "vllm",
                 "llamacpp",
                 "ollama",
+                "ollama-native",
                 "sglang",
                 "tgi",
                 "litellm",
