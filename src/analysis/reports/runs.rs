@@ -82,7 +82,7 @@ fn finding(runs: &[(&Name, &Run)]) -> String {
     let newest = runs.first().map_or(String::new(), |(name, run)| {
         let tries = run.calls.len();
         format!(
-            "; the newest is {name}, {tries} requests until {} UTC",
+            "; the newest is {name}, {tries} requests until {}",
             minute(run.last)
         )
     });

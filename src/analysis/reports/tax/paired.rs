@@ -106,6 +106,18 @@ pub(super) struct Key {
     pub(super) warm: Option<bool>,
 }
 
+/// The model of both halves: where its hosts' names are not known to mean one, what both were asked
+/// for.
+fn common_model(route: &Call, reference: &Call) -> String {
+    let model = plain_model(route);
+    match &route.asked {
+        Some(asked) if model != plain_model(reference) && route.asked == reference.asked => {
+            asked.to_string()
+        }
+        _ => model,
+    }
+}
+
 /// Both halves of a pair, as they are compared.
 #[derive(Debug, Clone, Copy)]
 struct Couple<'a> {
@@ -145,7 +157,7 @@ fn couple<'a>(halves: &'a [Half; 2], named: Option<&str>) -> Option<(Key, Couple
     };
     let reused = [route, reference].map(|half| half.call.traits.reused);
     let key = Key {
-        model: plain_model(&route.call),
+        model: common_model(&route.call, &reference.call),
         route: route.call.provider.clone(),
         reference: reference.call.provider.clone(),
         warm: (reused[0] == reused[1]).then_some(reused[0]),

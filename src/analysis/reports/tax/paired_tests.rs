@@ -228,6 +228,12 @@ fn a_version_differs_where_both_hosts_name_one() {
             }
         }
         let found = pairs.compared(None, 1);
+        let model = if asked {
+            "prod"
+        } else {
+            route[0].trim_start_matches("openai/")
+        };
+        assert_eq!(found[0].key.model, model, "{route:?}");
         let dropped = |why: Option<Dropped>| why.map_or(0, |why| found[0].dropped[why as usize]);
         let all = if why.is_some() { 8 } else { 0 };
         assert_eq!(
