@@ -11,12 +11,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
-use super::bench::{both, environment, hear, write_whole};
 use super::fault::AppFault;
-use super::node::{Node, Parts};
-use super::recording::{offer_to, open_store};
-use super::run::{proxies, runtime};
-use super::secret_file;
+use super::own_street::{Arrivals, Opening, OwnStreet, hear, until};
+use super::results::{earlier, environment, lines, unusable, write_whole};
+use super::run::runtime;
 use crate::active::bench::Ended;
 use crate::active::bench::result::Head;
 use crate::active::eval::estimate::{Costs, costs};
@@ -28,7 +26,6 @@ use crate::analysis::tables::Window;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::record::{Active, ExchangeRecord, Origin, PicoDollars, RouteScore, WallTime};
-use crate::recorder::Standing;
 
 /// What one run is made of.
 #[derive(Debug)]
@@ -88,38 +85,28 @@ impl Run<'_> {
     ) -> Result<Outcome, AppFault> {
         let clock = Clock::system();
         let began = clock.wall();
-        fs::create_dir_all(self.folder).map_err(|error| self.unusable(&error))?;
+        fs::create_dir_all(self.folder).map_err(|error| unusable(self.folder, &error))?;
         self.same_plan()?;
         let (all, done) = self.before()?;
-        let (lines, kept) = (self.lines()?, self.kept()?);
-        let mut settings = self.settings.clone();
-        // Nobody else is to come in, and all requests share one pool of connections.
-        settings.server.listen = ([127, 0, 0, 1], 0).into();
-        settings.server.workers = 1;
-        settings.server.tls = None;
-        let (recorder, recording) = match open_store(&settings, &clock, print) {
-            Ok((recorder, recording)) => (Some(recorder), Some(recording)),
-            Err(fault) => {
-                let folder = self.folder.display();
-                print(&format!("{fault}\nwhat is measured goes to {folder} only"));
-                (None, None)
-            }
-        };
+        let (lines, kept) = (lines(&self.folder.join(LINES))?, self.kept()?);
         let (sender, records) = mpsc::unbounded_channel();
-        let node = Node::start(Parts {
-            offer: both(recorder.as_ref().map(offer_to), sender),
-            standing: Standing::default(),
-            secret: secret_file::of_store(&settings.store.path).0,
+        let opening = Opening {
+            settings: self.settings.clone(),
+            // All requests share one pool of connections.
+            workers: 1,
             origin: Origin::Eval,
-            proxies: proxies(),
-            logins: None,
-            clock: clock.clone(),
-            settings,
+            clock: &clock,
+            print,
+            unkept: &format!("what is measured goes to {} only", self.folder.display()),
+        };
+        let street = OwnStreet::open(opening, move |record| {
+            // A run that is over wants no record.
+            let _ = sender.send(record);
         })?;
         let costs = self.costs(&clock);
         let mut eval = Eval {
             plan: Arc::clone(&self.plan),
-            traffic: node.traffic(),
+            traffic: street.traffic(),
             cost_max: self.cost_max,
             costs: costs.of_tasks,
             done,
@@ -129,8 +116,7 @@ impl Run<'_> {
         let (stop, stopped) = watch::channel(false);
         let mut stage = Stage {
             plan: &self.plan,
-            records,
-            waiting: Vec::new(),
+            arrivals: Arrivals::new(records),
             lines,
             kept,
             all,
@@ -141,7 +127,6 @@ impl Run<'_> {
             tokio::spawn(hear(stop));
             eval.run(&mut stage).await
         });
-        node.stop();
         let (end, fault) = match ran {
             Ok(ended) => (ended.name(), None),
             Err(fault @ EvalFault::Write(_)) => ("unwritten", Some(fault.to_string())),
@@ -158,12 +143,8 @@ impl Run<'_> {
             Vec::new()
         };
         let kept = found.clone();
-        let stored = recorder
-            .as_ref()
-            .and_then(|recorder| recorder.with_store(move |store| store.add_scores(&kept)));
-        if let Some(recording) = recording {
-            recording.shutdown();
-        }
+        let stored =
+            street.end(|recorder| recorder.with_store(move |store| store.add_scores(&kept)));
         let head = Head {
             began,
             ended: clock.wall(),
@@ -184,7 +165,7 @@ impl Run<'_> {
             fault: fault.or(unwritten),
             paper,
             file: written.is_ok().then_some(file),
-            stored: matches!(stored, Some(Ok(()))),
+            stored: matches!(stored, Some(Some(Ok(())))),
             scores: found,
         })
     }
@@ -228,9 +209,9 @@ impl Run<'_> {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return write_whole(&path, &format!("{own:#}\n"))
-                    .map_err(|error| self.unusable(&error));
+                    .map_err(|error| unusable(self.folder, &error));
             }
-            Err(error) => return Err(self.unusable(&error)),
+            Err(error) => return Err(unusable(self.folder, &error)),
         };
         let there: Value = serde_json::from_str(&there).unwrap_or_default();
         let differs = |(key, value): &(&String, &Value)| there.get(key.as_str()) != Some(value);
@@ -249,40 +230,17 @@ impl Run<'_> {
     /// its task is asked again.
     fn before(&self) -> Result<(Vec<Measured>, HashSet<usize>), AppFault> {
         let path = self.folder.join(LINES);
-        // What is no file (a device that is always full) holds nothing.
-        if !path.is_file() {
-            return Ok(Default::default());
-        }
-        let text = fs::read_to_string(&path).map_err(|error| self.unusable(&error))?;
-        let lines: Vec<&str> = text.lines().collect();
-        let mut all = Vec::new();
-        for (place, line) in lines.iter().enumerate() {
-            match result::read_line(line) {
-                Ok(measured) => all.push(measured),
-                Err(_) if place + 1 == lines.len() => {}
-                Err(what) => {
-                    let (path, line) = (path.display(), place + 1);
-                    return Err(AppFault::Usage(format!("{path} line {line}: {what}")));
-                }
-            }
-        }
-        if all.len() < lines.len() {
+        let found = earlier(&path, result::read_line)?;
+        let all: Vec<Measured> = found.all;
+        if all.len() < found.lines {
             let kept = all
                 .iter()
                 .map(|of| format!("{}\n", result::line(&self.plan, of)));
             let kept: String = kept.collect();
-            write_whole(&path, &kept).map_err(|error| self.unusable(&error))?;
+            write_whole(&path, &kept).map_err(|error| unusable(self.folder, &error))?;
         }
         let done = all.iter().map(|of| of.task).collect();
         Ok((all, done))
-    }
-
-    fn lines(&self) -> Result<File, AppFault> {
-        let opened = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.folder.join(LINES));
-        opened.map_err(|error| self.unusable(&error))
     }
 
     /// The file that answers are kept in: nobody else reads it.
@@ -306,12 +264,7 @@ impl Run<'_> {
             Ok(file)
         };
         let opened: io::Result<File> = open();
-        let told = |error| AppFault::Usage(format!("cannot use {}: {error}", folder.display()));
-        opened.map(Some).map_err(told)
-    }
-
-    fn unusable(&self, error: &io::Error) -> AppFault {
-        AppFault::Usage(format!("cannot use {}: {error}", self.folder.display()))
+        opened.map(Some).map_err(|error| unusable(folder, &error))
     }
 }
 
@@ -331,9 +284,7 @@ fn spent(all: &[Measured]) -> PicoDollars {
 /// What a run is connected with: the node's records, files, a progress bar, signals.
 struct Stage<'a> {
     plan: &'a Plan,
-    records: mpsc::UnboundedReceiver<ExchangeRecord>,
-    /// Records that came before they were asked for.
-    waiting: Vec<ExchangeRecord>,
+    arrivals: Arrivals,
     lines: File,
     kept: Option<File>,
     all: Vec<Measured>,
@@ -343,13 +294,7 @@ struct Stage<'a> {
 
 impl Outside for Stage<'_> {
     async fn record(&mut self, active: &Active) -> Option<ExchangeRecord> {
-        loop {
-            let of_it = |record: &ExchangeRecord| record.active.as_ref() == Some(active);
-            if let Some(place) = self.waiting.iter().position(of_it) {
-                return Some(self.waiting.swap_remove(place));
-            }
-            self.waiting.push(self.records.recv().await?);
-        }
+        self.arrivals.of(active).await
     }
 
     fn measured(&mut self, measured: Measured, spoken: &Spoken) -> io::Result<()> {
@@ -369,13 +314,7 @@ impl Outside for Stage<'_> {
     }
 
     fn stopped(&self) -> impl Future<Output = ()> {
-        let mut stopped = self.stopped.clone();
-        async move {
-            // A sender that is gone says nothing any more.
-            if stopped.wait_for(|stopped| *stopped).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
+        until(&self.stopped)
     }
 }
 

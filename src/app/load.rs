@@ -4,26 +4,23 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::bench::{LINES, environment, hear, write_whole};
+use super::bench::LINES;
 use super::fault::AppFault;
-use super::node::{Node, Parts};
-use super::recording::{offer_to, open_store};
-use super::run::{proxies, runtime};
-use super::secret_file;
+use super::own_street::{Opening, OwnStreet, hear};
+use super::results::{environment, unusable, write_whole};
+use super::run::runtime;
 use crate::active::load::estimate::{Estimate, estimate};
 use crate::active::load::result::{self, Head};
 use crate::active::load::{Collected, Ended, Load, Outside, Plan, Progress, TargetResult};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::proxy::settle::Offer;
 use crate::record::{ExchangeRecord, Origin, PicoDollars, WallTime};
-use crate::recorder::Standing;
 use crate::workload::spec::Demand;
 
 /// The name of the file that says it all.
@@ -76,32 +73,25 @@ impl Run<'_> {
         let clock = Clock::system();
         let began = clock.wall();
         let lines = self.lines()?;
-        let settings = self.settings_of_node();
-        let (recorder, recording) = match open_store(&settings, &clock, print) {
-            Ok((recorder, recording)) => (Some(recorder), Some(recording)),
-            Err(fault) => {
-                let folder = self.folder.display();
-                print(&format!("{fault}\nwhat is measured goes to {folder} only"));
-                (None, None)
-            }
-        };
         let collected = Arc::new(Collected::new(self.plan.run.clone()));
         let (sender, records) = channel();
         let collecting = collect(Arc::clone(&collected), records, lines)?;
-        let node = Node::start(Parts {
-            offer: both(recorder.as_ref().map(offer_to), sender),
-            standing: Standing::default(),
-            secret: secret_file::of_store(&settings.store.path).0,
+        let opening = Opening {
+            settings: self.settings_of_node(),
+            workers: self.workers.max(1),
             origin: Origin::Bench,
-            proxies: proxies(),
-            logins: None,
-            clock: clock.clone(),
-            settings,
+            clock: &clock,
+            print,
+            unkept: &format!("what is measured goes to {} only", self.folder.display()),
+        };
+        let street = OwnStreet::open(opening, move |record| {
+            // A run that is over wants no record.
+            let _ = sender.send(record);
         })?;
         let load = Load {
             plan: Arc::new(self.plan.clone()),
             settings: Arc::new(self.settings.clone()),
-            traffic: node.traffic(),
+            traffic: street.traffic(),
             collected: Arc::clone(&collected),
             cost_max: self.cost_max,
             clock: clock.clone(),
@@ -114,10 +104,7 @@ impl Run<'_> {
             load.run(&mut results, &mut stage).await
         });
         drop(load);
-        node.stop();
-        if let Some(recording) = recording {
-            recording.shutdown();
-        }
+        street.end(|_| ());
         // Ends when the last of the street's records is taken.
         let _ = collecting.join();
         let mut ended = ran.map_err(|fault| AppFault::Runtime(fault.to_string()))?;
@@ -148,9 +135,6 @@ impl Run<'_> {
     /// The settings of a street that nobody else comes to.
     fn settings_of_node(&self) -> Settings {
         let mut settings = self.settings.clone();
-        settings.server.listen = ([127, 0, 0, 1], 0).into();
-        settings.server.workers = self.workers.max(1);
-        settings.server.tls = None;
         // Who does not answer by then is recorded as timed out, by the street itself.
         let total = settings.timeouts.total;
         let patience = self.plan.patience;
@@ -170,10 +154,7 @@ impl Run<'_> {
 
     /// The file of the exchanges. One of another run is not written over.
     fn lines(&self) -> Result<File, AppFault> {
-        let unwritten = |error: &io::Error| {
-            AppFault::Usage(format!("cannot use {}: {error}", self.folder.display()))
-        };
-        fs::create_dir_all(self.folder).map_err(|error| unwritten(&error))?;
+        fs::create_dir_all(self.folder).map_err(|error| unusable(self.folder, &error))?;
         let opened = OpenOptions::new()
             .create_new(true)
             .append(true)
@@ -184,7 +165,7 @@ impl Run<'_> {
                 let message = format!("{folder} holds another run: name this one with --run");
                 AppFault::Usage(message)
             } else {
-                unwritten(&error)
+                unusable(self.folder, &error)
             }
         })
     }
@@ -204,17 +185,6 @@ impl Outside for Stage<'_> {
     fn is_stopped(&self) -> bool {
         *self.stopped.borrow()
     }
-}
-
-/// Hands records to the store, where there is one, and to the run.
-fn both(kept: Option<Offer>, run: Sender<ExchangeRecord>) -> Offer {
-    Arc::new(move |record: ExchangeRecord| {
-        if let Some(kept) = &kept {
-            kept(record.clone());
-        }
-        // A run that is over wants no record.
-        let _ = run.send(record);
-    })
 }
 
 /// Lines wait in memory no longer than this.

@@ -32,6 +32,10 @@ pub mod run;
 
 pub mod live;
 
+mod own_street;
+
+pub mod results;
+
 pub mod bench;
 
 pub mod load;

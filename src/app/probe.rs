@@ -1,16 +1,12 @@
 //! Sets the stage for one round of probes: the configured providers, a street of its own, the store.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::bench::{both, hear};
 use super::fault::AppFault;
-use super::node::{Node, Parts};
-use super::recording::{offer_to, open_store};
-use super::run::{proxies, runtime};
-use super::secret_file;
+use super::own_street::{Arrivals, Opening, OwnStreet, hear, until};
+use super::run::runtime;
 use crate::active::Traffic;
 use crate::active::probing::Round;
 use crate::active::probing::history::{Series, add, history};
@@ -23,7 +19,6 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::store::StoreReader;
 use crate::record::{ExchangeId, ExchangeRecord, Origin, Outcome, WallTime};
-use crate::recorder::Standing;
 use crate::routing::route::RouteKey;
 
 /// How long a record may take to come after its answer.
@@ -55,41 +50,29 @@ impl Run<'_> {
     ) -> Result<Vec<Probed>, AppFault> {
         let clock = Clock::system();
         let series = self.before(clock.wall(), print);
-        let mut settings = self.settings.clone();
-        // Nobody else is to come in, and both calls of a route share one pool of connections.
-        settings.server.listen = ([127, 0, 0, 1], 0).into();
-        settings.server.workers = 1;
-        settings.server.tls = None;
-        let (recorder, recording) = match open_store(&settings, &clock, print) {
-            Ok((recorder, recording)) => (Some(recorder), Some(recording)),
-            Err(fault) => {
-                print(&format!(
-                    "{fault}\nwhat is measured is shown and not kept: beside a running tollgate \
-                     `probes.schedule` probes into its store"
-                ));
-                (None, None)
-            }
-        };
         let (sender, records) = mpsc::unbounded_channel();
-        let node = Node::start(Parts {
-            offer: both(recorder.as_ref().map(offer_to), sender),
-            standing: Standing::default(),
-            secret: secret_file::of_store(&settings.store.path).0,
+        let opening = Opening {
+            settings: self.settings.clone(),
+            // Both calls of a route share one pool of connections.
+            workers: 1,
             origin: Origin::Probe,
-            proxies: proxies(),
-            logins: None,
-            clock: clock.clone(),
-            settings,
+            clock: &clock,
+            print,
+            unkept: "what is measured is shown and not kept: beside a running tollgate \
+                     `probes.schedule` probes into its store",
+        };
+        let street = OwnStreet::open(opening, move |record| {
+            // A round that is over wants no record.
+            let _ = sender.send(record);
         })?;
         let mut asking = Asking {
             run: self,
-            traffic: node.traffic(),
-            records,
-            waiting: HashMap::new(),
+            traffic: street.traffic(),
+            arrivals: Arrivals::new(records),
             series,
             clock,
         };
-        let (stop, mut stopped) = watch::channel(false);
+        let (stop, stopped) = watch::channel(false);
         let mut all = Vec::new();
         let runtime = runtime()?;
         let asked = runtime.block_on(async {
@@ -99,16 +82,13 @@ impl Run<'_> {
                 progress(place * each, self.targets.len() * each);
                 tokio::select! {
                     biased;
-                    Ok(_) = stopped.wait_for(|stopped| *stopped) => break,
+                    () = until(&stopped) => break,
                     probed = asking.route(target) => all.push(probed?),
                 }
             }
             Ok::<(), AppFault>(())
         });
-        node.stop();
-        if let Some(recording) = recording {
-            recording.shutdown();
-        }
+        street.end(|_| ());
         asked.map(|()| all)
     }
 
@@ -131,8 +111,7 @@ impl Run<'_> {
 struct Asking<'a> {
     run: &'a Run<'a>,
     traffic: Traffic,
-    records: mpsc::UnboundedReceiver<ExchangeRecord>,
-    waiting: HashMap<ExchangeId, ExchangeRecord>,
+    arrivals: Arrivals,
     series: Series,
     clock: Clock,
 }
@@ -194,15 +173,7 @@ impl Asking<'_> {
     }
 
     async fn record(&mut self, id: ExchangeId) -> Option<ExchangeRecord> {
-        let coming = async {
-            loop {
-                if let Some(record) = self.waiting.remove(&id) {
-                    return Some(record);
-                }
-                let record = self.records.recv().await?;
-                self.waiting.insert(record.id, record);
-            }
-        };
+        let coming = self.arrivals.find(|record| record.id == id);
         tokio::time::timeout(RECORD_PATIENCE, coming).await.ok()?
     }
 }

@@ -1,0 +1,160 @@
+//! A street that nobody else comes to: for commands that ask the providers themselves.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::fault::AppFault;
+use super::node::{Node, Parts};
+use super::recording::{offer_to, open_store};
+use super::run::proxies;
+use super::secret_file;
+use crate::active::Traffic;
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::record::{Active, ExchangeRecord, Origin};
+use crate::recorder::{Recorder, Running, Standing};
+
+/// What such a street is opened with.
+pub(super) struct Opening<'a> {
+    /// The settings; nobody listens to their addresses.
+    pub(super) settings: Settings,
+    /// Threads that carry the requests: those of one share their connections.
+    pub(super) workers: usize,
+    /// What its records are.
+    pub(super) origin: Origin,
+    /// The clock.
+    pub(super) clock: &'a Clock,
+    /// Takes what the user should know.
+    pub(super) print: &'a dyn Fn(&str),
+    /// What becomes of what is measured where the store cannot be used.
+    pub(super) unkept: &'a str,
+}
+
+/// A street of our own, and the store where one can be used.
+pub(super) struct OwnStreet {
+    node: Node,
+    store: Option<(Recorder, Running)>,
+}
+
+impl OwnStreet {
+    /// Opens the store and the street. `taken` gets every record, on the thread that settled it.
+    pub(super) fn open(
+        opening: Opening<'_>,
+        taken: impl Fn(ExchangeRecord) + Send + Sync + 'static,
+    ) -> Result<Self, AppFault> {
+        let Opening {
+            mut settings,
+            workers,
+            origin,
+            clock,
+            print,
+            unkept,
+        } = opening;
+        settings.server.listen = ([127, 0, 0, 1], 0).into();
+        settings.server.workers = workers;
+        settings.server.tls = None;
+        let store = open_store(&settings, clock, print)
+            .inspect_err(|fault| print(&format!("{fault}\n{unkept}")))
+            .ok();
+        let kept = store.as_ref().map(|(recorder, _)| offer_to(recorder));
+        let node = Node::start(Parts {
+            offer: Arc::new(move |record: ExchangeRecord| {
+                if let Some(kept) = &kept {
+                    kept(record.clone());
+                }
+                taken(record);
+            }),
+            standing: Standing::default(),
+            secret: secret_file::of_store(&settings.store.path).0,
+            origin,
+            proxies: proxies(),
+            logins: None,
+            clock: clock.clone(),
+            settings,
+        })?;
+        Ok(Self { node, store })
+    }
+
+    /// What sends requests along it.
+    pub(super) fn traffic(&self) -> Traffic {
+        self.node.traffic()
+    }
+
+    /// Ends the street, has `last` done with the recorder where there is one, and writes everything
+    /// down.
+    pub(super) fn end<T>(self, last: impl FnOnce(&Recorder) -> T) -> Option<T> {
+        self.node.stop();
+        let (recorder, recording) = self.store?;
+        let done = last(&recorder);
+        recording.shutdown();
+        Some(done)
+    }
+}
+
+/// The records of a run as they come, each asked for by what it is part of.
+pub(super) struct Arrivals {
+    records: mpsc::UnboundedReceiver<ExchangeRecord>,
+    /// Those that came before they were asked for.
+    waiting: Vec<ExchangeRecord>,
+}
+
+impl Arrivals {
+    pub(super) const fn new(records: mpsc::UnboundedReceiver<ExchangeRecord>) -> Self {
+        Self {
+            records,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// The record of which that is true, once it has come; nothing where none comes any more.
+    pub(super) async fn find(
+        &mut self,
+        wanted: impl Fn(&ExchangeRecord) -> bool,
+    ) -> Option<ExchangeRecord> {
+        loop {
+            if let Some(place) = self.waiting.iter().position(&wanted) {
+                return Some(self.waiting.swap_remove(place));
+            }
+            self.waiting.push(self.records.recv().await?);
+        }
+    }
+
+    /// The record of that part of the run.
+    pub(super) async fn of(&mut self, active: &Active) -> Option<ExchangeRecord> {
+        self.find(|record| record.active.as_ref() == Some(active))
+            .await
+    }
+}
+
+/// Comes when somebody said stop, and never where nobody can any more.
+pub(super) fn until(stopped: &watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+    let mut stopped = stopped.clone();
+    async move {
+        if stopped.wait_for(|stopped| *stopped).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Waits for the first word to stop; a second one ends the program as ever.
+pub(super) async fn hear(stop: watch::Sender<bool>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        std::future::pending::<()>().await;
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    let _ = stop.send(true);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    std::process::exit(3);
+}
