@@ -617,6 +617,72 @@ fn oddities_are_noted() {
 }
 
 #[test]
+fn one_event_too_large_to_read_leaves_what_follows_to_be_read() {
+    let small = Expect {
+        event_bytes_max: 200,
+        ..CHAT
+    };
+    let large = format!("data: {}\n\n", "x".repeat(300));
+    let error = "data: {\"error\":{\"message\":\"m\",\"type\":\"server_error\"}}\n\n";
+    let whole = (End::Complete, Outcome::Ok);
+    let cut = (End::Truncated, Outcome::Truncated);
+    // Body, how it ended, whether first and last token are known, output tokens.
+    for (body, ended, first, last, output) in [
+        (
+            role() + &text() + &large + &text() + &stop() + USAGE + DONE,
+            whole,
+            true,
+            true,
+            Some(TokenSource::Usage),
+        ),
+        (
+            role() + &large + &text() + &stop() + DONE,
+            whole,
+            false,
+            true,
+            Some(TokenSource::Chunks),
+        ),
+        (
+            role() + &text() + &large + &stop() + DONE,
+            whole,
+            true,
+            false,
+            Some(TokenSource::Chunks),
+        ),
+        (
+            role() + &text() + &large + &text() + error,
+            (End::ErrorEvent, Outcome::InBandError),
+            true,
+            true,
+            Some(TokenSource::Chunks),
+        ),
+        (
+            role() + &text() + &large + &text(),
+            cut,
+            true,
+            true,
+            Some(TokenSource::Chunks),
+        ),
+        // The terminator may have been in it: the transport's word stands.
+        (
+            role() + &text() + &large,
+            whole,
+            true,
+            false,
+            Some(TokenSource::Chunks),
+        ),
+    ] {
+        let seen = observe(&small, &body, BodyEnd::Complete);
+        assert_eq!((seen.end, seen.outcome_hint), ended, "{body}");
+        assert!(seen.oddities.contains(&Oddity::EventTooLarge), "{body}");
+        let known = |mark| seen.timeline.get(mark).is_some();
+        assert_eq!(known(Mark::FirstToken), first, "{body}");
+        assert_eq!(known(Mark::LastToken), last, "{body}");
+        assert_eq!(seen.tokens.source, output, "{body}");
+    }
+}
+
+#[test]
 fn a_model_is_the_same_under_its_aliases() {
     for (asked, answered, changed) in [
         ("gpt-4.1", "gpt-4.1-2025-04-14", false),

@@ -53,7 +53,8 @@ pub enum Mark {
     Done,
     /// The write that carried the first token to the client completed (`w_f`).
     ClientFirstToken,
-    /// The write that carried the last token to the client completed (`w_l`).
+    /// The write that carried the last token to the client completed (`w_l`); of a whole answer,
+    /// its last byte.
     ClientLastToken,
     /// The held answer was committed to the client.
     Held,
@@ -151,6 +152,11 @@ impl Timeline {
     /// Sets `mark`, replacing an earlier setting.
     pub fn set(&mut self, mark: Mark, at: Moment) {
         self.moments[mark as usize] = at.0;
+    }
+
+    /// Takes `mark` away: when it came is not known after all.
+    pub fn unset(&mut self, mark: Mark) {
+        self.moments[mark as usize] = u64::MAX;
     }
 
     /// Sets `mark` unless it is set already: the first of its kind stands.

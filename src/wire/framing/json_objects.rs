@@ -10,8 +10,6 @@ use memchr::{memchr2, memchr3};
 /// Why nothing more can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// An object is larger than allowed.
-    TooLarge,
     /// Something stands where only an object may begin.
     NoObject,
 }
@@ -21,6 +19,8 @@ pub enum Fault {
 pub struct Splitter {
     held: Vec<u8>,
     object_bytes_max: usize,
+    /// The unfinished object is larger than allowed: the rest of it passes unread.
+    too_large: bool,
     depth: u32,
     in_string: bool,
     escaped: bool,
@@ -37,6 +37,7 @@ impl Splitter {
         Self {
             held: Vec::new(),
             object_bytes_max,
+            too_large: false,
             depth: 0,
             in_string: false,
             escaped: false,
@@ -47,7 +48,8 @@ impl Splitter {
     }
 
     /// Takes one chunk and gives each object that it completes to `sink`, until that breaks;
-    /// returns how many bytes were taken. Objects before a fault are given; after it nothing is.
+    /// returns how many bytes were taken. Of an object that is larger than is kept `sink` gets
+    /// nothing but an empty slice. Objects before a fault are given; after it nothing is.
     ///
     /// # Errors
     ///
@@ -103,18 +105,22 @@ impl Splitter {
                 at -= 1;
             }
             let rest = chunk.get(at..).unwrap_or_default();
-            let first = usize::from(self.held.is_empty());
+            let first = usize::from(self.held.is_empty() && !self.too_large);
             let end = self.object_end(rest, first);
             let piece = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
             if self.held.len() + piece.len() > self.object_bytes_max {
-                return Err(Fault::TooLarge);
+                self.too_large = true;
+                self.held = Vec::new();
             }
             at += piece.len();
             if end.is_none() {
-                self.held.extend_from_slice(piece);
+                let kept = if self.too_large { &[][..] } else { piece };
+                self.held.extend_from_slice(kept);
                 return Ok(at);
             }
-            let flow = if self.held.is_empty() {
+            let flow = if std::mem::take(&mut self.too_large) {
+                sink(&[])
+            } else if self.held.is_empty() {
                 sink(piece)
             } else {
                 self.held.extend_from_slice(piece);
@@ -191,6 +197,7 @@ mod tests {
         let mut fault = None;
         for chunk in chunks {
             let fed = splitter.feed(chunk, |object| {
+                out.push_str(if object.is_empty() { "?" } else { "" });
                 out.push_str(&String::from_utf8_lossy(object));
                 out.push('|');
                 ControlFlow::Continue(())
@@ -233,9 +240,14 @@ mod tests {
             ("{},{}", "{}|", Err(Fault::NoObject)),
             ("[[{}]]", "", Err(Fault::NoObject)),
             (
-                "{\"a\":1} {\"0123456789\":\"0123456789012345\"}",
+                "{\"a\":1} {\"0123456789\":{\"a\":\"0123456789012}5\"}} {\"b\":2}",
+                "{\"a\":1}|?|{\"b\":2}|",
+                Ok(true),
+            ),
+            (
+                "[{\"a\":1},{\"0123456789\":\"012345678901}5\"",
                 "{\"a\":1}|",
-                Err(Fault::TooLarge),
+                Ok(false),
             ),
         ] {
             let bytes = text.as_bytes();

@@ -10,10 +10,24 @@ use memchr::memchr2;
 /// One dispatched event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event<'a> {
-    /// The joined `data` lines; never empty.
+    /// The joined `data` lines; empty where they were larger than is kept.
     pub data: &'a [u8],
     /// Whether the event is named `error`.
     pub error: bool,
+}
+
+impl Event<'_> {
+    /// An event that was larger than is kept: it came, and nobody knows what it was.
+    pub const UNREAD: Self = Self {
+        data: &[],
+        error: false,
+    };
+
+    /// Whether the event was larger than is kept.
+    #[must_use]
+    pub const fn is_unread(&self) -> bool {
+        self.data.is_empty()
+    }
 }
 
 /// What came with the bytes beside events.
@@ -21,8 +35,6 @@ pub struct Event<'a> {
 pub struct Noticed {
     /// A BOM stood before the first line.
     pub byte_order_mark: bool,
-    /// An event, or a line, was larger than allowed: nothing is read any more.
-    pub too_large: bool,
     /// Comments.
     pub comments: u32,
 }
@@ -39,6 +51,10 @@ pub struct Splitter {
     event_bytes_max: usize,
     has_data: bool,
     error: bool,
+    /// The unfinished event is larger than allowed: the rest of it passes unread.
+    too_large: bool,
+    /// So is the unfinished line.
+    line_too_long: bool,
     /// The last byte was a CR: an LF that follows belongs to it.
     after_cr: bool,
     started: bool,
@@ -56,6 +72,8 @@ impl Splitter {
             event_bytes_max,
             has_data: false,
             error: false,
+            too_large: false,
+            line_too_long: false,
             after_cr: false,
             started: false,
             noticed: Noticed::default(),
@@ -76,7 +94,7 @@ impl Splitter {
             self.after_cr = false;
             at = usize::from(chunk[0] == b'\n');
         }
-        while at < chunk.len() && !self.noticed.too_large {
+        while at < chunk.len() {
             let rest = &chunk[at..];
             let Some(end) = memchr2(b'\n', b'\r', rest) else {
                 self.keep(rest);
@@ -89,6 +107,9 @@ impl Splitter {
                 at += usize::from(chunk.get(at) == Some(&b'\n'));
             }
             let line = &rest[..end];
+            if std::mem::take(&mut self.line_too_long) {
+                continue;
+            }
             let flow = if self.line.is_empty() && self.started {
                 self.whole_line(line, &mut direct, &mut sink)
             } else {
@@ -135,7 +156,7 @@ impl Splitter {
         sink: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         self.keep(end);
-        if self.noticed.too_large {
+        if std::mem::take(&mut self.line_too_long) {
             return ControlFlow::Continue(());
         }
         let mut line = std::mem::take(&mut self.line);
@@ -158,15 +179,15 @@ impl Splitter {
 
     /// The event that the end of the stream left without its blank line, if any.
     pub fn finish(&mut self) -> Option<Event<'_>> {
-        if self.noticed.too_large {
-            return None;
-        }
         let line = std::mem::take(&mut self.line);
         let text = self.start(&line);
         if !text.is_empty()
             && let Some(value) = self.field(text)
         {
             self.append(value);
+        }
+        if self.too_large {
+            return Some(Event::UNREAD);
         }
         (!self.data.is_empty()).then_some(Event {
             data: &self.data,
@@ -190,20 +211,37 @@ impl Splitter {
     /// Whether nothing is held of an unfinished event.
     #[must_use]
     pub fn is_between_events(&self) -> bool {
-        self.line.is_empty() && !self.has_data
+        self.line.is_empty() && !self.has_data && !self.line_too_long
     }
 
     fn keep(&mut self, part: &[u8]) {
-        if self.line.len() + part.len() > self.event_bytes_max + BYTE_ORDER_MARK.len() {
-            self.stop();
-        } else {
-            self.line.extend_from_slice(part);
+        if self.line_too_long {
+            return;
+        }
+        let room = self.event_bytes_max + BYTE_ORDER_MARK.len() - self.line.len();
+        self.line.extend_from_slice(&part[..part.len().min(room)]);
+        if part.len() > room {
+            self.line_too_long = true;
+            let line = std::mem::take(&mut self.line);
+            let beginning = self.start(&line);
+            self.pass_over(beginning);
         }
     }
 
-    fn stop(&mut self) {
-        self.noticed.too_large = true;
-        (self.line, self.data) = (Vec::new(), Vec::new());
+    /// Takes the beginning of a line that is longer than is read. Data that is not known makes its
+    /// event unknown; of another line nothing is lost.
+    fn pass_over(&mut self, beginning: &[u8]) {
+        if beginning.strip_prefix(b"data").and_then(value).is_some() {
+            self.append_unread();
+        } else {
+            let _ = self.named(&beginning[..beginning.len().min(RAW_BYTES_MAX)]);
+        }
+    }
+
+    fn append_unread(&mut self) {
+        self.too_large = true;
+        self.has_data = true;
+        self.data = Vec::new();
     }
 
     /// Strips the BOM of the first line.
@@ -222,9 +260,14 @@ impl Splitter {
     /// Takes one line that is not empty; returns the value of a data line.
     fn field<'l>(&mut self, line: &'l [u8]) -> Option<&'l [u8]> {
         if line.len() > self.event_bytes_max {
-            self.stop();
+            self.pass_over(line);
             return None;
         }
+        self.named(line)
+    }
+
+    /// Takes a line by the name of its field.
+    fn named<'l>(&mut self, line: &'l [u8]) -> Option<&'l [u8]> {
         if let Some(value) = line.strip_prefix(b"data").and_then(value) {
             return Some(value);
         }
@@ -241,11 +284,14 @@ impl Splitter {
     }
 
     fn append(&mut self, value: &[u8]) {
+        if self.too_large {
+            return;
+        }
         if self.has_data {
             self.data.push(b'\n');
         }
         if self.data.len() + value.len() > self.event_bytes_max {
-            self.stop();
+            self.append_unread();
         } else {
             self.data.extend_from_slice(value);
         }
@@ -259,6 +305,9 @@ impl Splitter {
     ) -> ControlFlow<()> {
         let error = std::mem::take(&mut self.error);
         self.has_data = false;
+        if std::mem::take(&mut self.too_large) {
+            return sink(Event::UNREAD);
+        }
         let data = direct.unwrap_or(&self.data);
         let flow = if data.is_empty() {
             ControlFlow::Continue(())
@@ -308,14 +357,16 @@ mod tests {
         for chunk in chunks {
             let taken = splitter.feed(chunk, |event| {
                 out.push_str(if event.error { "!" } else { "" });
+                out.push_str(if event.is_unread() { "?" } else { "" });
                 out.push_str(&String::from_utf8_lossy(event.data));
                 out.push('|');
                 ControlFlow::Continue(())
             });
-            assert!(taken == chunk.len() || splitter.noticed().too_large);
+            assert_eq!(taken, chunk.len());
         }
         if let Some(event) = splitter.finish() {
             out.push('…');
+            out.push_str(if event.is_unread() { "?" } else { "" });
             out.push_str(&String::from_utf8_lossy(event.data));
         }
         let raw = String::from_utf8_lossy(splitter.raw()).into_owned();
@@ -366,30 +417,43 @@ mod tests {
     }
 
     #[test]
-    fn a_large_event_ends_reading_however_it_comes() {
-        for (text, expected, too_large) in [
-            ("data: a\n\ndata: 0123456789\n\ndata: b\n\n", "a|", true),
+    fn a_large_event_passes_unread_however_it_comes_and_what_follows_is_read() {
+        for (text, expected, kept) in [
+            ("data: a\n\ndata: 0123456789\n\ndata: b\n\n", "a|?|b|", ""),
             (
-                "data: a\n\ndata: 01\ndata: 23\ndata: 45\ndata: 678\n\n",
-                "a|",
-                true,
+                "data: 0123456789\r\ndata: 1\r\n\r\ndata: b\r\n\r\n",
+                "?|b|",
+                "",
             ),
-            (":01234567890\n\ndata: b\n\n", "", true),
-            ("data:012345\n\ndata: b\n\n", "012345|b|", false),
-            ("data: a\n\n0123456789012", "a|", true),
+            ("data: 1\ndata: 0123456789\n\ndata: b\n\n", "?|b|", ""),
+            (
+                "data: a\n\ndata: 01\ndata: 23\ndata: 45\ndata: 678\n\ndata: b\n\n",
+                "a|?|b|",
+                "",
+            ),
+            ("\u{feff}data: 0123456789\n\ndata: b\n\n", "?|b|", ""),
+            ("event: error\ndata: 0123456789\n\ndata: b\n\n", "?|b|", ""),
+            // Nothing is lost with a comment, or with the rest of a line that says nothing.
+            (":01234567890\ndata: b\n\n", "b|", ""),
+            ("event: 0123456789\ndata: b\n\n", "b|", ""),
+            ("data:012345\n\ndata: b\n\n", "012345|b|", ""),
+            ("data: a\n\n01234567890123456\n", "a|", "01234567890"),
+            ("data: a\n\ndata: 0123456789", "a|…?", ""),
+            ("data: a\n\ndata: 0123456789\n", "a|…?", ""),
         ] {
             let bytes = text.as_bytes();
-            let whole = split(&[bytes], 11);
-            let (out, noticed) = (whole.0.as_str(), whole.1);
-            assert_eq!((out, noticed.too_large), (expected, too_large), "{text:?}");
+            let assert_read = |chunks: &[&[u8]], place: &dyn std::fmt::Debug| {
+                let (out, _, raw) = split(chunks, 11);
+                assert_eq!(out, expected, "{text:?} {place:?}");
+                assert!(raw.starts_with(kept), "{text:?} {place:?}: {raw:?}");
+                assert_eq!(raw.is_empty(), kept.is_empty(), "{text:?} {place:?}");
+            };
+            assert_read(&[bytes], &"whole");
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            assert_read(&single, &"byte by byte");
             for cut in 0..bytes.len() {
                 let (head, tail) = bytes.split_at(cut);
-                let (out, noticed, _) = split(&[head, tail], 11);
-                assert_eq!(
-                    (out.as_str(), noticed.too_large),
-                    (expected, too_large),
-                    "{cut}"
-                );
+                assert_read(&[head, b"", tail], &cut);
             }
         }
     }

@@ -136,19 +136,19 @@ fn nothing(observer: &Observer, how: BodyEnd) -> Ending {
 
 /// Whether the copy could not be read to its end, so that nothing follows from what is missing.
 fn is_unread(reader: &Reader) -> bool {
-    reader.oddities.any(&[
-        Oddity::Undecodable,
-        Oddity::DecodedTooLarge,
-        Oddity::EventTooLarge,
-    ])
+    reader.ends_unread
+        || reader
+            .oddities
+            .any(&[Oddity::Undecodable, Oddity::DecodedTooLarge])
 }
 
 fn stream(observer: &mut Observer, mut splitter: Splitter, how: BodyEnd) -> Ending {
     let reader = &mut observer.reader;
     if let Some(event) = splitter.finish() {
         // The standard drops it; but servers forget the last blank line, and it may be the usage.
-        let whole = event.data.starts_with(b"[DONE]") || is_json(event.data);
-        reader.oddities.add(if whole {
+        let read = event.data.starts_with(b"[DONE]") || is_json(event.data);
+        let whole = read || event.is_unread();
+        reader.oddities.add(if read {
             Oddity::PendingEvent
         } else {
             Oddity::PartialEvent

@@ -52,10 +52,8 @@ impl Framed {
                     let error = false;
                     reader.event(Event { data, error })
                 };
-                splitter.feed(bytes, take).map_err(|fault| match fault {
-                    json_objects::Fault::TooLarge => Unread::TooLarge,
-                    json_objects::Fault::NoObject => Unread::NoJson,
-                })
+                let fed = splitter.feed(bytes, take);
+                fed.map_err(|json_objects::Fault::NoObject| Unread::NoJson)
             }
         }
     }

@@ -233,10 +233,7 @@ impl Observer {
                 if noticed.byte_order_mark {
                     reader.oddities.add(Oddity::ByteOrderMark);
                 }
-                if noticed.too_large {
-                    reader.oddities.add(Oddity::EventTooLarge);
-                }
-                if reader.over || noticed.too_large {
+                if reader.over {
                     let comments = noticed.comments;
                     self.body = Body::Over { comments };
                     self.after(&bytes[taken..]);
@@ -248,7 +245,7 @@ impl Observer {
                     Ok(taken) => (taken, self.reader.over),
                     Err(unread) => {
                         match unread {
-                            Unread::TooLarge => self.reader.oddities.add(Oddity::EventTooLarge),
+                            Unread::TooLarge => self.reader.unread(),
                             Unread::Foreign => {
                                 let foreign = Classified::bare(ErrorClass::ProtocolError);
                                 let _ = self.reader.fail(foreign);

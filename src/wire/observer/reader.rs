@@ -34,6 +34,10 @@ pub(super) struct Reader {
     pub(super) failed: bool,
     /// Nothing that follows counts.
     pub(super) over: bool,
+    /// An event was too large to be read: what was not seen before it may have been in it.
+    blind: bool,
+    /// So was the last one.
+    pub(super) ends_unread: bool,
     /// The copy is decoded late: what came is read, and when it came is not known.
     pub(super) untimed: bool,
     pub(super) first_token: Option<(u32, TokenKind)>,
@@ -58,6 +62,8 @@ impl Reader {
             done: false,
             failed: false,
             over: false,
+            blind: false,
+            ends_unread: false,
             untimed: false,
             first_token: None,
             first_text: None,
@@ -68,6 +74,11 @@ impl Reader {
     /// Reads one event; breaks where nothing after it counts.
     pub(super) fn event(&mut self, event: Event<'_>) -> ControlFlow<()> {
         self.seen.events = self.seen.events.saturating_add(1);
+        if event.is_unread() {
+            self.unread();
+            return ControlFlow::Continue(());
+        }
+        self.ends_unread = false;
         // A prefix, as the provider's own SDK tests it.
         let terminator = event.data.starts_with(b"[DONE]");
         if self.done && !terminator {
@@ -150,6 +161,16 @@ impl Reader {
         ControlFlow::Continue(())
     }
 
+    /// Passes over an event that was too large to be read. So much is content, whatever it is: no
+    /// other provider is asked after it. Which of the marks it would have set, nobody knows.
+    pub(super) fn unread(&mut self) {
+        self.begin();
+        self.oddities.add(Oddity::EventTooLarge);
+        (self.blind, self.ends_unread) = (true, true);
+        self.seen.token_events = self.seen.token_events.saturating_add(1);
+        self.timeline.unset(Mark::LastToken);
+    }
+
     /// Ends reading where something stands that is no JSON.
     pub(super) fn unreadable(&mut self) -> ControlFlow<()> {
         self.oddities.add(Oddity::BadJson);
@@ -194,11 +215,13 @@ impl Reader {
             (Kinds::TEXT, Mark::FirstText),
             (Kinds::TOOL, Mark::FirstToolCall),
         ] {
-            if kinds.any(kind) {
+            if kinds.any(kind) && !self.blind {
                 self.mark_first(mark);
             }
         }
-        self.mark_first(Mark::FirstToken);
+        if !self.blind {
+            self.mark_first(Mark::FirstToken);
+        }
         if !self.untimed {
             self.timeline.set(Mark::LastToken, self.at);
         }

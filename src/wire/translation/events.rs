@@ -19,7 +19,8 @@ impl Default for Events {
 
 impl Events {
     /// Takes bytes, cut anywhere, and gives the data of each event that they complete to `sink`,
-    /// until that breaks: what follows is passed over.
+    /// until that breaks: what follows is passed over. The data of an event that is too large is
+    /// empty, which no translation can read: there it ends.
     pub(super) fn feed(&mut self, bytes: &[u8], mut sink: impl FnMut(&[u8]) -> ControlFlow<()>) {
         self.0.feed(bytes, |event| sink(event.data));
     }

@@ -244,7 +244,7 @@ fn fit(model: String) -> Result<String, RequestFault> {
     } else if model.len() > MODEL_BYTES_MAX {
         "is longer than 256 bytes"
     } else if !model.bytes().all(is_model_byte) {
-        "holds characters other than letters, digits and ._:/@+-"
+        "holds characters other than letters, digits and ._:/@+-~#"
     } else if model.contains("..") {
         "holds `..`"
     } else {
@@ -255,8 +255,10 @@ fn fit(model: String) -> Result<String, RequestFault> {
 
 const MODEL_BYTES_MAX: usize = 256;
 
+/// What providers' own names are made of: `~` begins OpenRouter's names for the latest of a
+/// family, `#` stands between a model and its deployment at Fireworks.
 fn is_model_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"._:/@+-~#".contains(&byte)
 }
 
 /// Null is what the API's own description allows beside true and false, and means false.

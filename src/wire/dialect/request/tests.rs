@@ -93,14 +93,14 @@ fn faults_say_where_and_what() {
         (
             r#"{"model":"a b"}"#,
             Some("model"),
-            "`model` holds characters other than letters, digits and ._:/@+-; send the model's \
-             name as its provider lists it",
+            "`model` holds characters other than letters, digits and ._:/@+-~#; send the \
+             model's name as its provider lists it",
         ),
         (
             r#"{"model":"a\u0000"}"#,
             Some("model"),
-            "`model` holds characters other than letters, digits and ._:/@+-; send the model's \
-             name as its provider lists it",
+            "`model` holds characters other than letters, digits and ._:/@+-~#; send the \
+             model's name as its provider lists it",
         ),
         (
             r#"{"model":"a/../b"}"#,
