@@ -53,6 +53,8 @@ pub struct Writes {
     pub last_delay: Option<Nanos>,
     /// Completion of the last write of all.
     pub last: Option<Moment>,
+    /// Delay of the frame that ended with it in our hands.
+    pub last_frame_delay: Option<Nanos>,
     /// Delays of every watched frame.
     pub delays: Delays,
 }
@@ -301,6 +303,7 @@ impl Writes {
         let delay = at.since(watch.read_at);
         self.delays.insert(delay);
         self.last = Some(at);
+        self.last_frame_delay = Some(delay);
         if watch.tokens {
             if self.first_token.is_none() {
                 self.first_token = Some(at);

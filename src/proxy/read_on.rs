@@ -131,7 +131,7 @@ impl Drop for Reading {
             at,
             bytes_in: of.bytes_in,
             bytes_out: of.bytes_out,
-            writes_known: false,
+            writes_awaited: false,
             oddities: vec![Oddity::ReadOn],
         });
     }

@@ -177,6 +177,7 @@ pub fn relay(
     let body = ProxyBody::Tap(Box::new(Tap::new(TapParts {
         source: reached.source,
         held: begun.frames,
+        released: reached.released,
         told: begun.seen.done || begun.seen.failed,
         keep_alive: reached.keep_alive,
         observer: begun.observer,

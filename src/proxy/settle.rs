@@ -237,10 +237,12 @@ impl Exchange {
     /// the last frame has left; `ended` is when the provider's side was over.
     pub fn settle_relayed(mut self, ended: Ended) {
         let log = self.peer.log.clone();
-        if !ended.writes_known {
-            drop(log.take_writes());
+        if !ended.writes_awaited {
+            // Of what left before, the marks stand, however it ended.
+            let writes = log.take_writes();
             if let Some(draft) = self.draft() {
                 ended.apply(draft);
+                apply_writes(draft, &writes);
             }
             self.offer();
             return;
@@ -248,7 +250,10 @@ impl Exchange {
         log.when_written(Box::new(move |writes, all_written| {
             if let Some(draft) = self.draft() {
                 ended.apply(draft);
-                apply_writes(draft, &writes, all_written);
+                apply_writes(draft, &writes);
+                if !all_written {
+                    not_taken(draft);
+                }
             }
             self.offer();
         }));
@@ -325,8 +330,9 @@ pub struct Ended {
     pub bytes_in: u64,
     /// Bytes handed on towards the client.
     pub bytes_out: u64,
-    /// Whether writes to the client can be told apart (not over HTTP/2), and matter still.
-    pub writes_known: bool,
+    /// Whether the client is there to take the last writes, and they can be told apart (not over
+    /// HTTP/2).
+    pub writes_awaited: bool,
     /// Oddities of the transport.
     pub oddities: Vec<Oddity>,
 }
@@ -484,27 +490,50 @@ fn nothing_came(attempt: &AttemptRecord, generates: bool, stream: bool) -> bool 
 }
 
 /// Fills in what the client's socket showed.
-fn apply_writes(draft: &mut ExchangeRecord, writes: &Writes, all_written: bool) {
+fn apply_writes(draft: &mut ExchangeRecord, writes: &Writes) {
+    let mut last_delay = writes.last_delay;
     if let Some(attempt) = draft.attempts.last_mut() {
         if let Some(at) = writes.first_token {
             attempt.timeline.set(Mark::ClientFirstToken, at);
         }
-        if let Some(at) = writes.last_token {
-            attempt.timeline.set(Mark::ClientLastToken, at);
+        // Of a client that left, the last token written is not the last that came.
+        let read = attempt.timeline.get(Mark::LastToken);
+        match writes.last_token {
+            Some(at) if Some(at) >= read => attempt.timeline.set(Mark::ClientLastToken, at),
+            _ => last_delay = None,
         }
         if writes.delays.max().is_some_and(|max| max > BACKPRESSURE) {
             attempt.oddities.push(Oddity::ClientBackpressure);
         }
-        // What was never taken from us was not answered, however well the provider did.
-        if !all_written && draft.outcome == Outcome::Ok {
-            draft.outcome = Outcome::ClientGone;
-            attempt.cancelled_by = Some(CancelledBy::Client);
+        // A whole answer has its last byte where a stream has its last token.
+        if is_whole(attempt) {
+            last_delay = writes.last_frame_delay;
+            if let Some(at) = writes.last {
+                attempt.timeline.set(Mark::ClientLastToken, at);
+            }
         }
     }
     draft.own.first_token = writes.first_token_delay;
     draft.own.chunk_max = writes.delays.max();
     draft.own.chunk_p99 = writes.delays.p99();
-    draft.own.last = writes.last_delay;
+    draft.own.last = last_delay;
+}
+
+/// Whether the answer that came was no stream: of one that was decoded too late nobody knows when
+/// its tokens came.
+fn is_whole(attempt: &AttemptRecord) -> bool {
+    let ended = matches!(attempt.end, Some(End::Complete | End::Unterminated));
+    ended && attempt.gaps.is_none() && !attempt.oddities.contains(&Oddity::DecodedLate)
+}
+
+/// What was never taken from us was not answered, however well the provider did.
+fn not_taken(draft: &mut ExchangeRecord) {
+    if draft.outcome == Outcome::Ok {
+        draft.outcome = Outcome::ClientGone;
+        if let Some(attempt) = draft.attempts.last_mut() {
+            attempt.cancelled_by = Some(CancelledBy::Client);
+        }
+    }
 }
 
 /// A delay of a chunk in our hands beyond which the client is the slow one (measurement 2.15).

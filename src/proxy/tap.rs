@@ -114,6 +114,9 @@ pub struct TapParts {
     pub source: Source,
     /// The frames of it that were held back, in order: the observer has read them.
     pub held: VecDeque<HeldFrame>,
+    /// Until when they, or what of `source` was read ahead, had to wait for what follows them;
+    /// zero where nothing had to.
+    pub released: Moment,
     /// Whether the terminator or an error was among them.
     pub told: bool,
     /// The server's word on how long it keeps the connection.
@@ -140,7 +143,8 @@ pub struct TapParts {
 #[derive(Debug)]
 struct Piece {
     bytes: Bytes,
-    read_at: Moment,
+    /// When it could have left: from there on it is delayed.
+    ready_at: Moment,
     tokens: bool,
 }
 
@@ -359,17 +363,19 @@ impl Tap {
         self.activity = at;
         self.bytes_in += data.len() as u64;
         let Some(parts) = &mut self.parts else { return };
+        // Time held has a mark of its own: it is no delay, and the client's slowness still less.
+        let ready_at = at.max(parts.released);
         match &mut parts.voice {
             Voice::Own => self.queue.push_back(Piece {
                 bytes: data,
-                read_at: at,
+                ready_at,
                 tokens,
             }),
             // Nearly every chunk: what has tokens is no usage event.
             Voice::Filtered(filter) if brought == Brought::OnlyTokens && filter.may_pass(&data) => {
                 self.queue.push_back(Piece {
                     bytes: data,
-                    read_at: at,
+                    ready_at,
                     tokens,
                 });
             }
@@ -380,7 +386,7 @@ impl Tap {
                 if !said.is_empty() {
                     self.queue.push_back(Piece {
                         bytes: said.into(),
-                        read_at: at,
+                        ready_at,
                         tokens,
                     });
                 }
@@ -389,7 +395,7 @@ impl Tap {
                 let pieces = filter.chunk(data).into_iter();
                 self.queue.extend(pieces.map(|bytes| Piece {
                     bytes,
-                    read_at: at,
+                    ready_at,
                     tokens,
                 }));
             }
@@ -412,7 +418,7 @@ impl Tap {
     fn hand_over(&mut self) -> Option<Frame<Bytes>> {
         let piece = self.queue.pop_front()?;
         if let Some(client) = &self.client {
-            client.watch(&piece.bytes, piece.read_at, piece.tokens);
+            client.watch(&piece.bytes, piece.ready_at, piece.tokens);
         }
         self.bytes_out += piece.bytes.len() as u64;
         // The rest of this read's pieces may share its write.
@@ -442,7 +448,7 @@ impl Tap {
         let tail = last_words(parts, &mut self.told, broken, end == BodyEnd::Complete);
         self.queue.extend(tail.map(|bytes| Piece {
             bytes,
-            read_at: at,
+            ready_at: at,
             tokens: false,
         }));
         if let Source::Incoming(body) = &mut parts.source {
@@ -471,7 +477,7 @@ impl Tap {
         let tail = last_words(parts, &mut self.told, broken, false);
         self.queue.extend(tail.map(|bytes| Piece {
             bytes,
-            read_at: at,
+            ready_at: at,
             tokens: false,
         }));
         if self.length.is_none()
@@ -481,7 +487,7 @@ impl Tap {
             let part = Some(part).filter(|part| !part.is_empty());
             self.queue.extend(part.map(|part| Piece {
                 bytes: part.into(),
-                read_at: at,
+                ready_at: at,
                 tokens: false,
             }));
         } else if !parts.event_stream || self.length.is_some() {
@@ -490,7 +496,7 @@ impl Tap {
             let event = inband::error_event(parts.language, broken);
             self.queue.push_back(Piece {
                 bytes: event.into(),
-                read_at: at,
+                ready_at: at,
                 tokens: false,
             });
         }
@@ -523,7 +529,7 @@ impl Tap {
             at: verdict.at,
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
-            writes_known: self.client.is_some() && cancelled_by.is_none(),
+            writes_awaited: self.client.is_some() && cancelled_by.is_none(),
             oddities,
         });
     }

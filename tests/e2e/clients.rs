@@ -133,6 +133,9 @@ fn a_client_that_goes_takes_the_providers_work_with_it() {
                     assert_eq!(record.tokens.source, Some(TokenSource::Chunks), "{place}");
                     assert!(attempt.timeline.get(Mark::FirstToken).is_some(), "{place}");
                     assert!(attempt.timeline.get(Mark::Done).is_none(), "{place}");
+                    let written = attempt.timeline.get(Mark::ClientFirstToken);
+                    assert!(written.is_some(), "{place}");
+                    assert!(record.own.first_token.is_some(), "{place}");
                 }
             }
         }

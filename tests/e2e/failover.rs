@@ -190,11 +190,22 @@ fn a_good_answer_is_held_until_its_first_token() {
         let held = timeline.get(Mark::Held);
         assert!(held.is_some(), "{name}");
         assert_eq!(reading.body.len() as u64, truth.body_bytes, "{name}");
+        if !*stream {
+            assert!(record.own.last.is_some(), "{name}");
+            let written = timeline.get(Mark::ClientLastToken);
+            assert!(written >= timeline.get(Mark::Done), "{name}");
+        }
         if *stream && timeline.get(Mark::FirstToken).is_some() {
             assert!(held >= timeline.get(Mark::FirstToken), "{name}");
             let written = timeline.get(Mark::ClientFirstToken);
             assert!(written >= held, "{name}");
             assert!(timeline.get(Mark::Headers) <= held, "{name}");
+            // What waited for its token was not slow in our hands.
+            let role = timeline.get(Mark::FirstRole);
+            let waited = role.zip(held).map(|(role, held)| held.since(role));
+            if let Some(waited) = waited.filter(|waited| *waited > Nanos::from_millis(20)) {
+                assert!(record.own.chunk_max < Some(waited), "{name}");
+            }
         }
     }
 }

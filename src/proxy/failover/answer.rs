@@ -17,7 +17,7 @@ use crate::proxy::candidates::Way;
 use crate::proxy::reject::Reject;
 use crate::proxy::shared::Shared;
 use crate::proxy::tap::Source;
-use crate::record::{AttemptRecord, End, ErrorClass, Mark, Outcome};
+use crate::record::{AttemptRecord, End, ErrorClass, Mark, Moment, Outcome};
 use crate::wire::dialect::errors::{self, Classified, Verdict};
 use crate::wire::dialect::headers::read_headers;
 
@@ -61,6 +61,7 @@ pub(super) async fn read_answer(
         headers: parts.headers,
         source: Source::Read(VecDeque::new()),
         begun: None,
+        released: Moment::default(),
         keep_alive,
         send_start,
         usage_injected: this.inject,
@@ -126,6 +127,7 @@ fn failing_status(
         return Tried::WithFreshCredential;
     }
     let verdict = errors::failover(&classified, false);
+    reached.released = chunks.back().map_or(reached.released, |last| last.at);
     reached.source = Source::Read(chunks);
     let detail = format!("answered with status {}", reached.status.as_u16());
     let reject = Reject::upstream(classified.class, &provider.name, &detail, false);

@@ -70,7 +70,7 @@ pub(super) async fn hold(
         ..
     } = holding;
     match stopped {
-        Stopped::Committed if whole_to_retell => {
+        Stopped::Committed(_) if whole_to_retell => {
             body.close();
             let observation = observer.end(clock.now(), BodyEnd::CutByLimit);
             let class = ErrorClass::ProtocolError;
@@ -85,7 +85,8 @@ pub(super) async fn hold(
                 loss: Loss::Broken(Box::new(observation), bytes as u64, class),
             }))
         }
-        Stopped::Committed => {
+        Stopped::Committed(at) => {
+            reached.released = at;
             slot.note(|record| record.timeline.set(Mark::Held, clock.now()));
             reached.begun = Some(Begun {
                 observer,
@@ -95,7 +96,8 @@ pub(super) async fn hold(
             reached.source = Source::Incoming(body);
             Tried::Answered(Box::new(reached))
         }
-        Stopped::Erred => {
+        Stopped::Erred(at) => {
+            reached.released = at;
             let error = observer.failure().cloned();
             let error = error.unwrap_or_else(|| Classified::bare(ErrorClass::ServerError));
             reached.begun = Some(Begun {
@@ -118,6 +120,7 @@ pub(super) async fn hold(
             body.finish(reached.keep_alive);
             let observation = observer.end(at, BodyEnd::Complete);
             let frames = frames.into_iter().map(|frame| frame.chunk);
+            reached.released = at;
             reached.source = Source::Read(frames.collect());
             whole(this, reached, observation, bytes, slot)
         }
@@ -207,9 +210,9 @@ struct Limits {
 /// Why holding stopped.
 enum Stopped {
     /// A token came, or the time or the size of what may be held is over.
-    Committed,
+    Committed(Moment),
     /// The stream brought an error before any token.
-    Erred,
+    Erred(Moment),
     /// The body is over.
     Over(Moment),
     /// The connection broke, or a deadline passed.
@@ -246,10 +249,10 @@ impl Holding<'_> {
             // A token commits, also where its read brought an error behind it: what follows must
             // not hang on how the network cut the stream.
             if self.seen.token_events > 0 || self.bytes > limits.bytes {
-                return Stopped::Committed;
+                return Stopped::Committed(activity);
             }
             if self.seen.failed {
-                return Stopped::Erred;
+                return Stopped::Erred(activity);
             }
         }
     }
@@ -272,7 +275,10 @@ impl Limits {
     fn next(&self, now: Moment, activity: Moment) -> (Duration, Stopped) {
         let silent = activity.plus(crate::record::Nanos(self.silence.as_nanos() as u64));
         let ends = [
-            (self.patience.held, Stopped::Committed),
+            (
+                self.patience.held,
+                Stopped::Committed(self.patience.held.unwrap_or(now)),
+            ),
             (
                 self.patience.first_token,
                 Stopped::Broken(BodyEnd::Stalled, ErrorClass::FirstTokenTimeout),
@@ -286,7 +292,7 @@ impl Limits {
                 Stopped::Broken(BodyEnd::CutByLimit, ErrorClass::TotalTimeout),
             ),
         ];
-        let mut first = (Moment(u64::MAX), Stopped::Committed);
+        let mut first = (Moment(u64::MAX), Stopped::Committed(now));
         for (at, what) in ends {
             if let Some(at) = at.filter(|at| *at < first.0) {
                 first = (at, what);

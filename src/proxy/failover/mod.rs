@@ -77,6 +77,9 @@ pub struct Reached {
     pub source: Source,
     /// What of the body has been read and observed already.
     pub begun: Option<Begun>,
+    /// Until when what has been read of the body had to wait for what follows it; zero where
+    /// nothing had to.
+    pub released: Moment,
     /// The server's word on how long it keeps the connection.
     pub keep_alive: Option<Duration>,
     /// First byte of the upstream request, for the observer.
