@@ -20,7 +20,7 @@ fn load_with(text: Option<&str>, file: &str, env: Env<'_>) -> Result<Loaded, Pro
         file,
         env: &|name| env.get(name).map(|value| (*value).to_owned()),
         read_file: &secret_file,
-        read_text: &prices_file,
+        read_text: &text_file,
         data_dir: PathBuf::from("/data"),
         cores: 2,
     })
@@ -36,14 +36,16 @@ fn secret_file(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Files of prices: a good one and a bad one.
-fn prices_file(path: &Path) -> io::Result<String> {
+/// Files of prices, a good one and a bad one, and those of TLS.
+fn text_file(path: &Path) -> io::Result<String> {
     let row = "[[price]]\nproviders = [\"openai\"]\nmodels = [\"gpt-4.1\"]\n";
     match path.file_name().and_then(|name| name.to_str()) {
         Some("good-prices.toml") => Ok(format!(
             "version = \"mine\"\n{row}input = 1.5\noutput = 6\n"
         )),
         Some("bad-prices.toml") => Ok(format!("version = \"mine\"\n{row}input = \"cheap\"\n{row}")),
+        Some("fullchain.pem") => Ok("-----BEGIN CERTIFICATE-----\n".to_owned()),
+        Some("privkey.pem") => Ok("-----BEGIN EC PRIVATE KEY-----\n".to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     }
 }

@@ -20,7 +20,8 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::credentials::Keyring;
 use crate::edge::server::{
-    self, AcceptLimits, ConnectionLimits, Counters, Door, Drain, Inlet, Peer, RequestBody, Stop,
+    self, AcceptLimits, ConnectionLimits, Counters, Descriptors, Door, Drain, Inlet, Peer,
+    RequestBody, Stop,
 };
 use crate::edge::upstream::pool::TlsConfigs;
 use crate::edge::upstream::{Pool, ProxyRules};
@@ -86,6 +87,8 @@ impl Node {
             .transpose()
             .map_err(|fault| AppFault::Usage(format!("server.tls: {fault}")))?
             .map(TlsAcceptor::from);
+        let descriptors = Descriptors::raise();
+        descriptors.warn(settings.limits.connections);
         let listeners = server::listen(settings.server.listen, workers, "server.listen")?;
         let address = listeners
             .first()
@@ -143,6 +146,7 @@ impl Node {
                 pool,
                 shared: Arc::clone(&node.shared),
                 counters: Arc::clone(&node.counters),
+                descriptors,
                 drain: drain.clone(),
             };
             let spawned = std::thread::Builder::new()
@@ -201,6 +205,7 @@ struct Worker {
     pool: Arc<Pool>,
     shared: Arc<Shared>,
     counters: Arc<Counters>,
+    descriptors: Descriptors,
     drain: Drain,
 }
 
@@ -227,11 +232,12 @@ impl Worker {
             pool,
             shared,
             counters,
+            descriptors,
             drain,
         } = self;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let clock = shared.clock.clone();
-        let limits = move || limits(&shared.settings.load());
+        let limits = move || limits(&shared.settings.load(), descriptors);
         let service = move |peer: Arc<Peer>| {
             let proxy = proxy.clone();
             service_fn(move |request| handle(proxy.clone(), request, Arc::clone(&peer)))
@@ -265,9 +271,9 @@ async fn handle(
     Ok(proxy.handle_caught(request, peer).await)
 }
 
-fn limits(settings: &Settings) -> AcceptLimits {
+fn limits(settings: &Settings, descriptors: Descriptors) -> AcceptLimits {
     AcceptLimits {
-        connections: settings.limits.connections,
+        connections: descriptors.clients(settings.limits.connections),
         connection: ConnectionLimits {
             request_headers: settings.timeouts.request_headers,
             idle: settings.timeouts.client_idle,

@@ -85,6 +85,20 @@ impl Reject {
         reject
     }
 
+    /// This machine had nothing left to make a connection to a provider of.
+    #[must_use]
+    pub fn exhausted(provider: &str, detail: &str) -> Self {
+        let message = format!(
+            "provider {provider}: {detail}; it is tollgate's own machine that lacks descriptors or \
+             memory: raise its limit of open files (ulimit -n, LimitNOFILE) or close idle \
+             connections"
+        );
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let mut reject = Self::new(status, "proxy_exhausted", message);
+        reject.retry_after = Some(1);
+        reject
+    }
+
     /// A provider that could not be reached or did not answer.
     #[must_use]
     pub fn upstream(class: ErrorClass, provider: &str, detail: &str, maybe_billed: bool) -> Self {

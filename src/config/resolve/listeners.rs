@@ -186,10 +186,20 @@ fn hosts(given: Option<At<Vec<At<HostText>>>>) -> BTreeSet<String> {
 
 fn tls_files(given: At<RawTls>, work: &mut Work<'_>) -> Option<TlsFiles> {
     match (given.value.certificate, given.value.key) {
-        (Some(certificate), Some(key)) => Some(TlsFiles {
-            certificate: work.beside(&certificate.value),
-            key: work.beside(&key.value),
-        }),
+        (Some(certificate), Some(key)) => {
+            let files = [
+                ("certificate", &certificate, "CERTIFICATE-----"),
+                ("key", &key, "PRIVATE KEY-----"),
+            ];
+            let [certificate, key] = files.map(|(name, file, label)| {
+                let path = format!("server.tls.{name}");
+                work.pem_file(&path, file, label)
+            });
+            Some(TlsFiles {
+                certificate: certificate?,
+                key: key?,
+            })
+        }
         (certificate, key) => {
             for (name, missing) in [
                 ("certificate", certificate.is_none()),

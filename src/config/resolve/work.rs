@@ -20,7 +20,7 @@ pub struct Sources<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// Reads a `token_file` or `api_key_file`; who else may read it is the caller's to check.
     pub read_file: &'a dyn Fn(&Path) -> io::Result<String>,
-    /// Reads a file that holds no secret: prices.
+    /// Reads a file whose readers are nobody's concern here: prices, certificates and their keys.
     pub read_text: &'a dyn Fn(&Path) -> io::Result<String>,
     /// The user's data directory.
     pub data_dir: PathBuf,
@@ -139,6 +139,30 @@ impl Work<'_> {
         Path::new(self.sources.file)
             .parent()
             .map_or_else(|| path.to_owned(), |folder| folder.join(path))
+    }
+
+    /// Where a PEM file with something of `label` in it is.
+    pub(in crate::config) fn pem_file(
+        &mut self,
+        path: &str,
+        file: &At<PathBuf>,
+        label: &str,
+    ) -> Option<PathBuf> {
+        let place = self.beside(&file.value);
+        let (found, hint) = match (self.sources.read_text)(&place) {
+            Ok(text) if text.contains(label) => return Some(place),
+            Ok(_) => (
+                format!("a file without `{label}`"),
+                "certificate and key are two PEM files: are they the right way round?".to_owned(),
+            ),
+            Err(error) => (
+                format!("a file that cannot be read: {error}"),
+                format!("looked for {}", place.display()),
+            ),
+        };
+        let span = Some(file.span.clone());
+        self.refuse(path, span, found, "a readable file in PEM", hint);
+        None
     }
 
     /// The secret that a file holds.

@@ -4,6 +4,8 @@ pub mod drain;
 
 pub mod host;
 
+pub mod descriptors;
+
 pub mod listen;
 
 pub mod tls;
@@ -24,6 +26,7 @@ pub mod inlet;
 
 pub use accept::{AcceptLimits, Counters, serve};
 pub use connection::Peer;
+pub use descriptors::Descriptors;
 pub use drain::{Drain, Stop};
 pub use host::host_name;
 pub use inlet::{Door, Inlet, serve_inlet};

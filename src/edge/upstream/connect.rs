@@ -113,13 +113,14 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, SendFault> {
     if let Ok(address) = host.parse() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let fault = |detail: String| SendFault::before(Phase::Dns, ErrorClass::Dns, detail);
+    let what = format!("cannot resolve {host}");
     let found = tokio::net::lookup_host((host, port))
         .await
-        .map_err(|error| fault(format!("cannot resolve {host}: {error}")))?;
+        .map_err(|error| SendFault::of_system(Phase::Dns, ErrorClass::Dns, &what, &error))?;
     let addresses: Vec<_> = found.collect();
     if addresses.is_empty() {
-        return Err(fault(format!("cannot resolve {host}: no address")));
+        let detail = format!("{what}: no address");
+        return Err(SendFault::before(Phase::Dns, ErrorClass::Dns, detail));
     }
     Ok(addresses)
 }
@@ -163,8 +164,8 @@ async fn connect(addresses: &[SocketAddr], host: &str) -> Result<TcpStream, Send
 }
 
 fn connect_fault(host: &str, address: SocketAddr, error: &io::Error) -> SendFault {
-    let detail = format!("cannot connect to {host} ({address}): {error}");
-    SendFault::before(Phase::Connect, ErrorClass::Connect, detail)
+    let what = format!("cannot connect to {host} ({address})");
+    SendFault::of_system(Phase::Connect, ErrorClass::Connect, &what, error)
 }
 
 fn handshake_h1(stream: Stream, clock: &Clock) -> Connection {

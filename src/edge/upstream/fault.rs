@@ -33,6 +33,9 @@ pub struct SendFault {
     pub detail: String,
     /// Whether bytes of the request were written: the provider may have worked on it.
     pub written: bool,
+    /// Whether this machine had nothing left to make a connection of: it says nothing about the
+    /// provider.
+    pub ours: bool,
 }
 
 impl SendFault {
@@ -43,6 +46,15 @@ impl SendFault {
             class,
             detail: detail.to_string(),
             written: false,
+            ours: false,
+        }
+    }
+
+    /// The same, told by the system's `error`.
+    pub fn of_system(phase: Phase, class: ErrorClass, what: &str, error: &io::Error) -> Self {
+        Self {
+            ours: is_exhausted(error),
+            ..Self::before(phase, class, format!("{what}: {error}"))
         }
     }
 }
@@ -135,6 +147,14 @@ impl BodyFault {
             _ => Self::Reset,
         }
     }
+}
+
+/// Whether the system had no descriptor or buffer for a connection.
+fn is_exhausted(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let lacking = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    let code = error.raw_os_error();
+    code.is_some_and(|code| lacking.iter().any(|errno| errno.raw_os_error() == code))
 }
 
 /// The innermost cause of an error, which is the one that says something.

@@ -132,6 +132,7 @@ async fn on_own(
                     class: broke.class(),
                     detail: broke.detail(),
                     written,
+                    ours: false,
                 },
                 refused: false,
             })
@@ -179,6 +180,7 @@ async fn on_shared(
                     class,
                     detail: root_cause(&error),
                     written,
+                    ours: false,
                 },
                 refused,
             })

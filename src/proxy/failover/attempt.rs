@@ -238,6 +238,7 @@ impl Try<'_> {
             class,
             detail: format!("no response within {patience:?}"),
             written: phases.lease.pool_wait != Moment::default(),
+            ours: false,
         }
     }
 }
@@ -365,6 +366,12 @@ fn unreached(
         let message = "the request body broke off before its end";
         let reject = Reject::new(http::StatusCode::BAD_REQUEST, "request_body", message);
         return Failure::closed(Verdict::No, true, reject, Outcome::ClientGone);
+    }
+    if fault.ours {
+        // Nothing is learned of the provider, and nothing is held against it.
+        record.cancelled_by = Some(CancelledBy::Limit);
+        let reject = Reject::exhausted(&way.provider.name, &fault.detail);
+        return Failure::closed(Verdict::Yes, false, reject, Outcome::ProxyFault);
     }
     record.error_class = Some(fault.class);
     record.maybe_billed = fault.written;
