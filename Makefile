@@ -15,6 +15,7 @@ BENCH  := target/bench
 AXE    := $(CURDIR)/target/sdk/node/node_modules/axe-core/axe.min.js
 KILLS  ?= 200
 MINUTES ?= 10
+WORLDS ?= 5000
 
 .PHONY: help
 help: ## List the targets
@@ -98,6 +99,10 @@ judge: ## Lay a foreign load tool's readings beside Tollgate's records; measure 
 .PHONY: kill
 kill: ## Kill a writing Tollgate KILLS times (200): nothing acknowledged may be lost or torn
 	KILLS=$(KILLS) SEEDS=$(KILLS) $(CARGO) test --locked kill -- --nocapture
+
+.PHONY: worlds
+worlds: ## Play WORLDS (5000) seeded worlds through the whole street on virtual time, 1,000 paired benches
+	SEEDS=$(WORLDS) PAIRS_SEEDS=1000 $(CARGO) test --locked --test simulation -- --nocapture
 
 .PHONY: soak
 soak: ## Wear it out: 1,000 connections that break off anywhere, then MINUTES (10) of mixed load

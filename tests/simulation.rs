@@ -1,4 +1,22 @@
-//! Plays outages, brown-outs, rate limits and clock jumps against routing and health on virtual time.
+//! Plays outages, brown-outs, rate limits and clock jumps on virtual time: against routing and
+//! health alone, and through the whole street.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper of a test may fail the test"
+)]
+
+#[path = "simulation/client.rs"]
+mod client;
+#[path = "simulation/pairs.rs"]
+mod pairs;
+#[path = "simulation/street.rs"]
+mod street;
+#[path = "simulation/verdict.rs"]
+mod verdict;
+#[path = "simulation/world.rs"]
+mod world;
 
 use fastrand::Rng;
 use tollgate::record::{ErrorClass, Moment, Nanos};

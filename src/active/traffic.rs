@@ -12,6 +12,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::DuplexStream;
 
 use crate::edge::server::Inlet;
 use crate::proxy::ours::{Announced, HEADER, Mark};
@@ -123,9 +124,15 @@ impl Traffic {
         })
     }
 
+    /// A connection to a worker as any client has one. What is sent over it is announced by nobody,
+    /// and recorded as a client's.
+    pub fn connect(&self, worker: usize) -> io::Result<DuplexStream> {
+        self.inlet(worker)?.connect()
+    }
+
     /// A connection to a worker that takes one request after the other.
     pub async fn open(&self, worker: usize) -> Result<Line, TrafficFault> {
-        let stream = self.inlet(worker)?.connect()?;
+        let stream = self.connect(worker)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         Ok(Line {
             sender,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use dashmap::DashSet;
 use http::{HeaderValue, Request, Response};
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use tokio::runtime::Builder;
 use tokio_rustls::TlsAcceptor;
 
@@ -24,7 +24,7 @@ use crate::edge::server::{
     RequestBody, Stop,
 };
 use crate::edge::upstream::pool::TlsConfigs;
-use crate::edge::upstream::{Pool, ProxyRules};
+use crate::edge::upstream::{Network, Pool, ProxyRules};
 use crate::proxy::models::ModelLists;
 use crate::proxy::quotes::Quotes;
 use crate::proxy::settle::{Offer, Settler};
@@ -72,6 +72,14 @@ pub struct Node {
     stop: Stop,
     drain: Drain,
     inlets: Vec<Inlet>,
+    ways: Ways,
+}
+
+/// How its workers reach providers.
+#[derive(Debug, Clone)]
+struct Ways {
+    network: Network,
+    configs: TlsConfigs,
 }
 
 impl Node {
@@ -94,6 +102,36 @@ impl Node {
             .first()
             .and_then(|listener| listener.local_addr().ok())
             .unwrap_or(settings.server.listen);
+        let network = Network::from(parts.proxies.clone());
+        let mut node = Self::assemble(parts, address, network);
+        for (number, listener) in listeners.into_iter().enumerate() {
+            let worker = node.worker();
+            let front = Front {
+                listener,
+                tls: tls.clone(),
+                descriptors,
+            };
+            let spawned = std::thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || worker.run(front))
+                .map_err(|error| AppFault::Runtime(format!("cannot start a thread: {error}")))?;
+            node.workers.push(spawned);
+        }
+        Ok(node)
+    }
+
+    /// A node of one worker that listens at no address and reaches providers by `network` alone.
+    /// No thread carries it: it is at work while the future that comes with it is polled, and
+    /// requests come in by [`Self::traffic`]. With a clock of its runtime it lives on that
+    /// runtime's time.
+    pub fn within(parts: Parts, network: Network) -> (Self, impl Future<Output = ()>) {
+        let address = parts.settings.server.listen;
+        let mut node = Self::assemble(parts, address, network);
+        let worker = node.worker();
+        (node, worker.serve_inside())
+    }
+
+    fn assemble(parts: Parts, address: SocketAddr, network: Network) -> Self {
         let settler = Settler {
             offer: parts.offer,
             standing: Arc::new(parts.standing),
@@ -102,7 +140,7 @@ impl Node {
             settled: AtomicU64::new(0),
         };
         let configs = TlsConfigs::default();
-        let (proxies, clock) = (parts.proxies.clone(), parts.clock.clone());
+        let (proxies, clock) = (parts.proxies, parts.clock.clone());
         let keyring = Keyring::new(proxies, configs.clone(), clock, parts.logins);
         let instance = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         let shared = Arc::new(Shared {
@@ -120,42 +158,33 @@ impl Node {
             refuses_injection: DashSet::default(),
         });
         let (drain, stop) = Drain::new();
-        let counters = Arc::new(Counters::default());
-        let mut node = Self {
+        Self {
             shared,
-            counters,
+            counters: Arc::default(),
             address,
             workers: Vec::new(),
             stop,
-            drain: drain.clone(),
+            drain,
             inlets: Vec::new(),
-        };
-        for (number, listener) in listeners.into_iter().enumerate() {
-            let pool = Arc::new(Pool::new(
-                parts.proxies.clone(),
-                configs.clone(),
-                node.shared.clock.clone(),
-            ));
-            let (inlet, door) = Inlet::new();
-            node.inlets.push(inlet);
-            let worker = Worker {
-                listener,
-                door,
-                tls: tls.clone(),
-                proxy: Proxy::new(Arc::clone(&node.shared), Arc::clone(&pool), drain.clone()),
-                pool,
-                shared: Arc::clone(&node.shared),
-                counters: Arc::clone(&node.counters),
-                descriptors,
-                drain: drain.clone(),
-            };
-            let spawned = std::thread::Builder::new()
-                .name(format!("worker-{number}"))
-                .spawn(move || worker.run())
-                .map_err(|error| AppFault::Runtime(format!("cannot start a thread: {error}")))?;
-            node.workers.push(spawned);
+            ways: Ways { network, configs },
         }
-        Ok(node)
+    }
+
+    /// A further worker, with a pool and a way in of its own.
+    fn worker(&mut self) -> Worker {
+        let Ways { network, configs } = self.ways.clone();
+        let pool = Arc::new(Pool::new(network, configs, self.shared.clock.clone()));
+        let (inlet, door) = Inlet::new();
+        self.inlets.push(inlet);
+        let (shared, drain) = (Arc::clone(&self.shared), self.drain.clone());
+        Worker {
+            door,
+            proxy: Proxy::new(Arc::clone(&shared), Arc::clone(&pool), drain.clone()),
+            pool,
+            shared,
+            counters: Arc::clone(&self.counters),
+            drain,
+        }
     }
 
     /// The way in for requests of our own.
@@ -197,20 +226,24 @@ impl Node {
 /// How often a worker looks for idle connections that are over.
 const SWEEP: Duration = Duration::from_secs(2);
 
-struct Worker {
+/// Where a worker's clients come in.
+struct Front {
     listener: TcpListener,
-    door: Door,
     tls: Option<TlsAcceptor>,
+    descriptors: Descriptors,
+}
+
+struct Worker {
+    door: Door,
     proxy: Proxy,
     pool: Arc<Pool>,
     shared: Arc<Shared>,
     counters: Arc<Counters>,
-    descriptors: Descriptors,
     drain: Drain,
 }
 
 impl Worker {
-    fn run(self) {
+    fn run(self, front: Front) {
         let runtime = match Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -218,49 +251,60 @@ impl Worker {
                 return;
             }
         };
-        if let Err(error) = runtime.block_on(self.serve()) {
+        if let Err(error) = runtime.block_on(self.serve(front)) {
             tracing::error!(%error, "a worker cannot listen");
         }
     }
 
-    async fn serve(self) -> io::Result<()> {
-        let Self {
+    /// Serves who comes to `front`, and requests of our own.
+    async fn serve(self, front: Front) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(front.listener)?;
+        let (shared, proxy) = (Arc::clone(&self.shared), self.proxy.clone());
+        let clients = server::serve(
             listener,
+            front.tls,
+            move || front.descriptors.limit(limits(&shared.settings.load())),
+            move |peer| street(&proxy, peer),
+            Arc::clone(&self.counters),
+            self.shared.clock.clone(),
+            self.drain.clone(),
+        );
+        tokio::join!(clients, self.serve_inside());
+        Ok(())
+    }
+
+    /// Serves requests of our own alone.
+    async fn serve_inside(self) {
+        let Self {
             door,
-            tls,
             proxy,
             pool,
             shared,
-            counters,
-            descriptors,
             drain,
+            ..
         } = self;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let clock = shared.clock.clone();
-        let limits = move || limits(&shared.settings.load(), descriptors);
-        let service = move |peer: Arc<Peer>| {
-            let proxy = proxy.clone();
-            service_fn(move |request| handle(proxy.clone(), request, Arc::clone(&peer)))
-        };
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(SWEEP).await;
                 pool.sweep();
             }
         });
-        let clients = server::serve(
-            listener,
-            tls,
-            &limits,
-            &service,
-            counters,
-            clock.clone(),
-            drain.clone(),
-        );
-        let ours = server::serve_inlet(door, &limits, &service, clock, drain);
-        tokio::join!(clients, ours);
-        Ok(())
+        let clock = shared.clock.clone();
+        let limits = move || limits(&shared.settings.load());
+        let service = move |peer| street(&proxy, peer);
+        server::serve_inlet(door, limits, service, clock, drain).await;
     }
+}
+
+/// The street, as one client meets it.
+fn street(
+    proxy: &Proxy,
+    peer: Arc<Peer>,
+) -> impl Service<Request<RequestBody>, Response = Response<ProxyBody>, Error = io::Error, Future: Send>
++ Send
++ use<> {
+    let proxy = proxy.clone();
+    service_fn(move |request| handle(proxy.clone(), request, Arc::clone(&peer)))
 }
 
 async fn handle(
@@ -271,9 +315,9 @@ async fn handle(
     Ok(proxy.handle_caught(request, peer).await)
 }
 
-fn limits(settings: &Settings, descriptors: Descriptors) -> AcceptLimits {
+fn limits(settings: &Settings) -> AcceptLimits {
     AcceptLimits {
-        connections: descriptors.clients(settings.limits.connections),
+        connections: settings.limits.connections,
         connection: ConnectionLimits {
             request_headers: settings.timeouts.request_headers,
             idle: settings.timeouts.client_idle,

@@ -2,6 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::accept::AcceptLimits;
+
 /// Kept for listeners, the store, logs and logins.
 const RESERVED: u64 = 32;
 /// Fewest clients that are let in, however few descriptors there are: somebody must be told.
@@ -30,11 +32,19 @@ impl Descriptors {
 
     /// How many of `wanted` clients may be connected at once, so that each has a descriptor left
     /// for its provider.
-    #[must_use]
-    pub fn clients(self, wanted: usize) -> usize {
+    fn clients(self, wanted: usize) -> usize {
         let Some(files) = self.0 else { return wanted };
         let clients = (files.saturating_sub(RESERVED) / 2).max(CLIENTS_MIN);
         usize::try_from(clients).map_or(wanted, |clients| clients.min(wanted))
+    }
+
+    /// `limits`, as far as the descriptors go.
+    #[must_use]
+    pub fn limit(self, limits: AcceptLimits) -> AcceptLimits {
+        AcceptLimits {
+            connections: self.clients(limits.connections),
+            ..limits
+        }
     }
 
     /// Says in the log where fewer than `wanted` clients may be connected.

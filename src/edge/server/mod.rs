@@ -4,8 +4,6 @@ pub mod drain;
 
 pub mod host;
 
-pub mod descriptors;
-
 pub mod listen;
 
 pub mod tls;
@@ -21,6 +19,8 @@ mod resumed;
 pub mod connection;
 
 pub mod accept;
+
+pub mod descriptors;
 
 pub mod inlet;
 

@@ -15,8 +15,9 @@ use tokio_rustls::TlsConnector;
 use super::body::UpstreamBody;
 use super::fault::{Phase, SendFault, root_cause};
 use super::http1::Http1;
+use super::network::{Dialled, Network};
 use super::socket::Stream;
-use super::tunnel::{self, ForwardProxy};
+use super::tunnel;
 use crate::clock::Clock;
 use crate::config::settings::BaseUrl;
 use crate::edge::stamp::{IoLog, Stamped};
@@ -64,8 +65,8 @@ pub(super) struct Target<'a> {
     pub(super) base: &'a BaseUrl,
     /// TLS settings, where TLS is spoken.
     pub(super) tls: Option<Arc<ClientConfig>>,
-    /// The forward proxy in between.
-    pub(super) proxy: Option<&'a ForwardProxy>,
+    /// By which way.
+    pub(super) network: &'a Network,
 }
 
 /// Opens a connection to `target`.
@@ -74,17 +75,22 @@ pub(super) async fn open(
     clock: &Clock,
     times: &mut ConnectTimes,
 ) -> Result<Connection, SendFault> {
-    let (host, port) = match target.proxy {
+    let base = target.base;
+    if let Some(dialled) = target.network.dial(&base.host, base.port) {
+        return open_pipe(dialled, base, clock, times).await;
+    }
+    let proxy = target.network.proxy(base.https, &base.host);
+    let (host, port) = match proxy {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
-        None => (target.base.host.as_str(), target.base.port),
+        None => (base.host.as_str(), base.port),
     };
     let addresses = resolve(host, port).await?;
     times.dns = Some(clock.now());
     let mut stream = connect(&addresses, host).await?;
     // Small writes leave at once: a request is one write, and nothing follows that could join it.
     let _ = stream.set_nodelay(true);
-    if let Some(proxy) = target.proxy {
-        tunnel::open(&mut stream, proxy, &target.base.host, target.base.port)
+    if let Some(proxy) = proxy {
+        tunnel::open(&mut stream, proxy, &base.host, base.port)
             .await
             .map_err(|error| SendFault::before(Phase::Connect, ErrorClass::Connect, error))?;
     }
@@ -92,7 +98,7 @@ pub(super) async fn open(
     let Some(config) = &target.tls else {
         return Ok(handshake_h1(Stream::Plain(stream), clock));
     };
-    let name = ServerName::try_from(target.base.host.clone())
+    let name = ServerName::try_from(base.host.clone())
         .map_err(|error| SendFault::before(Phase::Tls, ErrorClass::Tls, error))?;
     let tls = TlsConnector::from(Arc::clone(config))
         .connect(name, stream)
@@ -107,6 +113,22 @@ pub(super) async fn open(
     };
     times.tls = Some(clock.now());
     connection
+}
+
+/// Waits for a connection within this process: it has no name to resolve and speaks no TLS.
+async fn open_pipe(
+    dialled: Dialled,
+    base: &BaseUrl,
+    clock: &Clock,
+    times: &mut ConnectTimes,
+) -> Result<Connection, SendFault> {
+    times.dns = Some(clock.now());
+    let pipe = dialled.await.map_err(|error| {
+        let detail = format!("cannot connect to {}:{}: {error}", base.host, base.port);
+        SendFault::before(Phase::Connect, ErrorClass::Connect, detail)
+    })?;
+    times.connect = Some(clock.now());
+    Ok(handshake_h1(Stream::Pipe(pipe), clock))
 }
 
 async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, SendFault> {

@@ -10,6 +10,8 @@ pub mod chunk;
 
 pub mod tunnel;
 
+pub mod network;
+
 pub mod tls;
 
 mod socket;
@@ -28,6 +30,7 @@ pub use answer::AnswerBody;
 pub use body::UpstreamBody;
 pub use chunk::Chunk;
 pub use fault::{BodyFault, Phase, SendFault};
+pub use network::{Dialled, Network};
 pub use outgoing::{Outgoing, OutgoingBody};
 pub use pool::{Lease, Pool};
 pub use send::{Answer, Phases};

@@ -12,8 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::connect::{self, ConnectTimes, Connection, Http2, Target};
 use super::fault::{Phase, SendFault};
 use super::http1::Http1;
+use super::network::Network;
 use super::tls::{self, TlsFault};
-use super::tunnel::ProxyRules;
 use crate::clock::Clock;
 use crate::config::settings::{BaseUrl, Provider};
 use crate::record::{ErrorClass, Moment, Name, Nanos};
@@ -55,7 +55,7 @@ impl TlsConfigs {
 #[derive(Debug)]
 pub struct Pool {
     shelves: Mutex<HashMap<Name, Shelf, RandomState>>,
-    rules: ProxyRules,
+    network: Network,
     tls: TlsConfigs,
     clock: Clock,
 }
@@ -106,10 +106,10 @@ pub struct LeaseTimes {
 impl Pool {
     /// An empty pool.
     #[must_use]
-    pub fn new(rules: ProxyRules, tls: TlsConfigs, clock: Clock) -> Self {
+    pub fn new(network: impl Into<Network>, tls: TlsConfigs, clock: Clock) -> Self {
         Self {
             shelves: Mutex::default(),
-            rules,
+            network: network.into(),
             tls,
             clock,
         }
@@ -184,14 +184,11 @@ impl Pool {
         } else {
             None
         };
-        let proxy = self
-            .rules
-            .for_host(provider.base.https, &provider.base.host);
         connect::open(
             &Target {
                 base: &provider.base,
                 tls,
-                proxy,
+                network: &self.network,
             },
             &self.clock,
             times,

@@ -1,11 +1,12 @@
-//! A socket to a provider, plain or under TLS, that can be asked whether its peer has closed.
+//! A connection to a provider, plain, under TLS or within this process, that can be asked whether
+//! its peer has closed.
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use rustix::net::RecvFlags;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -14,17 +15,24 @@ use tokio_rustls::client::TlsStream;
 pub(super) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// No socket carries it.
+    Pipe(DuplexStream),
 }
 
 impl Stream {
-    /// Whether the socket is open and silent, asked of the kernel itself: the runtime may not
-    /// have been told yet of a close that has already arrived.
-    pub(super) fn is_quiet(&self) -> bool {
-        let socket = match self {
-            Self::Plain(socket) => socket,
-            Self::Tls(stream) => stream.get_ref().0,
-        };
+    /// Whether the connection is open and silent. A socket's kernel is asked itself: the runtime
+    /// may not have been told yet of a close that has already arrived.
+    pub(super) fn is_quiet(&mut self) -> bool {
         let mut byte = [0_u8; 1];
+        let socket = match self {
+            Self::Plain(socket) => &*socket,
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Pipe(pipe) => {
+                let cx = &mut Context::from_waker(Waker::noop());
+                let mut room = ReadBuf::new(&mut byte);
+                return Pin::new(pipe).poll_read(cx, &mut room).is_pending();
+            }
+        };
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         matches!(
             rustix::net::recv(socket, &mut byte, flags),
@@ -42,6 +50,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Pipe(pipe) => Pin::new(pipe).poll_read(cx, buf),
         }
     }
 }
@@ -55,6 +64,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Pipe(pipe) => Pin::new(pipe).poll_write(cx, buf),
         }
     }
 
@@ -66,6 +76,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Pipe(pipe) => Pin::new(pipe).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -73,6 +84,7 @@ impl AsyncWrite for Stream {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Pipe(pipe) => pipe.is_write_vectored(),
         }
     }
 
@@ -80,6 +92,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Pipe(pipe) => Pin::new(pipe).poll_flush(cx),
         }
     }
 
@@ -87,6 +100,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Pipe(pipe) => Pin::new(pipe).poll_shutdown(cx),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -23,6 +24,9 @@ use super::quirks::Quirks;
 use super::script::Script;
 use super::socket::Io;
 use super::stage::{OpenCount, Pacing, Persona, Scene, Stage};
+
+/// Bytes that a connection without a socket holds either way.
+const PIPE: usize = 64 << 10;
 
 /// What a simulator is started with.
 #[derive(Clone)]
@@ -98,24 +102,9 @@ impl Simulator {
         for _ in 1..config.threads.max(1) {
             listeners.push(bind(address, shared)?);
         }
-        let stage = Arc::new(Stage::new(Scene {
-            personas: config.personas,
-            clock: config.clock,
-            pacing: config.pacing,
-            seed: config.seed,
-            port: address.port(),
-            body_bytes_max: config.body_bytes_max,
-        }));
-        let acceptor = config.tls.map(TlsAcceptor::from);
-        let (stop, stopped) = watch::channel(false);
-        let grace = Arc::new(AtomicU64::new(0));
-        let mut simulator = Self {
-            address,
-            stage,
-            stop,
-            grace,
-            threads: Vec::new(),
-        };
+        let acceptor = config.tls.clone().map(TlsAcceptor::from);
+        let mut simulator = Self::unheard(config, address);
+        let stopped = simulator.stop.subscribe();
         for (number, listener) in listeners.into_iter().enumerate() {
             let worker = Worker {
                 stage: Arc::clone(&simulator.stage),
@@ -132,6 +121,45 @@ impl Simulator {
             simulator.threads.push(thread);
         }
         Ok(simulator)
+    }
+
+    /// One that has neither threads nor an address: connections are asked of it with
+    /// [`Self::connect`], and the runtime of whoever asks carries them. TLS is not spoken.
+    #[must_use]
+    pub fn within(config: Config) -> Self {
+        let address = config.listen;
+        Self::unheard(config, address)
+    }
+
+    /// A connection that no socket carries. To be called in a runtime, which serves it until it is
+    /// dropped or the simulator stops.
+    #[must_use]
+    pub fn connect(&self) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(PIPE);
+        let (stage, stop) = (Arc::clone(&self.stage), self.stop.subscribe());
+        tokio::spawn(async move {
+            let _open = OpenCount::new(&stage);
+            converse(Arc::clone(&stage), Io::Pipe(theirs), stop).await;
+        });
+        ours
+    }
+
+    fn unheard(config: Config, address: SocketAddr) -> Self {
+        let stage = Stage::new(Scene {
+            personas: config.personas,
+            clock: config.clock,
+            pacing: config.pacing,
+            seed: config.seed,
+            port: address.port(),
+            body_bytes_max: config.body_bytes_max,
+        });
+        Self {
+            address,
+            stage: Arc::new(stage),
+            stop: watch::Sender::new(false),
+            grace: Arc::default(),
+            threads: Vec::new(),
+        }
     }
 
     /// Where it listens.

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -15,12 +15,14 @@ use crate::simulator::truth::{Carried, PeerEnd, Sizes};
 use super::ledger::OpenTruth;
 use super::stage::Pacing;
 
-/// The two kinds of connection.
+/// The kinds of connection.
 pub(super) enum Io {
     /// TCP.
     Plain(TcpStream),
     /// TLS on TCP.
     Tls(Box<TlsStream<TcpStream>>),
+    /// Within this process.
+    Pipe(DuplexStream),
 }
 
 /// One connection.
@@ -87,6 +89,7 @@ impl Socket {
         let read = match &mut self.io {
             Io::Plain(stream) => stream.read_buf(&mut self.inbox).await,
             Io::Tls(stream) => stream.read_buf(&mut self.inbox).await,
+            Io::Pipe(pipe) => pipe.read_buf(&mut self.inbox).await,
         };
         let now = self.clock.now();
         match &read {
@@ -105,6 +108,7 @@ impl Socket {
         match &mut self.io {
             Io::Plain(stream) => stream.read_buf(&mut room).await,
             Io::Tls(stream) => stream.read_buf(&mut room).await,
+            Io::Pipe(pipe) => pipe.read_buf(&mut room).await,
         }
     }
 
@@ -178,6 +182,10 @@ impl Socket {
                     written
                 }
             }
+            Io::Pipe(pipe) => {
+                note.write_down(self.clock.now(), truth);
+                pipe.write_all(bytes).await
+            }
         };
         result.map_err(|_| {
             let now = self.clock.now();
@@ -194,6 +202,7 @@ impl Socket {
                 stream.write_all(bytes).await?;
                 stream.flush().await
             }
+            Io::Pipe(pipe) => pipe.write_all(bytes).await,
         }
     }
 
@@ -203,14 +212,16 @@ impl Socket {
         let _ = match &mut self.io {
             Io::Plain(stream) => stream.shutdown().await,
             Io::Tls(stream) => stream.shutdown().await,
+            Io::Pipe(pipe) => pipe.shutdown().await,
         };
     }
 
-    /// Closes without the peer's leave: it sees a reset.
+    /// Closes without the peer's leave: it sees a reset, and of a pipe its end.
     pub(super) fn reset(self) {
         let tcp = match &self.io {
             Io::Plain(stream) => stream,
             Io::Tls(stream) => stream.get_ref().0,
+            Io::Pipe(_) => return,
         };
         // Lingering for no time makes `close` send RST.
         let _ = socket2::SockRef::from(tcp).set_linger(Some(Duration::ZERO));

@@ -288,7 +288,7 @@ impl Http1 {
             return false;
         }
         let silent = match self.stream {
-            Stream::Plain(_) => true,
+            Stream::Plain(_) | Stream::Pipe(_) => true,
             Stream::Tls(_) => {
                 let cx = &mut Context::from_waker(Waker::noop());
                 self.fill(cx).is_pending()
