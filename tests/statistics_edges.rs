@@ -2,7 +2,7 @@
 
 #![expect(clippy::float_cmp, reason = "exact by construction")]
 
-use tollgate::statistics::compare::random::IndexLaw;
+use tollgate::statistics::compare::index_law::IndexLaw;
 use tollgate::statistics::compare::{
     self, Random, Stratum, a12, hodges_lehmann, hodges_lehmann_paired, order_effect, permutation_p,
     weighted_quantile,

@@ -3,7 +3,8 @@
 //! Source: Schultzberg and Ankargren, arXiv 2202.10992: a resampled `p`-quantile is the order
 //! statistic of rank `i ~ Binomial(n + 1, p)`, so that a replicate costs the same for any n.
 
-use super::random::{IndexLaw, Random};
+use super::index_law::IndexLaw;
+use super::random::Random;
 use crate::statistics::interval::{ALPHA, Estimate, Interval};
 use crate::statistics::quantile::Sample;
 
@@ -77,58 +78,101 @@ pub fn bootstrap_ratio(a: Sample<'_>, b: Sample<'_>, p: f64, how: &Resampling) -
 /// within each stratum.
 #[must_use]
 pub fn stratified_difference(strata: &[Stratum<'_>], p: f64, how: &Resampling) -> Option<Estimate> {
-    stratified(strata, p, how, |value| value)
+    let [difference] = stratified(strata, p, how, |value| [value]);
+    difference
 }
 
 /// The weighted geometric mean of the strata's ratios, `exp(Σ w_s ln(Q_a,s / Q_b,s) / Σ w_s)`,
 /// resampled within each stratum.
 #[must_use]
 pub fn stratified_ratio(strata: &[Stratum<'_>], p: f64, how: &Resampling) -> Option<Estimate> {
-    let log = stratified(strata, p, how, f64::ln)?;
-    Some(Estimate {
-        value: log.value.exp(),
-        interval: log.interval.map(f64::exp),
-    })
+    let [log] = stratified(strata, p, how, |value| [value.ln()]);
+    log.map(exponential)
 }
 
-fn stratified(
+/// [`stratified_difference`] and [`stratified_ratio`] of the same replicates.
+#[must_use]
+pub fn stratified_contrast(
     strata: &[Stratum<'_>],
     p: f64,
     how: &Resampling,
-    scale: impl Fn(f64) -> f64,
-) -> Option<Estimate> {
+) -> [Option<Estimate>; 2] {
+    let [difference, log] = stratified(strata, p, how, |value| [value, value.ln()]);
+    [difference, log.map(exponential)]
+}
+
+fn exponential(log: Estimate) -> Estimate {
+    Estimate {
+        value: log.value.exp(),
+        interval: log.interval.map(f64::exp),
+    }
+}
+
+/// The contrasts of `K` scales at once: the ranks that are drawn are the same on every scale.
+fn stratified<const K: usize>(
+    strata: &[Stratum<'_>],
+    p: f64,
+    how: &Resampling,
+    scale: impl Fn(f64) -> [f64; K],
+) -> [Option<Estimate>; K] {
     let whole: f64 = strata.iter().map(|stratum| stratum.weight).sum();
     let sound = |weight: f64| weight.is_finite() && weight >= 0.0;
     if !(p > 0.0 && p < 1.0) || whole <= 0.0 || !strata.iter().all(|each| sound(each.weight)) {
-        return None;
+        return [None; K];
     }
     let parts: Vec<_> = strata.iter().filter(|each| each.weight > 0.0).collect();
-    let mut value = 0.0;
+    let mut values = [0.0; K];
     for part in &parts {
-        value += part.weight / whole * (scale(part.a.quantile(p)?) - scale(part.b.quantile(p)?));
-    }
-    if value.is_nan() {
-        return None;
+        let (Some(a), Some(b)) = (part.a.quantile(p), part.b.quantile(p)) else {
+            return [None; K];
+        };
+        add(&mut values, part.weight / whole, scale(a), scale(b));
     }
     let mut random = Random::new(how.seed);
-    let mut replicates = vec![0.0; how.replicates.max(1) as usize];
+    let mut replicates = vec![[0.0; K]; how.replicates.max(1) as usize];
     for part in parts {
         let share = part.weight / whole;
         let arms = [(part.a, how.effects[0]), (part.b, how.effects[1])];
-        let [(a, to_a), (b, to_b)] = arms.map(|(arm, deff)| {
+        let [a, b] = arms.map(|(arm, deff)| {
             let law = IndexLaw::effective(arm.len(), deff, p);
-            let values = law.table(|rank| scale(arm.at(rank)));
-            (law, values)
+            law.outcomes(|rank| scale(arm.at(rank)))
         });
+        if let (Some(a), Some(b)) = (a.only(), b.only()) {
+            let all = replicates.iter_mut();
+            all.for_each(|replicate| add(replicate, share, a, b));
+            continue;
+        }
         for replicate in &mut replicates {
-            let difference = to_a[a.index(&mut random)] - to_b[b.index(&mut random)];
-            *replicate += share * difference;
+            // One draw is enough for both arms: a place and its share take 32 bits.
+            let bits = random.bits();
+            add(
+                replicate,
+                share,
+                a.draw(bits as u32),
+                b.draw((bits >> 32) as u32),
+            );
         }
     }
-    Some(Estimate {
-        value,
-        interval: percentiles(&mut replicates, how.alpha),
+    let mut one = vec![0.0; replicates.len()];
+    std::array::from_fn(|at| {
+        if values[at].is_nan() {
+            return None;
+        }
+        one.iter_mut()
+            .zip(&replicates)
+            .for_each(|(one, all)| *one = all[at]);
+        Some(Estimate {
+            value: values[at],
+            interval: percentiles(&mut one, how.alpha),
+        })
     })
+}
+
+#[inline]
+fn add<const K: usize>(sums: &mut [f64; K], share: f64, a: [f64; K], b: [f64; K]) {
+    for at in 0..K {
+        sums[at] += share * (a[at] - b[at]);
+    }
 }
 
 /// The `α/2` and `1 − α/2` percentiles, the outer neighbour where they fall between two. What is
@@ -140,17 +184,18 @@ pub(super) fn percentiles(replicates: &mut [f64], alpha: f64) -> Interval {
             *value = f64::INFINITY;
         }
     });
-    replicates.sort_unstable_by(f64::total_cmp);
     let last = replicates.len() - 1;
     let low = (alpha / 2.0 * last as f64).floor() as usize;
     let high = ((1.0 - alpha / 2.0) * last as f64).ceil() as usize;
+    // Two of them are looked for, the others need no order.
+    let mut ranked = |rank: usize| *replicates.select_nth_unstable_by(rank, f64::total_cmp).1;
     Interval {
         low: if low < unknown {
             f64::NEG_INFINITY
         } else {
-            replicates[low - unknown]
+            ranked(low - unknown)
         },
-        high: replicates[high.min(last)],
+        high: ranked(high.min(last)),
     }
 }
 
@@ -214,6 +259,9 @@ mod tests {
         let ratio = stratified_ratio(&strata, 0.5, &Resampling::seeded(3)).unwrap();
         let expected = (5.0_f64.ln() / 4.0 + 1.4_f64.ln() * 0.75).exp();
         assert!((ratio.value - expected).abs() < 1e-9);
+        // One pass for both draws what each would alone.
+        let both = stratified_contrast(&strata, 0.5, &Resampling::seeded(3));
+        assert_eq!(both, [Some(found), Some(ratio)]);
         assert_eq!(
             stratified_difference(&[], 0.5, &Resampling::seeded(3)),
             None

@@ -2,6 +2,8 @@
 
 pub mod random;
 
+pub mod index_law;
+
 pub mod bootstrap;
 
 pub mod resample;
@@ -30,7 +32,7 @@ pub mod design;
 
 pub use bootstrap::{
     Resampling, Stratum, bootstrap_difference, bootstrap_ratio, overlap_weight,
-    stratified_difference, stratified_ratio,
+    stratified_contrast, stratified_difference, stratified_ratio,
 };
 pub use design::{Plan, sample_ratio_p};
 pub use dispersion::{Dispersion, dispersion};

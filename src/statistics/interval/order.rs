@@ -126,20 +126,36 @@ pub fn design_effect(in_time: &[f64]) -> f64 {
 /// the number is at or below the quantile.
 #[must_use]
 pub fn cluster_effect(below: impl IntoIterator<Item = (u64, bool)>, p: f64) -> f64 {
-    let mut clusters: HashMap<u64, f64> = HashMap::new();
+    let mut known: HashMap<u64, usize> = HashMap::new();
+    let numbered: Vec<(usize, bool)> = below
+        .into_iter()
+        .map(|(cluster, is_below)| {
+            let next = known.len();
+            (*known.entry(cluster).or_insert(next), is_below)
+        })
+        .collect();
+    numbered_cluster_effect(numbered, known.len(), p)
+}
+
+/// [`cluster_effect`] of clusters that are counted from 0, of which there are `clusters`.
+#[must_use]
+pub fn numbered_cluster_effect(
+    below: impl IntoIterator<Item = (usize, bool)>,
+    clusters: usize,
+    p: f64,
+) -> f64 {
+    let mut sums = vec![0.0; clusters];
     let mut single = 0.0;
     for (cluster, is_below) in below {
         let scored = f64::from(u8::from(is_below)) - p;
-        *clusters.entry(cluster).or_default() += scored;
+        sums[cluster] += scored;
         single += scored * scored;
     }
     if single <= 0.0 {
         return 1.0;
     }
-    // In one order, so that the sum's last digit is the same every time.
-    let mut squares: Vec<f64> = clusters.into_values().map(|sum| sum * sum).collect();
-    squares.sort_unstable_by(f64::total_cmp);
-    (squares.iter().sum::<f64>() / single).max(1.0)
+    let squares: f64 = sums.iter().map(|sum| sum * sum).sum();
+    (squares / single).max(1.0)
 }
 
 /// The rank of each number, counted from 1; equal numbers share the mean of their ranks.

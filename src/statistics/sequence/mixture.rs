@@ -5,7 +5,7 @@
 //! `M = B(a + k, b + t − k) / (B(a, b) p^k (1 − p)^(t − k))` is a martingale: the chance that it
 //! ever reaches 1/α is at most α (Ville).
 
-use crate::statistics::interval::order::OrderEnd;
+use crate::statistics::interval::order::{OrderEnd, effective_count};
 use crate::statistics::interval::special::ln_beta;
 use crate::statistics::interval::{Interval, OrderInterval};
 use crate::statistics::quantile::Sample;
@@ -60,14 +60,35 @@ fn first(mut from: usize, mut to: usize, holds: impl Fn(usize) -> bool) -> usize
 /// hold the truth with a chance of `1 − alpha` at least.
 #[must_use]
 pub fn quantile_sequence(sample: Sample<'_>, p: f64, alpha: f64, centre: f64) -> OrderInterval {
-    let (low, high) = ranks(sample.len(), p, alpha, centre);
-    let end = |rank: usize| OrderEnd {
-        rank,
-        value: sample.at(rank),
+    quantile_sequence_deff(sample, p, alpha, centre, 1.0)
+}
+
+/// The same for numbers that follow one another alike: `deff` of them say what one would. Ranks
+/// are those of `n_eff = ⌊n / deff⌋` numbers, moved outward to `n` of them as those of
+/// [`order_ci_deff`](crate::statistics::interval::order_ci_deff) are.
+#[must_use]
+pub fn quantile_sequence_deff(
+    sample: Sample<'_>,
+    p: f64,
+    alpha: f64,
+    centre: f64,
+    deff: f64,
+) -> OrderInterval {
+    let count = sample.len();
+    let effective = effective_count(count as u64, deff) as usize;
+    let (low, high) = ranks(effective, p, alpha, centre);
+    let whole = effective as u128 + 1;
+    let end = |rank: usize, up: u128| {
+        let product = rank as u128 * (count as u128 + 1);
+        let rank = ((product + up * (whole - 1)) / whole) as usize;
+        OrderEnd {
+            rank,
+            value: sample.at(rank),
+        }
     };
     OrderInterval {
-        lower: (low >= 1).then(|| end(low)),
-        upper: (high < sample.len()).then(|| end(high + 1)),
+        lower: (low >= 1).then(|| end(low, 0)),
+        upper: (high < effective).then(|| end(high + 1, 1)),
         coverage: 1.0 - alpha,
     }
 }

@@ -8,9 +8,10 @@ pub mod arms;
 
 pub mod ratio;
 
-pub use adjusted::{Adjusted, Observation, asymptotic, cuped, lin};
+pub use adjusted::{Adjusted, Observation, SEQUENCE_FROM, asymptotic, cuped, lin};
 pub use arms::{Location, Looks, sign_design};
 pub use mixture::{
-    CENTRE, quantile_sequence, quantiles_differ_p, rate_sequence, rates_differ_p, subtract,
+    CENTRE, quantile_sequence, quantile_sequence_deff, quantiles_differ_p, rate_sequence,
+    rates_differ_p, subtract,
 };
 pub use ratio::RatioWatch;
