@@ -12,8 +12,11 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use tollgate::analysis::reports::call::{Call, calls};
+use tollgate::analysis::reports::tax::{Metric, compare};
 use tollgate::record::{ExchangeRecord, KeyedHash, Mark, Nanos, ProviderKind, WallTime};
-use tollgate::statistics::interval::wilson;
+use tollgate::statistics::compare::Resampling;
+use tollgate::statistics::interval::{Estimate, Interval, wilson};
 
 #[path = "support/filled.rs"]
 #[expect(dead_code, reason = "other tests need the rest of it")]
@@ -223,6 +226,65 @@ fn coverage(tax: f64, alike: f64) {
     );
     assert!(told * 2 >= worlds, "told in {told} of {worlds}");
     assert!(rate.interval.high >= 0.95, "held {held} of {told}");
+}
+
+/// Two hundred looks at a world without a tax, every six exchanges: how often an interval ever
+/// leaves zero. Eight worlds, unless `WORLDS` says how many.
+#[test]
+fn two_hundred_looks_at_no_tax_seldom_find_one_where_any_look_is_allowed() {
+    let worlds: u64 = std::env::var("WORLDS").map_or(8, |text| text.parse().unwrap());
+    let (mut any, mut once, mut looked) = (0, 0, 0);
+    for seed in 0..worlds {
+        let world = World {
+            seed: 20_000 + seed,
+            exchanges: 1_200,
+            tax: 0.0,
+            lean: 0.3,
+            alike: 0.0,
+        };
+        let found = exchanges(world);
+        let seen = found
+            .iter()
+            .flat_map(|record| calls(record, |_| true).unwrap());
+        let seen: Vec<Call> = seen.collect();
+        let mut left = [false; 2];
+        for look in 1..=200 {
+            let of = |kind: ProviderKind| -> Vec<&Call> {
+                let by_now = seen[..look * 6].iter();
+                by_now.filter(|call| call.kind == kind).collect()
+            };
+            let (route, reference) = (of(ProviderKind::Router), of(ProviderKind::Direct));
+            let how = Resampling {
+                replicates: 1_000,
+                ..Resampling::seeded(1)
+            };
+            let found = compare(&route, &reference, &[Metric::FirstToken], &how, 1);
+            let Ok(effect) = &found[0].effect else {
+                continue;
+            };
+            left[0] |= effect.at_any_time.is_some_and(|at| !at.contains(0.0));
+            left[1] |= !effect.difference.interval.contains(0.0);
+            looked += u64::from(effect.at_any_time.is_some());
+        }
+        any += u64::from(left[0]);
+        once += u64::from(left[1]);
+    }
+    let [any, once] = [any, once].map(|count| wilson(count, worlds, 0.05).unwrap());
+    let percent = |rate: &Estimate| {
+        let Interval { low, high } = rate.interval.map(|end| end * 100.0);
+        format!("{:.1} % [{low:.1}, {high:.1}]", rate.value * 100.0)
+    };
+    println!(
+        "A/A under 200 looks, seeds 20000 to {}, {:.0} looks with an interval a world: at any look {}, for one look {}",
+        19_999 + worlds,
+        looked as f64 / worlds as f64,
+        percent(&any),
+        percent(&once)
+    );
+    assert!(looked > 100 * worlds, "too few looks had an interval");
+    assert!(any.interval.low <= 0.05, "{any:?}");
+    // Enough worlds show that the looks would find something where they are not allowed.
+    assert!(worlds < 100 || once.interval.low > 0.05, "{once:?}");
 }
 
 #[test]

@@ -73,8 +73,9 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
             "JSON is a `response_format` (or its equal) of `json_object` or `json_schema`. \
              Whether the answer was valid JSON is not looked at: answers are not kept."
                 .to_owned(),
-            "Intervals are of 95 % each; verdicts are made as one family over all rows \
-             (Bonferroni)."
+            "Intervals are of 95 % each, for one look at a window chosen before; `the same at any \
+             look` holds however often one looks at a window whose beginning stands. Verdicts are \
+             made as one family over all rows (Bonferroni)."
                 .to_owned(),
         ],
     }
@@ -113,7 +114,7 @@ mod tests {
             low.unwrap() < 80e6 && high.unwrap() > 80e6,
             "seed 3: {first:?}"
         );
-        assert_eq!(first[11], Cell::text("different"));
+        assert_eq!(first[12], Cell::text("different"));
         assert_eq!(paper.charts.len(), 1);
     }
 }

@@ -46,10 +46,7 @@ pub(super) fn within(
     pairs
         .into_iter()
         .map(|(without, route, with)| Within {
-            found: metrics
-                .iter()
-                .map(|metric| compare(&with, without, *metric, &how, family))
-                .collect(),
+            found: compare(&with, without, metrics, &how, family),
             route,
         })
         .collect()
@@ -89,6 +86,7 @@ pub(super) fn sheet(key: &'static str, title: &str, list: &[Within]) -> Sheet {
             Column::new("without", "without p50", Unit::Number),
             Column::new("with", "with p50", Unit::Number),
             Column::new("difference", "difference", Unit::Number),
+            Column::new("at_any_time", "the same at any look", Unit::Number),
             Column::new("with_over_without", "ratio", Unit::Times),
             Column::new("naive_difference", "unadjusted", Unit::Number),
             Column::remark("verdict", "verdict"),

@@ -1,15 +1,17 @@
 //! Estimates the difference of two routes from traffic that nobody assigned by lot.
 
-use super::strata::{Group, Groups, groups};
+use super::strata::{Alike, Group, Groups};
 use crate::analysis::paper::Unit;
 use crate::analysis::reports::call::Call;
 use crate::statistics::compare::{
-    Margin, Resampling, Stratum, Verdict, bootstrap_difference, decide, stratified_difference,
-    stratified_ratio,
+    Margin, Resampling, Stratum, Verdict, bootstrap_difference, decide, stratified_contrast,
+    stratified_difference,
 };
 use crate::statistics::interval::special::normal_quantile;
-use crate::statistics::interval::{Estimate, Interval, newcombe};
+use crate::statistics::interval::{Estimate, Interval, effective_count, newcombe};
 use crate::statistics::quantile::{Sample, sorted};
+use crate::statistics::sequence::arms::looked_at;
+use crate::statistics::sequence::{CENTRE, rate_sequence, subtract};
 
 /// The least share of each route's calls that must have their like at the other (measurement 9).
 const OVERLAP_MIN: f64 = 0.5;
@@ -106,6 +108,15 @@ impl Metric {
         Self::HEADLINES.contains(&self)
     }
 
+    /// Whether the same numbers would be told alike as either.
+    fn is_like(self, other: Self) -> bool {
+        let kind = |metric: Self| match metric {
+            Self::Rate | Self::Failures | Self::Cost => Some(metric),
+            _ => None,
+        };
+        kind(self) == kind(other) && self.is_headline() == other.is_headline()
+    }
+
     pub(super) fn margin(self, reference: f64) -> f64 {
         match self {
             // A difference of a rate, a share of failures or a price below these is of no
@@ -165,8 +176,11 @@ pub struct Comparison {
 /// A difference of two routes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effect {
-    /// Route less reference.
+    /// Route less reference, at one look that was fixed before.
     pub difference: Estimate,
+    /// Where it lies however often one looks at a window whose beginning stands: absent below
+    /// [`SEQUENCE_FROM`](crate::statistics::sequence::SEQUENCE_FROM) independent calls.
+    pub at_any_time: Option<Interval>,
     /// Route over reference; of headlines only.
     pub ratio: Option<Estimate>,
     /// What may be said, by an interval as wide as the number of comparisons asks.
@@ -201,30 +215,54 @@ impl Refusal {
     }
 }
 
-/// Compares the calls of a route with those of its reference. `how` draws; verdicts are made as
-/// one of `family` comparisons (Bonferroni: as strict as Holm's first step).
+/// Compares the calls of a route with those of its reference in each of `metrics`. `how` draws;
+/// verdicts are made as one of `family` comparisons (Bonferroni: as strict as Holm's first step).
 #[must_use]
 pub fn compare(
     route: &[&Call],
     reference: &[&Call],
+    metrics: &[Metric],
+    how: &Resampling,
+    family: usize,
+) -> Vec<Comparison> {
+    let alike = Alike::new(route, reference);
+    let mut told: Vec<Comparison> = Vec::with_capacity(metrics.len());
+    for metric in metrics.iter().copied() {
+        let calls = || route.iter().chain(reference);
+        let is_same = |found: &&Comparison| {
+            found.metric.is_like(metric)
+                && calls().all(|call| found.metric.of(call) == metric.of(call))
+        };
+        // Where nobody reasons, the first answer is the first token: one seed draws the same.
+        let comparison = match told.iter().find(is_same) {
+            Some(found) => Comparison {
+                metric,
+                ..found.clone()
+            },
+            None => compared(&alike, [route, reference], metric, how, family),
+        };
+        told.push(comparison);
+    }
+    told
+}
+
+fn compared(
+    alike: &Alike<'_>,
+    arms: [&[&Call]; 2],
     metric: Metric,
     how: &Resampling,
     family: usize,
 ) -> Comparison {
-    let found = groups(
-        route,
-        reference,
-        |call| metric.of(call),
-        metric != Metric::Failures,
-    );
-    let plain = [route, reference].map(|calls| plain(calls, metric));
+    let found = alike.groups(|call| metric.of(call), metric != Metric::Failures);
+    let all = arms.map(|calls| sorted(calls.iter().filter_map(|call| metric.of(call))));
+    let plain = [&all[0], &all[1]].map(|(values, failures)| plain(values, *failures, metric));
     Comparison {
         metric,
         calls: found.all,
         plain,
         naive: metric
             .is_headline()
-            .then(|| naive(route, reference, metric, how))
+            .then(|| naive(&all, metric, how))
             .flatten(),
         groups: found.list.len(),
         overlap: found.overlap(),
@@ -234,22 +272,15 @@ pub fn compare(
     }
 }
 
-fn plain(calls: &[&Call], metric: Metric) -> Option<f64> {
-    let (values, failures) = sorted(calls.iter().filter_map(|call| metric.of(call)));
+fn plain(values: &[f64], failures: usize, metric: Metric) -> Option<f64> {
     if metric == Metric::Failures {
         return (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
     }
-    Sample::new(&values, failures).quantile(0.5)
+    Sample::new(values, failures).quantile(0.5)
 }
 
-fn naive(
-    route: &[&Call],
-    reference: &[&Call],
-    metric: Metric,
-    how: &Resampling,
-) -> Option<Estimate> {
-    let [a, b] =
-        [route, reference].map(|calls| sorted(calls.iter().filter_map(|call| metric.of(call))));
+fn naive(all: &[(Vec<f64>, usize); 2], metric: Metric, how: &Resampling) -> Option<Estimate> {
+    let [a, b] = all;
     if metric == Metric::Failures {
         let count = |values: &[f64]| (values.iter().sum::<f64>() as u64, values.len() as u64);
         return newcombe(count(&a.0), count(&b.0), how.alpha);
@@ -286,12 +317,12 @@ fn effect(
             ..*how
         };
         let strata: Vec<Stratum<'_>> = found.list.iter().map(Group::stratum).collect();
-        let difference = stratified_difference(&strata, 0.5, how).ok_or(Refusal::AmongFailures)?;
-        let ratio = metric
-            .is_headline()
-            .then(|| stratified_ratio(&strata, 0.5, how))
-            .flatten();
-        (difference, ratio)
+        let [difference, ratio] = if metric.is_headline() {
+            stratified_contrast(&strata, 0.5, how)
+        } else {
+            [stratified_difference(&strata, 0.5, how), None]
+        };
+        (difference.ok_or(Refusal::AmongFailures)?, ratio)
     };
     if !difference.value.is_finite() {
         return Err(Refusal::AmongFailures);
@@ -301,9 +332,36 @@ fn effect(
     let verdict = decide(&wide, margin, found.inside[0].min(found.inside[1]));
     Ok(Effect {
         difference,
+        at_any_time: at_any_time(found, &difference, metric, how.alpha),
         ratio: ratio.filter(|ratio| ratio.value.is_finite()),
         verdict,
     })
+}
+
+/// The interval of the difference as an asymptotic confidence sequence after as many calls as are
+/// independent; of rates at which nobody failed, whose variance says nothing, the exact sequences
+/// of both, subtracted.
+fn at_any_time(
+    found: &Groups,
+    difference: &Estimate,
+    metric: Metric,
+    alpha: f64,
+) -> Option<Interval> {
+    let counts = [0, 1]
+        .map(|arm: usize| effective_count(found.inside[arm] as u64, found.effects[arm]) as usize);
+    let failed = |group: &Group| {
+        group
+            .route
+            .iter()
+            .chain(&group.reference)
+            .any(|hit| *hit > 0.0)
+    };
+    if metric == Metric::Failures && !found.list.iter().any(failed) {
+        let [route, reference] = counts.map(|count| rate_sequence(0, count, alpha / 2.0, CENTRE));
+        return Some(subtract(route, reference));
+    }
+    let looked = looked_at(difference, counts[0] + counts[1], alpha)?;
+    Some(looked.interval)
 }
 
 /// The interval as wide as one of `family` comparisons asks, by the ratio of the normal quantiles:

@@ -14,7 +14,7 @@ use crate::statistics::interval::{
     ALPHA, Estimate, Interval, design_effect, newcombe, order_ci_deff,
 };
 use crate::statistics::quantile::{Sample, sorted};
-use crate::statistics::sequence::mixture::{CENTRE, quantile_sequence};
+use crate::statistics::sequence::mixture::{CENTRE, quantile_sequence_deff};
 
 /// What pairs are compared in; failures are of all halves and not of pairs.
 pub(super) const METRICS: [Metric; 5] = [
@@ -402,7 +402,11 @@ fn told(used: &[Couple<'_>], metric: Metric, family: usize, seed: u64) -> Result
         count,
         values: medians,
         difference,
-        at_any_time: quantile_sequence(sample, 0.5, ALPHA, CENTRE).bounds(),
+        at_any_time: if balanced {
+            both_sequences(&orders)
+        } else {
+            sequence(&differences, ALPHA)
+        },
         ratio: ratio(&found, effect),
         shift: summary.hodges_lehmann,
         p95: (count >= PAIRS_P95).then(|| Estimate {
@@ -434,6 +438,24 @@ fn both_orders(orders: &[Vec<f64>; 2], alpha: f64) -> Option<Estimate> {
             high: f64::midpoint(near.high, far.high),
         },
     })
+}
+
+/// Where the median of differences, in the order of time, lies however often one looks.
+pub(super) fn sequence(differences: &[f64], alpha: f64) -> Interval {
+    let effect = design_effect(differences);
+    let (values, failures) = sorted(differences.iter().copied());
+    let sample = Sample::new(&values, failures);
+    quantile_sequence_deff(sample, 0.5, alpha, CENTRE, effect).bounds()
+}
+
+/// The same of the mean of [`both_orders`]: of either a sequence of half the error, so that both
+/// hold together.
+pub(super) fn both_sequences(orders: &[Vec<f64>; 2]) -> Interval {
+    let [near, far] = [&orders[0], &orders[1]].map(|order| sequence(order, ALPHA / 2.0));
+    Interval {
+        low: f64::midpoint(near.low, far.low),
+        high: f64::midpoint(near.high, far.high),
+    }
 }
 
 /// The median of route over reference, made on the logarithm.

@@ -1,15 +1,16 @@
 //! Recovers known taxes from made-up pairs, and leaves out pairs whose halves are not alike.
 
 use super::adjust::Metric;
-use super::paired::{Compared, Dropped, PAIRS_MIN, Pairs, Told};
+use super::paired::{Compared, Dropped, PAIRS_MIN, Pairs, Told, both_sequences, sequence};
 use super::paper::{Asked, Tax};
 use crate::analysis::reports::Report as _;
 use crate::analysis::reports::call::Call;
 use crate::analysis::reports::tests::{head, made_up};
 use crate::record::{Active, ExchangeRecord, Name, Pair, ProviderKind, WallTime};
 use crate::statistics::compare::{Random, Verdict};
-use crate::statistics::interval::wilson;
+use crate::statistics::interval::{ALPHA, order_ci, wilson};
 use crate::statistics::metric::tests::record;
+use crate::statistics::quantile::{Sample, sorted};
 
 /// Half a pair: its number, whether it is the route's, its place, milliseconds to its first token.
 fn half(number: u32, routed: bool, order: u8, first_ms: f64) -> (ExchangeRecord, Call) {
@@ -111,6 +112,46 @@ fn a_known_tax_is_found_in_pairs_as_often_as_is_said() {
             "seeds 0..{worlds}: {mean} for {tax}"
         );
     }
+}
+
+/// How often an interval of pairs without a tax ever leaves zero in two hundred looks, every five
+/// of a thousand: as it is told at any look, of either order's mean, and for one look.
+#[test]
+fn two_hundred_looks_at_pairs_without_a_tax_seldom_find_one() {
+    let worlds: u64 = std::env::var("WORLDS").map_or(40, |text| text.parse().unwrap());
+    let mut alarms = [0; 3];
+    for seed in 0..worlds {
+        let mut random = Random::new(700 + seed);
+        let mut differences = Vec::new();
+        let mut orders: [Vec<f64>; 2] = Default::default();
+        let mut left = [false; 3];
+        for _look in 0..200 {
+            for _ in 0..5 {
+                // Heavy tails, and zero in the middle.
+                let difference = 100.0 * normal(&mut random).powi(3);
+                differences.push(difference);
+                orders[random.below(2)].push(difference);
+            }
+            let (values, _) = sorted(differences.iter().copied());
+            let once = order_ci(Sample::new(&values, 0), 0.5, ALPHA).bounds();
+            let told = [sequence(&differences, ALPHA), both_sequences(&orders), once];
+            for (left, interval) in left.iter_mut().zip(told) {
+                *left |= !interval.contains(0.0);
+            }
+        }
+        for (alarms, left) in alarms.iter_mut().zip(left) {
+            *alarms += u64::from(left);
+        }
+    }
+    let rates = alarms.map(|count| wilson(count, worlds, 0.05).unwrap());
+    println!("200 looks at {worlds} worlds (seeds 700 on): {alarms:?} alarms");
+    for rate in &rates[..2] {
+        assert!(rate.interval.low <= 0.05, "{alarms:?} of {worlds}");
+    }
+    assert!(
+        rates[2].interval.low > 0.05,
+        "looking would find nothing anyway: {alarms:?} of {worlds}"
+    );
 }
 
 #[test]

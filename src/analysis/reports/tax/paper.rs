@@ -14,6 +14,7 @@ use crate::analysis::reports::figures::{Numbers, first_token, numbers, verdict};
 use crate::record::{ExchangeRecord, Name, ProviderKind};
 use crate::statistics::compare::Resampling;
 use crate::statistics::interval::Estimate;
+use crate::statistics::sequence::SEQUENCE_FROM;
 
 /// What a tax is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,14 +164,16 @@ impl Tax {
             .map(|(model, arms, route, reference)| {
                 let how = Resampling::seeded(asked.seed);
                 let (calls, others) = (&arms[route], &arms[reference]);
-                let of = |metric| compare(calls, others, metric, &how, family);
+                let metrics = [&Metric::HEADLINES[..], &Metric::PARTS[..]].concat();
+                let mut headlines = compare(calls, others, &metrics, &how, family);
+                let parts = headlines.split_off(Metric::HEADLINES.len());
                 Pair {
                     model: model.clone(),
                     route,
                     reference,
                     pinned: is_pinned(calls, reference),
-                    headlines: Metric::HEADLINES.map(of).to_vec(),
-                    parts: Metric::PARTS.map(of).to_vec(),
+                    headlines,
+                    parts,
                 }
             })
             .collect();
@@ -251,7 +254,10 @@ fn write(pairs: &[Pair<'_>], alone: &[String], family: usize, head: Head) -> Pap
     ];
     if family > 0 {
         notes.push(format!(
-            "Intervals are of 95 % each. Verdicts are made as {family} comparisons of one family \
+            "Intervals are of 95 % each, and with their verdicts for one look at a window that was \
+             chosen before: whoever looks again and again until they leave zero will see it happen \
+             by chance. `the same at any look` holds however often one looks at a window whose \
+             beginning stands (--since a date), also as it grows. Verdicts are made as {family} comparisons of one family \
              (Bonferroni), against a margin of 20 ms or 3 % (rate 3 %, failures 0.5 points, cost \
              1 %)."
         ));
@@ -372,6 +378,7 @@ fn effects(pairs: &[Pair<'_>]) -> Sheet {
             Column::new("reference_p50", "reference p50", Unit::Number),
             Column::new("route_p50", "route p50", Unit::Number),
             Column::new("difference", "difference, like with like", Unit::Number),
+            Column::new("at_any_time", "the same at any look", Unit::Number),
             Column::new("route_over_reference", "ratio", Unit::Times),
             Column::new("naive_difference", "unadjusted", Unit::Number),
             Column::remark("verdict", "verdict"),
@@ -396,14 +403,24 @@ fn effect_row(pair: &Pair<'_>, found: &Comparison) -> Vec<Cell> {
     names.into_iter().chain(effect_cells(found)).collect()
 }
 
-/// What was compared, its unit, both medians, difference, ratio, plain difference, verdict.
+/// What was compared, its unit, both medians, difference, the same at any look, ratio, plain
+/// difference, verdict.
 pub(in crate::analysis::reports) fn effect_cells(found: &Comparison) -> Vec<Cell> {
     let (own, more) = (unit(found.metric), difference_unit(found.metric));
     let estimate = |estimate: &Estimate| Cell::estimate(estimate).in_unit(more);
     let plain = |value: Option<f64>| Cell::maybe(value, "no such number").in_unit(own);
-    let (difference, ratio, said) = match &found.effect {
+    let (difference, any, ratio, said) = match &found.effect {
         Ok(effect) => (
             estimate(&effect.difference),
+            effect.at_any_time.map_or_else(
+                || Cell::absent(format!("begins at {SEQUENCE_FROM} independent requests")),
+                |interval| {
+                    estimate(&Estimate {
+                        interval,
+                        ..effect.difference
+                    })
+                },
+            ),
             effect
                 .ratio
                 .as_ref()
@@ -412,6 +429,7 @@ pub(in crate::analysis::reports) fn effect_cells(found: &Comparison) -> Vec<Cell
         ),
         Err(refusal) => (
             Cell::absent(refusal.words()),
+            Cell::absent(""),
             Cell::absent(""),
             "not compared".to_owned(),
         ),
@@ -422,6 +440,7 @@ pub(in crate::analysis::reports) fn effect_cells(found: &Comparison) -> Vec<Cell
         plain(found.plain[1]),
         plain(found.plain[0]),
         difference,
+        any,
         ratio,
         found
             .naive

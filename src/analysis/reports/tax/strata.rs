@@ -1,10 +1,10 @@
 //! Puts calls of two routes side by side where they are alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::analysis::reports::call::{Call, Traits};
 use crate::statistics::compare::{Stratum, overlap_weight, resistant_slope};
-use crate::statistics::interval::cluster_effect;
+use crate::statistics::interval::numbered_cluster_effect;
 use crate::statistics::quantile::{Sample, sorted};
 
 /// Fewest calls of each route in a group that is compared (measurement 9).
@@ -59,59 +59,108 @@ fn covariates(call: &Call) -> [f64; 2] {
     [tokens.max(1.0).ln(), hour]
 }
 
-/// Groups calls that have the number `of`; where `levelled`, each group's numbers are those that
-/// its calls would have had with prompts of one size ([`level`]).
-pub(super) fn groups(
-    route: &[&Call],
-    reference: &[&Call],
-    of: impl Fn(&Call) -> Option<f64>,
-    levelled: bool,
-) -> Groups {
-    let mut cells: BTreeMap<&Traits, [Vec<Numbered>; 2]> = BTreeMap::new();
-    let mut all = [0, 0];
-    let mut everything = Vec::new();
-    for (arm, calls) in [route, reference].into_iter().enumerate() {
-        for call in calls {
-            if let Some(value) = of(call) {
-                let covariates = covariates(call);
-                let numbered = (value, covariates, clusters(call));
-                cells.entry(&call.traits).or_default()[arm].push(numbered);
-                everything.push(covariates);
-                all[arm] += 1;
-            }
-        }
-    }
-    let mut inside = [0, 0];
-    let mut groups = Vec::new();
-    let mut taken: [Vec<Vec<Numbered>>; 2] = Default::default();
-    for arms in cells.into_values() {
-        if arms.iter().any(|arm| arm.len() < CALLS_MIN) {
-            continue;
-        }
-        inside[0] += arms[0].len();
-        inside[1] += arms[1].len();
-        let means = [0, 1].map(|arm: usize| [0, 1].map(|at| mean(&arms[arm], at)));
-        let arms = if levelled { level(arms) } else { arms };
-        groups.push(group(&arms, means));
-        for (all, arm) in taken.iter_mut().zip(arms) {
-            all.push(arm);
-        }
-    }
-    Groups {
-        list: groups,
-        inside,
-        all,
-        effects: taken.map(|arm| effect(&arm, !levelled)),
-        deviations: [0, 1].map(|at| deviation(&everything, at)),
-    }
+/// Calls of a route and of its reference, those that are alike beside one another: found once, and
+/// compared in as many numbers as they have.
+#[derive(Debug)]
+pub(super) struct Alike<'a> {
+    /// In the order of their traits; either arm by prompt size, calls of one size as they came.
+    cells: Vec<[Vec<Placed<'a>>; 2]>,
+    /// Conversations and minutes that there are, of either arm.
+    clusters: [[usize; 2]; 2],
+}
+
+/// A call with what it is compared by.
+#[derive(Debug, Clone, Copy)]
+struct Placed<'a> {
+    call: &'a Call,
+    covariates: [f64; 2],
+    clusters: [usize; 2],
 }
 
 /// A call's number, with the logarithm of its prompt tokens and its hour, and what it may be alike
-/// in: its conversation (itself where it has none) and its minute.
-type Numbered = (f64, [f64; 2], [u64; 2]);
+/// in: its conversation (itself where it has none) and its minute, each counted in its arm.
+type Numbered = (f64, [f64; 2], [usize; 2]);
+
+impl<'a> Alike<'a> {
+    pub(super) fn new(route: &[&'a Call], reference: &[&'a Call]) -> Self {
+        let mut cells: BTreeMap<&Traits, [Vec<Placed<'a>>; 2]> = BTreeMap::new();
+        let mut clusters = [[0; 2]; 2];
+        for (arm, calls) in [route, reference].into_iter().enumerate() {
+            let mut known: [HashMap<u64, usize>; 2] = Default::default();
+            for call in calls {
+                let of = cluster_keys(call);
+                let mut number = |at: usize| {
+                    let next = known[at].len();
+                    *known[at].entry(of[at]).or_insert(next)
+                };
+                let placed = Placed {
+                    call,
+                    covariates: covariates(call),
+                    clusters: [number(0), number(1)],
+                };
+                cells.entry(&call.traits).or_default()[arm].push(placed);
+            }
+            clusters[arm] = [known[0].len(), known[1].len()];
+        }
+        let mut cells: Vec<_> = cells.into_values().collect();
+        for arm in cells.iter_mut().flatten() {
+            // The resistant line asks for this order, of every number anew.
+            arm.sort_by(|one, other| one.covariates[0].total_cmp(&other.covariates[0]));
+        }
+        Self { cells, clusters }
+    }
+
+    /// Groups the calls that have the number `of`; where `levelled`, each group's numbers are those
+    /// that its calls would have had with prompts of one size ([`level`]).
+    pub(super) fn groups(&self, of: impl Fn(&Call) -> Option<f64>, levelled: bool) -> Groups {
+        let (mut all, mut inside) = ([0, 0], [0, 0]);
+        let mut everything = Vec::new();
+        let mut groups = Vec::new();
+        let mut below: [Vec<([usize; 2], bool)>; 2] = Default::default();
+        for cell in &self.cells {
+            let arms = [&cell[0], &cell[1]].map(|arm| numbered(arm, &of));
+            for (all, arm) in all.iter_mut().zip(&arms) {
+                *all += arm.len();
+                everything.extend(arm.iter().map(|call| call.1));
+            }
+            if arms.iter().any(|arm| arm.len() < CALLS_MIN) {
+                continue;
+            }
+            let means = [0, 1].map(|arm: usize| [0, 1].map(|at| mean(&arms[arm], at)));
+            let arms = if levelled { level(arms) } else { arms };
+            let group = group(&arms, means);
+            let samples = [group.stratum().a, group.stratum().b];
+            for (arm, calls) in arms.iter().enumerate() {
+                inside[arm] += calls.len();
+                let middle = samples[arm].quantile(0.5).unwrap_or(f64::INFINITY);
+                let is_below = |value: f64| {
+                    if levelled {
+                        value <= middle
+                    } else {
+                        value > 0.0
+                    }
+                };
+                below[arm].extend(calls.iter().map(|call| (call.2, is_below(call.0))));
+            }
+            groups.push(group);
+        }
+        Groups {
+            list: groups,
+            inside,
+            all,
+            effects: [0, 1].map(|arm: usize| effect(&below[arm], self.clusters[arm], levelled)),
+            deviations: [0, 1].map(|at| deviation(&everything, at)),
+        }
+    }
+}
+
+fn numbered(arm: &[Placed<'_>], of: impl Fn(&Call) -> Option<f64>) -> Vec<Numbered> {
+    let number = |placed: &Placed<'_>| Some((of(placed.call)?, placed.covariates, placed.clusters));
+    arm.iter().filter_map(number).collect()
+}
 
 /// The conversation and the minute of a call.
-fn clusters(call: &Call) -> [u64; 2] {
+fn cluster_keys(call: &Call) -> [u64; 2] {
     let (half, _) = call.trace.as_chunks::<8>();
     let own = half
         .iter()
@@ -124,27 +173,19 @@ fn clusters(call: &Call) -> [u64; 2] {
 }
 
 /// How many calls of an arm say what one independent one would: of conversations and of minutes
-/// the larger effect, each number scored against the median of its group, a failure against the
-/// rate of the arm.
-fn effect(groups: &[Vec<Numbered>], of_failures: bool) -> f64 {
-    let calls = || groups.iter().flatten();
-    let rate = calls().map(|call| call.0).sum::<f64>() / calls().count().max(1) as f64;
-    let mut scored: Vec<([u64; 2], bool)> = Vec::new();
-    for group in groups {
-        let (values, failures) = sorted(group.iter().map(|call| call.0));
-        let middle = Sample::new(&values, failures).quantile(0.5);
-        let middle = middle.unwrap_or(f64::INFINITY);
-        let below = |value: f64| {
-            if of_failures {
-                value > 0.0
-            } else {
-                value <= middle
-            }
-        };
-        scored.extend(group.iter().map(|call| (call.2, below(call.0))));
-    }
-    let p = if of_failures { rate } else { 0.5 };
-    let by = |at: usize| cluster_effect(scored.iter().map(|(of, is)| (of[at], *is)), p);
+/// the larger effect, each number scored against the median of its group, a failure (of what is
+/// not `levelled`) against the rate of the arm.
+fn effect(below: &[([usize; 2], bool)], clusters: [usize; 2], levelled: bool) -> f64 {
+    let hits = below.iter().filter(|(_, is)| *is).count();
+    let p = if levelled {
+        0.5
+    } else {
+        hits as f64 / below.len().max(1) as f64
+    };
+    let by = |at: usize| {
+        let scored = below.iter().map(|(of, is)| (of[at], *is));
+        numbered_cluster_effect(scored, clusters[at], p)
+    };
     by(0).max(by(1))
 }
 
