@@ -426,6 +426,7 @@ fn rolled(
         rolled.add(of, rollup);
     })?;
     rolled.remark(remarks(reader, whole.window)?);
+    rolled.host(question.known.hosted.clone());
     let chose_nothing = rolled.chose_nothing();
     let paper = told(rolled.paper(made), scanned, "roll-ups");
     Ok((!chose_nothing).then_some(paper))

@@ -7,7 +7,7 @@ use super::figures::{
     METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, head, model_cell, named, nothing,
     numbers, spent,
 };
-use super::spend;
+use super::spend::{self, Outlay};
 use super::sums::{Routes, Sums};
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
@@ -16,8 +16,6 @@ use crate::record::{Outcome, PicoDollars};
 use crate::statistics::interval::ALPHA;
 
 const TITLE: &str = "Cost";
-/// Seconds of thirty days.
-const MONTH: f64 = 30.0 * 86_400.0;
 
 /// What a route cost.
 struct Costs {
@@ -55,33 +53,27 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
         .into_iter()
         .map(|(route, calls)| costs(route, &calls))
         .collect();
-    let mut paper = written(&routes, head(of, METHOD), None);
-    if !calls.is_empty() {
-        spend::add(&mut paper, calls);
-    }
-    paper
+    told(&routes, head(of, METHOD), &Outlay::of(calls))
 }
 
-/// The same from roll-ups.
-pub(super) fn rolled(routes: &Routes, of: Head) -> Paper {
+/// The same from roll-ups, with what was spent in each of them.
+pub(super) fn rolled(routes: &Routes, outlay: &Outlay, of: Head) -> Paper {
     let routes: Vec<Costs> = routes
         .iter()
         .map(|(route, sums)| costs_rolled(route.clone(), sums))
         .collect();
-    let seconds = of.window.seconds().max(1) as f64;
-    written(&routes, head(of, METHOD), Some(seconds))
+    told(&routes, head(of, METHOD), outlay)
 }
 
-/// `pace` is the window's length in seconds, where its spend is told by the month without more.
-fn written(routes: &[Costs], of: Head, pace: Option<f64>) -> Paper {
+fn told(routes: &[Costs], of: Head, outlay: &Outlay) -> Paper {
     if routes.is_empty() {
         return nothing("cost", TITLE, of, NO_CALLS);
     }
-    Paper {
+    let mut paper = Paper {
         name: "cost",
         version: 1,
         title: TITLE.to_owned(),
-        findings: findings(routes, pace),
+        findings: findings(routes),
         head: of,
         sheets: vec![costs_sheet(routes), overhead(routes), reconciled(routes)],
         charts: forest(routes).into_iter().collect(),
@@ -96,7 +88,9 @@ fn written(routes: &[Costs], of: Head, pace: Option<f64>) -> Paper {
              them, and the overhead in money is without them."
                 .to_owned(),
         ],
-    }
+    };
+    spend::add(&mut paper, outlay);
+    paper
 }
 
 fn costs_rolled(route: Route, sums: &Sums) -> Costs {
@@ -177,7 +171,7 @@ impl Costs {
     }
 }
 
-fn findings(routes: &[Costs], pace: Option<f64>) -> Vec<String> {
+fn findings(routes: &[Costs]) -> Vec<String> {
     let sum: f64 = routes.iter().map(|costs| costs.sum).sum();
     let priced: u64 = routes.iter().map(|costs| costs.priced).sum();
     let all: u64 = routes.iter().map(|costs| costs.exchanges).sum();
@@ -196,15 +190,11 @@ fn findings(routes: &[Costs], pace: Option<f64>) -> Vec<String> {
         ));
     } else {
         findings.push(format!(
-            "{} for {} exchanges with a price ({} of all): {} per 1,000{}.",
+            "{} for {} exchanges with a price ({} of all): {} per 1,000.",
             number(sum, Unit::Dollars),
             number(priced as f64, Unit::Count),
             share(priced, all),
-            number(sum / priced as f64 * 1e3, Unit::Dollars),
-            pace.map_or_else(String::new, |seconds| format!(
-                ", and {} in 30 days at this pace",
-                number(sum * MONTH / seconds, Unit::Dollars)
-            ))
+            number(sum / priced as f64 * 1e3, Unit::Dollars)
         ));
     }
     let most = routes

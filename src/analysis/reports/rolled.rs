@@ -7,11 +7,12 @@ use super::choice::Choice;
 use super::figures::Route;
 use super::listed::Listed;
 use super::same::SameModel;
+use super::spend::Outlay;
 use super::sums::{Routes, Sums};
 use super::{consistency, cost, errors, models, trend};
 use crate::analysis::paper::{Head, Paper, Source};
 use crate::analysis::tables::{Origins, Window};
-use crate::record::{Note, Origin, ProviderKind, WallTime};
+use crate::record::{Name, Note, Origin, PicoDollars, ProviderKind, WallTime};
 use crate::statistics::Rollup;
 use crate::statistics::interval::order;
 use crate::statistics::sketch::Sketch;
@@ -43,9 +44,12 @@ pub struct Rolled<'a> {
     routes: Routes,
     /// By steps of time, where the report asks for that.
     steps: BTreeMap<Route, BTreeMap<i64, Sums>>,
+    /// What was spent in each roll-up, where the report asks for that.
+    outlay: Outlay,
     own_delay: Sketch,
     same: Option<&'a SameModel>,
     remarks: Vec<Note>,
+    hosted: Vec<(Name, PicoDollars)>,
     scanned: u64,
     taken: u64,
     other_origin: u64,
@@ -74,9 +78,11 @@ impl<'a> Rolled<'a> {
             choice,
             routes: Routes::new(),
             steps: BTreeMap::new(),
+            outlay: Outlay::default(),
             own_delay: Sketch::default(),
             same: None,
             remarks: Vec::new(),
+            hosted: Vec::new(),
             scanned: 0,
             taken: 0,
             other_origin: 0,
@@ -98,6 +104,11 @@ impl<'a> Rolled<'a> {
     /// Sets beside it what users wrote down of the window.
     pub fn remark(&mut self, remarks: Vec<Note>) {
         self.remarks = remarks;
+    }
+
+    /// Says which providers are paid by the hour.
+    pub fn host(&mut self, hosted: Vec<(Name, PicoDollars)>) {
+        self.hosted = hosted;
     }
 
     /// Adds a roll-up.
@@ -123,6 +134,11 @@ impl<'a> Rolled<'a> {
         }
         self.taken += exchanges;
         self.own_delay.merge(&rollup.own_delay);
+        if self.listed == Listed::Cost {
+            let requests = exchanges + rollup.lost;
+            let cost = PicoDollars(rollup.further.spent);
+            self.outlay.add(of.at, of.provider, requests, cost);
+        }
         let route = (model, of.provider.to_owned());
         let sums = if self.listed == Listed::Trend {
             let step = of.at.0.div_euclid(trend::step_of(self.window));
@@ -164,14 +180,14 @@ impl<'a> Rolled<'a> {
             seed: None,
             method: "",
             sides: Vec::new(),
-            hosted: Vec::new(),
+            hosted: self.hosted.clone(),
             remarks: self.remarks.clone(),
         };
         let untold = self.untold();
         let mut paper = match self.listed {
             Listed::Consistency => consistency::rolled(&self.routes, head),
             Listed::Errors => errors::rolled(&self.routes, head),
-            Listed::Cost => cost::rolled(&self.routes, head),
+            Listed::Cost => cost::rolled(&self.routes, &self.outlay, head),
             Listed::Trend => trend::rolled(self.steps, head),
             _ => models::rolled(&self.routes, head),
         };

@@ -8,7 +8,7 @@ use super::figures::{ends, spent};
 use crate::analysis::paper::{Cell, Chart, Column, Head, Line, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::render::units::minute;
-use crate::record::{Nanos, WallTime};
+use crate::record::{Nanos, PicoDollars, WallTime};
 use crate::routing::pricing::Hosting;
 use crate::statistics::interval::special::student_two_sided;
 use crate::statistics::interval::{ALPHA, Estimate, Interval, design_effect};
@@ -31,11 +31,53 @@ struct Spend {
     sums: Vec<(i64, f64)>,
 }
 
-/// Adds it to `paper`, which is of `calls`.
-pub(super) fn add(paper: &mut Paper, calls: &[Call]) {
+/// What was spent when, and how much each provider was asked.
+#[derive(Debug, Default)]
+pub(super) struct Outlay {
+    /// Beginnings in microseconds with the dollars spent then; of what has no price nothing.
+    each: Vec<(i64, f64)>,
+    /// When the first request came, with a price or without.
+    begun: Option<i64>,
+    /// Requests by provider, and how many there were in its busiest minute, where that is known.
+    asked: BTreeMap<String, (u64, Option<u64>)>,
+}
+
+impl Outlay {
+    /// Of calls.
+    pub(super) fn of(calls: &[Call]) -> Self {
+        let mut minutes: BTreeMap<&str, BTreeMap<i64, u64>> = BTreeMap::new();
+        for call in calls {
+            let of = minutes.entry(call.provider.as_str()).or_default();
+            *of.entry(call.started.0.div_euclid(MINUTE)).or_default() += 1;
+        }
+        let asked = minutes.into_iter().map(|(provider, of)| {
+            let busiest = of.values().copied().max();
+            (provider.to_owned(), (of.values().sum(), busiest))
+        });
+        Self {
+            each: calls
+                .iter()
+                .filter_map(|call| Some((call.started.0, spent(call)?)))
+                .collect(),
+            begun: calls.iter().map(|call| call.started.0).min(),
+            asked: asked.collect(),
+        }
+    }
+
+    /// Of roll-ups: adds those that begin at `at`, of `provider`, of `requests` that cost so much.
+    /// Their busiest minute is not known where they are of hours.
+    pub(super) fn add(&mut self, at: WallTime, provider: &str, requests: u64, cost: PicoDollars) {
+        self.begun = Some(self.begun.map_or(at.0, |begun| begun.min(at.0)));
+        self.asked.entry(provider.to_owned()).or_default().0 += requests;
+        self.each.push((at.0, cost.as_dollars()));
+    }
+}
+
+/// Adds it to `paper`, which is of `outlay`.
+pub(super) fn add(paper: &mut Paper, outlay: &Outlay) {
     let head = &paper.head;
-    let spend = Spend::of(calls, head);
-    let hosted = hosting(calls, head);
+    let spend = Spend::of(outlay, head);
+    let hosted = hosting(outlay, head);
     let projected = spend.projected(MONTH_DAYS * DAY as f64);
     if let Ok(found) = &projected {
         paper.findings.push(format!(
@@ -46,7 +88,7 @@ pub(super) fn add(paper: &mut Paper, calls: &[Call]) {
             spend.word(),
         ));
     }
-    paper.sheets.push(spend.sheet(calls, head));
+    paper.sheets.push(spend.sheet(outlay, head));
     if !hosted.rows.is_empty() {
         paper.sheets.push(hosted);
     }
@@ -61,7 +103,7 @@ pub(super) fn add(paper: &mut Paper, calls: &[Call]) {
 }
 
 impl Spend {
-    fn of(calls: &[Call], head: &Head) -> Self {
+    fn of(outlay: &Outlay, head: &Head) -> Self {
         let window = head.window;
         let step = if window.until.0 - window.from.0 <= HOURLY {
             HOUR
@@ -72,15 +114,11 @@ impl Spend {
         let first = window.from.0.div_euclid(step) + i64::from(window.from.0.rem_euclid(step) > 0);
         let after = window.until.0.div_euclid(step);
         // What was before the first request is not known to have been idle.
-        let begun = calls
-            .iter()
-            .map(|call| call.started.0.div_euclid(step))
-            .min();
+        let begun = outlay.begun.map(|begun| begun.div_euclid(step));
         let first = begun.map_or(after, |begun| first.max(begun));
         let mut sums: BTreeMap<i64, f64> = (first..after).map(|at| (at, 0.0)).collect();
-        for call in calls {
-            let at = call.started.0.div_euclid(step);
-            if let Some((sum, cost)) = sums.get_mut(&at).zip(spent(call)) {
+        for (at, cost) in &outlay.each {
+            if let Some(sum) = sums.get_mut(&at.div_euclid(step)) {
                 *sum += cost;
             }
         }
@@ -123,7 +161,7 @@ impl Spend {
         })
     }
 
-    fn sheet(&self, calls: &[Call], head: &Head) -> Sheet {
+    fn sheet(&self, outlay: &Outlay, head: &Head) -> Sheet {
         let mut sheet = Sheet::new(
             "projection",
             "Actual against projected spend",
@@ -146,8 +184,8 @@ impl Spend {
             cell(&month),
         ]);
         let (begun, end) = month_of(head.window.until);
-        let since = calls.iter().filter(|call| call.started >= begun);
-        let actual: f64 = since.filter_map(spent).sum();
+        let since = outlay.each.iter().filter(|(at, _)| *at >= begun.0);
+        let actual: f64 = since.map(|(_, cost)| cost).sum();
         let seen = head.window.from <= begun;
         let rest = self.projected((end.0 - head.window.until.0).max(0) as f64);
         let whole = rest.clone().map(|rest| Estimate {
@@ -234,7 +272,7 @@ fn student_quantile(freedom: f64) -> f64 {
 }
 
 /// What routes that are paid by the hour cost each request, as used and at full use.
-fn hosting(calls: &[Call], head: &Head) -> Sheet {
+fn hosting(outlay: &Outlay, head: &Head) -> Sheet {
     let mut sheet = Sheet::new(
         "hosting",
         "Paid by the hour",
@@ -252,32 +290,30 @@ fn hosting(calls: &[Call], head: &Head) -> Sheet {
         .max(0)
         .unsigned_abs();
     for (provider, per_hour) in &head.hosted {
-        let mut minutes: BTreeMap<i64, u64> = BTreeMap::new();
-        for call in calls.iter().filter(|call| call.provider == *provider) {
-            *minutes
-                .entry(call.started.0.div_euclid(MINUTE))
-                .or_default() += 1;
-        }
+        let asked = outlay.asked.get(provider.as_str()).copied();
+        // Nobody who asked nothing was busy.
+        let (requests, busiest) = asked.unwrap_or((0, Some(0)));
         let seen = Hosting {
             per_hour: *per_hour,
             span: Nanos(span.saturating_mul(1_000)),
-            requests: minutes.values().sum(),
-            busiest_minute: minutes.values().copied().max().unwrap_or(0),
+            requests,
+            busiest_minute: busiest.unwrap_or(0),
         };
-        let each = |cost: Option<crate::record::PicoDollars>| {
-            Cell::maybe(
-                cost.map(crate::record::PicoDollars::as_dollars),
-                "no request",
-            )
+        let each = |cost: Option<PicoDollars>| {
+            Cell::maybe(cost.map(PicoDollars::as_dollars), "no request")
         };
         sheet.rows.push(vec![
             Cell::text(provider.as_str()),
             Cell::Value(per_hour.as_dollars()),
             Cell::count(seen.requests),
-            Cell::count(seen.busiest_minute),
+            busiest.map_or_else(|| Cell::absent("not in roll-ups"), Cell::count),
             Cell::Value(seen.total().as_dollars()),
             each(seen.observed()),
-            each(seen.at_full_use()),
+            if busiest.is_some() {
+                each(seen.at_full_use())
+            } else {
+                Cell::absent("not in roll-ups")
+            },
         ]);
     }
     sheet
@@ -287,8 +323,9 @@ fn hosting(calls: &[Call], head: &Head) -> Sheet {
 mod tests {
     use super::*;
     use crate::analysis::reports::Listed;
+    use crate::analysis::reports::figures::nothing;
     use crate::analysis::reports::tests::{head, made_up};
-    use crate::record::{Name, PicoDollars};
+    use crate::record::Name;
 
     /// A request every minute of a day, 60 an hour at a tenth of a cent.
     fn day() -> Vec<Call> {
@@ -372,6 +409,41 @@ mod tests {
         assert!((rows[0][6].number().unwrap() - 0.1).abs() < 1e-9);
         assert_eq!(rows[1][5], Cell::absent("no request"));
         assert!((rows[1][4].number().unwrap() - 24.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn roll_ups_are_projected_as_their_records_are() {
+        let calls = day();
+        let mut rolled = Outlay::default();
+        for hour in calls.chunks(60) {
+            let cost = PicoDollars(60 * 1_000_000_000);
+            rolled.add(hour[0].started, "openai", 60, cost);
+        }
+        let [of_records, of_rollups] = [Outlay::of(&calls), rolled].map(|outlay| {
+            let mut of = head();
+            of.hosted = vec![(Name::from("openai"), PicoDollars(6_000_000_000_000))];
+            let mut paper = nothing("cost", "Cost", of, "");
+            paper.findings.clear();
+            add(&mut paper, &outlay);
+            paper
+        });
+        let rows = |paper: &Paper, key| sheet(paper, key).rows.clone();
+        for (one, other) in [0, 1].into_iter().flat_map(|row: usize| {
+            let of = |paper: &Paper| rows(paper, "projection")[row].clone();
+            of(&of_records).into_iter().zip(of(&of_rollups))
+        }) {
+            match (one.number(), other.number()) {
+                (Some(one), Some(other)) => assert!((one - other).abs() < 1e-9, "{one} {other}"),
+                _ => assert_eq!(one, other),
+            }
+        }
+        assert_eq!(of_records.findings, of_rollups.findings);
+        assert_eq!(of_records.charts.len(), of_rollups.charts.len());
+        let hosted = &rows(&of_rollups, "hosting")[0];
+        assert_eq!(hosted[2], Cell::count(1_440));
+        assert_eq!(hosted[3], Cell::absent("not in roll-ups"));
+        assert!((hosted[5].number().unwrap() - 0.1).abs() < 1e-9);
+        assert_eq!(hosted[6], Cell::absent("not in roll-ups"));
     }
 
     #[test]
