@@ -180,12 +180,15 @@ fn schemas() -> Value {
         })) })),
         "Share": object("value part whole", json!({
             "value": nullable("number"), "part": whole(), "whole": whole(),
+            "low": { "type": "number" }, "high": { "type": "number" },
         })),
         "Figure": object("value", json!({
             "value": nullable("number"),
             "reason": { "enum": ["too_few", "among_failures"] },
             "needs": whole(),
             "has": whole(),
+            "low": { "type": "number" },
+            "high": nullable("number"),
         })),
         "Spread": object(
             "n failures p5 p50 p95 p99 iqr_over_p50 p95_over_p50 missing",

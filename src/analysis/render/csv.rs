@@ -80,6 +80,8 @@ fn columns(report: &RoutesReport, route: &RouteReport) -> Columns {
     put("streams", route.streams.to_string());
     put("attempts", route.attempts.to_string());
     put("failure_rate", fraction(route.failure_rate));
+    let ends = route.failure_rate.ends();
+    put_ends(&mut put, "failure_rate", ends, 1.0);
     put("attempt_failure_rate", fraction(route.attempt_failure_rate));
     put("rate_limited", fraction(route.rate_limited));
     put("credential_faults", fraction(route.credential_faults));
@@ -116,15 +118,14 @@ fn columns(report: &RoutesReport, route: &RouteReport) -> Columns {
 fn put_spread(put: &mut impl FnMut(&str, String), name: &str, spread: &Spread, unit: f64) {
     put(&format!("{name}_n"), spread.seen.to_string());
     put(&format!("{name}_failures"), spread.failures.to_string());
-    for (quantile, figure) in [
-        ("p50", spread.p50),
-        ("p95", spread.p95),
-        ("p99", spread.p99),
+    for (quantile, figure, ends) in [
+        ("p50", spread.p50, spread.p50_ends),
+        ("p95", spread.p95, spread.p95_ends),
+        ("p99", spread.p99, spread.p99_ends),
     ] {
-        put(
-            &format!("{name}_{quantile}"),
-            number(figure.map(|value| value / unit)),
-        );
+        let name = format!("{name}_{quantile}");
+        put(&name, number(figure.map(|value| value / unit)));
+        put_ends(put, &name, ends, unit);
     }
     put(
         &format!("{name}_iqr_over_p50"),
@@ -136,6 +137,15 @@ fn put_spread(put: &mut impl FnMut(&str, String), name: &str, spread: &Spread, u
         .map(|(reason, count)| format!("{} {count}", reason.name()))
         .collect();
     put(&format!("{name}_missing"), missing.join("; "));
+}
+
+/// The ends of an interval: empty where there is none.
+fn put_ends(put: &mut impl FnMut(&str, String), name: &str, ends: Option<(f64, f64)>, unit: f64) {
+    let (low, high) = ends.map_or((None, None), |(low, high)| (Some(low), Some(high)));
+    for (which, end) in [("low", low), ("high", high)] {
+        let end = end.map_or_else(String::new, |end| format!("{:.6}", end / unit));
+        put(&format!("{name}_{which}"), end);
+    }
 }
 
 fn put_tokens(put: &mut impl FnMut(&str, String), route: &RouteReport) {

@@ -9,8 +9,8 @@ use crate::statistics::DEFINITIONS;
 use crate::statistics::sketch::RELATIVE_ERROR;
 
 use super::units::{
-    NOTHING, dollars, figure, length, minute, percent, percent_of, plain, rate, short, span,
-    thousands, three_digits,
+    NOTHING, between, dollars, figure, length, minute, percent, percent_of, plain, rate, short,
+    span, thousands, three_digits,
 };
 
 /// A report laid out.
@@ -59,7 +59,7 @@ pub(super) fn routes(report: &RoutesReport) -> Document {
             head.origin,
             thousands(report.taken)
         ),
-        sheets: vec![timing(report), usage(report)],
+        sheets: vec![timing(report), sureness(report), usage(report)],
         notes: notes(report),
     }
 }
@@ -107,6 +107,38 @@ fn timing_row(route: &RouteReport) -> Vec<Lines> {
     ]
 }
 
+fn sureness(report: &RoutesReport) -> Sheet {
+    Sheet {
+        title: "How sure that is: intervals of 95 %".to_owned(),
+        names: 0,
+        columns: vec!["route", "failed", "", "first token", "total", "tokens/s"],
+        rows: report.routes.iter().map(sureness_row).collect(),
+    }
+}
+
+fn sureness_row(route: &RouteReport) -> Vec<Lines> {
+    let failed = route.failure_rate;
+    let ends = failed.ends();
+    vec![
+        name(&route.route),
+        vec![
+            between(ends, percent_of),
+            format!("of {}", thousands(failed.whole)),
+        ],
+        ["p50", "p95", "p99", "n"].map(str::to_owned).to_vec(),
+        ends_of(&route.first_token, span),
+        ends_of(&route.total, span),
+        ends_of(&route.output_rate, rate),
+    ]
+}
+
+fn ends_of(spread: &Spread, write: fn(f64) -> String) -> Lines {
+    let ends = [spread.p50_ends, spread.p95_ends, spread.p99_ends];
+    let mut lines = ends.map(|ends| between(ends, write)).to_vec();
+    lines.push(thousands(spread.count()));
+    lines
+}
+
 /// The medians with their intervals, drawn for whoever reads HTML.
 pub(super) fn charts(report: &RoutesReport) -> Vec<Chart> {
     let kinds: [(&str, Unit, f64, Medians); 3] = [
@@ -125,6 +157,7 @@ pub(super) fn charts(report: &RoutesReport) -> Vec<Chart> {
                 value: spread.p50.value()? * scale,
                 interval: spread
                     .p50_ends
+                    .filter(|(_, high)| high.is_finite())
                     .map(|(low, high)| (low * scale, high * scale)),
             })
         };
@@ -329,8 +362,10 @@ fn notes(report: &RoutesReport) -> Vec<String> {
             .to_owned(),
     );
     notes.push(
-        "Intervals are of two order statistics, exact, 95 %, taking requests as independent; \
-         p50 needs 6 numbers, p95 72, p99 368. No draws are made."
+        "Intervals of quantiles are of two order statistics, exact, 95 %, those of rates Wilson's; \
+         both take requests as independent, for one look at a window chosen before (\
+         `report consistency` widens them by how alike neighbours are). p50 needs 6 numbers, p95 \
+         72, p99 368; n is with failures. No draws are made."
             .to_owned(),
     );
     let configs: Vec<String> = head.configs.iter().map(ToString::to_string).collect();

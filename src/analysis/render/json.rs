@@ -3,7 +3,8 @@
 //! The schema is `tollgate.report.routes/1`. Keys are added, never renamed or removed, within one
 //! version. Spans are in milliseconds, rates in tokens per second, money in US dollars. A figure
 //! is `{"value": number}`, or `{"value": null, "reason": "too_few", "needs": n, "has": n}`, or
-//! `{"value": null, "reason": "among_failures"}`. A share is `{"value", "part", "whole"}`.
+//! `{"value": null, "reason": "among_failures"}`. A share is `{"value", "part", "whole"}`. Where
+//! there is an interval, of 95 %, `low` and `high` are its ends; a `high` of null is infinite.
 
 use serde_json::{Map, Value, json};
 
@@ -129,14 +130,14 @@ pub fn spread(spread: &Spread, unit: f64) -> Value {
         "p5": scaled(spread.p5),
         "p50": with_ends(scaled(spread.p50), spread.p50_ends, unit),
         "p95": with_ends(scaled(spread.p95), spread.p95_ends, unit),
-        "p99": scaled(spread.p99),
+        "p99": with_ends(scaled(spread.p99), spread.p99_ends, unit),
         "iqr_over_p50": figure(spread.iqr_over_median),
         "p95_over_p50": figure(spread.p95_over_p50),
         "missing": counts(spread.missing().map(|(reason, count)| (reason.name(), count))),
     })
 }
 
-/// A figure with the ends of its interval, where there are.
+/// A figure with the ends of its interval, where there are; null is infinite.
 fn with_ends(mut figure: Value, ends: Option<(f64, f64)>, unit: f64) -> Value {
     if let Some((low, high)) = ends {
         figure["low"] = (low / unit).into();
@@ -157,10 +158,11 @@ pub fn figure(figure: Figure) -> Value {
     }
 }
 
-/// A share with both ends of its fraction.
+/// A share with both ends of its fraction, and those of its interval.
 #[must_use]
 pub fn share(share: Share) -> Value {
-    json!({ "value": share.fraction(), "part": share.part, "whole": share.whole })
+    let found = json!({ "value": share.fraction(), "part": share.part, "whole": share.whole });
+    with_ends(found, share.ends(), 1.0)
 }
 
 fn outcomes(counted: &OutcomeCounts) -> Value {

@@ -64,6 +64,38 @@ fn a_table_says_what_it_withholds_and_why() {
     assert!(empty.contains("No exchange in this window"), "{empty}");
 }
 
+/// What an expert asks of a report before any number of it is believed.
+#[test]
+fn every_format_says_what_the_numbers_stand_on() {
+    let mut report = sample();
+    report.excluded[0] = 3;
+    report.head.configs = vec![crate::record::KeyedHash(0xabc)];
+    for format in [Format::Table, Format::Markdown, Format::Html] {
+        let text = routes(&report, format).replace('\\', "");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in [
+            // Window, n, exclusions with their reason.
+            "2026-11-21 00:36 UTC to 2026-11-22 00:36 UTC (24 h), live traffic, 408 exchanges",
+            "Not in this report, of 408 looked at: other_origin 3.",
+            "Reached no provider: rejected 1",
+            // The interval of a rate with its n, of a quantile, and what withholds one.
+            "[3.26 %, 7.60 %]",
+            "of 400",
+            "[388 ms, 431 ms]",
+            "7 of 368",
+            // Versions, settings, seed, method, own delay.
+            "Definitions 1, tollgate 0.",
+            "0000000000000abc",
+            "No draws are made",
+            "two order statistics, exact, 95 %, those of rates Wilson",
+            "41.0 µs",
+            "Observational",
+        ] {
+            assert!(text.contains(part), "{format:?}: {part} is missing: {text}");
+        }
+    }
+}
+
 #[test]
 fn markdown_escapes_names() {
     let text = routes(&hostile(), Format::Markdown);
@@ -116,6 +148,9 @@ fn json_keeps_its_schema() {
         "failures iqr_over_p50 missing n p5 p50 p95 p95_over_p50 p99"
     );
     assert_eq!(route["failure_rate"]["part"], 20);
+    assert_eq!(keys(&route["failure_rate"]), "high low part value whole");
+    let p95 = &route["first_token_ms"]["p95"];
+    assert!(p95["low"].is_number() && p95["high"].is_null(), "{p95}");
     assert_eq!(route["first_token_ms"]["p99"]["reason"], "among_failures");
     let withheld = &value["routes"][1]["first_token_ms"]["p99"];
     assert_eq!(

@@ -108,6 +108,17 @@ pub fn figure(figure: Figure, write: impl FnOnce(f64) -> String) -> String {
     }
 }
 
+/// Both ends of an interval written by `write`, an infinite one as what is among failures; a dash
+/// where there is none.
+#[must_use]
+pub fn between(ends: Option<(f64, f64)>, write: impl Fn(f64) -> String) -> String {
+    let end = |end: f64| figure(Figure::of(end), &write);
+    ends.map_or_else(
+        || NOTHING.to_owned(),
+        |(low, high)| format!("[{}, {}]", end(low), end(high)),
+    )
+}
+
 /// The same in full.
 #[must_use]
 pub fn why(figure: Figure) -> Option<String> {

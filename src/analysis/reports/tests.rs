@@ -2,7 +2,7 @@
 
 use super::call::{Call, Traits};
 use super::listed::Listed;
-use crate::analysis::paper::Head;
+use crate::analysis::paper::{Head, Paper};
 use crate::analysis::render::Format;
 use crate::analysis::render::paper::{json, write};
 use crate::analysis::tables::Window;
@@ -159,16 +159,70 @@ fn tries_that_all_went_elsewhere() -> Vec<Call> {
     (0..80).map(lost).collect()
 }
 
+/// A head of which everything is known.
+pub(super) fn full_head() -> Head {
+    Head {
+        scanned: 1_234,
+        taken: 1_200,
+        excluded: vec![("background".to_owned(), 34)],
+        configs: vec![KeyedHash(0xabc)],
+        own_delay: Some((41_000.0, 120_000.0)),
+        ..head()
+    }
+}
+
 /// What an expert asks of every report before any number is believed: each format that people
-/// read says it in words, and JSON under its key.
+/// read says it in words, and JSON under its key. `paper` is of [`full_head`].
+pub(super) fn says_what_it_stands_on(paper: &Paper, badge: &str) {
+    for format in [Format::Table, Format::Markdown, Format::Html] {
+        // Lines are wrapped for terminals.
+        let text = write(paper, format);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in [
+            "1970-01-01 00:00",
+            "1,200 exchanges of 1,234 looked at",
+            "Not taken: background 34",
+            "added 41.0 µs at p50 and 120 µs at p99",
+            "Seed 1.",
+            "0000000000000abc",
+            "Definitions 1, tollgate 0.",
+            "95 %",
+            badge,
+        ] {
+            assert!(
+                text.contains(part),
+                "{} {format:?} lacks {part}: {text}",
+                paper.name
+            );
+        }
+    }
+    let value = json(paper);
+    for key in [
+        "from",
+        "until",
+        "made",
+        "origin",
+        "selection",
+        "scanned",
+        "taken",
+        "excluded",
+        "configs",
+        "own_delay_p50_ms",
+        "own_delay_p99_ms",
+        "seed",
+        "method",
+        "definitions",
+        "tollgate",
+    ] {
+        assert!(value["head"].get(key).is_some(), "{} {key}", paper.name);
+    }
+    let badged = paper.notes.iter().chain(&paper.findings);
+    let badged = badged.filter(|note| note.contains(badge)).count();
+    assert!(badged > 0, "{}", paper.name);
+}
+
 #[test]
 fn every_report_says_what_it_stands_on() {
-    let mut of = head();
-    of.scanned = 1_234;
-    of.taken = 1_200;
-    of.excluded = vec![("background".to_owned(), 34)];
-    of.configs = vec![KeyedHash(0xabc)];
-    of.own_delay = Some((41_000.0, 120_000.0));
     let calls: Vec<Call> = (0..1_200)
         .map(|n| {
             let call = made_up(n, 300.0 + (n % 50) as f64);
@@ -181,54 +235,11 @@ fn every_report_says_what_it_stands_on() {
         .collect();
     let mut tax = super::tax::Tax::new(super::tax::Asked::default());
     calls.iter().for_each(|call| tax.add(call.clone()));
-    let tax = super::Report::paper(&tax, of.clone());
-    let listed = Listed::ALL.map(|listed| listed.paper(&calls, of.clone()));
+    let tax = super::Report::paper(&tax, full_head());
+    let listed = Listed::ALL.map(|listed| listed.paper(&calls, full_head()));
     let compared = super::compare::compared(&listed[0], &listed[0], &["a".into(), "b".into()]);
-    for paper in listed.into_iter().chain([tax, compared]) {
-        for format in [Format::Table, Format::Markdown, Format::Html] {
-            // Lines are wrapped for terminals.
-            let text = write(&paper, format);
-            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            for part in [
-                "1970-01-01 00:00",
-                "1,200 exchanges of 1,234 looked at",
-                "Not taken: background 34",
-                "added 41.0 µs at p50 and 120 µs at p99",
-                "Seed 1.",
-                "0000000000000abc",
-                "Definitions 1, tollgate 0.",
-                "95 %",
-            ] {
-                assert!(
-                    text.contains(part),
-                    "{} {format:?} lacks {part}: {text}",
-                    paper.name
-                );
-            }
-        }
-        let value = json(&paper);
-        for key in [
-            "from",
-            "until",
-            "made",
-            "origin",
-            "selection",
-            "scanned",
-            "taken",
-            "excluded",
-            "configs",
-            "own_delay_p50_ms",
-            "own_delay_p99_ms",
-            "seed",
-            "method",
-            "definitions",
-            "tollgate",
-        ] {
-            assert!(value["head"].get(key).is_some(), "{} {key}", paper.name);
-        }
-        let badged = paper.notes.iter().chain(&paper.findings);
-        let badged = badged.filter(|note| note.contains("OBSERVATIONAL")).count();
-        assert!(badged > 0, "{}", paper.name);
+    for paper in listed.iter().chain([&tax, &compared]) {
+        says_what_it_stands_on(paper, "OBSERVATIONAL");
     }
 }
 

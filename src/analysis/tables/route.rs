@@ -1,6 +1,7 @@
 //! Holds what one route did: the numbers of a report with both ends of every fraction.
 
 use crate::record::{Name, Outcome, ProviderKind, TokenSource};
+use crate::statistics::interval::{ALPHA, wilson};
 use crate::statistics::rollup::TokenSums;
 
 use super::spread::Spread;
@@ -41,6 +42,13 @@ impl Share {
     #[must_use]
     pub const fn of(part: u64, whole: u64) -> Self {
         Self { part, whole }
+    }
+
+    /// Wilson's interval of the fraction, 95 %; absent of nothing.
+    #[must_use]
+    pub fn ends(self) -> Option<(f64, f64)> {
+        let found = wilson(self.part, self.whole, ALPHA)?.interval;
+        Some((found.low, found.high))
     }
 
     /// The fraction; absent of nothing.

@@ -1,7 +1,7 @@
 //! Finds the quantiles of many numbers, and withholds those that too few numbers stand behind.
 
 use crate::record::NullReason;
-use crate::statistics::interval::order::ranks;
+use crate::statistics::interval::order::{self, ranks};
 use crate::statistics::quantile::{minimum_count, of_sorted_among};
 use crate::statistics::sketch::Sketch;
 
@@ -26,6 +26,16 @@ pub enum Figure {
 }
 
 impl Figure {
+    /// `value`, where it is finite; what is not is among the failures.
+    #[must_use]
+    pub const fn of(value: f64) -> Self {
+        if value.is_finite() {
+            Self::Value(value)
+        } else {
+            Self::AmongFailures
+        }
+    }
+
     /// The number, where there is one.
     #[must_use]
     pub const fn value(self) -> Option<f64> {
@@ -70,11 +80,13 @@ pub struct Spread {
     pub p95: Figure,
     /// 99th percentile.
     pub p99: Figure,
-    /// What the medians of further such numbers lie between, 95 %; absent where there is no
-    /// median, or an end is among the failures.
+    /// The interval of the median, 95 %; absent where too few numbers stand behind it. The upper
+    /// end is infinite where it is among the failures.
     pub p50_ends: Option<(f64, f64)>,
     /// The same of the 95th percentile.
     pub p95_ends: Option<(f64, f64)>,
+    /// The same of the 99th percentile.
+    pub p99_ends: Option<(f64, f64)>,
     /// Distance of the quartiles over the median: how steady it is.
     pub iqr_over_median: Figure,
     /// 95th percentile over the median: how far the tail is.
@@ -131,8 +143,14 @@ impl Gathered {
         } else {
             let (sketch, failures) = (&self.sketch, self.failures);
             let of = |p| of_sketch(sketch, failures, p);
-            // Their intervals stand in the reports of whole records.
-            self.spread(sketch.count(), of, |_| None)
+            let ends = |p| {
+                let found = order::of_sketch(sketch, failures, p, ALPHA);
+                found
+                    .lower
+                    .zip(found.upper)
+                    .map(|(low, high)| (low.value, high.value))
+            };
+            self.spread(sketch.count(), of, ends)
         }
     }
 
@@ -143,15 +161,21 @@ impl Gathered {
         ends: impl Fn(f64) -> Option<(f64, f64)>,
     ) -> Spread {
         let (low, middle, high, p95) = (of(0.25), of(0.5), of(0.75), of(0.95));
+        let p99 = of(0.99);
+        let told = |figure: Figure, p: f64| {
+            let enough = !matches!(figure, Figure::TooFew { .. });
+            ends(p).filter(|(low, _)| enough && low.is_finite())
+        };
         Spread {
             seen,
             failures: self.failures,
             p5: of(0.05),
             p50: middle,
             p95,
-            p99: of(0.99),
-            p50_ends: ends(0.5).filter(|_| middle.value().is_some()),
-            p95_ends: ends(0.95).filter(|_| p95.value().is_some()),
+            p99,
+            p50_ends: told(middle, 0.5),
+            p95_ends: told(p95, 0.95),
+            p99_ends: told(p99, 0.99),
             iqr_over_median: over(minus(high, low), middle),
             p95_over_p50: over(p95, middle),
             nulls: self.nulls,
@@ -162,16 +186,17 @@ impl Gathered {
         let failures = usize::try_from(self.failures).unwrap_or(usize::MAX);
         let mut values = std::mem::take(&mut self.values);
         let count = (values.len() + failures) as u64;
-        let of_ends = [0.5, 0.95].map(|p| ranks(count, p, ALPHA));
+        let of_ends = [0.5, 0.95, 0.99].map(|p| ranks(count, p, ALPHA));
         let wanted = of_ends.map(|(low, high, _)| [low, high]);
         let ps = [0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
         arrange(&mut values, failures, &ps, wanted.as_flattened());
         let at = |rank: u64| {
             let index = usize::try_from(rank.checked_sub(1)?).ok()?;
-            values.get(index).map(|value| *value as f64)
+            let value = values.get(index).map(|value| *value as f64);
+            (rank <= count).then(|| value.unwrap_or(f64::INFINITY))
         };
         let ends = |p: f64| {
-            let (low, high, _) = of_ends[usize::from(p > 0.5)];
+            let (low, high, _) = of_ends[usize::from(p > 0.5) + usize::from(p > 0.95)];
             at(low).zip(at(high))
         };
         let of = |p: f64| figure(&values, failures, p);
@@ -308,6 +333,16 @@ mod tests {
                 "{found} {expected}"
             );
         }
+        // Its intervals are wider by its error.
+        for (rolled, exact) in [
+            (rolled.p50_ends, exact.p50_ends),
+            (rolled.p95_ends, exact.p95_ends),
+            (rolled.p99_ends, exact.p99_ends),
+        ] {
+            let ((low, high), (lowest, highest)) = (rolled.unwrap(), exact.unwrap());
+            assert!(low <= lowest && low > 0.97 * lowest, "{low} {lowest}");
+            assert!(high >= highest && high < 1.03 * highest, "{high} {highest}");
+        }
     }
 
     #[test]
@@ -316,8 +351,11 @@ mod tests {
         assert_eq!(found.p50_ends, Some((40.0, 61.0)));
         assert_eq!(spread(0..71, 0).p95_ends, None);
         assert!(spread(0..400, 0).p95_ends.is_some());
-        // The upper end is a failure.
-        assert_eq!(spread(0..60, 50).p50_ends, None);
+        assert_eq!(spread(0..367, 0).p99_ends, None);
+        assert_eq!(spread(1..=400, 0).p99_ends, Some((392.0, 400.0)));
+        // The upper end is a failure; then both are.
+        assert_eq!(spread(1..=60, 50).p50_ends, Some((45.0, f64::INFINITY)));
+        assert_eq!(spread(0..4, 50).p50_ends, None);
     }
 
     #[test]

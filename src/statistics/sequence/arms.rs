@@ -20,6 +20,9 @@ pub struct Location {
     pub count: usize,
 }
 
+/// The least deviation, as a share of the value, that is not a rounding of equal numbers.
+const SPREAD_MIN: f64 = 1e-12;
+
 /// How often one looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Looks {
@@ -77,7 +80,10 @@ impl Location {
     }
 
     fn sound(self) -> Option<Self> {
-        (self.value.is_finite() && self.variance.is_finite() && self.variance > 0.0).then_some(self)
+        // Numbers that are all the same have a spread of roundings only.
+        let least = (self.value * SPREAD_MIN).powi(2);
+        (self.value.is_finite() && self.variance.is_finite() && self.variance > least)
+            .then_some(self)
     }
 
     /// The squared standard error.

@@ -126,4 +126,7 @@ fn what_has_no_spread_or_no_middle_is_not_located() {
     }
     assert_eq!(Location::mean(&[]), None);
     assert_eq!(Location::mean(&[(3.0, 0)]), None);
+    // Equal prices, whose sum is rounded.
+    let same: Vec<(f64, usize)> = (0..523).map(|unit| (0.0024, unit)).collect();
+    assert_eq!(Location::mean(&same), None);
 }

@@ -5,11 +5,12 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use crate::analysis::render::units::{
-    NOTHING, dollars, figure, minute, percent, plain, rate, short, span, thousands, three_digits,
-    why,
+    NOTHING, between, dollars, figure, minute, percent, percent_of, plain, rate, short, span,
+    thousands, three_digits, why,
 };
 use crate::analysis::tables::{Exclusion, Figure, RouteReport, RoutesReport, Share, Spread};
 use crate::record::TokenSource;
+use crate::statistics::DEFINITIONS;
 use crate::ui::api::{Asking, Shared, query};
 use crate::ui::ask::ReportQuery;
 use crate::ui::charts::{self, Which};
@@ -161,22 +162,27 @@ fn route_rows(route: &RouteReport) -> Markup {
                 td.number rowspan="3" {
                     (percent(route.failure_rate)) br;
                     span.detail {
+                        (between(route.failure_rate.ends(), percent_of))
+                        " of " (thousands(route.failure_rate.whole)) br;
                         "limited " (percent(route.rate_limited)) br;
                         "key refused " (percent(route.credential_faults))
                         @if route.lost.attempts > 0 { br; "lost attempts " (short(route.lost.attempts)) }
                     }
                 }
-                (quantiles(route, "p50", |spread| spread.p50))
+                (quantiles(route, "p50", |spread| (spread.p50, spread.p50_ends)))
                 td.number rowspan="3" { (tokens(route)) }
                 td.number rowspan="3" { (cost(route)) }
             }
-            tr { (quantiles(route, "p95", |spread| spread.p95)) }
-            tr { (quantiles(route, "p99", |spread| spread.p99)) }
+            tr { (quantiles(route, "p95", |spread| (spread.p95, spread.p95_ends))) }
+            tr { (quantiles(route, "p99", |spread| (spread.p99, spread.p99_ends))) }
         }
     }
 }
 
-fn quantiles(route: &RouteReport, name: &str, of: fn(&Spread) -> Figure) -> Markup {
+/// A quantile with its interval.
+type Told = (Figure, Option<(f64, f64)>);
+
+fn quantiles(route: &RouteReport, name: &str, of: fn(&Spread) -> Told) -> Markup {
     let cells: [(&Spread, Write); 5] = [
         (&route.first_token, span),
         (&route.first_answer, span),
@@ -187,8 +193,11 @@ fn quantiles(route: &RouteReport, name: &str, of: fn(&Spread) -> Figure) -> Mark
     html! {
         th.quantile scope="row" { (name) }
         @for (spread, write) in cells {
-            @let one = of(spread);
-            td.number.withheld[one.value().is_none()] title=[why(one)] { (figure(one, write)) }
+            @let (one, ends) = of(spread);
+            td.number.withheld[one.value().is_none()] title=[why(one)] {
+                (figure(one, write))
+                @if ends.is_some() { br; span.detail { (between(ends, write)) } }
+            }
         }
     }
 }
@@ -242,6 +251,7 @@ fn notes(report: &RoutesReport) -> Markup {
             ul {
                 li { "Failures count as infinitely long (∞). Failed is of exchanges that ended well or by the route's fault." }
                 li { "“41 of 368” means that the quantile needs 368 numbers and has 41: p50 needs 6, p95 72, p99 368." }
+                li { "In brackets: intervals of 95 % for one look at a window chosen before, of quantiles two order statistics, of rates Wilson's; requests are taken as independent. Routes saw different requests: these are no comparisons." }
                 @if !excluded.is_empty() { li { "Not in this report, of " (thousands(report.scanned)) " looked at: " (excluded.join(", ")) "." } }
                 @if !unrouted.is_empty() { li { "Reached no provider: " (unrouted.join(", ")) "." } }
                 @if head.damaged > 0 { li { (head.damaged) " damaged rows are missing." } }
@@ -249,7 +259,8 @@ fn notes(report: &RoutesReport) -> Markup {
                 @if head.lost_unread > 0 { li { "Lost attempts of " (thousands(head.lost_unread)) " exchanges are not counted." } }
                 @for route in &report.routes { (missing(route)) }
                 li { "Config of the first and last exchange: "
-                    (head.configs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) }
+                    (head.configs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+                    ". Definitions " (DEFINITIONS) ", tollgate " (env!("CARGO_PKG_VERSION")) "." }
             }
         }
     }

@@ -249,7 +249,7 @@ impl Watcher {
 }
 
 /// Why there is no difference.
-const TOO_FEW: &str = "too few numbers, or too many failures, in an arm";
+const TOO_FEW: &str = "an arm has too few numbers, too many failures, or the same number always";
 const NOT_YET: &str = "begins at 100 sessions with a number";
 const CHOSEN: &str = "known of another share of either arm: not comparable";
 

@@ -11,6 +11,7 @@ use crate::analysis::reports::call::Call;
 use crate::analysis::reports::figures::SEED;
 use crate::record::{ExchangeRecord, Name};
 use crate::routing::experiment::Experiment;
+use crate::statistics::sequence::Looks;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -33,7 +34,8 @@ const METHOD: &str = "By intention to treat: an exchange counts for the arm that
     Decided by the first exchange of each session: difference of medians (of failures: of rates; \
     of cost: of means) with the asymptotic confidence sequence (arXiv 2103.06476) of McKean and \
     Schrader's standard error, of rates with the beta-binomial mixture (arXiv 1906.09712): they \
-    hold however often one looks. All exchanges: variances by session. Arms' sizes by the \
+    hold however often one looks; where one look was fixed before, the normal interval of the same \
+    standard error, and Newcombe's of rates. All exchanges: variances by session. Arms' sizes by the \
     multinomial mixture (Lindon and Malek 2022), results hidden below p 0.001.";
 
 impl Experiments {
@@ -140,6 +142,16 @@ fn notes(judged: &[Judged<'_>]) -> Vec<String> {
             .to_owned(),
     ];
     for each in judged {
+        notes.push(format!(
+            "{}: intervals are of {} % each, {}.",
+            each.name,
+            // To a tenth, and 95 without one.
+            (1_000.0 * (1.0 - each.question.alpha)).round() / 10.0,
+            match each.looks {
+                Looks::Any => "and hold however often one looks",
+                Looks::Once => "for the one look at the end that was fixed before",
+            }
+        ));
         if each.trial.crossed > 0 {
             notes.push(format!(
                 "{}: {} exchanges of sessions that were first in the other arm (another seed or \

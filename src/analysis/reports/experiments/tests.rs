@@ -228,6 +228,15 @@ fn among_two_hundred_looks_an_a_a_experiment_alarms_seldom() {
 }
 
 #[test]
+fn an_experiment_says_what_it_stands_on() {
+    use crate::analysis::reports::tests::{full_head, says_what_it_stands_on};
+    for defined in [&[][..], &[experiment(Mode::Ab)]] {
+        let paper = report(&exchanges(FAIR), defined).paper(full_head());
+        says_what_it_stands_on(&paper, "RANDOMISED");
+    }
+}
+
+#[test]
 fn what_is_said_follows_what_is_there() {
     let tax = experiment(Mode::Ab);
     for (what, world, defined, expected) in [
