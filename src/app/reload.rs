@@ -1,5 +1,6 @@
 //! Puts changed settings in force without dropping a stream; a bad config leaves the old one.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use notify::{RecursiveMode, Watcher as _};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use super::sources;
+use super::{AppFault, sources};
 use crate::config::settings::Settings;
 use crate::proxy::Shared;
 use crate::ui::Reloads;
@@ -29,8 +30,9 @@ pub async fn watch_config(
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         return;
     };
+    let open = Listening::of(&shared.settings.load());
     // What changed since it was read and before anybody watched.
-    reload(path.as_deref(), &shared, &said);
+    reload(path.as_deref(), &shared, open, &said);
     loop {
         tokio::select! {
             _ = hangup.recv() => {}
@@ -39,7 +41,7 @@ pub async fn watch_config(
                 while changes.try_recv().is_ok() {}
             }
         }
-        reload(path.as_deref(), &shared, &said);
+        reload(path.as_deref(), &shared, open, &said);
         // Keeps the watcher alive for as long as the loop runs.
         let _ = &watcher;
     }
@@ -67,8 +69,48 @@ fn watcher(path: &Path, changed: mpsc::Sender<()>) -> Option<notify::Recommended
     Some(watcher)
 }
 
-fn reload(path: Option<&Path>, shared: &Shared, said: &watch::Sender<Reloads>) {
-    match sources::load(path) {
+/// The addresses at which this process listens until its end, whatever the config says by now.
+#[derive(Debug, Clone, Copy)]
+struct Listening {
+    server: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Listening {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            server: settings.server.listen,
+            admin: settings.admin.listen,
+        }
+    }
+
+    /// Why `new` may not be put in force: it would leave a listener open that others can reach.
+    fn laid_bare(self, new: &Settings) -> Option<String> {
+        let (server, admin) = (&new.server, &new.admin);
+        let guarded = [
+            server.token.is_some() || server.allow_unauthenticated,
+            admin.token.is_some() || admin.allow_unauthenticated,
+        ];
+        let planes = [
+            ("server", self.server, guarded[0]),
+            ("admin", self.admin, guarded[1]),
+        ];
+        let (table, address, _) = planes
+            .into_iter()
+            .find(|(_, address, guarded)| !guarded && !address.ip().to_canonical().is_loopback())?;
+        Some(format!(
+            "[{table}] has no token any more, and until the next start it listens at {address}, \
+             which others can reach: restart, or leave the token in place"
+        ))
+    }
+}
+
+fn reload(path: Option<&Path>, shared: &Shared, open: Listening, said: &watch::Sender<Reloads>) {
+    let loaded = sources::load(path).and_then(|loaded| {
+        let refused = open.laid_bare(&loaded.settings).map(AppFault::Usage);
+        refused.map_or(Ok(loaded), Err)
+    });
+    match loaded {
         Ok(loaded) => {
             let old = shared.settings.load();
             if old.hash == loaded.settings.hash {
@@ -104,4 +146,66 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
         .filter(|(_, changed)| *changed)
         .map(|(key, _)| key)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::config::{Sources, load};
+
+    fn settings(text: &str) -> Settings {
+        let loaded = load(&Sources {
+            text: Some(text),
+            file: "tollgate.toml",
+            env: &|_| None,
+            read_file: &|_| Err(io::ErrorKind::NotFound.into()),
+            read_text: &|_| Err(io::ErrorKind::NotFound.into()),
+            data_dir: PathBuf::from("/data"),
+            cores: 2,
+        });
+        loaded.unwrap().settings
+    }
+
+    #[test]
+    fn a_listener_that_others_reach_keeps_its_token_until_the_next_start() {
+        let token = "token = \"0123456789abcdef\"\n";
+        let anyone = "allow_unauthenticated = true\n";
+        for (server, admin, new, bare) in [
+            ("0.0.0.0:1", "127.0.0.1:2", "", Some("[server]")),
+            ("[::]:1", "127.0.0.1:2", "", Some("[server]")),
+            ("127.0.0.1:1", "10.0.0.1:2", "", Some("[admin]")),
+            ("127.0.0.1:1", "[::ffff:127.0.0.1]:2", "", None),
+            (
+                "0.0.0.0:1",
+                "127.0.0.1:2",
+                &format!("[server]\n{token}"),
+                None,
+            ),
+            (
+                "0.0.0.0:1",
+                "127.0.0.1:2",
+                &format!("[server]\n{anyone}"),
+                None,
+            ),
+            (
+                "0.0.0.0:1",
+                "0.0.0.0:2",
+                &format!("[server]\n{token}"),
+                Some("[admin]"),
+            ),
+        ] {
+            let open = Listening {
+                server: server.parse().unwrap(),
+                admin: admin.parse().unwrap(),
+            };
+            let said = open.laid_bare(&settings(new));
+            assert_eq!(said.is_some(), bare.is_some(), "{server} {admin} {new}");
+            assert!(
+                said.unwrap_or_default()
+                    .starts_with(bare.unwrap_or_default())
+            );
+        }
+    }
 }

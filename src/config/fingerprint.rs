@@ -227,6 +227,8 @@ fn write_provider(out: &mut impl Write, provider: &Provider) -> std::fmt::Result
         translating,
         discount,
         per_hour,
+        // The preset says it.
+        local: _,
     } = provider;
     writeln!(
         out,

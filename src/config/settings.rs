@@ -428,9 +428,18 @@ pub struct Provider {
     pub discount: Option<Share>,
     /// What it costs per hour, where it is not paid by the token.
     pub per_hour: Option<PicoDollars>,
+    /// Whether its preset is a model server of one's own, which takes no key unless it is told to.
+    pub local: bool,
 }
 
 impl Provider {
+    /// Whether requests go there without a credential: it takes none, or it is a model server of
+    /// one's own that was given none, as they are by default.
+    #[must_use]
+    pub fn is_keyless(&self) -> bool {
+        self.auth == AuthScheme::None || self.local && !self.has_credential()
+    }
+
     /// A place of which nothing is known but where it is.
     #[must_use]
     pub fn at(name: &str, base: BaseUrl) -> Self {
@@ -456,6 +465,7 @@ impl Provider {
             translating: Translating::default(),
             discount: None,
             per_hour: None,
+            local: false,
         }
     }
 

@@ -181,7 +181,7 @@ pub fn configured(settings: &Settings, provider: &str, model: &Name) -> Option<W
     let provider = settings.provider(provider)?;
     let credential = match provider.credentials.first() {
         Some(source) => Credential::Own(Arc::clone(source)),
-        None if provider.auth == AuthScheme::None => Credential::None,
+        None if provider.is_keyless() => Credential::None,
         None => return None,
     };
     Some(Way {
@@ -518,9 +518,7 @@ fn have(settings: &Settings) -> String {
 /// Whether a credential goes with the way, or none is needed, or it is the client's to send one.
 #[must_use]
 pub fn is_usable(way: &Way) -> bool {
-    way.addressed
-        || way.provider.auth == AuthScheme::None
-        || !matches!(way.credential, Credential::None)
+    way.addressed || way.provider.is_keyless() || !matches!(way.credential, Credential::None)
 }
 
 /// Whether a header's value is Tollgate's own token, which lets a client in and goes no further.

@@ -164,10 +164,11 @@ async fn collect(
     let reading = collect_within(body, settings.limits.request_body_bytes, peer, clock);
     tokio::time::timeout(deadline, reading)
         .await
-        .map_err(|_| too_slow(deadline))?
+        .map_err(|_| late(deadline))?
 }
 
-fn too_slow(deadline: Duration) -> Reject {
+/// A body that stood still for longer than it may.
+pub(super) fn late(deadline: Duration) -> Reject {
     Reject::new(
         StatusCode::REQUEST_TIMEOUT,
         "request_timeout",

@@ -64,7 +64,8 @@ impl Reject {
     #[must_use]
     pub fn no_credential() -> Self {
         let message = "no route to this model has a credential: set the provider's api_key (or \
-                       its variable), or address it by `/{provider}/v1` with a key of your own";
+                       its variable), say `auth = \"none\"` of a provider that takes no key, or \
+                       address it by `/{provider}/v1` with a key of your own";
         Self::new(StatusCode::UNAUTHORIZED, "no_credential", message)
     }
 

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use http::Response;
+use http_body::Body;
+
 use super::bill;
 use super::canaries;
 use super::presence::Presence;
@@ -220,14 +223,15 @@ impl Exchange {
     }
 
     /// Settles an exchange that got an answer of our own making.
-    pub fn settle_rejected(mut self, outcome: Outcome, status: u16, code: &'static str) {
+    pub fn settle_rejected(mut self, outcome: Outcome, told: Told) {
         let gone = self.left_at().is_some();
         if let Some(draft) = self.draft() {
             // Nobody was there to be told.
             draft.outcome = if gone { Outcome::ClientGone } else { outcome };
-            draft.status = (!gone).then_some(status);
+            draft.status = (!gone).then_some(told.status);
+            draft.response_bytes = if gone { 0 } else { told.bytes };
             if draft.attempts.is_empty() {
-                draft.reason = code.into();
+                draft.reason = told.code.into();
             }
         }
         self.offer();
@@ -310,6 +314,29 @@ impl Drop for Exchange {
             attempt.timeline.set(Mark::Closed, now);
         }
         self.offer();
+    }
+}
+
+/// An answer of our own making, as the record has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    /// Its status.
+    pub status: u16,
+    /// Bytes of its body.
+    pub bytes: u64,
+    /// What programs recognise it by.
+    pub code: &'static str,
+}
+
+impl Told {
+    /// What `response` tells the client.
+    #[must_use]
+    pub fn of<B: Body>(response: &Response<B>, code: &'static str) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            bytes: response.body().size_hint().exact().unwrap_or_default(),
+            code,
+        }
     }
 }
 

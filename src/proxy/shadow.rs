@@ -10,7 +10,7 @@ use super::candidates::{Way, Ways, configured};
 use super::failover::{self, Job, Means};
 use super::intake::Body;
 use super::relay::{self, Relay};
-use super::settle::Exchange;
+use super::settle::{Exchange, Told};
 use super::shared::Shared;
 use super::speech::Request;
 use crate::config::settings::{Settings, ShadowSettings};
@@ -171,8 +171,12 @@ impl Shadow {
                 while let Some(Ok(_)) = response.body_mut().frame().await {}
             }
             Err(unreached) => {
-                let status = unreached.reject.status.as_u16();
-                exchange.settle_rejected(unreached.outcome, status, unreached.reject.code);
+                let told = Told {
+                    status: unreached.reject.status.as_u16(),
+                    bytes: 0,
+                    code: unreached.reject.code,
+                };
+                exchange.settle_rejected(unreached.outcome, told);
             }
         }
     }

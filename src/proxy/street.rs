@@ -24,7 +24,7 @@ use super::presence::{Presence, Watch};
 use super::read_on;
 use super::reject::{METHODS, Reject};
 use super::relay::{self, Relay};
-use super::settle::Exchange;
+use super::settle::{Exchange, Told};
 use super::shadow;
 use super::shared::Shared;
 use super::speech;
@@ -130,13 +130,19 @@ impl Proxy {
         let (parts, body) = request.into_parts();
         let address = address::split(parts.uri.path(), &settings);
         let language = intake::language_of(&parts.method, &address);
-        let checked = self.check(&parts, &settings, &peer);
+        let filtered = filter::check(
+            &parts,
+            &settings,
+            self.shared.instance.to_str().unwrap_or_default(),
+        );
+        // Whoever may call at all may read why a call was refused.
+        let admitted = filtered.is_ok();
+        let checked = filtered.and_then(|()| self.check(&parts, &settings, &peer));
         if checked.is_ok() && is_preflight(&parts) {
             // No exchange begins, but this request is over all the same.
             let _ = peer.take_request_start();
             return preflight(&parts);
         }
-        let admitted = checked.is_ok();
         let mut exchange = self.begin(&parts, &address, language, &settings, peer);
         if let Some(presence) = presence {
             exchange.watch(presence);
@@ -165,12 +171,13 @@ impl Proxy {
                 relay::relay(*reached, *body, (exchange, &settings))
             }
             Ok(Answered::Made(response)) => {
-                exchange.settle_rejected(Outcome::Ok, response.status().as_u16(), "own_answer");
+                let told = Told::of(&response, "own_answer");
+                exchange.settle_rejected(Outcome::Ok, told);
                 response
             }
             Err(Refused { reject, outcome }) => {
                 let response = reject.response(language, id.as_str());
-                exchange.settle_rejected(outcome, reject.status.as_u16(), reject.code);
+                exchange.settle_rejected(outcome, Told::of(&response, reject.code));
                 response
             }
         };
@@ -187,11 +194,6 @@ impl Proxy {
     }
 
     fn check(&self, parts: &Parts, settings: &Settings, peer: &Peer) -> Result<(), Reject> {
-        filter::check(
-            parts,
-            settings,
-            self.shared.instance.to_str().unwrap_or_default(),
-        )?;
         if !is_preflight(parts) && !peer.is_ours {
             authorise(parts, settings)?;
         }

@@ -252,6 +252,28 @@ fn a_client_that_goes_while_it_uploads() {
 }
 
 #[test]
+fn an_upload_that_stands_still_is_its_clients_matter() {
+    let rig = Rig::configured("[timeouts]\nrequest_body = \"400ms\"\nsilence = \"60s\"\n");
+    for ask in [
+        Ask::chat("sim", true),
+        Ask::new("POST", "/v1/files").header("content-type", "application/octet-stream"),
+    ] {
+        let mut stream = TcpStream::connect(rig.addr()).unwrap();
+        let patience = Some(Duration::from_secs(20));
+        stream.set_read_timeout(patience).unwrap();
+        stream.write_all(&ask.head(Some(1_000_000))).unwrap();
+        stream.write_all(&vec![b' '; 100_000]).unwrap();
+        let mut said = String::new();
+        let _ = stream.read_to_string(&mut said);
+        assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+        assert!(said.contains("timeouts.request_body"), "{said}");
+        let record = rig.record(&ask);
+        assert!(!record.outcome.is_route_failure(), "{:?}", record.outcome);
+        assert!(record.response_bytes > 0);
+    }
+}
+
+#[test]
 fn a_slow_reader_slows_the_provider_and_fills_no_memory() {
     // What lies between a provider that writes and a client that does not read: socket buffers
     // of the kernel on both sides, and little else.

@@ -58,6 +58,22 @@ fn check_unreached(rig: &Rig, status: u16, code: &str, outcome: Outcome, class: 
     reading
 }
 
+/// A provider that promises to keep a connection and closes it: whether the request was seen nobody
+/// knows, and a client that would ask again without a proxy is not kept from it.
+#[test]
+fn a_kept_connection_that_is_closed_leaves_it_to_the_client_to_ask_again() {
+    let rig = Rig::start();
+    let (reading, ..) = rig.exchange(&Ask::chat("sim:n-2", false));
+    assert_eq!(reading.status, 200);
+    let ask = Ask::chat("sim:n-2:fault-close_reused", false);
+    let reading = rig.send(&ask);
+    let record = rig.record(&ask);
+    assert_eq!(reading.status, 502, "{}", reading.text());
+    assert!(record.attempts[0].reused && record.attempts[0].maybe_billed);
+    assert_eq!(reading.header("x-should-retry"), None);
+    assert_eq!(record.response_bytes, reading.body.len() as u64);
+}
+
 #[test]
 fn a_refused_connection() {
     let rig = rig_with(&format!("http://127.0.0.1:{}/v1", closed_port()), "");

@@ -187,6 +187,7 @@ fn one(
         error_shape: traits.error_shape,
         speaks,
         translating,
+        local: preset.is_some_and(|preset| preset.local),
         base: place.base,
     })
 }

@@ -19,6 +19,7 @@ use crate::edge::upstream::pool::PoolLimits;
 use crate::edge::upstream::{Outgoing, OutgoingBody, Phases, SendFault};
 use crate::proxy::authorise::authorise;
 use crate::proxy::candidates::{Credential, Way};
+use crate::proxy::intake;
 use crate::proxy::reject::Reject;
 use crate::proxy::settle::inbound_delay;
 use crate::proxy::shared::Shared;
@@ -85,7 +86,7 @@ pub(super) async fn attempt(
             &shared.clock,
             &mut noting.phases,
         ));
-        wait(sending, patience, upload, body_patience).await
+        wait(sending, patience, upload.zip(Some(body_patience))).await
     };
     let phases = noting.phases;
     drop(noting);
@@ -108,13 +109,22 @@ pub(super) async fn attempt(
     match sent {
         Ok(Ok(answer)) => read_answer(this, answer, material.as_ref(), slot).await,
         failed => {
-            let client_failed = matches!(failed, Err(Waited::Client))
-                || upload.is_some_and(|upload| upload.client_failed.load(Ordering::Relaxed));
+            let late = matches!(failed, Err(Waited::Client));
+            let broke = upload.is_some_and(|upload| upload.client_failed.load(Ordering::Relaxed));
+            let client = match (late, broke) {
+                (true, _) => Some(intake::late(body_patience)),
+                (_, true) => Some(Reject::new(
+                    http::StatusCode::BAD_REQUEST,
+                    "request_body",
+                    "the request body broke off before its end",
+                )),
+                _ => None,
+            };
             let fault = match failed {
                 Ok(Err(fault)) => fault,
                 _ => this.overdue(&phases, patience),
             };
-            let failure = slot.note(|record| unreached(record, way, &fault, client_failed, shared));
+            let failure = slot.note(|record| unreached(record, way, &fault, client, shared));
             Tried::Failed(failure.unwrap_or_else(|| {
                 let message = "the exchange is over";
                 let status = http::StatusCode::INTERNAL_SERVER_ERROR;
@@ -269,28 +279,30 @@ enum Waited {
 async fn wait<T>(
     mut sending: Pin<&mut impl Future<Output = T>>,
     patience: Duration,
-    upload: Option<&Upload>,
-    body_patience: Duration,
+    upload: Option<(&Upload, Duration)>,
 ) -> Result<T, Waited> {
-    let mut silent = Duration::ZERO;
+    // Whom an upload waits for changes on the way: it is looked at several times.
+    let look = upload.map_or(patience, |(_, patience)| patience / LOOKS);
+    let (mut silent, mut without_client) = (Duration::ZERO, Duration::ZERO);
     loop {
-        let awaits_client = upload.is_some_and(Upload::awaits_client);
-        let span = if awaits_client {
-            body_patience
-        } else {
-            patience
-        };
-        let before = upload.map(Upload::bytes);
+        let before = upload.map(|(upload, _)| (upload.bytes(), upload.awaits_client()));
+        let span = look.min(patience.saturating_sub(silent));
         if let Ok(sent) = tokio::time::timeout(span, sending.as_mut()).await {
             return Ok(sent);
         }
-        silent = if upload.map(Upload::bytes) == before {
-            silent + span
+        let after = upload.map(|(upload, _)| (upload.bytes(), upload.awaits_client()));
+        if before.map(|(bytes, _)| bytes) != after.map(|(bytes, _)| bytes) {
+            (silent, without_client) = (Duration::ZERO, Duration::ZERO);
+            continue;
+        }
+        silent += span;
+        let awaits_client = matches!((before, after), (Some((_, true)), Some((_, true))));
+        without_client = if awaits_client {
+            without_client + span
         } else {
             Duration::ZERO
         };
-        let still_client = upload.is_some_and(Upload::awaits_client);
-        if awaits_client && still_client && !silent.is_zero() {
+        if upload.is_some_and(|(_, patience)| without_client >= patience) {
             return Err(Waited::Client);
         }
         if silent >= patience {
@@ -298,6 +310,9 @@ async fn wait<T>(
         }
     }
 }
+
+/// How many times within its time-out it is looked whether an upload goes on.
+const LOOKS: u32 = 8;
 
 fn begun(way: &Way, timeline: Timeline, shared: &Shared) -> AttemptRecord {
     let credential = way.credential.hash(&shared.hasher);
@@ -356,15 +371,13 @@ fn unreached(
     record: &mut AttemptRecord,
     way: &Way,
     fault: &SendFault,
-    client_failed: bool,
+    client: Option<Reject>,
     shared: &Shared,
 ) -> Box<Failure> {
     record.timeline.set(Mark::Closed, shared.clock.now());
     record.end = Some(End::None);
-    if client_failed {
+    if let Some(reject) = client {
         record.cancelled_by = Some(CancelledBy::Client);
-        let message = "the request body broke off before its end";
-        let reject = Reject::new(http::StatusCode::BAD_REQUEST, "request_body", message);
         return Failure::closed(Verdict::No, true, reject, Outcome::ClientGone);
     }
     if fault.ours {
@@ -385,12 +398,17 @@ fn unreached(
         }
         _ => Outcome::UpstreamError,
     };
-    let reject = Reject::upstream(
+    let mut reject = Reject::upstream(
         fault.class,
         &way.provider.name,
         &fault.detail,
         fault.written,
     );
+    if fault.class == ErrorClass::Reset && record.reused {
+        // Most likely the provider closed the idle connection in the moment of the request: whether
+        // to ask again is the client's to say, as it is without a proxy.
+        reject.retry = None;
+    }
     let verdict = errors::failover(&Classified::bare(fault.class), false);
     Failure::closed(verdict, fault.written, reject, outcome)
 }

@@ -131,11 +131,15 @@ fn may(chain: &Chain<'_, '_, '_>, way: &Way, other: &Way, hedge: &HedgeSettings)
     let (first, second) = (quote(way), quote(other));
     shared.settler.standing.with(|board| {
         let tokens = board.learned.lengths.expected(&job.model, None, None);
-        let cost = |quote: Option<crate::routing::pricing::Quote>| {
-            let dollars = quote?.expected(job.prompt_tokens, 0, tokens);
+        let cost = |way: &Way, quote: Option<crate::routing::pricing::Quote>| {
+            let Some(quote) = quote else {
+                // A server of one's own bills nobody, unless a price says so.
+                return way.provider.local.then_some(PicoDollars(0));
+            };
+            let dollars = quote.expected(job.prompt_tokens, 0, tokens);
             Some(PicoDollars((dollars * 1e12).round() as u64))
         };
         let budget = board.hedges.entry(job.model.clone()).or_default();
-        budget.take(&terms(hedge), cost(second), cost(first), now)
+        budget.take(&terms(hedge), cost(other, second), cost(way, first), now)
     })
 }
