@@ -990,6 +990,13 @@ async fn how_the_routes_stand_is_shown_told_and_counted() {
         (up, "until", Value::Null),
         (up, "score", Value::from(412.5)),
         (up, "propensity", Value::from(1.0)),
+        (down, "keys", Value::Array(Vec::new())),
+        (&up["keys"][0], "number", Value::from(1)),
+        (&up["keys"][0], "state", Value::from("cooling")),
+        (&up["keys"][0], "seconds_left", Value::from(40)),
+        (&up["keys"][0], "at_work_limit", Value::from(3)),
+        (&up["keys"][0], "next", Value::from(false)),
+        (&up["keys"][1], "next", Value::from(true)),
     ] {
         assert_eq!(route[key], value, "{key} of {route}");
     }
@@ -1002,6 +1009,8 @@ async fn how_the_routes_stand_is_shown_told_and_counted() {
         "consecutive failures · 5 failed in a row · since ",
         "not tried: breaker open",
         "Used without being a model's route",
+        "<span class=\"outcome fair\" data-said=\"m up/m key 1 state\">cooling</span>",
+        "data-said=\"m up/m key 2 detail\">key 2 · taken next · 1 at work</span>",
         "$12.34",
     ] {
         assert!(page.contains(words), "{words}\n{page}");
@@ -1022,7 +1031,7 @@ async fn how_the_routes_stand_is_shown_told_and_counted() {
     assert_eq!(said["models"][0]["routes"][0]["state"], "left alone");
     // Every text that comes live has a place on the page.
     for field in said["models"][0]["routes"][0].as_object().unwrap().keys() {
-        let known = ["provider", "model", "look", "first"].contains(&field.as_str());
+        let known = ["provider", "model", "look", "first", "keys"].contains(&field.as_str());
         let place = format!("data-said=\"m down/m {field}\"");
         assert!(known || page.contains(&place), "{field}");
     }

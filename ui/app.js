@@ -164,6 +164,12 @@
     const look = `outcome ${route.look}`;
     if (state.className !== look) state.className = look;
     for (const field of FIELDS) put(at(field), route[field]);
+    for (const key of route.keys) {
+      const state = put(at(`${key.name} state`), key.state);
+      if (!state) return false;
+      state.className = `outcome ${key.look}`;
+      put(at(`${key.name} detail`), key.detail);
+    }
     document.querySelector(`[data-said-row="${CSS.escape(at("row"))}"]`)?.classList.toggle("chosen", route.first);
     return true;
   };

@@ -239,6 +239,9 @@ fn table(text: &mut String, routes: &[Value]) {
         for parts in [why(route), load(route)] {
             lines(text, &parts);
         }
+        for of in route["keys"].as_array().into_iter().flatten() {
+            lines(text, &key(of));
+        }
     }
 }
 
@@ -266,6 +269,19 @@ fn lines(text: &mut String, parts: &[String]) {
     if used > 0 {
         text.push('\n');
     }
+}
+
+/// One of several keys: by its number, since nothing else of it is known here.
+fn key(key: &Value) -> Vec<String> {
+    let number = key["number"].as_u64().unwrap_or(0);
+    let state = state(key).map_or("unknown", |state| word(state).0);
+    let mut parts = vec![format!("key {number}: {state}")];
+    parts.extend((key["next"] == true).then(|| "taken next".to_owned()));
+    parts.extend(why(key));
+    let at_work = key["at_work"].as_u64().filter(|at_work| *at_work > 0);
+    parts.extend(at_work.map(|at_work| format!("{at_work} at work")));
+    parts.extend(load(key));
+    parts
 }
 
 /// Why it is as it is, and for how long.
@@ -332,6 +348,11 @@ mod tests {
                 "state": state, "why": "consecutive_failures", "consecutive_failures": 1_234,
                 "since": "2026-11-22T08:31:02.000001Z", "seconds_left": 290, "at_work": 12_345,
                 "at_work_limit": 20_000, "utilisation": 0.973, "propensity": 0.9876, "place": 0,
+                "keys": [{
+                    "number": 12, "next": true, "state": state, "why": "rate_limited",
+                    "since": "2026-11-22T08:31:02.000001Z", "seconds_left": 40, "at_work": 3,
+                    "at_work_limit": 4, "utilisation": 0.5,
+                }],
                 "expected": {
                     "first_token_ms": 1_412.0, "first_token_low_ms": 300.0,
                     "first_token_high_ms": 5_600.0, "success": 0.991, "samples": 1_234_567,
@@ -355,6 +376,7 @@ mod tests {
             "a/gpt-4.1 is tried first: the only route that may be tried, by rules[3]",
             "    consecutive failures, 1234 failed in a row, since 2026-11-22 08:31:02,\n    4 min left\n",
             "key refused",
+            "    key 12: cooling, taken next, rate limited, since 2026-11-22 08:31:02,\n    40 s left, 3 at work,",
             "spent in 2026-11: $12.34",
         ] {
             assert!(text.contains(word), "{word}\n{text}");

@@ -16,7 +16,7 @@ use crate::record::{
 };
 use crate::recorder::canaries::{Canary, Listed};
 use crate::recorder::shown::{
-    CanaryNow, ModelNow, PlanNow, RouteNow, StandingNow, Standpoint, TYPICAL_PROMPT,
+    CanaryNow, KeyNow, ModelNow, PlanNow, RouteNow, StandingNow, Standpoint, TYPICAL_PROMPT,
 };
 use crate::recorder::standing::Board;
 use crate::routing::route::RouteKey;
@@ -111,9 +111,13 @@ fn standpoint(
     foreseen: &Foreseen,
 ) -> Standpoint {
     let plan = &foreseen.plan;
-    let credential = way.credential.hash(scales.hasher);
+    let (route, credential) = (way.key(), way.credential.hash(scales.hasher));
+    let next = credential.filter(|_| foreseen.left_out[index].is_none());
     Standpoint {
-        route: RouteNow::of(board, &way.key(), way.region(), credential, scales.now),
+        route: RouteNow {
+            keys: keys(board, scales, &route, next),
+            ..RouteNow::of(board, &route, way.region(), credential, scales.now)
+        },
         other_model: way.other_model,
         place: plan.steps.iter().position(|step| *step == index),
         score: plan.scores[index].filter(|score| score.is_finite()),
@@ -144,9 +148,13 @@ fn other(board: &Board, scales: Scales<'_>, route: &RouteKey) -> RouteNow {
     let shown = |credential| RouteNow::of(board, route, region, credential, scales.now);
     let own = own.iter().map(|own| Credential::Own(Arc::clone(own)));
     // Of several of its own that which is best off would be taken.
-    let own = own.map(|own| shown(own.hash(scales.hasher)));
-    if let Some(best) = own.min_by_key(|route| route.state) {
-        return best;
+    let own = own.map(|own| own.hash(scales.hasher));
+    let own = own.map(|hash| (shown(hash), hash));
+    if let Some((best, next)) = own.min_by_key(|(route, _)| route.state) {
+        return RouteNow {
+            keys: keys(board, scales, route, next),
+            ..best
+        };
     }
     // Clients bring their own keys: the one that is worst off is shown.
     let lanes = board.health.lanes(route).iter();
@@ -154,6 +162,28 @@ fn other(board: &Board, scales: Scales<'_>, route: &RouteKey) -> RouteNow {
         .map(|lane| shown(lane.credential()))
         .max_by_key(|route| route.state)
         .unwrap_or_else(|| shown(None))
+}
+
+/// How the provider's own keys stand on `route`, where there are several; `next` is the hash of the
+/// one that would be taken.
+fn keys(
+    board: &Board,
+    scales: Scales<'_>,
+    route: &RouteKey,
+    next: Option<KeyedHash>,
+) -> Vec<KeyNow> {
+    let provider = scales.settings.provider(&route.provider);
+    let own = provider.map_or(&[][..], |provider| provider.credentials.as_slice());
+    let hashes = own
+        .iter()
+        .map(|source| Credential::Own(Arc::clone(source)).hash(scales.hasher));
+    let several = hashes.zip(1..).filter(|_| own.len() > 1);
+    several
+        .map(|(hash, number)| {
+            let is_next = next.is_some() && hash == next;
+            KeyNow::of(board, route, (number, hash), is_next, scales.now)
+        })
+        .collect()
 }
 
 /// A streamed chat of [`TYPICAL_PROMPT`] tokens for `model`, without anything special about it.

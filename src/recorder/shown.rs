@@ -135,6 +135,34 @@ pub struct RouteNow {
     pub p95: Option<Nanos>,
     /// How long its first token is waited for while another route is left.
     pub deadline: Option<Nanos>,
+    /// The provider's own keys on it, in the order of the config, where there are several. State,
+    /// limit and meters above are those of the one that would be taken.
+    pub keys: Vec<KeyNow>,
+}
+
+/// How one of a provider's own keys stands on a route.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct KeyNow {
+    /// Its place in the config, from 1. Of the key itself nothing is shown.
+    pub number: usize,
+    /// Whether it is the one that would be taken.
+    pub next: bool,
+    /// The route's state for requests with it.
+    pub state: State,
+    /// Since when, where that is known.
+    pub since: Option<WallTime>,
+    /// Until when it lasts, where that is known.
+    pub until: Option<WallTime>,
+    /// What brought it there.
+    pub why: Option<&'static str>,
+    /// Requests at work with it.
+    pub at_work: u32,
+    /// How many may be.
+    pub limit: Option<u32>,
+    /// The use of the requests that the provider allows it.
+    pub requests: MeterUse,
+    /// The use of the tokens that it allows it.
+    pub tokens: MeterUse,
 }
 
 /// What to expect of a route for a typical prompt.
@@ -193,6 +221,7 @@ impl RouteNow {
             expected: Expected::of(learned, route, at),
             p95: learned.p95(route, TYPICAL_PROMPT, at),
             deadline: learned.deadline(route, TYPICAL_PROMPT, false, at),
+            keys: Vec::new(),
         }
     }
 
@@ -208,16 +237,64 @@ impl RouteNow {
     /// The higher share of what the provider allows that is in use.
     #[must_use]
     pub fn utilisation(&self) -> Option<f64> {
-        let shares = [self.requests.share, self.tokens.share];
-        shares.into_iter().flatten().reduce(f64::max)
+        higher(self.requests, self.tokens)
     }
 
     /// Whole seconds until its state is over, counted up; none where nobody knows.
     #[must_use]
     pub fn seconds_left(&self, now: WallTime) -> Option<u64> {
-        let left = self.until?.0.saturating_sub(now.0);
-        Some(u64::try_from(left).unwrap_or(0).div_ceil(1_000_000))
+        seconds_left(self.until, now)
     }
+}
+
+impl KeyNow {
+    /// How the key of that number and hash stands on `route` of `board`.
+    #[must_use]
+    pub fn of(
+        board: &Board,
+        route: &RouteKey,
+        (number, credential): (usize, Option<KeyedHash>),
+        next: bool,
+        (at, wall): (Moment, WallTime),
+    ) -> Self {
+        let health = &board.health;
+        let condition = health.condition(route, credential, at);
+        let view = health.view(route, credential, at);
+        Self {
+            number,
+            next,
+            state: condition.state,
+            since: condition.since.map(|then| date(then, at, wall)),
+            until: condition.until.map(|then| date(then, at, wall)),
+            why: condition.why,
+            at_work: view.own_at_work,
+            limit: view.limit,
+            requests: meter(health, route, credential, Meter::Requests, at),
+            tokens: meter(health, route, credential, Meter::Tokens, at),
+        }
+    }
+
+    /// The higher share of what the provider allows it that is in use.
+    #[must_use]
+    pub fn utilisation(&self) -> Option<f64> {
+        higher(self.requests, self.tokens)
+    }
+
+    /// Whole seconds until its state is over, counted up; none where nobody knows.
+    #[must_use]
+    pub fn seconds_left(&self, now: WallTime) -> Option<u64> {
+        seconds_left(self.until, now)
+    }
+}
+
+fn higher(requests: MeterUse, tokens: MeterUse) -> Option<f64> {
+    let shares = [requests.share, tokens.share];
+    shares.into_iter().flatten().reduce(f64::max)
+}
+
+fn seconds_left(until: Option<WallTime>, now: WallTime) -> Option<u64> {
+    let left = until?.0.saturating_sub(now.0);
+    Some(u64::try_from(left).unwrap_or(0).div_ceil(1_000_000))
 }
 
 impl Expected {

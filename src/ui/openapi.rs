@@ -403,18 +403,9 @@ fn schemas() -> Value {
 
 const ROUTE_NOW: &str = "provider model region state since until seconds_left why \
     consecutive_failures opened last_minute at_work at_work_limit requests tokens utilisation \
-    expected first_token_p95_ms first_token_deadline_ms";
+    keys expected first_token_p95_ms first_token_deadline_ms";
 
 fn route_now() -> Value {
-    let meter = || {
-        object(
-            "minute limit left utilisation",
-            json!({
-                "minute": whole(), "limit": nullable("integer"), "left": nullable("integer"),
-                "utilisation": nullable("number"),
-            }),
-        )
-    };
     let mut expected = object(
         "first_token_ms first_token_low_ms first_token_high_ms per_token_ms success \
          success_lower samples",
@@ -437,9 +428,37 @@ fn route_now() -> Value {
         "last_minute": object("failed ended", json!({ "failed": whole(), "ended": whole() })),
         "at_work": whole(), "at_work_limit": nullable("integer"),
         "requests": meter(), "tokens": meter(), "utilisation": nullable("number"),
+        "keys": { "type": "array", "items": key_now(), "description": "The provider's own keys, by \
+            their number in the config, where there are several; state, limit and meters of the \
+            route are those of the one that would be taken" },
         "expected": expected,
         "first_token_p95_ms": nullable("number"), "first_token_deadline_ms": nullable("number"),
     })
+}
+
+fn key_now() -> Value {
+    object(
+        "number next state since until seconds_left why at_work at_work_limit requests tokens \
+         utilisation",
+        json!({
+            "number": whole(), "next": { "type": "boolean" },
+            "state": { "enum": State::ALL.map(State::name) },
+            "since": nullable("string"), "until": nullable("string"),
+            "seconds_left": nullable("integer"), "why": nullable("string"),
+            "at_work": whole(), "at_work_limit": nullable("integer"),
+            "requests": meter(), "tokens": meter(), "utilisation": nullable("number"),
+        }),
+    )
+}
+
+fn meter() -> Value {
+    object(
+        "minute limit left utilisation",
+        json!({
+            "minute": whole(), "limit": nullable("integer"), "left": nullable("integer"),
+            "utilisation": nullable("number"),
+        }),
+    )
 }
 
 fn object(required: &str, properties: Value) -> Value {

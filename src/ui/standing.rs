@@ -11,7 +11,9 @@ use crate::analysis::render::units::{
 use crate::record::{Nanos, WallTime};
 use crate::recorder::StandingNow;
 use crate::recorder::canaries::Stopped;
-use crate::recorder::shown::{CanaryNow, Expected, ModelNow, PlanNow, RouteNow, Standpoint};
+use crate::recorder::shown::{
+    CanaryNow, Expected, KeyNow, ModelNow, PlanNow, RouteNow, Standpoint,
+};
 use crate::routing::canary::{Waits, Worse};
 use crate::routing::health::{MeterUse, State};
 use crate::statistics::interval::{Estimate, Interval};
@@ -182,9 +184,29 @@ fn canary_words(canary: &CanaryNow) -> String {
     )
 }
 
+fn of_meter(of: MeterUse) -> Value {
+    json!({ "minute": of.minute, "limit": of.limit, "left": of.left, "utilisation": of.share })
+}
+
+fn of_key(key: &KeyNow, at: WallTime) -> Value {
+    json!({
+        "number": key.number,
+        "next": key.next,
+        "state": key.state.name(),
+        "since": key.since.map(WallTime::rfc3339),
+        "until": key.until.map(WallTime::rfc3339),
+        "seconds_left": key.seconds_left(at),
+        "why": key.why,
+        "at_work": key.at_work,
+        "at_work_limit": key.limit,
+        "requests": of_meter(key.requests),
+        "tokens": of_meter(key.tokens),
+        "utilisation": key.utilisation(),
+    })
+}
+
 fn of_route(route: &RouteNow, at: WallTime) -> Value {
     let date = |date: Option<WallTime>| date.map(WallTime::rfc3339);
-    let meter = |of: MeterUse| json!({ "minute": of.minute, "limit": of.limit, "left": of.left, "utilisation": of.share });
     let millis = |span: Option<Nanos>| span.map(Nanos::as_millis);
     let expected = |of: &Expected| {
         json!({
@@ -211,9 +233,10 @@ fn of_route(route: &RouteNow, at: WallTime) -> Value {
         "last_minute": { "failed": route.last_minute.0, "ended": route.last_minute.1 },
         "at_work": route.at_work,
         "at_work_limit": route.limit,
-        "requests": meter(route.requests),
-        "tokens": meter(route.tokens),
+        "requests": of_meter(route.requests),
+        "tokens": of_meter(route.tokens),
         "utilisation": route.utilisation(),
+        "keys": route.keys.iter().map(|key| of_key(key, at)).collect::<Vec<Value>>(),
         "expected": route.expected.as_ref().map(expected),
         "first_token_p95_ms": millis(route.p95),
         "first_token_deadline_ms": millis(route.deadline),
@@ -294,6 +317,19 @@ pub(super) struct SaidOfRoute {
     pub(super) place: String,
     /// Whether it would be first.
     pub(super) first: bool,
+    /// The provider's own keys on it, where there are several.
+    pub(super) keys: Vec<SaidOfKey>,
+}
+
+/// What the page says of a key.
+#[derive(Debug, Serialize)]
+pub(super) struct SaidOfKey {
+    /// What it is called: its number.
+    pub(super) name: String,
+    pub(super) look: &'static str,
+    pub(super) state: &'static str,
+    /// Which it is, whether it goes first, why it is as it is, and what is in use of it.
+    pub(super) detail: String,
 }
 
 impl Said {
@@ -384,6 +420,38 @@ impl SaidOfRoute {
             chance: String::new(),
             place: String::new(),
             first: false,
+            keys: route
+                .keys
+                .iter()
+                .map(|key| SaidOfKey::of(key, at))
+                .collect(),
+        }
+    }
+}
+
+impl SaidOfKey {
+    fn of(key: &KeyNow, at: WallTime) -> Self {
+        let (state, look) = word(key.state);
+        let name = format!("key {}", key.number);
+        let mut parts = vec![name.clone()];
+        parts.extend(key.next.then(|| "taken next".to_owned()));
+        parts.extend(key.why.map(words));
+        parts.extend(lasting(key.since, key.seconds_left(at), at));
+        let limit = key.limit.map(|limit| format!(" of {limit}"));
+        if key.at_work > 0 || limit.is_some() {
+            parts.push(format!(
+                "{}{} at work",
+                key.at_work,
+                limit.unwrap_or_default()
+            ));
+        }
+        let used = key.utilisation().map(percent_of);
+        parts.extend(used.map(|used| format!("{used} of its limits used")));
+        Self {
+            name,
+            look,
+            state,
+            detail: parts.join(" · "),
         }
     }
 }
@@ -395,18 +463,24 @@ fn detail(route: &RouteNow, at: WallTime) -> String {
     if route.consecutive > 0 {
         parts.push(format!("{} failed in a row", route.consecutive));
     }
-    if let Some(since) = route.since {
+    parts.extend(lasting(route.since, route.seconds_left(at), at));
+    parts.join(" · ")
+}
+
+/// Since when a state lasts, and for how long yet.
+fn lasting(since: Option<WallTime>, seconds_left: Option<u64>, at: WallTime) -> Vec<String> {
+    let since = since.map(|since| {
         let text = since.rfc3339();
         let today = text.get(..10) == at.rfc3339().get(..10);
         let from = if today { 11 } else { 5 };
         let text = text.get(from..19).unwrap_or_default();
-        parts.push(format!("since {}", text.replace('T', " ")));
-    }
-    if let Some(seconds) = route.seconds_left(at) {
+        format!("since {}", text.replace('T', " "))
+    });
+    let left = seconds_left.map(|seconds| {
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-        parts.push(format!("{} left", length(seconds)));
-    }
-    parts.join(" · ")
+        format!("{} left", length(seconds))
+    });
+    since.into_iter().chain(left).collect()
 }
 
 /// Requests and tokens of the last minute against what the provider declares.

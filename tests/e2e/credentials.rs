@@ -13,7 +13,9 @@ use tollgate::clock::Clock;
 use tollgate::config::settings::Settings;
 use tollgate::config::{self, Sources};
 use tollgate::edge::credentials::{Signed, SigningKeys, sign};
+use tollgate::proxy::outlook;
 use tollgate::record::{ErrorClass, Moment, Nanos, Outcome, WallTime};
+use tollgate::routing::health::State;
 use tollgate::simulator::{Config, Simulator};
 
 use crate::support::{Ask, Rig};
@@ -191,6 +193,22 @@ fn a_limited_or_refused_key_is_left_alone_and_the_next_one_is_a_step_of_its_own(
     assert_eq!(rig.send(&ask).status, 200);
     assert_eq!(rig.record(&ask).attempts.len(), 1);
     assert_eq!(shown(&desk)[3..], ["three"]);
+    // Each is shown by its number, and the third as the one that would be taken.
+    let now = outlook::standing(&rig.node().shared);
+    let route = &now.others[0];
+    let keys = route.keys.iter();
+    let keys: Vec<_> = keys
+        .map(|key| (key.number, key.state, key.why, key.next))
+        .collect();
+    let expected = [
+        (1, State::Cooling, Some("rate_limited"), false),
+        (2, State::CredentialHeld, Some("auth"), false),
+        (3, State::Closed, None, true),
+    ];
+    assert_eq!(keys, expected);
+    assert_eq!(route.state, State::Closed);
+    let left = route.keys[0].seconds_left(now.at).unwrap();
+    assert!((55..=60).contains(&left), "{left}");
 }
 
 #[test]

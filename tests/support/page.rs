@@ -14,10 +14,10 @@ use tollgate::record::{
     Arm, Assigned, AssignedUnit, Coin, Enrolment, ErrorClass, ExchangeRecord, KeyedHash, Moment,
     Origin, PicoDollars, Session, SessionSource, WallTime,
 };
-use tollgate::recorder::shown::{ModelNow, RouteNow, Standpoint};
+use tollgate::recorder::shown::{KeyNow, ModelNow, RouteNow, Standpoint};
 use tollgate::recorder::standing::Board;
 use tollgate::recorder::{StandingNow, StoreHealth};
-use tollgate::routing::health::Event;
+use tollgate::routing::health::{Event, State};
 use tollgate::routing::route::RouteKey;
 use tollgate::ui::handles::NoteEdit;
 use tollgate::ui::{Addresses, Counts, Handles, Reloads};
@@ -137,7 +137,10 @@ fn standing() -> StandingNow {
                     ..Standpoint::default()
                 },
                 Standpoint {
-                    route: shown("up", "m", at),
+                    route: RouteNow {
+                        keys: keys(at),
+                        ..shown("up", "m", at)
+                    },
                     place: Some(0),
                     score: Some(412.5),
                     propensity: 1.0,
@@ -148,6 +151,26 @@ fn standing() -> StandingNow {
         others: vec![shown("up", hostile()[1], at)],
         spent: PicoDollars(12_340_000_000_000),
     }
+}
+
+/// Two keys of a route: one cools, the other one is taken.
+fn keys(at: WallTime) -> Vec<KeyNow> {
+    let limited = KeyNow {
+        number: 1,
+        state: State::Cooling,
+        since: Some(at),
+        until: Some(at.plus_secs(40)),
+        why: Some("rate_limited"),
+        limit: Some(3),
+        ..KeyNow::default()
+    };
+    let taken = KeyNow {
+        number: 2,
+        next: true,
+        at_work: 1,
+        ..KeyNow::default()
+    };
+    vec![limited, taken]
 }
 
 /// Names that no page may print as they are.

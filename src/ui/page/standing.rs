@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::analysis::render::units::thousands;
 use crate::recorder::StandingNow;
 use crate::recorder::shown::TYPICAL_PROMPT;
-use crate::ui::standing::{Said, SaidOfModel, SaidOfRoute};
+use crate::ui::standing::{Said, SaidOfKey, SaidOfModel, SaidOfRoute};
 
 /// The section. `ui/app.js` writes the same texts into the same fields as they change.
 pub(super) fn section(now: &StandingNow) -> Markup {
@@ -70,6 +70,9 @@ fn row(route: &SaidOfRoute, group: &str, weighed: bool) -> Markup {
             td.state {
                 span class=(format!("outcome {}", route.look)) data-said=(at("state")) { (route.state) }
                 br; span.detail data-said=(at("detail")) { (route.detail) }
+                @if !route.keys.is_empty() {
+                    ul.keys { @for of in &route.keys { (key(of, &at)) } }
+                }
             }
             td.number {
                 span data-said=(at("first_token")) { (route.first_token) }
@@ -90,6 +93,16 @@ fn row(route: &SaidOfRoute, group: &str, weighed: bool) -> Markup {
                     br; span.detail data-said=(at("place")) { (route.place) }
                 }
             }
+        }
+    }
+}
+
+fn key(key: &SaidOfKey, at: &dyn Fn(&str) -> String) -> Markup {
+    let at = |field: &str| at(&format!("{} {field}", key.name));
+    html! {
+        li {
+            span class=(format!("outcome {}", key.look)) data-said=(at("state")) { (key.state) }
+            " " span.detail data-said=(at("detail")) { (key.detail) }
         }
     }
 }
