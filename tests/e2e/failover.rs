@@ -51,6 +51,9 @@ const MOVED: &[(&str, bool, Class)] = &[
     ("redirect", true, Class::Redirect),
     ("bad_status_line", true, Class::ProtocolError),
     ("fake_upgrade", true, Class::ProtocolError),
+    ("no_content_with_body", true, Class::Truncated),
+    ("no_content_with_body", false, Class::EmptyResponse),
+    ("http_status:code-999", true, Class::ServerError),
 ];
 
 /// Faults that another route would not mend, and what the client gets: the provider's own word.

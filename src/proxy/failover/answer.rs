@@ -67,7 +67,8 @@ pub(super) async fn read_answer(
         usage_injected: this.inject,
         retold: None,
     };
-    let failing = parts.status.is_client_error() || parts.status.is_server_error();
+    // What is beyond 599 is as a server's error (RFC 9110, 15).
+    let failing = parts.status.as_u16() >= 400;
     let is_last = this.patience.is_none();
     let may_reject_injection = this.inject && matches!(parts.status.as_u16(), 400 | 422);
     let old = material.filter(|_| this.may_renew && matches!(parts.status.as_u16(), 401 | 403));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::loss::Loss;
 use super::slot::Slot;
 use super::tried::{Failure, Patience, Tried, Try, is_of_credential};
-use super::watch::{has_body, observer};
+use super::watch::observer;
 use super::{Begun, Reached, Unreached, retell};
 use crate::clock::Clock;
 use crate::edge::upstream::{AnswerBody, Chunk};
@@ -35,7 +35,7 @@ pub(super) async fn hold(
     let watching = observer(&reached, this.way, this.job, settings);
     let clock = &this.means.shared.clock;
     let whole_to_retell = this.way.speech.said().is_some() && !this.job.stream;
-    if !whole_to_retell && (watching.is_opaque() || !has_body(reached.status)) {
+    if !whole_to_retell && watching.is_opaque() {
         slot.note(|record| record.timeline.set(Mark::Held, clock.now()));
         reached.source = Source::Incoming(body);
         return Tried::Answered(Box::new(reached));

@@ -1,6 +1,6 @@
 //! Sets the observer of a response, by what its headers say.
 
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, HeaderName, header};
 
 use super::{Job, Reached};
 use crate::config::settings::Settings;
@@ -40,11 +40,6 @@ pub fn is_plain_events(headers: &HeaderMap) -> bool {
     });
     let coding = text(headers, &header::CONTENT_ENCODING);
     is_events && coding.is_none_or(|coding| coding.eq_ignore_ascii_case("identity"))
-}
-
-/// Whether a status may have a body to look at.
-pub(super) fn has_body(status: StatusCode) -> bool {
-    !matches!(status.as_u16(), 204 | 304)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
