@@ -261,9 +261,52 @@ fn the_command_plays_simulated_worlds_and_traces() {
         assert_eq!(json["schema"], "tollgate.replay/1");
         assert_eq!(json["players"].as_array().unwrap().len(), 7);
     }
-    let refused = Command::new(env!("CARGO_BIN_EXE_tollgate"))
-        .args(["replay", "--policy", "luckiest", "--world", "base"])
-        .output()
+}
+
+fn of_one_world(arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command.args([
+        "replay",
+        "--world",
+        "base",
+        "--requests",
+        "20",
+        "--worlds",
+        "1",
+    ]);
+    command.args(arguments).output().unwrap()
+}
+
+#[test]
+fn the_command_refuses_what_is_no_number_of_its_kind() {
+    for arguments in [
+        ["--policy", "luckiest"],
+        ["--probability", "7"],
+        ["--probability", "nan"],
+        ["--probability", "1"],
+        ["--dollars-per-second", "nan"],
+        ["--dollars-per-second", "-1"],
+        ["--limit-ms", "0"],
+        ["--every", "inf"],
+    ] {
+        let arguments = [&arguments[0..1], &arguments[1..]].concat().join("=");
+        let refused = of_one_world(&[&arguments]);
+        assert_eq!(refused.status.code(), Some(2), "{arguments}: {refused:?}");
+        assert!(!refused.stderr.is_empty(), "{arguments}");
+    }
+}
+
+#[test]
+fn one_world_has_no_interval() {
+    let text = String::from_utf8(of_one_world(&[]).stdout).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("fastest"))
         .unwrap();
-    assert_eq!(refused.status.code(), Some(2));
+    assert!(line.contains(" [—, —]"), "{text}");
+    let oracle = text
+        .lines()
+        .find(|line| line.starts_with("oracle"))
+        .unwrap();
+    assert!(oracle.contains(" 0.0 [—, —]"), "{text}");
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use super::output;
 use super::stored::{Progress, Stop, StoreArgs, WindowArgs};
+use crate::analysis::render::units::NOTHING;
 use crate::analysis::replay::{
     Entrant, Kind, Line, Logged, Recording, Request, SimulatedSpec, Sizes, Snips, Standings, Terms,
     Trace, World, by_lot, read_trace, simulate, snips, tournament,
@@ -18,6 +19,7 @@ use crate::record::{Moment, Nanos, WallTime};
 use crate::routing::policy::{By, Policy};
 use crate::routing::pricing::{Asked, Quote, Tier};
 use crate::routing::route::RouteKey;
+use crate::statistics::interval::{Estimate, Interval};
 
 /// What another policy would have done: on the recorded traffic, on a trace, or in simulated worlds
 #[derive(Debug, clap::Args)]
@@ -28,7 +30,8 @@ use crate::routing::route::RouteKey;
     tollgate replay --policy fastest --trace azure_conv.csv\n\n\
     Regret is the expected time to the first token above the oracle's, who knows every route's\n\
     expectation. Without --world, worlds are made of recorded residuals, drawn hour by hour, and\n\
-    what was explored is weighed by its recorded chances beside them."
+    what was explored is weighed by its recorded chances beside them. Intervals are Student's,\n\
+    over worlds; one world has none."
 )]
 pub(super) struct Args {
     /// Policies to judge; the first is what the others are compared with
@@ -112,10 +115,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
 
 fn play(args: &Args, config: Option<&Path>) -> Result<Played, Stop> {
     let entrants = entrants(args)?;
-    if args.worlds == 0 || args.requests == 0 || args.every.is_nan() || args.every <= 0.0 {
-        let text = "--worlds, --requests and --every must be above 0";
-        return Err(Stop::Usage(text.to_owned()));
-    }
+    check(args).map_err(|text| Stop::Usage(text.to_owned()))?;
     let trace = args.trace.as_deref().map(trace).transpose()?;
     let seeds = args.seed..args.seed + args.worlds;
     let simulated = args.world.or(trace.as_ref().map(|_| WorldKind::Base));
@@ -133,6 +133,24 @@ fn play(args: &Args, config: Option<&Path>) -> Result<Played, Stop> {
         });
     }
     recorded(args, config, &entrants)
+}
+
+/// What is wrong with the numbers asked for.
+fn check(args: &Args) -> Result<(), &'static str> {
+    let above_zero = |number: f64| number.is_finite() && number > 0.0;
+    if args.worlds == 0 || args.requests == 0 || !above_zero(args.every) {
+        return Err("--worlds, --requests and --every must be above 0");
+    }
+    if args.limit_ms == 0 {
+        return Err("--limit-ms must be above 0");
+    }
+    if !(above_zero(args.probability) && args.probability < 1.0) {
+        return Err("--probability must be a share between 0 and 1, such as 0.9");
+    }
+    if !above_zero(args.dollars_per_second) {
+        return Err("--dollars-per-second must be above 0, such as 0.001");
+    }
+    Ok(())
 }
 
 fn recorded(args: &Args, config: Option<&Path>, entrants: &[Entrant]) -> Result<Played, Stop> {
@@ -289,20 +307,9 @@ fn table(played: &Played, args: &Args) -> String {
     );
     for line in &played.standings.lines {
         let points = |value: f64| value * 100.0;
-        let regret = format!(
-            "{:.1} [{:.1}, {:.1}]",
-            points(line.regret.value),
-            points(line.regret.interval.low),
-            points(line.regret.interval.high)
-        );
-        let against = line.against.map_or_else(String::new, |against| {
-            format!(
-                "{:+.1} [{:+.1}, {:+.1}]",
-                points(against.value),
-                points(against.interval.low),
-                points(against.interval.high)
-            )
-        });
+        let regret = estimate(&line.regret, "");
+        let against = line.against.as_ref();
+        let against = against.map_or_else(String::new, |against| estimate(against, "+"));
         let _ = writeln!(
             text,
             "{:<21}{regret:>22}{against:>25}{:>9.0}{:>8.1}{:>10.3}{:>9.1}",
@@ -332,8 +339,22 @@ fn table(played: &Played, args: &Args) -> String {
     text
 }
 
+/// A share in points with both ends, which one world alone has not.
+fn estimate(of: &Estimate, plus: &str) -> String {
+    let points = |share: f64| {
+        let tenths = (share * 1_000.0).round();
+        if !tenths.is_finite() {
+            return NOTHING.to_owned();
+        }
+        let sign = if tenths < 0.0 { "−" } else { plus };
+        format!("{sign}{:.1}", tenths.abs() / 10.0)
+    };
+    let Interval { low, high } = of.interval;
+    format!("{} [{}, {}]", points(of.value), points(low), points(high))
+}
+
 fn json(played: &Played, args: &Args) -> String {
-    let ends = |estimate: &crate::statistics::interval::Estimate| {
+    let ends = |estimate: &Estimate| {
         let end = |end: f64| end.is_finite().then_some(end);
         serde_json::json!({
             "value": estimate.value,

@@ -3,7 +3,7 @@
 use crate::record::Nanos;
 use crate::routing::learned::LearnedTuning;
 use crate::routing::policy::Policy;
-use crate::statistics::compare::Random;
+use crate::statistics::compare::{Random, mean_of_runs};
 use crate::statistics::interval::{Estimate, Interval};
 
 use super::arena::{Score, play};
@@ -160,31 +160,11 @@ pub fn tournament(
     }
 }
 
-/// A mean with its bootstrap interval (percentiles of 4,000 resamples, seeded).
+/// The mean of the worlds, each one independent number, with Student's interval. Of one world it has
+/// no ends.
 fn mean(values: &[f64], alpha: f64) -> Estimate {
-    const RESAMPLES: usize = 4_000;
-    let count = values.len().max(1);
-    let value = values.iter().sum::<f64>() / count as f64;
-    if values.len() < 2 {
-        return Estimate {
-            value,
-            interval: Interval::UNKNOWN,
-        };
-    }
-    let mut random = Random::new(count as u64);
-    let mut means: Vec<f64> = (0..RESAMPLES)
-        .map(|_| {
-            let sum: f64 = (0..count).map(|_| values[random.below(count)]).sum();
-            sum / count as f64
-        })
-        .collect();
-    means.sort_unstable_by(f64::total_cmp);
-    let last = RESAMPLES - 1;
-    Estimate {
-        value,
-        interval: Interval {
-            low: means[(alpha / 2.0 * last as f64).floor() as usize],
-            high: means[((1.0 - alpha / 2.0) * last as f64).ceil() as usize],
-        },
-    }
+    mean_of_runs(values, alpha).unwrap_or(Estimate {
+        value: 0.0,
+        interval: Interval::UNKNOWN,
+    })
 }
