@@ -46,20 +46,15 @@ pub(super) async fn race<'a, 'd, 'e>(
         two.as_mut().poll(cx).map(|ran| (ran, false))
     })
     .await;
-    let (done, other) = match done.tried {
-        Tried::Answered(_) => {
-            // The loser writes down how far it came when it is dropped: then it can be judged.
-            drop((one, two));
-            cancel(if is_first { second_slot } else { slot }, shared);
-            return done;
-        }
-        tried => (
-            Ran { tried, ..done },
-            if is_first { two.await } else { one.await },
-        ),
-    };
+    if matches!(done.tried, Tried::Answered(_)) {
+        // The loser writes down how far it came when it is dropped: then it can be judged.
+        drop((one, two));
+        cancel(if is_first { second_slot } else { slot }, shared);
+        return done;
+    }
+    // It is over now: neither its record nor its route's health waits for the other.
     lose(done, shared);
-    other
+    if is_first { two.await } else { one.await }
 }
 
 /// Writes down an attempt that failed while another one went on.
