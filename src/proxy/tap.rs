@@ -544,6 +544,24 @@ impl Tap {
         })
     }
 
+    /// Observes what is left of an answer that was read as a whole before its client could have it:
+    /// it is there, and what it used is billed, whether anybody takes it or not.
+    fn observe_rest(&mut self) {
+        let Some(parts) = &mut self.parts else { return };
+        if let Source::Read(chunks) = &mut parts.source {
+            for chunk in chunks.drain(..) {
+                self.activity = chunk.at;
+                self.bytes_in += chunk.bytes.len() as u64;
+                let _ = parts.observer.chunk(chunk.at, &chunk.bytes);
+            }
+        }
+        self.verdict = Some(Verdict {
+            end: BodyEnd::Complete,
+            fault: None,
+            at: self.activity,
+        });
+    }
+
     /// Leaves the rest of the answer to be read on for its usage.
     fn read_on(&mut self) {
         let Some(parts) = self.parts.take() else {
@@ -659,6 +677,11 @@ impl Drop for Tap {
         }
         let at = parts.clock.now();
         let stopping = parts.exchange.is_stopping();
+        if matches!(parts.source, Source::Read(_)) {
+            self.observe_rest();
+            self.settle(Some(CancelledBy::Client));
+            return;
+        }
         if !stopping && self.may_read_on() {
             self.read_on();
             return;

@@ -202,6 +202,28 @@ fn an_answer_is_read_on_for_its_usage_when_its_client_goes() {
     }
 }
 
+/// A whole answer that was held back for another route's sake is there when its client is not.
+#[test]
+fn a_held_answer_has_its_usage_when_its_client_goes() {
+    let model = "sim:ft-300ms:n-7";
+    let rig = Rig::configured(&format!(
+        "[failover]\nclient_gone = \"drain\"\n\
+         [models.\"{model}\"]\nroutes = [{{ provider = \"oa\" }}, {{ provider = \"inj\" }}]\n"
+    ));
+    let ask = Ask::chat(model, false).to("");
+    leave(begin(&rig, &ask, Seen::Nothing), Leaving::Fin);
+    let record = rig.record(&ask);
+    assert_eq!(record.outcome, Outcome::ClientGone);
+    let [attempt] = &record.attempts[..] else {
+        panic!("{} attempts", record.attempts.len())
+    };
+    assert_eq!(attempt.cancelled_by, Some(CancelledBy::Client));
+    assert_eq!(attempt.end, Some(End::Complete));
+    assert_eq!(record.tokens.usage.output, Some(7));
+    assert_eq!(record.tokens.source, Some(TokenSource::Usage));
+    assert!(attempt.response_bytes > 0);
+}
+
 /// Reading on has an end, in time and in bytes, and nobody fails over for a client that has gone.
 #[test]
 fn reading_on_has_its_limits() {
