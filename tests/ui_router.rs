@@ -15,6 +15,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tollgate::record::{Name, Origin};
 use tollgate::recorder::{State, StoreHealth};
 use tollgate::ui::{self, Ui, papers};
@@ -1104,4 +1105,26 @@ async fn labels_without_end_are_counted_as_other() {
         .filter(|line| line.contains('{') && (line.contains("_count") || line.contains("_total{")));
     assert!(sets.count() <= 1_020);
     assert!(text.ends_with("# EOF\n"));
+}
+
+/// Whoever begins a request and never ends it keeps no connection from others.
+#[tokio::test]
+async fn a_body_that_does_not_come_ends_its_connection() {
+    let site = site(0, "[timeouts]\nrequest_body = \"100ms\"\n");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let ui = Ui::new(site.held.handles.clone());
+    let serving = tokio::spawn(async move { ui.serve(listener).await });
+    let head = "POST /api/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                Content-Length: 1000\r\n\r\n{";
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    let read = tokio::time::timeout(Duration::from_secs(20), read).await;
+    assert!(read.is_ok(), "it is closed");
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    site.held.stop.drain();
+    serving.await.unwrap();
 }

@@ -318,6 +318,8 @@ async fn handle(
 fn limits(settings: &Settings) -> AcceptLimits {
     AcceptLimits {
         connections: settings.limits.connections,
+        full: "tollgate has reached limits.connections open client connections; raise the limit or \
+               close idle connections",
         connection: ConnectionLimits {
             request_headers: settings.timeouts.request_headers,
             idle: settings.timeouts.client_idle,

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::DefaultBodyLimit;
@@ -13,6 +14,7 @@ use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use hyper::service::service_fn;
 use tokio::net::TcpListener;
+use tokio::time::Sleep;
 use tower::ServiceExt as _;
 
 use crate::config::settings::Settings;
@@ -105,11 +107,15 @@ impl Ui {
     /// Serves `listener` until the word to stop, and follows the feed meanwhile.
     pub async fn serve(&self, listener: TcpListener) {
         let router = self.router();
-        let service = move |peer: Arc<Peer>| {
-            let router = router.clone();
-            service_fn(move |request| answer(router.clone(), request, Arc::clone(&peer)))
-        };
         let handles = &self.0.handles;
+        let asked = Arc::clone(&handles.settings);
+        let service = move |peer: Arc<Peer>| {
+            let (router, settings) = (router.clone(), Arc::clone(&asked));
+            service_fn(move |request| {
+                let patience = settings().timeouts.request_body;
+                answer(router.clone(), request, Arc::clone(&peer), patience)
+            })
+        };
         let settings = Arc::clone(&handles.settings);
         let limits = move || limits(&settings());
         let (clock, drain) = (handles.clock.clone(), handles.drain.clone());
@@ -130,13 +136,54 @@ async fn answer(
     router: Router,
     request: Request<RequestBody>,
     peer: Arc<Peer>,
+    patience: Duration,
 ) -> Result<Response<Working>, Infallible> {
     let at_work = peer.begin();
-    let response = router.oneshot(request.map(Body::new)).await?;
+    let request = request.map(|body| {
+        Body::new(Timely {
+            body,
+            over: Box::pin(tokio::time::sleep(patience)),
+        })
+    });
+    let response = router.oneshot(request).await?;
     Ok(response.map(|body| Working {
         body,
         _at_work: at_work,
     }))
+}
+
+/// A request's body that must have come by then: else whoever sends it in drips keeps a connection
+/// from all others.
+struct Timely {
+    body: RequestBody,
+    over: Pin<Box<Sleep>>,
+}
+
+impl http_body::Body for Timely {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let late = "the request body did not come within timeouts.request_body";
+        self.over
+            .as_mut()
+            .poll(context)
+            .map(|()| Some(Err(late.into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// A body whose connection is not idle while it lasts.
@@ -168,6 +215,8 @@ impl http_body::Body for Working {
 fn limits(settings: &Settings) -> AcceptLimits {
     AcceptLimits {
         connections: CONNECTIONS_MAX,
+        full: "tollgate's page and API have 256 open connections, which is all that they take; close \
+               idle ones",
         connection: ConnectionLimits {
             request_headers: settings.timeouts.request_headers,
             idle: settings.timeouts.client_idle,

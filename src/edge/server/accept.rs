@@ -23,13 +23,19 @@ use crate::record::Protocol;
 
 /// Rest after an accept that failed for want of descriptors.
 const REST_AFTER_FAILURE: Duration = Duration::from_millis(100);
-/// Sent to a connection over the limit, before it is closed.
-const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
-content-type: application/json\r\nretry-after: 1\r\nx-proxy-error: overloaded\r\n\
-connection: close\r\ncontent-length: 189\r\n\r\n\
-{\"error\":{\"message\":\"tollgate has reached limits.connections open client connections; \
-raise the limit or close idle connections\",\"type\":\"overloaded_error\",\"param\":null,\
-\"code\":\"overloaded\"}}";
+/// Sent to a connection over the limit, before it is closed. `full` says what is reached, and what
+/// to do; it holds nothing that JSON escapes.
+fn overloaded(full: &str) -> String {
+    let body = format!(
+        "{{\"error\":{{\"message\":\"{full}\",\"type\":\"overloaded_error\",\"param\":null,\
+         \"code\":\"overloaded\"}}}}"
+    );
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
+         x-proxy-error: overloaded\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
 
 /// Open client connections, over all workers.
 #[derive(Debug, Default)]
@@ -45,6 +51,8 @@ pub struct Counters {
 pub struct AcceptLimits {
     /// Open connections over all workers.
     pub connections: usize,
+    /// What is said where that is reached, for people.
+    pub full: &'static str,
     /// Limits of each.
     pub connection: ConnectionLimits,
 }
@@ -99,7 +107,7 @@ pub async fn serve<S, B>(
             counters.open.fetch_sub(1, Ordering::Relaxed);
             counters.refused.fetch_add(1, Ordering::Relaxed);
             // Without waiting: whoever does not take it at once sees only the close.
-            let _ = stream.try_write(OVERLOADED);
+            let _ = stream.try_write(overloaded(limits.full).as_bytes());
             continue;
         }
         let counted = Counted(Arc::clone(&counters));
