@@ -441,10 +441,15 @@ fn a_store_is_verified_compacted_and_backed_up() {
     let copy = directory.path().join("copy.redb");
     let backup = ["db", "backup", copy.to_str().unwrap()];
     assert_eq!(run(directory.path(), &backup).0, 0);
-    assert_eq!(
-        run(directory.path(), &backup).0,
-        3,
-        "a copy is never overwritten"
+    let (code, _, err) = run(directory.path(), &backup);
+    assert_eq!(code, 2, "a copy is never overwritten");
+    assert!(err.contains("copy.redb exists already"), "{err}");
+    let nowhere = run(directory.path(), &["db", "backup", "no-folder/copy.redb"]);
+    assert_eq!(nowhere.0, 2);
+    assert!(
+        nowhere.2.contains("there is no folder no-folder"),
+        "{}",
+        nowhere.2
     );
     let arguments = ["export", "--store", copy.to_str().unwrap()];
     assert_eq!(run(directory.path(), &arguments).1.lines().count(), 300);

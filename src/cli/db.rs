@@ -137,7 +137,24 @@ fn compact(plain: &Plain, config: Option<&Path>) -> Result<ExitCode, Stop> {
     Ok(ExitCode::from(u8::from(done.damaged > 0)))
 }
 
+/// What keeps a copy from being written there.
+fn check_target(to: &Path) -> Result<(), String> {
+    let name = to.display();
+    if to.exists() {
+        return Err(format!("{name} exists already: name a new file"));
+    }
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => Err(format!(
+            "cannot write {name}: there is no folder {}",
+            folder.display()
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn backup(plain: &Plain, to: &Path, config: Option<&Path>) -> Result<ExitCode, Stop> {
+    check_target(to).map_err(Stop::Usage)?;
     // By a reader: a server may go on writing.
     let (reader, settings) = plain.store.open(config)?;
     if journal_is_left(&plain.store.path(settings.as_ref())?) {
