@@ -5,20 +5,22 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use super::output;
+use crate::analysis::render::units::NOTHING;
 use crate::app;
 use crate::simulator::selftest::Verdict;
 
 /// Measure the simulator and print Tollgate's own measuring error (exit code 1 if it is too large)
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  tollgate selftest\n  tollgate selftest --pairs 400 --format json\n\n\
+    after_help = "Examples:\n  tollgate selftest\n  tollgate selftest --pairs 1000 --format json\n\n\
     The bare reader is a plain socket reader beside Tollgate in the same run: what Tollgate's\n\
-    mark is later than it is Tollgate's error; what the bare reader is late is the machine's."
+    mark is later than it is Tollgate's error; what the bare reader is late is the machine's.\n\
+    A 99th percentile is told from 368 pairs on."
 )]
 pub(super) struct Args {
     /// Pairs of streams, one direct and one through Tollgate
-    #[arg(long, default_value_t = 200)]
-    pairs: usize,
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
+    pairs: u32,
     /// How to print the result
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -42,7 +44,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
             bar.set_position((share * 1000.0) as u64);
         }
     };
-    let verdict = match app::selftest::run(args.pairs.max(1), &mut progress) {
+    let verdict = match app::selftest::run(args.pairs as usize, &mut progress) {
         Ok(verdict) => verdict,
         Err(fault) => return output::fail(&fault),
     };
@@ -60,18 +62,29 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn table(verdict: &Verdict, pairs: usize) -> String {
+fn table(verdict: &Verdict, pairs: u32) -> String {
     let mut text = format!("self-test over {pairs} pairs of streams\n\n");
     for figure in &verdict.figures {
-        let asked = match figure.at_most {
-            Some(limit) if figure.is_met() => format!("≤ {limit} {}: met", figure.unit),
-            Some(limit) => format!("≤ {limit} {}: MISSED", figure.unit),
-            None => String::new(),
+        let Some(value) = figure.value else {
+            let (has, needs) = figure.count;
+            let _ = writeln!(
+                text,
+                "  {:<54}{NOTHING:>9}     {has} of {needs} pairs",
+                figure.what
+            );
+            continue;
         };
+        let asked = figure
+            .at_most
+            .zip(figure.is_met())
+            .map_or_else(String::new, |(limit, met)| {
+                let met = if met { "met" } else { "MISSED" };
+                format!("≤ {limit} {}: {met}", figure.unit)
+            });
         let _ = writeln!(
             text,
-            "  {:<54}{:>9.1} {:<3} {asked}",
-            figure.what, figure.value, figure.unit
+            "  {:<54}{value:>9.1} {:<3} {asked}",
+            figure.what, figure.unit
         );
     }
     if verdict.findings.is_empty() {
@@ -87,7 +100,7 @@ fn table(verdict: &Verdict, pairs: usize) -> String {
     text
 }
 
-fn json(verdict: &Verdict, pairs: usize) -> String {
+fn json(verdict: &Verdict, pairs: u32) -> String {
     let figures: Vec<_> = verdict
         .figures
         .iter()
@@ -95,6 +108,7 @@ fn json(verdict: &Verdict, pairs: usize) -> String {
             serde_json::json!({
                 "what": figure.what, "value": figure.value, "unit": figure.unit,
                 "at_most": figure.at_most, "met": figure.is_met(),
+                "pairs": figure.count.0, "pairs_needed": figure.count.1,
             })
         })
         .collect();

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::bare::{self, ReadEnd};
 use super::provider::{Script, Simulator};
 use crate::record::{ExchangeRecord, Mark, Moment, Nanos, Outcome};
+use crate::statistics::quantile::minimum_count;
 
 /// What a self-test works with.
 pub struct Stage<'a> {
@@ -36,8 +37,10 @@ impl std::fmt::Debug for Stage<'_> {
 pub struct Figure {
     /// What it is.
     pub what: &'static str,
-    /// Its value.
-    pub value: f64,
+    /// Its value; absent where too few numbers stand behind it.
+    pub value: Option<f64>,
+    /// Numbers that stand behind it, and those that it needs.
+    pub count: (u64, u64),
     /// Its unit.
     pub unit: &'static str,
     /// The largest value that is good; absent where it is only told.
@@ -45,10 +48,10 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// Whether the figure is as good as asked.
+    /// Whether the figure is as good as asked; absent where nothing is asked, or nobody knows.
     #[must_use]
-    pub fn is_met(&self) -> bool {
-        self.at_most.is_none_or(|limit| self.value <= limit)
+    pub fn is_met(&self) -> Option<bool> {
+        Some(self.value? <= self.at_most?)
     }
 }
 
@@ -65,12 +68,12 @@ impl Verdict {
     /// Whether everything is as it should be.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.findings.is_empty() && self.figures.iter().all(Figure::is_met)
+        self.findings.is_empty() && self.figures.iter().all(|of| of.is_met() != Some(false))
     }
 }
 
-/// A stream long enough to have a middle, slow enough that every chunk stands alone.
-const STREAM: &str = "sim:ft-8ms:gap-4ms:n-24";
+/// A stream slow enough that every chunk stands alone, and no longer than its first token needs.
+const STREAM: &str = "sim:ft-8ms:gap-4ms:n-8";
 /// The model that the known stream is played for.
 const KNOWN_MODEL: &str = "selftest-known";
 /// How long the record of an exchange that has ended may take.
@@ -167,12 +170,13 @@ fn marking_error(stage: &mut Stage<'_>, verdict: &mut Verdict) -> io::Result<()>
         values.sort_by(f64::total_cmp);
         for (suffix, share, at_most) in [(" (median)", 0.5, limits.0), (" (p99)", 0.99, limits.1)] {
             let index = ((values.len() as f64 - 1.0) * share).round() as usize;
-            let Some(value) = values.get(index).copied() else {
-                continue;
-            };
+            let count = values.len() as u64;
+            // As in every report: the interval of a quantile has two ends from so many on.
+            let needs = minimum_count(share, 0.05).unwrap_or(u64::MAX);
             verdict.figures.push(Figure {
                 what: title(what, suffix),
-                value,
+                value: values.get(index).copied().filter(|_| count >= needs),
+                count: (count, needs),
                 unit: "µs",
                 at_most,
             });

@@ -1,7 +1,10 @@
 //! Runs paired benches on virtual time, by the program's own code from the plan to the report: the
 //! interval of a tax that is known covers it as often as it says.
 //!
-//! `PAIRS_SEEDS=1000 cargo test --test simulation pairs -- --nocapture` plays as many runs.
+//! `PAIRS_SEEDS=1000 cargo test --test simulation pairs -- --nocapture` plays as many runs: 978 of
+//! them covered it, 97.8 % [96.7, 98.5] of the 95 % that are said. It is above that because ranks
+//! are whole (of a hundred pairs the interval of the median holds 96.5 %), and because what pairs say
+//! of each other's independence only ever widens it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
