@@ -2,6 +2,10 @@
 
 pub mod traffic;
 
+pub mod named;
+
+pub mod digest;
+
 pub mod targets;
 
 pub mod probing;

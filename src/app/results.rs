@@ -6,10 +6,9 @@ use std::io;
 use std::path::Path;
 use std::thread;
 
-use ring::digest;
-
 use super::fault::AppFault;
 use crate::active::bench::result::Environment;
+use crate::active::digest::sha256;
 use crate::config::settings::Settings;
 use crate::statistics::DEFINITIONS;
 
@@ -96,14 +95,6 @@ pub(super) fn environment(settings: &Settings, location: Option<String>) -> Envi
 fn own_digest() -> Option<String> {
     let bytes = fs::read(std::env::current_exe().ok()?).ok()?;
     Some(sha256(&bytes))
-}
-
-/// SHA-256 in hex.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> String {
-    let digest = digest::digest(&digest::SHA256, bytes);
-    let bytes = digest.as_ref().iter();
-    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

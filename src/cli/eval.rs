@@ -1,6 +1,5 @@
 //! `tollgate eval`: asks routes the items of a data set, and says what the answers are worth.
 
-use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,14 +14,10 @@ use super::bench::{Temperature, temperature};
 use super::output;
 use super::report::{Shape, hand_over};
 use super::stored::Stop;
-use crate::active::eval::dataset;
-use crate::active::eval::plan::{Plan, tools};
-use crate::active::eval::scorers::{Scorer, Sources};
-use crate::active::eval::template::{Reader, Template};
-use crate::active::targets::{Target, Wanted};
+use crate::active::eval::{Plan, Wish};
+use crate::active::named::run_name;
 use crate::analysis::render;
 use crate::app::eval::{Outcome, Run, is_complete};
-use crate::app::results::sha256;
 use crate::app::sources;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
@@ -130,7 +125,6 @@ fn eval(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let settings = &loaded.settings;
     let clock = Clock::system();
     let plan = Arc::new(plan(args, settings, &clock)?);
-    plan.check().map_err(Stop::Usage)?;
     let folder = args.out.join(plan.run.as_str());
     let run = Run {
         settings,
@@ -265,117 +259,24 @@ fn one(run: &Run<'_>) -> Result<Outcome, Stop> {
 
 fn plan(args: &Args, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
-    let run = super::bench::run_name(args.run.as_deref(), seed, clock)?;
-    let text = read(&args.set).map_err(Stop::Usage)?;
-    let set = args.set.file_name().unwrap_or(args.set.as_os_str());
-    let set = set.to_string_lossy().into_owned();
-    let items = dataset::read(&set, &text).map_err(Stop::Usage)?;
-    let template = |path: &Option<PathBuf>| {
-        let path = path.as_ref()?;
-        let read = read(path).and_then(|text| {
-            let named = |what| format!("{} {what}", path.display());
-            Ok((
-                Template::read(&text, Reader::Examinee).map_err(named)?,
-                text,
-            ))
-        });
-        Some(read.map_err(Stop::Usage))
-    };
-    let (prompt, system) = (
-        template(&args.prompt).transpose()?,
-        template(&args.system).transpose()?,
-    );
-    let offered = args.tools.as_ref().map(|path| {
-        let read = read(path)
-            .and_then(|text| tools(&text).map_err(|what| format!("{}: {what}", path.display())));
-        read.map_err(Stop::Usage)
-    });
-    let offered = offered.transpose()?;
-    let (scorers, told) = scorers(args, settings)?;
-    let asked =
-        [prompt.as_ref(), system.as_ref()].map(|of| of.map_or("", |(_, text)| text.as_str()));
-    let asked = format!(
-        "{}\0{}\0{}\0{told}",
-        asked[0],
-        asked[1],
-        offered.clone().unwrap_or_default()
-    );
-    Ok(Plan {
-        run: Name::from(run),
-        seed,
-        targets: targets(&args.models, &args.providers, &args.regions, settings)
-            .map_err(Stop::Usage)?,
-        set,
-        items,
-        system: system.map(|(template, _)| template),
-        prompt: prompt.map(|(template, _)| template),
-        tools: offered,
+    let run = run_name(args.run.as_deref(), seed, clock.wall()).map_err(Stop::Usage)?;
+    let wish = Wish {
+        set: args.set.clone(),
+        models: args.models.clone(),
+        providers: args.providers.clone(),
+        regions: args.regions.clone(),
+        scorer: args.scorer.clone(),
+        scorers: args.scorers.clone(),
+        prompt: args.prompt.clone(),
+        system: args.system.clone(),
+        tools: args.tools.clone(),
         trials: args.trials,
-        concurrency: args.concurrency as usize,
+        concurrency: args.concurrency,
         max_tokens: args.max_tokens,
         temperature: args.temperature.0,
-        scorers,
-        groups: args.group_by.clone(),
-        digests: [sha256(text.as_bytes()), sha256(asked.as_bytes())],
-    })
-}
-
-fn targets(
-    models: &[String],
-    providers: &[String],
-    regions: &[String],
-    settings: &Settings,
-) -> Result<Vec<Target>, String> {
-    let wanted = Wanted {
-        models: models.to_vec(),
-        providers: providers.to_vec(),
-        regions: regions.to_vec(),
+        group_by: args.group_by.clone(),
     };
-    wanted.targets(settings).map_err(|fault| fault.to_string())
-}
-
-/// The scorers, and all that they are made of as one text: two runs are told apart by it.
-fn scorers(args: &Args, settings: &Settings) -> Result<(Vec<Scorer>, String), Stop> {
-    let told = RefCell::new(args.scorer.join("\0"));
-    let file = |path: &Path| {
-        let text = read(path)?;
-        told.borrow_mut().push_str(&text);
-        Ok(text)
-    };
-    let target = |model: &str, provider: Option<&str>| {
-        let providers: Vec<String> = provider.map(str::to_owned).into_iter().collect();
-        let found = targets(&[model.to_owned()], &providers, &[], settings)?;
-        // The first of the config, as an application's request would find it.
-        found
-            .into_iter()
-            .next()
-            .ok_or_else(|| format!("no provider here serves {model}"))
-    };
-    let sources = Sources {
-        file: &file,
-        target: &target,
-    };
-    let mut all = Vec::new();
-    for word in &args.scorer {
-        all.push(Scorer::of_word(word, &sources).map_err(Stop::Usage)?);
-    }
-    if let Some(path) = &args.scorers {
-        let text = file(path).map_err(Stop::Usage)?;
-        all.extend(Scorer::of_file(path, &text, &sources).map_err(Stop::Usage)?);
-    }
-    if all.is_empty() {
-        let message = "name who scores: --scorer normalised, or --scorers FILE";
-        return Err(Stop::Usage(message.to_owned()));
-    }
-    for (place, scorer) in all.iter().enumerate() {
-        if all[..place].iter().any(|other| other.name == scorer.name) {
-            return Err(Stop::Usage(format!(
-                "two scorers are called {}: give them names in a file (--scorers)",
-                scorer.name
-            )));
-        }
-    }
-    Ok((all, told.into_inner()))
+    wish.plan(settings, &read, run, seed).map_err(Stop::Usage)
 }
 
 fn read(path: &Path) -> Result<String, String> {

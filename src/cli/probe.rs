@@ -10,8 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::output;
 use super::report::{Shape, hand_over};
 use super::stored::Stop;
-use crate::active::probing::{Round, asked_models, cost_of};
-use crate::active::targets::{Target, Wanted};
+use crate::active::probing::Wish;
 use crate::analysis::paper::{Head, Source};
 use crate::analysis::render;
 use crate::analysis::reports::probed::{self, Limits, Probed};
@@ -22,7 +21,6 @@ use crate::app::sources;
 use crate::clock::Clock;
 use crate::config::duration;
 use crate::config::probes::SCHEDULED_TOKENS;
-use crate::config::settings::Settings;
 use crate::record::PicoDollars;
 
 /// Ask each route for a few tokens: does it answer, how soon, has it drifted from its baseline
@@ -117,18 +115,19 @@ fn probe(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let loaded = sources::load(path.as_deref()).map_err(Stop::Config)?;
     let settings = &loaded.settings;
     let clock = Clock::system();
-    let targets = targets(args, settings)?;
-    let round = Round {
-        run: "command",
-        number: 0,
-        max_tokens: args.max_tokens,
+    let wish = Wish {
+        models: args.models.clone(),
+        providers: args.providers.clone(),
+        regions: args.regions.clone(),
         cold: args.cold,
+        max_tokens: args.max_tokens,
     };
-    affordable(args, settings, &targets, round, &clock)?;
+    let targets = wish.targets(settings).map_err(Stop::Usage)?;
+    affordable(args, wish.cost(&targets, settings, clock.wall()).0)?;
     let run = Run {
         settings,
         targets: &targets,
-        round,
+        round: wish.round("command"),
         thresholds: Thresholds {
             drift: args.max_drift.unwrap_or(settings.alerts.drift),
             availability: settings.alerts.availability,
@@ -167,46 +166,9 @@ fn probe(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
     Ok(ExitCode::from(u8::from(!well)))
 }
 
-/// The routes that are asked for; without a word of them all that the config names.
-fn targets(args: &Args, settings: &Settings) -> Result<Vec<Target>, Stop> {
-    let wanted = Wanted {
-        models: args.models.clone(),
-        providers: args.providers.clone(),
-        regions: args.regions.clone(),
-    };
-    if !args.models.is_empty() {
-        let usage = |fault: crate::active::targets::TargetFault| Stop::Usage(fault.to_string());
-        return wanted.targets(settings).map_err(usage);
-    }
-    let mut all = asked_models(settings, &[]);
-    all.retain(|target| {
-        let provider = settings.provider(&target.route.provider);
-        provider.is_some_and(|provider| wanted.takes(provider))
-    });
-    if all.is_empty() {
-        return Err(Stop::Usage(
-            "no model of the config has such routes: name some with --models, as \
-             `tollgate probe --models gpt-4.1-mini,claude-haiku-4-5`"
-                .to_owned(),
-        ));
-    }
-    Ok(all)
-}
-
 /// A round that may cost too much does not begin.
-fn affordable(
-    args: &Args,
-    settings: &Settings,
-    targets: &[Target],
-    round: Round<'_>,
-    clock: &Clock,
-) -> Result<(), Stop> {
-    let now = clock.wall();
-    let costs = targets
-        .iter()
-        .filter_map(|target| cost_of(target, round.max_tokens, settings, now));
-    let most: u64 = costs.map(|cost| cost.0).sum();
-    let most = PicoDollars(most.saturating_mul(u64::from(round.calls()))).as_dollars();
+fn affordable(args: &Args, most: PicoDollars) -> Result<(), Stop> {
+    let most = most.as_dollars();
     if most > args.max_cost {
         return Err(Stop::Usage(format!(
             "the round may cost ${most:.4}, which is over --max-cost {:.2}: raise it, or ask less",

@@ -2,6 +2,8 @@
 
 pub mod plan;
 
+pub mod wish;
+
 mod ask;
 
 pub mod answer;
@@ -17,3 +19,4 @@ pub mod finished;
 pub use finished::Finished;
 pub use plan::{Design, Plan, Task, Variant};
 pub use run::{Bench, Ended, Measured, Outside};
+pub use wish::{Cold, Wish};

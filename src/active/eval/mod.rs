@@ -12,6 +12,8 @@ pub mod scorers;
 
 pub mod plan;
 
+pub mod wish;
+
 mod reply;
 
 pub mod estimate;
@@ -23,3 +25,4 @@ pub mod result;
 pub use plan::{Plan, Task};
 pub use run::{Eval, EvalFault, Measured, Outside, Spoken};
 pub use scorers::Scorer;
+pub use wish::{ReadFile, Wish};

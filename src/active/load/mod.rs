@@ -2,6 +2,8 @@
 
 pub mod plan;
 
+pub mod wish;
+
 mod ask;
 
 mod pace;
@@ -27,3 +29,4 @@ pub mod paper;
 pub use collect::Collected;
 pub use plan::{Plan, Sizing};
 pub use run::{Ended, Load, LoadFault, Outside, Progress, StepResult, TargetResult};
+pub use wish::Wish;

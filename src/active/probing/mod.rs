@@ -8,6 +8,8 @@ pub mod idle;
 
 pub mod round;
 
+pub mod wish;
+
 pub mod history;
 
 pub mod outbox;
@@ -24,3 +26,4 @@ pub use purse::Purse;
 pub use round::{Round, asked_models, cost_of};
 pub use scheduled::{Scheduled, deliver};
 pub use watching::{Watched, Watching};
+pub use wish::Wish;

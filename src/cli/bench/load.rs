@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Temperature, pool, run_name, temperature};
+use super::{Temperature, pool, temperature};
 use crate::active::load::result::is_void;
-use crate::active::load::{Ended, Plan, Progress, paper};
-use crate::active::targets::Wanted;
+use crate::active::load::{Ended, Plan, Progress, Wish, paper};
+use crate::active::named::run_name;
 use crate::analysis::render;
 use crate::app::load::{Outcome, Run};
 use crate::app::{AppFault, sources};
@@ -20,10 +20,8 @@ use crate::cli::stored::Stop;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::config::{duration, workload};
-use crate::record::{KeyedHash, Name, Nanos, PicoDollars};
-use crate::workload::sizes::{Percentile, Sizes};
-use crate::workload::spec::{Demand, Workload};
-use crate::workload::sweep::Rule;
+use crate::record::{KeyedHash, PicoDollars};
+use crate::workload::spec::Workload;
 use crate::workload::trace::Trace;
 
 /// Load routes by a schedule or by users at once: what do they bear at a level of service?
@@ -326,51 +324,41 @@ fn measure(run: &Run<'_>) -> Result<Outcome, Stop> {
 }
 
 fn plan(args: &Args, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {
-    let mut load = load(args.workload.as_deref())?;
-    change(args, &mut load)?;
     let trace = args.trace.as_deref().map(trace).transpose()?;
-    let trace = trace.map(|trace| trace.faster(args.speed));
-    if let (Some(trace), None) = (&trace, args.duration) {
-        // All of it, where nobody says how much.
-        load.phases.sustain = Nanos(trace.length().0 + 1);
-    }
-    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
-    let wanted = Wanted {
+    let wish = Wish {
         models: args.models.clone(),
         providers: args.providers.clone(),
         regions: args.regions.clone(),
-    };
-    let targets = wanted
-        .targets(settings)
-        .map_err(|fault| Stop::Usage(fault.to_string()))?;
-    Ok(Plan {
-        run: Name::from(run_name(args.run.as_deref(), seed, clock)?),
-        seed,
-        targets,
-        search: args.sweep.then(|| rule(args, &load)),
-        workload: load,
-        trace,
-        patience: args.timeout,
-        in_flight_max: args.max_in_flight,
-        temperature: args.temperature.0,
-        pool: pool(args.prompts.as_deref())?,
+        rate: args.rate,
+        constant: args.constant,
+        users: args.users,
+        think: args.think,
+        trace: trace.map(|trace| trace.faster(args.speed)),
+        ramp: args.ramp,
+        duration: args.duration,
+        cool: args.cool,
+        warm_ups: args.warm_ups,
+        sla: args.sla,
+        first_token_sla: args.first_token_sla,
+        within: args.within,
+        max_errors: args.max_errors,
+        sweep: args.sweep,
+        start: args.start,
+        max: args.max,
+        resolution: args.resolution,
+        prompt_tokens: args.prompt_tokens,
+        max_tokens: args.max_tokens,
         rpm_limit: args.rpm_limit,
         tpm_limit: args.tpm_limit,
-    })
-}
-
-fn rule(args: &Args, load: &Workload) -> Rule {
-    let (own, whole) = match load.demand {
-        Demand::Users { count, .. } => (f64::from(count), true),
-        Demand::Rate { rate, .. } => (rate, false),
+        timeout: Some(args.timeout),
+        max_in_flight: args.max_in_flight,
+        temperature: args.temperature.0,
+        pool: Some(pool(args.prompts.as_deref())?),
     };
-    let start = args.start.unwrap_or(own);
-    Rule {
-        start,
-        max: args.max.unwrap_or(start * 64.0),
-        resolution: args.resolution,
-        whole,
-    }
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let run = run_name(args.run.as_deref(), seed, clock.wall()).map_err(Stop::Usage)?;
+    let load = load(args.workload.as_deref())?;
+    wish.plan(load, settings, run, seed).map_err(Stop::Usage)
 }
 
 /// The load of a file, or the shipped one.
@@ -398,63 +386,4 @@ fn trace(path: &Path) -> Result<Trace, Stop> {
         .map_err(|error| Stop::Usage(format!("cannot read {name}: {error}")))?;
     Trace::read(&text)
         .map_err(|fault| Stop::Usage(format!("{name} line {}: {}", fault.line, fault.what)))
-}
-
-/// What the command line says goes before what the file says.
-fn change(args: &Args, load: &mut Workload) -> Result<(), Stop> {
-    let nanos = |span: Duration| Nanos(span.as_nanos() as u64);
-    let put = |to: &mut Nanos, span: Option<Duration>| {
-        if let Some(span) = span {
-            *to = nanos(span);
-        }
-    };
-    put(&mut load.phases.ramp, args.ramp);
-    put(&mut load.phases.sustain, args.duration);
-    put(&mut load.phases.cool, args.cool);
-    put(&mut load.sla.latency, args.sla);
-    if let Some(first) = args.first_token_sla {
-        load.sla.first_token = Some(nanos(first));
-    }
-    load.sla.within = args.within.unwrap_or(load.sla.within);
-    load.sla.error_share = args.max_errors.unwrap_or(load.sla.error_share);
-    load.warm_ups = args.warm_ups.unwrap_or(load.warm_ups);
-    if let Some(rate) = args.rate {
-        let constant = false;
-        load.demand = Demand::Rate { rate, constant };
-    }
-    if let Some(count) = args.users {
-        let think = match load.demand {
-            Demand::Users { think, .. } => think,
-            Demand::Rate { .. } => Nanos(0),
-        };
-        load.demand = Demand::Users { count, think };
-    }
-    match &mut load.demand {
-        Demand::Rate { constant, .. } => *constant |= args.constant,
-        Demand::Users { think, .. } => put(think, args.think),
-    }
-    if args.prompt_tokens.is_some() || args.max_tokens.is_some() {
-        let changed = |of: &Percentile| Percentile {
-            input_tokens: args.prompt_tokens.unwrap_or(of.input_tokens),
-            output_tokens: args.max_tokens.unwrap_or(of.output_tokens),
-            ..*of
-        };
-        let mut sizes: Vec<Percentile> = load.sizes.percentiles().iter().map(changed).collect();
-        if args.prompt_tokens.is_some() && args.max_tokens.is_some() {
-            // Below the first percentile lengths are spread; what is said exactly is not.
-            let exact = Percentile {
-                percentile: f64::MIN_POSITIVE,
-                ..sizes[0]
-            };
-            sizes.insert(0, exact);
-        }
-        load.sizes = Sizes::new(sizes)
-            .map_err(|fault| Stop::Usage(format!("the lengths are none: {fault:?}")))?;
-    }
-    if load.phases.sustain.0 == 0 || load.sla.latency.0 == 0 {
-        return Err(Stop::Usage(
-            "--duration and --sla must be over zero".to_owned(),
-        ));
-    }
-    Ok(())
 }

@@ -17,8 +17,8 @@ use super::output;
 use super::report::Shape;
 use super::stored::Stop;
 use crate::active::bench::result::JSON_SCHEMA;
-use crate::active::bench::{Design, Ended, Finished, Plan, Variant};
-use crate::active::targets::{self, Target, TargetFault, Wanted};
+use crate::active::bench::{Cold, Ended, Finished, Plan, Wish};
+use crate::active::named::run_name;
 use crate::app::bench::{Outcome, Run};
 use crate::app::sources;
 use crate::clock::Clock;
@@ -115,7 +115,7 @@ struct RunArgs {
     /// Open a connection for each request (all), or ask each twice a round, over a connection that
     /// is there and over one that is opened for it (both)
     #[arg(long, value_enum, value_name = "WHICH", num_args = 0..=1, default_missing_value = "all")]
-    cold: Option<Cold>,
+    cold: Option<ColdArg>,
     /// Tokens below which an answer says too little
     #[arg(long, default_value_t = 20, value_name = "N")]
     min_tokens: u64,
@@ -168,7 +168,7 @@ struct RunArgs {
 
 /// Which requests open a connection for themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Cold {
+enum ColdArg {
     /// Every one
     All,
     /// One of two alike
@@ -357,79 +357,29 @@ fn one(run: &Run<'_>) -> Result<Outcome, Stop> {
 
 fn plan(args: &RunArgs, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
-    let run = run_name(args.run.as_deref(), seed, clock)?;
-    let targets = targets(args, settings)?;
-    let usual = if args.pairs.is_some() { 64 } else { 256 };
-    let limits = if args.sweep_tokens.is_empty() {
-        vec![args.max_tokens.unwrap_or(usual)]
-    } else {
-        args.sweep_tokens.clone()
-    };
-    let shapes: &[bool] = if args.json_mode {
-        &[false, true]
-    } else {
-        &[false]
-    };
-    let connections: &[bool] = match args.cold {
-        None => &[false],
-        Some(Cold::All) => &[true],
-        Some(Cold::Both) => &[false, true],
-    };
-    let mut variants = Vec::new();
-    for max_tokens in limits {
-        for json in shapes {
-            variants.extend(connections.iter().map(|cold| Variant {
-                max_tokens,
-                json: *json,
-                prompt_tokens: args.prompt_tokens,
-                cold: *cold,
-            }));
-        }
-    }
-    let plan = Plan {
-        run: Name::from(run),
-        seed,
-        targets,
-        variants,
-        design: match args.pairs {
-            Some(count) => Design::Pairs { count },
-            None => Design::Rounds {
-                iterations: args.iterations,
-            },
-        },
+    let run = run_name(args.run.as_deref(), seed, clock.wall()).map_err(Stop::Usage)?;
+    let wish = Wish {
+        models: args.models.clone(),
+        providers: args.providers.clone(),
+        regions: args.regions.clone(),
+        iterations: args.iterations,
+        pairs: args.pairs,
+        reference: args.reference.clone(),
         warm_ups: args.warm_ups,
-        turns: args.cache_turns.max(1),
+        max_tokens: args.max_tokens,
+        prompt_tokens: args.prompt_tokens,
+        sweep_tokens: args.sweep_tokens.clone(),
+        json_mode: args.json_mode,
+        cache_turns: args.cache_turns,
+        cold: args.cold.map(|cold| match cold {
+            ColdArg::All => Cold::All,
+            ColdArg::Both => Cold::Both,
+        }),
+        min_tokens: args.min_tokens,
         temperature: args.temperature.0,
-        tokens_min: args.min_tokens,
-        pool: pool(args.prompts.as_deref())?,
-        reference: args.reference.as_deref().map(Name::from),
+        pool: Some(pool(args.prompts.as_deref())?),
     };
-    if args.pairs.is_some() && plan.comparisons().is_empty() {
-        let message = "pairs need two routes to one model, one of them the reference: a direct \
-                       provider, or --reference";
-        return Err(Stop::Usage(message.to_owned()));
-    }
-    Ok(plan)
-}
-
-/// The name of a run: the date and the seed unless one is given.
-pub(super) fn run_name(given: Option<&str>, seed: u64, clock: &Clock) -> Result<String, Stop> {
-    let day = clock.wall().rfc3339();
-    let date: String = day
-        .chars()
-        .take(19)
-        .filter(char::is_ascii_alphanumeric)
-        .collect();
-    let run = given.map_or_else(|| format!("{date}-{seed}"), str::to_owned);
-    if !run
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-        || run.starts_with('.')
-    {
-        let message = "--run may have letters, digits and . _ - only: it names a folder";
-        return Err(Stop::Usage(message.to_owned()));
-    }
-    Ok(run)
+    wish.plan(settings, run, seed).map_err(Stop::Usage)
 }
 
 fn pool(path: Option<&Path>) -> Result<Pool, Stop> {
@@ -440,18 +390,4 @@ fn pool(path: Option<&Path>) -> Result<Pool, Stop> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Stop::Usage(format!("cannot read {name}: {error}")))?;
     Pool::of_lines(&text).ok_or_else(|| Stop::Usage(format!("{name} holds no prompt")))
-}
-
-/// The routes to each model, in the order of the models and of the config.
-fn targets(args: &RunArgs, settings: &Settings) -> Result<Vec<Target>, Stop> {
-    let usage = |fault: TargetFault| Stop::Usage(fault.to_string());
-    if let Some(name) = &args.reference {
-        targets::is_there(settings, name).map_err(usage)?;
-    }
-    let wanted = Wanted {
-        models: args.models.clone(),
-        providers: args.providers.clone(),
-        regions: args.regions.clone(),
-    };
-    wanted.targets(settings).map_err(usage)
 }
