@@ -55,6 +55,8 @@ impl Intake {
                 tracing::warn!(%why, "the journal is given up until the next commit: a crash would cost more");
             }
             let kept = inbox.is_kept();
+            // Counted before the writer can take them: it counts them off again.
+            let before = self.shared.ready.fetch_add(taken, Ordering::AcqRel);
             drop(inbox);
             let counts = &self.shared.counts;
             if !kept {
@@ -62,7 +64,6 @@ impl Intake {
                     .unjournaled
                     .fetch_add(taken as u64, Ordering::Relaxed);
             }
-            let before = self.shared.ready.fetch_add(taken, Ordering::AcqRel);
             if before == 0 || before + taken >= self.shared.batch_max {
                 self.shared.wake_writer();
             }
