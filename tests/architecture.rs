@@ -50,12 +50,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "score", "candidate", "policy", "plan", "rules", "budget", "experiment", "canary"]),
     ("workload", &["prompts", "sizes", "schedule", "cron", "agenda", "pairing", "spec", "sweep", "trace"]),
     ("analysis", &["scoring", "replay", "watch", "tables", "paper", "render", "reports"]),
-    ("config", &["routes", "probes", "profiles", "credentials", "settings", "problem", "expand", "quantity", "address", "read", "yaml", "kinds", "choices", "prices", "workload", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
-    ("config/resolve", &["work", "numbers", "listeners", "logins", "credentials", "endpoint", "providers", "policies", "models", "rules", "probes", "experiments", "prices"]),
+    ("config", &["routes", "probes", "runs", "profiles", "credentials", "settings", "problem", "expand", "quantity", "address", "read", "yaml", "kinds", "choices", "prices", "workload", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
+    ("config/resolve", &["work", "numbers", "listeners", "logins", "credentials", "endpoint", "providers", "policies", "models", "rules", "probes", "runs", "experiments", "prices"]),
     ("edge", &["stamp", "server", "upstream", "credentials", "store", "telemetry", "alert"]),
     ("edge/credentials", &["material", "call", "file", "command", "sign", "aws", "entra", "federated", "google", "keyring"]),
     ("proxy", &["names", "secret", "inband", "bill", "canaries", "presence", "settle", "read_on", "tap", "reject", "filter", "address", "paths", "speech", "unknown", "candidates", "quotes", "weigh", "headers", "authorise", "intake", "described", "inquiry", "models", "lot", "ours", "shared", "outlook", "failover", "relay", "shadow", "street"]),
-    ("active", &["traffic", "named", "digest", "targets", "probing", "bench", "load", "eval"]),
+    ("active", &["traffic", "named", "digest", "targets", "probing", "bench", "load", "eval", "asked"]),
     ("simulator", &["truth", "provider", "bare", "cast", "habit", "history", "selftest"]),
 ];
 

@@ -201,3 +201,34 @@
   }, LATE / 2);
   addEventListener("pagehide", () => feed.close());
 })();
+
+// Keeps a run that goes on up to date; once it has ended, its page is shown as the server writes it.
+(() => {
+  const run = document.querySelector("[data-run]");
+  if (!run) return;
+  const bar = run.querySelector("progress");
+  const says = run.querySelector("[data-run-says]");
+  const address = `/api/runs/${encodeURIComponent(run.dataset.run)}`;
+  let silent = 0;
+  const look = async () => {
+    try {
+      const answer = await fetch(address, { headers: { accept: "application/json" } });
+      if (!answer.ok) throw new Error(String(answer.status));
+      const now = await answer.json();
+      silent = 0;
+      if (!now.going) {
+        location.assign(`/runs/${encodeURIComponent(now.run)}`);
+        return;
+      }
+      bar.max = Math.max(now.of, 1);
+      bar.value = now.done;
+      const text = now.state === "stopping" ? `stopping: ${now.says}` : now.says;
+      if (says.textContent !== text) says.textContent = text;
+    } catch {
+      silent += 1;
+      if (silent > 3) says.textContent = "no news: reload the page";
+    }
+    setTimeout(look, 1000);
+  };
+  setTimeout(look, 300);
+})();

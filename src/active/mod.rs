@@ -16,4 +16,6 @@ pub mod load;
 
 pub mod eval;
 
+pub mod asked;
+
 pub use traffic::{Asked, Line, Reply, Traffic, TrafficFault};

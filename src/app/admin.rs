@@ -9,12 +9,16 @@ use tokio::sync::watch;
 
 use super::fault::AppFault;
 use super::node::Node;
+use super::own_street::KeptIn;
+use super::runs::Desk;
 use crate::active::probing::Watching;
 use crate::config::settings::Settings;
 use crate::edge::server;
+use crate::edge::upstream::ProxyRules;
 use crate::proxy::outlook;
 use crate::recorder::Recorder;
-use crate::ui::handles::{BaselineEdit, NoteEdit};
+use crate::ui::desk::RunDesk;
+use crate::ui::handles::{BaselineEdit, NoteEdit, TakeScores};
 use crate::ui::{Addresses, Counts, Handles, Reloads, Ui};
 
 /// A running admin plane. It ends with the node whose word to stop it hears.
@@ -22,6 +26,8 @@ use crate::ui::{Addresses, Counts, Handles, Reloads, Ui};
 pub struct Admin {
     /// Its address.
     pub address: SocketAddr,
+    /// Where runs are begun for it.
+    desk: Arc<Desk>,
     thread: JoinHandle<()>,
 }
 
@@ -33,13 +39,16 @@ impl Admin {
         settings: &Settings,
         watching: &Watching,
         reloads: watch::Receiver<Reloads>,
+        proxies: ProxyRules,
     ) -> Result<Self, AppFault> {
         let runtime_fault =
             |error: std::io::Error| AppFault::Runtime(format!("cannot start the page: {error}"));
         let mut listeners = server::listen(settings.admin.listen, 1, "admin.listen")?;
         let listener = listeners.remove(0);
         let address = listener.local_addr().map_err(runtime_fault)?;
-        let handles = handles(node, recorder, watching.clone(), reloads, address);
+        let desk = desk(node, recorder, proxies);
+        let runs = Arc::new(Arc::clone(&desk));
+        let handles = handles(node, recorder, watching.clone(), reloads, (address, runs));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -55,7 +64,17 @@ impl Admin {
                 });
             })
             .map_err(runtime_fault)?;
-        Ok(Self { address, thread })
+        Ok(Self {
+            address,
+            desk,
+            thread,
+        })
+    }
+
+    /// Ends the run that goes on, and begins no more. What it measured is in the store and in its
+    /// folder when this returns.
+    pub fn end_runs(&self) {
+        self.desk.close();
     }
 
     /// Waits for its end, which the node's stop brings.
@@ -65,17 +84,42 @@ impl Admin {
     }
 }
 
+/// Takes scores of routes into the store, and tells routing.
+fn scores(node: &Node, recorder: &Recorder) -> TakeScores {
+    let (scoring, scored) = (recorder.clone(), Arc::clone(&node.shared));
+    Arc::new(move |scores| {
+        let kept = scores.clone();
+        let done = scoring.with_store(move |store| store.add_scores(&kept));
+        if let Some(Ok(())) = done {
+            let known = &scored.settler.standing;
+            known.with(|board| scores.into_iter().for_each(|score| board.scores.add(score)));
+        }
+        done
+    })
+}
+
+/// Where runs are begun: their records go where the node's own go.
+fn desk(node: &Node, recorder: &Recorder, proxies: ProxyRules) -> Arc<Desk> {
+    let shared = Arc::clone(&node.shared);
+    let kept = KeptIn {
+        recorder: recorder.clone(),
+        scores: scores(node, recorder),
+        proxies,
+    };
+    let settings = Arc::new(move || shared.settings.load_full());
+    Desk::new(settings, kept, node.shared.clock.clone())
+}
+
 fn handles(
     node: &Node,
     recorder: &Recorder,
     watching: Watching,
     reloads: watch::Receiver<Reloads>,
-    admin: SocketAddr,
+    (admin, runs): (SocketAddr, Arc<dyn RunDesk>),
 ) -> Handles {
     let of = |recorder: &Recorder| recorder.clone();
     let (reading, feeding, asking) = (of(recorder), of(recorder), of(recorder));
-    let (noting, scoring, saving) = (of(recorder), of(recorder), of(recorder));
-    let scored = Arc::clone(&node.shared);
+    let (noting, saving) = (of(recorder), of(recorder));
     let (shared, counted) = (Arc::clone(&node.shared), Arc::clone(&node.shared));
     let standing = Arc::clone(&node.shared);
     let counters = Arc::clone(&node.counters);
@@ -89,15 +133,8 @@ fn handles(
                 NoteEdit::Remove(id) => Ok(store.remove_note(id)?.then_some(id)),
             })
         }),
-        scores: Arc::new(move |scores| {
-            let kept = scores.clone();
-            let done = scoring.with_store(move |store| store.add_scores(&kept));
-            if let Some(Ok(())) = done {
-                let known = &scored.settler.standing;
-                known.with(|board| scores.into_iter().for_each(|score| board.scores.add(score)));
-            }
-            done
-        }),
+        scores: scores(node, recorder),
+        runs,
         baselines: Arc::new(move |edit| {
             saving.with_store(move |store| match edit {
                 BaselineEdit::Save(name, text) => store.save_baseline(&name, &text),

@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::fault::AppFault;
-use super::own_street::{Arrivals, Opening, OwnStreet, hear, until};
+use super::machine::runtime;
+use super::own_street::{Arrivals, Opening, OwnStreet, Surroundings, until};
 use super::results::{earlier, environment, lines, unusable, write_whole};
-use super::run::runtime;
 use crate::active::bench::estimate::{Estimate, estimate};
 use crate::active::bench::result::{self, Head};
 use crate::active::bench::{Bench, Ended, Measured, Outside, Plan};
@@ -35,6 +35,8 @@ pub struct Run<'a> {
     pub location: Option<String>,
     /// How long a request may take; the config may say less.
     pub patience: Duration,
+    /// What it finds around it.
+    pub surroundings: Surroundings,
 }
 
 /// What a run came to.
@@ -80,6 +82,7 @@ impl Run<'_> {
             clock: &clock,
             print,
             unkept: &format!("what is measured goes to {} only", self.folder.display()),
+            surroundings: &self.surroundings,
         };
         let street = OwnStreet::open(opening, move |record| {
             // A run that is over wants no record.
@@ -99,7 +102,11 @@ impl Run<'_> {
                     .sum(),
             ),
         };
-        let (stop, stopped) = watch::channel(false);
+        let runtime = runtime()?;
+        let stopped = {
+            let _within = runtime.enter();
+            self.surroundings.stopped()
+        };
         let mut stage = Stage {
             arrivals: Arrivals::new(records),
             lines: lines(&self.folder.join(LINES))?,
@@ -107,11 +114,7 @@ impl Run<'_> {
             progress,
             stopped,
         };
-        let runtime = runtime()?;
-        let ran = runtime.block_on(async {
-            tokio::spawn(hear(stop));
-            bench.run(&mut stage).await
-        });
+        let ran = runtime.block_on(async { bench.run(&mut stage).await });
         street.end(|_| ());
         let ended = ran.map_err(|fault| {
             let kept = self.folder.display();

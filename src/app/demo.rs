@@ -112,7 +112,10 @@ impl Demo {
         })?;
         let (_, reloads) = watch::channel(Reloads::default());
         let watching = Watching::new(recorder.clone(), node.shared.clock.clone());
-        let admin = Admin::start(&node, &recorder, &settings, &watching, reloads)?;
+        let admin = {
+            let proxies = ProxyRules::default();
+            Admin::start(&node, &recorder, &settings, &watching, reloads, proxies)?
+        };
         let stop = Arc::new(AtomicBool::new(false));
         let clients = (0..CLIENTS)
             .map(|number| client(node.address, seed + number as u64, Arc::clone(&stop)))
@@ -133,6 +136,9 @@ impl Demo {
 impl Drop for Demo {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        if let Some(admin) = &self.admin {
+            admin.end_runs();
+        }
         if let Some(node) = self.node.take() {
             node.stop();
         }

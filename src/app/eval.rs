@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
 use super::fault::AppFault;
-use super::own_street::{Arrivals, Opening, OwnStreet, hear, until};
+use super::machine::runtime;
+use super::own_street::{Arrivals, Opening, OwnStreet, Surroundings, until};
 use super::results::{earlier, environment, lines, unusable, write_whole};
-use super::run::runtime;
 use crate::active::bench::Ended;
 use crate::active::bench::result::Head;
 use crate::active::eval::estimate::{Costs, costs};
@@ -42,6 +42,8 @@ pub struct Run<'a> {
     pub location: Option<String>,
     /// The folder that answers are kept in, where they are.
     pub keep: Option<&'a Path>,
+    /// What it finds around it.
+    pub surroundings: Surroundings,
 }
 
 /// What a run came to.
@@ -98,6 +100,7 @@ impl Run<'_> {
             clock: &clock,
             print,
             unkept: &format!("what is measured goes to {} only", self.folder.display()),
+            surroundings: &self.surroundings,
         };
         let street = OwnStreet::open(opening, move |record| {
             // A run that is over wants no record.
@@ -113,7 +116,11 @@ impl Run<'_> {
             spent: spent(&all),
             clock: clock.clone(),
         };
-        let (stop, stopped) = watch::channel(false);
+        let runtime = runtime()?;
+        let stopped = {
+            let _within = runtime.enter();
+            self.surroundings.stopped()
+        };
         let mut stage = Stage {
             plan: &self.plan,
             arrivals: Arrivals::new(records),
@@ -123,10 +130,7 @@ impl Run<'_> {
             progress,
             stopped,
         };
-        let ran = runtime()?.block_on(async {
-            tokio::spawn(hear(stop));
-            eval.run(&mut stage).await
-        });
+        let ran = runtime.block_on(async { eval.run(&mut stage).await });
         let (end, fault) = match ran {
             Ok(ended) => (ended.name(), None),
             Err(fault @ EvalFault::Write(_)) => ("unwritten", Some(fault.to_string())),
@@ -143,8 +147,12 @@ impl Run<'_> {
             Vec::new()
         };
         let kept = found.clone();
-        let stored =
+        let opened =
             street.end(|recorder| recorder.with_store(move |store| store.add_scores(&kept)));
+        let stored = match &self.surroundings.kept {
+            Some(kept) => (kept.scores)(found.clone()),
+            None => opened.flatten(),
+        };
         let head = Head {
             began,
             ended: clock.wall(),
@@ -165,7 +173,7 @@ impl Run<'_> {
             fault: fault.or(unwritten),
             paper,
             file: written.is_ok().then_some(file),
-            stored: matches!(stored, Some(Some(Ok(())))),
+            stored: matches!(stored, Some(Ok(()))),
             scores: found,
         })
     }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use secrecy::ExposeSecret as _;
 
 use super::fault::AppFault;
-use super::run::{proxies, runtime};
+use super::machine::{proxies, runtime};
 use crate::clock::Clock;
 use crate::config::credentials::{CredentialFrom, CredentialSource};
 use crate::config::settings::{AuthScheme, Provider, Settings};

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 
 use super::bench::LINES;
 use super::fault::AppFault;
-use super::own_street::{Opening, OwnStreet, hear};
+use super::machine::runtime;
+use super::own_street::{Opening, OwnStreet, Surroundings};
 use super::results::{environment, unusable, write_whole};
-use super::run::runtime;
 use crate::active::load::estimate::{Estimate, estimate};
 use crate::active::load::result::{self, Head};
 use crate::active::load::{Collected, Ended, Load, Outside, Plan, Progress, TargetResult};
@@ -41,6 +41,8 @@ pub struct Run<'a> {
     pub workers: usize,
     /// Where the machine is, as its user says.
     pub location: Option<String>,
+    /// What it finds around it.
+    pub surroundings: Surroundings,
 }
 
 /// What a run came to.
@@ -83,6 +85,7 @@ impl Run<'_> {
             clock: &clock,
             print,
             unkept: &format!("what is measured goes to {} only", self.folder.display()),
+            surroundings: &self.surroundings,
         };
         let street = OwnStreet::open(opening, move |record| {
             // A run that is over wants no record.
@@ -97,12 +100,13 @@ impl Run<'_> {
             clock: clock.clone(),
         };
         let mut results = Vec::new();
-        let (stop, stopped) = watch::channel(false);
+        let runtime = runtime()?;
+        let stopped = {
+            let _within = runtime.enter();
+            self.surroundings.stopped()
+        };
         let mut stage = Stage { progress, stopped };
-        let ran = runtime()?.block_on(async {
-            tokio::spawn(hear(stop));
-            load.run(&mut results, &mut stage).await
-        });
+        let ran = runtime.block_on(async { load.run(&mut results, &mut stage).await });
         drop(load);
         street.end(|_| ());
         // Ends when the last of the street's records is taken.

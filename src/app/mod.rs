@@ -6,6 +6,8 @@ pub mod sources;
 
 pub mod secret_file;
 
+mod machine;
+
 pub mod telemetry;
 
 pub mod node;
@@ -38,10 +40,15 @@ pub mod results;
 
 pub mod bench;
 
+pub mod bench_papers;
+
 pub mod load;
 
 pub mod eval;
 
 pub mod probe;
 
+pub mod runs;
+
 pub use fault::AppFault;
+pub use own_street::{KeptIn, Surroundings};

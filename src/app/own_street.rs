@@ -5,15 +5,17 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::fault::AppFault;
+use super::machine::proxies;
 use super::node::{Node, Parts};
 use super::recording::{offer_to, open_store};
-use super::run::proxies;
 use super::secret_file;
 use crate::active::Traffic;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
+use crate::edge::upstream::ProxyRules;
 use crate::record::{Active, ExchangeRecord, Origin};
 use crate::recorder::{Recorder, Running, Standing};
+use crate::ui::handles::TakeScores;
 
 /// What such a street is opened with.
 pub(super) struct Opening<'a> {
@@ -29,11 +31,59 @@ pub(super) struct Opening<'a> {
     pub(super) print: &'a dyn Fn(&str),
     /// What becomes of what is measured where the store cannot be used.
     pub(super) unkept: &'a str,
+    /// Where it is kept.
+    pub(super) surroundings: &'a Surroundings,
+}
+
+/// What a run finds around it: nothing on the command line, a running program under the page.
+#[derive(Default)]
+pub struct Surroundings {
+    /// Says when to stop; the program's signals do where absent.
+    pub stopped: Option<watch::Receiver<bool>>,
+    /// The store as the program has it open; it is opened where absent.
+    pub kept: Option<KeptIn>,
+}
+
+/// A store that is open already, and the world that its program lives in.
+#[derive(Clone)]
+pub struct KeptIn {
+    /// Takes records.
+    pub recorder: Recorder,
+    /// Takes scores, and tells routing.
+    pub scores: TakeScores,
+    /// Forward proxies.
+    pub proxies: ProxyRules,
+}
+
+impl std::fmt::Debug for KeptIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeptIn")
+    }
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings")
+            .field("in_a_program", &self.kept.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Surroundings {
+    /// Says when to stop. Signals are heard on the runtime within which this is called.
+    pub(super) fn stopped(&self) -> watch::Receiver<bool> {
+        self.stopped.clone().unwrap_or_else(|| {
+            let (stop, stopped) = watch::channel(false);
+            tokio::spawn(hear(stop));
+            stopped
+        })
+    }
 }
 
 /// A street of our own, and the store where one can be used.
 pub(super) struct OwnStreet {
     node: Node,
+    /// The store, where it was opened for it.
     store: Option<(Recorder, Running)>,
 }
 
@@ -50,14 +100,20 @@ impl OwnStreet {
             clock,
             print,
             unkept,
+            surroundings,
         } = opening;
         settings.server.listen = ([127, 0, 0, 1], 0).into();
         settings.server.workers = workers;
         settings.server.tls = None;
-        let store = open_store(&settings, clock, print)
-            .inspect_err(|fault| print(&format!("{fault}\n{unkept}")))
-            .ok();
-        let kept = store.as_ref().map(|(recorder, _)| offer_to(recorder));
+        let store = match &surroundings.kept {
+            Some(_) => None,
+            None => open_store(&settings, clock, print)
+                .inspect_err(|fault| print(&format!("{fault}\n{unkept}")))
+                .ok(),
+        };
+        let around = surroundings.kept.as_ref();
+        let opened = store.as_ref().map(|(recorder, _)| recorder);
+        let kept = around.map(|kept| &kept.recorder).or(opened).map(offer_to);
         let node = Node::start(Parts {
             offer: Arc::new(move |record: ExchangeRecord| {
                 if let Some(kept) = &kept {
@@ -68,7 +124,7 @@ impl OwnStreet {
             standing: Standing::default(),
             secret: secret_file::of_store(&settings.store.path).0,
             origin,
-            proxies: proxies(),
+            proxies: around.map_or_else(proxies, |kept| kept.proxies.clone()),
             logins: None,
             clock: clock.clone(),
             settings,
@@ -81,8 +137,8 @@ impl OwnStreet {
         self.node.traffic()
     }
 
-    /// Ends the street, has `last` done with the recorder where there is one, and writes everything
-    /// down.
+    /// Ends the street, has `last` done with the recorder of a store that was opened for it, and
+    /// writes everything down.
     pub(super) fn end<T>(self, last: impl FnOnce(&Recorder) -> T) -> Option<T> {
         self.node.stop();
         let (recorder, recording) = self.store?;
@@ -138,7 +194,7 @@ pub(super) fn until(stopped: &watch::Receiver<bool>) -> impl Future<Output = ()>
 }
 
 /// Waits for the first word to stop; a second one ends the program as ever.
-pub(super) async fn hear(stop: watch::Sender<bool>) {
+async fn hear(stop: watch::Sender<bool>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (
         signal(SignalKind::interrupt()),

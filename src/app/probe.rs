@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::fault::AppFault;
-use super::own_street::{Arrivals, Opening, OwnStreet, hear, until};
-use super::run::runtime;
+use super::machine::runtime;
+use super::own_street::{Arrivals, Opening, OwnStreet, Surroundings, until};
 use crate::active::Traffic;
 use crate::active::probing::Round;
 use crate::active::probing::history::{Series, add, history};
 use crate::active::targets::Target;
+use crate::analysis::paper::{Head, Source};
 use crate::analysis::reports::probed::{Called, Probed};
+use crate::analysis::tables::Window;
 use crate::analysis::watch::cold::Warm;
 use crate::analysis::watch::drift::{Question, drift};
 use crate::analysis::watch::{Availability, Point, Thresholds};
@@ -37,6 +39,8 @@ pub struct Run<'a> {
     pub round: Round<'a>,
     /// From where on a route has drifted.
     pub thresholds: Thresholds,
+    /// What it finds around it.
+    pub surroundings: Surroundings,
 }
 
 impl Run<'_> {
@@ -60,6 +64,7 @@ impl Run<'_> {
             print,
             unkept: "what is measured is shown and not kept: beside a running tollgate \
                      `probes.schedule` probes into its store",
+            surroundings: &self.surroundings,
         };
         let street = OwnStreet::open(opening, move |record| {
             // A round that is over wants no record.
@@ -72,11 +77,13 @@ impl Run<'_> {
             series,
             clock,
         };
-        let (stop, stopped) = watch::channel(false);
-        let mut all = Vec::new();
         let runtime = runtime()?;
+        let stopped = {
+            let _within = runtime.enter();
+            self.surroundings.stopped()
+        };
+        let mut all = Vec::new();
         let asked = runtime.block_on(async {
-            tokio::spawn(hear(stop));
             let each = self.round.calls() as usize;
             for (place, target) in self.targets.iter().enumerate() {
                 progress(place * each, self.targets.len() * each);
@@ -175,5 +182,30 @@ impl Asking<'_> {
     async fn record(&mut self, id: ExchangeId) -> Option<ExchangeRecord> {
         let coming = self.arrivals.find(|record| record.id == id);
         tokio::time::timeout(RECORD_PATIENCE, coming).await.ok()?
+    }
+}
+
+/// What the report of a round says of itself.
+#[must_use]
+pub fn head(all: &[Probed], made: WallTime) -> Head {
+    let calls: usize = all.iter().map(|probed| probed.calls.len()).sum();
+    let first = all.iter().flat_map(|probed| &probed.calls);
+    let from = first.map(|called| called.point.at).min().unwrap_or(made);
+    Head {
+        window: Window { from, until: made },
+        made,
+        origin: "probe".to_owned(),
+        selection: Vec::new(),
+        source: Source::Records,
+        scanned: calls as u64,
+        taken: calls as u64,
+        excluded: Vec::new(),
+        configs: Vec::new(),
+        own_delay: None,
+        seed: None,
+        method: "",
+        hosted: Vec::new(),
+        remarks: Vec::new(),
+        sides: Vec::new(),
     }
 }

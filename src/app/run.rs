@@ -12,13 +12,13 @@ use super::admin::Admin;
 use super::demo::Demo;
 use super::fault::AppFault;
 use super::keeping::Keeping;
+use super::machine::{proxies, runtime};
 use super::node::{Node, Parts};
 use super::recording::{offer_to, open_store};
-use super::sources::{self, Environment};
+use super::sources;
 use super::{banner, probing, reload, secret_file};
 use crate::active::probing::Watching;
 use crate::clock::Clock;
-use crate::edge::upstream::ProxyRules;
 use crate::record::Origin;
 use crate::recorder::kept;
 use crate::ui::Reloads;
@@ -61,7 +61,7 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
     let watching = Watching::new(recorder.clone(), node.shared.clock.clone());
     let probing = probing::start(&node, &recorder, watching.clone(), proxies())?;
     let (said, reloads) = watch::channel(Reloads::default());
-    let admin = Admin::start(&node, &recorder, &settings, &watching, reloads)?;
+    let admin = Admin::start(&node, &recorder, &settings, &watching, reloads, proxies())?;
     let store = settings.store.path.display().to_string();
     let addresses = (node.address, admin.address);
     print(&banner::banner(&settings, &loaded.found, addresses, &store));
@@ -81,6 +81,7 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
     });
     let shared = Arc::clone(&node.shared);
     let flushed = unless_told(&runtime, &mut told, move || {
+        admin.end_runs();
         node.stop();
         admin.join();
         // A panic of it is on stderr already.
@@ -141,29 +142,6 @@ pub fn demo(seed: u64, print: &dyn Fn(&str)) -> Result<(), AppFault> {
     print(&banner::demo(node.address, admin.address));
     runtime.block_on(told.word_to_stop());
     Ok(())
-}
-
-/// Forward proxies from the environment; curl's lower-case names count too.
-pub(super) fn proxies() -> ProxyRules {
-    let environment = Environment::read();
-    let get = |names: [&str; 3]| {
-        names
-            .iter()
-            .find_map(|name| environment.get(name).filter(|value| !value.is_empty()))
-    };
-    ProxyRules::new(
-        get(["HTTPS_PROXY", "https_proxy", "ALL_PROXY"]).as_deref(),
-        // Upper-case HTTP_PROXY is not read, as in curl: under CGI a client could set it.
-        get(["http_proxy", "ALL_PROXY", "all_proxy"]).as_deref(),
-        get(["NO_PROXY", "no_proxy", "no_proxy"]).as_deref(),
-    )
-}
-
-pub(super) fn runtime() -> Result<Runtime, AppFault> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| AppFault::Runtime(format!("cannot start the runtime: {error}")))
 }
 
 /// The signals that tell to stop, heard from here on: one that comes while the program starts,

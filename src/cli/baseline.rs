@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::bench::results::{as_runs, read_all};
+use super::bench::results::read_all;
 use super::output;
 use super::report::{Shape, hand_over};
 use super::saved::{all, named};
@@ -17,6 +17,7 @@ use crate::analysis::render::units::{minute, plain};
 use crate::analysis::reports::baseline::{self, Baseline, check_name};
 use crate::analysis::reports::worse;
 use crate::analysis::tables::{Origins, Window};
+use crate::app::bench_papers::as_runs;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::store::{StoreError, StoreReader};

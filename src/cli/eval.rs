@@ -17,6 +17,7 @@ use super::stored::Stop;
 use crate::active::eval::{Plan, Wish};
 use crate::active::named::run_name;
 use crate::analysis::render;
+use crate::app::Surroundings;
 use crate::app::eval::{Outcome, Run, is_complete};
 use crate::app::sources;
 use crate::clock::Clock;
@@ -133,6 +134,7 @@ fn eval(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
         cost_max: PicoDollars((args.max_cost.max(0.0) * 1e12) as u64),
         location: args.location.clone(),
         keep: args.keep_answers.as_deref(),
+        surroundings: Surroundings::default(),
     };
     announce(&run, &clock)?;
     if args.dry_run {

@@ -11,12 +11,11 @@ use super::output;
 use super::report::{Shape, hand_over};
 use super::stored::Stop;
 use crate::active::probing::Wish;
-use crate::analysis::paper::{Head, Source};
 use crate::analysis::render;
 use crate::analysis::reports::probed::{self, Limits, Probed};
-use crate::analysis::tables::Window;
 use crate::analysis::watch::Thresholds;
-use crate::app::probe::Run;
+use crate::app::Surroundings;
+use crate::app::probe::{Run, head};
 use crate::app::sources;
 use crate::clock::Clock;
 use crate::config::duration;
@@ -123,7 +122,7 @@ fn probe(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
         max_tokens: args.max_tokens,
     };
     let targets = wish.targets(settings).map_err(Stop::Usage)?;
-    affordable(args, wish.cost(&targets, settings, clock.wall()).0)?;
+    affordable(args, wish.cost(&targets, settings, clock.wall()))?;
     let run = Run {
         settings,
         targets: &targets,
@@ -132,6 +131,7 @@ fn probe(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
             drift: args.max_drift.unwrap_or(settings.alerts.drift),
             availability: settings.alerts.availability,
         },
+        surroundings: Surroundings::default(),
     };
     let all = asked(args, &run)?;
     let nanos = |span: Option<Duration>| span.map(|span| span.as_nanos() as f64);
@@ -196,27 +196,4 @@ fn asked(args: &Args, run: &Run<'_>) -> Result<Vec<Probed>, Stop> {
         bar.finish_and_clear();
     }
     found.map_err(Stop::Config)
-}
-
-fn head(all: &[Probed], made: crate::record::WallTime) -> Head {
-    let calls: usize = all.iter().map(|probed| probed.calls.len()).sum();
-    let first = all.iter().flat_map(|probed| &probed.calls);
-    let from = first.map(|called| called.point.at).min().unwrap_or(made);
-    Head {
-        window: Window { from, until: made },
-        made,
-        origin: "probe".to_owned(),
-        selection: Vec::new(),
-        source: Source::Records,
-        scanned: calls as u64,
-        taken: calls as u64,
-        excluded: Vec::new(),
-        configs: Vec::new(),
-        own_delay: None,
-        seed: None,
-        method: "",
-        hosted: Vec::new(),
-        remarks: Vec::new(),
-        sides: Vec::new(),
-    }
 }

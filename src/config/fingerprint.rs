@@ -46,6 +46,7 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
         failover,
         probes,
         alerts,
+        runs,
         experiments,
         prices,
         catalogue,
@@ -69,6 +70,7 @@ fn write_settings(out: &mut impl Write, settings: &Settings) -> std::fmt::Result
     writeln!(out, "{failover:?}")?;
     writeln!(out, "{probes:?}")?;
     write_alerts(out, alerts)?;
+    writeln!(out, "{runs:?}")?;
     for experiment in experiments.iter() {
         // Plain values, every one of which decides who is in which arm, or what is asked of them.
         writeln!(out, "{experiment:?}")?;

@@ -12,7 +12,9 @@ use super::problem::{Finding, Findings, Problem, Problems, Severity};
 use super::raw::RawConfig;
 use super::read::{At, Reader, Setting};
 use super::resolve::work::{Sources, Work};
-use super::resolve::{experiments, listeners, models, numbers, prices, probes, providers, rules};
+use super::resolve::{
+    experiments, listeners, models, numbers, prices, probes, providers, rules, runs,
+};
 use super::settings::{Provider, Settings};
 use crate::record::Name;
 
@@ -104,6 +106,7 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
     let failover = rules::failover(value(raw.failover), work);
     let probe_settings = probes::probes(value(raw.probes), &models, work);
     let alerts = probes::alerts(value(raw.alerts), work);
+    let runs = runs::runs(value(raw.runs), &store, work);
     let experiments = experiments::experiments(value(raw.experiments), &models, work);
     let found = none_listed.then_some(providers.as_slice());
     server.default_provider =
@@ -121,6 +124,7 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
         failover,
         probes: probe_settings,
         alerts,
+        runs,
         experiments,
         prices,
         catalogue,

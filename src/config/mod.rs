@@ -4,6 +4,8 @@ mod routes;
 
 pub mod probes;
 
+pub mod runs;
+
 pub mod profiles;
 
 pub mod credentials;

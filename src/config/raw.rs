@@ -46,6 +46,8 @@ table! {
         probes: RawProbes,
         /// Who is told what of them.
         alerts: RawAlerts,
+        /// Benchmarks, loads, probes and evaluations that the page begins.
+        runs: RawRuns,
         /// Live experiments: two routes of a model, taken by lot.
         experiments: Entries<RawExperiment>,
         /// Prices that go before the shipped ones.
@@ -62,6 +64,22 @@ table! {
         file: PathBuf,
         /// Single rows; they go before those of the file.
         rows: Vec<At<RawPriceRow>>,
+    }
+}
+
+table! {
+    /// Runs that the page begins.
+    RawRuns {
+        /// Whether it begins any.
+        enabled: bool,
+        /// The folder of results; a relative path is beside the store.
+        folder: PathBuf,
+        /// The folder whose files evaluations may name; relative to this file.
+        sets: PathBuf,
+        /// US dollars that one run may be given.
+        max_cost: Amount,
+        /// Requests of one run, at most.
+        max_requests: u64,
     }
 }
 

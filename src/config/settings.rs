@@ -17,6 +17,7 @@ pub use super::routes::{
     ClientGone, FailoverSettings, HedgeSettings, ModelRoutes, RampStop, RouteSettings,
     RuleSettings, ShadowSettings, Slo,
 };
+pub use super::runs::RunSettings;
 use crate::record::{Dialect, Language, Name, PicoDollars, ProviderKind};
 use crate::routing::catalogue::ModelFacts;
 use crate::routing::experiment::Experiment;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub probes: ProbeSettings,
     /// Who is told what of them.
     pub alerts: AlertSettings,
+    /// Runs that the page begins.
+    pub runs: RunSettings,
     /// Live experiments; no two run on one model at a time.
     pub experiments: Arc<[Experiment]>,
     /// What models cost: the shipped table, and before it the config's own rows.
@@ -66,6 +69,20 @@ impl Settings {
         self.providers
             .iter()
             .find(|provider| provider.name.as_str() == name)
+    }
+
+    /// Why the page begins no runs, where it does not. An admin plane that everybody in a network
+    /// reaches without a token begins none, whatever the config says: whoever came by could spend.
+    #[must_use]
+    pub fn why_no_runs(&self) -> Option<&'static str> {
+        if !self.runs.enabled {
+            return Some("the config says `runs.enabled = false`: the page begins no runs");
+        }
+        let loopback = self.admin.listen.ip().to_canonical().is_loopback();
+        (!loopback && self.admin.token.is_none()).then_some(
+            "this page stands open to a network without a token, so it begins no runs: set \
+             `admin.token`",
+        )
     }
 }
 

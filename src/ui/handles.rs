@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
+use super::desk::RunDesk;
 use crate::active::probing::Watched;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
@@ -94,6 +95,8 @@ pub struct Handles {
     pub scores: TakeScores,
     /// Saves and removes baselines.
     pub baselines: EditBaselines,
+    /// Begins runs.
+    pub runs: Arc<dyn RunDesk>,
     /// How the routes stand now.
     pub standing: Ask<StandingNow>,
     /// What probes found, and which alerts hold.

@@ -8,6 +8,8 @@ pub mod papers;
 
 pub mod listing;
 
+pub mod desk;
+
 pub mod handles;
 
 mod downloads;
@@ -49,6 +51,8 @@ mod live;
 mod api;
 
 mod notes;
+
+mod runs;
 
 pub mod scores;
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::active::asked::KINDS;
 use crate::routing::health::State;
 
 /// A path of the API.
@@ -95,6 +96,13 @@ const OPERATIONS: &[Operation] = &[
     Operation { path: "/api/exchanges/{id}", summary: "One exchange with every field", parameters: &[], answer: Answer::Json("Exchange") },
     Operation { path: "/api/charts/{chart}", summary: "Points of a chart: latency, volume, first-token", parameters: REPORT, answer: Answer::Json("Chart") },
     Operation { path: "/api/notes", summary: "What users wrote of changes. POST `{text, at, route}` writes one, DELETE with `?id=` removes one", parameters: &[], answer: Answer::Json("Notes") },
+    Operation { path: "/api/runs", summary: "Benchmarks, loads, probes and evaluations in the folder of results, and the one that goes on", parameters: &[], answer: Answer::Json("Runs") },
+    Operation { path: "/api/runs/{run}", summary: "A run, as far as it has come", parameters: &[], answer: Answer::Json("Run") },
+    Operation { path: "/api/runs/{run}/compared", summary: "What this benchmark measured less what another did", parameters: &[
+        ("with", "The run that is compared with"),
+        ("format", "json, csv, markdown or html; json otherwise"),
+    ], answer: Answer::Other("application/json") },
+    Operation { path: "/api/runs/{run}/files/{file}", summary: "A file of its results", parameters: &[], answer: Answer::Other("application/octet-stream") },
     Operation { path: "/api/scores", summary: "What evaluations found of routes. POST `{scores}` adds some, as `tollgate eval` does beside a running server", parameters: &[], answer: Answer::Json("Scores") },
     Operation { path: "/api/baselines", summary: "Saved results. POST one as `tollgate baseline` makes it saves it, DELETE with `?name=` removes one", parameters: &[], answer: Answer::Json("Baselines") },
     Operation { path: "/api/health", summary: "How services do, and the settings without secrets", parameters: &[], answer: Answer::Json("Health") },
@@ -104,9 +112,25 @@ const OPERATIONS: &[Operation] = &[
     Operation { path: "/readyz", summary: "Whether records reach the disk; 503 where they do not", parameters: &[], answer: Answer::Json("Ready") },
 ];
 
+/// What is begun and stopped, with the status of that.
+struct Deed {
+    path: &'static str,
+    summary: &'static str,
+    /// The schema of the body, where one is sent.
+    body: Option<&'static str>,
+    /// The schema of the answer, where there is one.
+    answer: Option<&'static str>,
+}
+
+#[rustfmt::skip]
+const DEEDS: &[Deed] = &[
+    Deed { path: "/api/runs", summary: "Begins a run; with `dry_run` it says only what would be asked and cost (200). 400: not possible, or over a cap; 403: switched off, or another web page asks; 409: one goes on already, or has that name", body: Some("RunAsked"), answer: Some("RunAnnounced") },
+    Deed { path: "/api/runs/{run}/stop", summary: "Stops a run; what was measured is kept. 404: none of that name goes on", body: None, answer: None },
+];
+
 /// The document.
 pub(super) fn document() -> Value {
-    let paths: Map<String, Value> = OPERATIONS
+    let mut paths: Map<String, Value> = OPERATIONS
         .iter()
         .map(|operation| {
             (
@@ -115,6 +139,10 @@ pub(super) fn document() -> Value {
             )
         })
         .collect();
+    for deed in DEEDS {
+        let place = paths.entry(deed.path).or_insert_with(|| json!({}));
+        place["post"] = done(deed);
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -139,13 +167,7 @@ pub(super) fn document() -> Value {
 }
 
 fn described(operation: &Operation) -> Value {
-    let in_path = operation
-        .path
-        .split('/')
-        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let in_path = in_path.map(|name| {
-        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
-    });
+    let in_path = in_path(operation.path);
     let in_query = operation.parameters.iter().map(|(name, meaning)| {
         json!({
             "name": name, "in": "query", "description": meaning, "schema": { "type": "string" },
@@ -171,6 +193,32 @@ fn described(operation: &Operation) -> Value {
             },
         },
     })
+}
+
+/// The parameters in a path.
+fn in_path(path: &'static str) -> impl Iterator<Item = Value> {
+    let names = path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    names.map(|name| {
+        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+    })
+}
+
+fn done(deed: &Deed) -> Value {
+    let of = |name: &str| json!({ "application/json": { "schema": to(name) } });
+    let mut value = json!({
+        "summary": deed.summary,
+        "parameters": in_path(deed.path).collect::<Vec<_>>(),
+        "responses": {
+            "202": { "description": "It is done", "content": deed.answer.map_or_else(|| json!({}), of) },
+            "default": { "description": "Why it is not", "content": of("Error") },
+        },
+    });
+    if let Some(body) = deed.body {
+        value["requestBody"] = json!({ "required": true, "content": of(body) });
+    }
+    value
 }
 
 fn schemas() -> Value {
@@ -321,6 +369,45 @@ fn schemas() -> Value {
                 }),
             ) },
         })),
+        "Runs": object("schema begins why_not kinds sets runs", json!({
+            "schema": { "const": "tollgate.runs/1" }, "begins": { "type": "boolean" },
+            "why_not": nullable("string"),
+            "kinds": { "type": "array", "items": { "enum": KINDS } },
+            "sets": { "type": "array", "items": text() },
+            "runs": { "type": "array", "items": object(RUN, run()) },
+        })),
+        "Run": object(&format!("schema {RUN}"), {
+            let mut properties = run();
+            properties["schema"] = json!({ "const": "tollgate.run/1" });
+            properties
+        }),
+        "RunAsked": object("kind", json!({
+            "kind": { "enum": KINDS },
+            "models": { "type": "array", "items": text() },
+            "providers": { "type": "array", "items": text() },
+            "regions": { "type": "array", "items": text() },
+            "run": { "type": "string", "description": "Its name; the date and the seed otherwise" },
+            "seed": whole(),
+            "max_cost": {
+                "type": "number",
+                "description": "US dollars that it may cost; `runs.max_cost` of the config otherwise, and at most",
+            },
+            "location": text(),
+            "dry_run": { "type": "boolean" },
+        })),
+        "RunAnnounced": object(
+            "schema run kind seed routes says requests cost_usd may_be_more unpriced max_cost \
+             max_requests",
+            json!({
+                "schema": { "const": "tollgate.run.announced/1" }, "run": text(),
+                "kind": { "enum": KINDS }, "seed": whole(),
+                "routes": { "type": "array", "items": text() }, "says": text(),
+                "requests": whole(), "cost_usd": { "type": "number" },
+                "may_be_more": { "type": "boolean" },
+                "unpriced": { "type": "array", "items": text() },
+                "max_cost": { "type": "number" }, "max_requests": whole(),
+            }),
+        ),
         "Baselines": object("schema baselines", json!({
             "schema": { "const": "tollgate.baselines/1" },
             "baselines": { "type": "array", "items": { "type": "object" } },
@@ -486,4 +573,19 @@ fn nullable(kind: &str) -> Value {
 
 fn counts() -> Value {
     json!({ "type": "object", "additionalProperties": whole() })
+}
+
+/// Keys of a run.
+const RUN: &str = "run kind state going began ended seed done of says notes files";
+
+fn run() -> Value {
+    json!({
+        "run": text(), "kind": text(), "state": text(), "going": { "type": "boolean" },
+        "began": nullable("string"), "ended": nullable("string"), "seed": nullable("integer"),
+        "done": whole(), "of": whole(), "says": text(),
+        "notes": { "type": "array", "items": text() },
+        "files": { "type": "array", "items": object("name bytes url", json!({
+            "name": text(), "bytes": whole(), "url": text(),
+        })) },
+    })
 }

@@ -22,9 +22,11 @@ use crate::edge::server::connection::AtWork;
 use crate::edge::server::{self, AcceptLimits, ConnectionLimits, Counters, Peer, RequestBody};
 
 use super::handles::Handles;
-use super::page::{exchange, exchanges, health, login, overview, report, routes, settings};
+use super::page::{
+    exchange, exchanges, health, login, overview, report, routes, runs as run_pages, settings,
+};
 use super::state::State;
-use super::{api, assets, baselines, guard, live, notes, scores, standing};
+use super::{api, assets, baselines, guard, live, notes, runs, scores, standing};
 
 /// Largest body taken: a form with a token.
 const BODY_BYTES_MAX: usize = 4 << 10;
@@ -82,6 +84,25 @@ impl Ui {
                     .delete(baselines::remove)
                     .layer(DefaultBodyLimit::max(baselines::BYTES_MAX)),
             )
+            .route(
+                "/runs",
+                get(run_pages::index)
+                    .post(run_pages::begin)
+                    .layer(DefaultBodyLimit::max(runs::BYTES_MAX)),
+            )
+            .route("/runs/{run}", get(run_pages::one))
+            .route("/runs/{run}/stop", post(run_pages::stop))
+            .route("/runs/{run}/compared", get(run_pages::compared))
+            .route(
+                "/api/runs",
+                get(runs::list)
+                    .post(runs::start)
+                    .layer(DefaultBodyLimit::max(runs::BYTES_MAX)),
+            )
+            .route("/api/runs/{run}", get(runs::one))
+            .route("/api/runs/{run}/stop", post(runs::stop))
+            .route("/api/runs/{run}/compared", get(runs::compared))
+            .route("/api/runs/{run}/files/{file}", get(runs::file))
             .route("/notes", post(notes::add_by_form))
             .route("/notes/{id}/remove", post(notes::remove_by_form))
             .route("/api/health", get(api::health))

@@ -126,6 +126,8 @@ fn every_page_is_sound_wide_and_narrow_light_and_dark() {
         (&full, "exchanges", "/exchanges"),
         (&full, "exchange", &exchange),
         (&full, "health", "/health"),
+        (&full, "runs", "/runs"),
+        (&full, "run", "/runs/monday"),
         (&full, "login", "/login"),
         (&empty, "empty-overview", "/"),
         (&empty, "empty-routes", "/routes"),
@@ -234,4 +236,63 @@ fn the_page_is_used_by_keyboard() {
         "Routes"
     );
     served.stop.drain();
+}
+
+#[test]
+fn a_benchmark_is_begun_watched_and_stopped_by_the_page() {
+    if !is_wanted() {
+        return;
+    }
+    let demo = tollgate::app::demo::Demo::start(5).unwrap();
+    let origin = format!("http://{}", demo.admin.as_ref().unwrap().address);
+    let mut browser = Browser::start();
+    let axe = axe();
+    let look = |browser: &mut Browser, what: &str| {
+        for (width, height) in [(1400, 900), (400, 800)] {
+            for dark in [false, true] {
+                browser.look(width, height, dark);
+                let what = format!("{what}-{width}-{}", if dark { "dark" } else { "light" });
+                is_sound(browser, &origin, &what);
+                if let Some(axe) = &axe {
+                    let found = barriers(browser, axe);
+                    assert_eq!(found, Value::Array(Vec::new()), "{what}: {found:#}");
+                }
+                if let Some(directory) = std::env::var_os("TOLLGATE_PICTURES") {
+                    let file = std::path::Path::new(&directory).join(format!("{what}.png"));
+                    std::fs::write(file, browser.picture()).unwrap();
+                }
+            }
+        }
+    };
+    for (iterations, ends) in [("3", "complete"), ("200", "interrupted")] {
+        browser.open(&format!("{origin}/runs"));
+        browser.ask("document.querySelector('.begin details').open = true");
+        look(&mut browser, "begin");
+        browser.ask(&format!(
+            "const form = document.querySelector('.begin form');\
+             form.elements.models.value = 'gpt-4.1-mini';\
+             form.elements.providers.value = 'openai';\
+             form.elements.iterations.value = '{iterations}';\
+             form.elements.max_tokens.value = '8';\
+             form.elements.run.value = 'run-{iterations}';\
+             form.querySelector('button').click()"
+        ));
+        browser.wait_for("document.querySelector('h1')?.textContent === 'Begin this run?'");
+        browser.wait_for("document.readyState === 'complete'");
+        let cost = browser.ask("document.querySelector('.facts').textContent");
+        assert!(cost.as_str().unwrap().contains("cap $1.00"), "{cost}");
+        look(&mut browser, "question");
+        browser.ask("document.querySelector('main form button').click()");
+        browser.wait_for(&format!("location.pathname === '/runs/run-{iterations}'"));
+        if ends == "interrupted" {
+            browser.wait_for("document.querySelector('progress')?.value > 0");
+            look(&mut browser, "going");
+            browser.ask("document.querySelector('.run form button').click()");
+        }
+        browser.wait_for(&format!(
+            "document.querySelector('.outcome')?.textContent === '{ends}'"
+        ));
+        browser.wait_for("document.readyState === 'complete'");
+        look(&mut browser, "ended");
+    }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::broadcast;
+use tollgate::active::asked::AskedRun;
+use tollgate::analysis::paper::Paper;
 use tollgate::clock::Clock;
 use tollgate::config::settings::{Settings, StoreSettings};
 use tollgate::config::{Sources, load};
@@ -19,6 +21,7 @@ use tollgate::recorder::standing::Board;
 use tollgate::recorder::{StandingNow, StoreHealth};
 use tollgate::routing::health::{Event, State};
 use tollgate::routing::route::RouteKey;
+use tollgate::ui::desk::{Announced, Refused, RunDesk, RunShown};
 use tollgate::ui::handles::NoteEdit;
 use tollgate::ui::{Addresses, Counts, Handles, Reloads};
 
@@ -79,6 +82,7 @@ pub(crate) fn held(path: &Path, settings: Settings, health: StoreHealth) -> Held
             Some(store.add_scores(&scores))
         }),
         baselines: Arc::new(|_| None),
+        runs: Arc::new(OneRun),
         standing: Arc::new(standing),
         watched: Arc::new(tollgate::active::probing::Watched::default),
         counts: Arc::new(|| Counts {
@@ -101,6 +105,72 @@ pub(crate) fn held(path: &Path, settings: Settings, health: StoreHealth) -> Held
         handles,
         feed,
         stop,
+    }
+}
+
+/// A desk at which one run was made, and which begins none.
+struct OneRun;
+
+impl OneRun {
+    fn one() -> RunShown {
+        RunShown {
+            run: "monday".to_owned(),
+            kind: "bench".to_owned(),
+            state: "complete".to_owned(),
+            files: vec![("report.txt".to_owned(), 5)],
+            ..RunShown::default()
+        }
+    }
+}
+
+impl RunDesk for OneRun {
+    fn refusal(&self) -> Option<&'static str> {
+        Some("a test begins no runs")
+    }
+
+    fn announce(&self, _: &AskedRun) -> Result<Announced, Refused> {
+        Err(Refused::Off("a test begins no runs"))
+    }
+
+    fn start(&self, _: &AskedRun) -> Result<Announced, Refused> {
+        Err(Refused::Off("a test begins no runs"))
+    }
+
+    fn stop(&self, run: &str) -> Result<(), Refused> {
+        Err(Refused::Missing(format!("no run {run} goes on")))
+    }
+
+    fn list(&self) -> Result<Vec<RunShown>, Refused> {
+        Ok(vec![Self::one()])
+    }
+
+    fn shown(&self, run: &str) -> Result<RunShown, Refused> {
+        let one = Self::one();
+        let missing = || Refused::Missing(format!("there is no run {run}"));
+        (one.run == run).then_some(one).ok_or_else(missing)
+    }
+
+    fn papers(&self, _: &str) -> Result<Vec<Arc<Paper>>, Refused> {
+        Ok(Vec::new())
+    }
+
+    fn compare(&self, _: [&str; 2]) -> Result<Paper, Refused> {
+        Err(Refused::Wrong(
+            "two finished benchmarks are compared".to_owned(),
+        ))
+    }
+
+    fn file(&self, run: &str, _: &str) -> Result<(std::fs::File, u64), Refused> {
+        self.shown(run)?;
+        let failed = |error: io::Error| Refused::Failed(error.to_string());
+        let mut file = tempfile::tempfile().map_err(failed)?;
+        io::Write::write_all(&mut file, b"hello").map_err(failed)?;
+        io::Seek::rewind(&mut file).map_err(failed)?;
+        Ok((file, 5))
+    }
+
+    fn sets(&self) -> Vec<String> {
+        Vec::new()
     }
 }
 

@@ -82,6 +82,23 @@ pub struct Progress {
     pub lag: Nanos,
 }
 
+impl Progress {
+    /// In words.
+    #[must_use]
+    pub fn says(&self) -> String {
+        format!(
+            "{} {}, {}: {} at work, {} sent, {} failed, lag {:.1} ms",
+            self.route,
+            self.stage,
+            self.load,
+            self.in_flight,
+            self.sent,
+            self.failed,
+            self.lag.as_millis()
+        )
+    }
+}
+
 /// What a run is connected with.
 pub trait Outside {
     /// Hears how it goes on.

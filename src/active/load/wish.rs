@@ -122,7 +122,7 @@ impl Default for Wish {
 }
 
 /// How long a request waits for its answer where nothing is said.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// No load over so many times the first one is searched where nothing is said.
 const SEARCHED: f64 = 64.0;
 
@@ -157,7 +157,9 @@ impl Wish {
             providers: self.providers.clone(),
             regions: self.regions.clone(),
         };
-        let targets = wanted.targets(settings).map_err(|fault| fault.to_string())?;
+        let targets = wanted
+            .targets(settings)
+            .map_err(|fault| fault.to_string())?;
         Ok(Plan {
             run,
             seed,

@@ -73,23 +73,14 @@ impl Wish {
         Ok(all)
     }
 
-    /// What asking `targets` may cost by the prices of `now`, as far as they are known, and how
-    /// many of them have no price.
+    /// What asking `targets` may cost by the prices of `now`, as far as they are known.
     #[must_use]
-    pub fn cost(
-        &self,
-        targets: &[Target],
-        settings: &Settings,
-        now: WallTime,
-    ) -> (PicoDollars, usize) {
+    pub fn cost(&self, targets: &[Target], settings: &Settings, now: WallTime) -> PicoDollars {
         let round = self.round("");
         let costs = targets
             .iter()
             .filter_map(|target| cost_of(target, round.max_tokens, settings, now));
-        let (sum, priced) = costs.fold((0_u64, 0), |(sum, priced), cost| {
-            (sum.saturating_add(cost.0), priced + 1)
-        });
-        let most = PicoDollars(sum.saturating_mul(u64::from(round.calls())));
-        (most, targets.len() - priced)
+        let sum = costs.fold(0_u64, |sum, cost| sum.saturating_add(cost.0));
+        PicoDollars(sum.saturating_mul(u64::from(round.calls())))
     }
 }

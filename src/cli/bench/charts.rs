@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::results::{self, papers};
+use super::results;
 use crate::active::bench::Finished;
 use crate::active::bench::result::SCHEMA;
 use crate::analysis::paper::Chart;
 use crate::analysis::render::paper::{exact, picture};
 use crate::app::bench::FILE;
+use crate::app::bench_papers::{analysis, papers};
 use crate::cli::output;
 use crate::cli::stored::Stop;
 use crate::clock::Clock;
@@ -45,7 +46,8 @@ pub(super) fn run(args: &Charts) -> Result<ExitCode, Stop> {
     for file in &files {
         match shape(file)? {
             Shape::Run(run) => {
-                let papers = papers(std::slice::from_ref(&*run), &Known::of(None), &clock)?;
+                let papers = papers(std::slice::from_ref(&*run), &Known::of(None), &clock)
+                    .map_err(Stop::Config)?;
                 for paper in &papers {
                     for chart in &paper.charts {
                         drawn.push((format!("{}-{}", run.run, paper.name), chart.clone()));
@@ -56,7 +58,7 @@ pub(super) fn run(args: &Charts) -> Result<ExitCode, Stop> {
         }
     }
     if runs.len() > 1 {
-        let paper = results::analysis(&runs, &clock);
+        let paper = analysis(&runs, &clock);
         drawn.extend(
             paper
                 .charts

@@ -12,6 +12,7 @@ use crate::active::load::result::is_void;
 use crate::active::load::{Ended, Plan, Progress, Wish, paper};
 use crate::active::named::run_name;
 use crate::analysis::render;
+use crate::app::Surroundings;
 use crate::app::load::{Outcome, Run};
 use crate::app::{AppFault, sources};
 use crate::cli::output;
@@ -207,6 +208,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> 
         cost_max: PicoDollars((args.max_cost.max(0.0) * 1e12) as u64),
         workers: args.workers.unwrap_or(cores / 2).max(1),
         location: args.location.clone(),
+        surroundings: Surroundings::default(),
     };
     announce(&run, &clock)?;
     if args.dry_run {
@@ -304,16 +306,7 @@ fn measure(run: &Run<'_>) -> Result<Outcome, Stop> {
         if let Some(bar) = &bar {
             bar.set_length(now.length.0 / 1_000_000);
             bar.set_position(now.elapsed.0.min(now.length.0) / 1_000_000);
-            bar.set_message(format!(
-                "{} {}, {}: {} at work, {} sent, {} failed, lag {:.1} ms",
-                now.route,
-                now.stage,
-                now.load,
-                now.in_flight,
-                now.sent,
-                now.failed,
-                now.lag.as_millis()
-            ));
+            bar.set_message(now.says());
         }
     };
     let outcome = run.run(&mut progress, &|text| output::note(text));

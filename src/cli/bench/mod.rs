@@ -21,6 +21,7 @@ use crate::active::bench::{Cold, Ended, Finished, Plan, Wish};
 use crate::active::named::run_name;
 use crate::app::bench::{Outcome, Run};
 use crate::app::sources;
+use crate::app::{Surroundings, bench_papers};
 use crate::clock::Clock;
 use crate::config::duration;
 use crate::config::settings::Settings;
@@ -247,6 +248,7 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
             cost_max: PicoDollars(cap.0.saturating_sub(spent)),
             location: args.location.clone(),
             patience: args.timeout,
+            surroundings: Surroundings::default(),
         };
         if turn == 0 {
             announce(&run, args.repeat, cap, &clock)?;
@@ -257,8 +259,8 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
         let outcome = one(&run)?;
         let costs = outcome.all.iter().filter_map(|of| of.record.cost);
         spent += costs.map(|cost| cost.0).sum::<u64>();
-        let finished = results::read(&outcome.file)?;
-        results::csv(&finished, &folder, &clock)?;
+        let finished = bench_papers::read(&outcome.file).map_err(Stop::Config)?;
+        bench_papers::csv(&finished, &folder, &clock).map_err(Stop::Config)?;
         runs.push(finished);
         let ended = outcome.ended;
         last = Some(outcome);
@@ -282,11 +284,12 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
         output::print(&text);
         return Ok(worst);
     }
-    let mut papers = results::papers(&runs, &Known::of(Some(settings)), &clock)?;
+    let mut papers =
+        bench_papers::papers(&runs, &Known::of(Some(settings)), &clock).map_err(Stop::Config)?;
     let mut worse = Vec::new();
     if let Some((name, baseline)) = args.compare.as_deref().zip(baseline) {
         let sides = [name.display().to_string(), "this run".to_owned()];
-        let compared = results::side_by_side(&baseline, &runs, &sides, &clock);
+        let compared = bench_papers::side_by_side(&baseline, &runs, &sides, &clock);
         worse = results::worse(&compared);
         papers.push(compared);
     }

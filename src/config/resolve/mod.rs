@@ -21,6 +21,7 @@ pub(super) mod models;
 pub(super) mod rules;
 
 pub(super) mod probes;
+pub(super) mod runs;
 
 pub(super) mod experiments;
 

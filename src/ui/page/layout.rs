@@ -15,6 +15,7 @@ pub(super) enum Place {
     Tax,
     Experiments,
     Reports,
+    Runs,
     Exchanges,
     Settings,
     Health,
@@ -33,12 +34,13 @@ impl Place {
     }
 }
 
-const PLACES: [(Place, &str, &str); 8] = [
+const PLACES: [(Place, &str, &str); 9] = [
     (Place::Overview, "/", "Overview"),
     (Place::Routes, "/routes", "Routes"),
     (Place::Tax, "/reports/tax", "Tax"),
     (Place::Experiments, "/experiments", "Experiments"),
     (Place::Reports, "/reports", "Reports"),
+    (Place::Runs, "/runs", "Runs"),
     (Place::Exchanges, "/exchanges", "Exchanges"),
     (Place::Settings, "/settings", "Settings"),
     (Place::Health, "/health", "Health"),

@@ -14,6 +14,8 @@ pub(super) mod report;
 
 pub(super) mod routes;
 
+pub(super) mod runs;
+
 pub(super) mod settings;
 
 mod standing;
