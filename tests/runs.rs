@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tollgate::simulator::{Behaviour, Config, Persona, Quirks, Simulator};
 
 /// Longest wait for anything; generous, a debug build on a busy machine is slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A program that serves, in a folder of its own.
 struct Served {
@@ -190,7 +190,7 @@ fn unchunked(mut rest: &str) -> String {
     while let Some((size, more)) = rest.split_once("\r\n") {
         let size = usize::from_str_radix(size, 16).unwrap();
         whole.push_str(&more[..size]);
-        rest = &more[size..].trim_start_matches("\r\n");
+        rest = more[size..].trim_start_matches("\r\n");
         if size == 0 {
             break;
         }
