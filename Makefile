@@ -63,7 +63,7 @@ define GATHER
 import json, pathlib, sys
 folder = pathlib.Path(sys.argv[1])
 parts = {}
-for name in ("overhead", "store", "report"):
+for name in ("overhead", "translation", "store", "report"):
     path = folder / (name + ".json")
     if path.exists():
         parts[name] = json.loads(path.read_text())
@@ -78,10 +78,11 @@ endef
 export GATHER
 
 .PHONY: bench
-bench: ## Overhead beside nginx, store, report: tables, and target/bench/bench.json (half an hour)
+bench: ## Overhead beside nginx, translation, store, report: tables, and target/bench/bench.json (half an hour)
 	mkdir -p $(BENCH)
 	rm -f $(BENCH)/*.json $(BENCH)/*.txt
 	$(CARGO) bench --locked --bench overhead -- --json $(CURDIR)/$(BENCH)/overhead.json
+	$(CARGO) bench --locked --bench translation -- --json $(CURDIR)/$(BENCH)/translation.json
 	for name in store report; do \
 	  [ -f benches/$$name.rs ] || continue; \
 	  $(CARGO) bench --locked --bench $$name > $(BENCH)/$$name.txt; \

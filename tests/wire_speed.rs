@@ -12,10 +12,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use tollgate::record::{Dialect, Language, Moment};
 use tollgate::wire::dialect::request;
-use tollgate::wire::framing::event_stream::encode_event;
 use tollgate::wire::framing::usage_filter::UsageFilter;
 use tollgate::wire::observer::{BodyEnd, Expect, Observer};
-use tollgate::wire::translation::{Asked, Ended, Stamp, Terms, Translation};
 
 const EXPECT: Expect<'_> = Expect {
     dialect: Dialect::OpenAi,
@@ -105,117 +103,6 @@ fn what_an_event_costs() {
     time("usage filter, one event", 200_000, || {
         black_box(filter.chunk(black_box(chunk.clone())));
     });
-}
-
-/// Chunks of the streams that are said again.
-const CHUNKS: usize = 64;
-
-/// A stream of 64 tokens as each provider sends it: its language, and a buffer for each read.
-fn streams() -> Vec<(Language, Vec<Vec<u8>>)> {
-    let anthropic = |event: &str, data: &str| format!("event: {event}\ndata: {data}\n\n");
-    let start = r#"{"type":"message_start","message":{"id":"msg_01","type":"message","role":"assistant","model":"claude-sonnet-4-5","content":[],"usage":{"input_tokens":12,"output_tokens":1}}}"#;
-    let block =
-        r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#;
-    let end = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":64}}"#;
-    let mut messages =
-        vec![anthropic("message_start", start) + &anthropic("content_block_start", block)];
-    messages.extend((0..CHUNKS).map(|_| ANTHROPIC.to_owned()));
-    messages.push(
-        anthropic("message_delta", end) + &anthropic("message_stop", r#"{"type":"message_stop"}"#),
-    );
-    let messages = messages.into_iter().map(String::into_bytes).collect();
-
-    let gemini = |finish: &str| {
-        format!(
-            concat!(
-                r#"data: {{"candidates":[{{"content":{{"parts":[{{"text":" token"}}],"role":"model"}}{},"#,
-                r#""index":0}}],"usageMetadata":{{"promptTokenCount":8,"candidatesTokenCount":2,"#,
-                r#""totalTokenCount":10,"promptTokensDetails":[{{"modality":"TEXT","tokenCount":8}}]}},"#,
-                r#""modelVersion":"gemini-2.5-flash","responseId":"abcdefghijklmnopqrstuv"}}"#,
-                "\r\n\r\n"
-            ),
-            finish
-        )
-        .into_bytes()
-    };
-    let mut events: Vec<Vec<u8>> = (1..CHUNKS).map(|_| gemini("")).collect();
-    events.push(gemini(r#","finishReason":"STOP""#));
-
-    let frame = |kind: &str, payload: &str| {
-        let mut bytes = Vec::new();
-        encode_event(kind, payload.as_bytes(), &mut bytes).unwrap();
-        bytes
-    };
-    let delta = r#"{"contentBlockIndex":0,"delta":{"text":" token"},"p":"abcdefghijklmnopqr"}"#;
-    let mut frames = vec![frame("messageStart", r#"{"p":"abcd","role":"assistant"}"#)];
-    frames.extend((0..CHUNKS).map(|_| frame("contentBlockDelta", delta)));
-    frames.push(frame("messageStop", r#"{"stopReason":"end_turn"}"#));
-    let usage = r#"{"usage":{"inputTokens":8,"outputTokens":64,"totalTokens":72},"metrics":{"latencyMs":9}}"#;
-    frames.push(frame("metadata", usage));
-    vec![
-        (Language::AnthropicMessages, messages),
-        (Language::GeminiGenerate, events),
-        (Language::BedrockConverse, frames),
-    ]
-}
-
-/// What saying a stream of 64 chunks again costs beside observing it, which every stream costs:
-/// a chat stream is observed and goes through as it is.
-#[test]
-#[ignore = "prints times"]
-fn what_a_translated_stream_costs() {
-    let observed = |language: Language, pieces: &[Vec<u8>]| {
-        let expect = Expect { language, ..EXPECT };
-        let mut observer = Observer::new(&expect);
-        for (at, piece) in pieces.iter().enumerate() {
-            black_box(observer.chunk(Moment(at as u64), black_box(piece)));
-        }
-        black_box(observer.end(Moment(CHUNKS as u64), BodyEnd::Complete));
-    };
-    let mut chat: Vec<Vec<u8>> = (0..CHUNKS).map(|_| CHAT.as_bytes().to_vec()).collect();
-    chat.push(b"data: [DONE]\n\n".to_vec());
-    let name = format!("{CHUNKS} chunks of chat, observed");
-    time(&name, 2_000, || observed(Language::OpenAiChat, &chat));
-    let terms = Terms {
-        drop_params: false,
-        merge_system: false,
-        max_tokens: 4096,
-        takes_sampling: true,
-        thinks_by_budget: false,
-        takes_effort: true,
-        takes_labels: true,
-        takes_top_k: true,
-        limits_completion: false,
-        pass_urls: false,
-    };
-    let body = br#"{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"Hi"}]}"#;
-    let stamp = Stamp {
-        id: "0198a1b2c3d4e5f60718293a4b5c6d7e".to_owned(),
-        created: 1_795_000_000,
-    };
-    for (provider, pieces) in streams() {
-        let translation = Translation::between(Language::OpenAiChat, provider).unwrap();
-        let asked = Asked {
-            body,
-            model: "m",
-            terms: &terms,
-        };
-        let back = translation.request(&asked).unwrap().back;
-        let name = provider.name();
-        time(&format!("the same of {name}, observed"), 2_000, || {
-            observed(provider, &pieces);
-        });
-        let mut out = Vec::new();
-        time(&format!("the same of {name}, said in chat"), 2_000, || {
-            let mut stream = translation.stream(&back, &stamp);
-            for piece in &pieces {
-                out.clear();
-                stream.feed(black_box(piece), &mut out);
-                black_box(&out);
-            }
-            assert_eq!(stream.end(&mut out), Ended::Whole);
-        });
-    }
 }
 
 #[test]

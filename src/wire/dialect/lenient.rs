@@ -204,6 +204,51 @@ impl<'de, T: Lenient<'de>> Lenient<'de> for List<T> {
     }
 }
 
+/// The same where nearly always there is one element, or none: that takes no allocation.
+#[derive(Debug, Default)]
+pub(crate) enum Few<T> {
+    /// Nothing.
+    #[default]
+    None,
+    /// One element.
+    One(T),
+    /// Several.
+    Many(Vec<T>),
+}
+
+impl<T> Few<T> {
+    /// Adds an element behind the others.
+    pub(crate) fn push(&mut self, element: T) {
+        *self = match std::mem::take(self) {
+            Self::None => Self::One(element),
+            Self::One(first) => Self::Many(vec![first, element]),
+            Self::Many(mut all) => {
+                all.push(element);
+                Self::Many(all)
+            }
+        };
+    }
+
+    /// The elements.
+    pub(crate) fn as_slice(&self) -> &[T] {
+        match self {
+            Self::None => &[],
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+impl<'de, T: Lenient<'de>> Lenient<'de> for Few<T> {
+    fn seq(seq: &mut Elements<'_, 'de>) -> Result<Self, NotJson> {
+        let mut few = Self::None;
+        while let Some(element) = seq.next()? {
+            few.push(element);
+        }
+        Ok(few)
+    }
+}
+
 /// Reads a raw value as `T`; what cannot be read is the default.
 pub(crate) fn reread<'de, T: Lenient<'de>>(raw: Raw<'de>) -> T {
     raw.and_then(|raw| read(raw.get())).unwrap_or_default()

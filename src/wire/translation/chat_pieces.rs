@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::wire::dialect::json::{Elements, Json, Lenient, NotJson, Quoted, read};
-use crate::wire::dialect::lenient::{Count, List, Raw, Text, lenient_object};
+use crate::wire::dialect::lenient::{Count, Few, Raw, Text, lenient_object};
 
 lenient_object! {
     /// A chunk, or a whole completion.
@@ -58,8 +58,8 @@ lenient_object! {
         pub(super) refusal: Inside<'de> = "refusal",
         pub(super) reasoning: Inside<'de> = "reasoning",
         pub(super) reasoning_content: Inside<'de> = "reasoning_content",
-        pub(super) reasoning_details: List<Detail<'de>> = "reasoning_details",
-        pub(super) tool_calls: List<Call<'de>> = "tool_calls",
+        pub(super) reasoning_details: Few<Detail<'de>> = "reasoning_details",
+        pub(super) tool_calls: Few<Call<'de>> = "tool_calls",
         pub(super) function_call: Call<'de> = "function_call",
     }
 }
@@ -68,9 +68,9 @@ impl Delta<'_> {
     /// Whether there is text or reasoning of any kind.
     pub(super) fn says_other_than_calls(&self) -> bool {
         let texts = [self.refusal, self.reasoning, self.reasoning_content];
-        !matches!(self.content.0, Parts::None)
+        !self.content.parts().is_empty()
             || texts.iter().any(|text| !text.0.is_empty())
-            || self.reasoning_details.0.iter().any(Detail::proves)
+            || self.reasoning_details.as_slice().iter().any(Detail::proves)
     }
 }
 
@@ -86,27 +86,12 @@ impl<'de> Lenient<'de> for Inside<'de> {
 
 /// Content: text, or Mistral's list of text and thinking. No part is empty.
 #[derive(Debug, Default)]
-pub(super) struct Content<'de>(pub(super) Parts<'de>);
+pub(super) struct Content<'de>(Few<Part<'de>>);
 
-/// Nearly always there is one part, or none: that takes no allocation.
-#[derive(Debug, Default)]
-pub(super) enum Parts<'de> {
-    #[default]
-    None,
-    One(Part<'de>),
-    Many(Vec<Part<'de>>),
-}
-
-impl<'a, 'de> IntoIterator for &'a Parts<'de> {
-    type Item = &'a Part<'de>;
-    type IntoIter = std::slice::Iter<'a, Part<'de>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        match self {
-            Parts::None => [].iter(),
-            Parts::One(part) => std::slice::from_ref(part).iter(),
-            Parts::Many(parts) => parts.iter(),
-        }
+impl<'de> Content<'de> {
+    /// Its parts.
+    pub(super) fn parts(&self) -> &[Part<'de>] {
+        self.0.as_slice()
     }
 }
 
@@ -120,30 +105,26 @@ pub(super) enum Part<'de> {
 impl<'de> Lenient<'de> for Content<'de> {
     fn quoted(quoted: Quoted<'de>) -> Result<Self, NotJson> {
         Ok(Self(if quoted.inside.is_empty() {
-            Parts::None
+            Few::None
         } else {
-            Parts::One(Part::Text(quoted.inside))
+            Few::One(Part::Text(quoted.inside))
         }))
     }
 
     fn seq(seq: &mut Elements<'_, 'de>) -> Result<Self, NotJson> {
-        let mut parts = Vec::new();
+        let mut parts = Few::None;
         while let Some(item) = seq.next::<Item<'de>>()? {
             match item.kind.as_str() {
-                "text" => parts.push(Part::Text(item.text.0)),
+                "text" if !item.text.0.is_empty() => parts.push(Part::Text(item.text.0)),
                 "thinking" => {
-                    let thinking = item.thinking.0.into_iter();
-                    parts.extend(thinking.map(|text| Part::Thinking(text.text.0)));
+                    let texts = item.thinking.as_slice().iter().map(|text| text.text.0);
+                    let texts = texts.filter(|text| !text.is_empty());
+                    texts.for_each(|text| parts.push(Part::Thinking(text)));
                 }
                 _ => {}
             }
         }
-        parts.retain(|(Part::Text(text) | Part::Thinking(text))| !text.is_empty());
-        Ok(Self(if parts.is_empty() {
-            Parts::None
-        } else {
-            Parts::Many(parts)
-        }))
+        Ok(Self(parts))
     }
 }
 
@@ -152,7 +133,7 @@ lenient_object! {
     struct Item {
         kind: Text<'de> = "type",
         text: Inside<'de> = "text",
-        thinking: List<Thought<'de>> = "thinking",
+        thinking: Few<Thought<'de>> = "thinking",
     }
 }
 

@@ -271,7 +271,7 @@ impl<V: Voice> Teller<V> {
         if !text.is_empty() {
             voice.reasoning(out, text, field);
         }
-        for detail in &delta.reasoning_details.0 {
+        for detail in delta.reasoning_details.as_slice() {
             if text.is_empty() && !detail.said().is_empty() {
                 voice.reasoning(out, detail.said(), Field::Reasoning);
             }
@@ -279,7 +279,7 @@ impl<V: Voice> Teller<V> {
                 voice.proof(out, detail.raw, !detail.is_encrypted());
             }
         }
-        for part in &delta.content.0 {
+        for part in delta.content.parts() {
             match part {
                 Part::Text(text) => voice.text(out, text),
                 Part::Thinking(text) => voice.reasoning(out, text, Field::Content),
@@ -288,7 +288,7 @@ impl<V: Voice> Teller<V> {
         if !delta.refusal.0.is_empty() {
             voice.refusal(out, delta.refusal.0);
         }
-        for call in &delta.tool_calls.0 {
+        for call in delta.tool_calls.as_slice() {
             self.call(call, out);
         }
         if delta.function_call.says() {

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use crate::record::{FinishReason, Usage};
 use crate::wire::dialect::gemini_generate::{UsageObject, finish_reason, is_block_reason};
 use crate::wire::dialect::lenient::{
-    Count, Inside, List, Maybe, Number, Raw, Text, Truth, lenient_object, reread,
+    Count, Few, Inside, List, Maybe, Number, Raw, Text, Truth, lenient_object, reread,
 };
 
 lenient_object! {
     /// A response.
     pub(super) struct Response {
-        candidates: List<Candidate<'de>> = "candidates",
+        candidates: Few<Candidate<'de>> = "candidates",
         feedback: Feedback<'de> = "promptFeedback",
         usage: Maybe<UsageObject<'de>> = "usageMetadata",
         model: Text<'de> = "modelVersion",
@@ -40,7 +40,7 @@ lenient_object! {
 
 lenient_object! {
     struct Content {
-        parts: List<Part<'de>> = "parts",
+        parts: Few<Part<'de>> = "parts",
     }
 }
 
@@ -74,12 +74,12 @@ lenient_object! {
 impl<'de> Response<'de> {
     /// The candidates.
     pub(super) fn candidates(&self) -> &[Candidate<'de>] {
-        &self.candidates.0
+        self.candidates.as_slice()
     }
 
     /// Whether the prompt was blocked, and nothing was answered.
     pub(super) fn is_blocked(&self) -> bool {
-        is_block_reason(self.feedback.block_reason.as_str()) && self.candidates.0.is_empty()
+        is_block_reason(self.feedback.block_reason.as_str()) && self.candidates().is_empty()
     }
 
     /// The error that stands in place of a response.
@@ -131,7 +131,7 @@ impl<'de> Candidate<'de> {
 
     /// Its parts.
     pub(super) fn parts(&self) -> &[Part<'de>] {
-        &self.content.parts.0
+        self.content.parts.as_slice()
     }
 
     /// Why it ended, in Google's words; empty where it did not.
