@@ -12,7 +12,7 @@ use super::intake::Body;
 use super::relay::{self, Relay};
 use super::settle::{Exchange, Told};
 use super::shared::Shared;
-use super::speech::Request;
+use super::speech::{Request, body_of};
 use crate::config::settings::{Settings, ShadowSettings};
 use crate::edge::upstream::Pool;
 use crate::record::{
@@ -65,7 +65,7 @@ pub(super) fn asked(
     let mut way = configured(means.settings, &shadow.provider, model)?;
     way.say(Request {
         language: job.language,
-        body: bytes,
+        body: &body_of(bytes, reading),
         stream: job.stream,
         depth_max: means.settings.limits.json_depth,
         catalogue: &means.settings.catalogue,

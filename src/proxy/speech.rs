@@ -130,7 +130,7 @@ impl Unsayable {
 pub struct Request<'a> {
     /// The client's language.
     pub language: Language,
-    /// The client's body, whole.
+    /// The client's body, whole; where only the path asks for a stream, it says so too.
     pub body: &'a [u8],
     /// Whether a stream is asked for.
     pub stream: bool,
@@ -138,6 +138,16 @@ pub struct Request<'a> {
     pub depth_max: usize,
     /// What is known of models.
     pub catalogue: &'a [ModelFacts],
+}
+
+/// The body of a request as it is translated.
+#[must_use]
+pub fn body_of(body: &Bytes, reading: &RequestReading) -> Bytes {
+    let edits = Edits {
+        stream: true,
+        ..Edits::default()
+    };
+    request::edit(body, reading, &edits)
 }
 
 impl Speech {

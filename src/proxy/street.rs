@@ -326,10 +326,10 @@ impl Proxy {
             return Ok(Answered::Made(made));
         }
         let mut found = candidates::find(settings, address, model.as_deref(), &parts.headers)?;
-        if let Body::Read(bytes, _) = &body {
+        if let Body::Read(bytes, reading) = &body {
             let request = speech::Request {
                 language,
-                body: bytes,
+                body: &speech::body_of(bytes, reading),
                 stream,
                 depth_max: settings.limits.json_depth,
                 catalogue: &settings.catalogue,

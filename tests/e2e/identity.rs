@@ -395,13 +395,19 @@ fn a_call_in_vertex_s_shape_goes_to_anthropic_in_its_own() {
         ("sim:n-4:rawPredict", false),
         ("sim:n-4:streamRawPredict", true),
     ] {
-        let ask = Ask::post(&format!("{models}/{verb}"), &said).to("/an");
-        let ask = ask.with(&serde_json::json!({"max_tokens": 100, "stream": stream}));
-        let (reading, record, truth) = rig.exchange(&ask);
-        assert_eq!(reading.status, 200, "{verb}: {}", reading.text());
-        assert!(truth.target.ends_with("/v1/messages"), "{}", truth.target);
-        assert_eq!(truth.model.as_deref(), Some("sim:n-4"));
-        assert_eq!(record.outcome, Outcome::Ok, "{verb}");
+        // The path says it too, and not every client repeats it.
+        for body in [
+            serde_json::json!({"max_tokens": 100, "stream": stream}),
+            serde_json::json!({"max_tokens": 100}),
+        ] {
+            let ask = Ask::post(&format!("{models}/{verb}"), &said).to("/an");
+            let (reading, record, truth) = rig.exchange(&ask.with(&body));
+            assert_eq!(reading.status, 200, "{verb}: {}", reading.text());
+            assert!(truth.target.ends_with("/v1/messages"), "{}", truth.target);
+            assert_eq!(truth.model.as_deref(), Some("sim:n-4"));
+            assert_eq!(record.outcome, Outcome::Ok, "{verb}");
+            assert_eq!(reading.text().contains("event: message_stop"), stream);
+        }
     }
     let ask = Ask::post(&format!("{models}/count-tokens:rawPredict"), &said).to("/an");
     let ask = ask.with(&serde_json::json!({"model": "sim:n-4"}));

@@ -53,6 +53,7 @@ pub(super) fn outgoing(
                 include_usage: inject,
                 instead_of_model: place.instead_of_model,
                 without_version: place.version_in_header,
+                stream: place.version_in_header,
             };
             OutgoingBody::Whole(request::edit(bytes, reading, &edits))
         }

@@ -17,6 +17,8 @@ pub struct Edits<'a> {
     pub instead_of_model: Option<(&'a str, &'a str)>,
     /// Leave out `anthropic_version`, where a header says the version and the body may not.
     pub without_version: bool,
+    /// Say in the body that a stream is asked for, where only the path does.
+    pub stream: bool,
 }
 
 /// The body with `edits` made; the same bytes, uncopied, where there is nothing to do.
@@ -30,6 +32,13 @@ pub fn edit(body: &Bytes, reading: &RequestReading, edits: &Edits<'_>) -> Bytes 
         splices.extend(replace_member(body, reading, member));
     } else if let Some(model) = edits.model {
         splices.extend(replace_model(reading, model));
+    }
+    if edits.stream && reading.stream && !reading.names_stream {
+        splices.push(Splice {
+            place: reading.inside..reading.inside,
+            text: "\"stream\":true".to_owned(),
+            member: true,
+        });
     }
     if edits.without_version {
         splices.extend(without_version(body, reading));

@@ -23,6 +23,8 @@ pub struct RequestReading {
     pub version_span: Option<Range<usize>>,
     /// Whether a stream is asked for.
     pub stream: bool,
+    /// Whether the body itself says so, or that none is: paths may say it instead.
+    pub names_stream: bool,
     /// The client's own `stream_options.include_usage`; `None` leaves the choice to us.
     pub include_usage: Option<bool>,
     /// What is known before routing, but for hashes, `usage_injected` and `model_replaced`.
@@ -142,6 +144,7 @@ pub(super) fn read_top(
         inside: start + 1,
         no_members: top.no_members,
         stream: read_stream(top.stream)?,
+        names_stream: top.stream.is_some(),
         ..RequestReading::default()
     };
     if let Some(raw) = top.model {

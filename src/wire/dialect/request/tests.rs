@@ -368,30 +368,35 @@ fn edits_are_splices() {
         include_usage: true,
         instead_of_model: None,
         without_version: false,
+        stream: false,
     };
     const MODEL: Edits<'_> = Edits {
         model: Some("b"),
         include_usage: false,
         instead_of_model: None,
         without_version: false,
+        stream: false,
     };
     const BOTH: Edits<'_> = Edits {
         model: Some("b"),
         include_usage: true,
         instead_of_model: None,
         without_version: false,
+        stream: false,
     };
     const VERSION: Edits<'_> = Edits {
         model: Some("b"),
         include_usage: false,
         instead_of_model: Some(("version", "1")),
         without_version: false,
+        stream: false,
     };
     const UNVERSIONED: Edits<'_> = Edits {
         model: Some("b"),
         include_usage: false,
         instead_of_model: None,
         without_version: true,
+        stream: false,
     };
     for (body, edits, expected) in [
         (r#"{"model":"a"}"#, MODEL, r#"{"model":"b"}"#),
@@ -701,7 +706,7 @@ proptest! {
         };
         let bytes = Bytes::from(text.clone());
         let reading = chat(&text).unwrap();
-        let edits = Edits { model: model.as_deref(), include_usage, instead_of_model: None, without_version: false };
+        let edits = Edits { model: model.as_deref(), include_usage, instead_of_model: None, without_version: false, stream: false };
         let edited = edit(&bytes, &reading, &edits);
 
         let mut expected = body;
@@ -743,5 +748,31 @@ proptest! {
         for language in Language::ALL {
             read(*language, body.to_string().as_bytes(), 64).unwrap();
         }
+    }
+}
+
+#[test]
+fn a_stream_that_only_the_path_asks_for_is_said_in_the_body() {
+    let edits = Edits {
+        stream: true,
+        without_version: true,
+        ..Edits::default()
+    };
+    for (body, by_path, expected) in [
+        (
+            r#"{"anthropic_version":"v","x":1}"#,
+            true,
+            r#"{"stream":true,"x":1}"#,
+        ),
+        ("{}", true, r#"{"stream":true}"#),
+        (r#"{"x":1}"#, false, r#"{"x":1}"#),
+        // What the client says itself is the provider's to judge.
+        (r#"{"stream":false}"#, true, r#"{"stream":false}"#),
+        (r#"{"stream":true}"#, true, r#"{"stream":true}"#),
+    ] {
+        let bytes = Bytes::from(body);
+        let mut reading = read(Language::AnthropicMessages, &bytes, 8).unwrap();
+        reading.stream = by_path;
+        assert_eq!(edit(&bytes, &reading, &edits), expected, "{body}");
     }
 }
