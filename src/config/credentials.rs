@@ -135,7 +135,7 @@ pub struct Container {
 }
 
 /// What Google's chain is looked for in, in its order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct GoogleLogin {
     /// A service account's key or a user's grant: the config's file, or the environment's.
     pub file: Option<PathBuf>,
@@ -145,6 +145,10 @@ pub struct GoogleLogin {
     pub quota_project: Option<String>,
     /// Whether the machine's own metadata are asked, at last.
     pub metadata: bool,
+    /// Where a file says that AWS vouches for who asks: the keys by which it does.
+    pub aws: AwsLogin,
+    /// Whether programs may be run that a file names (`GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES`).
+    pub runs_programs: bool,
 }
 
 /// What a token of Entra ID is asked for with, in its order.

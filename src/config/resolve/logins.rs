@@ -222,14 +222,7 @@ fn aws(region: &str, place: &Where<'_>, profile: Option<String>, work: &Work<'_>
         } else {
             "bedrock"
         },
-        keys: work
-            .env("AWS_ACCESS_KEY_ID")
-            .zip(secret("AWS_SECRET_ACCESS_KEY"))
-            .map(|(id, key)| AwsKeys {
-                id,
-                secret: key,
-                token: secret("AWS_SESSION_TOKEN"),
-            }),
+        keys: aws_keys(work),
         profile: profile
             .or_else(|| work.env("AWS_PROFILE"))
             .or_else(|| work.env("AWS_DEFAULT_PROFILE")),
@@ -252,10 +245,27 @@ fn aws(region: &str, place: &Where<'_>, profile: Option<String>, work: &Work<'_>
                 .env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
                 .map(PathBuf::from),
         }),
-        metadata: work
-            .env("AWS_EC2_METADATA_DISABLED")
-            .is_none_or(|word| !word.eq_ignore_ascii_case("true")),
+        metadata: aws_metadata(work),
     }
+}
+
+/// The keys in the environment.
+fn aws_keys(work: &Work<'_>) -> Option<AwsKeys> {
+    let secret = |name: &str| work.env(name).map(SecretString::from);
+    let keys = work
+        .env("AWS_ACCESS_KEY_ID")
+        .zip(secret("AWS_SECRET_ACCESS_KEY"));
+    keys.map(|(id, key)| AwsKeys {
+        id,
+        secret: key,
+        token: secret("AWS_SESSION_TOKEN"),
+    })
+}
+
+/// Whether the instance's metadata may be asked.
+fn aws_metadata(work: &Work<'_>) -> bool {
+    let disabled = work.env("AWS_EC2_METADATA_DISABLED");
+    disabled.is_none_or(|word| !word.eq_ignore_ascii_case("true"))
 }
 
 const GOOGLE_FILE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
@@ -280,6 +290,19 @@ fn google(file: Option<PathBuf>, work: &Work<'_>) -> GoogleLogin {
         user_file: google_user_file(work),
         quota_project: work.env("GOOGLE_CLOUD_QUOTA_PROJECT"),
         metadata: true,
+        aws: AwsLogin {
+            region: work
+                .env("AWS_REGION")
+                .or_else(|| work.env("AWS_DEFAULT_REGION"))
+                .unwrap_or_default(),
+            service: "sts",
+            keys: aws_keys(work),
+            metadata: aws_metadata(work),
+            ..AwsLogin::default()
+        },
+        runs_programs: work
+            .env("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES")
+            .is_some_and(|word| word == "1"),
     }
 }
 

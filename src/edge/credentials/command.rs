@@ -36,6 +36,15 @@ pub(super) async fn printed(
     words: &[String],
     timeout: std::time::Duration,
 ) -> Result<String, Miss> {
+    told(words, &[], timeout).await
+}
+
+/// The same of a program that is told something by variables of its environment.
+pub(super) async fn told(
+    words: &[String],
+    variables: &[(&str, &str)],
+    timeout: std::time::Duration,
+) -> Result<String, Miss> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(Miss::refused("a command without a program"));
     };
@@ -47,6 +56,7 @@ pub(super) async fn printed(
     let running = async {
         let mut child = tokio::process::Command::new(program)
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -75,8 +85,47 @@ pub(super) async fn printed(
         })
 }
 
+/// The words of a line; what stands in quotes is one.
+pub(super) fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for character in line.chars() {
+        match (quote, character) {
+            (Some(open), end) if end == open => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (None, ' ' | '\t') => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(word);
+    words
+}
+
 /// The date that is so much later.
 pub(super) fn after(now: WallTime, span: std::time::Duration) -> WallTime {
     let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
     WallTime(now.0.saturating_add(micros))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_a_line_of_words() {
+        for (line, expected) in [
+            ("/opt/get --account 1", &["/opt/get", "--account", "1"][..]),
+            (
+                "\"/opt/my tool\" 'a b'  \"\"",
+                &["/opt/my tool", "a b", ""][..],
+            ),
+            ("", &[][..]),
+        ] {
+            assert_eq!(words(line), expected, "{line}");
+        }
+    }
 }

@@ -73,7 +73,7 @@ async fn of_file(file: &Path, login: &GoogleLogin, caller: &Caller) -> Result<Go
     let got = match json["type"].as_str() {
         Some("service_account") => service_account(&json, caller).await,
         Some("authorized_user") => user(&json, login, caller).await,
-        Some("external_account") => federated::token(&json, SCOPE, caller).await,
+        Some("external_account") => federated::token(&json, SCOPE, login, caller).await,
         Some(other) => {
             let message = format!(
                 "credentials of type {other} are not known here; use a service \

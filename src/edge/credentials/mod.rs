@@ -17,6 +17,8 @@ mod aws;
 
 mod google;
 
+mod program;
+
 mod federated;
 
 mod entra;

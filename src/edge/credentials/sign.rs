@@ -28,8 +28,11 @@ pub struct Signed<'a> {
     pub service: &'a str,
 }
 
-/// Puts a signature on the headers of a request. Host and content type are signed; what a proxy on
-/// the way may change is not. Fails with what is wrong with the request.
+/// Names whom a request is for that Google is to send: signed, so that nobody else can use it.
+pub(super) const AUDIENCE: &str = "x-goog-cloud-target-resource";
+
+/// Puts a signature on the headers of a request. Host, content type and [`AUDIENCE`] are signed;
+/// what a proxy on the way may change is not. Fails with what is wrong with the request.
 pub fn sign(
     request: &Signed<'_>,
     keys: &SigningKeys,
@@ -59,9 +62,10 @@ pub fn sign(
         .map_err(|error| error.to_string())?
         .into();
     let mut signed = vec![("host", request.authority)];
-    let content = headers.get(header::CONTENT_TYPE);
-    if let Some(content) = content.and_then(|value| value.to_str().ok()) {
-        signed.push(("content-type", content));
+    for name in [header::CONTENT_TYPE.as_str(), AUDIENCE] {
+        if let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()) {
+            signed.push((name, value));
+        }
     }
     let url = format!("https://{}{}", request.authority, request.target);
     let body = SignableBody::Bytes(request.body);

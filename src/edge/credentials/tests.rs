@@ -665,9 +665,10 @@ fn a_workloads_identity_is_exchanged_at_googles_own_servers() {
         (
             json!({"executable": {"command": "c"}}),
             "",
-            "not known here",
+            "ALLOW_EXECUTABLES=1",
         ),
-        (json!({"environment_id": "aws1"}), "", "not known here"),
+        (json!({"certificate": {}}), "", "not known here"),
+        (json!({"environment_id": "aws2"}), "", "only aws1"),
         (json!({"file": "/nowhere/token"}), "", "/nowhere/token"),
         (
             json!({"file": subject}),
@@ -683,6 +684,179 @@ fn a_workloads_identity_is_exchanged_at_googles_own_servers() {
         let heard = rig.server.heard();
         let stolen = |heard: &Heard| heard.header("host").contains("thief");
         assert!(!heard.iter().any(stolen), "{source}: {heard:?}");
+    }
+}
+
+/// A file of an identity elsewhere, and the login that names it.
+fn elsewhere(home: &Home, source: Value, kind: &str) -> GoogleLogin {
+    let account = json!({
+        "type": "external_account", "audience": "//iam.googleapis.com/pools/p",
+        "subject_token_type": format!("urn:ietf:params:{kind}"), "credential_source": source,
+    });
+    GoogleLogin {
+        file: Some(home.write("elsewhere.json", &account.to_string())),
+        ..GoogleLogin::default()
+    }
+}
+
+#[test]
+fn aws_vouches_by_a_signed_question_that_google_sends() {
+    let home = Home::new("", "");
+    let source = |url: &str| {
+        json!({
+            "environment_id": "aws1", "regional_cred_verification_url": url,
+            "url": "http://thief.example/keys", "region_url": "http://thief.example/region",
+        })
+    };
+    let who = "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15";
+    let keys = AwsKeys {
+        id: "AKIA".to_owned(),
+        secret: SecretString::from(SECRET),
+        token: Some(SecretString::from("session")),
+    };
+    let mut login = elsewhere(&home, source(who), "aws:token-type:aws4_request");
+    login.aws = AwsLogin {
+        region: "eu-west-1".to_owned(),
+        keys: Some(keys),
+        ..AwsLogin::default()
+    };
+    let rig = Rig::new(&[(200, json!({"access_token": "t1", "expires_in": 3599}))]);
+    let from = CredentialFrom::Google(login.clone());
+    assert_eq!(token(&rig.get(&from).unwrap()), "t1");
+    let heard = rig.server.heard();
+    assert_eq!(heard.len(), 1, "nothing goes to AWS itself");
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(heard[0].body.as_bytes())
+        .into_owned()
+        .collect();
+    let of = |name: &str| pairs.iter().find(|(known, _)| known == name).unwrap();
+    let whole = format!("v={}", of("subject_token").1);
+    let (_, whole) = form_urlencoded::parse(whole.as_bytes()).next().unwrap();
+    let question: Value = serde_json::from_str(&whole).unwrap();
+    assert_eq!(
+        question["url"],
+        "https://sts.eu-west-1.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+    );
+    assert_eq!(question["method"], "POST");
+    let header = |name: &str| {
+        let headers = question["headers"].as_array().unwrap().iter();
+        let found = headers
+            .clone()
+            .find(|header| header["key"] == name)
+            .unwrap();
+        found["value"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        header("x-goog-cloud-target-resource"),
+        "//iam.googleapis.com/pools/p"
+    );
+    assert_eq!(header("x-amz-security-token"), "session");
+    assert_eq!(header("host"), "sts.eu-west-1.amazonaws.com");
+    let signature = header("Authorization");
+    assert!(
+        signature.starts_with("AWS4-HMAC-SHA256 Credential=AKIA/20261122/eu-west-1/sts/")
+            && signature.contains(
+                "SignedHeaders=host;x-amz-date;x-amz-security-token;x-goog-cloud-target-resource,"
+            ),
+        "{signature}"
+    );
+    assert!(!heard[0].body.contains("CANARY"), "{heard:?}");
+    // Keys and region of the instance, which is asked where AWS has it and nowhere else.
+    login.aws = AwsLogin {
+        metadata: true,
+        ..AwsLogin::default()
+    };
+    let rig = Rig::new(&[
+        (200, json!("imds-token")),
+        (200, json!("us-west-2")),
+        (200, json!("imds-token")),
+        (200, json!("my-role")),
+        (
+            200,
+            json!({"AccessKeyId": "ASIA", "SecretAccessKey": SECRET, "Token": "T"}),
+        ),
+        (200, json!({"access_token": "t2"})),
+    ]);
+    assert_eq!(
+        token(&rig.get(&CredentialFrom::Google(login)).unwrap()),
+        "t2"
+    );
+    let heard = rig.server.heard();
+    assert!(
+        heard.last().unwrap().body.contains("us-west-2"),
+        "{heard:?}"
+    );
+    let stolen = |heard: &Heard| heard.header("host").contains("thief");
+    assert!(!heard.iter().any(stolen), "{heard:?}");
+    // A question that somebody else would be asked is not signed.
+    let mut login = elsewhere(&home, source("https://sts.thief.example/"), "aws");
+    login.aws.region = "eu-west-1".to_owned();
+    let rig = Rig::new(&[(200, json!({"access_token": "t3"}))]);
+    let fault = rig.get(&CredentialFrom::Google(login)).unwrap_err();
+    assert!(fault.message.contains("no address of AWS"), "{fault}");
+}
+
+#[test]
+fn a_program_vouches_where_it_may_be_run() {
+    let home = Home::new("", "");
+    let kept = home.write("kept", "");
+    let script = |body: &str| {
+        let script = home.write("vouch.sh", body);
+        format!("sh '{}'", script.display())
+    };
+    let jwt = "urn:ietf:params:oauth:token-type:jwt";
+    let good = |token: &str, until: i64| {
+        json!({"version": 1, "success": true, "token_type": jwt, "id_token": token,
+            "expiration_time": until})
+        .to_string()
+    };
+    let seconds = NOW.0 / 1_000_000;
+    let asked = |command: String, output: Option<&Path>| {
+        let mut executable = json!({"command": command, "timeout_millis": 20_000});
+        if let Some(output) = output {
+            executable["output_file"] = output.to_str().unwrap().into();
+        }
+        let source = json!({"executable": executable});
+        let mut login = elsewhere(&home, source, "oauth:token-type:jwt");
+        login.runs_programs = true;
+        let rig = Rig::new(&[(200, json!({"access_token": "t", "expires_in": 9}))]);
+        let got = rig.get(&CredentialFrom::Google(login));
+        let body = rig.server.heard().last().map(|heard| heard.body.clone());
+        got.map(|_| body.unwrap())
+    };
+    let echo = script(&format!(
+        "echo '{}' | sed \"s|CANARY-SUBJECT|$GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE|\"",
+        good("CANARY-SUBJECT", seconds + 60)
+    ));
+    let body = asked(echo.clone(), None).unwrap();
+    assert!(
+        body.contains("subject_token=%2F%2Fiam.googleapis.com%2Fpools%2Fp&"),
+        "{body}"
+    );
+    // What it left in its file is taken as long as it holds.
+    for (until, expected) in [
+        (seconds + 60, "subject_token=kept&"),
+        (seconds - 1, "subject_token=%2F%2F"),
+    ] {
+        std::fs::write(&kept, good("kept", until)).unwrap();
+        let body = asked(echo.clone(), Some(&kept)).unwrap();
+        assert!(body.contains(expected), "{until}: {body}");
+    }
+    for (printed, words) in [
+        ("no".to_owned(), "no JSON"),
+        (good("CANARY-OLD", seconds - 1), "run out"),
+        (json!({"version": 2}).to_string(), "`version`"),
+        (
+            json!({"version": 1, "success": false, "code": "401", "message": "log in"}).to_string(),
+            "log in",
+        ),
+        (
+            json!({"version": 1, "success": true, "token_type": "x"}).to_string(),
+            "`token_type`",
+        ),
+    ] {
+        let fault = asked(script(&format!("echo '{printed}'")), None).unwrap_err();
+        assert!(fault.message.contains(words), "{printed}: {fault}");
+        assert!(!fault.message.contains("CANARY"), "{fault}");
     }
 }
 

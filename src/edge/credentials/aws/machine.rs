@@ -75,7 +75,17 @@ pub(super) async fn instance(caller: &Caller) -> Result<Got, Miss> {
         .map_err(|miss| miss.of("instance metadata"))
 }
 
-async fn of_instance(caller: &Caller) -> Result<Got, Miss> {
+/// The region of the instance.
+pub(super) async fn region(caller: &Caller) -> Result<String, Miss> {
+    let token = metadata_token(caller).await?;
+    let question = Question::get(format!("{INSTANCE}/meta-data/placement/region"))
+        .with("x-aws-ec2-metadata-token", token)
+        .inside();
+    let reply = caller.ask(question).await?;
+    Ok(reply.text()?.trim().to_owned())
+}
+
+async fn metadata_token(caller: &Caller) -> Result<String, Miss> {
     let question = Question {
         method: Method::PUT,
         ..Question::get(format!("{INSTANCE}/api/token"))
@@ -84,7 +94,11 @@ async fn of_instance(caller: &Caller) -> Result<Got, Miss> {
         .with("x-aws-ec2-metadata-token-ttl-seconds", "21600")
         .inside();
     let reply = caller.ask(question).await?;
-    let token = reply.text()?.trim().to_owned();
+    Ok(reply.text()?.trim().to_owned())
+}
+
+async fn of_instance(caller: &Caller) -> Result<Got, Miss> {
+    let token = metadata_token(caller).await?;
     let get = |path: &str| {
         Question::get(format!(
             "{INSTANCE}/meta-data/iam/security-credentials/{path}"

@@ -63,6 +63,15 @@ pub(super) async fn keys(login: &AwsLogin, caller: &Caller) -> Result<Got, Miss>
     Err(chain.nothing("AWS credentials", hint))
 }
 
+/// The region that a login names, or that of the instance.
+pub(super) async fn region(login: &AwsLogin, caller: &Caller) -> Result<String, Miss> {
+    if login.region.is_empty() {
+        let found = machine::region(caller).await;
+        return found.map_err(|miss| miss.of("AWS_REGION is not set, and the instance"));
+    }
+    Ok(login.region.clone())
+}
+
 fn of_environment(keys: &AwsKeys) -> Got {
     Got {
         material: Material::Keys(SigningKeys {

@@ -10,7 +10,7 @@ use super::profile::{Profiles, Section};
 use super::{answered, date, machine, of_environment, roles, sso};
 use crate::config::credentials::{AwsLogin, WebIdentity};
 use crate::edge::credentials::call::Caller;
-use crate::edge::credentials::command::printed;
+use crate::edge::credentials::command::{printed, words};
 use crate::edge::credentials::file::read_secret;
 use crate::edge::credentials::material::{Got, Material, Miss, SigningKeys};
 
@@ -171,44 +171,5 @@ impl Walk<'_> {
             expires,
         )
         .map_err(of)
-    }
-}
-
-/// The words of a line; what stands in quotes is one.
-fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    for character in line.chars() {
-        match (quote, character) {
-            (Some(open), end) if end == open => quote = None,
-            (None, '"' | '\'') => {
-                quote = Some(character);
-                word.get_or_insert_default();
-            }
-            (None, ' ' | '\t') => words.extend(word.take()),
-            _ => word.get_or_insert_default().push(character),
-        }
-    }
-    words.extend(word);
-    words
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_is_a_line_of_words() {
-        for (line, expected) in [
-            ("/opt/get --account 1", &["/opt/get", "--account", "1"][..]),
-            (
-                "\"/opt/my tool\" 'a b'  \"\"",
-                &["/opt/my tool", "a b", ""][..],
-            ),
-            ("", &[][..]),
-        ] {
-            assert_eq!(words(line), expected, "{line}");
-        }
     }
 }
