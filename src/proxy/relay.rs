@@ -15,7 +15,10 @@ use super::tap::{ProxyBody, Tap, TapParts, Voice};
 use super::unknown;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::record::{AttemptRecord, ExchangeRecord, Language, Mark, Moment, Name, Nanos, Timeline};
+use crate::record::{
+    AttemptRecord, ExchangeRecord, Language, Mark, Moment, Name, Nanos, Timeline, WallTime,
+};
+use crate::routing::limits;
 use crate::wire::framing::usage_filter::UsageFilter;
 use crate::wire::observer::Seen;
 
@@ -119,6 +122,20 @@ fn say_translated(headers: &mut HeaderMap, said: &Said) {
 /// The longest list of fields in a header.
 const DROPPED_BYTES_MAX: usize = 1024;
 
+/// Says how long the provider asks to be left alone, where it said so in a way that clients of the
+/// other language do not look for: in the body, or by its own names.
+fn say_wait(headers: &mut HeaderMap, attempt: Option<&AttemptRecord>, now: WallTime) {
+    let said = headers.contains_key(header::RETRY_AFTER) || headers.contains_key("retry-after-ms");
+    let Some(attempt) = attempt.filter(|_| !said) else {
+        return;
+    };
+    let declared = limits::declared(&attempt.rate_limits, now);
+    if let Some(wait) = limits::wait(&attempt.rate_limits, &declared, now) {
+        let seconds = wait.0.div_ceil(1_000_000_000);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
+
 /// The response whose body the client reads. Once it is read, or dropped, the exchange is settled.
 pub fn relay(
     mut reached: Reached,
@@ -152,6 +169,13 @@ pub fn relay(
     };
     if let Some(draft) = exchange.draft() {
         draft.status = Some(status.as_u16());
+        let later = [
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ];
+        if relay.said.is_some() && later.contains(&status) {
+            say_wait(&mut headers, draft.attempts.last(), relay.clock.wall());
+        }
     }
     if let Ok(route) = HeaderValue::from_str(&relay.route) {
         headers.insert(&ROUTE, route);

@@ -229,6 +229,10 @@ fn errors_are_told_in_the_client_s_shape() {
             let text = reading.text();
             rig.forget();
             assert_eq!(reading.status, status, "{provider} {fault}: {text}");
+            // Google says it in the body, where OpenAI's clients do not look.
+            let wait = reading.header("retry-after").map(str::to_owned);
+            let tells = provider == "/ge" && status == 429;
+            assert!(wait.is_some() || !tells, "{provider} {fault}: {text}");
             let body: Value = serde_json::from_str(&text).unwrap();
             let message = body["error"]["message"].as_str();
             assert!(message.is_some_and(|message| !message.is_empty()), "{text}");
