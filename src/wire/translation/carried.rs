@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::chat_read::Field;
+use super::reasoning::{CLAUDE, Detail, Proof};
 
 /// How what is carried begins, so that no other signature is taken for it.
 const OURS: &str = "tollgate:";
@@ -85,6 +86,33 @@ pub(super) fn restored(sealed: &str, model: &str) -> Option<Restored> {
             .into_iter()
             .find(|field| name(*field) == unsealed.field),
         details: unsealed.details,
+    })
+}
+
+/// The `text` that Claude itself signed, or hid in `sealed`, where it goes to a Claude: what one
+/// of them signed holds wherever they are served. It travels as [`reasoning details`](Detail) do.
+pub(super) fn claudes_own(text: Option<&str>, sealed: &str, model: &str) -> Option<Restored> {
+    let is_own = !sealed.is_empty() && !sealed.starts_with(OURS);
+    if !is_own || !model.to_ascii_lowercase().contains("claude") {
+        return None;
+    }
+    let proof = match text {
+        Some(text) => Proof::Signature {
+            text: Some(text.to_owned()),
+            characters: None,
+            signature: sealed.to_owned(),
+        },
+        None => Proof::Encrypted(sealed.to_owned()),
+    };
+    let detail = Detail {
+        format: CLAUDE.to_owned(),
+        index: 0,
+        id: None,
+        proof,
+    };
+    Some(Restored {
+        field: text.map(|_| Field::ReasoningContent),
+        details: vec![detail.write()],
     })
 }
 

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::efforts::Effort;
 use super::fields::{Fields, Left};
-use super::shape::{Refusal, Terms};
+use super::shape::{Asked, Refusal, Terms};
 
 /// Puts the limit of the answer into `chat`, by the name that the provider has for it.
 pub(super) fn limit(max: Option<u64>, terms: &Terms, chat: &mut Map<String, Value>) {
@@ -40,17 +41,19 @@ pub(super) fn sampling(
     Ok(())
 }
 
-/// Puts the effort of reasoning that stands at `at` into `chat`; a model that does not reason does
-/// not, however much it is asked to.
+/// Puts the effort of reasoning that stands at `at` into `chat`, as far as the model has it; a
+/// model that does not reason does not, however much it is asked to. A word that nobody knows is
+/// the provider's to judge.
 pub(super) fn effort(
     at: String,
     word: String,
-    terms: &Terms,
+    asked: &Asked<'_>,
     chat: &mut Map<String, Value>,
     left: &mut Left,
 ) {
-    if terms.takes_effort {
-        chat.insert("reasoning_effort".into(), word.into());
+    if asked.terms.takes_effort {
+        let nearest = Effort::of(&word).map(|effort| effort.nearest(asked.model).word());
+        chat.insert("reasoning_effort".into(), nearest.unwrap_or(&word).into());
     } else {
         left.hint(at);
     }

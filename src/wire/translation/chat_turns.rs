@@ -31,6 +31,9 @@ impl Turns {
 
     /// Adds an instruction.
     pub(super) fn system(&mut self, text: String) {
+        if text.is_empty() {
+            return;
+        }
         if self.merge_system || (self.messages.is_empty() && self.assistant.is_none()) {
             self.system.push(text);
         } else {

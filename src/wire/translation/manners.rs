@@ -74,7 +74,7 @@ pub fn manners(model: &str) -> Manners {
 
 /// The version in the name of a family's model: the first number of one or two digits behind the
 /// family's name, and the one that follows it. What is longer is a date.
-fn version_of(family: &str, model: &str) -> Option<(u32, u32)> {
+pub(super) fn version_of(family: &str, model: &str) -> Option<(u32, u32)> {
     let rest = &model[model.find(family)? + family.len()..];
     let mut parts = rest.split(['-', '.', '@', ':', '_']);
     let number = |part: &str| {

@@ -7,6 +7,8 @@ mod shape;
 
 mod manners;
 
+mod efforts;
+
 #[cfg(test)]
 #[path = "trial_tests.rs"]
 mod trial;

@@ -5,14 +5,18 @@
 
 use serde_json::Value;
 
+use super::super::efforts::Effort;
 use super::super::fields::{Fields, Left};
-use super::super::shape::{Refusal, Terms};
-use super::settings::{Effort, sampling};
+use super::super::manners::version_of;
+use super::super::shape::{Asked, Refusal, Terms};
+use super::settings::sampling;
 
 /// The smallest budget of thinking that Claude takes.
 const BUDGET_MIN: u64 = 1024;
 /// The highest temperature that Claude takes; OpenAI's goes to 2.
 const TEMPERATURE_MAX: f64 = 1.0;
+/// From this version on a model takes `temperature` or `top_p`, and not both.
+const TAKES_ONE: (u32, u32) = (4, 1);
 /// The least `top_p` beside thinking.
 const THINKING_TOP_P_MIN: f64 = 0.95;
 
@@ -110,10 +114,11 @@ pub(crate) struct Draw {
 /// Takes how the answer is drawn; where the model thinks, nearly only as it likes.
 pub(crate) fn draw(
     body: &mut Fields,
-    terms: &Terms,
+    asked: &Asked<'_>,
     thinks: bool,
     left: &mut Left,
 ) -> Result<Draw, Refusal> {
+    let terms = asked.terms;
     let (temperature, top_p) = sampling(body, TEMPERATURE_MAX, terms, left)?;
     let mut draw = Draw {
         temperature,
@@ -123,6 +128,22 @@ pub(crate) fn draw(
     if draw.top_k.is_some() && !terms.takes_sampling {
         draw.top_k = None;
         left.unless_dropped("top_k", "is not taken by this model")?;
+    }
+    let version = version_of("claude", &asked.model.to_ascii_lowercase());
+    if version.is_some_and(|version| version >= TAKES_ONE)
+        && let (Some(temperature), Some(top_p)) = (draw.temperature, draw.top_p)
+    {
+        // 1 is what is done anyway, and need not be said.
+        let is_usual = |value: f64| (value - 1.0).abs() < f64::EPSILON;
+        if is_usual(temperature) && !is_usual(top_p) {
+            draw.temperature = None;
+        } else {
+            draw.top_p = None;
+            if !is_usual(top_p) {
+                let why = "cannot stand beside `temperature`, of which this model takes one";
+                left.unless_dropped("top_p", why)?;
+            }
+        }
     }
     if !thinks {
         return Ok(draw);

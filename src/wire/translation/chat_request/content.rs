@@ -37,6 +37,16 @@ pub(crate) enum Part {
     },
 }
 
+/// What a message says, and Anthropic's mark that the prompt may be cached up to here, which
+/// clients that know it put beside OpenAI's fields.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Marked<T> {
+    /// What is said.
+    pub(crate) said: T,
+    /// The mark, as it stands.
+    pub(crate) mark: Option<Value>,
+}
+
 /// Where the bytes of an image are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -56,42 +66,57 @@ pub(crate) struct Data {
 }
 
 /// Reads a content: a string, or an array of parts. Empty texts say nothing, so they are none.
-pub(super) fn parts(at: &str, content: Value, left: &mut Left) -> Result<Vec<Part>, Refusal> {
+/// Unless the provider knows `marks`, they are left out, and said: they are of no effect on the
+/// answer.
+pub(super) fn parts(
+    at: &str,
+    content: Value,
+    marks: bool,
+    left: &mut Left,
+) -> Result<Vec<Marked<Part>>, Refusal> {
     let list = match content {
-        Value::String(text) => return Ok(text_part(text).into_iter().collect()),
+        Value::String(text) => {
+            let text = text_part(text).map(|said| Marked { said, mark: None });
+            return Ok(text.into_iter().collect());
+        }
         Value::Array(list) => list,
         other => return Err(wrong(at, "a string or an array of parts", &other)),
     };
     let mut parts = Vec::with_capacity(list.len());
     for (index, value) in list.into_iter().enumerate() {
-        parts.extend(part(&format!("{at}[{index}]"), value, left)?);
+        let at = format!("{at}[{index}]");
+        let mut fields = Fields::of(&at, value)?;
+        let mark = fields.look("cache_control").filter(|_| marks).cloned();
+        if marks {
+            fields.take("cache_control");
+        }
+        fields.hints(&["cache_control"], left);
+        let said = part(&at, fields, left)?;
+        parts.extend(said.map(|said| Marked { said, mark }));
     }
     Ok(parts)
 }
 
-/// Reads a content that can only be text.
-pub(super) fn texts(at: &str, content: Value, left: &mut Left) -> Result<Vec<String>, Refusal> {
-    let parts = parts(at, content, left)?;
-    parts
-        .into_iter()
-        .map(|part| match part {
-            Part::Text(text) => Ok(text),
-            Part::Image { at, .. } | Part::Audio { at, .. } | Part::File { at, .. } => {
-                Err(refusal(
-                    &at,
-                    "cannot stand here: only user messages have parts other than text",
-                ))
-            }
-        })
-        .collect()
+/// The texts of a content that can only be text.
+pub(super) fn texts(parts: Vec<Marked<Part>>) -> Result<Vec<Marked<String>>, Refusal> {
+    let texts = parts.into_iter().map(|part| match part.said {
+        Part::Text(said) => Ok(Marked {
+            said,
+            mark: part.mark,
+        }),
+        Part::Image { at, .. } | Part::Audio { at, .. } | Part::File { at, .. } => {
+            let why = "cannot stand here: the provider takes nothing but text in it";
+            Err(refusal(&at, why))
+        }
+    });
+    texts.collect()
 }
 
 fn text_part(text: String) -> Option<Part> {
     (!text.is_empty()).then_some(Part::Text(text))
 }
 
-fn part(at: &str, value: Value, left: &mut Left) -> Result<Option<Part>, Refusal> {
-    let mut part = Fields::of(at, value)?;
+fn part(at: &str, mut part: Fields, left: &mut Left) -> Result<Option<Part>, Refusal> {
     let kind = part.needed_text("type")?;
     let read = match kind.as_str() {
         "text" => text_part(part.needed_text("text")?),
@@ -108,12 +133,11 @@ fn part(at: &str, value: Value, left: &mut Left) -> Result<Option<Part>, Refusal
             Some(Part::File { at, name, data })
         }
         _ => {
-            let why = format!("is `{kind}`, a part that cannot be said to this provider");
-            return Err(refusal(&part.at("type"), &why));
+            let why = format!("is of the type `{kind}`, which cannot be said to this provider");
+            left.unless_dropped(at, &why)?;
+            return Ok(None);
         }
     };
-    // Where a prompt may be cached is of no effect on the answer.
-    part.hints(&["cache_control"], left);
     part.finish(left)?;
     Ok(read)
 }
@@ -124,7 +148,7 @@ fn needed(part: &mut Fields, key: &str) -> Result<Fields, Refusal> {
 }
 
 /// Takes the image of a part: `image_url`, an object or, from some clients, the address itself.
-pub(crate) fn image(part: &mut Fields, left: &mut Left) -> Result<Source, Refusal> {
+fn image(part: &mut Fields, left: &mut Left) -> Result<Source, Refusal> {
     let at = part.at("image_url");
     let place = format!("{at}.url");
     let url = match part.take("image_url") {
@@ -173,7 +197,7 @@ fn audio(at: &str, part: &mut Fields, left: &mut Left) -> Result<Part, Refusal> 
 }
 
 /// Takes the document of a part: its name, empty where it has none, and its bytes.
-pub(crate) fn file(part: &mut Fields, left: &mut Left) -> Result<(String, Data), Refusal> {
+fn file(part: &mut Fields, left: &mut Left) -> Result<(String, Data), Refusal> {
     let mut file = needed(part, "file")?;
     if file.take("file_id").is_some() {
         let why = "names a file kept at OpenAI, which no other provider has; send `file_data`";

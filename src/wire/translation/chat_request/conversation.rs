@@ -4,15 +4,15 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::super::fields::{Fields, Left, missing, refusal};
-use super::super::reasoning::Detail;
+use super::super::reasoning::{Detail, Proof, Signed};
 use super::super::shape::{Refusal, Terms};
-use super::content::{Part, parts, texts};
+use super::content::{Marked, Part, parts, texts};
 
 /// The messages of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
     /// What stands before all turns, one text per message or part.
-    pub(crate) system: Vec<String>,
+    pub(crate) system: Vec<Marked<String>>,
     /// The turns, in their order.
     pub(crate) turns: Vec<Turn>,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Conversation {
 #[derive(Debug)]
 pub(crate) enum Turn {
     /// A user's message; never empty.
-    User(Vec<Part>),
+    User(Vec<Marked<Part>>),
     /// The model's; never empty.
     Assistant(Spoken),
     /// What came of its calls, in the order of the calls.
@@ -34,13 +34,60 @@ pub(crate) struct Spoken {
     /// Where it stands in the request.
     pub(crate) at: String,
     /// Its texts.
-    pub(crate) texts: Vec<String>,
+    pub(crate) texts: Vec<Marked<String>>,
     /// What it thought, as far as the client was told.
     pub(crate) reasoning: Option<String>,
     /// The proofs of what it thought, each with its place in the request.
     pub(crate) details: Vec<(String, Detail)>,
     /// The tools that it calls.
     pub(crate) calls: Vec<Call>,
+}
+
+/// What was thought, with its proof.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Thought {
+    /// A text and its signature.
+    Signed {
+        /// What was thought.
+        text: String,
+        /// The proof of it.
+        signature: String,
+    },
+    /// A text that nobody may read.
+    Redacted(String),
+}
+
+impl Spoken {
+    /// What was thought, as far as its proof is in the `format` of the provider that it goes to.
+    /// Everything else of it is left out, and said: providers take none that they have not signed.
+    pub(crate) fn thoughts(&self, format: &str, left: &mut Left) -> Vec<Thought> {
+        let mut signed = Signed::new(self.reasoning.as_deref().unwrap_or_default());
+        let mut thoughts = Vec::new();
+        for (at, detail) in &self.details {
+            if detail.format != format {
+                left.hint(at.as_str());
+                continue;
+            }
+            thoughts.push(match &detail.proof {
+                Proof::Signature {
+                    text,
+                    characters,
+                    signature,
+                } => {
+                    let of_content = signed.next(*characters);
+                    Thought::Signed {
+                        text: text.clone().unwrap_or_else(|| of_content.to_owned()),
+                        signature: signature.clone(),
+                    }
+                }
+                Proof::Encrypted(data) => Thought::Redacted(data.clone()),
+            });
+        }
+        if self.reasoning.is_some() && thoughts.is_empty() {
+            left.hint(format!("{}.reasoning_content", self.at));
+        }
+        thoughts
+    }
 }
 
 /// A call of a tool.
@@ -63,19 +110,34 @@ pub(crate) struct ToolResult {
     pub(crate) id: String,
     /// The name of the tool that was called.
     pub(crate) name: String,
-    /// The result; empty where there is none.
-    pub(crate) text: String,
+    /// The result: texts, and what tools give beside them.
+    pub(crate) parts: Vec<Marked<Part>>,
     /// Which call of all it answers: results stand in the order of their calls.
     place: usize,
 }
 
+impl ToolResult {
+    /// Its text, for languages that have no other results.
+    pub(crate) fn text(&self) -> Result<String, Refusal> {
+        let texts = texts(self.parts.clone())?;
+        Ok(texts.into_iter().map(|text| text.said).collect())
+    }
+}
+
 impl Conversation {
-    /// Takes the messages of `body`.
-    pub(crate) fn take(body: &mut Fields, terms: &Terms, left: &mut Left) -> Result<Self, Refusal> {
+    /// Takes the messages of `body`. `marks`: whether Anthropic's marks of where a prompt may be
+    /// cached have a place in the provider's language.
+    pub(crate) fn take(
+        body: &mut Fields,
+        terms: &Terms,
+        marks: bool,
+        left: &mut Left,
+    ) -> Result<Self, Refusal> {
         let list = body.list("messages")?;
         let list = list.ok_or_else(|| missing("messages"))?;
         let mut reader = Reader {
             terms,
+            marks,
             left,
             read: Self::default(),
             calls: Vec::new(),
@@ -99,6 +161,7 @@ impl Conversation {
 
 struct Reader<'a> {
     terms: &'a Terms,
+    marks: bool,
     left: &'a mut Left,
     read: Conversation,
     /// Id and name of every call so far.
@@ -109,9 +172,13 @@ impl Reader<'_> {
     fn message(&mut self, at: &str, value: Value) -> Result<(), Refusal> {
         let mut message = Fields::of(at, value)?;
         let role = message.needed_text("role")?;
+        if role != "tool" {
+            // Who of several speaks is of no effect on what is said.
+            message.hints(&["name"], self.left);
+        }
         match role.as_str() {
             "system" | "developer" => self.system(at, &mut message)?,
-            "user" => self.user(&mut message)?,
+            "user" => self.user(at, &mut message)?,
             "assistant" => self.assistant(at, &mut message)?,
             "tool" => self.result(&mut message)?,
             "function" => {
@@ -129,7 +196,7 @@ impl Reader<'_> {
 
     fn system(&mut self, at: &str, message: &mut Fields) -> Result<(), Refusal> {
         let content = needed(message, "content")?;
-        let texts = texts(&message.at("content"), content, self.left)?;
+        let texts = texts(self.parts(message, content)?)?;
         if !self.read.turns.is_empty() && !self.terms.merge_system {
             let why = "instructs the model in the middle of the conversation, which the \
                        provider's language cannot say; put it first, or set `merge_system = \
@@ -140,26 +207,30 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn user(&mut self, message: &mut Fields) -> Result<(), Refusal> {
+    fn user(&mut self, at: &str, message: &mut Fields) -> Result<(), Refusal> {
         let content = needed(message, "content")?;
-        let at = message.at("content");
-        let parts = parts(&at, content, self.left)?;
+        let parts = self.parts(message, content)?;
         if parts.is_empty() {
-            return Err(refusal(
-                &at,
-                "is empty, and the provider takes no empty messages",
-            ));
+            // No provider but OpenAI takes what says nothing.
+            self.left.hint(at);
+            return Ok(());
         }
         self.read.turns.push(Turn::User(parts));
         Ok(())
     }
 
+    /// The parts of a message's content.
+    fn parts(&mut self, message: &Fields, content: Value) -> Result<Vec<Marked<Part>>, Refusal> {
+        parts(&message.at("content"), content, self.marks, self.left)
+    }
+
     fn assistant(&mut self, at: &str, message: &mut Fields) -> Result<(), Refusal> {
         let mut said = match message.take("content") {
             None => Vec::new(),
-            Some(content) => texts(&message.at("content"), content, self.left)?,
+            Some(content) => texts(self.parts(message, content)?)?,
         };
-        said.extend(message.text("refusal")?.filter(|text| !text.is_empty()));
+        let refusal = message.text("refusal")?.filter(|text| !text.is_empty());
+        said.extend(refusal.map(|said| Marked { said, mark: None }));
         // What answers have beside what was said, and clients send back with them.
         message.skip_if("annotations", |value| {
             value.as_array().is_some_and(Vec::is_empty)
@@ -220,12 +291,13 @@ impl Reader<'_> {
             let why = "is no `function`: the provider knows no other tools";
             return Err(refusal(&call.at("type"), why));
         }
-        let id = call.needed_text("id")?;
+        let id = call.text("id")?.filter(|id| !id.is_empty());
+        let id = id.unwrap_or_else(|| format!("call_{}", self.calls.len() + 1));
         let found = call.object("function")?;
         let mut function = found.ok_or_else(|| missing(&call.at("function")))?;
         let name = function.needed_text("name")?;
-        let text = function.text("arguments")?.unwrap_or_default();
-        let arguments = object(&function.at("arguments"), text)?;
+        let arguments = function.take("arguments");
+        let arguments = object(&function.at("arguments"), arguments)?;
         function.finish(self.left)?;
         let signature = google_signature(&mut call, self.left)?;
         call.finish(self.left)?;
@@ -239,9 +311,9 @@ impl Reader<'_> {
 
     fn result(&mut self, message: &mut Fields) -> Result<(), Refusal> {
         let id = message.needed_text("tool_call_id")?;
-        let text = match message.take("content") {
-            None => String::new(),
-            Some(content) => texts(&message.at("content"), content, self.left)?.concat(),
+        let parts = match message.take("content") {
+            None => Vec::new(),
+            Some(content) => self.parts(message, content)?,
         };
         let place = self.calls.iter().rposition(|(called, _)| *called == id);
         let Some((place, (_, name))) = place.and_then(|at| Some((at, self.calls.get(at)?))) else {
@@ -250,16 +322,23 @@ impl Reader<'_> {
             return Err(refusal(&message.at("tool_call_id"), why));
         };
         message.skip_if("name", |said| said == name.as_str());
+        message.hints(&["name"], self.left);
         let result = ToolResult {
             id,
             name: name.clone(),
-            text,
+            parts,
             place,
         };
-        if let Some(Turn::Results(results)) = self.read.turns.last_mut() {
+        // Results come before what the user says beside them.
+        let turns = &mut self.read.turns;
+        let spoken = turns
+            .iter()
+            .rposition(|turn| matches!(turn, Turn::Assistant(_)));
+        let behind = spoken.map_or(turns.len(), |spoken| spoken + 1);
+        if let Some(Turn::Results(results)) = turns.get_mut(behind) {
             results.push(result);
         } else {
-            self.read.turns.push(Turn::Results(vec![result]));
+            turns.insert(behind, Turn::Results(vec![result]));
         }
         Ok(())
     }
@@ -270,13 +349,14 @@ fn needed(message: &mut Fields, key: &str) -> Result<Value, Refusal> {
     found.ok_or_else(|| missing(&message.at(key)))
 }
 
-/// The arguments of a call as the JSON object that they must be. Models that call a tool without
-/// arguments write nothing at all.
-fn object(at: &str, text: String) -> Result<Box<RawValue>, Refusal> {
-    let text = if text.trim().is_empty() {
-        "{}".to_owned()
-    } else {
-        text
+/// The arguments of a call: a JSON object, in a string. Models that call a tool without arguments
+/// write nothing at all, and some clients send the object itself.
+fn object(at: &str, arguments: Option<Value>) -> Result<Box<RawValue>, Refusal> {
+    let text = match arguments {
+        None => "{}".to_owned(),
+        Some(Value::String(text)) if text.trim().is_empty() => "{}".to_owned(),
+        Some(Value::String(text)) => text,
+        Some(other) => other.to_string(),
     };
     let read = RawValue::from_string(text).map_err(|error| {
         let why = format!("is not JSON ({error}), and the provider takes arguments as an object");

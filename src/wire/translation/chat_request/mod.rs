@@ -12,10 +12,10 @@ mod claude;
 mod conversation;
 
 pub(super) use claude::{Draw, Standing, Thinking, draw, thinking, thinks};
-pub(super) use content::{Data, Part, Source, file, image};
-pub(super) use conversation::{Conversation, Spoken, ToolResult, Turn};
+pub(super) use content::{Data, Marked, Part, Source};
+pub(super) use conversation::{Conversation, Spoken, Thought, ToolResult, Turn};
 pub(super) use settings::{
-    Effort, Format, common_hints, effort, kept, labels, max_tokens, nothing_asked, response_format,
+    Format, common_hints, effort, kept, labels, max_tokens, nothing_asked, response_format,
     sampling, stops,
 };
 pub(super) use tools::{Choice, Tool, allow, choice, tools};

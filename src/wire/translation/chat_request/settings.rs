@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::super::efforts::Effort;
 use super::super::fields::{Fields, Left, missing, refusal, wrong};
 use super::super::shape::{Asked, Kept, Refusal, Terms};
 use super::tools::schema;
@@ -24,58 +25,6 @@ pub(crate) enum Format {
     },
 }
 
-/// How much the model is to think, in steps from nothing to all that it can.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Effort {
-    /// Not at all.
-    None,
-    /// As little as it can.
-    Minimal,
-    /// Little.
-    Low,
-    /// Middling.
-    Medium,
-    /// Much.
-    High,
-    /// More.
-    XHigh,
-    /// All it can.
-    Max,
-}
-
-impl Effort {
-    /// OpenAI's word for it.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Minimal => "minimal",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::XHigh => "xhigh",
-            Self::Max => "max",
-        }
-    }
-
-    /// The same at those who know no less than `low`.
-    pub(crate) const fn at_least_low(self) -> &'static str {
-        match self {
-            Self::None | Self::Minimal => Self::Low.word(),
-            effort => effort.word(),
-        }
-    }
-
-    const ALL: [Self; 7] = [
-        Self::None,
-        Self::Minimal,
-        Self::Low,
-        Self::Medium,
-        Self::High,
-        Self::XHigh,
-        Self::Max,
-    ];
-}
-
 /// Takes what the way back needs.
 pub(crate) fn kept(body: &mut Fields, asked: &Asked<'_>, left: &mut Left) -> Result<Kept, Refusal> {
     let model = body.text("model")?;
@@ -96,27 +45,25 @@ pub(crate) fn kept(body: &mut Fields, asked: &Asked<'_>, left: &mut Left) -> Res
     Ok(kept)
 }
 
-/// Takes `reasoning_effort`; absent too where the model takes none.
+/// Takes `reasoning_effort`, as far as the model has it; absent too where it takes none.
 pub(crate) fn effort(
     body: &mut Fields,
-    terms: &Terms,
+    asked: &Asked<'_>,
     left: &mut Left,
 ) -> Result<Option<Effort>, Refusal> {
     let Some(word) = body.text("reasoning_effort")? else {
         return Ok(None);
     };
-    if !terms.takes_effort {
+    if !asked.terms.takes_effort {
         // Where nothing is thought, `none` asks for what happens anyway.
         if word != "none" {
             left.hint("reasoning_effort");
         }
         return Ok(None);
     }
-    let found = Effort::ALL.into_iter().find(|effort| effort.word() == word);
     let why = "is none of `none`, `minimal`, `low`, `medium`, `high`, `xhigh` and `max`";
-    found
-        .map(Some)
-        .ok_or_else(|| refusal("reasoning_effort", why))
+    let found = Effort::of(&word).ok_or_else(|| refusal("reasoning_effort", why))?;
+    Ok(Some(found.nearest(asked.model)))
 }
 
 /// Takes the limit of output tokens, by its present name or its former one.

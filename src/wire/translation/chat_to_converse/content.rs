@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::super::chat_request::{Data, Part, Source, Spoken, ToolResult, Turn};
+use super::super::chat_request::{Data, Marked, Part, Source, Spoken, ToolResult, Turn};
 use super::super::fields::{Left, refusal};
 use super::super::shape::{Refusal, Terms};
 use super::model::{Family, Reasoning, restored};
@@ -72,12 +72,13 @@ pub(super) fn messages(
     let mut names = Names::default();
     for turn in turns {
         let (role, content) = match turn {
-            Turn::User(parts) => {
-                let blocks = parts.into_iter().map(|part| block(part, terms, &mut names));
-                ("user", blocks.collect::<Result<Vec<_>, _>>()?)
-            }
+            Turn::User(parts) => ("user", blocks(parts, terms, &mut names)?),
             Turn::Assistant(spoken) => ("assistant", spoken_blocks(spoken, family, left)),
-            Turn::Results(results) => ("user", results.into_iter().map(outcome).collect()),
+            Turn::Results(results) => {
+                let results = results.into_iter();
+                let outcomes = results.map(|result| outcome(result, terms, &mut names));
+                ("user", outcomes.collect::<Result<_, _>>()?)
+            }
         };
         match messages.last_mut() {
             Some(last) if last.role == role => last.content.extend(content),
@@ -99,6 +100,15 @@ pub(super) fn is_unthought(messages: &[Message]) -> bool {
     };
     let first = spoken.and_then(|spoken| spoken.content.first());
     first.is_some_and(|block| !matches!(block, Block::ReasoningContent(_)))
+}
+
+fn blocks(
+    parts: Vec<Marked<Part>>,
+    terms: &Terms,
+    names: &mut Names,
+) -> Result<Vec<Block>, Refusal> {
+    let parts = parts.into_iter();
+    parts.map(|part| block(part.said, terms, names)).collect()
 }
 
 fn block(part: Part, terms: &Terms, names: &mut Names) -> Result<Block, Refusal> {
@@ -247,7 +257,7 @@ fn spoken_blocks(spoken: Spoken, family: Family, left: &mut Left) -> Vec<Block> 
     let reasoning = restored(&spoken, family, left).into_iter();
     let mut blocks: Vec<Block> = reasoning.map(Block::ReasoningContent).collect();
     // Models put blank texts before calls, and Bedrock takes none back.
-    let texts = spoken.texts.into_iter();
+    let texts = spoken.texts.into_iter().map(|text| text.said);
     let texts = texts.filter(|text| !text.trim().is_empty());
     blocks.extend(texts.map(Block::Text));
     blocks.extend(spoken.calls.into_iter().map(|call| {
@@ -263,11 +273,22 @@ fn spoken_blocks(spoken: Spoken, family: Family, left: &mut Left) -> Vec<Block> 
     blocks
 }
 
-/// Bedrock takes no empty texts; a result without any is one without content.
-fn outcome(result: ToolResult) -> Block {
-    let text = Some(result.text).filter(|text| !text.trim().is_empty());
-    Block::ToolResult(Outcome {
+/// Bedrock takes no empty texts; a result without any is one without content. Texts are one: some
+/// models take no more.
+fn outcome(result: ToolResult, terms: &Terms, names: &mut Names) -> Result<Block, Refusal> {
+    let mut text = String::new();
+    let mut others = Vec::new();
+    for part in result.parts {
+        match part.said {
+            Part::Text(said) => text.push_str(&said),
+            other => others.push(block(other, terms, names)?),
+        }
+    }
+    let text = Some(text).filter(|text| !text.trim().is_empty());
+    let mut content: Vec<Block> = text.map(Block::Text).into_iter().collect();
+    content.extend(others);
+    Ok(Block::ToolResult(Outcome {
         tool_use_id: result.id,
-        content: text.map(Block::Text).into_iter().collect(),
-    })
+        content,
+    }))
 }

@@ -3,9 +3,10 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::super::chat_request::{Effort, Spoken, Standing, Thinking, thinking};
+use super::super::chat_request::{Spoken, Standing, Thinking, Thought, thinking};
+use super::super::efforts::Effort;
 use super::super::fields::Left;
-use super::super::reasoning::{CLAUDE, Proof, Signed};
+use super::super::reasoning::CLAUDE;
 use super::super::shape::{Refusal, Terms};
 
 /// Whose model it is, by its name at Bedrock.
@@ -119,35 +120,13 @@ pub(super) enum Reasoning {
     RedactedContent(String),
 }
 
-/// The reasoning of `spoken` that has this family's own proof; everything else of it is left out,
-/// and said: the provider takes none that was not signed there.
+/// The reasoning of `spoken` that has this family's own proof.
 pub(super) fn restored(spoken: &Spoken, family: Family, left: &mut Left) -> Vec<Reasoning> {
-    let text = spoken.reasoning.as_deref().unwrap_or_default();
-    let mut signed = Signed::new(text);
-    let mut blocks = Vec::new();
-    for (at, detail) in &spoken.details {
-        if detail.format != family.proofs() {
-            left.hint(at.as_str());
-            continue;
-        }
-        blocks.push(match &detail.proof {
-            Proof::Signature {
-                text,
-                characters,
-                signature,
-            } => {
-                let of_content = signed.next(*characters);
-                let text = text.clone().unwrap_or_else(|| of_content.to_owned());
-                Reasoning::ReasoningText {
-                    text,
-                    signature: signature.clone(),
-                }
-            }
-            Proof::Encrypted(data) => Reasoning::RedactedContent(data.clone()),
-        });
-    }
-    if spoken.reasoning.is_some() && blocks.is_empty() {
-        left.hint(format!("{}.reasoning_content", spoken.at));
-    }
-    blocks
+    let thoughts = spoken.thoughts(family.proofs(), left).into_iter();
+    thoughts
+        .map(|thought| match thought {
+            Thought::Signed { text, signature } => Reasoning::ReasoningText { text, signature },
+            Thought::Redacted(data) => Reasoning::RedactedContent(data),
+        })
+        .collect()
 }

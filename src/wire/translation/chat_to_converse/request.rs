@@ -8,7 +8,7 @@ use super::super::chat_request::{
     max_tokens, nothing_asked, response_format, sampling, stops, thinks,
 };
 use super::super::fields::{Fields, Left, refusal};
-use super::super::shape::{Asked, Refusal, Sent, Terms};
+use super::super::shape::{Asked, Refusal, Sent};
 use super::content::{Message, is_unthought, messages};
 use super::model::{Family, ask};
 use super::tools::tool_config;
@@ -60,7 +60,7 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     let mut fields = Fields::of_body(asked.body)?;
     let kept = kept(&mut fields, asked, &mut left)?;
     nothing_asked(&mut fields);
-    let conversation = Conversation::take(&mut fields, asked.terms, &mut left)?;
+    let conversation = Conversation::take(&mut fields, asked.terms, false, &mut left)?;
     let called = conversation.turns.iter().any(|turn| match turn {
         Turn::Assistant(spoken) => !spoken.calls.is_empty(),
         Turn::User(_) | Turn::Results(_) => false,
@@ -70,7 +70,7 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     let tool_config = tool_config(&mut fields, family, called, &mut additional, &mut left)?;
     let messages = messages(conversation.turns, family, asked.terms, &mut left)?;
     let max_tokens = max_tokens(&mut fields)?;
-    if let Some(effort) = effort(&mut fields, asked.terms, &mut left)? {
+    if let Some(effort) = effort(&mut fields, asked, &mut left)? {
         let standing = Standing {
             max_tokens,
             forced: is_forced(tool_config.as_ref(), &additional),
@@ -82,7 +82,7 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
             output.insert("effort".to_owned(), word.into());
         }
     }
-    let draw = drawn(&mut fields, family, asked.terms, &additional, &mut left)?;
+    let draw = drawn(&mut fields, family, asked, &additional, &mut left)?;
     if let Some(top_k) = draw.top_k {
         additional.insert("top_k".to_owned(), top_k.into());
     }
@@ -96,7 +96,7 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     let system = conversation.system.into_iter();
     let body = Body {
         messages,
-        system: system.map(|text| json!({"text": text})).collect(),
+        system: system.map(|text| json!({"text": text.said})).collect(),
         inference_config,
         tool_config,
         additional_model_request_fields: additional,
@@ -130,14 +130,14 @@ const TEMPERATURE_MAX: f64 = 1.0;
 fn drawn(
     fields: &mut Fields,
     family: Family,
-    terms: &Terms,
+    asked: &Asked<'_>,
     additional: &Map<String, Value>,
     left: &mut Left,
 ) -> Result<Draw, Refusal> {
     if family == Family::Claude {
-        return draw(fields, terms, thinks(additional.get("thinking")), left);
+        return draw(fields, asked, thinks(additional.get("thinking")), left);
     }
-    let (temperature, top_p) = sampling(fields, TEMPERATURE_MAX, terms, left)?;
+    let (temperature, top_p) = sampling(fields, TEMPERATURE_MAX, asked.terms, left)?;
     Ok(Draw {
         temperature,
         top_p,

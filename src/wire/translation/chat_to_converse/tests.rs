@@ -49,9 +49,13 @@ fn settings_find_their_places() {
     for (asked, expected) in [
         (json!({}), json!({})),
         (
-            json!({"max_tokens": 5, "temperature": 0.1, "top_p": 1, "stop": ["a"]}),
+            json!({"max_tokens": 5, "temperature": 0.1, "stop": ["a"]}),
             json!({"inferenceConfig": {
-                "maxTokens": 5, "temperature": 0.1, "topP": 1.0, "stopSequences": ["a"]}}),
+                "maxTokens": 5, "temperature": 0.1, "stopSequences": ["a"]}}),
+        ),
+        (
+            json!({"top_p": 0.5}),
+            json!({"inferenceConfig": {"topP": 0.5}}),
         ),
         (
             json!({"top_k": 5}),
@@ -384,6 +388,41 @@ fn messages_become_alternating_content_blocks() {
 }
 
 #[test]
+fn one_call_at_a_time_is_a_wish_that_only_claude_grants() {
+    let asked = with(json!({"tools": [function("f")], "parallel_tool_calls": false}));
+    for (model, dropped) in [(LLAMA, &["parallel_tool_calls"][..]), (CLAUDE, &[])] {
+        assert_eq!(said_to(model, &STRICT, &asked).1, dropped, "{model}");
+    }
+}
+
+#[test]
+fn results_stand_first_and_may_be_images() {
+    let png = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}});
+    let asked = json!({
+        "tools": [function("f")],
+        "messages": [
+            {"role": "user", "content": "a", "name": "Ada"},
+            {"role": "assistant", "tool_calls": [call("c", "{}"), call("d", "")]},
+            {"role": "tool", "tool_call_id": "d", "content": [{"type": "text", "text": "x"}, png]},
+            {"role": "user", "content": "b"},
+            {"role": "tool", "tool_call_id": "c", "content": "y"},
+        ],
+    });
+    let sent = sent(&PAIR, &asked, LLAMA, &STRICT).unwrap();
+    assert_eq!(sent.dropped, ["messages[0].name"]);
+    let body: Value = serde_json::from_slice(&sent.body).unwrap();
+    let image = json!({"image": {"format": "png", "source": {"bytes": "aGk="}}});
+    assert_eq!(
+        body["messages"][2]["content"],
+        json!([
+            {"toolResult": {"toolUseId": "c", "content": [{"text": "y"}]}},
+            {"toolResult": {"toolUseId": "d", "content": [{"text": "x"}, image]}},
+            {"text": "b"},
+        ])
+    );
+}
+
+#[test]
 fn what_cannot_be_said_is_refused_by_its_path_or_dropped_by_the_terms() {
     let user = |part: Value| json!({"messages": [{"role": "user", "content": [part]}]});
     let called = |members: Value| {
@@ -412,11 +451,6 @@ fn what_cannot_be_said_is_refused_by_its_path_or_dropped_by_the_terms() {
         (
             with(json!({"response_format": {"type": "json_object"}})),
             "response_format",
-            true,
-        ),
-        (
-            with(json!({"tools": tools, "parallel_tool_calls": false})),
-            "parallel_tool_calls",
             true,
         ),
         (

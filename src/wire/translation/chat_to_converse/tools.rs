@@ -71,7 +71,7 @@ pub(super) fn tool_config(
         return Ok(Some(config));
     }
     if !parallel {
-        left.no_place("parallel_tool_calls")?;
+        left.hint("parallel_tool_calls");
     }
     if let Some(own) = own {
         config["toolChoice"] = own;

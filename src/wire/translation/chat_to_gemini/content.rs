@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::super::chat_request::{Data, Part as Said, Source, Spoken, ToolResult, Turn};
+use super::super::chat_request::{Data, Marked, Part as Said, Source, Spoken, ToolResult, Turn};
 use super::super::fields::{Left, refusal};
 use super::super::shape::{Asked, Refusal, Terms};
 use super::thinking::{UNSIGNED, generation, restored};
@@ -84,11 +84,14 @@ pub(super) fn contents(
         let results = matches!(turn, Turn::Results(_));
         let (role, parts) = match turn {
             Turn::User(parts) => {
-                let parts = parts.into_iter().map(|part| said(part, asked.terms));
+                let parts = parts.into_iter().map(|part| said(part.said, asked.terms));
                 ("user", parts.collect::<Result<_, _>>()?)
             }
             Turn::Assistant(spoken) => ("model", spoken_parts(spoken, asked.model, left)),
-            Turn::Results(results) => ("user", results.into_iter().map(response).collect()),
+            Turn::Results(results) => {
+                let parts = results.into_iter().map(response);
+                ("user", parts.collect::<Result<_, _>>()?)
+            }
         };
         match contents.last_mut() {
             Some(last) if last.role == role && last.results == results => last.parts.extend(parts),
@@ -103,8 +106,8 @@ pub(super) fn contents(
 }
 
 /// The texts that instruct the model; absent where there are none.
-pub(super) fn instruction(system: Vec<String>) -> Option<Instruction> {
-    let parts: Vec<Part> = system.into_iter().map(text).collect();
+pub(super) fn instruction(system: Vec<Marked<String>>) -> Option<Instruction> {
+    let parts: Vec<Part> = system.into_iter().map(|said| text(said.said)).collect();
     (!parts.is_empty()).then_some(Instruction { parts })
 }
 
@@ -170,7 +173,7 @@ fn spoken_parts(spoken: Spoken, model: &str, left: &mut Left) -> Vec<Part> {
             ..text(thought)
         });
     }
-    parts.extend(spoken.texts.into_iter().map(text));
+    parts.extend(spoken.texts.into_iter().map(|said| text(said.said)));
     if let Some(signature) = restored.text {
         match parts.last_mut() {
             Some(last) if last.thought.is_none() => last.thought_signature = Some(signature),
@@ -202,26 +205,27 @@ fn spoken_parts(spoken: Spoken, model: &str, left: &mut Left) -> Vec<Part> {
 /// A result as the object that Gemini wants: the text itself where it is one, else under
 /// `output`. `output` and `error` at the top mean something to Gemini, so an object that has one
 /// of them is wrapped too.
-fn response(result: ToolResult) -> Part {
+fn response(result: ToolResult) -> Result<Part, Refusal> {
     #[derive(serde::Deserialize)]
     struct Meaning {
         output: Option<serde::de::IgnoredAny>,
         error: Option<serde::de::IgnoredAny>,
     }
-    let plain = serde_json::from_str::<Meaning>(&result.text)
+    let said = result.text()?;
+    let plain = serde_json::from_str::<Meaning>(&said)
         .is_ok_and(|meaning| meaning.output.is_none() && meaning.error.is_none());
-    let object = Some(&result.text).filter(|text| plain && text.trim_start().starts_with('{'));
+    let object = Some(&said).filter(|text| plain && text.trim_start().starts_with('{'));
     let response = match object.map(|text| RawValue::from_string(text.clone())) {
         Some(Ok(object)) => object,
-        _ => serde_json::value::to_raw_value(&json!({"output": result.text}))
+        _ => serde_json::value::to_raw_value(&json!({"output": said}))
             .unwrap_or_else(|_| RawValue::NULL.to_owned()),
     };
-    Part {
+    Ok(Part {
         function_response: Some(FunctionResponse {
             id: result.id,
             name: result.name,
             response,
         }),
         ..Part::default()
-    }
+    })
 }

@@ -36,7 +36,7 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     let mut fields = Fields::of_body(asked.body)?;
     let kept = kept(&mut fields, asked, &mut left)?;
     nothing_asked(&mut fields);
-    let conversation = Conversation::take(&mut fields, asked.terms, &mut left)?;
+    let conversation = Conversation::take(&mut fields, asked.terms, false, &mut left)?;
     let tools = tools(&mut fields, &mut left)?;
     let tool_config = tool_config(&mut fields, &tools, &mut left)?;
     let body = Body {
@@ -105,7 +105,8 @@ fn tool_config(
         };
     }
     if parallel == Some(false) {
-        left.no_place("parallel_tool_calls")?;
+        // One call at a time is a wish that nobody but OpenAI and Anthropic can grant.
+        left.hint("parallel_tool_calls");
     }
     let strict = tools.iter().any(|tool| tool.strict == Some(true));
     let (mode, names) = match choice {

@@ -88,7 +88,7 @@ pub(super) fn generation_config(
             config.response_json_schema = Some(titled(schema, name, description));
         }
     }
-    if let Some(effort) = effort(fields, asked.terms, left)? {
+    if let Some(effort) = effort(fields, asked, left)? {
         config.thinking_config = thinking(effort, asked.model, asked.terms, left)?;
     }
     Ok(config)

@@ -128,19 +128,31 @@ fn an_effort_is_a_level_or_a_budget_by_the_model() {
             THIRD,
             false,
             "minimal",
-            json!({"thinkingLevel": "MINIMAL", "includeThoughts": true}),
+            json!({"thinkingLevel": "LOW", "includeThoughts": true}),
         ),
         (
             THIRD,
             false,
             "medium",
+            json!({"thinkingLevel": "HIGH", "includeThoughts": true}),
+        ),
+        (
+            "gemini-3-flash-preview",
+            false,
+            "medium",
             json!({"thinkingLevel": "MEDIUM", "includeThoughts": true}),
+        ),
+        (
+            "gemini-4-pro",
+            false,
+            "xhigh",
+            json!({"thinkingLevel": "XHIGH", "includeThoughts": true}),
         ),
         (
             THIRD,
             false,
             "max",
-            json!({"thinkingLevel": "XHIGH", "includeThoughts": true}),
+            json!({"thinkingLevel": "HIGH", "includeThoughts": true}),
         ),
         (
             THIRD,
@@ -170,8 +182,15 @@ fn an_effort_is_a_level_or_a_budget_by_the_model() {
         assert_eq!(*config, expected, "{model} {effort}");
     }
     let none = with(json!({"reasoning_effort": "none"}));
-    let refusal = sent(&PAIR, &none, THIRD, &STRICT).unwrap_err();
-    assert_eq!(refusal.field, "reasoning_effort");
+    for always in [THIRD, "gemini-2.5-pro"] {
+        let refusal = sent(&PAIR, &none, always, &STRICT).unwrap_err();
+        assert_eq!(refusal.field, "reasoning_effort");
+    }
+    let (body, _) = said_to(FLASH, &STRICT, &none);
+    assert_eq!(
+        body["generationConfig"]["thinkingConfig"],
+        json!({"thinkingBudget": 0, "includeThoughts": false})
+    );
     let terms = Terms {
         takes_effort: false,
         ..STRICT
@@ -399,6 +418,15 @@ fn labels_and_tiers_go_along_where_they_fit() {
 }
 
 #[test]
+fn one_call_at_a_time_is_a_wish() {
+    let tool = json!([{"type": "function", "function": {"name": "f"}}]);
+    let asked = with(json!({"tools": tool, "parallel_tool_calls": false}));
+    let (body, dropped) = said_to(FLASH, &STRICT, &asked);
+    assert_eq!(dropped, ["parallel_tool_calls"]);
+    assert_eq!(body.get("toolConfig"), None);
+}
+
+#[test]
 fn what_cannot_be_said_is_refused_by_its_path_or_dropped_by_the_terms() {
     let user = |part: Value| json!({"messages": [{"role": "user", "content": [part]}]});
     let call = |arguments: &str| {
@@ -408,7 +436,6 @@ fn what_cannot_be_said_is_refused_by_its_path_or_dropped_by_the_terms() {
                 "function": {"name": "f", "arguments": arguments}}]},
         ]})
     };
-    let tool = json!([{"type": "function", "function": {"name": "f"}}]);
     // Some are said by the terms to be left out; others nothing can stand for.
     for (asked, field, may_drop) in [
         (
@@ -436,13 +463,8 @@ fn what_cannot_be_said_is_refused_by_its_path_or_dropped_by_the_terms() {
             true,
         ),
         (
-            with(json!({"tools": tool, "parallel_tool_calls": false})),
-            "parallel_tool_calls",
-            true,
-        ),
-        (
-            json!({"messages": [{"role": "user", "content": "a", "name": "n"}]}),
-            "messages[0].name",
+            json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "video"}]}]}),
+            "messages[0].content[1]",
             true,
         ),
         (with(json!({"temperature": "1"})), "temperature", false),
@@ -482,7 +504,7 @@ fn what_cannot_be_said_is_refused_by_its_path_or_dropped_by_the_terms() {
         ),
         (
             json!({"messages": [{"role": "user", "content": ""}]}),
-            "messages[0].content",
+            "messages",
             false,
         ),
         (
@@ -501,8 +523,14 @@ fn what_cannot_be_said_is_refused_by_its_path_or_dropped_by_the_terms() {
             false,
         ),
         (
-            user(json!({"type": "video"})),
-            "messages[0].content[0].type",
+            json!({"messages": [
+                {"role": "user", "content": "a"},
+                {"role": "assistant", "tool_calls": [{"id": "c", "type": "function",
+                    "function": {"name": "f", "arguments": "{}"}}]},
+                {"role": "tool", "tool_call_id": "c", "content": [
+                    {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}]},
+            ]}),
+            "messages[2].content[0]",
             false,
         ),
         (

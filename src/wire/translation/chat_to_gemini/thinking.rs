@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::super::chat_request::{Effort, Spoken};
+use super::super::chat_request::Spoken;
+use super::super::efforts::Effort;
 use super::super::fields::Left;
 use super::super::reasoning::{Detail, GEMINI, Proof, Signed};
 use super::super::shape::{Refusal, Terms};
@@ -30,12 +31,16 @@ pub(super) fn config(
     terms: &Terms,
     left: &mut Left,
 ) -> Result<Option<ThinkingConfig>, Refusal> {
-    if terms.thinks_by_budget || generation(model) == Some(2) {
-        let most = if model.contains("pro") {
-            32_768
-        } else {
-            24_576
-        };
+    let by_budget = terms.thinks_by_budget || generation(model) == Some(2);
+    let pro = model.contains("pro");
+    // The Pro models of the second generation think with 128 tokens at least.
+    if effort == Effort::None && (pro || !by_budget) {
+        let why = "is `none`, and this model always thinks: `minimal` is the least";
+        left.unless_dropped("reasoning_effort", why)?;
+        return Ok(None);
+    }
+    if by_budget {
+        let most = if pro { 32_768 } else { 24_576 };
         let budget = match effort {
             Effort::None => 0,
             Effort::Minimal => 512,
@@ -51,12 +56,7 @@ pub(super) fn config(
         }));
     }
     let level = match effort {
-        Effort::None => {
-            let why = "is `none`, and this model always thinks: `minimal` is the least";
-            left.unless_dropped("reasoning_effort", why)?;
-            return Ok(None);
-        }
-        Effort::Minimal => "MINIMAL",
+        Effort::None | Effort::Minimal => "MINIMAL",
         Effort::Low => "LOW",
         Effort::Medium => "MEDIUM",
         Effort::High => "HIGH",

@@ -5,8 +5,6 @@
 
 mod content;
 
-mod history;
-
 mod tools;
 
 mod thinking;

@@ -1,16 +1,25 @@
 //! Says a request.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::super::chat_request::{
-    Format, Standing, common_hints, draw, effort, kept, max_tokens, nothing_asked, response_format,
-    stops, thinks,
+    Conversation, Format, Standing, common_hints, draw, effort, kept, max_tokens, nothing_asked,
+    response_format, stops, thinks,
 };
-use super::history::History;
+use super::content::{Message, is_unthought, messages, system};
 use super::{thinking, tools};
 use crate::record::Language;
-use crate::wire::translation::fields::{Fields, Left, missing, refusal};
+use crate::wire::translation::fields::{Fields, Left, refusal};
 use crate::wire::translation::shape::{Asked, Refusal, Sent};
+
+/// The request: its settings, and the messages behind them.
+#[derive(Debug, Serialize)]
+struct Body {
+    #[serde(flatten)]
+    sent: Map<String, Value>,
+    messages: Vec<Message>,
+}
 
 /// Says a chat request as a request for a message.
 pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
@@ -25,26 +34,22 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     let mut max_tokens = limit.unwrap_or(terms.max_tokens);
     // Its place is here; thinking may raise it.
     sent.insert("max_tokens".to_owned(), max_tokens.into());
-    let messages = fields.list("messages")?;
-    let messages = messages.ok_or_else(|| missing("messages"))?;
-    let history = History::read(messages, terms, &mut left)?;
-    let unthought = history.is_unthought();
-    if let Some(system) = system(history.system) {
+    let conversation = Conversation::take(&mut fields, terms, true, &mut left)?;
+    if let Some(system) = system(conversation.system) {
         sent.insert("system".to_owned(), system);
     }
-    if history.turns.is_empty() {
+    let messages = messages(conversation.turns, &mut left)?;
+    if messages.is_empty() {
         return Err(refusal("messages", "has no message that says anything"));
     }
-    let turns = history.turns.into_iter();
-    let turns = turns.map(|turn| json!({"role": turn.role, "content": turn.blocks}));
-    sent.insert("messages".to_owned(), turns.collect());
     tools::tools(&mut fields, &mut sent, &mut left)?;
     // Anthropic's own field, which its OpenAI-compatible endpoint takes too.
     if let Some(own) = fields.take("thinking") {
         sent.insert("thinking".to_owned(), own);
     }
+    let unthought = is_unthought(&messages);
     let mut output = Map::new();
-    if let Some(effort) = effort(&mut fields, terms, &mut left)? {
+    if let Some(effort) = effort(&mut fields, asked, &mut left)? {
         let choice = sent.get("tool_choice");
         let choice = choice.and_then(|choice| choice.get("type")?.as_str());
         let standing = Standing {
@@ -65,7 +70,7 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
         sent.insert("output_config".to_owned(), output.into());
     }
     sent.insert("max_tokens".to_owned(), max_tokens.into());
-    let drawn = draw(&mut fields, terms, thinks(sent.get("thinking")), &mut left)?;
+    let drawn = draw(&mut fields, asked, thinks(sent.get("thinking")), &mut left)?;
     for (key, value) in [
         ("temperature", drawn.temperature.map(Value::from)),
         ("top_p", drawn.top_p.map(Value::from)),
@@ -82,20 +87,13 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     }
     common_hints(&mut fields, &mut left);
     fields.finish(&mut left)?;
+    let body = Body { sent, messages };
     Ok(Sent {
-        body: Value::Object(sent).to_string().into_bytes(),
+        body: serde_json::to_vec(&body)
+            .map_err(|error| refusal("", &format!("cannot be written: {error}")))?,
         dropped: left.dropped(),
         kept,
     })
-}
-
-/// One plain block is text; several are blocks.
-fn system(mut blocks: Vec<Value>) -> Option<Value> {
-    match blocks.as_mut_slice() {
-        [] => None,
-        [block] if block.get("cache_control").is_none() => Some(block["text"].take()),
-        _ => Some(blocks.into()),
-    }
 }
 
 fn stop(

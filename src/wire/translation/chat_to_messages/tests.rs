@@ -196,12 +196,12 @@ fn requests_are_said_as_they_are_meant() {
         ),
         (
             json!({"reasoning_effort": "high"}),
-            json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}),
+            json!({"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": "high"}}),
             &[],
         ),
         (
             json!({"reasoning_effort": "minimal"}),
-            json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}),
+            json!({"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": "low"}}),
             &[],
         ),
         (
@@ -272,11 +272,13 @@ fn requests_are_said_as_they_are_meant() {
                 {"type": "image_url", "image_url": {"url": png, "detail": "low"}},
                 {"type": "image_url", "image_url": {"url": "https://a.example/b.png", "detail": "auto"}},
                 {"type": "file", "file": {"filename": "a.pdf", "file_data": pdf}},
+                {"type": "file", "file": {"filename": "a.md", "file_data": "IyBIaQ=="}},
             ]}])),
             messages(json!([{"role": "user", "content": [
                 {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}},
                 {"type": "image", "source": {"type": "url", "url": "https://a.example/b.png"}},
                 {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "BBBB"}, "title": "a.pdf"},
+                {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "# Hi"}, "title": "a.md"},
             ]}])),
             &["messages[0].content[0].image_url.detail"],
         ),
@@ -297,11 +299,43 @@ fn requests_are_said_as_they_are_meant() {
                 ]},
                 {"role": "user", "content": [
                     {"type": "tool_result", "tool_use_id": "c_1", "content": "one"},
-                    {"type": "tool_result", "tool_use_id": "c2", "content": [{"type": "text", "text": "two"}]},
+                    {"type": "tool_result", "tool_use_id": "c2", "content": "two"},
                     {"type": "text", "text": "And?"},
                 ]},
             ])),
             &[],
+        ),
+        // A result of images, marked; a call without an id; numbers that no float holds; an empty
+        // message; a name of a tool.
+        (
+            messages(json!([
+                {"role": "user", "content": "Hi"}, {"role": "user", "content": ""},
+                {"role": "assistant", "tool_calls": [
+                    {"type": "function", "function": {"name": "f", "arguments": "{\"n\":12345678901234567890123}"}},
+                    {"id": "c", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}},
+                ]},
+                {"role": "tool", "tool_call_id": "c", "name": "g", "content": [
+                    {"type": "text", "text": "one"},
+                    {"type": "image_url", "image_url": {"url": png}, "cache_control": {"type": "ephemeral"}},
+                ]},
+                {"role": "tool", "tool_call_id": "call_1", "content": ""},
+            ])),
+            messages(json!([
+                turn("user", "Hi"),
+                {"role": "assistant", "content": [
+                    {"type": "tool_use", "id": "call_1", "name": "f", "input": {"n": 12_345_678_901_234_567_890_123_f64}},
+                    {"type": "tool_use", "id": "c", "name": "f", "input": {"a": 1}},
+                ]},
+                {"role": "user", "content": [
+                    {"type": "tool_result", "tool_use_id": "call_1"},
+                    {"type": "tool_result", "tool_use_id": "c", "content": [
+                        {"type": "text", "text": "one"},
+                        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"},
+                            "cache_control": {"type": "ephemeral"}},
+                    ]},
+                ]},
+            ])),
+            &["messages[1]", "messages[3].name"],
         ),
         // Thinking that has its proof comes back; any other is left out.
         (
@@ -338,7 +372,7 @@ fn requests_are_said_as_they_are_meant() {
             messages(json!([turn("user", "Hi"), turn("assistant", "42")])),
             &[
                 "messages[1].reasoning_content",
-                "messages[1].reasoning_details",
+                "messages[1].reasoning_details[0]",
             ],
         ),
     ];
@@ -354,7 +388,7 @@ fn requests_are_said_as_they_are_meant() {
 #[test]
 fn what_cannot_be_said_is_refused_by_its_name_or_dropped_and_listed() {
     // The field, and whether terms may drop it.
-    let audio = json!([{"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "input_audio", "input_audio": {}}]}]);
+    let audio = json!([{"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}]}]);
     let later = json!([{"role": "user", "content": "Hi"}, {"role": "system", "content": "S"}]);
     let unknown_call = json!([{"role": "user", "content": "Hi"}, {"role": "tool", "tool_call_id": "x", "content": "y"}]);
     let bad_arguments = json!([{"role": "user", "content": "Hi"}, {"role": "assistant", "tool_calls": [
@@ -397,6 +431,16 @@ fn what_cannot_be_said_is_refused_by_its_name_or_dropped_and_listed() {
         (
             json!({"messages": image("http://a.example/b.png")}),
             "messages[0].content[0].image_url.url",
+            false,
+        ),
+        (
+            json!({"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_data": "data:text/csv;base64,_w=="}}]}]}),
+            "messages[0].content[0].file.file_data",
+            false,
+        ),
+        (
+            json!({"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_data": "data:application/zip;base64,AA=="}}]}]}),
+            "messages[0].content[0].file.file_data",
             false,
         ),
         (json!({"messages": []}), "messages", false),
@@ -486,6 +530,33 @@ fn the_terms_decide_what_a_model_gets() {
         assert_eq!(body(fixed.clone(), asked).unwrap_err().field, field);
     }
 
+    // Of the two only one may be said to newer models; 1 need not be.
+    let newer = |body: Value, terms: &Terms| {
+        let body = with(body).to_string();
+        let sent = (PAIR.request)(&Asked {
+            body: body.as_bytes(),
+            model: "claude-sonnet-4-5",
+            terms,
+        })?;
+        let said: Value = serde_json::from_slice(&sent.body).unwrap();
+        Ok::<_, Refusal>((said["temperature"].as_f64(), said["top_p"].as_f64()))
+    };
+    let dropping = Terms {
+        drop_params: true,
+        ..TERMS
+    };
+    for (temperature, top_p, expected) in [
+        (0.2, 1.0, (Some(0.2), None)),
+        (1.0, 0.5, (None, Some(0.5))),
+        (1.0, 1.0, (Some(1.0), None)),
+    ] {
+        let body = json!({"temperature": temperature, "top_p": top_p});
+        assert_eq!(newer(body, &TERMS), Ok(expected));
+    }
+    let both = json!({"temperature": 0.2, "top_p": 0.5});
+    assert_eq!(newer(both.clone(), &TERMS).unwrap_err().field, "top_p");
+    assert_eq!(newer(both, &dropping), Ok((Some(0.2), None)));
+
     let effortless = Terms {
         takes_effort: false,
         ..TERMS
@@ -550,7 +621,7 @@ fn thinking_is_asked_for_only_where_the_provider_takes_it() {
     let (unsigned, signed) = (turn(json!([])), turn(own));
     let begun = json!([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "{"}]);
     let budget = json!({"type": "enabled", "budget_tokens": 2048});
-    let adaptive = json!({"type": "adaptive"});
+    let adaptive = json!({"type": "adaptive", "display": "summarized"});
     let rows: Vec<(bool, Value, Value, &[&str])> = vec![
         (true, json!({}), budget.clone(), &[]),
         (true, json!({"tool_choice": "auto"}), budget.clone(), &[]),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::carried::restored;
+use super::super::carried::{claudes_own, restored};
 use super::super::chat_turns::{Turns, text_part};
 use super::super::fields::{Fields, Left, refusal, wrong};
 use super::super::shape::Refusal;
@@ -232,11 +232,11 @@ impl Talk<'_> {
                 "thinking" => {
                     let text = block.text("thinking")?.unwrap_or_default();
                     let signature = block.text("signature")?.unwrap_or_default();
-                    self.thought(path, &text, &signature);
+                    self.thought(path, Some(&text), &signature);
                 }
                 "redacted_thinking" => {
                     let data = block.needed_text("data")?;
-                    self.thought(path, "", &data);
+                    self.thought(path, None, &data);
                 }
                 _ => {
                     let why = format!("is of type `{kind}`, for which chat has no place");
@@ -250,9 +250,13 @@ impl Talk<'_> {
     }
 
     /// Reasoning goes back to where it is from, and nowhere else.
-    fn thought(&mut self, path: &str, text: &str, sealed: &str) {
-        match restored(sealed, self.model) {
-            Some(restored) => self.turns.assistant().reasoning(text, restored),
+    fn thought(&mut self, path: &str, text: Option<&str>, sealed: &str) {
+        let found = restored(sealed, self.model);
+        match found.or_else(|| claudes_own(text, sealed, self.model)) {
+            Some(restored) => {
+                let text = text.unwrap_or_default();
+                self.turns.assistant().reasoning(text, restored);
+            }
             None => self.left.hint(format!("{}[].thinking", any(path))),
         }
     }

@@ -152,7 +152,11 @@ fn thinking(
         output.finish(left)?;
     }
     match (wish, adaptive) {
-        (Some((at, word)), _) => effort(at, word, asked.terms, chat, left),
+        (Some((at, word)), _) => effort(at, word, asked, chat, left),
+        // At a Claude it means this much.
+        (None, Some(at)) if asked.model.to_ascii_lowercase().contains("claude") => {
+            effort(at, "high".to_owned(), asked, chat, left);
+        }
         // Chat has no word for it; most think so anyway where nothing is said, some not at all.
         (None, Some(at)) => left.hint(at),
         (None, None) => {}

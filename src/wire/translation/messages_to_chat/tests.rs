@@ -411,3 +411,39 @@ fn a_route_says_what_its_model_takes() {
     let error = said(r#"{"temperature":0.2}"#, &plain).unwrap_err();
     assert!(error.starts_with("temperature|"), "{error}");
 }
+
+/// What a Claude thought goes back to a Claude, whoever serves either; and to think as it sees fit
+/// is to take the usual effort.
+#[test]
+fn a_claude_s_own_thoughts_go_to_a_claude_behind_chat() {
+    let body = json!({
+        "model": "c", "thinking": {"type": "adaptive"}, "system": "",
+        "messages": [
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "Hm", "signature": "EuYBCkQYAiJA"},
+                {"type": "redacted_thinking", "data": "zz"},
+                {"type": "thinking", "thinking": "x", "signature": "tollgate:{\"model\":\"other\",\"field\":\"reasoning\"}"},
+                {"type": "text", "text": "a"},
+            ]},
+            {"role": "user", "content": "b"},
+        ],
+    });
+    let sent = sent(&PAIR, &body, "us.anthropic.claude-sonnet-4-6", &STRICT).unwrap();
+    let chat: Value = serde_json::from_slice(&sent.body).unwrap();
+    assert_eq!(chat["reasoning_effort"], "high");
+    assert_eq!(sent.dropped, ["messages[].content[].thinking"]);
+    assert_eq!(chat["messages"][0]["role"], "user");
+    assert_eq!(
+        chat["messages"][1],
+        json!({
+            "role": "assistant", "content": "a", "reasoning_content": "Hm",
+            "reasoning_details": [
+                {"type": "reasoning.text", "signature": "EuYBCkQYAiJA", "text": "Hm",
+                    "format": "anthropic-claude-v1", "index": 0},
+                {"type": "reasoning.encrypted", "data": "zz", "format": "anthropic-claude-v1",
+                    "index": 0},
+            ],
+        })
+    );
+}

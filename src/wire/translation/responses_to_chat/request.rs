@@ -152,7 +152,7 @@ fn reasoning(
     };
     let at = reasoning.at("effort");
     if let Some(word) = reasoning.text("effort")? {
-        effort(at, word, asked.terms, chat, left);
+        effort(at, word, asked, chat, left);
     }
     // What the provider tells of its reasoning is told, and no more.
     reasoning.hints(&["summary", "generate_summary", "context"], left);
