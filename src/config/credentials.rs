@@ -146,7 +146,7 @@ pub struct GoogleLogin {
     /// Whether the machine's own metadata are asked, at last.
     pub metadata: bool,
     /// Where a file says that AWS vouches for who asks: the keys by which it does.
-    pub aws: AwsLogin,
+    pub aws: Box<AwsLogin>,
     /// Whether programs may be run that a file names (`GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES`).
     pub runs_programs: bool,
 }

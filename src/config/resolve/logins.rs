@@ -290,7 +290,7 @@ fn google(file: Option<PathBuf>, work: &Work<'_>) -> GoogleLogin {
         user_file: google_user_file(work),
         quota_project: work.env("GOOGLE_CLOUD_QUOTA_PROJECT"),
         metadata: true,
-        aws: AwsLogin {
+        aws: Box::new(AwsLogin {
             region: work
                 .env("AWS_REGION")
                 .or_else(|| work.env("AWS_DEFAULT_REGION"))
@@ -299,7 +299,7 @@ fn google(file: Option<PathBuf>, work: &Work<'_>) -> GoogleLogin {
             keys: aws_keys(work),
             metadata: aws_metadata(work),
             ..AwsLogin::default()
-        },
+        }),
         runs_programs: work
             .env("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES")
             .is_some_and(|word| word == "1"),

@@ -715,11 +715,11 @@ fn aws_vouches_by_a_signed_question_that_google_sends() {
         token: Some(SecretString::from("session")),
     };
     let mut login = elsewhere(&home, source(who), "aws:token-type:aws4_request");
-    login.aws = AwsLogin {
+    login.aws = Box::new(AwsLogin {
         region: "eu-west-1".to_owned(),
         keys: Some(keys),
         ..AwsLogin::default()
-    };
+    });
     let rig = Rig::new(&[(200, json!({"access_token": "t1", "expires_in": 3599}))]);
     let from = CredentialFrom::Google(login.clone());
     assert_eq!(token(&rig.get(&from).unwrap()), "t1");
@@ -761,10 +761,10 @@ fn aws_vouches_by_a_signed_question_that_google_sends() {
     );
     assert!(!heard[0].body.contains("CANARY"), "{heard:?}");
     // Keys and region of the instance, which is asked where AWS has it and nowhere else.
-    login.aws = AwsLogin {
+    login.aws = Box::new(AwsLogin {
         metadata: true,
         ..AwsLogin::default()
-    };
+    });
     let rig = Rig::new(&[
         (200, json!("imds-token")),
         (200, json!("us-west-2")),
