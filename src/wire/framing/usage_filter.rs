@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 
 use super::sse::value;
 
-/// Removes each event whose JSON has an empty `choices` array and a `usage` object.
+/// Removes each event whose JSON has a `usage` object and no choice: an empty list of them, `null`,
+/// or none at all.
 ///
 /// Every other byte is passed on as it came and in order. Whole events leave in slices of the
 /// chunk that brought them; an event that a chunk does not end waits for its end.
@@ -200,16 +201,17 @@ fn push(out: &mut Vec<Bytes>, piece: Bytes) {
 /// Searchers are made once: making one costs more than searching an event.
 static CHOICES: LazyLock<memmem::Finder<'static>> =
     LazyLock::new(|| memmem::Finder::new(b"\"choices\""));
+static USAGE: LazyLock<memmem::Finder<'static>> =
+    LazyLock::new(|| memmem::Finder::new(b"\"usage\""));
 static ESCAPE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\\u"));
 
-/// Whether an event's data is an object with an empty `choices` array and a `usage` object.
+/// Whether an event's data is an object with a `usage` object and no choice, and no error either.
 #[must_use]
 pub fn is_usage_only(event: &[u8]) -> bool {
     // Nearly every event is decided here. A key may be written with escapes, so those are read.
-    let may_be = CHOICES
-        .find_iter(event)
-        .any(|at| may_be_empty(&event[at + 9..]))
-        && memmem::find(event, b"\"usage\"").is_some();
+    let mut choices = CHOICES.find_iter(event).peekable();
+    let may_be = (choices.peek().is_none() || choices.any(|at| may_be_none(&event[at + 9..])))
+        && USAGE.find(event).is_some();
     if !may_be && ESCAPE.find(event).is_none() {
         return false;
     }
@@ -226,28 +228,29 @@ pub fn is_usage_only(event: &[u8]) -> bool {
         }
     }
     serde_json::from_slice(&data).is_ok_and(|keys: Keys<'_>| {
-        let choices = keys.choices.map_or("", RawValue::get);
-        let empty = choices
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .is_some_and(|inside| inside.trim().is_empty());
-        empty && keys.usage.is_some_and(|usage| usage.get().starts_with('{'))
+        let none = keys.choices.is_none_or(|choices| {
+            let list = choices.get().strip_prefix('[');
+            let inside = list.and_then(|rest| rest.strip_suffix(']'));
+            inside.is_some_and(|inside| inside.trim().is_empty())
+        });
+        let usage = keys.usage.is_some_and(|usage| usage.get().starts_with('{'));
+        none && usage && keys.error.is_none()
     })
 }
 
-/// Whether an empty array, or what may go on as one in the next line, follows a key.
-fn may_be_empty(after_key: &[u8]) -> bool {
+/// Whether an empty array or `null`, or what may go on as one in the next line, follows a key.
+fn may_be_none(after_key: &[u8]) -> bool {
     let mut rest = after_key
         .iter()
         .filter(|byte| !matches!(byte, b' ' | b'\t'));
-    let mut expect = |wanted: u8| match rest.next() {
-        Some(b'\n' | b'\r') => Some(true),
-        Some(byte) if *byte == wanted => None,
+    let mut expect = |wanted: &[u8]| match rest.next() {
+        Some(b'\n' | b'\r' | b'n') => Some(true),
+        Some(byte) if wanted.contains(byte) => None,
         _ => Some(false),
     };
-    expect(b':')
-        .or_else(|| expect(b'['))
-        .or_else(|| expect(b']'))
+    expect(b":")
+        .or_else(|| expect(b"["))
+        .or_else(|| expect(b"]"))
         .unwrap_or(true)
 }
 
@@ -257,6 +260,8 @@ struct Keys<'a> {
     choices: Option<&'a RawValue>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
 #[cfg(test)]
@@ -333,8 +338,13 @@ mod tests {
             (r#"{"\u0063hoices":[],"usage":{}}"#, true),
             (r#"{"choices":[],"usage":null}"#, false),
             (r#"{"choices":[]}"#, false),
-            (r#"{"usage":{"prompt_tokens":1}}"#, false),
-            (r#"{"choices":null,"usage":{"prompt_tokens":1}}"#, false),
+            // Some have no list of choices where there is none, or null.
+            (r#"{"usage":{"prompt_tokens":1}}"#, true),
+            (r#"{"choices":null,"usage":{"prompt_tokens":1}}"#, true),
+            ("{\"choices\" :\r\ndata: null,\ndata:\"usage\":{}}", true),
+            (r#"{"usage":{},"error":{"message":"no"}}"#, false),
+            (r#"{"error":null,"usage":{}}"#, true),
+            (r#"{"x_groq":{"usage":{}}}"#, false),
             (r#"{"choices":[{}],"usage":{"prompt_tokens":1}}"#, false),
             (r#"{"choices":[{"x":{"choices":[],"usage":{}}}]}"#, false),
             (r#"{"choices":[],"usage":{"#, false),
