@@ -162,8 +162,8 @@ fn syntax(text: &str, error: &toml::de::Error) -> Vec<Problem> {
     findings.push(Finding {
         key_path: String::new(),
         span: Some(error.span().unwrap_or(text.len()..text.len())),
-        found: "a text that is not TOML".to_owned(),
-        expected: error.message().to_owned(),
+        found: format!("a text that is not TOML: {}", error.message()),
+        expected: "TOML".to_owned(),
         hint: hint.map(str::to_owned),
         severity: Severity::Error,
     });

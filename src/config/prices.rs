@@ -136,8 +136,8 @@ pub fn read(text: &str, file: &str) -> Result<PriceTable, Problems> {
             findings.push(Finding {
                 key_path: String::new(),
                 span: Some(error.span().unwrap_or(text.len()..text.len())),
-                found: "a text that is not TOML".to_owned(),
-                expected: error.message().to_owned(),
+                found: format!("a text that is not TOML: {}", error.message()),
+                expected: "TOML".to_owned(),
                 hint: None,
                 severity: Severity::Error,
             });

@@ -160,8 +160,8 @@ fn of_yaml(text: &str) -> Result<Spanned<DeValue<'_>>, Syntax> {
 fn of_toml(text: &str) -> Result<Spanned<DeValue<'_>>, Syntax> {
     let root = DeTable::parse(text).map_err(|error| {
         let span = error.span().unwrap_or(text.len()..text.len());
-        let found = "a text that is not TOML".to_owned();
-        (span, found, error.message().to_owned())
+        let found = format!("a text that is not TOML: {}", error.message());
+        (span, found, "TOML".to_owned())
     })?;
     Ok(Spanned::new(root.span(), DeValue::Table(root.into_inner())))
 }

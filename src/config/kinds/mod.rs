@@ -8,7 +8,7 @@ pub(super) use routing::{DayWord, HoursText, NameText, Number};
 pub(super) use watching::{CronText, HookText, ZoneText};
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -211,13 +211,16 @@ impl Setting for DateText {
             DeValue::String(text) => Some(text.to_string()),
             _ => None,
         };
-        match text.and_then(|text| instant(&text)) {
-            Some(at) => Some(Self(at)),
-            None => reader.mistyped(
-                value,
-                "a date in UTC such as \"2026-03-13\" or \"2026-08-16T16:00Z\"",
-            ),
+        const EXPECTED: &str = "a date in UTC such as \"2026-03-13\" or \"2026-08-16T16:00Z\"";
+        let Some(text) = text else {
+            return reader.mistyped(value, EXPECTED);
+        };
+        let read = instant(&text).map(Self);
+        if read.is_none() {
+            let found = reader.findings.show(&text, &value.span());
+            reader.refuse(value.span(), found, EXPECTED, None);
         }
+        read
     }
 
     fn schema(_: &mut SchemaGenerator) -> Schema {
@@ -274,7 +277,36 @@ impl Text for SizeText {
     const EXPECTED: &'static str = "a size such as \"64KiB\", \"32MiB\" or \"2GB\"";
 
     fn parse(text: &str) -> Result<Self, Refusal> {
-        quantity::size(text).map(Self).ok_or_else(Refusal::default)
+        quantity::size(text).map(Self).ok_or_else(|| {
+            let unit = text.trim_start_matches(|next: char| next.is_ascii_digit() || next == '_');
+            let large = unit.len() < text.len() && quantity::size(&format!("1{unit}")).is_some();
+            large
+                .then(|| Refusal::hint("it is too large to be counted"))
+                .unwrap_or_default()
+        })
+    }
+}
+
+/// Why a text is no duration: one that is too long to be counted is said to be.
+fn too_long(text: &str) -> Refusal {
+    let unit = text.trim_start_matches(|next: char| next.is_ascii_digit() || next == '_');
+    let long = unit.len() < text.len() && quantity::duration(&format!("1{unit}")).is_some();
+    long.then(|| Refusal::hint("it is too long; at most 3650d"))
+        .unwrap_or_default()
+}
+
+/// Whether a host without a scheme is this machine's or a neighbour's, where nobody has TLS.
+fn is_near(text: &str) -> bool {
+    let host = text.split(['/', '?']).next().unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    match name.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local(),
+        // A name of one word is one of a network of one's own.
+        Err(_) => !name.contains('.') || name.ends_with(".local"),
     }
 }
 
@@ -285,7 +317,7 @@ impl Text for Duration {
         match quantity::duration(text) {
             Some(duration) => Ok(duration),
             None if text == "none" => Err(Refusal::hint("this one cannot be turned off")),
-            None => Err(Refusal::default()),
+            None => Err(too_long(text)),
         }
     }
 
@@ -310,7 +342,7 @@ impl Text for Deadline {
             "none" => Ok(Self(None)),
             _ => quantity::duration(text)
                 .map(|duration| Self(Some(duration)))
-                .ok_or_else(Refusal::default),
+                .ok_or_else(|| too_long(text)),
         }
     }
 
@@ -352,7 +384,8 @@ impl Text for BaseUrl {
             UrlFault::Scheme
                 if !text.contains("://") && base_url(&format!("https://{text}")).is_ok() =>
             {
-                Refusal::hint(format!("write \"https://{text}\""))
+                let scheme = if is_near(text) { "http" } else { "https" };
+                Refusal::hint(format!("write \"{scheme}://{text}\""))
             }
             UrlFault::Scheme => Refusal::default(),
             UrlFault::Credentials => Refusal {

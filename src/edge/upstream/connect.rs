@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::body::UpstreamBody;
-use super::fault::{Phase, SendFault, root_cause};
+use super::fault::{Phase, SendFault, root_cause, tls_cause};
 use super::http1::Http1;
 use super::network::{Dialled, Network};
 use super::socket::Stream;
@@ -103,7 +103,7 @@ pub(super) async fn open(
     let tls = TlsConnector::from(Arc::clone(config))
         .connect(name, stream)
         .await
-        .map_err(|error| SendFault::before(Phase::Tls, ErrorClass::Tls, root_cause(&error)))?;
+        .map_err(|error| SendFault::before(Phase::Tls, ErrorClass::Tls, tls_cause(&error)))?;
     let is_h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
     let stream = Stream::Tls(Box::new(tls));
     let connection = if is_h2 {

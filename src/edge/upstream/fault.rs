@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use rustls::CertificateError;
+
 use crate::record::ErrorClass;
 
 /// The phase of a call in which it failed.
@@ -164,4 +166,41 @@ pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
         deepest = source;
     }
     deepest.to_string()
+}
+
+/// What a handshake failed of, in words: rustls names what is wrong with a certificate as its code
+/// does.
+pub(super) fn tls_cause(error: &io::Error) -> String {
+    let found = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let why = match found {
+        Some(rustls::Error::InvalidCertificate(fault)) => refused(fault),
+        _ => None,
+    };
+    why.map_or_else(
+        || root_cause(error),
+        |why| format!("the provider's certificate is not taken: {why}"),
+    )
+}
+
+fn refused(fault: &CertificateError) -> Option<&'static str> {
+    use CertificateError as Fault;
+    Some(match fault {
+        Fault::UnknownIssuer => "nobody who is trusted here has signed it",
+        Fault::Expired | Fault::ExpiredContext { .. } => "it has run out",
+        Fault::NotValidYet | Fault::NotValidYetContext { .. } => "it is not valid yet",
+        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => {
+            "it is for another name than that of base_url"
+        }
+        Fault::Revoked => "it has been revoked",
+        Fault::BadSignature => "its signature is wrong",
+        // What openssl makes of `req -x509` unless told otherwise.
+        Fault::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "it is marked as an authority (CA:TRUE), which no server may be; make one with \
+             basicConstraints=critical,CA:FALSE, or one that a root of yours has signed, and give \
+             that root as ca_file"
+        }
+        _ => return None,
+    })
 }
