@@ -206,12 +206,12 @@ pub(super) struct DateText(pub(super) WallTime);
 
 impl Setting for DateText {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        const EXPECTED: &str = "a date in UTC such as \"2026-03-13\" or \"2026-08-16T16:00Z\"";
         let text = match value.get_ref() {
             DeValue::Datetime(date) => Some(date.to_string()),
             DeValue::String(text) => Some(text.to_string()),
             _ => None,
         };
-        const EXPECTED: &str = "a date in UTC such as \"2026-03-13\" or \"2026-08-16T16:00Z\"";
         let Some(text) = text else {
             return reader.mistyped(value, EXPECTED);
         };
@@ -280,9 +280,11 @@ impl Text for SizeText {
         quantity::size(text).map(Self).ok_or_else(|| {
             let unit = text.trim_start_matches(|next: char| next.is_ascii_digit() || next == '_');
             let large = unit.len() < text.len() && quantity::size(&format!("1{unit}")).is_some();
-            large
-                .then(|| Refusal::hint("it is too large to be counted"))
-                .unwrap_or_default()
+            if large {
+                Refusal::hint("it is too large to be counted")
+            } else {
+                Refusal::default()
+            }
         })
     }
 }
@@ -291,8 +293,11 @@ impl Text for SizeText {
 fn too_long(text: &str) -> Refusal {
     let unit = text.trim_start_matches(|next: char| next.is_ascii_digit() || next == '_');
     let long = unit.len() < text.len() && quantity::duration(&format!("1{unit}")).is_some();
-    long.then(|| Refusal::hint("it is too long; at most 3650d"))
-        .unwrap_or_default()
+    if long {
+        Refusal::hint("it is too long; at most 3650d")
+    } else {
+        Refusal::default()
+    }
 }
 
 /// Whether a host without a scheme is this machine's or a neighbour's, where nobody has TLS.
@@ -306,7 +311,7 @@ fn is_near(text: &str) -> bool {
         Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
         Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local(),
         // A name of one word is one of a network of one's own.
-        Err(_) => !name.contains('.') || name.ends_with(".local"),
+        Err(_) => !name.contains('.') || name.rsplit('.').next() == Some("local"),
     }
 }
 

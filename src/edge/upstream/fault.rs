@@ -204,3 +204,32 @@ fn refused(fault: &CertificateError) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_not_taken_is_told_in_words() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("no words")]
+        struct CaUsedAsEndEntity;
+
+        let other = rustls::OtherError(Arc::new(CaUsedAsEndEntity));
+        for (fault, words) in [
+            (CertificateError::UnknownIssuer, "nobody who is trusted"),
+            (CertificateError::Expired, "has run out"),
+            (CertificateError::NotValidForName, "another name"),
+            (CertificateError::Other(other), "CA:FALSE"),
+            (CertificateError::BadEncoding, "BadEncoding"),
+        ] {
+            let error = io::Error::other(rustls::Error::InvalidCertificate(fault));
+            let said = tls_cause(&error);
+            assert!(said.contains(words), "{said}");
+        }
+        let error = io::Error::other("reset");
+        assert_eq!(tls_cause(&error), "reset");
+    }
+}
