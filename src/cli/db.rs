@@ -75,7 +75,15 @@ fn verify(plain: &Plain, config: Option<&Path>) -> Result<ExitCode, Stop> {
         }
         other => other?,
     };
-    let found = store.verify()?;
+    let found = match store.verify().map_err(Stop::Store) {
+        Err(Stop::Store(error @ StoreError::Damaged { .. })) => {
+            return Err(Stop::Nothing(format!(
+                "{error}; what can still be read can be exported, and `tollgate serve` moves the \
+                 file aside and begins a new one"
+            )));
+        }
+        other => other?,
+    };
     match plain.format {
         Shape::Text => output::print(&verified(&found)),
         Shape::Json => output::print(&format!(

@@ -169,6 +169,37 @@ fn a_damaged_row_is_skipped_and_counted() {
     assert_eq!(ids(&store.reader().unwrap()).len(), 49);
 }
 
+/// A damaged page ends a table early and says nothing; the summaries know what is missing.
+#[test]
+fn records_that_a_broken_table_leaves_out_are_counted() {
+    const DETAILS: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("details.v1");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.redb");
+    // More than are read at once.
+    let records = written(&path, 5_000);
+    let mut ids: Vec<[u8; 16]> = records.iter().map(|record| record.id.0).collect();
+    ids.sort_unstable();
+    let scan = |range| {
+        let reader = StoreReader::open(&path).unwrap();
+        let scanned = reader.records(range, |_| ControlFlow::Continue(()));
+        let scanned = scanned.unwrap();
+        (scanned.rows, scanned.damaged)
+    };
+    assert_eq!(scan(ALWAYS), (5_000, 0));
+    let db = raw(&path);
+    let write = db.begin_write().unwrap();
+    {
+        let mut details = write.open_table(DETAILS).unwrap();
+        // One in the middle of the first part, and all from 3,000 on.
+        for id in ids[7..8].iter().chain(&ids[3_000..]) {
+            details.remove(id).unwrap();
+        }
+    }
+    write.commit().unwrap();
+    drop(db);
+    assert_eq!(scan(ALWAYS), (2_999, 2_001));
+}
+
 #[test]
 fn a_newer_store_is_refused_by_name_and_version() {
     const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta.v1");

@@ -128,6 +128,7 @@ impl StoreReader {
             let names = held.names(txn)?;
             let table = txn.open_table(DETAILS)?;
             let mut page = Page::default();
+            let mut rows = 0;
             for row in table
                 .range::<&keys::ExchangeKey>(from..end)?
                 .take(PAGE_ROWS / 8)
@@ -135,6 +136,7 @@ impl StoreReader {
                 let (key, value) = row?;
                 let id = ExchangeId(*key.value());
                 page.read(id.0);
+                rows += 1;
                 match codec::exchange::decode(id, value.value(), &*names) {
                     None => scanned.damaged += 1,
                     Some(record) => {
@@ -145,7 +147,17 @@ impl StoreReader {
                     }
                 }
             }
-            Ok(page)
+            // A damaged page ends a table before its end, or leaves rows out, and says nothing: the
+            // summaries know how many there are.
+            let whole = rows < PAGE_ROWS / 8;
+            let last = page.at.filter(|_| !whole);
+            let upto = last.and_then(keys::after);
+            let upto = upto.as_ref().filter(|upto| *upto < end).unwrap_or(end);
+            let summaries = txn.open_table(SUMMARIES)?;
+            let known = summaries.range::<&keys::ExchangeKey>(from..upto)?;
+            let known = known.map_while(Result::ok).count();
+            scanned.damaged += known.saturating_sub(rows) as u64;
+            Ok(if whole { page.last() } else { page })
         })?;
         Ok(scanned)
     }
