@@ -52,7 +52,7 @@ pub type Sides = [String; 2];
 #[must_use]
 pub fn span(window: Window) -> String {
     format!(
-        "{} to {} UTC ({})",
+        "{} to {} ({})",
         minute(window.from),
         minute(window.until),
         length(window.seconds())
@@ -235,8 +235,12 @@ fn judge(pairs: &mut [Pair<'_>]) {
     let levels = levels(&plain);
     let mut each = adjusted.into_iter().zip(levels);
     for pair in pairs.iter_mut() {
-        let Some((found, (p, level))) = pair.found.as_mut().zip(each.next()) else {
+        // Only a pair with a difference takes the next place: `zip` would take one for each.
+        let Some(found) = pair.found.as_mut() else {
             continue;
+        };
+        let Some((p, level)) = each.next() else {
+            break;
         };
         found.p = p;
         let margin = margin(pair.unit, pair.a.number().unwrap_or(0.0));
@@ -255,8 +259,6 @@ fn judge(pairs: &mut [Pair<'_>]) {
             (said, _) => said,
         };
     }
-    // A pair without a difference must not take another's place.
-    debug_assert!(each.next().is_none());
 }
 
 /// `b` less `a` with its interval, and of how many numbers the smaller side is.
@@ -608,6 +610,48 @@ mod tests {
             "{:?}",
             same.findings
         );
+    }
+
+    #[test]
+    fn rows_without_a_difference_take_no_others_place() {
+        // Half of the rows are numbers without an interval; the last of all differs.
+        let column = |key| Column::new(key, key, Unit::Span);
+        let side = |shift: f64| {
+            let mut sheet = Sheet::new(
+                "times",
+                "Times",
+                vec![Column::words("row", "row"), column("bare"), column("told")],
+            );
+            for row in 0..20 {
+                let told = Estimate {
+                    value: 300e6 + if row == 19 { shift } else { 0.0 },
+                    interval: Interval {
+                        low: 290e6 + if row == 19 { shift } else { 0.0 },
+                        high: 310e6 + if row == 19 { shift } else { 0.0 },
+                    },
+                };
+                sheet.rows.push(vec![
+                    Cell::text(format!("row {row:02}")),
+                    Cell::Value(5e6),
+                    Cell::estimate(&told),
+                ]);
+            }
+            sheet
+        };
+        let (a, b) = (side(0.0), side(100e6));
+        let (mut pairs, alone) = matched(&a, &b);
+        assert!(alone.is_empty() && pairs.len() == 40);
+        judge(&mut pairs);
+        let found: Vec<_> = pairs
+            .iter()
+            .filter_map(|pair| Some((&pair.row, pair.found.as_ref()?)))
+            .collect();
+        assert_eq!(found.len(), 20);
+        for (row, found) in found {
+            let is_last = row.as_str() == "row 19";
+            assert_eq!(found.verdict == Verdict::Different, is_last, "{row}");
+            assert_eq!(found.p < 1e-6, is_last, "{row}: {}", found.p);
+        }
     }
 
     #[test]
