@@ -436,7 +436,7 @@ fn schemas() -> Value {
                     "by_latency": { "type": "array", "items": to("ThroughputProvider") },
                     "by_throughput": { "type": "array", "items": to("ThroughputProvider") },
                 })),
-                "sampled_one_in": nullable("integer"),
+                "sampled_one_in": nullable("number"),
                 "total_tested": whole(), "successful_tests": whole(), "failed_tests": whole(),
                 "performance_summary": object(
                     "best_latency_ms best_throughput_tokens_per_sec avg_latency_ms \

@@ -411,12 +411,12 @@ fn rolled(
     let whole = reading::whole(reader, window)?;
     let mut rolled = Rolled::new(listed, whole.window, question.origins, &question.choice);
     rolled.name(&question.known.same);
-    let scanned = reading::rollups(reader, &whole, |at, key, rollup| {
+    let scanned = reading::rollups(reader, &whole, |span, key, rollup| {
         let (Some(provider), Some(model)) = (names.get(key.provider), names.get(key.model)) else {
             return;
         };
         let of = rolled::Of {
-            at,
+            span: &span,
             provider,
             kind: kinds.get(&key.provider.0).copied().unwrap_or_default(),
             model,
@@ -503,7 +503,7 @@ pub fn throughput(
     let mut value = found.json(made, served, &known.catalogue);
     value["origin"] = origins.name().into();
     value["sampled_one_in"] = match source {
-        Source::Sample { of, .. } => of.into(),
+        Source::Sample { share, .. } => share.one_in().into(),
         Source::Records | Source::Rollups => Value::Null,
     };
     Ok(value)

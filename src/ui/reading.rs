@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use crate::analysis::paper::Source;
+use crate::analysis::paper::{Chance, Source};
 use crate::analysis::tables::Window;
 use crate::edge::store::{Grain, RollupKey, Scanned, StoreError, StoreReader};
 use crate::record::{ExchangeRecord, WallTime};
@@ -21,7 +21,7 @@ pub struct Most {
 impl Most {
     /// What a page reads: it has to be there within a fifth of a second.
     pub const PAGE: Self = Self {
-        records: 40_000,
+        records: 25_000,
         summaries: 300_000,
     };
 
@@ -32,8 +32,12 @@ impl Most {
     };
 }
 
-/// Slices of time that a sample is drawn in.
-const SLICES: u64 = 2_000;
+/// Slices of time that are drawn for a sample, about: up to twice as many.
+const DRAWN: u64 = 2_000;
+/// The smallest chance of a slice: of more than a thousand million records more than the limit are
+/// read.
+const SHARE_MIN: u32 = 100;
+const MILLION: u128 = 1_000_000;
 /// What the draws begin with.
 const SEED: u64 = 1;
 const MINUTE: i64 = 60_000_000;
@@ -70,32 +74,74 @@ pub(super) fn records(
         let scanned = reader.records(window.range(), take)?;
         return Ok((Source::Records, scanned));
     }
-    let of = count.div_ceil(most);
+    let slices = Slices::of(window, count, most);
     let mut scanned = Scanned::default();
-    for slice in slices(window, of) {
+    let mut drawn = 0;
+    for slice in slices.within(window) {
         let read = reader.records(slice, &mut take)?;
         scanned.rows += read.rows;
         scanned.damaged += read.damaged;
+        drawn += 1;
     }
     let source = Source::Sample {
-        of,
-        slices: SLICES,
+        share: slices.share,
+        slices: drawn,
         seed: SEED,
     };
     Ok((source, scanned))
 }
 
-/// The window in [`SLICES`] runs of `of` slices each; of every run one slice, drawn by lot.
-fn slices(window: Window, of: u64) -> impl Iterator<Item = Range<WallTime>> {
-    let mut random = Random::new(SEED);
-    let (from, length) = (window.from.0, i128::from(window.until.0 - window.from.0));
-    let all = i128::from(SLICES * of);
-    // Ends are shares of the whole, so that slices neither leave gaps nor overlap.
-    let end = move |slice: i128| WallTime(from + (length * slice / all) as i64);
-    (0..SLICES).map(move |run| {
-        let slice = i128::from(run * of) + random.below(of as usize) as i128;
-        end(slice)..end(slice + 1)
-    })
+/// Slices of time that stand where they stand, whatever the window: each is drawn or not by its own
+/// date, so that a window that moves on takes the same records, and a smaller chance takes some of
+/// those that a larger one takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Slices {
+    /// Microseconds of a slice, a power of two.
+    length: i64,
+    share: Chance,
+}
+
+impl Slices {
+    /// About [`DRAWN`] slices of `window` with about `most` of its `count` records.
+    fn of(window: Window, count: u64, most: u64) -> Self {
+        let share = u128::from(most) * MILLION / u128::from(count.max(1));
+        let share = two_digits(share.clamp(u128::from(SHARE_MIN), MILLION) as u32);
+        let span = u128::from(window.until.0.abs_diff(window.from.0));
+        let length = span * u128::from(share) / MILLION / u128::from(DRAWN);
+        let length = length.max(1).ilog2();
+        Self {
+            length: 1 << length,
+            share: Chance(share),
+        }
+    }
+
+    fn is_drawn(self, slice: i64) -> bool {
+        let mut random = Random::new(SEED ^ slice.unsigned_abs());
+        (random.below(MILLION as usize) as u32) < self.share.0
+    }
+
+    /// The parts of `window` that are drawn, in the order of time.
+    fn within(self, window: Window) -> impl Iterator<Item = Range<WallTime>> {
+        let (from, until) = (window.from.0, window.until.0);
+        let first = from.div_euclid(self.length);
+        let after = (until - 1).div_euclid(self.length) + 1;
+        let drawn = (first..after).filter(move |slice| self.is_drawn(*slice));
+        drawn.map(move |slice| {
+            let start = (slice * self.length).max(from);
+            let end = ((slice + 1) * self.length).min(until);
+            WallTime(start)..WallTime(end)
+        })
+    }
+}
+
+/// A number with its first two digits and noughts behind them: a chance that follows each new
+/// record would draw anew at each look.
+const fn two_digits(number: u32) -> u32 {
+    let mut unit = 1;
+    while number / unit >= 100 {
+        unit *= 10;
+    }
+    number / unit * unit
 }
 
 /// What makes up a window: hours, and minutes at its ends where those are kept.
@@ -115,12 +161,17 @@ pub(super) fn whole(reader: &StoreReader, window: Window) -> Result<Whole, Store
 pub(super) fn rollups(
     reader: &StoreReader,
     whole: &Whole,
-    mut each: impl FnMut(WallTime, &RollupKey, &Rollup),
+    mut each: impl FnMut(Range<WallTime>, &RollupKey, &Rollup),
 ) -> Result<Scanned, StoreError> {
     let mut all = Scanned::default();
     for (grain, range) in &whole.parts {
         let read = reader.rollups(DEFINITIONS, *grain, range.clone(), |key, rollup| {
-            each(key.from(*grain), key, rollup);
+            let from = key.from(*grain);
+            let length = match grain {
+                Grain::Minute => MINUTE,
+                Grain::Hour => HOUR,
+            };
+            each(from..WallTime(from.0 + length), key, rollup);
             ControlFlow::Continue(())
         })?;
         all.rows += read.rows;
@@ -234,21 +285,64 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_gives_every_moment_the_same_chance() {
-        let window = window(5, 5 + 6_000_000);
-        let found: Vec<_> = slices(window, 3).collect();
-        assert_eq!(found.len() as u64, SLICES);
+    fn a_sample_gives_every_moment_the_same_chance_and_stays_as_time_goes_on() {
+        // A day of which twelve in a hundred are taken.
+        let day = 86_400_000_000;
+        let of = |from: i64, most: u64| {
+            let window = window(from, from + day);
+            let slices = Slices::of(window, 1_000, most);
+            (slices, slices.within(window).collect::<Vec<_>>())
+        };
+        let (slices, found) = of(5, 125);
+        assert_eq!(slices.share, Chance(120_000));
         let length = |slice: &Range<WallTime>| slice.end.0 - slice.start.0;
-        assert!(found.iter().all(|slice| length(slice) == 1_000));
+        assert!(found.iter().all(|slice| length(slice) <= slices.length));
         assert!(found.windows(2).all(|pair| pair[0].end <= pair[1].start));
-        for (run, slice) in found.iter().enumerate() {
-            let within = slice.start.0 - 5 - run as i64 * 3_000;
-            assert!([0, 1_000, 2_000].contains(&within), "{run}: {within}");
+        assert!((1_900..4_100).contains(&found.len()), "{}", found.len());
+        let taken = found.iter().map(length).sum::<i64>() as f64 / day as f64;
+        // 2,000 of 17,000: a deviation is 2.1 % of them.
+        assert!((taken / 0.12 - 1.0).abs() < 0.09, "seed {SEED}: {taken}");
+        // Each sixth of the day has its part of them.
+        for sixth in 0..6 {
+            let (from, until) = (day / 6 * sixth, day / 6 * (sixth + 1));
+            let within = |slice: &&Range<WallTime>| (from..until).contains(&slice.start.0);
+            let part = found.iter().filter(within).count() as f64 / found.len() as f64;
+            assert!(
+                (part * 6.0 - 1.0).abs() < 0.25,
+                "seed {SEED}: {sixth} {part}"
+            );
         }
-        // Each place of a run is drawn a third of the times.
-        let first = found.iter().enumerate();
-        let first = first.filter(|(run, slice)| slice.start.0 - 5 == *run as i64 * 3_000);
-        let first = first.count();
-        assert!((560..775).contains(&first), "seed {SEED}: {first}");
+        // A minute on: all but those at the ends are the same; of fewer records some of them.
+        let inner = |of: &[Range<WallTime>]| of[10..of.len() - 10].to_vec();
+        let (_, later) = of(5 + MINUTE, 125);
+        assert!(
+            inner(&found)
+                .iter()
+                .skip(10)
+                .all(|slice| later.contains(slice))
+        );
+        let fewer = Slices {
+            share: Chance(60_000),
+            ..slices
+        };
+        let fewer: Vec<_> = fewer.within(window(5, 5 + day)).collect();
+        assert!(fewer.len() < found.len() && fewer.iter().all(|slice| found.contains(slice)));
+    }
+
+    #[test]
+    fn a_limit_is_used_and_chances_stand_still() {
+        for (count, most, share) in [
+            (44_700, 40_000, 890_000),
+            (44_800, 40_000, 890_000),
+            (10_000_000, 100_000, 10_000),
+            (40_000_000_000, 100_000, 100),
+        ] {
+            let slices = Slices::of(window(0, 86_400_000_000), count, most);
+            assert_eq!(slices.share, Chance(share), "{most} of {count}");
+        }
+        assert_eq!(
+            Slices::of(window(7, 7), 9, 1).within(window(7, 7)).count(),
+            0
+        );
     }
 }

@@ -42,17 +42,35 @@ pub enum Source {
     /// Every record of the window.
     #[default]
     Records,
-    /// The records of slices of time, one drawn of every `of`.
+    /// The records of slices of time that were drawn.
     Sample {
-        /// One slice in how many.
-        of: u64,
-        /// How many slices.
+        /// The chance of each.
+        share: Chance,
+        /// How many were drawn.
         slices: u64,
         /// What the draws were begun with.
         seed: u64,
     },
     /// Sums and sketches of minutes and hours.
     Rollups,
+}
+
+/// A chance in millionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chance(pub u32);
+
+impl Chance {
+    /// As a number of `[0, 1]`.
+    #[must_use]
+    pub fn fraction(self) -> f64 {
+        f64::from(self.0) / 1e6
+    }
+
+    /// Of how many one is drawn.
+    #[must_use]
+    pub fn one_in(self) -> f64 {
+        1e6 / f64::from(self.0.max(1))
+    }
 }
 
 /// What a report is of, beside its numbers.

@@ -80,6 +80,9 @@ pub fn percent_of(fraction: f64) -> String {
         p if p < 0.01 => "<0.01 %".to_owned(),
         p if p < 9.995 => format!("{p:.2} %"),
         p if p > 99.95 && p < 100.0 => ">99.9 %".to_owned(),
+        // Of a limit more than all may be used.
+        p if p >= 999.5 => format!("{} %", thousands(p.round() as u64)),
+        p if p > 100.05 => format!("{p:.1} %"),
         p if p >= 100.0 => "100 %".to_owned(),
         p => format!("{p:.1} %"),
     }
@@ -198,6 +201,8 @@ mod tests {
             (1, 3, "33.3 %"),
             (99_999, 100_000, ">99.9 %"),
             (3, 3, "100 %"),
+            (21, 20, "105.0 %"),
+            (25, 2, "1,250 %"),
         ] {
             assert_eq!(percent(Share::of(part, whole)), text);
         }

@@ -1,6 +1,7 @@
 //! Answers reports from roll-ups: sums and sketches of minutes and hours instead of records.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::call::plain_name;
 use super::choice::Choice;
@@ -18,10 +19,10 @@ use crate::statistics::interval::order;
 use crate::statistics::sketch::Sketch;
 
 /// Which route's roll-up it is, of which minute or hour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Of<'a> {
-    /// When that began.
-    pub at: WallTime,
+    /// When that was.
+    pub span: &'a Range<WallTime>,
     /// The provider.
     pub provider: &'a str,
     /// Whether it is a router.
@@ -137,11 +138,11 @@ impl<'a> Rolled<'a> {
         if self.listed == Listed::Cost {
             let requests = exchanges + rollup.lost;
             let cost = PicoDollars(rollup.further.spent);
-            self.outlay.add(of.at, of.provider, requests, cost);
+            self.outlay.add(of.span, of.provider, requests, cost);
         }
         let route = (model, of.provider.to_owned());
         let sums = if self.listed == Listed::Trend {
-            let step = of.at.0.div_euclid(trend::step_of(self.window));
+            let step = of.span.start.0.div_euclid(trend::step_of(self.window));
             let steps = self.steps.entry(route).or_default();
             steps.entry(step).or_default()
         } else {

@@ -2,12 +2,14 @@
 //! interval, and what routes cost that are paid by the hour.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::call::Call;
 use super::figures::{ends, spent};
 use crate::analysis::paper::{Cell, Chart, Column, Head, Line, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::render::units::minute;
+use crate::analysis::tables::Window;
 use crate::record::{Nanos, PicoDollars, WallTime};
 use crate::routing::pricing::Hosting;
 use crate::statistics::interval::special::student_two_sided;
@@ -21,8 +23,15 @@ const DAY: i64 = 24 * HOUR;
 const HOURLY: i64 = 3 * DAY;
 /// Whole steps that a projection needs.
 const STEPS_MIN: usize = 4;
+/// The part of the first step, one of so many, that may be before the first request.
+const UNSEEN_MAX: i64 = 60;
 /// Days of a projection.
 const MONTH_DAYS: f64 = 30.0;
+
+/// The end of what can have been seen: of a window that is not over, when the report was made.
+fn now(head: &Head) -> WallTime {
+    head.window.until.min(head.made)
+}
 
 /// What was spent in each whole step of a window.
 struct Spend {
@@ -64,12 +73,20 @@ impl Outlay {
         }
     }
 
-    /// Of roll-ups: adds those that begin at `at`, of `provider`, of `requests` that cost so much.
-    /// Their busiest minute is not known where they are of hours.
-    pub(super) fn add(&mut self, at: WallTime, provider: &str, requests: u64, cost: PicoDollars) {
-        self.begun = Some(self.begun.map_or(at.0, |begun| begun.min(at.0)));
+    /// Of roll-ups: adds that of `span`, of `provider`, of `requests` that cost so much. Their
+    /// busiest minute is not known where they are of hours, and their first request came at the
+    /// end of the span at the latest.
+    pub(super) fn add(
+        &mut self,
+        span: &Range<WallTime>,
+        provider: &str,
+        requests: u64,
+        cost: PicoDollars,
+    ) {
+        let latest = span.end.0 - 1;
+        self.begun = Some(self.begun.map_or(latest, |begun| begun.min(latest)));
         self.asked.entry(provider.to_owned()).or_default().0 += requests;
-        self.each.push((at.0, cost.as_dollars()));
+        self.each.push((span.start.0, cost.as_dollars()));
     }
 }
 
@@ -104,7 +121,10 @@ pub(super) fn add(paper: &mut Paper, outlay: &Outlay) {
 
 impl Spend {
     fn of(outlay: &Outlay, head: &Head) -> Self {
-        let window = head.window;
+        let window = Window {
+            until: now(head),
+            ..head.window
+        };
         let step = if window.until.0 - window.from.0 <= HOURLY {
             HOUR
         } else {
@@ -113,8 +133,12 @@ impl Spend {
         // Steps that the window cuts would seem cheap.
         let first = window.from.0.div_euclid(step) + i64::from(window.from.0.rem_euclid(step) > 0);
         let after = window.until.0.div_euclid(step);
-        // What was before the first request is not known to have been idle.
-        let begun = outlay.begun.map(|begun| begun.div_euclid(step));
+        // What was before the first request is not known to have been idle: of its own step only a
+        // part may have been seen.
+        let begun = outlay.begun.map(|begun| {
+            let seen_whole = begun.rem_euclid(step) <= step / UNSEEN_MAX;
+            begun.div_euclid(step) + i64::from(!seen_whole)
+        });
         let first = begun.map_or(after, |begun| first.max(begun));
         let mut sums: BTreeMap<i64, f64> = (first..after).map(|at| (at, 0.0)).collect();
         for (at, cost) in &outlay.each {
@@ -183,11 +207,11 @@ impl Spend {
             cell(&month),
             cell(&month),
         ]);
-        let (begun, end) = month_of(head.window.until);
+        let (begun, end) = month_of(now(head));
         let since = outlay.each.iter().filter(|(at, _)| *at >= begun.0);
         let actual: f64 = since.map(|(_, cost)| cost).sum();
         let seen = head.window.from <= begun;
-        let rest = self.projected((end.0 - head.window.until.0).max(0) as f64);
+        let rest = self.projected((end.0 - now(head).0).max(0) as f64);
         let whole = rest.clone().map(|rest| Estimate {
             value: rest.value + actual,
             interval: Interval {
@@ -246,7 +270,7 @@ impl Spend {
 /// The beginnings of the month of `at` and of the next.
 fn month_of(at: WallTime) -> (WallTime, WallTime) {
     let text = WallTime(at.0 - 1).rfc3339();
-    let part = |range: std::ops::Range<usize>| text[range].parse::<i64>().unwrap_or(1);
+    let part = |range: Range<usize>| text[range].parse::<i64>().unwrap_or(1);
     let (year, month) = (part(0..4), part(5..7));
     let (next_year, next) = if month == 12 {
         (year + 1, 1)
@@ -286,9 +310,7 @@ fn hosting(outlay: &Outlay, head: &Head) -> Sheet {
             Column::new("cost_at_full_use", "each at full use", Unit::Dollars),
         ],
     );
-    let span = (head.window.until.0 - head.window.from.0)
-        .max(0)
-        .unsigned_abs();
+    let span = (now(head).0 - head.window.from.0).max(0).unsigned_abs();
     for (provider, per_hour) in &head.hosted {
         let asked = outlay.asked.get(provider.as_str()).copied();
         // Nobody who asked nothing was busy.
@@ -381,6 +403,23 @@ mod tests {
     }
 
     #[test]
+    fn an_hour_of_which_a_part_was_seen_is_none_and_neither_is_one_to_come() {
+        let projection = |calls: &[Call], of: Head| {
+            let paper = Listed::Cost.paper(calls, of);
+            let rows = &sheet(&paper, "projection").rows;
+            (rows[0][3].number().unwrap(), rows[1][0].clone())
+        };
+        let whole = projection(&day(), head());
+        // The first request at ten to one: six cents an hour all the same.
+        let late = projection(&day()[50..], head());
+        assert!((late.0 - 43.2).abs() < 1e-6, "{late:?}");
+        // Up to the end of next month, of which only a day has been.
+        let mut of = head();
+        of.window.until = WallTime(40 * DAY);
+        assert_eq!(projection(&day(), of), whole);
+    }
+
+    #[test]
     fn a_month_that_was_not_seen_whole_is_not_told() {
         let mut of = head();
         of.window.from = WallTime(HOUR);
@@ -417,7 +456,8 @@ mod tests {
         let mut rolled = Outlay::default();
         for hour in calls.chunks(60) {
             let cost = PicoDollars(60 * 1_000_000_000);
-            rolled.add(hour[0].started, "openai", 60, cost);
+            let from = hour[0].started;
+            rolled.add(&(from..WallTime(from.0 + HOUR)), "openai", 60, cost);
         }
         let [of_records, of_rollups] = [Outlay::of(&calls), rolled].map(|outlay| {
             let mut of = head();
@@ -437,7 +477,18 @@ mod tests {
                 _ => assert_eq!(one, other),
             }
         }
-        assert_eq!(of_records.findings, of_rollups.findings);
+        // When in its hour the first request came is not in roll-ups.
+        let said = |paper: &Paper| paper.findings[0].clone();
+        assert!(
+            said(&of_records).ends_with("95 %, from 24 hours)."),
+            "{}",
+            said(&of_records)
+        );
+        assert!(
+            said(&of_rollups).ends_with("95 %, from 23 hours)."),
+            "{}",
+            said(&of_rollups)
+        );
         assert_eq!(of_records.charts.len(), of_rollups.charts.len());
         let hosted = &rows(&of_rollups, "hosting")[0];
         assert_eq!(hosted[2], Cell::count(1_440));

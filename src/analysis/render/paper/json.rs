@@ -76,8 +76,16 @@ fn head(head: &Head) -> Value {
 fn source(source: Source) -> Value {
     match source {
         Source::Records => json!({ "of": "records" }),
-        Source::Sample { of, slices, seed } => {
-            json!({ "of": "sample", "one_in": of, "slices": slices, "seed": seed })
+        Source::Sample {
+            share,
+            slices,
+            seed,
+        } => {
+            let chance = share.fraction();
+            json!({
+                "of": "sample", "chance": chance, "one_in": share.one_in(), "slices": slices,
+                "seed": seed,
+            })
         }
         Source::Rollups => json!({ "of": "rollups", "relative_error": RELATIVE_ERROR }),
     }

@@ -137,12 +137,19 @@ fn grounds(head: &Head) -> Vec<String> {
 fn source(source: Source) -> String {
     match source {
         Source::Records => "Made of every record of the window.".to_owned(),
-        Source::Sample { of, slices, seed } => format!(
-            "Made of a sample: the window holds more than is read at once, so {} slices of time \
-             were drawn by seed {seed}, one of every {of}, and every record of theirs was taken. \
-             Each record had the same chance; counts and sums are the sample's: about {of} times \
-             as many are in the window.",
-            thousands(slices)
+        Source::Sample {
+            share,
+            slices,
+            seed,
+        } => format!(
+            "Made of a sample: the window holds more than is read at once, so of slices of time \
+             each was taken with a chance of {}, by a draw of its own date (seed {seed}), {} in \
+             all, with every record of theirs. Each record had the same chance, and a window that \
+             moves on takes the same ones; counts and sums are the sample's: about {} times as \
+             many are in the window.",
+            percent_of(share.fraction()),
+            thousands(slices),
+            three_digits(share.one_in())
         ),
         Source::Rollups => format!(
             "Made of roll-ups of minutes and hours, of every exchange of the window: counts and \

@@ -1,11 +1,11 @@
 //! Tells the tax: which route is compared with which, and what was found, for everybody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::adjust::{Comparison, Metric, compare, difference_unit, unit};
 use super::paired::{Compared, Pairs};
 use super::{paired_paper, randomised};
-use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
+use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Source, Unit};
 use crate::analysis::reports::Report;
 use crate::analysis::reports::call::{Call, plain_model};
 use crate::analysis::reports::ecdf::first_tokens;
@@ -140,6 +140,7 @@ impl Tax {
         };
         // What such a coin assigned is told apart; what any other assigned is traffic like all.
         let apart = |name: &Name| taxed.iter().any(|found| found.experiment == *name);
+        let is_sample = matches!(head.source, Source::Sample { .. });
         let others = self.assigned.iter().filter(|(name, _)| !apart(name));
         let observed = self.calls.iter().chain(others.flat_map(|(_, calls)| calls));
         let mut models: BTreeMap<String, Arms<'_>> = BTreeMap::new();
@@ -178,8 +179,17 @@ impl Tax {
             })
             .collect();
         let paired = self.pairs.compared(asked.reference.as_deref(), asked.seed);
-        let paper = with(write(&pairs, &alone, family, head), &taxed);
-        let mut paper = with_pairs(paper, &paired, self.pairs.alone());
+        let named = asked.reference.as_deref();
+        let mut paper = write(&pairs, &alone, family, head);
+        if let Some(said) = named.and_then(|named| unknown_reference(named, &models)) {
+            paper.findings = vec![said];
+        }
+        let mut paper = if is_sample {
+            with_untold(paper, &taxed)
+        } else {
+            with(paper, &taxed)
+        };
+        paper = with_pairs(paper, &paired, self.pairs.alone());
         let several = models.iter().filter(|(_, arms)| arms.len() > 1);
         let drawn = several.filter_map(|(model, arms)| distribution(model, arms));
         paper.charts.extend(drawn.take(DISTRIBUTIONS_MAX));
@@ -297,6 +307,35 @@ fn with(mut paper: Paper, taxed: &[Taxed]) -> Paper {
         paper.notes.insert(1, randomised::NOTE.to_owned());
     }
     paper
+}
+
+/// The same of a sample: a sequence that holds at any look is one of all numbers as they came.
+fn with_untold(mut paper: Paper, taxed: &[Taxed]) -> Paper {
+    paper.findings.extend(taxed.iter().map(|found| {
+        format!(
+            "RANDOMISED, experiment {}: not told of a sample; `tollgate report experiments` and the \
+             page Experiments read every exchange of it.",
+            found.experiment
+        )
+    }));
+    paper
+}
+
+/// That no call went to the provider that is to be compared with, and who there is.
+fn unknown_reference(named: &str, models: &BTreeMap<String, Arms<'_>>) -> Option<String> {
+    let known: BTreeSet<&str> = models
+        .values()
+        .flat_map(|arms| arms.keys().copied())
+        .collect();
+    if known.is_empty() || known.contains(named) {
+        return None;
+    }
+    let known: Vec<&str> = known.into_iter().collect();
+    Some(format!(
+        "No request went to a provider {named} in this window, so nothing is compared with it. \
+         There are {}.",
+        known.join(", ")
+    ))
 }
 
 /// The paper with what pairs told beside all that.

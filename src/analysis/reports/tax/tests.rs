@@ -1,7 +1,7 @@
 //! Recovers known taxes from made-up worlds, the confounded one among them.
 
 use super::adjust::{Comparison, Metric, compare};
-use super::paper::Tax;
+use super::paper::{Asked, Tax};
 use crate::analysis::reports::Report as _;
 use crate::analysis::reports::call::{Call, Traits};
 use crate::analysis::reports::tests::{head, made_up};
@@ -172,4 +172,22 @@ fn few_failing_none_and_one_call_are_told_and_break_nothing() {
             assert!(!crate::analysis::render::paper::write(&paper, format).is_empty());
         }
     }
+}
+
+#[test]
+fn a_provider_that_nobody_asked_is_named_and_so_are_those_that_were() {
+    let mut tax = Tax::new(Asked {
+        reference: Some("nosuch".to_owned()),
+        ..Asked::default()
+    });
+    let calls = confounded(3, 100, 0.0, 0.0);
+    calls.into_iter().for_each(|call| tax.add(call));
+    let said = tax.paper(head()).findings;
+    assert_eq!(
+        said,
+        [
+            "No request went to a provider nosuch in this window, so nothing is compared with it. \
+             There are openai, openrouter."
+        ]
+    );
 }
