@@ -78,12 +78,13 @@ pub fn routes(
     let mut ends: Option<(ExchangeId, ExchangeId)> = None;
     let scanned = reader.scan(asked.window.range(), |summary| {
         seen();
-        if builder.add(&row(summary)) {
+        let row = row(summary);
+        if builder.add(&row) {
             let first = ends.map_or(summary.id, |(first, _)| first);
             ends = Some((first, summary.id));
-            if summary.attempts > 1 {
-                several.push(summary.id);
-            }
+        }
+        if summary.attempts > 1 && builder.wants_lost(&row) {
+            several.push(summary.id);
         }
         ControlFlow::Continue(())
     })?;
@@ -169,16 +170,16 @@ pub(super) fn selection(asked: &Asked, names: &Names) -> Selection {
 /// Counts the lost attempts of one exchange.
 fn add_lost(record: &ExchangeRecord, names: &Names, builder: &mut RoutesBuilder) {
     let lost = record.attempts.len().saturating_sub(1);
+    let number = |name: Option<&Name>| {
+        let id = name.map(|name| names.find(name).unwrap_or(NameId::OTHER));
+        id.unwrap_or(NameId::NONE).0
+    };
     for attempt in &record.attempts[..lost] {
-        let number = |name: Option<&Name>| {
-            let id = name.map(|name| names.find(name).unwrap_or(NameId::OTHER));
-            id.unwrap_or(NameId::NONE).0
-        };
-        builder.add_lost(
+        let route = (
             number(Some(&attempt.provider)),
             number(attempt.model.as_ref()),
-            attempt.error_class,
         );
+        builder.add_lost(route, number(record.model.as_ref()), attempt.error_class);
     }
 }
 

@@ -27,7 +27,14 @@ struct Backend<'a> {
 const TITLE: &str = "Backends behind routers";
 
 pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
-    let of = head(of, METHOD);
+    let mut of = head(of, METHOD);
+    // Nobody stands behind a provider of its own models.
+    let direct = calls
+        .iter()
+        .filter(|call| !call.lost && call.kind == ProviderKind::Direct);
+    let direct = direct.count() as u64;
+    of.taken = of.taken.saturating_sub(direct);
+    of.excluded.push(("no_router".to_owned(), direct));
     let routed = calls
         .iter()
         .filter(|call| call.kind == ProviderKind::Router);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::call::Call;
 use super::figures::{
-    NO_CALLS, Numbers, by_route, first_token, head, model_cell, named, nothing, numbers,
+    NO_CALLS, Numbers, by_route, first_token, head, model_cell, named, nothing, numbers, spent,
 };
 use super::tax::Metric;
 use super::within::{METHOD, Within, findings, forest, sheet, within};
@@ -70,8 +70,8 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
             "OBSERVATIONAL: later turns have longer prompts and more in the cache. The table of \
              effects compares only prompts of like size at one route."
                 .to_owned(),
-            "Identical are requests whose whole body is the same, by a keyed hash, as one that \
-             was answered well before in this window. Saved is what the later ones used and cost: \
+            "Identical are requests for the same model whose whole body is the same, by a keyed \
+             hash, as one that was answered well before in this window. Saved is what the later ones used and cost: \
              the most that a cache of answers could save, and only where the same answer twice is \
              wanted."
                 .to_owned(),
@@ -116,7 +116,10 @@ fn read_share(calls: &[&Call]) -> Cell {
     let known = calls
         .iter()
         .filter_map(|call| Some((call.cached_read?, call.input?)));
-    let (read, all) = known.fold((0, 0), |(read, all), call| (read + call.0, all + call.1));
+    // Counts are the providers', who may say anything.
+    let (read, all) = known.fold((0_u64, 0_u64), |(read, all), call| {
+        (read.saturating_add(call.0), all.saturating_add(call.1))
+    });
     let share = Share::of(read, all).fraction();
     Cell::maybe(share, "no counts")
 }
@@ -275,21 +278,24 @@ fn identical(calls: &[Call]) -> Identical {
     in_time.sort_by_key(|call| call.started);
     for call in in_time {
         let Some(prompt) = call.prompt else { continue };
-        let repeated = answered.contains(&prompt.0);
+        // Where the path names the model, the same body goes to several of them.
+        let model = call.asked.as_ref().or(call.model.as_ref());
+        let body = (prompt.0, call.language, model);
+        let repeated = answered.contains(&body);
         if call.outcome == Outcome::Ok {
-            answered.insert(prompt.0);
+            answered.insert(body);
         }
         let route = (super::call::plain_model(call), call.provider.to_string());
         let of_route = identical.routes.entry(route).or_default();
         for saved in [of_route, &mut identical.all] {
             saved.requests += 1;
-            saved.whole_cost += call.cost.unwrap_or(0.0);
+            saved.whole_cost += spent(call).unwrap_or(0.0);
             if repeated {
                 saved.repeated += 1;
-                saved.input += call.input.unwrap_or(0);
-                saved.output += call.output.unwrap_or(0);
-                saved.cost += call.cost.unwrap_or(0.0);
-                saved.priced += u64::from(call.cost.is_some());
+                saved.input = saved.input.saturating_add(call.input.unwrap_or(0));
+                saved.output = saved.output.saturating_add(call.output.unwrap_or(0));
+                saved.cost += spent(call).unwrap_or(0.0);
+                saved.priced += u64::from(spent(call).is_some());
             }
         }
     }
@@ -327,7 +333,16 @@ impl Identical {
             );
         }
         let cost = if all.priced > 0 {
-            format!(" and {}", number(all.cost, Unit::Dollars))
+            let of = if all.priced < all.repeated {
+                let known = Share::of(all.priced, all.repeated).fraction();
+                format!(
+                    ", where a cost is known ({} of them)",
+                    number(known.unwrap_or(0.0), Unit::Share)
+                )
+            } else {
+                String::new()
+            };
+            format!(" and {}{of}", number(all.cost, Unit::Dollars))
         } else {
             String::new()
         };
@@ -371,6 +386,27 @@ mod tests {
     use super::*;
     use crate::analysis::reports::tests::{failing, head, made_up};
     use crate::record::KeyedHash;
+
+    #[test]
+    fn counts_that_nobody_can_have_do_not_wrap_around_and_models_are_told_apart() {
+        let call = |n: usize, model: &str| Call {
+            prompt: Some(KeyedHash(7)),
+            asked: Some(model.into()),
+            input: Some(u64::MAX),
+            cached_read: Some(u64::MAX),
+            billed: Some(0.5),
+            cost: None,
+            ..made_up(n, 300.0)
+        };
+        let calls: Vec<Call> = (0..4).map(|n| call(n, ["one", "other"][n % 2])).collect();
+        let found = identical(&calls);
+        // The first of each model is new; what the others cost is what was billed.
+        assert_eq!((found.all.requests, found.all.repeated), (4, 2));
+        assert_eq!(found.all.input, u64::MAX);
+        assert!((found.all.cost - 1.0).abs() < 1e-9);
+        let all: Vec<&Call> = calls.iter().collect();
+        assert_eq!(read_share(&all).number(), Some(1.0));
+    }
 
     #[test]
     fn only_what_was_answered_before_is_identical() {

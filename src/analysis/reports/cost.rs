@@ -81,7 +81,8 @@ fn told(routes: &[Costs], of: Head, outlay: &Outlay) -> Paper {
             OBSERVATIONAL.to_owned(),
             "A cost is what the provider billed where its answer says so, else tokens times the \
              price table. Unknown is not zero: sums and means are of those whose cost is known, \
-             and `with a price` says how many that is."
+             and `with a price` says how many that is. Requests that were refused cost nothing, \
+             which is no price of a request: they are not among those with a price."
                 .to_owned(),
             "Per success is all known cost of the route over its known answers that ended well. \
              What lost tries were billed is not known to anybody here: `may be billed` counts \

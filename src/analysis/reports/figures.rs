@@ -479,7 +479,10 @@ pub(super) fn verdict(verdict: &Verdict) -> String {
         Verdict::RealButNegligible => "real but negligible".to_owned(),
         Verdict::Inconclusive {
             need_about_more: Some(more),
-        } => format!("inconclusive: about {more} more of each would decide"),
+        } => format!(
+            "inconclusive: about {} more of each would decide",
+            number(*more as f64, Unit::Count)
+        ),
         Verdict::Inconclusive { .. } => "inconclusive".to_owned(),
     }
 }

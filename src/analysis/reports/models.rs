@@ -133,11 +133,19 @@ fn findings(ways: &[Way]) -> Vec<String> {
             .iter()
             .map(|way| (way.route.0.as_str(), way.tries))
             .collect();
-        findings.push(format!(
-            "{} model{} in this window, too few answers to rank: a median needs 6.",
+        let named = format!(
+            "{} model{} in this window",
             models.len(),
             if models.len() == 1 { "" } else { "s" }
-        ));
+        );
+        let told = ways
+            .iter()
+            .any(|way| way.first_token.at(0.5).number().is_some());
+        findings.push(if told && models.len() == ways.len() {
+            format!("{named}, each by one route: there is nothing to rank it against.")
+        } else {
+            format!("{named}, too few answers to rank: a median needs 6.")
+        });
     }
     findings
 }

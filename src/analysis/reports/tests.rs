@@ -5,6 +5,7 @@ use super::listed::Listed;
 use crate::analysis::paper::{Head, Paper};
 use crate::analysis::render::Format;
 use crate::analysis::render::paper::{json, write};
+use crate::analysis::render::units::thousands;
 use crate::analysis::tables::Window;
 use crate::record::{KeyedHash, Language, Name, Outcome, ProviderKind, WallTime};
 
@@ -174,13 +175,20 @@ pub(super) fn full_head() -> Head {
 /// What an expert asks of every report before any number is believed: each format that people
 /// read says it in words, and JSON under its key. `paper` is of [`full_head`].
 pub(super) fn says_what_it_stands_on(paper: &Paper, badge: &str) {
+    // Two sides say it of each.
+    let taken = if paper.head.sides.is_empty() {
+        paper.head.taken
+    } else {
+        1_200
+    };
+    let taken = format!("{} exchanges of 1,234 looked at", thousands(taken));
     for format in [Format::Table, Format::Markdown, Format::Html] {
         // Lines are wrapped for terminals.
         let text = write(paper, format);
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for part in [
             "1970-01-01 00:00",
-            "1,200 exchanges of 1,234 looked at",
+            taken.as_str(),
             "Not taken: background 34",
             "added 41.0 µs at p50 and 120 µs at p99",
             "Seed 1.",

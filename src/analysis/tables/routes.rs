@@ -137,9 +137,32 @@ impl RoutesBuilder {
         }
     }
 
-    /// Adds an attempt of an exchange in the report after which it went elsewhere.
-    pub fn add_lost(&mut self, provider: u32, model: u32, class: Option<ErrorClass>) {
-        self.tally((provider, model)).add_lost(class);
+    /// Whether attempts of that exchange may be in the report after which it went elsewhere: also
+    /// where another route answered it.
+    #[must_use]
+    pub fn wants_lost(&self, row: &Row) -> bool {
+        let any = Selection {
+            provider: None,
+            model: None,
+            ..self.selection
+        };
+        any.excludes(row).is_none()
+    }
+
+    /// Adds an attempt after which its exchange, asked of the model `asked`, went elsewhere.
+    pub fn add_lost(
+        &mut self,
+        (provider, model): (u32, u32),
+        asked: u32,
+        class: Option<ErrorClass>,
+    ) {
+        let is = |wanted: Option<u32>, one: u32, other: u32| {
+            wanted.is_none_or(|wanted| wanted == one || wanted == other)
+        };
+        let selection = &self.selection;
+        if is(selection.provider, provider, provider) && is(selection.model, model, asked) {
+            self.tally((provider, model)).add_lost(class);
+        }
     }
 
     /// The report; `name` gives the texts of a provider's and a model's number.

@@ -266,7 +266,7 @@ fn lost_attempts_count_for_the_route_that_lost_them() {
         Some(ErrorClass::ContextLength),
         None,
     ] {
-        builder.add_lost(7, 2, class);
+        builder.add_lost((7, 2), 2, class);
     }
     let found = builder.finish(head(), |provider, _| RouteName {
         provider: provider.to_string(),
@@ -279,6 +279,42 @@ fn lost_attempts_count_for_the_route_that_lost_them() {
     assert_eq!(lost.failure_rate.fraction(), None);
     assert_eq!(lost.rate_limited, Share::of(1, 5));
     assert_eq!(found.routes[0].attempt_failure_rate, Share::of(0, 1));
+}
+
+/// Whoever asks for one provider is told its lost tries, whoever answered in the end, and nobody
+/// else's.
+#[test]
+fn lost_attempts_of_one_provider_are_all_of_its_own() {
+    let selection = Selection {
+        provider: Some(7),
+        ..Selection::default()
+    };
+    let mut builder = RoutesBuilder::new(selection);
+    let answered = |provider: u32| Row {
+        provider,
+        ..stream(5)
+    };
+    let background = Row {
+        origin: Origin::Bench,
+        ..answered(7)
+    };
+    for (row, taken, wanted) in [
+        (answered(7), true, true),
+        (answered(1), false, true),
+        (background, false, false),
+    ] {
+        assert_eq!(builder.add(&row), taken, "{row:?}");
+        assert_eq!(builder.wants_lost(&row), wanted, "{row:?}");
+    }
+    for provider in [7, 1, 7] {
+        builder.add_lost((provider, 2), 2, Some(ErrorClass::RateLimited));
+    }
+    let found = builder.finish(head(), |_, _| RouteName::default());
+    let [only] = found.routes.as_slice() else {
+        panic!("{} routes", found.routes.len());
+    };
+    assert_eq!((only.exchanges, only.lost.attempts), (1, 2));
+    assert_eq!(only.rate_limited, Share::of(2, 3));
 }
 
 #[test]

@@ -218,7 +218,12 @@ fn cost(route: &RouteReport) -> Markup {
     let costs = &route.costs;
     html! {
         @match costs.dollars() {
-            None => { (NOTHING) br; span.detail { "no price" } }
+            None => {
+                @match costs.billed_dollars() {
+                    Some(billed) => { (dollars(billed)) br; span.detail { "billed; no price" } }
+                    None => { (NOTHING) br; span.detail { "no price" } }
+                }
+            }
             Some(sum) => {
                 (dollars(sum)) br;
                 span.detail {
