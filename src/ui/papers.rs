@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::active::probing::history;
 use crate::analysis::paper::{Paper, Source};
+use crate::analysis::render::units::thousands;
 use crate::analysis::reports::baseline::{Baseline, Drift, of_calls};
 use crate::analysis::reports::call::calls;
 use crate::analysis::reports::compare::{compared, span};
@@ -451,10 +452,14 @@ fn kinds(reader: &StoreReader, window: Window) -> Result<HashMap<u32, ProviderKi
 
 fn told(mut paper: Paper, scanned: Scanned, what: &str) -> Paper {
     if scanned.damaged > 0 {
-        paper.notes.push(format!(
-            "{} damaged {what} are missing: `tollgate db verify`.",
-            scanned.damaged
-        ));
+        // Before everything: what is told is of the rest.
+        paper.findings.insert(
+            0,
+            format!(
+                "{} damaged {what} of this window are missing: `tollgate db verify`.",
+                thousands(scanned.damaged)
+            ),
+        );
     }
     paper
 }

@@ -162,8 +162,8 @@ fn route_rows(route: &RouteReport) -> Markup {
                 td.number rowspan="3" {
                     (percent(route.failure_rate)) br;
                     span.detail {
-                        (between(route.failure_rate.ends(), percent_of))
-                        " of " (thousands(route.failure_rate.whole)) br;
+                        (between(route.failure_rate.ends(), percent_of)) br;
+                        "of " (thousands(route.failure_rate.whole)) br;
                         "limited " (percent(route.rate_limited)) br;
                         "key refused " (percent(route.credential_faults))
                         @if route.lost.attempts > 0 { br; "lost attempts " (short(route.lost.attempts)) }
@@ -183,20 +183,21 @@ fn route_rows(route: &RouteReport) -> Markup {
 type Told = (Figure, Option<(f64, f64)>);
 
 fn quantiles(route: &RouteReport, name: &str, of: fn(&Spread) -> Told) -> Markup {
-    let cells: [(&Spread, Write); 5] = [
-        (&route.first_token, span),
-        (&route.first_answer, span),
-        (&route.total, span),
-        (&route.output_rate, rate),
-        (&route.own_delay, span),
+    // What Tollgate added is told without ends: there is room for no more.
+    let cells: [(&Spread, Write, bool); 5] = [
+        (&route.first_token, span, true),
+        (&route.first_answer, span, true),
+        (&route.total, span, true),
+        (&route.output_rate, rate, true),
+        (&route.own_delay, span, false),
     ];
     html! {
         th.quantile scope="row" { (name) }
-        @for (spread, write) in cells {
+        @for (spread, write, ended) in cells {
             @let (one, ends) = of(spread);
             td.number.withheld[one.value().is_none()] title=[why(one)] {
                 (figure(one, write))
-                @if ends.is_some() { br; span.detail { (between(ends, write)) } }
+                @if ended && ends.is_some() { br; span.detail { (between(ends, write)) } }
             }
         }
     }
