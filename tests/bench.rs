@@ -206,6 +206,26 @@ fn a_run_that_broke_off_goes_on_where_it_was() {
         [0, 0, 0, 4],
         "a route that dies ends no run"
     );
+    // Another plan or seed is another run, and would be mixed with it.
+    let asked = simulator.request_count();
+    for (change, key) in [("--seed", "seed"), ("--warm-ups", "warm_ups")] {
+        let mut other = args.map(str::to_owned);
+        let place = other.iter().position(|word| word == change).unwrap();
+        other[place + 1] = "5".to_owned();
+        let words: Vec<&str> = other.iter().map(String::as_str).collect();
+        let output = tollgate(folder, &words);
+        assert_eq!(output.status.code(), Some(2), "{}", error(&output));
+        assert!(
+            error(&output).contains(&format!("`{key}`")),
+            "{}",
+            error(&output)
+        );
+    }
+    // Also where the run is of a program that wrote no plan.
+    fs::remove_file(folder.join("results/broken/plan.json")).unwrap();
+    let output = tollgate(folder, &[&args[..], &["--cache-turns", "2"]].concat());
+    assert_eq!(output.status.code(), Some(2), "{}", error(&output));
+    assert_eq!(simulator.request_count(), asked, "nothing was asked");
     // As after a kill: the last line is cut off.
     let lines = folder.join("results/broken/exchanges.jsonl");
     let text = fs::read_to_string(&lines).unwrap();
@@ -594,4 +614,63 @@ fn a_result_that_cannot_be_read_says_why() {
         2,
         "nothing was asked before it was read"
     );
+}
+
+#[test]
+fn a_full_disk_ends_the_run_and_what_was_measured_is_in_the_result() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let results = folder.join("results/full");
+    fs::create_dir_all(&results).unwrap();
+    std::os::unix::fs::symlink("/dev/full", results.join("exchanges.jsonl")).unwrap();
+    let args = [
+        "bench",
+        "--models",
+        "m",
+        "--iterations",
+        "4",
+        "--warm-ups",
+        "0",
+        "--seed",
+        "9",
+        "--run",
+        "full",
+    ];
+    let output = tollgate(folder, &args);
+    let told = error(&output);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(
+        told.contains("No space left") && told.contains("--out"),
+        "{told}"
+    );
+    let result = fs::read_to_string(results.join("benchmark.json")).unwrap();
+    let result: Value = serde_json::from_str(&result).unwrap();
+    assert_eq!(result["end"], "unwritten");
+    assert_eq!(exchanges(&result).len(), 1, "what came first is kept");
+    // With room again the same command begins anew.
+    fs::remove_file(results.join("exchanges.jsonl")).unwrap();
+    let output = tollgate(folder, &args);
+    assert!(output.status.success(), "{}", error(&output));
+    let output = tollgate_into(folder, &["bench", "schema"], "/dev/full");
+    assert_eq!(
+        output.status.code(),
+        Some(3),
+        "a result that is lost is told"
+    );
+    assert!(
+        error(&output).contains("cannot write to stdout"),
+        "{}",
+        error(&output)
+    );
+}
+
+fn tollgate_into(folder: &Path, args: &[&str], file: &str) -> Output {
+    let file = fs::OpenOptions::new().write(true).open(file).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .current_dir(folder)
+        .args(args)
+        .stdout(file)
+        .output()
+        .unwrap()
 }

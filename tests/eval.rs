@@ -436,6 +436,16 @@ fn what_is_wrong_is_told_before_anything_is_asked() {
         ("set.jsonl", &[], "name who scores"),
         (
             "set.jsonl",
+            &["--scorer", "command:/nonexistent/scorer --all"],
+            "/nonexistent/scorer is no program that may be run",
+        ),
+        (
+            "set.jsonl",
+            &["--scorer", "command:no-such-program-anywhere"],
+            "is no program that may be run",
+        ),
+        (
+            "set.jsonl",
             &["--scorer", "exactly"],
             "`exactly` is no scorer",
         ),
@@ -529,9 +539,6 @@ fn scorers_that_fail_say_nothing_of_answers() {
         kind = "command"
         command = ["sh", "-c", "sleep 300 & wait"]
         timeout = "200ms"
-        [missing]
-        kind = "command"
-        command = ["/nonexistent/scorer"]
         [silent_judge]
         kind = "judge"
         model = "judge"
@@ -556,7 +563,6 @@ fn scorers_that_fail_say_nothing_of_answers() {
             "signal: 11",
             "no number `score`",
             "longer than 200ms",
-            "cannot be run",
             "made no choice",
         ]) {
             assert_eq!(
@@ -576,6 +582,22 @@ fn scorers_that_fail_say_nothing_of_answers() {
         .map(|of| &of["scorer"])
         .collect();
     assert_eq!(scorers, ["right"], "who always failed has given no score");
+    let args = [
+        &USUAL[..10],
+        &["--run", "unscored", "--scorer", "command:false"],
+    ]
+    .concat();
+    let output = tollgate(folder, &args);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "a run without a score is no success"
+    );
+    let told = error(&output);
+    assert!(
+        told.contains("no answer could be scored: scorer command"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -320,7 +320,7 @@ fn notes_are_kept_in_the_store_and_stand_in_reports() {
     assert_eq!(list.lines().count(), 2, "{list}");
     assert_eq!(run(&["note", "remove", "1"]).0, 0);
     for (arguments, code, said) in [
-        (vec!["note", "remove", "1"], 1, "there is no note 1"),
+        (vec!["note", "remove", "1"], 2, "there is no note 1"),
         (vec!["note", "add", ""], 2, "1 to 500 bytes"),
         (
             vec!["note", "add", "x", "--at", "soon"],

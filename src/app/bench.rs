@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use super::fault::AppFault;
 use super::machine::runtime;
 use super::own_street::{Arrivals, Opening, OwnStreet, Surroundings, until};
-use super::results::{earlier, environment, lines, unusable, write_whole};
+use super::results::{PLAN, earlier, environment, lines, same_plan, unusable, write_whole};
 use crate::active::bench::estimate::{Estimate, estimate};
 use crate::active::bench::result::{self, Head};
+use crate::active::bench::run::BenchFault;
 use crate::active::bench::{Bench, Ended, Measured, Outside, Plan};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
@@ -68,6 +70,7 @@ impl Run<'_> {
         let began = clock.wall();
         fs::create_dir_all(self.folder).map_err(|error| unusable(self.folder, &error))?;
         let (all, done) = self.before()?;
+        self.same_plan(!all.is_empty())?;
         let mut settings = self.settings.clone();
         let total = settings.timeouts.total;
         let patience = total.map_or(self.patience, |total| total.min(self.patience));
@@ -116,14 +119,15 @@ impl Run<'_> {
         };
         let ran = runtime.block_on(async { bench.run(&mut stage).await });
         street.end(|_| ());
-        let ended = ran.map_err(|fault| {
-            let kept = self.folder.display();
-            AppFault::Runtime(format!("{fault}; what was measured before is in {kept}"))
-        })?;
+        let end = match &ran {
+            Ok(ended) => ended.name(),
+            Err(BenchFault::Write(_)) => "unwritten",
+            Err(BenchFault::Traffic(_)) => "broken",
+        };
         let head = Head {
             began,
             ended: clock.wall(),
-            end: ended.name(),
+            end,
             estimate: self.estimate(&clock),
             environment: environment(self.settings, self.location.clone()),
         };
@@ -134,8 +138,23 @@ impl Run<'_> {
             Nanos(patience.as_nanos() as u64),
             &stage.all,
         );
-        write_whole(&file, &format!("{value:#}\n"))
-            .map_err(|error| unusable(self.folder, &error))?;
+        let written = write_whole(&file, &format!("{value:#}\n"));
+        let ended = ran.map_err(|fault| {
+            let (count, file) = (stage.all.len(), file.display());
+            let kept = match &written {
+                Ok(()) => format!("the {count} answers measured before are in {file}"),
+                Err(error) => format!("cannot write {file} either: {error}"),
+            };
+            AppFault::Runtime(format!(
+                "{fault}; {kept}. Make room, or name another folder with --out; the same command goes on"
+            ))
+        })?;
+        written.map_err(|error| {
+            let file = file.display();
+            AppFault::Runtime(format!(
+                "cannot write {file}: {error}; what was measured is in {LINES} beside it, and the same command goes on"
+            ))
+        })?;
         Ok(Outcome {
             ended,
             all: stage.all,
@@ -147,6 +166,20 @@ impl Run<'_> {
     #[must_use]
     pub fn estimate(&self, clock: &Clock) -> Estimate {
         estimate(self.plan, self.settings, clock.wall())
+    }
+
+    /// Whether what the folder holds was asked by this plan. A run that says so nowhere but in its
+    /// result is held against that.
+    fn same_plan(&self, begun: bool) -> Result<(), AppFault> {
+        let own = result::plan_value(self.plan);
+        if begun && !self.folder.join(PLAN).exists() {
+            let told = fs::read_to_string(self.folder.join(FILE)).unwrap_or_default();
+            let told: Value = serde_json::from_str(&told).unwrap_or_default();
+            let text = format!("{:#}\n", told["plan"]);
+            write_whole(&self.folder.join(PLAN), &text)
+                .map_err(|error| unusable(self.folder, &error))?;
+        }
+        same_plan(self.folder, &own)
     }
 
     /// What an earlier part of this run has measured. A last line that was cut off is left out, as
@@ -195,9 +228,9 @@ impl Outside for Stage<'_> {
     fn measured(&mut self, measured: Measured) -> io::Result<()> {
         let mut line = result::line(&measured).to_string();
         line.push('\n');
-        self.lines.write_all(line.as_bytes())?;
+        // First of all it is remembered: the result has it, whatever becomes of the lines.
         self.all.push(measured);
-        Ok(())
+        self.lines.write_all(line.as_bytes())
     }
 
     fn progress(&mut self, done: usize, of: usize) {

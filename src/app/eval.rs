@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use super::fault::AppFault;
 use super::machine::runtime;
 use super::own_street::{Arrivals, Opening, OwnStreet, Surroundings, until};
-use super::results::{earlier, environment, lines, unusable, write_whole};
+use super::results::{earlier, environment, lines, same_plan, unusable, write_whole};
 use crate::active::bench::Ended;
 use crate::active::bench::result::Head;
 use crate::active::eval::estimate::{Costs, costs};
@@ -22,6 +22,7 @@ use crate::active::eval::{Eval, EvalFault, Measured, Outside, Plan, Spoken, resu
 use crate::analysis::paper::{self, Paper};
 use crate::analysis::render::paper::json as paper_json;
 use crate::analysis::reports::scores;
+use crate::analysis::scoring::Scored;
 use crate::analysis::tables::Window;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
@@ -53,6 +54,8 @@ pub struct Outcome {
     pub end: &'static str,
     /// Why the rest was not asked, where something broke.
     pub fault: Option<String>,
+    /// How a scorer first failed, where no answer could be scored.
+    pub unscored: Option<String>,
     /// The report.
     pub paper: Paper,
     /// The file that says it all, where it could be written.
@@ -67,8 +70,6 @@ pub struct Outcome {
 pub const LINES: &str = "scores.jsonl";
 /// The name of the file that says it all.
 pub const FILE: &str = "eval.json";
-/// The name of the file that tells what a run asks, from its beginning on.
-pub const PLAN: &str = "plan.json";
 
 impl Run<'_> {
     /// What it may cost by today's prices.
@@ -88,7 +89,7 @@ impl Run<'_> {
         let clock = Clock::system();
         let began = clock.wall();
         fs::create_dir_all(self.folder).map_err(|error| unusable(self.folder, &error))?;
-        self.same_plan()?;
+        same_plan(self.folder, &result::plan_value(&self.plan))?;
         let (all, done) = self.before()?;
         let (lines, kept) = (lines(&self.folder.join(LINES))?, self.kept()?);
         let (sender, records) = mpsc::unbounded_channel();
@@ -171,6 +172,7 @@ impl Run<'_> {
         Ok(Outcome {
             end,
             fault: fault.or(unwritten),
+            unscored: unscored(&self.plan, &all),
             paper,
             file: written.is_ok().then_some(file),
             stored: matches!(stored, Some(Ok(()))),
@@ -206,31 +208,6 @@ impl Run<'_> {
             hosted: hosted.collect(),
             remarks: Vec::new(),
             sides: Vec::new(),
-        }
-    }
-
-    /// Whether the folder holds this run, or none yet. Two runs under one name would be mixed.
-    fn same_plan(&self) -> Result<(), AppFault> {
-        let path = self.folder.join(PLAN);
-        let own = result::plan_value(&self.plan);
-        let there = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return write_whole(&path, &format!("{own:#}\n"))
-                    .map_err(|error| unusable(self.folder, &error));
-            }
-            Err(error) => return Err(unusable(self.folder, &error)),
-        };
-        let there: Value = serde_json::from_str(&there).unwrap_or_default();
-        let differs = |(key, value): &(&String, &Value)| there.get(key.as_str()) != Some(value);
-        match own.as_object().into_iter().flatten().find(differs) {
-            None => Ok(()),
-            Some((key, _)) => {
-                let folder = self.folder.display();
-                Err(AppFault::Usage(format!(
-                    "{folder} holds another run, which differs in `{key}`: name another one with --run or --out"
-                )))
-            }
         }
     }
 
@@ -274,6 +251,22 @@ impl Run<'_> {
         let opened: io::Result<File> = open();
         opened.map(Some).map_err(|error| unusable(folder, &error))
     }
+}
+
+/// How a scorer first failed, where none of them could score any answer.
+fn unscored(plan: &Plan, all: &[Measured]) -> Option<String> {
+    let mut first = None;
+    for (scorer, scored) in all
+        .iter()
+        .flat_map(|of| plan.scorers.iter().zip(&of.scores))
+    {
+        let Scored::Failed(why) = scored else {
+            return None;
+        };
+        let name = &scorer.name;
+        first.get_or_insert_with(|| format!("no answer could be scored: scorer {name}: {why}"));
+    }
+    first
 }
 
 /// What earlier parts of a run have cost.

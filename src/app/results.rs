@@ -6,6 +6,8 @@ use std::io;
 use std::path::Path;
 use std::thread;
 
+use serde_json::Value;
+
 use super::fault::AppFault;
 use crate::active::bench::result::Environment;
 use crate::active::digest::sha256;
@@ -49,6 +51,34 @@ pub(super) fn earlier<T, E: Display>(
         }
     }
     Ok(earlier)
+}
+
+/// The name of the file that tells what a run asks, from its beginning on.
+pub const PLAN: &str = "plan.json";
+
+/// Whether the folder holds a run of the plan `own`, or none yet. Two runs under one name would be
+/// mixed.
+pub(super) fn same_plan(folder: &Path, own: &Value) -> Result<(), AppFault> {
+    let path = folder.join(PLAN);
+    let there = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return write_whole(&path, &format!("{own:#}\n"))
+                .map_err(|error| unusable(folder, &error));
+        }
+        Err(error) => return Err(unusable(folder, &error)),
+    };
+    let there: Value = serde_json::from_str(&there).unwrap_or_default();
+    let differs = |(key, value): &(&String, &Value)| there.get(key.as_str()) != Some(value);
+    match own.as_object().into_iter().flatten().find(differs) {
+        None => Ok(()),
+        Some((key, _)) => {
+            let folder = folder.display();
+            Err(AppFault::Usage(format!(
+                "{folder} holds another run, which differs in `{key}`: name another one with --run or --out"
+            )))
+        }
+    }
 }
 
 /// Opens a file whose lines grow.

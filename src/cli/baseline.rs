@@ -342,7 +342,7 @@ fn remove(name: &str, store: &StoreArgs, config: Option<&Path>) -> Result<ExitCo
         Err(stop) => return Err(stop),
     };
     if !was_there {
-        return Err(Stop::Nothing(format!(
+        return Err(Stop::Usage(format!(
             "there is no baseline {name}: `tollgate baseline list`"
         )));
     }

@@ -14,6 +14,7 @@ use super::bench::{Temperature, temperature};
 use super::output;
 use super::report::{Shape, hand_over};
 use super::stored::Stop;
+use crate::active::eval::scorers::How;
 use crate::active::eval::{Plan, Wish};
 use crate::active::named::run_name;
 use crate::analysis::render;
@@ -162,7 +163,11 @@ fn eval(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
         hand_to_server(settings, &outcome);
     }
     report(args, &outcome)?;
-    Ok(match (&outcome.fault, is_complete(&outcome)) {
+    if let Some(why) = &outcome.unscored {
+        output::note(&format!("tollgate: {why}"));
+    }
+    let well = is_complete(&outcome) && outcome.unscored.is_none();
+    Ok(match (&outcome.fault, well) {
         (Some(_), _) => ExitCode::from(3),
         (None, false) => ExitCode::from(1),
         (None, true) => ExitCode::SUCCESS,
@@ -278,7 +283,14 @@ fn plan(args: &Args, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {
         temperature: args.temperature.0,
         group_by: args.group_by.clone(),
     };
-    wish.plan(settings, &read, run, seed).map_err(Stop::Usage)
+    let plan = wish.plan(settings, &read, run, seed).map_err(Stop::Usage)?;
+    for scorer in &plan.scorers {
+        if let How::Command(command) = &scorer.how {
+            let named = |why| Stop::Usage(format!("scorer {}: {why}", scorer.name));
+            command.check().map_err(named)?;
+        }
+    }
+    Ok(plan)
 }
 
 fn read(path: &Path) -> Result<String, String> {

@@ -153,7 +153,7 @@ fn remove(id: u32, store: &StoreArgs, config: Option<&Path>) -> Result<ExitCode,
         Err(stop) => return Err(stop),
     };
     if !was_there {
-        return Err(Stop::Nothing(format!(
+        return Err(Stop::Usage(format!(
             "there is no note {id}: `tollgate note list`"
         )));
     }

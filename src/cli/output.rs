@@ -1,21 +1,25 @@
 //! Writes to the terminal: results to stdout, everything else to stderr.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use crate::app::AppFault;
 
-/// Prints a result. A closed pipe ends the program's output, not its work.
+/// Prints a result. A closed pipe ends the program's output, not its work; a result that cannot be
+/// written otherwise (a full disk) is lost, which is said and is exit code 3.
 pub(super) fn print(text: &str) {
     let mut out = anstream::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| {
-        if text.ends_with('\n') {
-            Ok(())
-        } else {
-            out.write_all(b"\n")
-        }
-    });
-    let _ = out.flush();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    let written = out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.write_all(end.as_bytes()))
+        .and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        note(&format!("tollgate: cannot write to stdout: {error}"));
+        std::process::exit(3);
+    }
 }
 
 /// Prints what is not a result.

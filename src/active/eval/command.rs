@@ -1,5 +1,7 @@
 //! Runs a scorer of the user's own: JSON on its stdin, JSON on its stdout, within its time.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -22,6 +24,28 @@ pub struct Command {
 const PRINTED_MAX: u64 = 64 * 1024;
 
 impl Command {
+    /// Whether its program is there and may be run: known before anything is asked and paid for.
+    pub fn check(&self) -> Result<(), String> {
+        let Some(program) = self.words.first() else {
+            return Err("a command without a program".to_owned());
+        };
+        let runs = |path: &Path| {
+            let found = std::fs::metadata(path);
+            found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        };
+        let found = if program.contains('/') {
+            runs(Path::new(program))
+        } else {
+            let folders = std::env::var_os("PATH").unwrap_or_default();
+            std::env::split_paths(&folders).any(|folder| runs(&folder.join(program)))
+        };
+        if found {
+            Ok(())
+        } else {
+            Err(format!("{program} is no program that may be run"))
+        }
+    }
+
     /// What it says of an answer, given as JSON. What it writes to stderr is not looked at: nobody
     /// knows what stands there. When its time is over, it is killed with all that it started.
     pub async fn score(&self, given: &Value) -> Result<Graded, ScorerFault> {

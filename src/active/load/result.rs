@@ -325,7 +325,8 @@ impl Use {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Knees {
     /// The lowest load from which on more load brings (nearly) no more answers: of a rate, where
-    /// less than 95 % of what is offered and meets no limit is completed; of users, where the answers per second grow
+    /// less than 95 % of what is offered and meets no limit is completed, and what is missing is
+    /// more than what was at work on average, of 20 requests or more; of users, where the answers per second grow
     /// by less than half of what the users grow by.
     pub saturation: Option<f64>,
     /// The lowest load at which a limit of requests or tokens was met.
@@ -334,6 +335,8 @@ pub struct Knees {
 
 /// The share of what is offered that a route completes as long as it is not saturated.
 const KEEPS_UP: f64 = 0.95;
+/// Requests of a step from which on it says whether a route keeps up.
+const TOLD_FROM: u64 = 20;
 /// The share of the growth of users by which answers grow as long as it is not.
 const GROWS: f64 = 0.5;
 
@@ -353,8 +356,11 @@ impl Knees {
         steps.retain(|(_, figures)| figures.void.is_none());
         let behind = steps.iter().find(|(step, figures)| {
             let refused = figures.rate_limited as f64 / figures.seconds;
+            let missing = (figures.offered - refused) * KEEPS_UP - figures.completed;
+            // What is at work when the time is over is answered after it, of whoever keeps up.
             matches!(step.demand, Demand::Rate { .. })
-                && figures.completed < (figures.offered - refused) * KEEPS_UP
+                && figures.n >= TOLD_FROM
+                && missing * figures.seconds > figures.in_flight
         });
         let flat = steps.windows(2).find(|pair| {
             let [(low, before), (high, after)] = pair else {

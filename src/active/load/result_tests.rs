@@ -78,6 +78,8 @@ fn knees_are_where_a_route_bends() {
             Some(20.0),
             None,
         ),
+        // What is at work at the end is answered after it: no shortfall, and few say nothing.
+        (vec![step(&plan, 20.0, |_| 2_000, never)], None, None),
     ] {
         let expected = Knees {
             saturation,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::active::named::is_run_name;
-use crate::app::results::write_whole;
+use crate::app::results::{PLAN, write_whole};
 use crate::app::{bench, eval, load};
 use crate::record::WallTime;
 use crate::ui::desk::{Refused, RunShown};
@@ -31,7 +31,7 @@ fn files() -> impl Iterator<Item = &'static str> {
         PROBE,
         bench::LINES,
         eval::LINES,
-        eval::PLAN,
+        PLAN,
     ];
     REPORTS.into_iter().chain(of_kinds)
 }
