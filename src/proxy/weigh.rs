@@ -1,5 +1,7 @@
 //! Weighs the ways of a request against each other, by the policy and by what is known of each.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::canaries;
@@ -161,10 +163,7 @@ fn join(
         // Who measures a route asks it whatever its score: else none could be scored again.
         constraints.min_score = None;
     }
-    let needs_prices = policy.needs_prices()
-        || constraints.cost_max.is_some()
-        || constraints.input_max.is_some()
-        || constraints.output_max.is_some();
+    let needs_prices = policy.needs_prices() || constraints.are_of_price();
     let prompt_tokens = draft.request.prompt_tokens_estimated.unwrap_or(0);
     let model = draft.model.clone().unwrap_or_default();
     let max_tokens = draft.request.max_tokens;
@@ -441,6 +440,10 @@ fn candidate(
     let weight = named.map_or(1.0, |of| {
         canaries::weight(board, of.routes(), &route, of.route(), wall)
     });
+    let terms = named
+        .filter(|_| way.other_model)
+        .map(|of| Arc::new(terms(&of.routes().constraints)));
+    let needs_price = needs_prices || terms.as_ref().is_some_and(|of| of.are_of_price());
     Candidate {
         credential,
         region: way.region().cloned(),
@@ -448,13 +451,24 @@ fn candidate(
         weight,
         context: way.context(),
         other_model: way.other_model,
+        terms,
         score_low: min_score.and_then(|min| Some(board.scores.of(&route, &min.scorer)?.low)),
-        quote: needs_prices
+        quote: needs_price
             .then(|| scales.quotes.of(way, prompt_tokens, wall, scales.settings))
             .flatten(),
         health: board.health.view(&route, credential, now),
         expected: board.learned.expect(&route, now),
         ..bare(way)
+    }
+}
+
+/// What of a model's own constraints holds where it stands in for another: its scores are not those
+/// that are asked for, and its deadline is not the request's.
+fn terms(own: &Constraints) -> Constraints {
+    Constraints {
+        min_score: None,
+        deadline: None,
+        ..own.clone()
     }
 }
 

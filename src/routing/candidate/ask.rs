@@ -25,6 +25,14 @@ pub struct Constraints {
     pub context_min: Option<u64>,
 }
 
+impl Constraints {
+    /// Whether there is one that only a known price can keep to.
+    #[must_use]
+    pub const fn are_of_price(&self) -> bool {
+        self.cost_max.is_some() || self.input_max.is_some() || self.output_max.is_some()
+    }
+}
+
 /// What routing needs to know of a request.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Ask {

@@ -7,6 +7,8 @@ mod memory;
 pub use ask::{Ask, Constraints};
 pub use memory::ModelMemory;
 
+use std::sync::Arc;
+
 use crate::record::{KeyedHash, Name};
 use crate::routing::health::HealthView;
 use crate::routing::learned::Expectation;
@@ -34,6 +36,8 @@ pub struct Candidate {
     pub context: Option<u64>,
     /// Whether it serves another model than the one asked for: only after all others.
     pub other_model: bool,
+    /// What the config lays down for that other model itself: it holds whoever asks.
+    pub terms: Option<Arc<Constraints>>,
     /// The lower end of its score at the scorer that is asked, where one is and has scored it.
     pub score_low: Option<f64>,
     /// What it charges, where known.
@@ -57,6 +61,7 @@ impl Candidate {
             weight: 1.0,
             context: None,
             other_model: false,
+            terms: None,
             score_low: None,
             quote: None,
             health: HealthView::default(),

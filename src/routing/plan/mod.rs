@@ -36,8 +36,6 @@ pub enum LeftOut {
     PriceCap,
     /// Nobody knows its price, and there is a limit on it.
     PriceUnknown,
-    /// It is not expected to answer in time.
-    Deadline,
     /// Its health bars it, until the given moment where that is known.
     Barred(Barred, Option<Moment>),
 }
@@ -56,7 +54,6 @@ impl LeftOut {
             Self::Cost => "max_cost",
             Self::PriceCap => "price_cap",
             Self::PriceUnknown => "price_unknown",
-            Self::Deadline => "deadline",
             Self::Barred(barred, _) => barred.name(),
         }
     }
@@ -94,7 +91,8 @@ pub struct Plan {
 ///
 /// First what no route may break is held against each. Of the rest those that health lets through
 /// are ranked; where it lets none through, the least bad is tried: a provider's own answer says
-/// more than none. Other models than the one asked for come after all of it.
+/// more than none. Who is not expected to be done in time comes behind who is: late is better
+/// than never. Other models than the one asked for come after all of it.
 #[must_use]
 pub fn plan(
     policy: &Policy,
@@ -112,24 +110,31 @@ pub fn plan(
         left_out: Vec::new(),
         explored: false,
     };
-    let (mut own, mut other) = (Vec::new(), Vec::new());
-    let mut late = Vec::new();
+    // In the order in which they are tried: each model's own in time, and late.
+    let mut groups: [Vec<usize>; 4] = Default::default();
     for (at, candidate) in candidates.iter().enumerate() {
         match forbidden(ask, candidate) {
             Some(why) => plan.left_out.push((at, why)),
-            None if is_late(ask, candidate) => late.push(at),
-            None if candidate.other_model => other.push(at),
-            None => own.push(at),
+            None => {
+                let late = usize::from(is_late(ask, candidate));
+                groups[2 * usize::from(candidate.other_model) + late].push(at);
+            }
         }
     }
-    if own.is_empty() && other.is_empty() {
-        // Estimates may be wrong: who has nobody better is served by the likeliest.
-        own.append(&mut late);
-    }
-    plan.left_out
-        .extend(late.into_iter().map(|at| (at, LeftOut::Deadline)));
-    for group in [own, other] {
-        add(&mut plan, policy, ask, candidates, memory, draws, &group);
+    let [in_time, late, other_in_time, other_late] = groups;
+    for (in_time, late) in [(in_time, late), (other_in_time, other_late)] {
+        let (open, near, _) = sorted_by_health(ask, candidates, &in_time);
+        // The least bad of those that health bars is tried where nobody else is.
+        let (first, second) = if open.is_empty() && near.is_empty() {
+            ([in_time, late].concat(), Vec::new())
+        } else {
+            (in_time, late)
+        };
+        for group in [first, second] {
+            if !group.is_empty() {
+                add(&mut plan, policy, ask, candidates, memory, draws, &group);
+            }
+        }
     }
     plan
 }
@@ -281,10 +286,16 @@ const fn badness(why: &LeftOut) -> (u8, u64) {
 
 /// What no route may break.
 fn forbidden(ask: &Ask, candidate: &Candidate) -> Option<LeftOut> {
-    let limits = &ask.constraints;
     if !candidate.usable {
         return Some(LeftOut::NoCredential);
     }
+    let terms = candidate.terms.as_deref();
+    broken(&ask.constraints, ask, candidate)
+        .or_else(|| terms.and_then(|terms| broken(terms, ask, candidate)))
+}
+
+/// Which of `limits` a candidate breaks.
+fn broken(limits: &Constraints, ask: &Ask, candidate: &Candidate) -> Option<LeftOut> {
     let allowed = |of: &Option<_>, all: &[_]| {
         all.is_empty() || of.as_ref().is_some_and(|name| all.contains(name))
     };
@@ -304,9 +315,7 @@ fn forbidden(ask: &Ask, candidate: &Candidate) -> Option<LeftOut> {
             _ => {}
         }
     }
-    let capped =
-        limits.cost_max.is_some() || limits.input_max.is_some() || limits.output_max.is_some();
-    if !capped {
+    if !limits.are_of_price() {
         return None;
     }
     let Some(quote) = candidate.quote else {

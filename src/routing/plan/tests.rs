@@ -1,5 +1,7 @@
 //! Tests plans: what no route may break, health, exploration, and each policy's own idea.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::record::{KeyedHash, Name, Nanos, PicoDollars};
 use crate::routing::policy::{Anchor, By, Policy};
@@ -203,14 +205,42 @@ fn plan_with(ask: &Ask, candidates: &[Candidate], draws: Draws) -> Plan {
 }
 
 #[test]
-fn a_deadline_leaves_out_the_slow_but_never_everybody() {
+fn who_is_late_comes_behind_who_is_not_and_before_other_models() {
     let mut ask = ask();
     ask.constraints.deadline = Some(Nanos::from_millis(3_500));
     let plan = planned(&Policy::Cheapest, &ask, &three());
-    assert_eq!(plan.left_out, [(2, LeftOut::Deadline)]);
+    assert_eq!((plan.left_out, plan.steps.last()), (vec![], Some(&2)));
+    // The fast ones fail, or stand in for another model: who is late serves.
+    let mut candidates = three();
+    candidates[0].health.barred = Some((Barred::Open, None));
+    candidates[1].other_model = true;
+    let plan = planned(&Policy::Cheapest, &ask, &candidates);
+    assert_eq!(plan.steps, [2, 1]);
+    assert_eq!(plan.left_out[0].0, 0);
     ask.constraints.deadline = Some(Nanos::from_millis(10));
     let plan = planned(&FASTEST, &ask, &three());
     assert_eq!(plan.steps, [0, 1, 2]);
+}
+
+#[test]
+fn a_model_that_stands_in_keeps_to_its_own_terms() {
+    let only = |region: &str| Constraints {
+        regions: vec![region.into()],
+        ..Constraints::default()
+    };
+    for (terms, steps, left_out) in [
+        (None, vec![0, 1], vec![]),
+        (Some(only("eu")), vec![0, 1], vec![]),
+        (Some(only("us")), vec![0], vec![(1, LeftOut::Region)]),
+    ] {
+        let mut candidates = three();
+        candidates.truncate(2);
+        candidates[1].other_model = true;
+        candidates[1].region = Some("eu".into());
+        candidates[1].terms = terms.map(Arc::new);
+        let plan = planned(&FASTEST, &ask(), &candidates);
+        assert_eq!((plan.steps, plan.left_out), (steps, left_out));
+    }
 }
 
 #[test]
