@@ -336,3 +336,34 @@ fn a_body_that_breaks_behind_its_reason_to_stop_is_not_whole() {
         assert_eq!(rig.record(&ask).outcome, outcome, "{text}");
     }
 }
+
+/// A model that broke off by a fault of its own ends in a whole answer without a message of the
+/// provider's: the reason is told.
+#[test]
+fn a_malformed_answer_is_an_error_that_says_what_it_is() {
+    let rig = Rig::configured(CLOUDS);
+    let answer = json!({"candidates": [{"index": 0, "finishReason": "MALFORMED_FUNCTION_CALL",
+        "finishMessage": "print(f())"}], "usageMetadata": {"promptTokenCount": 5, "totalTokenCount": 5}});
+    let answer = answer.to_string();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        answer.len()
+    );
+    let script = Script {
+        head: head.into(),
+        body: vec![(Nanos(0), Bytes::from(answer))],
+        framing: Framing::AsGiven,
+        then: Then::Fin,
+    };
+    rig.simulator.play("malformed", script);
+    let ask = Ask::chat("malformed", false).to("/ge");
+    let reading = rig.send(&ask);
+    rig.forget();
+    assert_eq!(reading.status, 502, "{}", reading.text());
+    let body: Value = serde_json::from_str(&reading.text()).unwrap();
+    assert_eq!(
+        body["error"]["message"],
+        "the model's answer was malformed: MALFORMED_FUNCTION_CALL: print(f())"
+    );
+    assert_eq!(rig.record(&ask).outcome, Outcome::InBandError);
+}

@@ -37,14 +37,13 @@ pub(super) fn whole(
             });
             Ok(())
         }
-        // An error under the status of a success.
-        Err(_) if observation.error.is_some() => {
-            if let Some(error) = &observation.error {
-                self::error(this, reached, error, &body);
-            }
-            Ok(())
-        }
         Err(unreadable) => {
+            // An error under the status of a success.
+            if let Some(error) = &observation.error {
+                let said = message(&body).unwrap_or(unreadable.message);
+                tell(this, reached, error, &said);
+                return Ok(());
+            }
             let detail = format!("its answer could not be said again: {}", unreadable.message);
             Err(unreached(this, &detail))
         }
@@ -61,7 +60,11 @@ pub(super) fn error(this: Try<'_>, reached: &mut Reached, error: &Classified, bo
         let (provider, status) = (&this.way.provider.name, reached.status.as_u16());
         format!("provider {provider} answered with status {status} and no message")
     });
-    let report = Report::of_provider(error, reached.status.as_u16(), &said);
+    tell(this, reached, error, &said);
+}
+
+fn tell(this: Try<'_>, reached: &mut Reached, error: &Classified, said: &str) {
+    let report = Report::of_provider(error, reached.status.as_u16(), said);
     reached.retold = Some(Retold {
         status: StatusCode::from_u16(report.status).unwrap_or(StatusCode::BAD_GATEWAY),
         body: Bytes::from(report.body(this.job.language)),
