@@ -141,9 +141,15 @@ impl Conversation {
             left,
             read: Self::default(),
             calls: Vec::new(),
+            empty: None,
         };
         for (index, value) in list.into_iter().enumerate() {
             reader.message(&format!("messages[{index}]"), value)?;
+        }
+        if let Some(at) = reader.empty {
+            // Without it the model would go on with its own answer, which nobody asked for.
+            let why = "is empty, and the provider takes no empty messages";
+            return Err(refusal(&format!("{at}.content"), why));
         }
         let mut read = reader.read;
         if read.turns.is_empty() {
@@ -166,12 +172,15 @@ struct Reader<'a> {
     read: Conversation,
     /// Id and name of every call so far.
     calls: Vec<(String, String)>,
+    /// The message before is the user's, and empty.
+    empty: Option<String>,
 }
 
 impl Reader<'_> {
     fn message(&mut self, at: &str, value: Value) -> Result<(), Refusal> {
         let mut message = Fields::of(at, value)?;
         let role = message.needed_text("role")?;
+        self.empty = None;
         if role != "tool" {
             // Who of several speaks is of no effect on what is said.
             message.hints(&["name"], self.left);
@@ -213,6 +222,7 @@ impl Reader<'_> {
         if parts.is_empty() {
             // No provider but OpenAI takes what says nothing.
             self.left.hint(at);
+            self.empty = Some(at.to_owned());
             return Ok(());
         }
         self.read.turns.push(Turn::User(parts));

@@ -504,7 +504,7 @@ fn what_cannot_be_said_is_refused_by_its_path_or_dropped_by_the_terms() {
         ),
         (
             json!({"messages": [{"role": "user", "content": ""}]}),
-            "messages",
+            "messages[0].content",
             false,
         ),
         (

@@ -443,6 +443,13 @@ fn what_cannot_be_said_is_refused_by_its_name_or_dropped_and_listed() {
             "messages[0].content[0].file.file_data",
             false,
         ),
+        (
+            json!({"messages": [
+                {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "A"}, {"role": "user", "content": ""},
+            ]}),
+            "messages[2].content",
+            false,
+        ),
         (json!({"messages": []}), "messages", false),
         (json!({"messages": 3}), "messages", false),
         (
