@@ -65,11 +65,11 @@ pub(super) fn generation_config(
         seed: seed(fields, left)?,
         ..GenerationConfig::default()
     };
-    if config.stop_sequences.len() > STOPS_MAX {
-        let why = format!("has more than {STOPS_MAX} texts, the most that Gemini takes");
-        left.unless_dropped("stop", &why)?;
-        config.stop_sequences = Vec::new();
+    for index in STOPS_MAX..config.stop_sequences.len() {
+        let why = format!("is one of more than {STOPS_MAX} texts, the most that Gemini takes");
+        left.unless_dropped(format!("stop[{index}]"), &why)?;
     }
+    config.stop_sequences.truncate(STOPS_MAX);
     (config.temperature, config.top_p) = sampling(fields, TEMPERATURE_MAX, asked.terms, left)?;
     config.response_logprobs = fields.truth("logprobs")?;
     config.logprobs = fields.count("top_logprobs")?.filter(|count| *count > 0);

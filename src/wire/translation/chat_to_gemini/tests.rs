@@ -418,6 +418,19 @@ fn labels_and_tiers_go_along_where_they_fit() {
 }
 
 #[test]
+fn of_too_many_stops_the_first_are_kept() {
+    let terms = Terms {
+        drop_params: true,
+        ..STRICT
+    };
+    let asked = with(json!({"stop": ["1", "2", "3", "4", "5", "6", "7"]}));
+    let (body, dropped) = said_to(FLASH, &terms, &asked);
+    assert_eq!(dropped, ["stop[5]", "stop[6]"]);
+    let kept = &body["generationConfig"]["stopSequences"];
+    assert_eq!(*kept, json!(["1", "2", "3", "4", "5"]));
+}
+
+#[test]
 fn one_call_at_a_time_is_a_wish() {
     let tool = json!([{"type": "function", "function": {"name": "f"}}]);
     let asked = with(json!({"tools": tool, "parallel_tool_calls": false}));
@@ -459,7 +472,7 @@ fn what_cannot_be_said_is_refused_by_its_path_or_dropped_by_the_terms() {
         (with(json!({"seed": 3_000_000_000_u64})), "seed", true),
         (
             with(json!({"stop": ["1", "2", "3", "4", "5", "6"]})),
-            "stop",
+            "stop[5]",
             true,
         ),
         (
