@@ -61,8 +61,8 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
         .into_iter()
         .map(|((router, model, served_by), calls)| Backend {
             all: all[&(router.clone(), model.clone())],
-            first_token: numbers(&calls, first_token),
-            rate: numbers(&calls, rate),
+            first_token: numbers(&calls, first_token).lacking(&calls, |call| call.no_first_token),
+            rate: numbers(&calls, rate).lacking(&calls, |call| call.no_rate),
             router,
             model,
             served_by,

@@ -2,7 +2,7 @@
 
 use crate::record::{
     AttemptRecord, CancelledBy, ErrorClass, ExchangeRecord, KeyedHash, Language, Mark, Name,
-    Origin, Outcome, ProviderKind, TokenSource, WallTime,
+    NullReason, Origin, Outcome, ProviderKind, TokenSource, WallTime,
 };
 use crate::statistics::metric;
 
@@ -42,6 +42,10 @@ pub struct Call {
     pub first_answer: Option<f64>,
     /// Output rate in tokens per second; zero of a failure.
     pub rate: Option<f64>,
+    /// Why it has no time to first token, of an answer that ended.
+    pub no_first_token: Option<NullReason>,
+    /// Why it has no output rate.
+    pub no_rate: Option<NullReason>,
     /// Time to the [`TOTAL_TOKENS`]th token.
     pub total: Option<f64>,
     /// Connecting: zero on a connection that was there.
@@ -248,6 +252,8 @@ fn answered(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
         failed: record.outcome.in_failure_rate().then_some(false),
         first_token: keep(nanos(metric::ttft_up(attempt))),
         first_answer: keep(nanos(metric::ttfa(attempt))),
+        no_first_token: metric::ttft_up(attempt).err().filter(|_| timed),
+        no_rate: metric::output_rate(record).err().filter(|_| timed),
         rate: keep(
             metric::output_rate(record)
                 .ok()
@@ -349,6 +355,8 @@ fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
         first_token: None,
         first_answer: None,
         rate: None,
+        no_first_token: None,
+        no_rate: None,
         total: None,
         connect: None,
         headers: None,

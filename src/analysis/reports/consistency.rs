@@ -28,9 +28,9 @@ struct Way {
 pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
     let ways = by_route(calls).into_iter().map(|(route, calls)| {
         let metrics = [
-            numbers(&calls, first_token),
-            numbers(&calls, rate),
-            numbers(&calls, total),
+            numbers(&calls, first_token).lacking(&calls, |call| call.no_first_token),
+            numbers(&calls, rate).lacking(&calls, |call| call.no_rate),
+            numbers(&calls, total).lacking(&calls, |call| call.no_rate),
         ];
         let streamed: Vec<&Call> = calls
             .into_iter()

@@ -8,6 +8,7 @@ use super::call::{Call, plain_model};
 use crate::analysis::paper::{Bar, Cell, Drawn, Head, HeatCell, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
+use crate::record::NullReason;
 use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide};
 use crate::statistics::interval::{
     ALPHA, Estimate, Interval, cluster_effect, design_effect, order_ci_deff,
@@ -73,6 +74,8 @@ pub(super) struct Numbers {
     effect: Option<f64>,
     /// Why there are none, where nobody kept them.
     unkept: Option<&'static str>,
+    /// Why there are none, where the calls say so.
+    lacking: Option<Arc<str>>,
 }
 
 impl Numbers {
@@ -203,7 +206,11 @@ impl Numbers {
         let has = self.count();
         let needs = minimum_count(p, alpha).unwrap_or(u64::MAX);
         if has == 0 {
-            return Err("no such number".to_owned());
+            return Err(self
+                .lacking
+                .as_deref()
+                .unwrap_or("no such number")
+                .to_owned());
         }
         if has < needs {
             return Err(format!("needs {needs}, has {has}"));
@@ -305,6 +312,33 @@ pub(super) fn numbers<'a>(
     of: impl Fn(&Call) -> Option<f64>,
 ) -> Numbers {
     Numbers::in_time(calls.into_iter().filter_map(|call| of(call)))
+}
+
+impl Numbers {
+    /// The same with the reasons why none of `calls` has such a number, the commonest first.
+    pub(super) fn lacking<'a>(
+        self,
+        calls: impl IntoIterator<Item = &'a &'a Call>,
+        why: impl Fn(&Call) -> Option<NullReason>,
+    ) -> Self {
+        if self.count() > 0 {
+            return self;
+        }
+        let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
+        for reason in calls.into_iter().filter_map(|call| why(call)) {
+            *counts.entry(reason.name()).or_default() += 1;
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let said: Vec<String> = counts
+            .into_iter()
+            .map(|(reason, count)| format!("{reason} {}", number(count as f64, Unit::Count)))
+            .collect();
+        Self {
+            lacking: (!said.is_empty()).then(|| said.join(", ").into()),
+            ..self
+        }
+    }
 }
 
 /// How many of those that ended well or by the route's fault failed.
@@ -490,6 +524,7 @@ pub(super) fn verdict(verdict: &Verdict) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::reports::tests::made_up;
 
     #[test]
     fn a_quantile_has_its_interval_or_a_reason() {
@@ -508,6 +543,21 @@ mod tests {
         assert_eq!((low, high, n), (Some(40.0), Some(61.0), 100));
         assert_eq!(of(41).at(0.99), Cell::absent("needs 368, has 41"));
         assert_eq!(of(0).at(0.5), Cell::absent("no such number"));
+        let unknown: Vec<Call> = [
+            NullReason::TooShort,
+            NullReason::UsageUnknown,
+            NullReason::UsageUnknown,
+        ]
+        .into_iter()
+        .map(|reason| Call {
+            rate: None,
+            no_rate: Some(reason),
+            ..made_up(0, 300.0)
+        })
+        .collect();
+        let unknown: Vec<&Call> = unknown.iter().collect();
+        let told = numbers(&unknown, rate).lacking(&unknown, |call| call.no_rate);
+        assert_eq!(told.at(0.5), Cell::absent("usage_unknown 2, too_short 1"));
         let failing = Numbers::of([f64::INFINITY; 9]);
         assert_eq!(failing.at(0.5), Cell::absent("among failures, n 9"));
     }

@@ -38,8 +38,8 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
     let places: Vec<Place<'_>> = groups
         .into_iter()
         .map(|((model, provider, region), calls)| Place {
-            first_token: numbers(&calls, first_token),
-            rate: numbers(&calls, rate),
+            first_token: numbers(&calls, first_token).lacking(&calls, |call| call.no_first_token),
+            rate: numbers(&calls, rate).lacking(&calls, |call| call.no_rate),
             model,
             provider,
             region,

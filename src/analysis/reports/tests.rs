@@ -61,6 +61,8 @@ pub(super) fn made_up(n: usize, first_ms: f64) -> Call {
         first_token: first,
         first_answer: first,
         rate: Some(50.0),
+        no_first_token: None,
+        no_rate: None,
         total: forward(9_980.0),
         connect: Some(0.0),
         headers: None,
