@@ -10,8 +10,11 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tollgate::simulator::{Behaviour, Config, Persona, Quirks, Simulator};
+
+#[path = "support/schema.rs"]
+mod schema;
 
 fn simulator() -> Simulator {
     Simulator::start(Config {
@@ -251,6 +254,14 @@ fn a_search_says_what_held_and_why_it_was_over() {
     ];
     let output = load(folder, &args);
     let found = result(folder, "holds");
+    keeps_its_schema(folder, &found);
+    let charts = ["bench", "charts", "results", "--out", "charts"];
+    let charts = program(folder, &charts);
+    assert!(charts.status.success(), "{}", error(&charts));
+    for kind in ["svg", "png", "txt"] {
+        let file = fs::read(folder.join(format!("charts/holds-load.{kind}"))).unwrap();
+        assert!(!file.is_empty(), "{kind}");
+    }
     let route = &found["routes"][0];
     let why = route["capacity"]["why"].as_str().unwrap();
     assert!(["at_max", "found", "generator"].contains(&why), "{route}");
@@ -432,6 +443,7 @@ fn an_interrupt_keeps_what_was_measured() {
     assert_eq!(output.status.code(), Some(1), "{}", error(&output));
     let found = result(folder, "stopped");
     assert_eq!(found["end"], "interrupted");
+    keeps_its_schema(folder, &found);
     let step = &found["routes"][0]["steps"][0];
     assert_eq!(step["whole"], false);
     let n = step["n"].as_u64().unwrap();
@@ -473,4 +485,37 @@ fn the_cap_on_cost_is_never_passed() {
     assert_eq!(found["end"], "cost_cap", "{}", error(&output));
     let spent = found["spent_usd"].as_f64().unwrap();
     assert!(spent > 0.0 && spent <= 0.004, "{spent}");
+}
+
+fn program(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .current_dir(folder)
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+/// Holds a result against its schema, and the schema against what is no result.
+fn keeps_its_schema(folder: &Path, result: &Value) {
+    let printed = program(folder, &["bench", "schema", "load"]);
+    let schema: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    schema::check(&schema, &schema, result, "$").unwrap();
+    for (path, wrong) in [
+        ("/end", json!("nonsense")),
+        ("/environment/cores", json!(0)),
+        ("/workload/latency_sla_ms", json!("2s")),
+        ("/routes/0/steps/0/verdict", json!("fine")),
+        ("/routes/0/steps/0/latency_ms/p50", json!(3)),
+        ("/routes/0/steps/0/n", json!(-1)),
+    ] {
+        let mut other = result.clone();
+        *other.pointer_mut(path).unwrap() = wrong;
+        assert!(
+            schema::check(&schema, &schema, &other, "$").is_err(),
+            "{path}"
+        );
+    }
+    let mut more = result.clone();
+    more["further"] = json!(1);
+    assert!(schema::check(&schema, &schema, &more, "$").is_err());
 }

@@ -26,6 +26,8 @@ pub mod result;
 
 pub mod paper;
 
+pub mod charts;
+
 pub use collect::Collected;
 pub use plan::{Plan, Sizing};
 pub use run::{Ended, Load, LoadFault, Outside, Progress, StepResult, TargetResult};

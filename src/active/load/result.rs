@@ -32,6 +32,8 @@ use crate::workload::sweep::Over;
 
 /// Schema of the file.
 pub const SCHEMA: &str = "tollgate.load/1";
+/// What the file looks like, as a JSON schema.
+pub const JSON_SCHEMA: &str = include_str!("../../../docs/load-result.schema.json");
 /// Schema of a line.
 pub const LINE_SCHEMA: &str = "tollgate.load.exchange/1";
 

@@ -8,10 +8,13 @@ use serde_json::Value;
 use super::results;
 use crate::active::bench::Finished;
 use crate::active::bench::result::SCHEMA;
+use crate::active::load::charts::{self, Drawn};
+use crate::active::load::result as load;
 use crate::analysis::paper::Chart;
 use crate::analysis::render::paper::{exact, picture};
 use crate::app::bench::FILE;
 use crate::app::bench_papers::{analysis, papers};
+use crate::app::load::FILE as LOAD;
 use crate::cli::output;
 use crate::cli::stored::Stop;
 use crate::clock::Clock;
@@ -23,7 +26,8 @@ use crate::ui::papers::Known;
     tollgate bench charts results/monday/benchmark.json --out monday\n\n\
     Of each run it draws what it was made for: routers against the direct provider, regions, who\n\
     served behind a router, the prompt cache by turn, rate by length of answers, JSON, and how\n\
-    steady each route was; of several runs also how they differ. Each chart is an SVG, a PNG, and a\n\
+    steady each route was; of several runs also how they differ. Of a load: latency against the load\n\
+    with the level of service, requests per second, and how late they were sent. Each chart is an SVG, a PNG, and a\n\
     text with the exact numbers and their 95 % intervals."
 )]
 pub(super) struct Charts {
@@ -39,7 +43,7 @@ pub(super) fn run(args: &Charts) -> Result<ExitCode, Stop> {
     let files = if args.path.is_file() {
         vec![args.path.clone()]
     } else {
-        results::find(&args.path)?
+        results::find(&args.path, &[FILE, LOAD])?
     };
     let mut drawn = Vec::new();
     let mut runs = Vec::new();
@@ -54,6 +58,10 @@ pub(super) fn run(args: &Charts) -> Result<ExitCode, Stop> {
                     }
                 }
                 runs.push(*run);
+            }
+            Shape::Load(load) => {
+                let name = format!("{}-load", load.run);
+                drawn.extend(load.charts.into_iter().map(|chart| (name.clone(), chart)));
             }
         }
     }
@@ -105,6 +113,8 @@ fn write(folder: &Path, name: &str, chart: &Chart) -> std::io::Result<()> {
 enum Shape {
     /// The result of a run of `tollgate bench`: rounds, pairs, a sweep, conversations.
     Run(Box<Finished>),
+    /// The result of `tollgate bench load`: a load, or the loads of a search.
+    Load(Drawn),
 }
 
 fn shape(path: &Path) -> Result<Shape, Stop> {
@@ -116,11 +126,19 @@ fn shape(path: &Path) -> Result<Shape, Stop> {
     let schema = schema
         .ok()
         .and_then(|value| value["schema"].as_str().map(str::to_owned));
+    let family = |name: &str| name.split('/').next().map(str::to_owned);
     if let Some(schema) = schema
-        && schema.split('/').next() != SCHEMA.split('/').next()
+        && family(&schema) != family(SCHEMA)
     {
-        let message =
-            format!("{name} is of schema {schema}: there are charts of {SCHEMA} ({FILE} of a run)");
+        if family(&schema) == family(load::SCHEMA) {
+            let drawn = charts::read(&text).map_err(|what| Stop::Usage(format!("{name} {what}")));
+            return drawn.map(Shape::Load);
+        }
+        let message = format!(
+            "{name} is of schema {schema}: there are charts of {SCHEMA} ({FILE} of a run) and \
+             {} ({LOAD} of a load)",
+            load::SCHEMA
+        );
         return Err(Stop::Usage(message));
     }
     let run = Finished::read(&text).map_err(|what| Stop::Usage(format!("{name} {what}")))?;

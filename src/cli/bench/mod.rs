@@ -65,8 +65,28 @@ enum What {
     Compare(results::Compare),
     /// Draw what is in results: SVG and PNG, each with a text of the exact numbers
     Charts(charts::Charts),
-    /// The JSON schema of a result
-    Schema,
+    Schema(SchemaArgs),
+}
+
+/// The JSON schema of a result
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  tollgate bench schema > benchmark.schema.json\n  \
+    tollgate bench schema load > load.schema.json"
+)]
+struct SchemaArgs {
+    /// Whose result: of a benchmark, or of a load
+    #[arg(value_enum, default_value_t = ResultFile::Bench, value_name = "RESULT")]
+    of: ResultFile,
+}
+
+/// A result that has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ResultFile {
+    /// benchmark.json
+    Bench,
+    /// load.json
+    Load,
 }
 
 #[derive(Debug, clap::Args)]
@@ -206,8 +226,11 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
         Some(What::Analyze(args)) => results::analyze(args),
         Some(What::Compare(args)) => results::beside(args),
         Some(What::Charts(args)) => charts::run(args),
-        Some(What::Schema) => {
-            output::print(JSON_SCHEMA);
+        Some(What::Schema(args)) => {
+            output::print(match args.of {
+                ResultFile::Bench => JSON_SCHEMA,
+                ResultFile::Load => crate::active::load::result::JSON_SCHEMA,
+            });
             Ok(ExitCode::SUCCESS)
         }
         None => bench(&args.run, config),

@@ -106,7 +106,7 @@ pub(in crate::cli) fn read_all(path: &Path) -> Result<Vec<Finished>, Stop> {
     if path.is_file() {
         return Ok(vec![read(path).map_err(Stop::Config)?]);
     }
-    let files = find(path)?;
+    let files = find(path, &[FILE])?;
     let mut runs = files
         .iter()
         .map(|file| read(file))
@@ -119,15 +119,16 @@ pub(in crate::cli) fn read_all(path: &Path) -> Result<Vec<Finished>, Stop> {
 /// How deep results may lie in a folder: `results/<month>/<run>/benchmark.json`.
 const DEPTH: usize = 3;
 
-/// The results in `folder` and in the folders in it.
-pub(super) fn find(folder: &Path) -> Result<Vec<PathBuf>, Stop> {
+/// The results in `folder` and in the folders in it: files of those names.
+pub(super) fn find(folder: &Path, names: &[&str]) -> Result<Vec<PathBuf>, Stop> {
     let mut found = Vec::new();
-    look(folder, DEPTH, &mut found)
+    look(folder, DEPTH, names, &mut found)
         .map_err(|error| Stop::Usage(format!("cannot read {}: {error}", folder.display())))?;
     if found.is_empty() {
         let message = format!(
-            "{} holds no result: `tollgate bench` writes {FILE} in a folder of each run",
-            folder.display()
+            "{} holds no result: `tollgate bench` writes {} in a folder of each run",
+            folder.display(),
+            names.join(" or ")
         );
         return Err(Stop::Usage(message));
     }
@@ -135,12 +136,20 @@ pub(super) fn find(folder: &Path) -> Result<Vec<PathBuf>, Stop> {
     Ok(found)
 }
 
-fn look(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+fn look(
+    folder: &Path,
+    depth: usize,
+    names: &[&str],
+    found: &mut Vec<PathBuf>,
+) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() && depth > 1 {
-            look(&path, depth - 1, found)?;
-        } else if path.file_name().is_some_and(|name| name == FILE) {
+            look(&path, depth - 1, names, found)?;
+        } else if names
+            .iter()
+            .any(|name| path.file_name().is_some_and(|own| own == *name))
+        {
             found.push(path);
         }
     }
