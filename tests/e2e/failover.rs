@@ -695,9 +695,14 @@ fn hedges_keep_to_their_share_and_are_not_made_blindly() {
 #[test]
 fn a_hedge_that_fails_leaves_the_slow_one_alone_and_the_other_way_round() {
     let hedge = "hedge = { share = 1, after = \"60ms\", max_cost_per_day = 1 }";
-    for (first, second, winner) in [
-        ("ft-400ms:n-3", "fault-http_500", "oa"),
-        ("hd-300ms:fault-http_500", "ft-500ms:n-4", "inj"),
+    for (first, second, winner, class) in [
+        ("ft-400ms:n-3", "fault-http_500", "oa", Class::ServerError),
+        (
+            "fault-role_then_silence:for-300ms",
+            "ft-500ms:n-4",
+            "inj",
+            Class::Truncated,
+        ),
     ] {
         let rig = Rig::configured(&format!(
             "{PRICES}[models.m]\n{hedge}\nroutes = [{{ provider = \"oa\", model = \"sim:{first}\" }}, \
@@ -713,7 +718,7 @@ fn a_hedge_that_fails_leaves_the_slow_one_alone_and_the_other_way_round() {
         let [lost, won] = &record.attempts[..] else {
             panic!("{first} {second}: {} attempts", record.attempts.len())
         };
-        assert_eq!(lost.error_class, Some(Class::ServerError));
+        assert_eq!(lost.error_class, Some(class));
         // It is over when it is over, and not when the other one is.
         let (over, token) = (
             lost.timeline.get(Mark::Closed),

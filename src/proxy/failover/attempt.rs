@@ -72,7 +72,8 @@ pub(super) async fn attempt(
         connections: settings.limits.connections_per_provider,
         fresh: job.fresh,
     };
-    let patience = this.for_headers();
+    let overdue = this.for_headers();
+    let (patience, _) = overdue;
     let mut noting = Noting {
         slot,
         phases: Phases::default(),
@@ -122,7 +123,7 @@ pub(super) async fn attempt(
             };
             let fault = match failed {
                 Ok(Err(fault)) => fault,
-                _ => this.overdue(&phases, patience),
+                _ => Try::overdue(&phases, overdue),
             };
             let failure = slot.note(|record| unreached(record, way, &fault, client, shared));
             Tried::Failed(failure.unwrap_or_else(|| {
@@ -164,7 +165,7 @@ async fn credentialled(
     let shared = means.shared;
     let getting = Box::pin(authorise(way, outgoing, &shared.keyring, &shared.clock));
     // What is being got goes on without us; this request has its own time.
-    let got = tokio::time::timeout(this.for_headers(), getting).await;
+    let got = tokio::time::timeout(this.for_headers().0, getting).await;
     let got = got.unwrap_or_else(|_| {
         Err(CredentialFault {
             message: "it was not there in time".to_owned(),
@@ -222,27 +223,27 @@ async fn gather(outgoing: &mut Outgoing, (limit, patience): (u64, Duration)) -> 
 }
 
 impl Try<'_> {
-    /// How long the response headers may take. A deadline of ours under the silence limit exists
-    /// only while another route is left.
-    fn for_headers(&self) -> Duration {
-        let timeouts = &self.means.settings.timeouts;
+    /// How long the response headers may take, and what it is called where they take longer. A
+    /// deadline of ours under the silence limit exists only while another route is left.
+    fn for_headers(&self) -> (Duration, ErrorClass) {
         let now = self.means.shared.clock.now();
         let until = |moment: Moment| Duration::from_nanos(moment.since(now).0);
         let first_token = self.patience.and_then(|patience| patience.first_token);
-        let own = first_token.map_or(timeouts.silence, |at| until(at).min(timeouts.silence));
-        self.job.total.map_or(own, |total| until(total).min(own))
+        let limits = [
+            (self.job.total.map(until), ErrorClass::TotalTimeout),
+            (first_token.map(until), ErrorClass::FirstTokenTimeout),
+        ];
+        let nearest = limits
+            .into_iter()
+            .filter_map(|(span, class)| Some((span?, class)))
+            .min_by_key(|(span, _)| *span);
+        let silence = self.means.settings.timeouts.silence;
+        nearest
+            .filter(|(span, _)| *span <= silence)
+            .unwrap_or((silence, ErrorClass::SilenceTimeout))
     }
 
-    fn overdue(&self, phases: &Phases, patience: Duration) -> SendFault {
-        let now = self.means.shared.clock.now();
-        let first_token = self.patience.and_then(|patience| patience.first_token);
-        let class = if self.job.total.is_some_and(|total| now >= total) {
-            ErrorClass::TotalTimeout
-        } else if first_token.is_some_and(|at| now >= at) {
-            ErrorClass::FirstTokenTimeout
-        } else {
-            ErrorClass::SilenceTimeout
-        };
+    fn overdue(phases: &Phases, (patience, class): (Duration, ErrorClass)) -> SendFault {
         SendFault {
             phase: crate::edge::upstream::Phase::Headers,
             class,
