@@ -9,8 +9,12 @@
 
 #[path = "simulation/client.rs"]
 mod client;
+#[path = "simulation/pains.rs"]
+mod pains;
 #[path = "simulation/pairs.rs"]
 mod pairs;
+#[path = "simulation/stage.rs"]
+mod stage;
 #[path = "simulation/street.rs"]
 mod street;
 #[path = "simulation/verdict.rs"]

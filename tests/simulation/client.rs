@@ -34,7 +34,7 @@ impl Answer {
 
 /// Asks, and waits for the end of the answer or until the client leaves: then there is none.
 pub(crate) async fn ask(pipe: DuplexStream, asked: &Asked, tag: &str) -> Option<Answer> {
-    let exchange = exchange(pipe, asked.stream, tag);
+    let exchange = exchange(pipe, asked, tag);
     match asked.leaves_ms {
         None => Some(exchange.await),
         Some(millis) => {
@@ -44,9 +44,9 @@ pub(crate) async fn ask(pipe: DuplexStream, asked: &Asked, tag: &str) -> Option<
     }
 }
 
-async fn exchange(pipe: DuplexStream, stream: bool, tag: &str) -> Answer {
+async fn exchange(pipe: DuplexStream, asked: &Asked, tag: &str) -> Answer {
     let body = json!({
-        "model": "m", "stream": stream, "max_tokens": 32,
+        "model": "m", "stream": asked.stream, "max_tokens": asked.max_tokens,
         "messages": [{"role": "user", "content": "how is the weather"}],
     });
     let request = Request::post("/v1/chat/completions")

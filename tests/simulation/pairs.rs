@@ -20,16 +20,14 @@ use tollgate::analysis::render::{Format, paper};
 use tollgate::analysis::reports::tax::{Asked, Tax};
 use tollgate::analysis::reports::{Choice, Gathered};
 use tollgate::analysis::tables::{Origins, Window};
-use tollgate::app::node::{Node, Parts};
 use tollgate::clock::Clock;
-use tollgate::edge::upstream::{Dialled, Network, ProxyRules};
+use tollgate::edge::upstream::{Dialled, Network};
 use tollgate::record::{Active, ExchangeRecord, Name, Nanos, Origin, PicoDollars};
-use tollgate::recorder::Standing;
 use tollgate::simulator::provider::{Drift, Incident};
 use tollgate::simulator::{Behaviour, Config, Delay, Fault, Persona, Quirks, Simulator};
 use tollgate::statistics::interval::wilson;
 
-use super::street::settings;
+use super::stage::{self, Stage, settings};
 use super::world::BEGIN;
 
 /// Runs played: more by `PAIRS_SEEDS=…`.
@@ -94,12 +92,12 @@ fn provider(place: usize, seed: u64, clock: &Clock) -> Simulator {
 }
 
 /// The run's surroundings: records as they come, and what was measured.
-struct Stage {
+struct Asking {
     records: mpsc::UnboundedReceiver<ExchangeRecord>,
     measured: Vec<Measured>,
 }
 
-impl Outside for Stage {
+impl Outside for Asking {
     async fn record(&mut self, active: &Active) -> Option<ExchangeRecord> {
         let record = self.records.recv().await?;
         assert_eq!(record.active.as_ref(), Some(active), "one after the other");
@@ -120,75 +118,60 @@ impl Outside for Stage {
 
 /// Everything that a run of this seed measured.
 fn run(seed: u64) -> Vec<Measured> {
-    fastrand::seed(seed);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    let own = settings(CONFIG);
+    let wanted = Wanted {
+        models: vec!["m".to_owned()],
+        ..Wanted::default()
+    };
+    let plan = Plan {
+        run: Name::from("worlds"),
+        seed,
+        targets: wanted.targets(&own).unwrap(),
+        variants: vec![Variant {
+            max_tokens: 64,
+            json: false,
+            prompt_tokens: None,
+            cold: false,
+        }],
+        design: Design::Pairs { count: PAIRS },
+        warm_ups: 1,
+        turns: 1,
+        temperature: None,
+        tokens_min: 1,
+        pool: tollgate::workload::prompts::Pool::shipped(),
+        reference: None,
+    };
+    let (sender, records) = mpsc::unbounded_channel();
+    let stage = Stage {
+        settings: own,
+        origin: Origin::Bench,
+        offer: Arc::new(move |record| sender.send(record).unwrap()),
+    };
+    let providers = || {
         let clock = Clock::of_runtime(BEGIN);
         let both = [0, 1].map(|place| (PORTS[place], provider(place, seed, &clock)));
         let both = HashMap::from(both);
-        let network = Network::of_pipes(move |_, port| -> Dialled {
+        Network::of_pipes(move |_, port| -> Dialled {
             let pipe = both[&port].connect();
             Box::pin(async { Ok(pipe) })
-        });
-        let own = settings(CONFIG);
-        let wanted = Wanted {
-            models: vec!["m".to_owned()],
-            ..Wanted::default()
-        };
-        let plan = Plan {
-            run: Name::from("worlds"),
-            seed,
-            targets: wanted.targets(&own).unwrap(),
-            variants: vec![Variant {
-                max_tokens: 64,
-                json: false,
-                prompt_tokens: None,
-                cold: false,
-            }],
-            design: Design::Pairs { count: PAIRS },
-            warm_ups: 1,
-            turns: 1,
-            temperature: None,
-            tokens_min: 1,
-            pool: tollgate::workload::prompts::Pool::shipped(),
-            reference: None,
-        };
-        let (sender, records) = mpsc::unbounded_channel();
-        let parts = Parts {
-            settings: own,
-            offer: Arc::new(move |record| sender.send(record).unwrap()),
-            standing: Standing::default(),
-            secret: b"secret of the worlds".to_vec(),
-            origin: Origin::Bench,
-            proxies: ProxyRules::default(),
-            logins: None,
-            clock: clock.clone(),
-        };
-        let (node, serving) = Node::within(parts, network);
+        })
+    };
+    stage::perform(seed, stage, providers, async |node, clock| {
         let bench = Bench {
             plan: &plan,
             traffic: node.traffic(),
             patience: Duration::from_mins(1),
             cost_max: PicoDollars(u64::MAX),
             done: HashSet::new(),
-            clock,
+            clock: clock.clone(),
             spent: AtomicU64::new(0),
         };
-        let mut stage = Stage {
+        let mut asking = Asking {
             records,
             measured: Vec::new(),
         };
-        let ended = tokio::select! {
-            biased;
-            () = serving => unreachable!("nobody told it to stop"),
-            ended = bench.run(&mut stage) => ended.unwrap(),
-        };
-        assert_eq!(ended, Ended::Complete);
-        stage.measured
+        assert_eq!(bench.run(&mut asking).await.unwrap(), Ended::Complete);
+        asking.measured
     })
 }
 

@@ -18,16 +18,15 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tollgate::app::node::{Node, Parts};
+use tollgate::app::node::Node;
 use tollgate::clock::Clock;
-use tollgate::config::settings::Settings;
-use tollgate::config::{self, Sources};
-use tollgate::edge::upstream::{Dialled, Network, ProxyRules};
+use tollgate::edge::upstream::{Dialled, Network};
 use tollgate::record::{ExchangeRecord, Origin};
-use tollgate::recorder::{Recorder, Standing};
+use tollgate::recorder::Recorder;
 use tollgate::simulator::{Config, Simulator};
 
 use super::client::{Answer, ask};
+use super::stage::{self, Stage, settings};
 use super::verdict;
 use super::world::{BEGIN, Deed, Weather, World};
 
@@ -43,23 +42,6 @@ pub(crate) struct Played {
     pub(crate) records: Vec<ExchangeRecord>,
     /// What each client saw; absent where it left.
     pub(crate) seen: Vec<Option<Answer>>,
-}
-
-pub(crate) fn settings(text: &str) -> Settings {
-    let nothing = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
-    let sources = Sources {
-        text: Some(text),
-        file: "world.toml",
-        env: &|_| None,
-        read_file: &nothing,
-        read_text: &nothing,
-        data_dir: std::env::temp_dir(),
-        cores: 1,
-    };
-    match config::load(&sources) {
-        Ok(loaded) => loaded.settings,
-        Err(problems) => panic!("{problems}\n{text}"),
-    }
 }
 
 /// The providers, and the only way to them.
@@ -91,50 +73,35 @@ fn providers(world: &World, clock: &Clock) -> Network {
 
 /// Plays a world from its beginning to the end of its last exchange.
 pub(crate) fn play(world: &World) -> Played {
-    fastrand::seed(world.seed);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let clock = Clock::of_runtime(BEGIN);
-        let records: Arc<Mutex<Vec<ExchangeRecord>>> = Arc::default();
-        let own = settings(&world.settings(None));
-        let (recorder, recording, _) =
-            Recorder::start_in_memory(&own.store, Clock::system()).unwrap();
-        let (list, kept) = (Arc::clone(&records), recorder.clone());
-        let parts = Parts {
-            settings: own,
-            offer: Arc::new(move |record: ExchangeRecord| {
-                assert!(kept.offer(record.clone()), "the recorder has room");
-                list.lock().unwrap().push(record);
-            }),
-            standing: Standing::default(),
-            secret: b"secret of the worlds".to_vec(),
-            origin: Origin::Live,
-            proxies: ProxyRules::default(),
-            logins: None,
-            clock: clock.clone(),
-        };
-        // The providers' own clocks are right.
-        let network = providers(world, &Clock::of_runtime(BEGIN));
-        let (node, serving) = Node::within(parts, network);
-        let seen = tokio::select! {
-            biased;
-            () = serving => unreachable!("nobody told it to stop"),
-            seen = clients(world, &node, &clock) => seen,
-        };
+    let records: Arc<Mutex<Vec<ExchangeRecord>>> = Arc::default();
+    let own = settings(&world.settings(None));
+    let (recorder, recording, _) = Recorder::start_in_memory(&own.store, Clock::system()).unwrap();
+    let list = Arc::clone(&records);
+    let stage = Stage {
+        settings: own,
+        origin: Origin::Live,
+        offer: Arc::new(move |record: ExchangeRecord| {
+            assert!(recorder.offer(record.clone()), "the recorder has room");
+            list.lock().unwrap().push(record);
+        }),
+    };
+    // The providers' own clocks are right.
+    let network = || providers(world, &Clock::of_runtime(BEGIN));
+    let seen = stage::perform(world.seed, stage, network, async |node, clock| {
+        let seen = clients(world, node, clock).await;
         let (accepted, settled) = node.shared.counts();
         assert_eq!((accepted, settled), (world.asked.len() as u64, accepted));
         let standing = &node.shared.settler.standing;
         standing.with(|board| assert_eq!(board.health.at_work(), 0, "nothing runs"));
-        node.stop();
-        let health = recording.shutdown();
-        assert_eq!((health.written, health.dropped()), (accepted, 0));
-        let records = std::mem::take(&mut *records.lock().unwrap());
-        Played { records, seen }
-    })
+        seen
+    });
+    let health = recording.shutdown();
+    assert_eq!(
+        (health.written, health.dropped()),
+        (world.asked.len() as u64, 0)
+    );
+    let records = std::mem::take(&mut *records.lock().unwrap());
+    Played { records, seen }
 }
 
 /// All clients, each at its moment, and what happens to the street meanwhile.

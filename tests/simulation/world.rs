@@ -169,6 +169,7 @@ pub(crate) struct Asked {
     /// When, milliseconds from the beginning.
     pub(crate) at_ms: u64,
     pub(crate) stream: bool,
+    pub(crate) max_tokens: u64,
     /// After how long it leaves, where it does not wait for the end.
     pub(crate) leaves_ms: Option<u64>,
 }
@@ -226,6 +227,7 @@ impl World {
                 Asked {
                     at_ms: now as u64,
                     stream: rng.u32(0..10) < 7,
+                    max_tokens: 32,
                     leaves_ms: leaves,
                 }
             })
