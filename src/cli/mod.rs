@@ -60,6 +60,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::edge::store::is_panic_expected;
+
 /// What the command line says.
 #[derive(Debug, Parser)]
 #[command(
@@ -118,6 +120,12 @@ enum Command {
 /// Runs the command line's command.
 #[must_use]
 pub fn run() -> ExitCode {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !is_panic_expected() {
+            usual(panic);
+        }
+    }));
     let cli = Cli::parse();
     let config = cli.config.as_deref();
     match cli.command.unwrap_or(Command::Serve(serve::Args {})) {

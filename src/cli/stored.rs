@@ -163,6 +163,13 @@ impl StoreArgs {
             ..settings.store
         };
         let (store, opened) = Store::open(&settings, &Clock::system())?;
+        if let (Some(aside), Some(what)) = (&opened.moved_aside, &opened.damage) {
+            let (path, aside) = (settings.path.display(), aside.display());
+            return Err(Stop::Nothing(format!(
+                "the store {path} is damaged: {what}\nit is {aside} now, and a new one was begun; \
+                 `tollgate db backup rescued.redb --store {aside}` copies what can still be read"
+            )));
+        }
         if let Some(found) = opened.replayed.told() {
             output::note(&found);
         }

@@ -114,6 +114,49 @@ fn flipped_bits_are_never_served() {
     assert!(outcomes.iter().all(|count| *count > 0), "{outcomes:?}");
 }
 
+/// A page that is none costs the rows that were on it, and not the store: a copy has the others.
+#[test]
+fn a_copy_has_what_can_still_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = directory.path().join("good");
+    let records = written(&good, 1_500);
+    let bytes = fs::read(&good).unwrap();
+    let (bad, copy) = (directory.path().join("bad"), directory.path().join("copy"));
+    let mut rescued = 0;
+    for seed in 0..seeds(16) {
+        let mut random = Random(seed);
+        let mut spoilt = bytes.clone();
+        let page = (1 + random.below(bytes.len() as u64 / 4096 - 1)) as usize * 4096;
+        // What a page is stands in its first byte.
+        spoilt[page..page + 16].fill(0x7f);
+        fs::write(&bad, &spoilt).unwrap();
+        let _ = fs::remove_file(&copy);
+        let Ok(reader) = StoreReader::open(&bad) else {
+            continue;
+        };
+        // The page may be one that everything hangs on.
+        let Ok(lost) = reader.backup(&copy) else {
+            assert!(!copy.exists(), "seed {seed}: half a copy is none");
+            continue;
+        };
+        let copied = StoreReader::open(&copy).unwrap();
+        let mut read = 0;
+        for record in &records {
+            match copied.detail(record.id) {
+                Ok(Some(detail)) => {
+                    assert_eq!(detail, **record, "seed {seed}");
+                    read += 1;
+                }
+                Ok(None) => {}
+                Err(error) => panic!("seed {seed}: {error}"),
+            }
+        }
+        assert!(lost > 0 || read == records.len(), "seed {seed}: {read}");
+        rescued += usize::from(lost > 0 && read > 0 && read < records.len());
+    }
+    assert!(rescued > 0, "no page of details was met");
+}
+
 #[test]
 fn a_damaged_row_is_skipped_and_counted() {
     const DETAILS: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("details.v1");

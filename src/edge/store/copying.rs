@@ -1,16 +1,17 @@
 //! Copies a store into a new file, tightly packed, without its damaged rows.
 
+use std::cmp::Ordering;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use redb::{
-    Builder, Database, Durability, Key, ReadTransaction, ReadableTable, TableDefinition,
-    TableHandle as _, Value, WriteTransaction,
+    AccessGuard, Builder, Database, Durability, Key, Range, ReadOnlyTable, ReadTransaction,
+    ReadableTableMetadata as _, TableDefinition, TableHandle as _, Value, WriteTransaction,
 };
 
 use super::codec::seal;
-use super::error::{StoreError, guarded};
+use super::error::{StoreError, guarded, quietly};
 use super::file::create_file;
 use super::keys::Grain;
 use super::ledger::Ledger;
@@ -106,15 +107,16 @@ fn copy_table<K: Key + 'static, V: Value + 'static>(
     is_sound: impl for<'k, 'v> Fn(K::SelfType<'k>, V::SelfType<'v>) -> bool,
 ) -> Result<u64, redb::Error> {
     let source = txn.open_table(table)?;
-    let mut rows = source.iter()?;
-    let mut damaged = 0;
+    let all = source.len()?;
+    let mut rows = Readable::of(&source)?;
+    let (mut damaged, mut seen) = (0, 0);
     loop {
         let write = quick(db)?;
         let mut copied = 0;
         {
             let mut target = write.open_table(table)?;
             for row in rows.by_ref().take(ROWS_MAX) {
-                let (key, value) = row?;
+                let (key, value) = row;
                 copied += 1;
                 if is_sound(key.value(), value.value()) {
                     target.insert(key.value(), value.value())?;
@@ -124,8 +126,85 @@ fn copy_table<K: Key + 'static, V: Value + 'static>(
             }
         }
         write.commit()?;
+        seen += copied as u64;
         if copied < ROWS_MAX {
-            return Ok(damaged);
+            return Ok(damaged + all.saturating_sub(seen));
+        }
+    }
+}
+
+/// The rows of a table as far as they can be read: from the beginning, and where that meets a page
+/// that is none, from the end back to it. What lies between two such pages is lost.
+struct Readable<'t, K: Key + 'static, V: Value + 'static> {
+    table: &'t ReadOnlyTable<K, V>,
+    rows: Option<Range<'static, K, V>>,
+    is_back: bool,
+    /// The last key that came from the beginning.
+    last: Option<Vec<u8>>,
+}
+
+impl<'t, K: Key + 'static, V: Value + 'static> Readable<'t, K, V> {
+    fn of(table: &'t ReadOnlyTable<K, V>) -> Result<Self, redb::Error> {
+        Ok(Self {
+            table,
+            rows: Some(table.range::<K::SelfType<'_>>(..)?),
+            is_back: false,
+            last: None,
+        })
+    }
+
+    /// Whether a row that came from the end was there already.
+    fn is_known(&self, key: &[u8]) -> bool {
+        let last = self.last.as_deref();
+        last.is_some_and(|last| K::compare(key, last) != Ordering::Greater)
+    }
+}
+
+impl<K: Key + 'static, V: Value + 'static> Iterator for Readable<'_, K, V> {
+    type Item = (AccessGuard<'static, K>, AccessGuard<'static, V>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rows = self.rows.as_mut()?;
+        let is_back = self.is_back;
+        let read = quietly(|| {
+            if is_back {
+                rows.next_back()
+            } else {
+                rows.next()
+            }
+        });
+        match read {
+            Ok(None) => {
+                self.rows = None;
+                None
+            }
+            Ok(Some(Ok((key, value)))) => {
+                let of_key = key.value();
+                let bytes = K::as_bytes(&of_key);
+                if is_back && self.is_known(bytes.as_ref()) {
+                    self.rows = None;
+                    return None;
+                }
+                if !is_back {
+                    let last = self.last.get_or_insert_default();
+                    last.clear();
+                    last.extend_from_slice(bytes.as_ref());
+                }
+                drop(bytes);
+                drop(of_key);
+                Some((key, value))
+            }
+            // A page that is none, as redb says or by a panic.
+            Ok(Some(Err(_))) | Err(_) if !is_back => {
+                self.is_back = true;
+                let again = quietly(|| self.table.range::<K::SelfType<'_>>(..));
+                self.rows = again.ok().and_then(Result::ok);
+                self.next()
+            }
+            _ => {
+                self.rows = None;
+                None
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Says why a store cannot be used, and what to do about it.
 
+use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -145,14 +146,32 @@ impl StoreError {
     }
 }
 
+thread_local! {
+    static EXPECTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a panic on this thread is expected, and read as damage to the store: nobody needs to be
+/// told where in a library it was.
+#[must_use]
+pub fn is_panic_expected() -> bool {
+    EXPECTED.get()
+}
+
+/// Runs `work`, and gives the panic in it where there is one.
+pub(super) fn quietly<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
+    let before = EXPECTED.replace(true);
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    EXPECTED.set(before);
+    done
+}
+
 /// Runs `work`, and reads a panic in it as damage: redb trusts a file that was closed well, and
 /// panics on some of what it then finds.
 pub(super) fn guarded<T>(
     path: &Path,
     work: impl FnOnce() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    caught.unwrap_or_else(|panic| {
+    quietly(work).unwrap_or_else(|panic| {
         let what = panic
             .downcast_ref::<String>()
             .cloned()

@@ -54,7 +54,7 @@ mod upkeep;
 mod verify;
 
 pub use courtesy::let_traffic_go_first;
-pub use error::StoreError;
+pub use error::{StoreError, is_panic_expected};
 pub use journal::Journal;
 pub use kept::KeptText;
 pub use keys::{Grain, RollupKey};
