@@ -174,10 +174,6 @@ impl<K: Key + 'static, V: Value + 'static> Iterator for Readable<'_, K, V> {
             }
         });
         match read {
-            Ok(None) => {
-                self.rows = None;
-                None
-            }
             Ok(Some(Ok((key, value)))) => {
                 let of_key = key.value();
                 let bytes = K::as_bytes(&of_key);

@@ -86,6 +86,15 @@ impl RouteLearned {
             // As bad as a first token that came then; but a refusal at once is not fast.
             (None, Ended::Failed { waited } | Ended::Censored { waited }) => {
                 let y = log_ms(waited);
+                if self.level.is_none() && matches!(seen.ended, Ended::Censored { .. }) {
+                    // Whoever waits in vain for an unknown route learns of it too: else it would
+                    // be as hopeful as ever for the next one.
+                    let beside = self.beside(asked);
+                    let unknown = Expectation::default().level;
+                    let y = unknown.mean_beyond(y - beside) + beside;
+                    self.follow(asked, y, seen.at, tuning);
+                    return;
+                }
                 let late = self.level.as_ref().is_some_and(|level| {
                     y > level.belief(&tuning.first_token, seen.at).mean + self.beside(asked)
                 });
@@ -215,6 +224,35 @@ mod tests {
             route.observe(&seen, &LearnedTuning::default());
         }
         route
+    }
+
+    #[test]
+    fn an_unknown_route_that_is_waited_for_in_vain_is_not_hoped_for_as_before() {
+        let tuning = LearnedTuning::default();
+        let mut route = RouteLearned::new(Moment(0));
+        let mut waited = |millis: u64, n: u64| {
+            let seen = Observation {
+                at: Moment(n * SECOND),
+                prompt_tokens: 100,
+                reasons: false,
+                setup: None,
+                first_token: None,
+                per_token: None,
+                output_tokens: None,
+                ended: Ended::Censored {
+                    waited: Nanos::from_millis(millis),
+                },
+            };
+            route.observe(&seen, &tuning);
+            let found = route.expect(&tuning, Moment(n * SECOND));
+            (found.samples, found.level.mean)
+        };
+        let unknown = Expectation::default().level.mean;
+        // A client that leaves at once says next to nothing of it.
+        let (samples, mean) = waited(10, 1);
+        assert!(samples == 1 && (mean - unknown).abs() < 0.2, "{mean}");
+        let (_, mean) = waited(20_000, 2);
+        assert!(mean > unknown + 0.5, "{mean}");
     }
 
     #[test]

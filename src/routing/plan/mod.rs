@@ -90,9 +90,9 @@ pub struct Plan {
 /// Orders `candidates` for `ask` by `policy`.
 ///
 /// First what no route may break is held against each. Of the rest those that health lets through
-/// are ranked; where it lets none through, the least bad is tried: a provider's own answer says
-/// more than none. Who is not expected to be done in time comes behind who is: late is better
-/// than never. Other models than the one asked for come after all of it.
+/// are ranked; who is not expected to be done in time comes behind who is: late is better than
+/// never. Other models than the one asked for come after all of it. Where health lets nobody
+/// through at all, the least bad is tried: a provider's own answer says more than none.
 #[must_use]
 pub fn plan(
     policy: &Policy,
@@ -110,7 +110,7 @@ pub fn plan(
         left_out: Vec::new(),
         explored: false,
     };
-    // In the order in which they are tried: each model's own in time, and late.
+    // In the order in which they are tried: the model's own in time, and late; then others'.
     let mut groups: [Vec<usize>; 4] = Default::default();
     for (at, candidate) in candidates.iter().enumerate() {
         match forbidden(ask, candidate) {
@@ -121,25 +121,21 @@ pub fn plan(
             }
         }
     }
-    let [in_time, late, other_in_time, other_late] = groups;
-    for (in_time, late) in [(in_time, late), (other_in_time, other_late)] {
-        let (open, near, _) = sorted_by_health(ask, candidates, &in_time);
-        // The least bad of those that health bars is tried where nobody else is.
-        let (first, second) = if open.is_empty() && near.is_empty() {
-            ([in_time, late].concat(), Vec::new())
-        } else {
-            (in_time, late)
-        };
-        for group in [first, second] {
-            if !group.is_empty() {
-                add(&mut plan, policy, ask, candidates, memory, draws, &group);
-            }
-        }
+    let mut barred = Vec::new();
+    for group in groups.iter().filter(|group| !group.is_empty()) {
+        barred.extend(add(
+            &mut plan, policy, ask, candidates, memory, draws, group,
+        ));
     }
+    if plan.steps.is_empty() {
+        barred = least_bad(&mut plan, candidates, barred);
+    }
+    plan.left_out.extend(barred);
     plan
 }
 
-/// Adds the steps of one group of candidates behind those that stand.
+/// Adds the steps of one group of candidates behind those that stand; returns those of the group
+/// that health bars.
 fn add(
     plan: &mut Plan,
     policy: &Policy,
@@ -148,15 +144,13 @@ fn add(
     memory: &ModelMemory,
     draws: Draws,
     group: &[usize],
-) {
+) -> Vec<(usize, LeftOut)> {
     let first = plan.steps.is_empty();
     let (open, near, barred) = sorted_by_health(ask, candidates, group);
     let served = if open.is_empty() { &near } else { &open };
     if served.is_empty() {
-        least_bad(plan, candidates, barred);
-        return;
+        return barred;
     }
-    plan.left_out.extend(barred);
     let standing: Vec<&Candidate> = served.iter().map(|at| &candidates[*at]).collect();
     let ranking = policy.rank(ask, &Outlook::all(&standing), memory);
     for (place, at) in served.iter().enumerate() {
@@ -191,6 +185,7 @@ fn add(
     if !open.is_empty() {
         plan.steps.extend(near);
     }
+    barred
 }
 
 /// The chance of each to go first, and the share of it that exploration has.
@@ -258,16 +253,37 @@ fn sorted_by_health(ask: &Ask, candidates: &[Candidate], group: &[usize]) -> ByH
     (open, near, barred)
 }
 
-/// All are barred: the least bad first.
-fn least_bad(plan: &mut Plan, candidates: &[Candidate], mut barred: Vec<(usize, LeftOut)>) {
-    barred.sort_by_key(|(at, why)| (badness(why), candidates[*at].health.consecutive, *at));
-    if plan.steps.is_empty()
-        && let Some((best, _)) = barred.first()
-    {
-        plan.reason = "least_bad";
-        plan.propensities[*best] = 1.0;
-    }
-    plan.steps.extend(barred.into_iter().map(|(at, _)| at));
+/// All are barred: the least bad first, of the model asked for before another, and behind it those
+/// that may be well again without anybody knowing it. Who wants to be left alone is: a request within
+/// its wait only makes that longer. Returns those.
+fn least_bad(
+    plan: &mut Plan,
+    candidates: &[Candidate],
+    mut barred: Vec<(usize, LeftOut)>,
+) -> Vec<(usize, LeftOut)> {
+    barred.sort_by_key(|(at, why)| {
+        let candidate = &candidates[*at];
+        let other = candidate.other_model;
+        (other, badness(why), candidate.health.consecutive, *at)
+    });
+    let Some((best, _)) = barred.first() else {
+        return barred;
+    };
+    plan.reason = "least_bad";
+    plan.propensities[*best] = 1.0;
+    plan.steps.push(*best);
+    let may_be_well = |why: &LeftOut| {
+        matches!(
+            why,
+            LeftOut::Barred(Barred::Open | Barred::Full | Barred::Trial, _)
+        )
+    };
+    let (tried, left): (Vec<_>, Vec<_>) = barred
+        .into_iter()
+        .skip(1)
+        .partition(|(_, why)| may_be_well(why));
+    plan.steps.extend(tried.into_iter().map(|(at, _)| at));
+    left
 }
 
 /// How bad a bar is: what is over soonest is least so.

@@ -256,8 +256,19 @@ fn health_bars_routes_and_the_least_bad_is_tried_where_it_bars_all() {
     let plan = planned(&FASTEST, &ask(), &candidates);
     assert_eq!(
         (plan.steps.as_slice(), plan.reason),
-        (&[2, 0, 1][..], "least_bad")
+        (&[2, 0][..], "least_bad")
     );
+    assert_eq!(plan.left_out[0].1.name(), "credential_held");
+    // One that wants to be left alone is, where another one may be asked.
+    candidates[1].health.barred = Some((Barred::Full, None));
+    let plan = planned(&FASTEST, &ask(), &candidates);
+    assert_eq!(plan.steps, [1, 0]);
+    // A model that stands in is there for this; its own bars count only where nobody is left.
+    candidates[1].health.barred = None;
+    candidates[1].other_model = true;
+    assert_eq!(planned(&FASTEST, &ask(), &candidates).steps, [1]);
+    candidates[1].health.barred = Some((Barred::Full, None));
+    assert_eq!(planned(&FASTEST, &ask(), &candidates).steps, [2, 0, 1]);
     // Ten routes that all fail at once: the fault is likelier here; one is let through.
     let mut ten: Vec<Candidate> = (0..10).map(|_| route("r", 500.0, 1.0)).collect();
     for (n, candidate) in ten.iter_mut().enumerate() {

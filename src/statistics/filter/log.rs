@@ -68,6 +68,24 @@ impl Belief {
         (self.variance + self.noise).sqrt()
     }
 
+    /// What the next observation's logarithm is expected to be once it is known to be above
+    /// `logarithm`: the mean of a normal distribution cut off below.
+    #[must_use]
+    pub fn mean_beyond(&self, logarithm: f64) -> f64 {
+        /// From where on the difference of two probabilities has too few digits left.
+        const FAR: f64 = 3.5;
+        let deviation = self.deviation();
+        let z = (logarithm - self.mean) / deviation;
+        let hazard = if z > FAR {
+            // The beginning of the expansion of the inverse of Mills' ratio.
+            z + 1.0 / z - 2.0 / z.powi(3)
+        } else {
+            let density = (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+            density / (1.0 - phi(z))
+        };
+        self.mean + deviation * hazard
+    }
+
     /// The chance that the next observation is at most `span`, in the unit of the observations.
     #[must_use]
     pub fn chance_within(&self, span: f64) -> f64 {
@@ -230,6 +248,28 @@ mod tests {
         for step in -800..=800 {
             let z = f64::from(step) / 100.0;
             assert!((phi(z) - normal_cdf(z)).abs() < 1.6e-7, "{z}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_to_take_longer_is_expected_to_by_so_much() {
+        let belief = Belief {
+            mean: 1.0,
+            variance: 3.0,
+            noise: 1.0,
+        };
+        // Of the standard normal: the mean beyond z is its density over its upper tail.
+        for (z, beyond) in [
+            (-8.0, 0.0),
+            (-1.0, 0.287_600),
+            (0.0, 0.797_885),
+            (1.0, 1.525_135),
+            (3.0, 3.283_099),
+            (4.0, 4.225_607),
+            (9.0, 9.108_523),
+        ] {
+            let found = belief.mean_beyond(1.0 + 2.0 * z);
+            assert!((found - (1.0 + 2.0 * beyond)).abs() < 0.02, "{z}: {found}");
         }
     }
 
