@@ -2,17 +2,28 @@
 
 use crate::record::{RateLimitHeader, WallTime};
 
-/// The date of `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7), in the preferred form only: the
-/// obsolete ones are not seen any more.
+/// The date of `Sun, 06 Nov 1994 08:49:37 GMT`, or of the two older forms that a recipient reads
+/// too (RFC 9110, 5.6.7): `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`.
 #[must_use]
 pub fn http_date(text: &str) -> Option<WallTime> {
-    let mut words = text.trim().split_once(", ")?.1.split(' ');
-    let day: i64 = words.next()?.parse().ok()?;
-    let name = words.next()?;
-    let month = MONTHS.iter().position(|month| *month == name)? as i64 + 1;
-    let year: i64 = words.next()?.parse().ok()?;
-    let clock = words.next()?;
-    (words.next()? == "GMT" && words.next().is_none()).then_some(())?;
+    let text = text.trim();
+    let words: Vec<&str> = text
+        .split([' ', '-'])
+        .filter(|word| !word.is_empty())
+        .collect();
+    // IMF-fixdate and RFC 850's form, else that of asctime().
+    let (day, month, year, clock) = match words[..] {
+        [name, day, month, year, clock, "GMT"] if name.ends_with(',') => (day, month, year, clock),
+        [_, month, day, clock, year] => (day, month, year, clock),
+        _ => return None,
+    };
+    let month = MONTHS.iter().position(|name| *name == month)? as i64 + 1;
+    let day: i64 = day.parse().ok()?;
+    let year: i64 = match (year.len(), year.parse::<i64>().ok()?) {
+        // Two digits: of this century, since nobody asks to be left alone until 1994.
+        (2, short) => 2_000 + short,
+        (_, year) => year,
+    };
     at(year, month, day, clock)
 }
 
@@ -82,6 +93,8 @@ mod tests {
         for (text, date) in [
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777)),
             ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+            ("Sunday, 06-Nov-26 08:49:37 GMT", Some(1_793_954_977)),
+            ("Sun Nov  6 08:49:37 1994", Some(784_111_777)),
             ("Sun, 06 Nov 1994 08:49:37 CET", None),
             ("Sun, 31 Feb 2026 08:49:37 GMT", None),
             ("Sun, 06 Nov 1994 25:00:00 GMT", None),

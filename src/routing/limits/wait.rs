@@ -6,9 +6,10 @@ use super::date::dated;
 use super::declared::Declared;
 use super::span::{number, reset};
 
-/// How long the provider asks to be left alone, from the headers of one response: `retry-after-ms`,
-/// else `retry-after` (seconds or a date), else what Google says in the body, else the reset of a
-/// meter of which nothing is left, else what the error's message says.
+/// How long the provider asks to be left alone, from the headers of one response: until the latest
+/// moment of those that it names by `retry-after-ms`, `retry-after` (seconds or a date), Google's
+/// word in the body and the resets of meters of which nothing is left; where it names none, what the
+/// error's message says.
 ///
 /// `declared` is what the same headers declare ([`super::declared()`]). `now` is the date of the
 /// response here; where the provider's own `date` stands beside moments of its own, that counts: a
@@ -16,26 +17,40 @@ use super::span::{number, reset};
 #[must_use]
 pub fn wait(headers: &[RateLimitHeader], declared: &Declared, now: WallTime) -> Option<Nanos> {
     let now = dated(headers, now);
-    let value = |name: &str| {
-        let header = headers.iter().find(|header| header.name.as_str() == name)?;
-        Some(header.value.as_str())
+    let latest = |names: &[&str], read: &dyn Fn(&str) -> Option<Nanos>| {
+        let named = headers
+            .iter()
+            .filter(|header| names.contains(&header.name.as_str()));
+        named
+            .filter_map(|header| several(&header.value, read))
+            .max()
     };
-    for name in ["retry-after-ms", "x-ms-retry-after-ms"] {
-        if let Some(wait) = value(name).and_then(|text| number(text, 1e6)) {
-            return Some(wait);
-        }
-    }
-    for name in ["retry-after", "body.retry-delay"] {
-        if let Some(wait) = value(name).and_then(|text| reset(text, now)) {
-            return Some(wait);
-        }
-    }
-    declared
+    let reset = |text: &str| reset(text, now);
+    let exact = latest(&["retry-after-ms", "x-ms-retry-after-ms"], &|text| {
+        number(text, 1e6)
+    });
+    let told = latest(&["retry-after", "body.retry-delay"], &reset);
+    // The same in whole seconds says no more than the exact number does.
+    let told =
+        told.filter(|told| exact.is_none_or(|exact| told.0 >= exact.0.saturating_add(SECOND)));
+    let used_up = declared
         .meters()
         .filter(|(_, limit)| limit.left == Some(0))
         .filter_map(|(_, limit)| limit.reset)
+        .max();
+    [exact, told, used_up]
+        .into_iter()
+        .flatten()
         .max()
-        .or_else(|| value("body.message").and_then(|text| reset(text, now)))
+        .or_else(|| latest(&["body.message"], &reset))
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+/// The latest of the values that a proxy in between has joined with commas, or the one that holds
+/// a comma itself, as dates do.
+fn several(text: &str, read: &dyn Fn(&str) -> Option<Nanos>) -> Option<Nanos> {
+    read(text).or_else(|| text.split(',').filter_map(read).max())
 }
 
 #[cfg(test)]
@@ -73,6 +88,28 @@ mod tests {
             (&[("retry-after", "-3")], None),
             (&[("retry-after", "NaN")], None),
             (&[("retry-after", "soon")], None),
+            // The latest of all that it names counts.
+            (&[("retry-after", "2"), ("retry-after", "90")], Some(90_000)),
+            (&[("retry-after", "90"), ("retry-after", "2")], Some(90_000)),
+            (&[("retry-after", "2, 90")], Some(90_000)),
+            (
+                &[("retry-after-ms", "1500"), ("retry-after", "30")],
+                Some(30_000),
+            ),
+            (
+                &[
+                    ("retry-after", "2"),
+                    ("x-ratelimit-remaining-requests", "0"),
+                    ("x-ratelimit-reset-requests", "60s"),
+                ],
+                Some(60_000),
+            ),
+            // The dates of old that RFC 9110 (5.6.7) wants read too.
+            (
+                &[("retry-after", "Sunday, 22-Nov-26 12:00:07 GMT")],
+                Some(7_000),
+            ),
+            (&[("retry-after", "Sun Nov 22 12:00:07 2026")], Some(7_000)),
             (&[], None),
             (&[("body.retry-delay", "27.5s")], Some(27_500)),
             (
