@@ -482,7 +482,8 @@ fn is_usage_only(event: &[u8]) -> bool {
         .filter_map(|line| line.strip_prefix("data:"))
         .collect();
     let json: Value = serde_json::from_str(&data.join("\n")).unwrap_or_default();
-    json["choices"] == Value::Array(Vec::new()) && json["usage"].is_object()
+    let none = json["choices"] == Value::Array(Vec::new()) || json["choices"].is_null();
+    none && json["usage"].is_object() && json["error"].is_null() && json["type"].is_null()
 }
 
 #[test]

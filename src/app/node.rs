@@ -96,8 +96,8 @@ impl Node {
             .map_err(|fault| AppFault::Usage(format!("server.tls: {fault}")))?
             .map(TlsAcceptor::from);
         let descriptors = Descriptors::raise();
-        descriptors.warn(settings.limits.connections);
         let listeners = server::listen(settings.server.listen, workers, "server.listen")?;
+        descriptors.warn(settings.limits.connections);
         let address = listeners
             .first()
             .and_then(|listener| listener.local_addr().ok())

@@ -377,14 +377,8 @@ fn since(attempt: &AttemptRecord, from: Mark, to: Mark) -> Metric {
     match attempt.timeline.span(from, to) {
         // A whole answer's first token is its total in disguise: not even if marked.
         Some(span) if is_stream(attempt) => Ok(span),
-        // A stream, of which nobody saw when its tokens came, or all of them.
-        _ if attempt
-            .oddities
-            .iter()
-            .any(|oddity| matches!(oddity, Oddity::DecodedLate | Oddity::EventTooLarge)) =>
-        {
-            Err(NullReason::Unreadable)
-        }
+        // A stream, of which nobody saw when its tokens came.
+        _ if attempt.oddities.contains(&Oddity::DecodedLate) => Err(NullReason::Unreadable),
         _ if !is_stream(attempt) && ended(attempt).is_ok() => Err(NullReason::WholeAnswer),
         _ => Err(NullReason::NoToken),
     }

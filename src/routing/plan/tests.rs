@@ -294,8 +294,8 @@ fn other_models_come_after_all_routes_of_the_model_asked_for() {
     assert_eq!(planned(&FASTEST, &ask(), &candidates).steps, [1, 2, 0]);
     candidates[1].health.barred = Some((Barred::Open, None));
     candidates[2].usable = false;
-    // The only own route is barred: it is the least bad, and the other model stands behind it.
-    assert_eq!(planned(&FASTEST, &ask(), &candidates).steps, [1, 0]);
+    // The only own route is barred: it has failed, and the other model stands in for it.
+    assert_eq!(planned(&FASTEST, &ask(), &candidates).steps, [0]);
 }
 
 #[test]

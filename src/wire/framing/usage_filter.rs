@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::sse::value;
 
 /// Removes each event whose JSON has a `usage` object and no choice: an empty list of them, `null`,
-/// or none at all.
+/// or none at all where it is no event of another language either, which has a `type`.
 ///
 /// Every other byte is passed on as it came and in order. Whole events leave in slices of the
 /// chunk that brought them; an event that a chunk does not end waits for its end.
@@ -234,7 +234,7 @@ pub fn is_usage_only(event: &[u8]) -> bool {
             inside.is_some_and(|inside| inside.trim().is_empty())
         });
         let usage = keys.usage.is_some_and(|usage| usage.get().starts_with('{'));
-        none && usage && keys.error.is_none()
+        none && usage && keys.error.is_none() && keys.kind.is_none()
     })
 }
 
@@ -262,6 +262,8 @@ struct Keys<'a> {
     usage: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
 }
 
 #[cfg(test)]
@@ -344,6 +346,7 @@ mod tests {
             ("{\"choices\" :\r\ndata: null,\ndata:\"usage\":{}}", true),
             (r#"{"usage":{},"error":{"message":"no"}}"#, false),
             (r#"{"error":null,"usage":{}}"#, true),
+            (r#"{"type":"message_delta","usage":{}}"#, false),
             (r#"{"x_groq":{"usage":{}}}"#, false),
             (r#"{"choices":[{}],"usage":{"prompt_tokens":1}}"#, false),
             (r#"{"choices":[{"x":{"choices":[],"usage":{}}}]}"#, false),
