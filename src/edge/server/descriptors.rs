@@ -47,10 +47,10 @@ impl Descriptors {
         }
     }
 
-    /// Says in the log where fewer than `wanted` clients may be connected.
+    /// Says in the log where noticeably fewer than `wanted` clients may be connected.
     pub fn warn(self, wanted: usize) {
         let clients = self.clients(wanted);
-        if clients < wanted {
+        if clients < wanted - wanted / 10 {
             tracing::warn!(
                 descriptors = self.0,
                 clients,
