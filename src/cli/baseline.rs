@@ -9,7 +9,7 @@ use super::bench::results::read_all;
 use super::output;
 use super::report::{Shape, hand_over};
 use super::saved::{all, named};
-use super::serving::serving;
+use super::serving::{self, serving};
 use super::stored::{OriginArgs, Progress, Stop, StoreArgs};
 use crate::active::bench::finished;
 use crate::analysis::render;
@@ -330,18 +330,8 @@ fn compare(
 
 fn remove(name: &str, store: &StoreArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
     check_name(name).map_err(Stop::Usage)?;
-    let was_there = match store.open_to_write(config) {
-        Ok(mut open) => open.remove_baseline(name)?,
-        Err(busy @ Stop::Store(StoreError::InUse(_))) => {
-            let path = format!("/api/baselines?name={name}");
-            match serving(store, config, busy, "DELETE", &path, "") {
-                Err(Stop::Nothing(_)) => false,
-                other => other.map(|_| true)?,
-            }
-        }
-        Err(stop) => return Err(stop),
-    };
-    if !was_there {
+    let path = format!("/api/baselines?name={name}");
+    if !serving::remove(store, config, &path, |open| open.remove_baseline(name))? {
         return Err(Stop::Usage(format!(
             "there is no baseline {name}: `tollgate baseline list`"
         )));

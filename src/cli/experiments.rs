@@ -3,16 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::report::{Shape, hand_over};
-use super::stored::{OriginArgs, Progress, Stop, StoreArgs};
-use crate::analysis::render;
+use super::report::{Shape, tell};
+use super::stored::{OriginArgs, Stop, StoreArgs};
 use crate::analysis::reports::Choice;
 use crate::analysis::tables::Window;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::routing::experiment::Experiment;
-use crate::ui::papers::{self, Known, Question, Which};
-use crate::ui::reading::Most;
+use crate::ui::papers::{Known, Question, Which};
 
 /// Live experiments of the config
 #[derive(Debug, clap::Args)]
@@ -73,11 +71,7 @@ fn plan(args: &PlanArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
         choice: Choice::default(),
         known: Known::of(settings.as_ref()),
     };
-    let mut progress = Progress::new("exchanges read:");
-    let made = papers::paper(&reader, &question, Most::COMMAND, now, || progress.step())?;
-    drop(progress);
-    let text = render::paper::write(&made, args.format.format());
-    hand_over(args.output.as_deref(), &text)?;
+    let made = tell(&reader, &question, now, args.format, args.output.as_deref())?;
     Ok(ExitCode::from(u8::from(made.sheets.is_empty())))
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::output;
-use super::serving::serving;
+use super::serving::{self, serving};
 use super::stored::{Stop, StoreArgs};
 use crate::analysis::render::units::{minute, plain};
 use crate::analysis::tables::window;
@@ -141,18 +141,8 @@ fn list(store: &StoreArgs, format: Shape, config: Option<&Path>) -> Result<ExitC
 }
 
 fn remove(id: u32, store: &StoreArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
-    let was_there = match store.open_to_write(config) {
-        Ok(mut open) => open.remove_note(id)?,
-        Err(busy @ Stop::Store(StoreError::InUse(_))) => {
-            let path = format!("/api/notes?id={id}");
-            match serving(store, config, busy, "DELETE", &path, "") {
-                Err(Stop::Nothing(_)) => false,
-                other => other.map(|_| true)?,
-            }
-        }
-        Err(stop) => return Err(stop),
-    };
-    if !was_there {
+    let path = format!("/api/notes?id={id}");
+    if !serving::remove(store, config, &path, |open| open.remove_note(id))? {
         return Err(Stop::Usage(format!(
             "there is no note {id}: `tollgate note list`"
         )));

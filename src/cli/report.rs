@@ -7,13 +7,15 @@ use super::output;
 use super::saved;
 use super::sides::{self, Sides};
 use super::stored::{OriginArgs, Progress, RouteArgs, Stop, StoreArgs, WindowArgs};
+use crate::analysis::paper::Paper;
 use crate::analysis::render::{self, Format};
 use crate::analysis::reports::baseline::has_drifted;
 use crate::analysis::reports::experiments::Asked;
 use crate::analysis::reports::{Choice, Listed, tax};
 use crate::analysis::tables::{Origins, Window};
 use crate::clock::Clock;
-use crate::record::Origin;
+use crate::edge::store::StoreReader;
+use crate::record::{Origin, WallTime};
 use crate::ui::papers::{self, Known, Question, Which};
 use crate::ui::reading::Most;
 use crate::ui::rows;
@@ -401,12 +403,8 @@ fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode,
     }
     let (reader, settings) = picked.store.open(config)?;
     question.known = Known::of(settings.as_ref());
-    let mut progress = Progress::new("exchanges read:");
-    let seen = || progress.step();
-    let made = papers::paper(&reader, &question, Most::COMMAND, clock.wall(), seen)?;
-    drop(progress);
-    let text = render::paper::write(&made, args.format.format());
-    hand_over(picked.output.as_deref(), &text)?;
+    let output = picked.output.as_deref();
+    let made = tell(&reader, &question, clock.wall(), args.format, output)?;
     if made.head.scanned == 0 {
         output::note(
             "tollgate: the store has no exchange in this window; a wider --since may find some",
@@ -431,11 +429,7 @@ fn drift(args: &DriftArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
         choice: Choice::default(),
         known: Known::of(settings.as_ref()),
     };
-    let mut progress = Progress::new("exchanges read:");
-    let made = papers::paper(&reader, &question, Most::COMMAND, now, || progress.step())?;
-    drop(progress);
-    let text = render::paper::write(&made, args.format.format());
-    hand_over(args.output.as_deref(), &text)?;
+    let made = tell(&reader, &question, now, args.format, args.output.as_deref())?;
     let fails = args.fail_on_drift && has_drifted(&made);
     Ok(ExitCode::from(u8::from(fails)))
 }
@@ -463,11 +457,7 @@ fn experiments(args: &ExperimentsArgs, config: Option<&Path>) -> Result<ExitCode
         },
         known,
     };
-    let mut progress = Progress::new("exchanges read:");
-    let made = papers::paper(&reader, &question, Most::COMMAND, now, || progress.step())?;
-    drop(progress);
-    let text = render::paper::write(&made, args.format.format());
-    hand_over(args.output.as_deref(), &text)?;
+    tell(&reader, &question, now, args.format, args.output.as_deref())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -487,11 +477,7 @@ fn probes(args: &ProbesArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
         },
         known: Known::of(settings.as_ref()),
     };
-    let mut progress = Progress::new("exchanges read:");
-    let made = papers::paper(&reader, &question, Most::COMMAND, now, || progress.step())?;
-    drop(progress);
-    let text = render::paper::write(&made, args.format.format());
-    hand_over(args.output.as_deref(), &text)?;
+    tell(&reader, &question, now, args.format, args.output.as_deref())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -512,6 +498,22 @@ fn throughput(args: &ThroughputArgs, config: Option<&Path>) -> Result<ExitCode, 
     drop(progress);
     hand_over(picked.output.as_deref(), &format!("{value:#}\n"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the report that answers `question`, with a word on how far reading has come, and prints it
+/// or writes it to `output`.
+pub(super) fn tell(
+    reader: &StoreReader,
+    question: &Question,
+    now: WallTime,
+    shape: Shape,
+    output: Option<&Path>,
+) -> Result<Paper, Stop> {
+    let mut progress = Progress::new("exchanges read:");
+    let made = papers::paper(reader, question, Most::COMMAND, now, || progress.step())?;
+    drop(progress);
+    hand_over(output, &render::paper::write(&made, shape.format()))?;
+    Ok(made)
 }
 
 /// Prints `text`, or writes it to the file asked for.

@@ -6,6 +6,27 @@ use secrecy::ExposeSecret as _;
 
 use super::admin::{Admin, reachable};
 use super::stored::{Stop, StoreArgs};
+use crate::edge::store::{Store, StoreError};
+
+/// Takes something out of the store by `take`, or has the program that holds the store take away
+/// what is at `path` of its admin plane; returns whether it was there.
+pub(super) fn remove(
+    store: &StoreArgs,
+    config: Option<&Path>,
+    path: &str,
+    take: impl FnOnce(&mut Store) -> Result<bool, StoreError>,
+) -> Result<bool, Stop> {
+    match store.open_to_write(config) {
+        Ok(mut open) => Ok(take(&mut open)?),
+        Err(busy @ Stop::Store(StoreError::InUse(_))) => {
+            match serving(store, config, busy, "DELETE", path, "") {
+                Err(Stop::Nothing(_)) => Ok(false),
+                other => other.map(|_| true),
+            }
+        }
+        Err(stop) => Err(stop),
+    }
+}
 
 /// Sends a request to the admin plane of the program that holds the store. `busy` is said where it
 /// cannot be asked.

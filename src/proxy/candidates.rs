@@ -303,8 +303,8 @@ fn pin(headers: &HeaderMap) -> Result<Option<String>, Reject> {
 
 fn pinned_target(settings: &Settings, pin: &str, model: Option<&str>) -> Result<Targets, Reject> {
     let (name, there) = match pin.split_once('/') {
-        Some((name, there)) => (name, Some(there)),
-        None => (pin, None),
+        Some((name, there)) if !there.is_empty() => (name, Some(there)),
+        _ => (pin, None),
     };
     let Some(provider) = settings.provider(name) else {
         return Err(Reject::new(

@@ -13,6 +13,7 @@ use super::api::{Asking, Shared, query};
 use super::fault::Fault;
 use super::handles::BaselineEdit;
 use super::state::State;
+use super::writer::by_writer;
 use crate::analysis::reports::baseline::{Baseline, check_name};
 use crate::edge::store::StoreReader;
 
@@ -71,18 +72,7 @@ pub(super) async fn remove(
     Err(Fault::not_found(message))
 }
 
-/// Has the store's writer do it, away from the runtime's own thread.
 async fn edit(state: &Arc<State>, edit: BaselineEdit) -> Result<bool, Fault> {
     let baselines = Arc::clone(&state.handles.baselines);
-    let done = tokio::task::spawn_blocking(move || baselines(edit)).await;
-    done.ok()
-        .flatten()
-        .ok_or_else(|| {
-            Fault::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "store_unavailable",
-                "the store takes nothing now: /health says why",
-            )
-        })?
-        .map_err(Fault::from)
+    by_writer(move || baselines(edit)).await
 }

@@ -18,6 +18,8 @@ mod baselines;
 
 mod fault;
 
+mod writer;
+
 mod sessions;
 
 mod kept;

@@ -1,4 +1,4 @@
-//! Writes notes down and takes them away: the only thing that the page changes.
+//! Writes notes down and takes them away, from the page and for who works beside this program.
 
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use super::api::{Asking, Shared, query};
 use super::fault::Fault;
 use super::handles::NoteEdit;
 use super::state::State;
+use super::writer::by_writer;
 use crate::analysis::render::units::{minute, plain};
 use crate::analysis::tables::window;
 use crate::edge::store::StoreReader;
@@ -157,18 +158,7 @@ async fn take_away(state: &Arc<State>, id: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Has the store's writer do it, away from the runtime's own thread.
 async fn edit(state: &Arc<State>, edit: NoteEdit) -> Result<Option<u32>, Fault> {
     let notes = Arc::clone(&state.handles.notes);
-    let done = tokio::task::spawn_blocking(move || notes(edit)).await;
-    done.ok()
-        .flatten()
-        .ok_or_else(|| {
-            Fault::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "store_unavailable",
-                "the store takes nothing now: /health says why",
-            )
-        })?
-        .map_err(Fault::from)
+    by_writer(move || notes(edit)).await
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::api::Shared;
 use super::fault::Fault;
+use super::writer::by_writer;
 use crate::edge::store::StoreReader;
 use crate::record::{Name, RouteScore, WallTime};
 
@@ -105,13 +106,6 @@ pub(super) async fn add(
     let scores = sent.scores.into_iter().map(SentScore::read);
     let scores: Vec<RouteScore> = scores.collect::<Result<_, _>>()?;
     let take = Arc::clone(&state.handles.scores);
-    let done = tokio::task::spawn_blocking(move || take(scores)).await;
-    done.ok().flatten().ok_or_else(|| {
-        Fault::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "store_unavailable",
-            "the store takes nothing now: /health says why",
-        )
-    })??;
+    by_writer(move || take(scores)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -559,6 +559,8 @@ fn a_policy_may_be_asked_for_and_unknown_ones_are_refused() {
         ("x-tollgate-policy", "best", 400),
         ("x-tollgate-max-cost", "much", 400),
         ("x-tollgate-deadline", "soon", 400),
+        ("x-tollgate-route", "inj/", 400),
+        ("x-tollgate-route", "/", 400),
         ("x-tollgate-deadline", "20s", 200),
     ] {
         let ask = Ask::chat("m", true).to("").header(name, value);
