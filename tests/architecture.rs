@@ -415,6 +415,58 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     list
 }
 
+/// Files outside `src/` that are part of the program, by its `include_str!` and `include_bytes!`.
+fn compiled_in() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for path in rust_files(&root().join("src")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let parts = text.split("include_").skip(1);
+        let named = parts.filter_map(|part| {
+            let (_, rest) = part.split_once("!(\"").filter(|(kind, _)| kind.len() < 6)?;
+            rest.split('"').next()
+        });
+        for name in named {
+            let beside = path.parent().unwrap().join(name).canonicalize().unwrap();
+            found.insert(relative(&beside));
+        }
+    }
+    found.retain(|file| !file.starts_with("src/") && !file.starts_with("tests/"));
+    found
+}
+
+#[test]
+fn what_is_compiled_in_gets_into_an_image_and_a_package() {
+    let files = compiled_in();
+    assert!(files.len() > 8, "{files:?}");
+    let ignore = fs::read_to_string(root().join(".dockerignore")).unwrap();
+    let image: Vec<&str> = ignore
+        .lines()
+        .filter_map(|line| line.strip_prefix('!'))
+        .collect();
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, include) = manifest.split_once("include = [").unwrap();
+    let package: Vec<&str> = include
+        .split(']')
+        .next()
+        .unwrap()
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .collect();
+    let lets_in = |list: &[&str], file: &str| {
+        list.iter().any(|rule| match rule.split_once('*') {
+            Some((before, after)) => {
+                file.starts_with(before) && file.ends_with(after.trim_start_matches('*'))
+            }
+            None => file == *rule || file.starts_with(&format!("{rule}/")),
+        })
+    };
+    for file in files {
+        assert!(lets_in(&image, &file), "{file} is not in an image");
+        assert!(lets_in(&package, &file), "{file} is not in a package");
+    }
+}
+
 #[test]
 fn the_scanner_finds_what_breaks_the_law() {
     let cases: &[(&str, &str, &[&str])] = &[

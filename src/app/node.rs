@@ -12,7 +12,6 @@ use dashmap::DashSet;
 use http::{HeaderValue, Request, Response};
 use hyper::service::{Service, service_fn};
 use tokio::runtime::Builder;
-use tokio_rustls::TlsAcceptor;
 
 use super::fault::AppFault;
 use crate::active::Traffic;
@@ -20,8 +19,8 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::credentials::Keyring;
 use crate::edge::server::{
-    self, AcceptLimits, ConnectionLimits, Counters, Descriptors, Door, Drain, Inlet, Peer,
-    RequestBody, Stop,
+    self, AcceptLimits, Certificates, ConnectionLimits, Counters, Descriptors, Door, Drain, Inlet,
+    Peer, RequestBody, Stop,
 };
 use crate::edge::upstream::pool::TlsConfigs;
 use crate::edge::upstream::{Network, Pool, ProxyRules};
@@ -68,6 +67,8 @@ pub struct Node {
     pub counters: Arc<Counters>,
     /// Its address.
     pub address: SocketAddr,
+    /// What it shows its clients, where it listens by TLS.
+    pub certificates: Option<Certificates>,
     workers: Vec<JoinHandle<()>>,
     stop: Stop,
     drain: Drain,
@@ -91,10 +92,9 @@ impl Node {
             .server
             .tls
             .as_ref()
-            .map(server::tls::server_config)
+            .map(Certificates::read)
             .transpose()
-            .map_err(|fault| AppFault::Usage(format!("server.tls: {fault}")))?
-            .map(TlsAcceptor::from);
+            .map_err(|fault| AppFault::Usage(format!("server.tls: {fault}")))?;
         let descriptors = Descriptors::raise();
         let listeners = server::listen(settings.server.listen, workers, "server.listen")?;
         descriptors.warn(settings.limits.connections);
@@ -104,6 +104,7 @@ impl Node {
             .unwrap_or(settings.server.listen);
         let network = Network::from(parts.proxies.clone());
         let mut node = Self::assemble(parts, address, network);
+        node.certificates.clone_from(&tls);
         for (number, listener) in listeners.into_iter().enumerate() {
             let worker = node.worker();
             let front = Front {
@@ -162,6 +163,7 @@ impl Node {
             shared,
             counters: Arc::default(),
             address,
+            certificates: None,
             workers: Vec::new(),
             stop,
             drain,
@@ -229,7 +231,7 @@ const SWEEP: Duration = Duration::from_secs(2);
 /// Where a worker's clients come in.
 struct Front {
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Certificates>,
     descriptors: Descriptors,
 }
 

@@ -1,5 +1,8 @@
 //! Puts changed settings in force without dropping a stream; a bad config leaves the old one.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::hash::RandomState;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,30 +12,46 @@ use notify::{RecursiveMode, Watcher as _};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use super::{AppFault, sources};
+use super::fault::AppFault;
+use super::node::Node;
+use super::sources::{self, Seen};
+use crate::config::Loaded;
 use crate::config::settings::Settings;
+use crate::edge::server::Certificates;
 use crate::proxy::Shared;
 use crate::ui::Reloads;
 
 /// Editors write a file in several steps; all of them are one change.
 const SETTLING: Duration = Duration::from_millis(200);
 
-/// Watches `path` and SIGHUP, and swaps the settings in `shared`, for as long as it is polled.
-pub async fn watch_config(
-    path: Option<PathBuf>,
-    shared: Arc<Shared>,
-    said: watch::Sender<Reloads>,
-) {
+/// Where settings came from when the program started, and how readings are told apart.
+#[derive(Debug)]
+pub struct Origins {
+    /// The config file, where there is one.
+    pub path: Option<PathBuf>,
+    /// What the settings in force were read from.
+    pub seen: Seen,
+    /// The key of its mark.
+    pub state: RandomState,
+}
+
+/// Watches what settings are read from, and SIGHUP, and swaps the settings of `node`, for as long
+/// as it is polled.
+pub async fn watch_config(origins: Origins, node: &Node, said: watch::Sender<Reloads>) {
     let (changed, mut changes) = mpsc::channel(1);
-    let watcher = path
-        .as_deref()
-        .and_then(|path| watcher(path, changed.clone()));
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         return;
     };
-    let open = Listening::of(&shared.settings.load());
+    let mut watcher = watcher(&origins.seen.files, changed.clone());
+    let mut reloading = Reloading {
+        started: node.shared.settings.load_full(),
+        shared: Arc::clone(&node.shared),
+        certificates: node.certificates.clone(),
+        origins,
+        said,
+    };
     // What changed since it was read and before anybody watched.
-    reload(path.as_deref(), &shared, open, &said);
+    reloading.reload();
     loop {
         tokio::select! {
             _ = hangup.recv() => {}
@@ -41,31 +60,43 @@ pub async fn watch_config(
                 while changes.try_recv().is_ok() {}
             }
         }
-        reload(path.as_deref(), &shared, open, &said);
+        let files = reloading.origins.seen.files.clone();
+        reloading.reload();
+        if reloading.origins.seen.files != files {
+            watcher = self::watcher(&reloading.origins.seen.files, changed.clone());
+        }
         // Keeps the watcher alive for as long as the loop runs.
         let _ = &watcher;
     }
 }
 
-/// Watches the file's directory: editors and secret mounts replace the file itself.
-fn watcher(path: &Path, changed: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
-    let name = path.file_name()?.to_owned();
-    let directory = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
+/// Watches the directories of `files`: editors and secret mounts replace the files themselves.
+fn watcher(
+    files: &BTreeSet<PathBuf>,
+    changed: mpsc::Sender<()>,
+) -> Option<notify::RecommendedWatcher> {
+    // `..data` is what a Kubernetes mount swaps.
+    let names = files.iter().filter_map(|path| path.file_name());
+    let mut names: BTreeSet<OsString> = names.map(ToOwned::to_owned).collect();
+    names.insert("..data".into());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
-        let concerns = event.paths.iter().any(|path| {
-            // `..data` is what a Kubernetes mount swaps.
-            path.file_name()
-                .is_some_and(|file| file == name || file == "..data")
-        });
-        if concerns && !event.kind.is_access() {
+        let mut paths = event.paths.iter().filter_map(|path| path.file_name());
+        if !event.kind.is_access() && paths.any(|name| names.contains(name)) {
             // Full means that a change is noted already.
             let _ = changed.try_send(());
         }
     })
     .ok()?;
-    watcher.watch(directory, RecursiveMode::NonRecursive).ok()?;
+    let directories = files.iter().filter_map(|path| path.parent());
+    let directories = directories.map(|path| match path.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => path,
+    });
+    for directory in directories.collect::<BTreeSet<_>>() {
+        // One that is not there has nothing to change; SIGHUP remains.
+        let _ = watcher.watch(directory, RecursiveMode::NonRecursive);
+    }
     Some(watcher)
 }
 
@@ -105,41 +136,94 @@ impl Listening {
     }
 }
 
-fn reload(path: Option<&Path>, shared: &Shared, open: Listening, said: &watch::Sender<Reloads>) {
-    let loaded = sources::load(path).and_then(|loaded| {
-        let refused = open.laid_bare(&loaded.settings).map(AppFault::Usage);
-        refused.map_or(Ok(loaded), Err)
-    });
-    match loaded {
-        Ok(loaded) => {
-            let old = shared.settings.load();
-            if old.hash == loaded.settings.hash {
-                return;
+/// What a reload looks at and changes.
+struct Reloading {
+    origins: Origins,
+    /// What the program started with: some of it stays in force until it ends.
+    started: Arc<Settings>,
+    shared: Arc<Shared>,
+    certificates: Option<Certificates>,
+    said: watch::Sender<Reloads>,
+}
+
+impl Reloading {
+    fn reload(&mut self) {
+        match self.read() {
+            Ok((_, seen)) if seen == self.origins.seen => {
+                // The change that was refused is undone.
+                let told = |reloads: &mut Reloads| reloads.refused.take().is_some();
+                if self.said.send_if_modified(told) {
+                    tracing::info!("the config is the one in force again");
+                }
             }
-            for key in needs_restart(&old, &loaded.settings) {
-                tracing::warn!("{key} changed: takes effect at the next start");
+            Ok((loaded, seen)) => self.put_in_force(loaded, seen),
+            Err(fault) => {
+                tracing::error!("config not reloaded, the old one stays in force:\n{fault}");
+                let fault = fault.to_string();
+                self.said
+                    .send_modify(|reloads| reloads.refused = Some(fault));
             }
-            tracing::info!("config reloaded");
-            shared.settings.store(Arc::new(loaded.settings));
-            said.send_modify(|reloads| {
-                reloads.taken += 1;
-                reloads.refused = None;
-            });
         }
-        Err(fault) => {
-            tracing::error!("config not reloaded, the old one stays in force:\n{fault}");
-            said.send_modify(|reloads| reloads.refused = Some(fault.to_string()));
+    }
+
+    /// Reads what is there now, and refuses what may not be put in force.
+    fn read(&self) -> Result<(Loaded, Seen), AppFault> {
+        let Origins { path, state, .. } = &self.origins;
+        let (loaded, seen) = sources::load_seen(path.as_deref(), state)?;
+        if let Some(why) = Listening::of(&self.started).laid_bare(&loaded.settings) {
+            return Err(AppFault::Usage(why));
         }
+        if seen != self.origins.seen
+            && let (Some(shown), Some(files)) = (&self.certificates, &loaded.settings.server.tls)
+        {
+            shown
+                .renew(files)
+                .map_err(|fault| AppFault::Usage(format!("server.tls: {fault}")))?;
+        }
+        Ok((loaded, seen))
+    }
+
+    fn put_in_force(&mut self, loaded: Loaded, seen: Seen) {
+        let waiting = needs_restart(&self.started, &loaded.settings);
+        for key in &waiting {
+            tracing::warn!("{key} changed: takes effect at the next start");
+        }
+        tracing::info!("config reloaded");
+        self.shared.settings.store(Arc::new(loaded.settings));
+        self.origins.seen = seen;
+        self.said.send_modify(|reloads| {
+            reloads.taken += 1;
+            reloads.refused = None;
+            reloads.waiting = waiting;
+        });
     }
 }
 
+/// Keys whose values are taken only at the start.
 fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
+    let (server, store) = ((&old.server, &new.server), (&old.store, &new.store));
     let changes = [
-        ("server.listen", old.server.listen != new.server.listen),
-        ("server.workers", old.server.workers != new.server.workers),
-        ("server.tls", old.server.tls != new.server.tls),
+        ("server.listen", server.0.listen != server.1.listen),
+        ("server.workers", server.0.workers != server.1.workers),
+        // Other files are read at once; whether there is TLS is settled with the socket.
+        (
+            "server.tls",
+            server.0.tls.is_some() != server.1.tls.is_some(),
+        ),
         ("admin.listen", old.admin.listen != new.admin.listen),
-        ("store.path", old.store.path != new.store.path),
+        ("store.path", store.0.path != store.1.path),
+        ("store.cache", store.0.cache_bytes != store.1.cache_bytes),
+        (
+            "store.keep_records",
+            store.0.keep_records != store.1.keep_records,
+        ),
+        ("store.keep_bytes", store.0.keep_bytes != store.1.keep_bytes),
+        (
+            "store.keep_minutes",
+            store.0.keep_minutes != store.1.keep_minutes,
+        ),
+        ("store.keep_hours", store.0.keep_hours != store.1.keep_hours),
+        ("store.queue_max", store.0.queue_max != store.1.queue_max),
     ];
     changes
         .into_iter()

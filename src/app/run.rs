@@ -1,5 +1,6 @@
 //! Runs the program until it is told to stop: `tollgate serve`.
 
+use std::hash::RandomState;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use super::keeping::Keeping;
 use super::machine::{proxies, runtime};
 use super::node::{Node, Parts};
 use super::recording::{offer_to, open_store};
+use super::reload::Origins;
 use super::sources;
 use super::{banner, probing, reload, secret_file};
 use crate::active::probing::Watching;
@@ -29,7 +31,8 @@ const DRAIN_TICK: Duration = Duration::from_millis(20);
 /// Serves until SIGTERM or SIGINT. `print` takes the start-up text.
 pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault> {
     let path = sources::config_path(config);
-    let loaded = sources::load(path.as_deref())?;
+    let state = RandomState::new();
+    let (loaded, seen) = sources::load_seen(path.as_deref(), &state)?;
     let file = path.as_ref().map_or_else(
         || "environment".to_owned(),
         |path| path.display().to_string(),
@@ -65,12 +68,13 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
     let store = settings.store.path.display().to_string();
     let addresses = (node.address, admin.address);
     print(&banner::banner(&settings, &loaded.found, addresses, &store));
-    let drain = settings.timeouts.drain;
+    let origins = Origins { path, seen, state };
     runtime.block_on(async {
         tokio::select! {
-            () = reload::watch_config(path, Arc::clone(&node.shared), said) => {}
+            () = reload::watch_config(origins, &node, said) => {}
             () = told.word_to_stop() => {}
         }
+        let drain = node.shared.settings.load().timeouts.drain;
         tracing::info!("draining: exchanges at work may take {drain:?}");
         node.drain();
         tokio::select! {

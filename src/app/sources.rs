@@ -1,6 +1,8 @@
 //! Reads what settings are made of: the config file, the environment, `.env` files.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
 
 use super::fault::AppFault;
@@ -10,6 +12,9 @@ use crate::edge::credentials::read_secret;
 /// Where a config is looked for when none is named.
 const DEFAULT_NAME: &str = "tollgate.toml";
 
+/// Files with further variables; the latter wins over the former.
+const ENVIRONMENT_FILES: [&str; 2] = [".env", ".env.local"];
+
 /// The environment, with `.env.local` and `.env` behind it.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
@@ -17,11 +22,11 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads `.env` and `.env.local` of the working directory; the latter wins over the former.
+    /// Reads the files of the working directory.
     #[must_use]
     pub fn read() -> Self {
         let mut files = BTreeMap::new();
-        for name in [".env", ".env.local"] {
+        for name in ENVIRONMENT_FILES {
             let Ok(entries) = dotenvy::from_path_iter(name) else {
                 continue;
             };
@@ -59,6 +64,21 @@ pub fn data_dir() -> PathBuf {
 
 /// Loads the settings from `path`, or from the environment alone.
 pub fn load(path: Option<&Path>) -> Result<Loaded, AppFault> {
+    load_seen(path, &RandomState::new()).map(|(loaded, _)| loaded)
+}
+
+/// What settings were read from. The fingerprint that records carry leaves out what secrets say,
+/// so it cannot tell that one was changed; this can, and never leaves the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The files, also those that were not there.
+    pub files: BTreeSet<PathBuf>,
+    /// Of all that was read; to be compared with marks of the same `state` only.
+    mark: u64,
+}
+
+/// Loads the settings as [`load`] does, and says what they were read from; `state` keys its mark.
+pub fn load_seen(path: Option<&Path>, state: &RandomState) -> Result<(Loaded, Seen), AppFault> {
     let text = match path {
         Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
             AppFault::Usage(format!(
@@ -73,14 +93,43 @@ pub fn load(path: Option<&Path>) -> Result<Loaded, AppFault> {
         || "environment".to_owned(),
         |path| path.display().to_string(),
     );
+    let files = RefCell::new(BTreeSet::new());
+    let mark = RefCell::new(state.build_hasher());
+    let noted = |path: &Path, content: &std::io::Result<String>| {
+        files.borrow_mut().insert(path.to_owned());
+        (path, content.as_ref().ok()).hash(&mut *mark.borrow_mut());
+    };
     let sources = Sources {
         text: text.as_deref(),
         file: &file,
-        env: &|name| environment.get(name),
-        read_file: &read_secret,
-        read_text: &|path| std::fs::read_to_string(path),
+        env: &|name| {
+            let value = environment.get(name);
+            (name, &value).hash(&mut *mark.borrow_mut());
+            value
+        },
+        read_file: &|path| {
+            let content = read_secret(path);
+            noted(path, &content);
+            content
+        },
+        read_text: &|path| {
+            let content = std::fs::read_to_string(path);
+            noted(path, &content);
+            content
+        },
         data_dir: data_dir(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
     };
-    Ok(config::load(&sources)?)
+    let loaded = config::load(&sources)?;
+    if let Some(tls) = &loaded.settings.server.tls {
+        for path in [&tls.certificate, &tls.key] {
+            noted(path, &std::fs::read_to_string(path));
+        }
+    }
+    text.hash(&mut *mark.borrow_mut());
+    let mut files = files.into_inner();
+    files.extend(path.map(Path::to_owned));
+    files.extend(ENVIRONMENT_FILES.map(PathBuf::from));
+    let mark = mark.into_inner().finish();
+    Ok((loaded, Seen { files, mark }))
 }

@@ -69,6 +69,8 @@ pub struct Reloads {
     pub taken: u64,
     /// The refusal of the last one, where it was refused.
     pub refused: Option<String>,
+    /// Keys whose new values wait for the next start.
+    pub waiting: Vec<&'static str>,
 }
 
 /// Where the services listen.

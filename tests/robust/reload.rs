@@ -1,14 +1,19 @@
 //! Changes the config of a running program in every way, under traffic: no request notices.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::net::TcpStream;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use rustix::process::Signal;
-use tollgate::simulator::bare::{Connection, ReadEnd};
+use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
+use tollgate::simulator::bare::{Connection, ReadEnd, post};
 
-use super::program::{Home, Program, call, chat, config, simulator, until};
+use super::canary::admin_of;
+use super::program::{Home, KEY, Program, call, chat, config, simulator, until};
+use crate::support::tls::Certificates;
 
 /// How a new config gets there.
 #[derive(Debug, Clone, Copy)]
@@ -148,4 +153,117 @@ fn configs_change_under_traffic_and_bad_ones_change_nothing() {
     println!("{} configs under {calls} calls: 0 failed", CHANGES.len());
     let (status, said) = program.stop();
     assert_eq!(status.code(), Some(0), "{said}");
+}
+
+/// Writes other secrets into the config: the one that the provider gets, and the clients'.
+fn rotate(home: &Home, key: &str, token: &str) {
+    let text = fs::read_to_string(home.config()).unwrap();
+    let line = |name: &str, value: &str| format!("{name} = \"{value}\"");
+    let lines = text.lines().map(|old| match old.split(" = ").next() {
+        Some("api_key") => line("api_key", key),
+        Some("token") => line("token", token),
+        _ => old.to_owned(),
+    });
+    let new = lines.collect::<Vec<_>>().join("\n");
+    fs::write(home.config(), new).unwrap();
+}
+
+/// What the program answers to whoever brings this token.
+fn answer_to(program: &Program, token: &str) -> u16 {
+    let body = r#"{"model":"sim:n-2","messages":[{"role":"user","content":"hi"}]}"#;
+    let headers = format!("x-tollgate-token: {token}\r\n");
+    let request = post("/v1/chat/completions", &headers, body);
+    call(program.address, &request).unwrap().status
+}
+
+#[test]
+fn secrets_are_rotated_though_nothing_else_changes() {
+    const TOKENS: [&str; 2] = ["the-first-token-of-all", "the-next-token-of-all"];
+    let simulator = simulator();
+    let text = config(&simulator, "").replace("[admin]", "token = \"\"\n[admin]");
+    let home = Home::new(&text);
+    rotate(&home, "sk-not-yet", TOKENS[0]);
+    let program = home.serve();
+    assert_eq!(answer_to(&program, TOKENS[0]), 401, "the key is wrong");
+    // A key that was refused is held for long; the next one is another key.
+    rotate(&home, KEY, TOKENS[0]);
+    until("the key", || {
+        (answer_to(&program, TOKENS[0]) == 200).then_some(())
+    });
+    rotate(&home, KEY, TOKENS[1]);
+    until("the token", || {
+        (answer_to(&program, TOKENS[1]) == 200).then_some(())
+    });
+    assert_eq!(answer_to(&program, TOKENS[0]), 401, "the old token is over");
+    // A file that is named, and nothing else.
+    let file = home.folder.join("key");
+    fs::write(&file, "sk-not-yet").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let text = fs::read_to_string(home.config()).unwrap();
+    let named = format!("api_key_file = \"{}\"", file.display());
+    let text = text.replace(&format!("api_key = \"{KEY}\""), &named);
+    fs::write(home.config(), text).unwrap();
+    until("the file's key", || {
+        (answer_to(&program, TOKENS[1]) == 401).then_some(())
+    });
+    fs::write(&file, KEY).unwrap();
+    until("the file's next key", || {
+        (answer_to(&program, TOKENS[1]) == 200).then_some(())
+    });
+    let (_, said) = program.stop();
+    for secret in [TOKENS[0], TOKENS[1], KEY, "sk-not-yet"] {
+        assert!(!said.contains(secret), "{secret} in {said}");
+    }
+}
+
+#[test]
+fn a_mistake_that_is_undone_ends_its_alarm() {
+    let simulator = simulator();
+    let home = Home::new(&config(&simulator, ""));
+    let program = home.serve();
+    let good = fs::read_to_string(home.config()).unwrap();
+    let refused = || {
+        let page = call(
+            admin_of(&good),
+            b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        )
+        .unwrap();
+        String::from_utf8(page.body)
+            .unwrap()
+            .contains("tollgate_config_refused 1")
+    };
+    fs::write(home.config(), format!("{good}\nx = [")).unwrap();
+    until("the refusal", || refused().then_some(()));
+    fs::write(home.config(), &good).unwrap();
+    until("its end", || (!refused()).then_some(()));
+    program.hear("the config is the one in force again");
+}
+
+#[test]
+fn renewed_certificates_are_shown_to_the_next_client() {
+    let (old, new) = (Certificates::new(), Certificates::new());
+    let simulator = simulator();
+    let tls = "[server.tls]\ncertificate = \"{folder}/own.pem\"\nkey = \"{folder}/key.pem\"\n";
+    let home = Home::new(&config(&simulator, tls));
+    let put = |certificates: &Certificates| {
+        for file in &certificates.files()[1..] {
+            fs::copy(file, home.folder.join(file.file_name().unwrap())).unwrap();
+        }
+    };
+    put(&old);
+    let program = home.serve();
+    let shows = |certificates: &Certificates| {
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut client = ClientConnection::new(certificates.client(&["http/1.1"]), name).unwrap();
+        let mut socket = TcpStream::connect(program.address).unwrap();
+        client.complete_io(&mut socket).is_ok()
+    };
+    assert!(shows(&old) && !shows(&new));
+    put(&new);
+    until("the new certificate", || shows(&new).then_some(()));
+    assert!(!shows(&old));
+    // Half of a pair is refused, and the pair before stays.
+    fs::copy(&old.files()[2], home.folder.join("key.pem")).unwrap();
+    program.hear("config not reloaded");
+    assert!(shows(&new));
 }

@@ -18,6 +18,7 @@ use super::connection::{self, Peer};
 use super::drain::{Drain, LAST_WORDS};
 use super::limits::ConnectionLimits;
 use super::request_body::RequestBody;
+use super::tls::Certificates;
 use crate::clock::Clock;
 use crate::record::Protocol;
 
@@ -69,7 +70,7 @@ impl Drop for Counted {
 /// a reload counts from the next one on; `service` is made for each.
 pub async fn serve<S, B>(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Certificates>,
     limits: impl Fn() -> AcceptLimits,
     service: impl Fn(Arc<Peer>) -> S,
     counters: Arc<Counters>,
@@ -122,8 +123,8 @@ pub async fn serve<S, B>(
                     drop(counted);
                 });
             }
-            Some(acceptor) => {
-                let acceptor = acceptor.clone();
+            Some(certificates) => {
+                let acceptor = certificates.acceptor();
                 // The version is known only after the handshake; both services are cheap.
                 let peers = [Protocol::Http1, Protocol::Http2].map(|protocol| {
                     let peer = Peer::new(address, protocol);

@@ -33,3 +33,4 @@ pub use inlet::{Door, Inlet, serve_inlet};
 pub use limits::ConnectionLimits;
 pub use listen::{ListenFault, listen};
 pub use request_body::{RequestBody, RequestBroke};
+pub use tls::{CertificateFault, Certificates};

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::settings::TlsFiles;
 
@@ -16,8 +18,32 @@ pub struct CertificateFault {
     reason: String,
 }
 
+/// What a listener shows its clients, which may be renewed while it listens: connections that are
+/// open keep what they began with.
+#[derive(Debug, Clone)]
+pub struct Certificates(Arc<ArcSwap<ServerConfig>>);
+
+impl Certificates {
+    /// Reads `files`.
+    pub fn read(files: &TlsFiles) -> Result<Self, CertificateFault> {
+        server_config(files).map(|config| Self(Arc::new(ArcSwap::new(config))))
+    }
+
+    /// Takes what is in `files` now from the next connection on; what cannot be used changes
+    /// nothing.
+    pub fn renew(&self, files: &TlsFiles) -> Result<(), CertificateFault> {
+        server_config(files).map(|config| self.0.store(config))
+    }
+
+    /// Shakes hands with the next client.
+    #[must_use]
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.0.load_full())
+    }
+}
+
 /// The TLS settings of a listener; HTTP/2 is offered by ALPN.
-pub fn server_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, CertificateFault> {
+fn server_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, CertificateFault> {
     let fault = |file: &std::path::Path, reason: String| CertificateFault {
         file: file.display().to_string(),
         reason,

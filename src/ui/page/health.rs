@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use crate::analysis::render::units::{NOTHING, length, plain, thousands};
 use crate::config::settings::Settings;
+use crate::ui::Reloads;
 use crate::ui::api::{Shared, unauthenticated};
 use crate::ui::state::State;
 use crate::ui::view::Store;
@@ -45,6 +46,23 @@ fn warnings(state: &State, settings: &Settings) -> Markup {
         }
         @if let Some(refused) = &reloads.refused {
             div.notice.bad role="alert" { p { "The changed config was refused; the old one stays in force:" } pre { (refused) } }
+        }
+        (waiting(&reloads))
+    }
+}
+
+/// Changed values that are shown but not in force.
+pub(super) fn waiting(reloads: &Reloads) -> Markup {
+    html! {
+        @if !reloads.waiting.is_empty() {
+            div.notice.fair role="status" { p {
+                "Changed, and in force from the next start on: "
+                @for (at, key) in reloads.waiting.iter().enumerate() {
+                    @if at > 0 { ", " }
+                    code { (key) }
+                }
+                "."
+            } }
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::edge::store::SCHEMA;
 use crate::statistics::DEFINITIONS;
 use crate::ui::api::Shared;
 
+use super::health::waiting;
 use super::layout::{self, Place};
 
 pub(in crate::ui) async fn page(Extract(state): Shared) -> Response {
@@ -23,6 +24,7 @@ pub(in crate::ui) async fn page(Extract(state): Shared) -> Response {
     let body = html! {
         p.lead { "What this program runs by. Secrets are not shown. Write it in the config file and it is taken within a second; "
             code { "tollgate check" } " says what is wrong with one." }
+        (waiting(&(state.handles.reloads)()))
         h2 { "Versions" }
         dl.facts {
             (fact("Program", env!("CARGO_PKG_VERSION")))
