@@ -65,6 +65,7 @@ pub enum Went {
 /// came of it to `tell`, in the order of the config.
 pub fn ask(settings: &Settings, tell: &mut dyn FnMut(Asked)) -> Result<(), AppFault> {
     let (clock, configs) = (Clock::system(), TlsConfigs::default());
+    let proxies = proxies()?;
     let asker = Arc::new(Asker {
         limits: PoolLimits {
             idle: Duration::ZERO,
@@ -72,8 +73,8 @@ pub fn ask(settings: &Settings, tell: &mut dyn FnMut(Asked)) -> Result<(), AppFa
             connections: settings.limits.connections_per_provider,
             fresh: false,
         },
-        pool: Arc::new(Pool::new(proxies(), configs.clone(), clock.clone())),
-        keyring: Arc::new(Keyring::new(proxies(), configs, clock.clone(), None)),
+        pool: Arc::new(Pool::new(proxies.clone(), configs.clone(), clock.clone())),
+        keyring: Arc::new(Keyring::new(proxies, configs, clock.clone(), None)),
         clock,
     });
     runtime()?.block_on(async {

@@ -7,19 +7,24 @@ use super::sources::Environment;
 use crate::edge::upstream::ProxyRules;
 
 /// Forward proxies from the environment; curl's lower-case names count too.
-pub(super) fn proxies() -> ProxyRules {
+pub fn proxies() -> Result<ProxyRules, AppFault> {
     let environment = Environment::read();
-    let get = |names: [&str; 3]| {
-        names
-            .iter()
-            .find_map(|name| environment.get(name).filter(|value| !value.is_empty()))
+    let get = |names: &[&'static str]| {
+        names.iter().find_map(|name| {
+            let value = environment.get(name).filter(|value| !value.is_empty());
+            value.map(|value| (*name, value))
+        })
     };
+    let https = get(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
+    // Upper-case HTTP_PROXY is not read, as in curl: under CGI a client could set it.
+    let http = get(&["http_proxy", "ALL_PROXY", "all_proxy"]);
+    let without = get(&["NO_PROXY", "no_proxy"]);
     ProxyRules::new(
-        get(["HTTPS_PROXY", "https_proxy", "ALL_PROXY"]).as_deref(),
-        // Upper-case HTTP_PROXY is not read, as in curl: under CGI a client could set it.
-        get(["http_proxy", "ALL_PROXY", "all_proxy"]).as_deref(),
-        get(["NO_PROXY", "no_proxy", "no_proxy"]).as_deref(),
+        https.as_ref().map(|(name, value)| (*name, value.as_str())),
+        http.as_ref().map(|(name, value)| (*name, value.as_str())),
+        without.as_ref().map(|(_, value)| value.as_str()),
     )
+    .map_err(|fault| AppFault::Usage(fault.to_string()))
 }
 
 /// A runtime on the thread that asks for it.

@@ -6,7 +6,7 @@ pub mod sources;
 
 pub mod secret_file;
 
-mod machine;
+pub mod machine;
 
 pub mod telemetry;
 

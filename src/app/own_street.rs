@@ -114,6 +114,7 @@ impl OwnStreet {
         let around = surroundings.kept.as_ref();
         let opened = store.as_ref().map(|(recorder, _)| recorder);
         let kept = around.map(|kept| &kept.recorder).or(opened).map(offer_to);
+        let proxies = around.map_or_else(proxies, |kept| Ok(kept.proxies.clone()))?;
         let node = Node::start(Parts {
             offer: Arc::new(move |record: ExchangeRecord| {
                 if let Some(kept) = &kept {
@@ -124,7 +125,7 @@ impl OwnStreet {
             standing: Standing::default(),
             secret: secret_file::of_store(&settings.store.path).0,
             origin,
-            proxies: around.map_or_else(proxies, |kept| kept.proxies.clone()),
+            proxies,
             logins: None,
             clock: clock.clone(),
             settings,

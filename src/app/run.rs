@@ -37,6 +37,7 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
         || "environment".to_owned(),
         |path| path.display().to_string(),
     );
+    let proxies = proxies()?;
     let runtime = runtime()?;
     let mut told = Told::listen(&runtime)?;
     for warning in &loaded.warnings {
@@ -56,15 +57,15 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
         standing: kept::restored(&recorder.reader(), now),
         secret,
         origin: Origin::Live,
-        proxies: proxies(),
+        proxies: proxies.clone(),
         logins: None,
         clock,
     })?;
     let keeping = Keeping::start(Arc::clone(&node.shared), recorder.clone())?;
     let watching = Watching::new(recorder.clone(), node.shared.clock.clone());
-    let probing = probing::start(&node, &recorder, watching.clone(), proxies())?;
+    let probing = probing::start(&node, &recorder, watching.clone(), proxies.clone())?;
     let (said, reloads) = watch::channel(Reloads::default());
-    let admin = Admin::start(&node, &recorder, &settings, &watching, reloads, proxies())?;
+    let admin = Admin::start(&node, &recorder, &settings, &watching, reloads, proxies)?;
     let store = settings.store.path.display().to_string();
     let addresses = (node.address, admin.address);
     print(&banner::banner(&settings, &loaded.found, addresses, &store));

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::output;
 use crate::app::live::{self, Asked, Went};
+use crate::app::machine::proxies;
 use crate::app::{AppFault, sources};
 use crate::config::Loaded;
 use crate::config::problem::Problem;
@@ -52,6 +53,9 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
         }
         Err(fault) => return output::fail(&fault),
     };
+    if let Err(fault) = proxies() {
+        return output::fail(&fault);
+    }
     if !as_json {
         print_settings(&loaded, &shown);
     }

@@ -57,6 +57,18 @@ fn cases(taken: u16) -> Vec<Case> {
             2,
             &["tollgate.toml:3"],
         ),
+        Case {
+            before: |home| {
+                let proxy = "HTTPS_PROXY=socks5://user:sk-CANARY-PROXY@proxy.example:1080\n";
+                fs::write(home.folder.join(".env"), proxy).unwrap();
+            },
+            ..case(
+                "a forward proxy that is not spoken to",
+                &provider,
+                2,
+                &["HTTPS_PROXY", "schemes"],
+            )
+        },
         case(
             "an unknown key",
             &format!("{provider}[server]\nlistne = \"127.0.0.1:1\"\n"),

@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use super::body::UpstreamBody;
 use super::fault::{Phase, SendFault, root_cause, tls_cause};
+use super::forward::ForwardProxy;
 use super::http1::Http1;
 use super::network::{Dialled, Network};
 use super::socket::Stream;
@@ -79,21 +80,13 @@ pub(super) async fn open(
     if let Some(dialled) = target.network.dial(&base.host, base.port) {
         return open_pipe(dialled, base, clock, times).await;
     }
-    let proxy = target.network.proxy(base.https, &base.host);
-    let (host, port) = match proxy {
-        Some(proxy) => (proxy.host.as_str(), proxy.port),
-        None => (base.host.as_str(), base.port),
+    let stream = match target.network.proxy(base.https, &base.host, base.port) {
+        Some(proxy) => {
+            let opened = through(proxy, base, clock, times).await;
+            opened.map_err(|fault| fault.through(proxy))?
+        }
+        None => reach(&base.host, base.port, clock, times).await?,
     };
-    let addresses = resolve(host, port).await?;
-    times.dns = Some(clock.now());
-    let mut stream = connect(&addresses, host).await?;
-    // Small writes leave at once: a request is one write, and nothing follows that could join it.
-    let _ = stream.set_nodelay(true);
-    if let Some(proxy) = proxy {
-        tunnel::open(&mut stream, proxy, &base.host, base.port)
-            .await
-            .map_err(|error| SendFault::before(Phase::Connect, ErrorClass::Connect, error))?;
-    }
     times.connect = Some(clock.now());
     let Some(config) = &target.tls else {
         return Ok(handshake_h1(Stream::Plain(stream), clock));
@@ -113,6 +106,33 @@ pub(super) async fn open(
     };
     times.tls = Some(clock.now());
     connection
+}
+
+async fn reach(
+    host: &str,
+    port: u16,
+    clock: &Clock,
+    times: &mut ConnectTimes,
+) -> Result<TcpStream, SendFault> {
+    let addresses = resolve(host, port).await?;
+    times.dns = Some(clock.now());
+    let stream = connect(&addresses, host).await?;
+    // Small writes leave at once: a request is one write, and nothing follows that could join it.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+async fn through(
+    proxy: &ForwardProxy,
+    base: &BaseUrl,
+    clock: &Clock,
+    times: &mut ConnectTimes,
+) -> Result<TcpStream, SendFault> {
+    let mut stream = reach(&proxy.host, proxy.port, clock, times).await?;
+    tunnel::open(&mut stream, proxy, &base.host, base.port)
+        .await
+        .map_err(|error| SendFault::before(Phase::Connect, ErrorClass::Connect, error))?;
+    Ok(stream)
 }
 
 /// Waits for a connection within this process: it has no name to resolve and speaks no TLS.

@@ -5,6 +5,7 @@ use std::io;
 
 use rustls::CertificateError;
 
+use super::forward::ForwardProxy;
 use crate::record::ErrorClass;
 
 /// The phase of a call in which it failed.
@@ -58,6 +59,17 @@ impl SendFault {
             ours: is_exhausted(error),
             ..Self::before(phase, class, format!("{what}: {error}"))
         }
+    }
+}
+
+impl SendFault {
+    /// The same, met on the way that the environment asks for: the provider may be well.
+    pub(super) fn through(self, proxy: &ForwardProxy) -> Self {
+        let detail = format!(
+            "forward proxy {proxy:?} (HTTPS_PROXY or http_proxy): {}",
+            self.detail
+        );
+        Self { detail, ..self }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Talks to providers: connects, pools, sends, and times every phase of it.
 
+pub mod forward;
+
 pub mod fault;
 
 pub mod body;
@@ -30,8 +32,8 @@ pub use answer::AnswerBody;
 pub use body::UpstreamBody;
 pub use chunk::Chunk;
 pub use fault::{BodyFault, Phase, SendFault};
+pub use forward::{ForwardFault, ProxyRules};
 pub use network::{Dialled, Network};
 pub use outgoing::{Outgoing, OutgoingBody};
 pub use pool::{Lease, Pool};
 pub use send::{Answer, Phases};
-pub use tunnel::ProxyRules;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::io::DuplexStream;
 
-use super::tunnel::{ForwardProxy, ProxyRules};
+use super::forward::{ForwardProxy, ProxyRules};
 
 /// A connection that is being opened within this process.
 pub type Dialled = Pin<Box<dyn Future<Output = io::Result<DuplexStream>> + Send>>;
@@ -57,10 +57,10 @@ impl Network {
         }
     }
 
-    /// The forward proxy for a host, if any.
-    pub(super) fn proxy(&self, https: bool, host: &str) -> Option<&ForwardProxy> {
+    /// The forward proxy for a host and port, if any.
+    pub(super) fn proxy(&self, https: bool, host: &str, port: u16) -> Option<&ForwardProxy> {
         match &self.0 {
-            Way::Sockets(rules) => rules.for_host(https, host),
+            Way::Sockets(rules) => rules.for_host(https, host, port),
             Way::Pipes(_) => None,
         }
     }

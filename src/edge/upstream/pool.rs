@@ -142,7 +142,7 @@ impl Pool {
         let opening = self.open(provider, &mut times.connect);
         let connection = match tokio::time::timeout(limits.connect, opening).await {
             Ok(opened) => opened?,
-            Err(_) => return Err(too_slow(provider, limits, &times.connect)),
+            Err(_) => return Err(self.too_slow(provider, limits, &times.connect)),
         };
         let held = match connection {
             Connection::Http1(connection) => Held::Own(connection, permit),
@@ -170,6 +170,30 @@ impl Pool {
             provider: provider.name.clone(),
             reused,
             idle: Nanos(limits.idle.as_nanos() as u64),
+        }
+    }
+
+    fn too_slow(
+        &self,
+        provider: &Provider,
+        limits: &PoolLimits,
+        times: &ConnectTimes,
+    ) -> SendFault {
+        let base = &provider.base;
+        let proxy = self.network.proxy(base.https, &base.host, base.port);
+        let (phase, doing) = match times {
+            ConnectTimes { dns: None, .. } => (Phase::Dns, "resolving the name of"),
+            ConnectTimes { connect: None, .. } => (Phase::Connect, "connecting to"),
+            ConnectTimes { .. } => (Phase::Tls, "shaking TLS hands with"),
+        };
+        let detail = format!(
+            "{doing} {} took longer than timeouts.connect ({:?})",
+            base.host, limits.connect
+        );
+        let fault = SendFault::before(phase, ErrorClass::ConnectTimeout, detail);
+        match proxy {
+            Some(proxy) => fault.through(proxy),
+            None => fault,
         }
     }
 
@@ -296,19 +320,6 @@ impl Pool {
             shelf.idle.retain_mut(stays);
         }
     }
-}
-
-fn too_slow(provider: &Provider, limits: &PoolLimits, times: &ConnectTimes) -> SendFault {
-    let (phase, doing) = match times {
-        ConnectTimes { dns: None, .. } => (Phase::Dns, "resolving the name of"),
-        ConnectTimes { connect: None, .. } => (Phase::Connect, "connecting to"),
-        ConnectTimes { .. } => (Phase::Tls, "shaking TLS hands with"),
-    };
-    let detail = format!(
-        "{doing} {} took longer than timeouts.connect ({:?})",
-        provider.base.host, limits.connect
-    );
-    SendFault::before(phase, ErrorClass::ConnectTimeout, detail)
 }
 
 impl Shelf {
