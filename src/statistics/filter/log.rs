@@ -2,8 +2,15 @@
 //!
 //! A random walk observed with noise: between observations the variance grows by `drift · Δt`; an
 //! observation moves the mean by its clipped surprise times `P / (P + σ²)`. The noise is estimated
-//! anew from the median absolute surprise.
+//! anew from how far successive observations lie apart: there a change of the level counts once,
+//! where every surprise after it would count as noise, and the noisier an observation is taken to
+//! be, the less it moves. Surprises to one side that noise hardly makes are a change: the belief is
+//! unsure again.
 
+use std::collections::VecDeque;
+
+use super::belief::Belief;
+use super::side::Side;
 use crate::record::Moment;
 
 /// How a span is followed; everything on the scale of natural logarithms.
@@ -38,68 +45,16 @@ impl LogTuning {
     };
 }
 
-/// What is believed of a logarithm at a moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Belief {
-    /// The expected logarithm.
-    pub mean: f64,
-    /// How unsure that is: the variance of the mean.
-    pub variance: f64,
-    /// How much single observations scatter around it: a variance.
-    pub noise: f64,
-}
-
-impl Belief {
-    /// The typical span: `exp(mean)`, a median.
-    #[must_use]
-    pub fn typical(&self) -> f64 {
-        self.mean.exp()
-    }
-
-    /// The hopeful span: `exp(mean − c·√variance)`.
-    #[must_use]
-    pub fn hopeful(&self, c: f64) -> f64 {
-        (self.mean - c * self.variance.sqrt()).exp()
-    }
-
-    /// The standard deviation of the next observation's logarithm.
-    #[must_use]
-    pub fn deviation(&self) -> f64 {
-        (self.variance + self.noise).sqrt()
-    }
-
-    /// What the next observation's logarithm is expected to be once it is known to be above
-    /// `logarithm`: the mean of a normal distribution cut off below.
-    #[must_use]
-    pub fn mean_beyond(&self, logarithm: f64) -> f64 {
-        /// From where on the difference of two probabilities has too few digits left.
-        const FAR: f64 = 3.5;
-        let deviation = self.deviation();
-        let z = (logarithm - self.mean) / deviation;
-        let hazard = if z > FAR {
-            // The beginning of the expansion of the inverse of Mills' ratio.
-            z + 1.0 / z - 2.0 / z.powi(3)
-        } else {
-            let density = (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-            density / (1.0 - phi(z))
-        };
-        self.mean + deviation * hazard
-    }
-
-    /// The chance that the next observation is at most `span`, in the unit of the observations.
-    #[must_use]
-    pub fn chance_within(&self, span: f64) -> f64 {
-        if span <= 0.0 {
-            return 0.0;
-        }
-        phi((span.ln() - self.mean) / self.deviation())
-    }
-}
-
-/// Surprises that the noise is estimated from.
-const SURPRISES: usize = 32;
-/// Surprises from which on it is.
-const SURPRISES_MIN: usize = 12;
+/// Observations that the noise is estimated from.
+const RECENT: usize = 32;
+/// Observations from which on it is.
+const RECENT_MIN: usize = 12;
+/// Standard deviations beyond which a step counts no more: a change of the level and a hang are no
+/// noise.
+const STEP_MAX: f64 = 2.5;
+/// What a change makes of the variance of the mean, in parts of the noise: a fifth of each further
+/// surprise is believed. More is soon wrong where what was slow for minutes is well again.
+const AFTER_CHANGE: f64 = 0.25;
 
 /// Observations of which the middle one begins.
 const FIRST: usize = 3;
@@ -109,11 +64,27 @@ const FIRST: usize = 3;
 pub struct LogFilter {
     mean: f64,
     variance: f64,
+    /// Variance of single observations around a level that stands: what the gain is made of.
     noise: f64,
+    /// Variance of observations around what was expected of each: what is told.
+    scatter: f64,
     at: Moment,
     count: u64,
     early: [f64; FIRST],
-    surprises: Vec<f32>,
+    /// The latest observation.
+    last: Option<f64>,
+    recent: VecDeque<Recent>,
+    above: Side,
+    below: Side,
+}
+
+/// What the noise is estimated from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Recent {
+    /// The square of how far it is from the one before, scaled back to the noise alone.
+    step: f32,
+    /// How far it is from what was expected, scaled back likewise.
+    surprise: f32,
 }
 
 impl LogFilter {
@@ -124,10 +95,14 @@ impl LogFilter {
             mean,
             variance: tuning.variance_max,
             noise: tuning.noise,
+            scatter: tuning.noise,
             at,
             count: 0,
             early: [0.0; FIRST],
-            surprises: Vec::new(),
+            last: None,
+            recent: VecDeque::new(),
+            above: Side::new(),
+            below: Side::new(),
         }
     }
 
@@ -138,6 +113,7 @@ impl LogFilter {
             mean: belief.mean,
             variance: belief.variance,
             noise: belief.noise,
+            scatter: belief.noise,
             at,
             // Kept beliefs are no outliers.
             count: if count == 0 {
@@ -146,7 +122,10 @@ impl LogFilter {
                 count.max(FIRST as u64)
             },
             early: [0.0; FIRST],
-            surprises: Vec::new(),
+            last: None,
+            recent: VecDeque::new(),
+            above: Side::new(),
+            below: Side::new(),
         }
     }
 
@@ -169,7 +148,7 @@ impl LogFilter {
         Belief {
             mean: self.mean,
             variance: (self.variance + tuning.drift_per_hour * hours).min(tuning.variance_max),
-            noise: self.noise,
+            noise: self.scatter,
         }
     }
 
@@ -178,7 +157,9 @@ impl LogFilter {
         if !logarithm.is_finite() {
             return;
         }
-        let before = self.belief(tuning, now);
+        let told = self.belief(tuning, now);
+        let drift = told.variance - self.variance;
+        let last = self.last.replace(logarithm);
         if (self.count as usize) < FIRST {
             // The first guess is worth nothing beside an observation, and the first observation
             // may be an outlier: the middle of the first three counts.
@@ -187,91 +168,63 @@ impl LogFilter {
             seen.sort_unstable_by(f64::total_cmp);
             let (low, high) = (seen[(seen.len() - 1) / 2], seen[seen.len() / 2]);
             self.mean = f64::midpoint(low, high);
-            self.variance = before.noise / seen.len() as f64;
+            self.variance = told.noise / seen.len() as f64;
         } else {
-            let surprise = (logarithm - before.mean).clamp(-tuning.clip, tuning.clip);
-            let gain = before.variance / (before.variance + before.noise);
-            self.mean = before.mean + gain * surprise;
-            self.variance = before.variance * (1.0 - gain);
-            self.learn_noise(logarithm - before.mean, before, tuning);
+            let surprise = logarithm - told.mean;
+            let gain = told.variance / (told.variance + self.noise);
+            self.mean = told.mean + gain * surprise.clamp(-tuning.clip, tuning.clip);
+            self.variance = told.variance * (1.0 - gain);
+            let z = surprise / (told.variance + self.noise).sqrt();
+            let (above, below) = (self.above.takes(z), self.below.takes(-z));
+            if above || below {
+                self.variance = self.variance.max(AFTER_CHANGE * self.noise);
+            }
+            if let Some(last) = last {
+                let own = 2.0 * self.noise / (2.0 * self.noise + drift);
+                let share = told.noise / (told.noise + told.variance);
+                let recent = Recent {
+                    step: ((logarithm - last).powi(2) * own) as f32,
+                    surprise: (surprise.abs() * share.sqrt()) as f32,
+                };
+                self.learn_noise(recent, tuning);
+            }
         }
         self.count += 1;
         self.at = self.at.max(now);
     }
 
-    /// `σ ≈ 1.4826 · MAD`. A surprise scatters by the belief's variance too, so it is scaled back
-    /// to the noise alone.
-    fn learn_noise(&mut self, surprise: f64, before: Belief, tuning: &LogTuning) {
-        let share = before.noise / (before.noise + before.variance);
-        if self.surprises.len() == SURPRISES {
-            self.surprises.remove(0);
+    /// Estimates the noise anew. What is told is `σ ≈ 1.4826 · MAD` of the surprises, so that where
+    /// noise has a memory the next observation is not taken to be surer than it is. Of a level that
+    /// stands it is half of the mean square of the steps between successive observations (von
+    /// Neumann), in which a change of the level is one step; where hangs make that larger, the
+    /// former, which they do not move.
+    fn learn_noise(&mut self, latest: Recent, tuning: &LogTuning) {
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
         }
-        self.surprises.push((surprise.abs() * share.sqrt()) as f32);
-        if self.surprises.len() >= SURPRISES_MIN {
-            let mut sorted = self.surprises.clone();
-            sorted.sort_unstable_by(f32::total_cmp);
-            let sigma = 1.4826 * f64::from(sorted[sorted.len() / 2]);
-            self.noise = (sigma * sigma).max(tuning.noise_min);
+        self.recent.push_back(latest);
+        if self.recent.len() < RECENT_MIN {
+            return;
         }
+        let most = 2.0 * STEP_MAX * STEP_MAX * self.noise;
+        let steps = self.recent.iter().map(|of| f64::from(of.step).min(most));
+        let by_steps = steps.sum::<f64>() / (2.0 * self.recent.len() as f64);
+        let mut sorted: Vec<f32> = self.recent.iter().map(|of| of.surprise).collect();
+        sorted.sort_unstable_by(f32::total_cmp);
+        let sigma = 1.4826 * f64::from(sorted[sorted.len() / 2]);
+        self.scatter = (sigma * sigma).max(tuning.noise_min);
+        self.noise = by_steps.clamp(tuning.noise_min, self.scatter);
     }
-}
-
-/// The normal distribution function, within 1.5e-7: for choosing among many in little time.
-/// Source: Abramowitz and Stegun, 7.1.26.
-#[must_use]
-pub fn phi(z: f64) -> f64 {
-    const TERMS: [f64; 5] = [
-        1.061_405_429,
-        -1.453_152_027,
-        1.421_413_741,
-        -0.284_496_736,
-        0.254_829_592,
-    ];
-    let x = z.abs() / std::f64::consts::SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * x);
-    let sum = TERMS.iter().fold(0.0, |sum, term| (sum + term) * t);
-    let tail = 0.5 * sum * (-x * x).exp();
-    if z < 0.0 { tail } else { 1.0 - tail }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::statistics::compare::Random;
-    use crate::statistics::interval::special::{normal_cdf, normal_quantile};
+    use crate::statistics::interval::special::normal_quantile;
 
     const T: LogTuning = LogTuning::FIRST_TOKEN;
     const MINUTE: u64 = 60_000_000_000;
-
-    #[test]
-    fn the_quick_normal_is_near_the_exact_one() {
-        for step in -800..=800 {
-            let z = f64::from(step) / 100.0;
-            assert!((phi(z) - normal_cdf(z)).abs() < 1.6e-7, "{z}");
-        }
-    }
-
-    #[test]
-    fn what_is_known_to_take_longer_is_expected_to_by_so_much() {
-        let belief = Belief {
-            mean: 1.0,
-            variance: 3.0,
-            noise: 1.0,
-        };
-        // Of the standard normal: the mean beyond z is its density over its upper tail.
-        for (z, beyond) in [
-            (-8.0, 0.0),
-            (-1.0, 0.287_600),
-            (0.0, 0.797_885),
-            (1.0, 1.525_135),
-            (3.0, 3.283_099),
-            (4.0, 4.225_607),
-            (9.0, 9.108_523),
-        ] {
-            let found = belief.mean_beyond(1.0 + 2.0 * z);
-            assert!((found - (1.0 + 2.0 * beyond)).abs() < 0.02, "{z}: {found}");
-        }
-    }
 
     #[test]
     fn a_level_is_found_and_an_outlier_does_not_move_it_far() {
@@ -287,6 +240,90 @@ mod tests {
         filter.observe(12.0, &T, Moment(201 * MINUTE));
         let after = filter.belief(&T, Moment(201 * MINUTE));
         assert!(after.mean - before.mean < 0.4, "{after:?}");
+    }
+
+    /// Observations of every kind that filters meet, with noise that is known.
+    fn series(kind: &str, random: &mut Random) -> Vec<f64> {
+        let mut memory = 0.0;
+        let mut of = |n: usize| {
+            let z = normal_quantile(random.unit().max(1e-9));
+            let up = (n / 200) % 2 == 1;
+            match kind {
+                "hangs" if random.unit() < 0.02 => 1.4 + 0.3 * z,
+                "two kinds of request" if random.unit() < 0.3 => 1.5 + 0.2 * z,
+                "two kinds of request" => 0.2 * z,
+                "a memory" => {
+                    memory = 0.8 * memory + 0.18 * z;
+                    memory
+                }
+                "steps" if up => 1.5 + 0.3 * z,
+                "ramps" => 0.2 * z + 0.01 * (n % 400).min(400 - n % 400) as f64,
+                _ => 0.3 * z,
+            }
+        };
+        (0..8_000).map(|n| 6.0 + of(n)).collect()
+    }
+
+    #[test]
+    fn eight_of_ten_are_where_eight_of_ten_are_expected() {
+        for kind in [
+            "plain",
+            "hangs",
+            "two kinds of request",
+            "a memory",
+            "steps",
+            "ramps",
+        ] {
+            for seconds in [0.2, 20.0, 120.0] {
+                let mut filter = LogFilter::new(0.0, &T, Moment(0));
+                let (mut within, mut all) = (0.0, 0.0);
+                for (n, y) in series(kind, &mut Random::new(5)).into_iter().enumerate() {
+                    let now = Moment((n as f64 * seconds * 1e9) as u64);
+                    let belief = filter.belief(&T, now);
+                    if n >= 100 {
+                        let off = (y - belief.mean).abs() / belief.deviation();
+                        within += f64::from(u8::from(off < 1.2816));
+                        all += 1.0;
+                    }
+                    filter.observe(y, &T, now);
+                }
+                let share = within / all;
+                assert!(
+                    (0.75..0.9).contains(&share),
+                    "seed 5: {kind}, {seconds} s: {share}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_is_followed_within_some_twenty_observations_however_quick_they_come() {
+        for (before, scatter) in [(60, 0.01), (1_000, 0.01), (1_000, 0.3)] {
+            let mut random = Random::new(3);
+            let mut filter = LogFilter::new(0.0, &T, Moment(0));
+            let (from, to) = (20_f64.ln(), 150_f64.ln());
+            let mut seen = 0;
+            let mut observe = |level: f64| {
+                seen += 1;
+                let now = Moment(seen * 150_000_000);
+                let z = normal_quantile(random.unit().max(1e-9));
+                filter.observe(level + scatter * z, &T, now);
+                filter.belief(&T, now)
+            };
+            for _ in 0..before {
+                observe(from);
+            }
+            let mut beliefs = (1..=60).map(|n| (n, observe(to)));
+            // Not hoped to be as quick as one of 80 ms any more.
+            let (left, _) = beliefs.find(|(_, of)| of.hopeful(1.5) > 80.0).unwrap();
+            let (fits, _) = beliefs.find(|(_, of)| (of.mean - to).abs() < 0.2).unwrap();
+            assert!(
+                left <= 15 && fits <= 25,
+                "{before}, {scatter}: {left}, {fits}"
+            );
+            let last = beliefs.last().map(|(_, of)| of).unwrap();
+            assert!(last.deviation() < 1.3 * scatter.max(0.2), "{last:?}");
+        }
     }
 
     #[test]
