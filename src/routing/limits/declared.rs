@@ -3,6 +3,7 @@
 use crate::record::{Nanos, RateLimitHeader, WallTime};
 
 use super::date::dated;
+use super::fields::fields;
 use super::span::reset;
 
 /// What is metered.
@@ -82,10 +83,12 @@ pub fn declared(headers: &[RateLimitHeader], now: WallTime) -> Declared {
             Part::Reset => limit.reset = reset(value, now),
         }
     }
+    let mut all = fields(headers);
+    all.extend(found.iter().map(|(_, meter, limit)| (*meter, *limit)));
     let nearest = |meter: Meter| {
-        let of_kind = found.iter().filter(|(_, kind, _)| *kind == meter);
+        let of_kind = all.iter().filter(|(kind, _)| *kind == meter);
         of_kind
-            .map(|(_, _, limit)| *limit)
+            .map(|(_, limit)| *limit)
             .min_by_key(|limit| share_left(*limit))
     };
     Declared {
@@ -184,7 +187,7 @@ impl<'a> What<'a> {
 }
 
 /// Whether a short word holds another.
-fn has(word: &str, other: &[u8]) -> bool {
+pub(super) fn has(word: &str, other: &[u8]) -> bool {
     let mut windows = word.as_bytes().windows(other.len());
     windows.any(|window| window == other)
 }

@@ -4,6 +4,8 @@ mod date;
 
 mod declared;
 
+mod fields;
+
 mod span;
 
 mod wait;

@@ -110,6 +110,9 @@ mod tests {
                 Some(7_000),
             ),
             (&[("retry-after", "Sun Nov 22 12:00:07 2026")], Some(7_000)),
+            // The IETF's draft, which providers behind some gateways send alone.
+            (&[("ratelimit", "\"default\";r=0;t=33")], Some(33_000)),
+            (&[("ratelimit", "\"default\";r=7;t=33")], None),
             (&[], None),
             (&[("body.retry-delay", "27.5s")], Some(27_500)),
             (
