@@ -5,8 +5,8 @@ use http::HeaderMap;
 use super::candidates::Ways;
 use super::names::POLICY;
 use crate::config::settings::Settings;
-use crate::record::ExchangeRecord;
-use crate::routing::experiment::{Applicant, Route, enrol};
+use crate::record::{Arm, Decision, ExchangeRecord};
+use crate::routing::experiment::{Applicant, Experiment, Route, enrol};
 use crate::routing::plan::Plan;
 
 /// Why the arm's route is first.
@@ -57,6 +57,29 @@ pub(super) fn draw(
         let spares = plan.steps[step + 1..].iter().take_while(is_of).count();
         plan.steps[..=step + spares].rotate_right(1 + spares);
         plan.reason = REASON;
+        let mut all = settings.experiments.iter();
+        let experiment = all.find(|one| one.name == enrolment.experiment);
+        if let (Some(decision), Some(experiment)) = (&mut draft.decision, experiment) {
+            by_coin(decision, experiment);
+        }
     }
     draft.experiment = Some(enrolment);
+}
+
+/// The coin chose in the policy's place, so its chances are what the record says: whoever weighs
+/// recorded routes by them would be wrong with the policy's, or divide by zero.
+fn by_coin(decision: &mut Decision, experiment: &Experiment) {
+    decision.explored = false;
+    for of in &mut decision.routes {
+        let is_of = |arm: &Arm| {
+            let route = experiment.route(*arm);
+            // What stands in for another model is no arm.
+            !of.other_model
+                && of.provider == route.provider
+                && of.model.as_ref() == Some(&route.model)
+        };
+        // Both arms are one route where the experiment is an A/A.
+        let arms = [Arm::A, Arm::B].into_iter().filter(is_of);
+        of.propensity = arms.map(|arm| experiment.chance(arm)).sum();
+    }
 }

@@ -84,6 +84,10 @@ fn the_recorded_arm_is_the_route_that_serves_and_a_session_stays_in_it() {
                     assert_eq!(assigned.arm, expected);
                     assert_eq!(assigned.propensity, 500_000);
                     assert_eq!(record.reason.as_str(), "experiment");
+                    // What chose among the routes is the coin, and no policy.
+                    let decision = record.decision.as_ref().unwrap();
+                    let chances = decision.routes.iter().map(|of| of.propensity);
+                    assert_eq!(chances.collect::<Vec<_>>(), [0, 500_000, 500_000]);
                     (["sim:n-3", "sim:n-4"][expected as usize], expected as usize)
                 }
                 // The others follow the policy.
