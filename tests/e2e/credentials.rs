@@ -263,6 +263,24 @@ fn when_every_key_is_limited_the_client_gets_the_providers_own_word() {
     );
 }
 
+#[test]
+fn a_refused_key_is_left_alone_while_another_one_is_only_limited() {
+    let desk = Desk::open(Box::new(|heard| match heard.header("authorization") {
+        "Bearer sk-one" => (401, "", refusal("invalid_api_key")),
+        _ => (429, "retry-after: 60\r\n", refusal("rate_limit_exceeded")),
+    }));
+    let rig = three_keys(&desk);
+    // A client that is told 401 takes its own key for wrong and ends; told 429, it waits.
+    for _ in 0..4 {
+        let ask = Ask::chat("m", false).to("/three");
+        assert_eq!(rig.send(&ask).status, 429);
+        rig.record(&ask);
+    }
+    let shown = shown(&desk);
+    assert_eq!(shown[..3], ["one", "two", "three"]);
+    assert!(!shown[3..].contains(&"one".to_owned()), "{shown:?}");
+}
+
 const CLIENT: &str = "AWS4-HMAC-SHA256 Credential=AKCLIENT/20261122/eu-west-1/bedrock/aws4_request, \
                       SignedHeaders=host;x-amz-date, Signature=0123";
 

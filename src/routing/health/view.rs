@@ -32,6 +32,17 @@ impl Barred {
             Self::CredentialHeld => "credential_held",
         }
     }
+
+    /// How bad it is to try all the same, the least bad first: what passes by itself before what
+    /// waits for a human, and of one kind what is over soonest.
+    #[must_use]
+    pub const fn badness(self, until: Option<Moment>) -> (u8, u64) {
+        let until = match until {
+            Some(Moment(ns)) => ns,
+            None => 0,
+        };
+        (self as u8, until)
+    }
 }
 
 /// What health says of a route and a credential.
@@ -67,11 +78,13 @@ impl HealthView {
     }
 
     /// Whether this credential of a route is to be tried before that one: one that may be tried, then
-    /// the less limited, then the less used.
+    /// the less limited, then the less used. Of those that may not the least bad: a key that is only
+    /// limited before one that was refused, whose answer would tell the client that its own is wrong.
     #[must_use]
     pub fn goes_before(&self, other: &Self, tokens: u64) -> std::cmp::Ordering {
         let used = |view: &Self| view.utilisation.unwrap_or(0.0);
-        let rank = |view: &Self| (!view.is_open(), view.is_near_limit(tokens));
+        let bad = |view: &Self| view.barred.map(|(barred, until)| barred.badness(until));
+        let rank = |view: &Self| (bad(view), view.is_near_limit(tokens));
         rank(self)
             .cmp(&rank(other))
             // A rate that differs by less says more of when it was told than of what is left.

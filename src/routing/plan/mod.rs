@@ -289,13 +289,7 @@ fn least_bad(
 /// How bad a bar is: what is over soonest is least so.
 const fn badness(why: &LeftOut) -> (u8, u64) {
     match why {
-        LeftOut::Barred(barred, until) => {
-            let until = match until {
-                Some(Moment(ns)) => *ns,
-                None => 0,
-            };
-            (*barred as u8, until)
-        }
+        LeftOut::Barred(barred, until) => barred.badness(*until),
         _ => (u8::MAX, u64::MAX),
     }
 }
