@@ -208,6 +208,26 @@ fn endings_are_told_apart() {
             Outcome::Truncated,
         ),
         (
+            "no finish, though its word is written out",
+            &CHAT,
+            begun.clone() + &chunk("{}", r#""null""#),
+            BodyEnd::Complete,
+            End::Truncated,
+            class(ErrorClass::Truncated),
+            Outcome::Truncated,
+        ),
+        (
+            "a fault of the model's in Google's words",
+            &CHAT,
+            begun.clone()
+                + &chunk("{}", r#""function_call_filter: MALFORMED_FUNCTION_CALL""#)
+                + DONE,
+            BodyEnd::Complete,
+            End::Complete,
+            class(ErrorClass::ServerError),
+            Outcome::InBandError,
+        ),
+        (
             "no finish, but the terminator",
             &CHAT,
             begun.clone() + DONE,
@@ -375,6 +395,14 @@ fn whole_answers_have_no_first_token() {
             Outcome::Ok,
         ),
         (
+            "whole, behind a BOM",
+            format!("\u{feff}{}", answer("\"a\"", "\"stop\"")),
+            BodyEnd::Complete,
+            End::Complete,
+            None,
+            Outcome::Ok,
+        ),
+        (
             "empty",
             answer("null", "\"stop\""),
             BodyEnd::Complete,
@@ -492,6 +520,16 @@ fn usage_has_its_source() {
             Some(TokenSource::Chunks),
         ),
         (
+            "in the last choice",
+            &CHAT,
+            finished.replace(
+                r#""finish_reason":"stop""#,
+                r#""finish_reason":"stop","usage":{"prompt_tokens":3,"completion_tokens":2}"#,
+            ) + DONE,
+            full,
+            Some(TokenSource::Usage),
+        ),
+        (
             "the last one wins, and is not added",
             &CHAT,
             finished + &USAGE.replace(":2", ":1") + USAGE + &USAGE.replace(":2", ":null") + DONE,
@@ -540,6 +578,10 @@ fn oddities_are_noted() {
         content_type: Some("application/json"),
         ..CHAT
     };
+    let whole = Expect {
+        stream: false,
+        ..json
+    };
     let small = Expect {
         event_bytes_max: 200,
         ..CHAT
@@ -558,6 +600,12 @@ fn oddities_are_noted() {
         (
             &CHAT,
             format!("\u{feff}{done}"),
+            vec![Oddity::ByteOrderMark],
+        ),
+        (
+            &whole,
+            "\n\u{feff}{\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}"
+                .to_owned(),
             vec![Oddity::ByteOrderMark],
         ),
         (&CHAT, done.clone() + "x", vec![Oddity::BytesAfterDone]),
@@ -733,6 +781,16 @@ fn what_providers_do_otherwise_is_read() {
     assert_eq!(seen.cost_billed.map(|cost| cost.0), Some(140_000_000));
     assert_eq!(seen.provider_usage.reasoning, Some(1));
     assert_eq!(seen.served_by.as_deref(), Some("Groq"));
+
+    // Google's words through its own endpoint, and a name of nothing before the end.
+    let call = chunk(
+        r#"{"tool_calls":[{"index":0,"id":"c","function":{"name":"f"}}]}"#,
+        r#""null""#,
+    );
+    let body = call + &chunk("{}", r#""STOP""#) + DONE;
+    let seen = observe(&CHAT, &body, BodyEnd::Complete);
+    assert_eq!(seen.finish, [FinishReason::ToolCalls]);
+    assert_eq!(seen.finish_word.as_deref(), Some("STOP"));
 
     // Two choices, each with its own end; the same end told twice is one.
     let two = [0, 1, 1].map(|index| stop().replace("\"index\":0", &format!("\"index\":{index}")));

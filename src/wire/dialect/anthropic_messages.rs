@@ -1,10 +1,11 @@
 //! Reads Anthropic's messages: named events, and whole ones.
 
 use super::errors::{in_band, is_error};
+use super::finish::finish_reason;
 use super::json::{Elements, Lenient, NotJson, read_bytes};
 use super::learned::{Kinds, Learned, Signal, name};
 use super::lenient::{Count, Filled, Raw, Text, lenient_object, reread};
-use crate::record::{Dialect, FinishReason, Usage};
+use crate::record::{Dialect, Usage};
 
 lenient_object! {
     /// An event.
@@ -164,14 +165,7 @@ fn learn_usage(raw: Raw<'_>, with_output: bool, learned: &mut Learned) -> bool {
 }
 
 fn learn_stop(word: &str, learned: &mut Learned) {
-    let reason = match word {
-        "" => return,
-        // `pause_turn`: a long turn of the provider's tools, to be sent back as it is.
-        "end_turn" | "stop_sequence" | "pause_turn" => FinishReason::Stop,
-        "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
-        "tool_use" => FinishReason::ToolCalls,
-        "refusal" => FinishReason::ContentFilter,
-        _ => FinishReason::Other,
-    };
-    learned.finish(0, word, reason);
+    if !word.is_empty() {
+        learned.finish(0, word, finish_reason(word, learned.tool_called));
+    }
 }

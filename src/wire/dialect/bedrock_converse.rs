@@ -1,10 +1,11 @@
 //! Reads Bedrock's Converse: the events of its streams, named outside of them, and whole answers.
 
 use super::errors::{in_band, is_error};
+use super::finish::finish_reason;
 use super::json::{Elements, Lenient, NotJson, read_bytes};
 use super::learned::{Kinds, Learned, MILLI, Signal, name};
 use super::lenient::{Count, Filled, Maybe, Number, Raw, Text, lenient_object};
-use crate::record::{Dialect, FinishReason, Usage};
+use crate::record::{Dialect, Usage};
 
 lenient_object! {
     /// The payload of an event, or a whole answer.
@@ -183,20 +184,7 @@ fn learn_metadata(payload: &Payload<'_>, learned: &mut Learned) -> bool {
 
 fn learn_stop(word: &str, learned: &mut Learned) {
     if !word.is_empty() {
-        learned.finish(0, word, finish_reason(word));
-    }
-}
-
-/// A reason to stop in `OpenAI`'s words; those that report a fault of the model's are
-/// [`FinishReason::Error`].
-pub(crate) fn finish_reason(word: &str) -> FinishReason {
-    match word {
-        "end_turn" | "stop_sequence" => FinishReason::Stop,
-        "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
-        "tool_use" => FinishReason::ToolCalls,
-        "guardrail_intervened" | "content_filtered" => FinishReason::ContentFilter,
-        "malformed_model_output" | "malformed_tool_use" => FinishReason::Error,
-        _ => FinishReason::Other,
+        learned.finish(0, word, finish_reason(word, learned.tool_called));
     }
 }
 

@@ -5,11 +5,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::errors::{in_band, is_error};
+use super::finish::finish_reason;
 use super::json::{Elements, Lenient, NotJson, read_bytes};
 use super::learned::{Kinds, Learned, MILLI, Signal};
 use super::lenient::{Count, Filled, Number, Raw, Text, lenient_object, reread};
 use super::{anthropic_messages, bedrock_converse, openai_chat};
-use crate::record::{Dialect, FinishReason, Usage};
+use crate::record::{Dialect, Usage};
 
 lenient_object! {
     /// The payload of a `chunk` event.
@@ -170,7 +171,8 @@ impl<'de> Said<'de> {
         ];
         let stop = stops.iter().find(|stop| !stop.as_str().is_empty());
         if let Some(stop) = stop {
-            learned.finish(0, stop.as_str(), finish_reason(stop.as_str()));
+            let reason = finish_reason(stop.as_str(), learned.tool_called);
+            learned.finish(0, stop.as_str(), reason);
         }
         let usage = Usage {
             input: self.prompt_tokens.0.or(self.input_text_tokens.0),
@@ -215,16 +217,5 @@ impl Metrics<'_> {
             audio: None,
         });
         true
-    }
-}
-
-fn finish_reason(word: &str) -> FinishReason {
-    match word {
-        "stop" | "FINISH" | "FINISHED" | "COMPLETE" | "endoftext" => FinishReason::Stop,
-        "length" | "LENGTH" | "MAX_TOKENS" => FinishReason::Length,
-        "tool_calls" => FinishReason::ToolCalls,
-        "CONTENT_FILTERED" | "ERROR_TOXIC" => FinishReason::ContentFilter,
-        "ERROR" => FinishReason::Error,
-        _ => FinishReason::Other,
     }
 }

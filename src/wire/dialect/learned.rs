@@ -1,6 +1,7 @@
 //! Collects what the events or the body of one response tell, whatever their language.
 
 use super::errors::Classified;
+use super::finish::is_reason;
 use super::headers::push_timing;
 use crate::record::{FinishReason, Name, PicoDollars, ServerTiming, Usage};
 
@@ -92,8 +93,12 @@ const FINISH_MAX: usize = 8;
 const NAME_BYTES_MAX: usize = 128;
 
 impl Learned {
-    /// Notes why a choice stopped; the first word for each choice stands.
+    /// Notes why a choice stopped; the first word for each choice stands. A word that only says
+    /// that there is no reason yet is none.
     pub(crate) fn finish(&mut self, choice: u32, word: &str, reason: FinishReason) {
+        if !word.is_empty() && !is_reason(word) {
+            return;
+        }
         if self.finish_word.is_none() {
             self.finish_word = Some(clip(word).into());
         }

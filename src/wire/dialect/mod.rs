@@ -16,6 +16,8 @@ pub(crate) mod learned;
 
 pub(crate) mod openai_usage;
 
+pub(crate) mod finish;
+
 pub(crate) mod openai_chat;
 
 mod openai_completions;

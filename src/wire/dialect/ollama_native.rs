@@ -1,6 +1,7 @@
 //! Reads Ollama's own answers: one object a line, or one alone that says all.
 
 use super::errors::{in_band, is_error};
+use super::finish::finish_reason;
 use super::json::{Elements, Lenient, NotJson, read_bytes};
 use super::learned::{Kinds, Learned, NANO, Signal, name};
 use super::lenient::{Count, Filled, Number, Raw, Text, Truth, lenient_object};
@@ -63,8 +64,7 @@ pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Opt
         let reason = match line.reason.as_str() {
             "stop" | "" if learned.tool_called => FinishReason::ToolCalls,
             "stop" | "" => FinishReason::Stop,
-            "length" => FinishReason::Length,
-            _ => FinishReason::Other,
+            word => finish_reason(word, learned.tool_called),
         };
         learned.finish(0, line.reason.as_str(), reason);
         learned.ended = true;

@@ -1,11 +1,12 @@
 //! Reads chat completions, chunks and whole ones, of `OpenAI` and of everyone who copies them.
 
 use super::errors::{in_band, is_error};
+use super::finish::finish_reason;
 use super::json::{Elements, Lenient, Members, NotJson, Quoted, read_bytes};
 use super::learned::{Kinds, Learned, MILLI, SECOND, Signal, name};
 use super::lenient::{Count, Filled, Maybe, Number, Raw, Text, Truth, lenient_object, reread};
 use super::openai_usage::{self, UsageObject};
-use crate::record::{Dialect, FinishReason};
+use crate::record::Dialect;
 
 lenient_object! {
     /// A chunk, or a whole completion.
@@ -35,6 +36,7 @@ struct Choices<'de> {
     kinds: Kinds,
     role: bool,
     finish: Vec<(u32, Text<'de>)>,
+    usage: Maybe<UsageObject<'de>>,
 }
 
 impl<'de> Lenient<'de> for Choices<'de> {
@@ -53,6 +55,9 @@ impl<'de> Lenient<'de> for Choices<'de> {
             if !choice.finish.as_str().is_empty() {
                 all.finish.push((index, choice.finish));
             }
+            if choice.usage.0.is_some() {
+                all.usage = choice.usage;
+            }
         }
         Ok(all)
     }
@@ -66,6 +71,8 @@ lenient_object! {
         message: Delta<'de> = "message",
         text: Filled = "text",
         finish: Text<'de> = "finish_reason",
+        // Moonshot's place for it, in the last choice.
+        usage: Maybe<UsageObject<'de>> = "usage",
     }
 }
 
@@ -259,14 +266,19 @@ pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Opt
     name(&mut learned.service_tier, chunk.service_tier.as_str());
     name(&mut learned.served_by, chunk.provider.as_str());
     learned.cached_answer |= chunk.gptcache.0 == Some(true);
+    learned.tool_called |= chunk.choices.kinds.any(Kinds::TOOL);
     for (index, word) in &chunk.choices.finish {
-        learned.finish(*index, word.as_str(), finish_reason(word.as_str()));
+        let reason = finish_reason(word.as_str(), learned.tool_called);
+        learned.finish(*index, word.as_str(), reason);
     }
     let groq: Groq<'_> = reread(chunk.groq);
-    // Both places may carry the same numbers: they are merged, never added.
-    let usage = chunk.groq.is_some() && openai_usage::learn(groq.usage, "x_groq.usage", learned);
-    let own = chunk.usage.0.as_ref();
-    let usage = own.is_some_and(|own| openai_usage::learn_read(own, "usage", learned)) || usage;
+    // All places may carry the same numbers: they are merged, never added.
+    let mut usage =
+        chunk.groq.is_some() && openai_usage::learn(groq.usage, "x_groq.usage", learned);
+    for object in [&chunk.choices.usage, &chunk.usage] {
+        let object = object.0.as_ref();
+        usage |= object.is_some_and(|object| openai_usage::learn_read(object, "usage", learned));
+    }
     if chunk
         .time_info
         .or(chunk.timings)
@@ -309,20 +321,4 @@ fn learn_times(chunk: &Chunk<'_>, learned: &mut Learned) {
         perf.processing.0,
         SECOND,
     );
-}
-
-/// A finish reason in `OpenAI`'s words; those that report a failure are [`FinishReason::Error`].
-pub(crate) fn finish_reason(word: &str) -> FinishReason {
-    match word {
-        // `eos`: Together.
-        "stop" | "eos" | "stop_sequence" | "end_turn" => FinishReason::Stop,
-        // `model_length`: Mistral, older.
-        "length" | "model_length" | "max_tokens" => FinishReason::Length,
-        "tool_calls" => FinishReason::ToolCalls,
-        "function_call" => FinishReason::FunctionCall,
-        "content_filter" => FinishReason::ContentFilter,
-        // OpenRouter and Mistral; DeepSeek; vLLM and SGLang.
-        "error" | "insufficient_system_resource" | "abort" => FinishReason::Error,
-        _ => FinishReason::Other,
-    }
 }

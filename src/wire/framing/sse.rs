@@ -33,8 +33,6 @@ impl Event<'_> {
 /// What came with the bytes beside events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Noticed {
-    /// A BOM stood before the first line.
-    pub byte_order_mark: bool,
     /// Comments.
     pub comments: u32,
 }
@@ -250,7 +248,6 @@ impl Splitter {
         if !self.started {
             self.started = true;
             if let Some(rest) = line.strip_prefix(BYTE_ORDER_MARK) {
-                self.noticed.byte_order_mark = true;
                 text = rest;
             }
         }
@@ -322,7 +319,8 @@ impl Splitter {
     }
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// What some servers put before everything else they say, and all clients pass over.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What is kept of a body that is no event stream: an error page, or an error as bare JSON.
 const RAW_BYTES_MAX: usize = 4096;

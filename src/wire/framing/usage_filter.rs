@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 use serde_json::value::RawValue;
 
-use super::sse::value;
+use super::sse::{BYTE_ORDER_MARK, value};
 
 /// Removes each event whose JSON has a `usage` object and no choice: an empty list of them, `null`,
 /// or none at all where it is no event of another language either, which has a `type`.
@@ -215,7 +215,7 @@ pub fn is_usage_only(event: &[u8]) -> bool {
     if !may_be && ESCAPE.find(event).is_none() {
         return false;
     }
-    let event = event.strip_prefix(b"\xef\xbb\xbf").unwrap_or(event);
+    let event = event.strip_prefix(BYTE_ORDER_MARK).unwrap_or(event);
     let mut data: Vec<u8> = Vec::new();
     let mut lines = 0;
     for line in event.split(|byte| matches!(byte, b'\n' | b'\r')) {

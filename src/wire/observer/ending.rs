@@ -13,6 +13,7 @@ use crate::record::{
 use crate::wire::dialect::errors::{
     Classified, classify_typed, in_band, is_error_body, limits_in_body, outcome,
 };
+use crate::wire::dialect::finish::fault_class;
 use crate::wire::dialect::language::{
     Form, counts_as_it_goes, ends_with_body, ends_with_done, form, learn_whole,
 };
@@ -293,13 +294,7 @@ fn failed_finish(reader: &Reader) -> Option<Ending> {
     let mut reasons = reader.learned.finish.iter();
     reasons.find(|(_, reason)| *reason == FinishReason::Error)?;
     let word = reader.learned.finish_word.clone();
-    let class = match word.as_deref() {
-        // DeepSeek has no capacity left.
-        Some("insufficient_system_resource") => ErrorClass::Overloaded,
-        // Gemini: the request should have given back what the model had thought.
-        Some("MISSING_THOUGHT_SIGNATURE") => ErrorClass::BadRequest,
-        _ => ErrorClass::ServerError,
-    };
+    let class = fault_class(word.as_deref().unwrap_or_default());
     let code = word.filter(|word| word.len() <= 64);
     Some(Ending::in_band(End::Complete, Classified { class, code }))
 }

@@ -7,7 +7,7 @@ use crate::record::{ErrorClass, Mark, Moment, Oddity};
 use crate::wire::dialect::errors::Classified;
 use crate::wire::dialect::language::{Cut, Form, cut, form, has_no_events};
 use crate::wire::framing::inflate::{Failure, Inflate};
-use crate::wire::framing::sse::Splitter;
+use crate::wire::framing::sse::{BYTE_ORDER_MARK, Splitter};
 
 /// Reads the chunks of one response. Trouble in reading is an oddity, never an error.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Observer {
     pub(super) error_type: Option<Box<str>>,
     pub(super) started: Option<Moment>,
     announced: Announced,
+    /// Bytes of a BOM met before everything else.
+    mark_bytes: usize,
     pub(super) asked_stream: bool,
     event_bytes_max: usize,
     whole_bytes_max: usize,
@@ -91,6 +93,7 @@ impl Observer {
             error_type: expect.error_type.map(Box::from),
             started: expect.started,
             announced: announced(expect.content_type),
+            mark_bytes: 0,
             asked_stream: expect.stream,
             event_bytes_max: expect.event_bytes_max,
             whole_bytes_max: if failing {
@@ -172,7 +175,7 @@ impl Observer {
             return;
         }
         let json = matches!(first, b'{' | b'[');
-        let events = matches!(first, b'd' | b'e' | b':' | b'i' | b'r' | b'\xef');
+        let events = matches!(first, b'd' | b'e' | b':' | b'i' | b'r');
         let stream = match self.announced {
             _ if json || form(self.reader.language) == Form::Whole => false,
             Announced::Events => true,
@@ -217,11 +220,27 @@ impl Observer {
         }
     }
 
+    /// What is left behind blanks and a BOM, neither of which says what the body is.
+    fn opened<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let mut rest = bytes;
+        while let Some((first, behind)) = rest.split_first() {
+            if BYTE_ORDER_MARK.get(self.mark_bytes) == Some(first) {
+                self.mark_bytes += 1;
+                if self.mark_bytes == BYTE_ORDER_MARK.len() {
+                    self.reader.oddities.add(Oddity::ByteOrderMark);
+                }
+            } else if !first.is_ascii_whitespace() {
+                break;
+            }
+            rest = behind;
+        }
+        rest
+    }
+
     /// Reads decoded bytes.
     fn take(&mut self, mut bytes: &[u8]) {
         if matches!(self.body, Body::Undecided) {
-            let blanks = bytes.iter().take_while(|byte| byte.is_ascii_whitespace());
-            bytes = &bytes[blanks.count()..];
+            bytes = self.opened(bytes);
             let Some(first) = bytes.first() else { return };
             self.decide(*first);
         }
@@ -229,12 +248,8 @@ impl Observer {
             Body::Stream(splitter) => {
                 let reader = &mut self.reader;
                 let taken = splitter.feed(bytes, |event| reader.event(event));
-                let noticed = splitter.noticed();
-                if noticed.byte_order_mark {
-                    reader.oddities.add(Oddity::ByteOrderMark);
-                }
+                let comments = splitter.noticed().comments;
                 if reader.over {
-                    let comments = noticed.comments;
                     self.body = Body::Over { comments };
                     self.after(&bytes[taken..]);
                 }

@@ -48,6 +48,8 @@ lenient_object! {
         pub(super) delta: Delta<'de> = "delta",
         pub(super) message: Delta<'de> = "message",
         pub(super) finish: Text<'de> = "finish_reason",
+        // Moonshot's place for it, in the last choice.
+        pub(super) usage: Raw<'de> = "usage",
     }
 }
 

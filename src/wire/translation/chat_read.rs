@@ -11,11 +11,11 @@ use super::events::Events;
 use super::shape::{Ended, Restream, Unreadable};
 use crate::record::{Dialect, ErrorClass, FinishReason, Usage};
 use crate::wire::dialect::errors::{self, Classified, in_band, is_error, is_error_body};
+use crate::wire::dialect::finish::{fault_class, finish_reason, is_reason};
 use crate::wire::dialect::json::read_bytes;
 use crate::wire::dialect::language::mended;
 use crate::wire::dialect::learned::Learned;
 use crate::wire::dialect::lenient::reread;
-use crate::wire::dialect::openai_chat::finish_reason;
 use crate::wire::dialect::openai_usage;
 
 /// Says in the client's language what a chat provider says. `text` is always the inside of a JSON
@@ -217,8 +217,14 @@ impl<V: Voice> Teller<V> {
             return;
         }
         openai_usage::learn(groq.usage, "x_groq.usage", &mut self.learned);
+        let choice = chunk.choices.0.as_ref();
+        openai_usage::learn(
+            choice.and_then(|choice| choice.usage),
+            "usage",
+            &mut self.learned,
+        );
         openai_usage::learn(chunk.usage, "usage", &mut self.learned);
-        let Some(choice) = &chunk.choices.0 else {
+        let Some(choice) = choice else {
             return;
         };
         self.choice = true;
@@ -229,19 +235,13 @@ impl<V: Voice> Teller<V> {
             return;
         }
         let word = choice.finish.as_str();
-        if self.finish.is_some() || word.is_empty() {
+        if self.finish.is_some() || !is_reason(word) {
             return;
         }
-        let reason = finish_reason(word);
+        let reason = finish_reason(word, self.called());
         if reason == FinishReason::Error {
-            // DeepSeek has no capacity left.
-            let class = if word == "insufficient_system_resource" {
-                ErrorClass::Overloaded
-            } else {
-                ErrorClass::ServerError
-            };
             let error = Classified {
-                class,
+                class: fault_class(word),
                 code: (word.len() <= 64).then(|| word.into()),
             };
             self.broke(error, "the provider ended its answer with an error", out);
@@ -347,6 +347,11 @@ impl<V: Voice> Teller<V> {
         }
     }
 
+    /// Whether a tool was called.
+    fn called(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.named)
+    }
+
     /// Something other than a tool call is said.
     fn over(&mut self) {
         if let Some(call) = &mut self.call {
@@ -363,11 +368,10 @@ impl<V: Voice> Teller<V> {
             self.ended = Some(Ended::Broken);
             return;
         };
-        let called = self.call.as_ref().is_some_and(|call| call.named);
         let finish = Finish {
             reason,
             usage: self.learned.normalised(),
-            called,
+            called: self.called(),
         };
         self.voice.finish(out, &finish);
         self.ended = Some(Ended::Whole);

@@ -5,6 +5,7 @@ use super::{
     chat_to_converse, chat_to_gemini, chat_to_messages, messages_to_chat, responses_to_chat,
 };
 use crate::record::Language;
+use crate::wire::framing::sse::BYTE_ORDER_MARK;
 
 /// The pairs that have a room of their own: the client's language, the provider's, the pair.
 const PAIRS: &[(Language, Language, Pair)] = &[
@@ -97,6 +98,7 @@ impl Translation {
 
     /// Says a whole answer, of a status below 300, in the client's language.
     pub fn answer(&self, body: &[u8], back: &Back, stamp: &Stamp) -> Result<Vec<u8>, Unreadable> {
+        let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
         match (&self.second, &back.second) {
             (Some(second), Some(kept)) => {
                 let between = (second.answer)(body, kept, stamp)?;
@@ -296,6 +298,8 @@ mod tests {
         let back = asked(b"x").unwrap().back;
         let stamp = Stamp::default();
         assert_eq!(translation.answer(b"x", &back, &stamp).unwrap(), b"xba");
+        let marked = "\u{feff}x".as_bytes();
+        assert_eq!(translation.answer(marked, &back, &stamp).unwrap(), b"xba");
         let said = |bytes: &[u8]| {
             let mut stream = translation.stream(&back, &stamp);
             let mut out = Vec::new();

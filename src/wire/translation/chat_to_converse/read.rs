@@ -1,7 +1,8 @@
 //! Reads Converse's answers and the events of its streams, without copying their texts.
 
 use crate::record::{FinishReason, Usage};
-use crate::wire::dialect::bedrock_converse::{UsageObject, finish_reason};
+use crate::wire::dialect::bedrock_converse::UsageObject;
+use crate::wire::dialect::finish::finish_reason;
 use crate::wire::dialect::lenient::{Inside, List, Maybe, Raw, Text, lenient_object};
 
 lenient_object! {
@@ -189,7 +190,7 @@ impl<'de> Answer<'de> {
 
 /// Why the model stopped, in OpenAI's words; absent where it did by a fault of its own.
 pub(super) fn finish(reason: &str) -> Option<FinishReason> {
-    match finish_reason(reason) {
+    match finish_reason(reason, false) {
         FinishReason::Error => None,
         // Something other than the model ended it (whatever may come), and that is all that OpenAI
         // has for this.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::record::{FinishReason, Usage};
+use crate::wire::dialect::finish::is_reason;
 use crate::wire::dialect::gemini_generate::{UsageObject, finish_reason, is_block_reason};
 use crate::wire::dialect::lenient::{
     Count, Few, Inside, List, Maybe, Number, Raw, Text, Truth, lenient_object, reread,
@@ -136,10 +137,9 @@ impl<'de> Candidate<'de> {
 
     /// Why it ended, in Google's words; empty where it did not.
     pub(super) fn reason(&self) -> &str {
-        match self.finish.as_str() {
-            "FINISH_REASON_UNSPECIFIED" => "",
-            reason => reason,
-        }
+        Some(self.finish.as_str())
+            .filter(|word| is_reason(word))
+            .unwrap_or_default()
     }
 
     /// What Google says of it to people.

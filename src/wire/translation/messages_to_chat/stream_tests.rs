@@ -657,6 +657,13 @@ const ANSWERS: &[(&str, &str)] = &[
             {"type":"text","text":"No."}],
             "stop_reason":"refusal","stop_sequence":null,"usage":{"input_tokens":0,"output_tokens":0}}"#,
     ),
+    (
+        r#"{"choices":[{"message":{"content":"A"},"finish_reason":"MAX_TOKENS",
+            "usage":{"prompt_tokens":7,"completion_tokens":5}}]}"#,
+        r#"{"id":"msg_s1","type":"message","role":"assistant","model":"claude","content":[
+            {"type":"text","text":"A"}],
+            "stop_reason":"max_tokens","stop_sequence":null,"usage":{"input_tokens":7,"output_tokens":5}}"#,
+    ),
 ];
 
 #[test]
@@ -685,6 +692,10 @@ fn answers_that_are_none_are_not_said() {
         ("{}", "no choice"),
         (
             r#"{"choices":[{"message":{"content":"A"}}]}"#,
+            "why it ended",
+        ),
+        (
+            r#"{"choices":[{"message":{"content":"A"},"finish_reason":"null"}]}"#,
             "why it ended",
         ),
         (r#"{"error":{"message":"boom"}}"#, "boom"),
