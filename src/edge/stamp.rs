@@ -114,7 +114,10 @@ struct State {
     watches: VecDeque<Watch>,
     writes: Writes,
     on_written: Option<OnWritten>,
+    /// The connection is gone.
     broken: bool,
+    /// It went before every watched frame was written.
+    lost: bool,
 }
 
 /// The log of one connection, shared between its IO and whoever pairs frames with it.
@@ -220,13 +223,22 @@ impl IoLog {
         !self.state().watches.is_empty()
     }
 
+    /// Whether every watched frame was written, also where the connection is gone by now.
+    #[must_use]
+    pub fn is_all_written(&self) -> bool {
+        let state = self.state();
+        state.watches.is_empty() && !state.lost
+    }
+
     /// Calls `then` with what became of the watched frames, as soon as the last one is written
     /// or the connection is lost; at once where none is open.
     pub fn when_written(&self, then: OnWritten) {
         let mut state = self.state();
         if state.broken || state.watches.is_empty() {
             let writes = std::mem::take(&mut state.writes);
-            let all_written = state.watches.is_empty() && !state.broken;
+            // Of a connection that is gone: what left before it went was taken.
+            let none = state.broken && writes.last.is_none();
+            let all_written = state.watches.is_empty() && !state.lost && !none;
             state.watches.clear();
             drop(state);
             then(writes, all_written);
@@ -289,6 +301,7 @@ impl IoLog {
     fn connection_lost(&self) {
         let mut state = self.state();
         state.broken = true;
+        state.lost |= !state.watches.is_empty();
         state.watches.clear();
         if let Some(then) = state.on_written.take() {
             let writes = std::mem::take(&mut state.writes);

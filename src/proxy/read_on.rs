@@ -1,4 +1,4 @@
-//! Reads the rest of an answer for its usage where its client has left.
+//! Reads the rest of an answer where its client has left: for its usage, or for its end alone.
 
 use std::time::Duration;
 
@@ -56,6 +56,31 @@ pub(super) fn read_on(abandoned: Abandoned) {
         abandoned: Some(abandoned),
     };
     tokio::spawn(reading.run(time.saturating_sub(spent)));
+}
+
+/// How long the end of a body is waited for whose answer is over.
+const END_PATIENCE: Duration = Duration::from_millis(250);
+/// Bytes that may come before it: comments, or events that nobody counts.
+const END_BYTES_MAX: usize = 16 * 1024;
+
+/// Waits in the background for the end of a body whose answer is over and whose client has gone
+/// with it: its connection can serve the next request then, which would have to open one.
+pub(super) fn await_end(mut body: AnswerBody, keep_alive: Option<Duration>) {
+    tokio::spawn(async move {
+        let reading = async {
+            let mut left = END_BYTES_MAX;
+            loop {
+                match body.chunk().await {
+                    None => return true,
+                    Some(Ok(chunk)) if chunk.bytes.len() <= left => left -= chunk.bytes.len(),
+                    Some(_) => return false,
+                }
+            }
+        };
+        if matches!(tokio::time::timeout(END_PATIENCE, reading).await, Ok(true)) {
+            body.finish(keep_alive);
+        }
+    });
 }
 
 /// Settles when it is dropped, so that a runtime that stops loses no record.

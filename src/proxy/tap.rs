@@ -534,6 +534,47 @@ impl Tap {
         });
     }
 
+    /// Whether the provider broke its answer off, or said in it that it failed.
+    fn is_failed(&self) -> bool {
+        let broke = self
+            .verdict
+            .is_some_and(|verdict| !matches!(verdict.end, BodyEnd::Complete | BodyEnd::ClientGone));
+        let parts = self.parts.as_ref();
+        broke || parts.is_some_and(|parts| parts.observer.failure().is_some())
+    }
+
+    /// Whether the answer is over but for the end of its body: the provider failed in it, or the
+    /// client was handed its last event.
+    fn is_told(&mut self) -> bool {
+        if self.is_failed() {
+            return true;
+        }
+        let log = self.client.as_ref();
+        let taken = self.queue.is_empty() && log.is_none_or(IoLog::is_all_written);
+        let Some(parts) = &mut self.parts else {
+            return false;
+        };
+        let Voice::Restream(restream) = &mut parts.voice else {
+            return taken && self.told;
+        };
+        // Said anew, it is over where nothing is left to be said.
+        let mut left = Vec::new();
+        match restream.end(&mut left) {
+            Retold::Failed(_) => true,
+            Retold::Whole => taken && left.is_empty(),
+            Retold::Broken => false,
+        }
+    }
+
+    /// Leaves the end of a body whose answer is over to be waited for.
+    fn await_end(&mut self) {
+        let Some(parts) = &mut self.parts else { return };
+        let none = Source::Read(VecDeque::new());
+        if let Source::Incoming(body) = std::mem::replace(&mut parts.source, none) {
+            read_on::await_end(body, parts.keep_alive);
+        }
+    }
+
     /// Whether the rest of the answer may be worth its time: there is a call's usage to come.
     fn may_read_on(&self) -> bool {
         self.parts.as_ref().is_some_and(|parts| {
@@ -670,16 +711,31 @@ fn patience(parts: &TapParts, quiet: Nanos) -> Duration {
 impl Drop for Tap {
     fn drop(&mut self) {
         let Some(parts) = &self.parts else { return };
-        if self.verdict.is_some() {
-            // The provider's side was over and the client did not take the rest.
-            self.settle(Some(CancelledBy::Client));
-            return;
-        }
         let at = parts.clock.now();
         let stopping = parts.exchange.is_stopping();
+        if self.verdict.is_some() {
+            // The provider's side was over and the client did not take the rest.
+            let by = Some(CancelledBy::Client).filter(|_| !self.is_failed());
+            self.settle(by);
+            return;
+        }
         if matches!(parts.source, Source::Read(_)) {
             self.observe_rest();
             self.settle(Some(CancelledBy::Client));
+            return;
+        }
+        if self.is_told() {
+            // Most clients close where they have read the last event or an error, and do not wait
+            // for the end of the body: they did not leave before the end.
+            self.verdict = Some(Verdict {
+                end: BodyEnd::ClientGone,
+                fault: None,
+                at: self.activity,
+            });
+            if !stopping {
+                self.await_end();
+            }
+            self.settle(None);
             return;
         }
         if !stopping && self.may_read_on() {

@@ -4,9 +4,10 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tollgate::clock::Clock;
-use tollgate::record::{CancelledBy, End, Mark, Oddity, Outcome, TokenSource};
-use tollgate::simulator::Simulator;
+use tollgate::record::{CancelledBy, End, ErrorClass, Mark, Nanos, Oddity, Outcome, TokenSource};
+use tollgate::simulator::{Framing, Script, Simulator, Then};
 
 use super::marks::assert_in_order;
 use crate::support::program::Program;
@@ -148,6 +149,108 @@ fn a_client_that_goes_takes_the_providers_work_with_it() {
         delays[delays.len() - 1],
         delays.len()
     );
+}
+
+/// One chunk of HTTP's with these events.
+fn framed(events: &str) -> Bytes {
+    format!("{:x}\r\n{events}\r\n", events.len()).into()
+}
+
+/// Sends the request, reads until `wanted` has come, and leaves.
+fn leave_at(rig: &Rig, ask: &Ask, wanted: &str, how: Leaving) {
+    let mut stream = TcpStream::connect(rig.addr()).unwrap();
+    let patience = Some(Duration::from_secs(20));
+    stream.set_read_timeout(patience).unwrap();
+    stream.write_all(&ask.bytes()).unwrap();
+    let (mut text, mut buffer) = (String::new(), [0; 4096]);
+    while !text.contains(wanted) {
+        let count = stream.read(&mut buffer).unwrap();
+        assert!(count > 0, "ended early: {text}");
+        text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+    leave(stream, how);
+}
+
+/// Most SDKs close where they have read the last event, or an error, and do not wait for the end of
+/// the body, which a provider may send a while later: they did not leave before the end.
+#[test]
+fn a_client_that_closes_at_the_last_event_has_not_left() {
+    const CHAT: &str = "data: {\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\
+        \"finish_reason\":null}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+    const DONE: &str = "data: [DONE]\n\n";
+    const FAILED: &str = "data: {\"error\":{\"message\":\"boom\",\"type\":\"server_error\"}}\n\n";
+    const MESSAGE: &str = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":5}}}\n\n\
+        event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n\
+        event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\n\n\
+        event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n\
+        event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":1}}\n\n\
+        event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    const MALFORMED: &str = "data: {\"candidates\":[{\"index\":0,\"content\":{\"parts\":[{\"text\":\"a\"}]},\
+        \"finishReason\":\"MALFORMED_FUNCTION_CALL\"}]}\n\n";
+    let rig = Rig::configured(
+        "[providers.ge]\ndialect = \"gemini\"\nbase_url = \"http://{sim}\"\napi_key = \"{key}\"\n",
+    );
+    let ok = (Some(End::Complete), None, Outcome::Ok);
+    let error = |end| {
+        (
+            Some(end),
+            Some(ErrorClass::ServerError),
+            Outcome::InBandError,
+        )
+    };
+    for (provider, body, wanted, ended) in [
+        ("/oa", format!("{CHAT}{DONE}"), "[DONE]", ok),
+        ("/inj", format!("{CHAT}{DONE}"), "[DONE]", ok),
+        ("/an", MESSAGE.to_owned(), "[DONE]", ok),
+        (
+            "/oa",
+            format!("{CHAT}{FAILED}"),
+            "boom",
+            error(End::ErrorEvent),
+        ),
+        (
+            "/ge",
+            MALFORMED.to_owned(),
+            "malformed",
+            error(End::Complete),
+        ),
+        // Before its end it has.
+        (
+            "/oa",
+            CHAT.to_owned(),
+            "stop",
+            (Some(End::ClientGone), None, Outcome::ClientGone),
+        ),
+    ] {
+        for how in [Leaving::Fin, Leaving::Reset] {
+            let place = format!("{provider}, {wanted}, {how:?}");
+            let script = Script {
+                head: "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+                       transfer-encoding: chunked\r\n\r\n"
+                    .into(),
+                body: vec![
+                    (Nanos(0), framed(&body)),
+                    (Nanos(80_000_000), Bytes::from_static(b"0\r\n\r\n")),
+                ],
+                framing: Framing::AsGiven,
+                then: Then::KeepAlive,
+            };
+            rig.simulator.play("ends-late", script);
+            let ask = Ask::chat("ends-late", true).to(provider);
+            leave_at(&rig, &ask, wanted, how);
+            let record = rig.record(&ask);
+            let attempt = record.attempts.last().unwrap();
+            let seen = (attempt.end, attempt.error_class, record.outcome);
+            assert_eq!(seen, ended, "{place}");
+            let left = record.outcome == Outcome::ClientGone;
+            let by = Some(CancelledBy::Client).filter(|_| left);
+            assert_eq!(attempt.cancelled_by, by, "{place}");
+            // The body's end was waited for: its connection goes on.
+            let closed = rig.truth(&ask).peer_end.is_some();
+            assert_eq!(closed, left, "{place}");
+            rig.forget();
+        }
+    }
 }
 
 /// `drain`: what was asked of the provider is read on, so that the record has what it is billed.
