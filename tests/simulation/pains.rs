@@ -206,3 +206,17 @@ fn further_tries_do_not_reset_the_clock() {
     after(&record, Mark::Closed, 8_000);
     assert!(!answer.body.contains("[DONE]"), "{}", answer.body);
 }
+
+#[test]
+fn a_spent_budget_of_tries_cuts_nobody_who_has_nowhere_to_go() {
+    let none = "[failover]\nbudget = 0\nbudget_min = 0\n[timeouts]\nfirst_token = \"8s\"";
+    let slow = "ft-9500ms:n-3";
+    // Nothing is known of the other route: it needs the budget, and without it the slow one is let.
+    let (_, record) = stream(none, &[slow, "n-3"]);
+    assert_eq!((record.attempts.len(), record.outcome), (1, Outcome::Ok));
+    after(&record, Mark::ClientFirstToken, 9_500);
+    // So is one that has sent its headers and no token.
+    let (_, record) = stream(none, &["fault-role_then_silence:for-9500ms", "n-3"]);
+    assert_eq!(record.attempts.len(), 1);
+    assert_ne!(record.outcome, Outcome::TimedOut);
+}

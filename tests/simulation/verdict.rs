@@ -261,7 +261,29 @@ fn is_race(record: &ExchangeRecord) -> bool {
 /// When exchanges began, and when tries beyond the first did that a provider was reached before.
 struct Tries {
     requests: Vec<Moment>,
-    retries: Vec<Moment>,
+    retries: Vec<Retry>,
+}
+
+/// A try beyond the first.
+struct Retry {
+    at: Moment,
+    /// Whether its route did well in the minute before, or nearly: such a one needs no budget.
+    is_free: bool,
+}
+
+/// Whether few of the attempts failed that ended at a provider in the minute before `at`. A little
+/// wider than the street's own judgement, which also knows what of it is the provider's fault.
+fn did_well(records: &[ExchangeRecord], provider: &str, at: Moment) -> bool {
+    let attempts = records.iter().flat_map(|record| &record.attempts);
+    let ended = attempts.filter(|attempt| {
+        let closed = attempt.timeline.get(Mark::Closed);
+        let within = closed.is_some_and(|closed| closed <= at && at.since(closed).0 <= 60 * SECOND);
+        within && attempt.provider.as_str() == provider
+    });
+    let (failed, all) = ended.fold((0, 0), |(failed, all), attempt| {
+        (failed + usize::from(attempt.error_class.is_some()), all + 1)
+    });
+    all >= 10 && failed * 5 < all
 }
 
 impl Tries {
@@ -273,7 +295,9 @@ impl Tries {
             for (failed, next) in record.attempts.iter().zip(record.attempts.iter().skip(1)) {
                 // Nothing was asked for twice where nothing was written.
                 if failed.timeline.get(Mark::RequestSent).is_some() {
-                    retries.push(chosen(next));
+                    let at = chosen(next);
+                    let is_free = did_well(records, next.provider.as_str(), at);
+                    retries.push(Retry { at, is_free });
                 }
             }
         }
@@ -284,12 +308,14 @@ impl Tries {
     }
 
     /// Both counts of the minute before `at`, as the street counts them: in twelve slots of five
-    /// seconds, of which the last is begun.
-    fn before(&self, at: Moment) -> (f64, usize) {
+    /// seconds, of which the last is begun; of the tries those that `counts`.
+    fn before(&self, at: Moment, counts: impl Fn(&Retry) -> bool) -> (f64, usize) {
         let slot = |moment: Moment| moment.0 / (5 * SECOND);
-        let within = |moment: &&Moment| **moment <= at && slot(at) - slot(**moment) < 12;
-        let requests = self.requests.iter().filter(within).count();
-        (requests as f64, self.retries.iter().filter(within).count())
+        let within = |moment: Moment| moment <= at && slot(at) - slot(moment) < 12;
+        let requests = self.requests.iter().filter(|moment| within(**moment));
+        let retries = self.retries.iter();
+        let retries = retries.filter(|retry| within(retry.at) && counts(retry));
+        (requests.count() as f64, retries.count())
     }
 
     fn allowed(world: &World, requests: f64) -> usize {
@@ -297,8 +323,8 @@ impl Tries {
     }
 
     fn stay_within(&self, world: &World) {
-        for at in &self.retries {
-            let (requests, retries) = self.before(*at);
+        for retry in self.retries.iter().filter(|retry| !retry.is_free) {
+            let (requests, retries) = self.before(retry.at, |retry| !retry.is_free);
             let allowed = Self::allowed(world, requests);
             assert!(
                 retries <= allowed,
@@ -311,7 +337,7 @@ impl Tries {
     /// Whether no further try was allowed when that attempt was over.
     fn are_spent(&self, world: &World, failed: &AttemptRecord) -> bool {
         let at = failed.timeline.get(Mark::Closed).unwrap();
-        let (requests, retries) = self.before(at);
+        let (requests, retries) = self.before(at, |_| true);
         retries >= Self::allowed(world, requests)
     }
 }

@@ -136,6 +136,7 @@ fn failing_status(
         verdict,
         of_credential: is_of_credential(classified.class),
         reached: true,
+        leave: false,
         unreached: Unreached {
             reject,
             outcome: Outcome::UpstreamError,

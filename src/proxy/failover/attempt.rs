@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 
 use super::answer::read_answer;
+use super::chain::may_retry;
 use super::slot::Slot;
 use super::tried::{Failure, Tried, Try};
 use super::{Job, Means};
@@ -72,22 +73,32 @@ pub(super) async fn attempt(
         connections: settings.limits.connections_per_provider,
         fresh: job.fresh,
     };
-    let overdue = this.for_headers();
-    let (patience, _) = overdue;
+    let mut overdue = this.for_headers();
+    let (patience, class) = overdue;
     let mut noting = Noting {
         slot,
         phases: Phases::default(),
     };
     let body_patience = settings.timeouts.request_body.min(patience);
     let sent = {
-        let sending = pin!(pool.send(
+        let mut sending = pin!(pool.send(
             &way.provider,
             outgoing,
             &limits,
             &shared.clock,
             &mut noting.phases,
         ));
-        wait(sending, patience, upload.zip(Some(body_patience))).await
+        let upload = upload.zip(Some(body_patience));
+        let waited = wait(sending.as_mut(), patience, upload).await;
+        // Nowhere to go: a slow answer is better than none.
+        let is_late = matches!(waited, Err(Waited::Provider));
+        if is_late && class == ErrorClass::FirstTokenTimeout && !this.takes_leave() {
+            let (rest, class) = this.within(None, patience);
+            overdue = (patience.saturating_add(rest), class);
+            wait(sending, rest, upload).await
+        } else {
+            waited
+        }
     };
     let phases = noting.phases;
     drop(noting);
@@ -223,12 +234,23 @@ async fn gather(outgoing: &mut Outgoing, (limit, patience): (u64, Duration)) -> 
 }
 
 impl Try<'_> {
+    /// Takes leave to go on elsewhere, now that its deadline is over.
+    pub(super) fn takes_leave(&self) -> bool {
+        self.elsewhere
+            .is_some_and(|onto| may_retry(self.means, onto))
+    }
+
     /// How long the response headers may take, and what it is called where they take longer. A
     /// deadline of ours under the silence limit exists only while another route is left.
     fn for_headers(&self) -> (Duration, ErrorClass) {
+        let first_token = self.patience.and_then(|patience| patience.first_token);
+        self.within(first_token, Duration::ZERO)
+    }
+
+    /// The same with this deadline, after the provider was silent for `silent`.
+    fn within(&self, first_token: Option<Moment>, silent: Duration) -> (Duration, ErrorClass) {
         let now = self.means.shared.clock.now();
         let until = |moment: Moment| Duration::from_nanos(moment.since(now).0);
-        let first_token = self.patience.and_then(|patience| patience.first_token);
         let limits = [
             (self.job.total.map(until), ErrorClass::TotalTimeout),
             (first_token.map(until), ErrorClass::FirstTokenTimeout),
@@ -237,7 +259,7 @@ impl Try<'_> {
             .into_iter()
             .filter_map(|(span, class)| Some((span?, class)))
             .min_by_key(|(span, _)| *span);
-        let silence = self.means.settings.timeouts.silence;
+        let silence = self.means.settings.timeouts.silence.saturating_sub(silent);
         nearest
             .filter(|(span, _)| *span <= silence)
             .unwrap_or((silence, ErrorClass::SilenceTimeout))
@@ -411,5 +433,7 @@ fn unreached(
         reject.retry = None;
     }
     let verdict = errors::failover(&Classified::bare(fault.class), false);
-    Failure::closed(verdict, fault.written, reject, outcome)
+    let mut failure = Failure::closed(verdict, fault.written, reject, outcome);
+    failure.leave = fault.class == ErrorClass::FirstTokenTimeout;
+    failure
 }

@@ -128,6 +128,7 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
             job,
             way,
             index,
+            elsewhere: self.elsewhere().and_then(|place| self.way_left(place)),
             inject: manner.injection && shared.may_inject(way, job.language, &self.body),
             may_renew: manner.renewal && !matches!(self.body, Body::Streamed(..)),
             patience,
@@ -166,10 +167,14 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
             .position(|index| !same_route(&ways[*index], current))
     }
 
+    fn way_left(&self, place: usize) -> Option<&'a Way> {
+        self.left.get(place).map(|index| &self.ways[*index])
+    }
+
     /// The way that would be tried beside a slow one.
     pub(super) fn beside(&self) -> Option<&'a Way> {
-        let index = self.left.get(self.elsewhere()?)?;
-        (self.may_go_on() && !has_left(self.draft)).then(|| &self.ways[*index])
+        let way = self.way_left(self.elsewhere()?)?;
+        (self.may_go_on() && !has_left(self.draft)).then_some(way)
     }
 
     /// Begins an attempt at that way. It is held like the slow one, and has no deadline of its
@@ -218,7 +223,11 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
             left.clear();
         }
         // Where nothing was reached nothing was asked for twice.
-        if !left.is_empty() && failure.reached && !may_retry(self.means) {
+        let is_free = failure.leave || !failure.reached;
+        if let Some(next) = left.front()
+            && !is_free
+            && !may_retry(self.means, &ways[*next])
+        {
             left.clear();
         }
         left.pop_front()
@@ -274,7 +283,9 @@ fn deadline(job: &Job<'_>, way: &Way, now: Moment, means: Means<'_>) -> Option<N
     Some(Nanos(first.0.saturating_add(nanos(rest).0)))
 }
 
-fn may_retry(means: Means<'_>) -> bool {
+/// Whether one more try may be made, at `onto`. One at a route that is known to be well needs no
+/// budget: that is there for the times when what fails is asked again and again.
+pub(super) fn may_retry(means: Means<'_>, onto: &Way) -> bool {
     let failover = &means.settings.failover;
     let terms = RetryTerms {
         share: failover.budget.as_fraction(),
@@ -282,7 +293,7 @@ fn may_retry(means: Means<'_>) -> bool {
     };
     let now = means.shared.clock.now();
     let standing = &means.shared.settler.standing;
-    standing.with(|board| board.retries.take(&terms, now))
+    standing.with(|board| board.health.is_well(&onto.key(), now) || board.retries.take(&terms, now))
 }
 
 fn same_route(one: &Way, other: &Way) -> bool {

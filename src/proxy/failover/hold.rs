@@ -40,7 +40,7 @@ pub(super) async fn hold(
         reached.source = Source::Incoming(body);
         return Tried::Answered(Box::new(reached));
     }
-    let limits = Limits {
+    let mut limits = Limits {
         patience: Patience {
             // A part of it is no answer: it has the time that it takes.
             held: patience.held.filter(|_| !whole_to_retell),
@@ -61,7 +61,7 @@ pub(super) async fn hold(
         seen: Seen::default(),
         clock,
     };
-    let stopped = holding.read(&mut body, &limits).await;
+    let stopped = holding.read(this, &mut body, &mut limits).await;
     let Holding {
         observer,
         frames,
@@ -79,6 +79,7 @@ pub(super) async fn hold(
             Tried::Failed(Box::new(Failure {
                 verdict: errors::failover(&Classified::bare(class), false),
                 reached: true,
+                leave: false,
                 of_credential: false,
                 unreached,
                 answer: None,
@@ -111,6 +112,7 @@ pub(super) async fn hold(
                 verdict: errors::failover(&error, false),
                 of_credential: is_of_credential(error.class),
                 reached: true,
+                leave: false,
                 unreached,
                 answer: Some(Box::new(reached)),
                 loss: Loss::Stream,
@@ -138,6 +140,7 @@ pub(super) async fn hold(
                 verdict: errors::failover(&error, false),
                 of_credential: is_of_credential(error.class),
                 reached: true,
+                leave: class == ErrorClass::FirstTokenTimeout,
                 unreached: unreached(this, class, outcome),
                 answer: None,
                 loss: Loss::Broken(Box::new(observation), bytes as u64, class),
@@ -162,6 +165,7 @@ fn whole(
         return Tried::Failed(Box::new(Failure {
             verdict: errors::failover(&error, false),
             reached: true,
+            leave: false,
             of_credential: false,
             unreached,
             answer: None,
@@ -181,6 +185,7 @@ fn whole(
         verdict: errors::failover(&error, false),
         of_credential: is_of_credential(error.class),
         reached: true,
+        leave: false,
         unreached,
         answer: Some(Box::new(reached)),
         loss: Loss::Observed(Box::new(observation), bytes as u64),
@@ -208,6 +213,7 @@ struct Limits {
 }
 
 /// Why holding stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stopped {
     /// A token came, or the time or the size of what may be held is over.
     Committed(Moment),
@@ -228,11 +234,16 @@ struct Holding<'a> {
 }
 
 impl Holding<'_> {
-    async fn read(&mut self, body: &mut AnswerBody, limits: &Limits) -> Stopped {
+    async fn read(&mut self, this: Try<'_>, body: &mut AnswerBody, limits: &mut Limits) -> Stopped {
         let mut activity = self.clock.now();
         loop {
             let (wait, late) = limits.next(self.clock.now(), activity);
             let Ok(chunk) = tokio::time::timeout(wait, body.chunk()).await else {
+                let overdue = Stopped::Broken(BodyEnd::Stalled, ErrorClass::FirstTokenTimeout);
+                if late == overdue && !this.takes_leave() {
+                    limits.patience.first_token = None;
+                    continue;
+                }
                 return late;
             };
             activity = match chunk {

@@ -20,6 +20,8 @@ pub(super) struct Try<'a> {
     pub(super) inject: bool,
     /// Whether a token that was refused may be got anew, and the request sent again.
     pub(super) may_renew: bool,
+    /// Where the request goes on where this one is too slow.
+    pub(super) elsewhere: Option<&'a Way>,
     /// How long its answer may be held back; absent where no other route is left.
     pub(super) patience: Option<Patience>,
     /// What it works with.
@@ -90,6 +92,8 @@ pub(super) struct Failure {
     pub(super) of_credential: bool,
     /// Whether the provider got the request: then the next try asks for the same work twice.
     pub(super) reached: bool,
+    /// Whether the budget's leave for the next try is taken already.
+    pub(super) leave: bool,
     /// What the client is told where nothing follows and the provider said nothing.
     pub(super) unreached: Unreached,
     /// The provider's own answer, for the client where nothing follows.
@@ -110,6 +114,7 @@ impl Failure {
             verdict,
             of_credential: false,
             reached,
+            leave: false,
             unreached: Unreached { reject, outcome },
             answer: None,
             loss: Loss::Closed,

@@ -178,6 +178,18 @@ impl Health {
         }
     }
 
+    /// Whether a route is known to be well: nothing bars it, and of enough requests that ended
+    /// within the window fewer than a tenth failed.
+    #[must_use]
+    pub fn is_well(&self, route: &RouteKey, now: Moment) -> bool {
+        let breaker = self.breaker(route);
+        breaker.is_some_and(|breaker| {
+            let (failed, all) = breaker.recent(&self.tuning, now);
+            let known = all >= self.tuning.failing_min && failed * 10 < all;
+            known && breaker.state() == BreakerState::Closed
+        })
+    }
+
     /// The breaker of a route, for showing.
     #[must_use]
     pub fn breaker(&self, route: &RouteKey) -> Option<&Breaker> {

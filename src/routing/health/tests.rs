@@ -32,6 +32,39 @@ fn barred(health: &Health, now: Moment) -> Option<Barred> {
 }
 
 #[test]
+fn a_route_is_known_to_be_well_by_enough_that_went_well_of_late() {
+    for (ended, failures, until, well) in [
+        (9, 0, 10, false),
+        (10, 0, 10, true),
+        (30, 2, 40, true),
+        (30, 3, 40, false),
+        // What is over a minute old says nothing of now.
+        (10, 0, 120, false),
+    ] {
+        let mut health = Health::default();
+        for n in 0..ended {
+            // Far enough apart that the breaker stays closed.
+            let event = match n % 10 == 0 && n / 10 < failures {
+                true => failed(ErrorClass::ServerError),
+                false => Event::Success,
+            };
+            attempt(&mut health, event, at(n), at(n));
+        }
+        let is_well = health.is_well(&route("a"), at(until));
+        assert_eq!(is_well, well, "{ended} {failures} {until}");
+    }
+    let mut health = Health::default();
+    assert!(!health.is_well(&route("a"), at(0)), "nothing is known");
+    for n in 0..100 {
+        attempt(&mut health, Event::Success, at(0), Moment(n));
+    }
+    for n in 1..6 {
+        attempt(&mut health, failed(ErrorClass::ServerError), at(n), at(n));
+    }
+    assert!(!health.is_well(&route("a"), at(6)), "its breaker is open");
+}
+
+#[test]
 fn five_failures_in_a_row_open_a_breaker_and_a_trial_closes_it() {
     let mut health = Health::default();
     for n in 0..4 {
