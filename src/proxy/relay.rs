@@ -219,6 +219,30 @@ pub fn relay(
     response
 }
 
+/// Says what was tried before an answer of ours had to stand in, as a provider's answer does.
+pub fn say_tries(headers: &mut HeaderMap, draft: &ExchangeRecord) {
+    let Some(last) = draft.attempts.last() else {
+        return;
+    };
+    let route = match &last.model {
+        Some(model) => format!("{}/{model}", last.provider),
+        None => last.provider.to_string(),
+    };
+    let reason = format!("{}; {}", draft.policy, draft.reason);
+    let timing = timing(&draft.attempts, draft.own.inbound);
+    let said = [
+        (&ROUTE, Some(route)),
+        (&REASON, Some(reason)),
+        (&SERVER_TIMING, timing),
+    ];
+    for (name, value) in said {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(&ATTEMPTS, HeaderValue::from(draft.attempts.len()));
+}
+
 /// Where the time before the body went, as the value of `server-timing` (milliseconds): what
 /// Tollgate added before the request was written, the tries before the one that answered, that
 /// one's time from the first byte written to its response headers, and how long its answer was

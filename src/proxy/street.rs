@@ -176,7 +176,10 @@ impl Proxy {
                 response
             }
             Err(Refused { reject, outcome }) => {
-                let response = reject.response(language, id.as_str());
+                let mut response = reject.response(language, id.as_str());
+                if let Some(draft) = exchange.draft() {
+                    relay::say_tries(response.headers_mut(), draft);
+                }
                 exchange.settle_rejected(outcome, Told::of(&response, reject.code));
                 response
             }

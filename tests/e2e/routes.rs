@@ -111,6 +111,17 @@ fn when_all_fail_the_last_says_why() {
         (502, Some("upstream_connect_error"))
     );
     let record = rig.record(&ask);
+    let last = &record.attempts[1];
+    let route = format!("{}/{}", last.provider, last.model.as_ref().unwrap());
+    for (name, value) in [
+        ("x-tollgate-route", route.as_str()),
+        ("x-tollgate-attempts", "2"),
+        ("x-tollgate-reason", "ordered; model"),
+    ] {
+        assert_eq!(reading.header(name), Some(value), "{name}");
+    }
+    let timing = reading.header("server-timing").unwrap();
+    assert!(timing.contains("tollgate-tries;dur="), "{timing}");
     assert_eq!(
         (record.outcome, record.attempts.len()),
         (Outcome::UpstreamError, 2)
