@@ -16,11 +16,12 @@ use socket2::{Domain, Socket, Type};
 use super::protocols::{runtime, secure_rig};
 use crate::support::h2::{self, code};
 use crate::support::h2_client::{
-    CONTINUATION, END_HEADERS, Fate, Flood, HEADERS, PING, RST_STREAM, SETTINGS, post_head,
+    CONTINUATION, DATA, END_HEADERS, Fate, Flood, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS,
+    post_head,
 };
 use crate::support::records::until;
 use crate::support::tls::Certificates;
-use crate::support::{Ask, Rig};
+use crate::support::{Ask, Plan, Rig};
 
 /// How a client floods: what it writes with each number, and how often.
 type Write = fn(&mut Flood, u32) -> std::io::Result<()>;
@@ -118,6 +119,69 @@ fn floods_over_http2_cost_their_own_connection_only() {
     until("the end of all exchanges", || {
         (rig.node().shared.settler.in_flight() == 0).then_some(())
     });
+}
+
+/// A rig that speaks TLS, with client time-outs that a test can wait for.
+fn hasty_rig(certificates: &Certificates) -> Rig {
+    let [_, own, key] = certificates.files();
+    let config = format!(
+        "[server.tls]\ncertificate = \"{}\"\nkey = \"{}\"\n[timeouts]\nrequest_headers = \"1s\"\n\
+         client_idle = \"2s\"\nclient_write = \"1s\"\n",
+        own.display(),
+        key.display()
+    );
+    Rig::with(Plan {
+        config,
+        ..Plan::default()
+    })
+}
+
+#[test]
+fn clients_over_http2_have_the_time_that_others_have() {
+    let certificates = Certificates::new();
+    let rig = hasty_rig(&certificates);
+    const LONG: Duration = Duration::from_secs(15);
+    for beginning in ["", "PRI * HTTP/2.0"] {
+        let mut silent = Flood::silent(rig.addr(), &certificates);
+        silent.write(beginning.as_bytes()).unwrap();
+        let (fate, _) = silent.answer_pings(LONG);
+        assert_eq!(fate, Fate::Closed, "{beginning:?}: no preface");
+    }
+    let mut other = Flood::silent(rig.addr(), &certificates);
+    other
+        .write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    assert_eq!(other.answer_pings(LONG).0, Fate::Closed, "another language");
+    // Nothing is asked for: closed in order.
+    let mut idle = Flood::open(rig.addr(), &certificates);
+    let (fate, kinds) = idle.answer_pings(LONG);
+    assert_eq!(fate, Fate::Closed, "idle");
+    assert!(kinds.contains(&GOAWAY), "{kinds:?}");
+}
+
+#[test]
+fn an_answer_that_is_left_unread_over_http2_is_taken_away() {
+    let certificates = Certificates::new();
+    let rig = hasty_rig(&certificates);
+    let mut client = Flood::open(rig.addr(), &certificates);
+    // No window for any stream, and none is opened; pings are answered all the time.
+    client.frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]).unwrap();
+    let ask = Ask::chat("sim:gap-50ms:n-2000", true);
+    for id in [1, 3, 5] {
+        let head = post_head("/oa/v1/chat/completions");
+        client.frame(HEADERS, END_HEADERS, id, &head).unwrap();
+        client.frame(DATA, 1, id, ask.json()).unwrap();
+    }
+    let answering = thread::spawn(move || client.answer_pings(Duration::from_secs(4)));
+    let in_flight = || rig.node().shared.settler.in_flight();
+    until("the requests", || (in_flight() == 3).then_some(()));
+    until("their end", || (in_flight() == 0).then_some(()));
+    // The connection itself lived on meanwhile.
+    let (_, kinds) = answering.join().unwrap();
+    assert!(
+        kinds.iter().filter(|kind| **kind == HEADERS).count() == 3,
+        "{kinds:?}"
+    );
 }
 
 fn is_served(rig: &Rig, certificates: &Certificates) -> bool {

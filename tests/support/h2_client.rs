@@ -9,10 +9,12 @@ use rustls::{ClientConnection, StreamOwned};
 
 use super::tls::Certificates;
 
+pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
 pub(crate) const CONTINUATION: u8 = 9;
 pub(crate) const END_HEADERS: u8 = 4;
 
@@ -33,19 +35,59 @@ pub(crate) struct Flood(StreamOwned<ClientConnection, TcpStream>);
 impl Flood {
     /// Connects to a node that speaks TLS.
     pub(crate) fn open(address: SocketAddr, certificates: &Certificates) -> Self {
+        let mut flood = Self::silent(address, certificates);
+        flood.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        flood.frame(SETTINGS, 0, 0, &[]).unwrap();
+        flood
+    }
+
+    /// Connects and shakes hands, and says nothing.
+    pub(crate) fn silent(address: SocketAddr, certificates: &Certificates) -> Self {
         let name = ServerName::try_from("localhost").unwrap();
         let session = ClientConnection::new(certificates.client(&["h2"]), name).unwrap();
         let socket = TcpStream::connect(address).unwrap();
         for set in [TcpStream::set_read_timeout, TcpStream::set_write_timeout] {
             set(&socket, Some(Duration::from_secs(2))).unwrap();
         }
-        let mut flood = Self(StreamOwned::new(session, socket));
-        flood
-            .0
-            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-            .unwrap();
-        flood.frame(SETTINGS, 0, 0, &[]).unwrap();
-        flood
+        let mut silent = Self(StreamOwned::new(session, socket));
+        while silent.0.conn.is_handshaking() {
+            silent.0.conn.complete_io(&mut silent.0.sock).unwrap();
+        }
+        silent
+    }
+
+    /// Writes bytes that need be no frame.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    /// Reads for `patience` and answers pings, as every honest client does: whether the node closed,
+    /// and what kinds of frames it sent.
+    pub(crate) fn answer_pings(&mut self, patience: Duration) -> (Fate, Vec<u8>) {
+        let (mut kinds, mut bytes) = (Vec::new(), Vec::new());
+        let deadline = Instant::now() + patience;
+        let mut read = [0; 4096];
+        while Instant::now() < deadline {
+            match self.0.read(&mut read) {
+                Ok(0) => return (Fate::Closed, kinds),
+                Ok(length) => bytes.extend_from_slice(&read[..length]),
+                Err(error) if fate_of(&error) == Fate::Closed => return (Fate::Closed, kinds),
+                Err(_) => {}
+            }
+            while let Some((head, rest)) = bytes.split_first_chunk::<9>() {
+                let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+                let (kind, flags) = (head[3], head[4]);
+                let Some(payload) = rest.get(..length).map(<[u8]>::to_vec) else {
+                    break;
+                };
+                bytes.drain(..9 + length);
+                kinds.push(kind);
+                if kind == PING && flags == 0 && self.frame(PING, 1, 0, &payload).is_err() {
+                    return (Fate::Closed, kinds);
+                }
+            }
+        }
+        (Fate::Taken, kinds)
     }
 
     /// Writes one frame.

@@ -11,14 +11,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::drain::Drain;
 use super::http1::{Http1, Served};
+use super::http2;
+use super::library::OfLibrary;
 use super::limits::ConnectionLimits;
 use super::request_body::RequestBody;
 use super::resumed::Resumed;
@@ -114,11 +115,6 @@ impl Drop for AtWork {
     }
 }
 
-/// Windows of an HTTP/2 client connection: small, since requests are read at once.
-const H2_STREAM_WINDOW: u32 = 64 * 1024;
-const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
-const H2_STREAMS_MAX: u32 = 100;
-const H2_HEADER_LIST_MAX: u32 = 16 * 1024;
 /// The least that hyper takes for its read buffer.
 const BUFFER_MIN: usize = 8 * 1024;
 
@@ -141,7 +137,8 @@ pub async fn serve<T, S, B>(
     tracing::trace!(client = %peer.address, protocol = ?peer.protocol, "connected");
     let io = Stamped::new(stream, peer.log.clone(), clock.clone());
     if peer.protocol == Protocol::Http2 {
-        return serve_http2(io, service, limits, drain).await;
+        let is_idle = || peer.is_idle();
+        return http2::serve(io, service, limits, (&clock, &is_idle), drain).await;
     }
     let mut http1 = Http1::new(io, service, limits, clock.clone());
     let verdict = {
@@ -177,47 +174,6 @@ pub async fn serve<T, S, B>(
     }
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
-}
-
-async fn serve_http2<T, S, B>(io: Stamped<T>, service: S, limits: ConnectionLimits, drain: Drain)
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let connection = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(H2_STREAMS_MAX)
-        .initial_stream_window_size(H2_STREAM_WINDOW)
-        .initial_connection_window_size(H2_CONNECTION_WINDOW)
-        .max_header_list_size(H2_HEADER_LIST_MAX)
-        .keep_alive_interval(limits.idle / 2)
-        .keep_alive_timeout(limits.request_headers)
-        .serve_connection(TokioIo::new(io), OfLibrary(service));
-    let mut connection = pin!(connection);
-    tokio::select! {
-        biased;
-        _ = connection.as_mut() => return,
-        () = drain.stopping() => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
-}
-
-/// The service for the HTTP library, which brings bodies of its own.
-struct OfLibrary<S>(S);
-
-impl<S: Service<Request<RequestBody>>> Service<Request<Incoming>> for OfLibrary<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn call(&self, request: Request<Incoming>) -> S::Future {
-        self.0.call(request.map(RequestBody::Library))
-    }
 }
 
 /// Runs `serving` to its end, or until a deadline has passed or the program stops.

@@ -16,6 +16,12 @@ mod http1;
 
 mod resumed;
 
+mod library;
+
+mod unread;
+
+mod http2;
+
 pub mod connection;
 
 pub mod accept;
