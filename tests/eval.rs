@@ -601,6 +601,44 @@ fn scorers_that_fail_say_nothing_of_answers() {
 }
 
 #[test]
+fn a_route_gains_nothing_by_answers_that_are_empty() {
+    let (simulator, other) = (simulator(), simulator());
+    let folder = stage(&simulator, &other);
+    let folder = folder.path();
+    let config = fs::read_to_string(folder.join("tollgate.toml")).unwrap();
+    let empty = "sim:ft-4ms:fault-empty_answer+empty_stream+done_only:rate-0.5";
+    let config = config.replace("sim:ft-4ms:right-0", empty);
+    fs::write(folder.join("tollgate.toml"), config).unwrap();
+    let args = [&USUAL[..], &["--scorer", "exact", "--trials", "4"]].concat();
+    let output = tollgate(folder, &args);
+    assert!(output.status.success(), "{}", error(&output));
+    let (empty, said): (Vec<Value>, Vec<Value>) = lines(folder)
+        .into_iter()
+        .filter(|line| line["exchange"]["attempts"][0]["provider"] == "bad")
+        .partition(|line| line["exchange"]["outcome"] == "empty");
+    assert!(!empty.is_empty() && !said.is_empty());
+    assert_eq!(empty.len() + said.len(), 48);
+    for line in &empty {
+        assert_eq!(line["scores"][0]["nothing"], "an empty answer", "{line}");
+    }
+    assert!(said.iter().all(|line| line["scores"][0]["score"] == 1.0));
+    let found = result(&output);
+    let scores = found["scores"].as_array().unwrap();
+    let value = |provider: &str| {
+        let of = scores.iter().find(|of| of["provider"] == provider).unwrap();
+        assert_eq!(of["items"], 12, "{of}");
+        of["score"].as_f64().unwrap()
+    };
+    assert!((value("good") - 1.0).abs() < 1e-9);
+    let expected = said.len() as f64 / 48.0;
+    assert!(
+        (value("bad") - expected).abs() < 1e-9,
+        "{} {expected}",
+        value("bad")
+    );
+}
+
+#[test]
 fn a_route_that_dies_fails_and_the_others_go_on() {
     let (simulator, other) = (simulator(), simulator());
     let folder = stage(&simulator, &other);

@@ -150,7 +150,7 @@ fn an_open_loop_sends_at_its_rate_and_counts_from_the_intended_start() {
     assert!(lines.len() > 120);
     for line in &lines {
         assert_eq!(line["schema"], "tollgate.load.exchange/1");
-        assert_eq!(line["exchange"]["origin"], "bench");
+        assert_eq!(line["exchange"]["origin"], "load");
         assert_eq!(line["exchange"]["active"]["run"], "open");
     }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

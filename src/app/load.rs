@@ -81,7 +81,7 @@ impl Run<'_> {
         let opening = Opening {
             settings: self.settings_of_node(),
             workers: self.workers.max(1),
-            origin: Origin::Bench,
+            origin: Origin::Load,
             clock: &clock,
             print,
             unkept: &format!("what is measured goes to {} only", self.folder.display()),

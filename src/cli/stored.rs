@@ -50,7 +50,7 @@ pub(super) struct RouteArgs {
 /// Where the exchanges come from.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct OriginArgs {
-    /// Which traffic: live, live+probe, real (all but simulated), all, probe, bench, eval, shadow, demo
+    /// Which traffic: live, live+probe, real (all but simulated), all, probe, bench, load, eval, shadow, demo
     #[arg(long, value_name = "ORIGIN", default_value = "live", value_parser = origins)]
     origin: Origins,
 }
@@ -64,7 +64,7 @@ impl OriginArgs {
 
 fn origins(text: &str) -> Result<Origins, String> {
     Origins::from_name(text).ok_or_else(|| {
-        "expected live, live+probe, real, all, probe, bench, eval, shadow or demo".to_owned()
+        "expected live, live+probe, real, all, probe, bench, load, eval, shadow or demo".to_owned()
     })
 }
 

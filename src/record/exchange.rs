@@ -26,6 +26,17 @@ named! {
         Shadow = "shadow",
         /// Simulated traffic of the demo.
         Demo = "demo",
+        /// A load: its steps ask for more than a route can do on purpose, so that it is no
+        /// measurement of how the route usually is.
+        Load = "load",
+    }
+}
+
+impl Origin {
+    /// Whether it was asked by a run, which its record names.
+    #[must_use]
+    pub const fn is_of_run(self) -> bool {
+        matches!(self, Self::Probe | Self::Bench | Self::Eval | Self::Load)
     }
 }
 

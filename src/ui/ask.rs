@@ -219,7 +219,7 @@ impl ReportQuery {
         let origin = question.origin.as_deref().unwrap_or(usual);
         let origins = Origins::from_name(origin).ok_or_else(|| {
             let message =
-                "origin is one of live, live+probe, real, all, probe, bench, eval, shadow, demo";
+                "origin is one of live, live+probe, real, all, probe, bench, load, eval, shadow, demo";
             Fault::bad("origin", message)
         })?;
         Ok(Asked {

@@ -37,7 +37,7 @@ const REPORT: &[Parameter] = &[
     ("provider", "Only this provider"),
     (
         "origin",
-        "live, live+probe, real (all but simulated), all, probe, bench, eval, shadow or demo",
+        "live, live+probe, real (all but simulated), all, probe, bench, load, eval, shadow or demo",
     ),
 ];
 
@@ -54,7 +54,7 @@ const ROUTES: &[Parameter] = &[
     ("provider", "Only this provider"),
     (
         "origin",
-        "live, real (all but simulated), all, probe, bench, eval, shadow or demo",
+        "live, real (all but simulated), all, probe, bench, load, eval, shadow or demo",
     ),
     ("format", "json, csv, markdown or html; json otherwise"),
 ];
@@ -70,7 +70,7 @@ const OPERATIONS: &[Operation] = &[
     Operation { path: "/api/reports/{name}", summary: "A report of whole records by name (tax, experiments, models, regions, backends, consistency, trend, length, errors, cost, cache, json-tax), with intervals and the reasons where there is none; `schema` names its version", parameters: &[
         ("since", "Beginning: an age (90m, 24h, 7d) or a date; the last 24 hours otherwise"),
         ("until", "End, in the same words; now otherwise"),
-        ("origin", "live, live+probe, real (all but simulated), all, probe, bench, eval, shadow or demo"),
+        ("origin", "live, live+probe, real (all but simulated), all, probe, bench, load, eval, shadow or demo"),
         ("models", "Only these models, comma-separated"),
         ("providers", "Only these providers, comma-separated"),
         ("regions", "Only these regions, comma-separated"),

@@ -26,7 +26,7 @@ use crate::config::profiles::GEOGRAPHIES;
 use crate::config::settings::Settings;
 use crate::config::settings::{ModelRoutes, RouteSettings};
 use crate::edge::store::{Scanned, StoreError, StoreReader};
-use crate::record::{ExchangeRecord, Name, Note, Origin, PicoDollars, ProviderKind, WallTime};
+use crate::record::{ExchangeRecord, Name, Note, PicoDollars, ProviderKind, WallTime};
 use crate::routing::catalogue::ModelFacts;
 use crate::routing::experiment::Experiment;
 
@@ -356,7 +356,7 @@ fn of_runs(
     let mut found = Vec::new();
     reader.scan(window.range(), |summary| {
         seen();
-        if matches!(summary.origin, Origin::Bench | Origin::Eval | Origin::Probe) {
+        if summary.origin.is_of_run() {
             found.push(summary.id);
         }
         ControlFlow::Continue(())

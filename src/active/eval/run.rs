@@ -203,7 +203,9 @@ impl Eval {
         for judge in &of.judges {
             judges.extend(self.record(judge, outside).await);
         }
-        let answered = record.outcome == Outcome::Ok;
+        // An empty answer that came whole is a failed request, and is worth nothing all the same:
+        // a route must not gain by what it leaves out.
+        let answered = matches!(record.outcome, Outcome::Ok | Outcome::Empty);
         let measured = Measured {
             task: of.task.number,
             record,

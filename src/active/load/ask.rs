@@ -113,7 +113,7 @@ impl Asker {
         };
         Asked {
             mark: Mark {
-                origin: Origin::Bench,
+                origin: Origin::Load,
                 active: Active {
                     run: plan.run.clone(),
                     round: step,

@@ -1,7 +1,7 @@
 //! The report `production`: live traffic beside what benchmarks measured of the same routes, and
 //! why the two may differ.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::call::Call;
 use super::figures::{
@@ -11,7 +11,7 @@ use super::figures::{
 use super::gather::Report;
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
-use crate::record::{ExchangeRecord, Origin};
+use crate::record::{ExchangeRecord, Name, Origin};
 use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide, holm};
 use crate::statistics::interval::special::{normal_cdf, normal_quantile};
 use crate::statistics::interval::{ALPHA, Estimate, newcombe};
@@ -27,20 +27,53 @@ const WORTH: f64 = 0.2;
 pub struct Production {
     live: Vec<Call>,
     bench: Vec<Call>,
+    /// The benchmarks that those are of, with how many.
+    runs: BTreeMap<Name, usize>,
 }
 
 impl Report for Production {
     fn take(&mut self, record: &ExchangeRecord, calls: Vec<Call>) {
         match record.origin {
             Origin::Live => self.live.extend(calls),
-            Origin::Bench => self.bench.extend(calls),
+            Origin::Bench => {
+                if let Some(active) = &record.active {
+                    *self.runs.entry(active.run.clone()).or_default() += calls.len();
+                }
+                self.bench.extend(calls);
+            }
+            // A load measures what a route does when too much is asked of it.
             _ => {}
         }
     }
 
     fn paper(&self, of: Head) -> Paper {
-        told(&self.live, &self.bench, head(of, METHOD))
+        let mut paper = told(&self.live, &self.bench, head(of, METHOD));
+        if !paper.sheets.is_empty() {
+            paper.notes.push(benchmarks(&self.runs));
+        }
+        paper
     }
+}
+
+/// Benchmarks named in a note at most.
+const RUNS_NAMED: usize = 8;
+
+/// Which benchmarks stand beside live traffic.
+fn benchmarks(runs: &BTreeMap<Name, usize>) -> String {
+    let named = runs.iter().take(RUNS_NAMED);
+    let named: Vec<String> = named
+        .map(|(run, count)| format!("{run} ({count} requests)"))
+        .collect();
+    let more = runs.len().saturating_sub(named.len());
+    let rest = match more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "The benchmark is of the runs {}{rest}. Loads (origin load) are not in it: they ask for \
+         more than a route can do on purpose.",
+        named.join(", ")
+    )
 }
 
 /// A route with its calls of either kind.
@@ -404,6 +437,8 @@ fn chart(ways: &[Way<'_>]) -> Option<Chart> {
 mod tests {
     use super::*;
     use crate::analysis::reports::tests::{failing, head, made_up, routed};
+    use crate::record::Active;
+    use crate::statistics::metric::tests::record;
 
     fn around(count: usize, first_ms: f64) -> Vec<Call> {
         let call = |n: usize| made_up(n, first_ms + (n * 7 % 11) as f64);
@@ -437,6 +472,38 @@ mod tests {
         assert!(
             (row[6].number().unwrap() - 100.0 / 205.0).abs() < 0.01,
             "{row:?}"
+        );
+    }
+
+    #[test]
+    fn loads_are_no_benchmark_and_runs_are_named() {
+        let mut report = Production::default();
+        for (origin, run, first_ms) in [
+            (Origin::Live, None, 200.0),
+            (Origin::Bench, Some("monday"), 200.0),
+            // A sweep goes on until its queue is seconds long.
+            (Origin::Load, Some("sweep"), 2_000.0),
+            (Origin::Probe, Some("probes"), 900.0),
+            (Origin::Eval, Some("eval"), 900.0),
+        ] {
+            let mut record = record();
+            record.origin = origin;
+            record.active = run.map(|run| Active {
+                run: run.into(),
+                ..Active::default()
+            });
+            report.take(&record, around(60, first_ms));
+        }
+        let paper = report.paper(head());
+        assert!(
+            paper.findings[0].starts_with("1 route with both"),
+            "{:?}",
+            paper.findings
+        );
+        let last = paper.notes.last().unwrap();
+        assert!(
+            last.contains("of the runs monday (60 requests). Loads"),
+            "{last}"
         );
     }
 

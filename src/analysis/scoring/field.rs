@@ -1,6 +1,8 @@
 //! Looks up one field of a JSON answer, and compares JSON values by what they mean.
 
-use serde_json::Value;
+use std::cmp::Ordering;
+
+use serde_json::{Number, Value};
 
 /// A way into a JSON value: names and numbers, as in `order.lines[0].price`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,18 +48,33 @@ impl Path {
     }
 }
 
+/// Which of two numbers is larger, to the last digit where both are whole and have 64 bits: an
+/// `f64`, which the others are compared as, cannot tell 2^53 from 2^53 + 1.
+pub(super) fn ordered(one: &Number, other: &Number) -> Option<Ordering> {
+    match (whole(one), whole(other)) {
+        (Some(one), Some(other)) => Some(one.cmp(&other)),
+        _ => one.as_f64()?.partial_cmp(&other.as_f64()?),
+    }
+}
+
+/// A number that is whole, however it is written.
+pub(super) fn whole(number: &Number) -> Option<i128> {
+    let signed = number.as_i64().map(i128::from);
+    let unsigned = || number.as_u64().map(i128::from);
+    let written = || {
+        let value = number.as_f64()?;
+        // Every whole f64 of this size is an i128 exactly.
+        (value.fract() == 0.0 && value.abs() < 1e30).then_some(value as i128)
+    };
+    signed.or_else(unsigned).or_else(written)
+}
+
 /// Whether both mean the same: objects whatever the order of their fields, numbers by value (1 is
 /// 1.0).
 #[must_use]
 pub(super) fn alike(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::Number(one), Value::Number(other)) => {
-            one == other
-                || one
-                    .as_f64()
-                    .zip(other.as_f64())
-                    .is_some_and(|(a, b)| a - b == 0.0)
-        }
+        (Value::Number(one), Value::Number(other)) => ordered(one, other) == Some(Ordering::Equal),
         (Value::Array(one), Value::Array(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(a, b)| alike(a, b))
         }
@@ -110,6 +127,34 @@ mod tests {
                 json!(9_007_199_254_740_993_u64),
                 true,
             ),
+            (
+                json!(9_007_199_254_740_992_u64),
+                json!(9_007_199_254_740_993_u64),
+                false,
+            ),
+            (
+                json!(-9_007_199_254_740_992_i64),
+                json!(-9_007_199_254_740_993_i64),
+                false,
+            ),
+            (
+                json!([{"id": u64::MAX}]),
+                json!([{"id": u64::MAX - 1}]),
+                false,
+            ),
+            (
+                json!(9_007_199_254_740_992.0),
+                json!(9_007_199_254_740_993_u64),
+                false,
+            ),
+            (
+                json!(9_007_199_254_740_992.0),
+                json!(9_007_199_254_740_992_u64),
+                true,
+            ),
+            (json!(0.0), json!(-0.0), true),
+            (json!(1e300), json!(1e300), true),
+            (json!(0.5), json!(0), false),
         ] {
             assert_eq!(alike(&one, &other), equal, "{one} {other}");
         }

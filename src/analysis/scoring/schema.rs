@@ -5,11 +5,12 @@
 //! for a whole one. `format` is an annotation, as 2020-12 has it. The crate that knows all of it
 //! adds 4.8 MB to the program, a quarter of what it may weigh.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
-use super::field::alike;
+use super::field::{alike, ordered, whole};
 use super::pattern::Pattern;
 
 /// A schema that was read.
@@ -122,9 +123,7 @@ impl Schema {
                 Value::Object(fields) => self.object(word, of, words, fields, &under),
                 Value::Array(items) => array(word, of, words, items, &under),
                 Value::String(text) => self.text(word, of, text),
-                Value::Number(number) => number
-                    .as_f64()
-                    .is_none_or(|number| numeric(word, of, number)),
+                Value::Number(number) => numeric(word, of, number),
                 Value::Null | Value::Bool(_) => true,
             },
         })
@@ -229,19 +228,26 @@ fn array(
     }
 }
 
-fn numeric(word: &str, of: &Value, number: f64) -> bool {
-    let Some(bound) = of.as_f64() else {
+fn numeric(word: &str, of: &Value, number: &Number) -> bool {
+    let Value::Number(bound) = of else {
         return true;
     };
+    let is = |test: fn(Ordering) -> bool| ordered(number, bound).is_none_or(test);
     match word {
-        "minimum" => number >= bound,
-        "maximum" => number <= bound,
-        "exclusiveMinimum" => number > bound,
-        "exclusiveMaximum" => number < bound,
-        "multipleOf" => {
-            let times = number / bound;
-            (times - times.round()).abs() <= 1e-9 * times.abs().max(1.0)
-        }
+        "minimum" => is(Ordering::is_ge),
+        "maximum" => is(Ordering::is_le),
+        "exclusiveMinimum" => is(Ordering::is_gt),
+        "exclusiveMaximum" => is(Ordering::is_lt),
+        "multipleOf" => match (whole(number), whole(bound)) {
+            (Some(number), Some(bound)) => bound != 0 && number % bound == 0,
+            _ => number
+                .as_f64()
+                .zip(bound.as_f64())
+                .is_none_or(|(number, bound)| {
+                    let times = number / bound;
+                    (times - times.round()).abs() <= 1e-9 * times.abs().max(1.0)
+                }),
+        },
         _ => true,
     }
 }
@@ -476,6 +482,22 @@ mod tests {
                 json!({"minimum": 0, "exclusiveMaximum": 1, "multipleOf": 0.1}),
                 json!([0, 0.3, "x"]),
                 json!([-0.1, 1, 0.25]),
+            ),
+            // Whole numbers that an f64 cannot tell apart.
+            (
+                json!({"minimum": 9_007_199_254_740_993_u64}),
+                json!([9_007_199_254_740_993_u64, 1e17]),
+                json!([9_007_199_254_740_992_u64]),
+            ),
+            (
+                json!({"multipleOf": 2, "exclusiveMaximum": 9_007_199_254_740_995_u64}),
+                json!([9_007_199_254_740_994_u64, 4.0]),
+                json!([9_007_199_254_740_993_u64, 9_007_199_254_740_996_u64]),
+            ),
+            (
+                json!({"enum": [9_007_199_254_740_992_u64]}),
+                json!([9_007_199_254_740_992_u64]),
+                json!([9_007_199_254_740_993_u64]),
             ),
             (
                 json!({"exclusiveMinimum": 0, "maximum": 2}),

@@ -18,16 +18,20 @@ pub(super) fn same(answer: &str, expected: &str) -> bool {
 /// punctuation and the articles `a`, `an`, `the` are gone, and words have one space between them.
 ///
 /// The order is that of the evaluation of `SQuAD` and `CoQA` (Rajpurkar et al. 2016), which know
-/// ASCII's punctuation only.
+/// ASCII's punctuation only. A text of which that leaves nothing keeps its articles, and one
+/// without any word its punctuation: `A` is a choice among several and not what `The` says.
 #[must_use]
 pub(super) fn normalised(text: &str) -> String {
     let composed: String = text.nfkc().flat_map(char::to_lowercase).collect();
     let bare: String = composed.chars().filter(|c| !is_punctuation(*c)).collect();
-    let words = bare.split_whitespace();
-    let words: Vec<&str> = words
-        .filter(|word| !matches!(*word, "a" | "an" | "the"))
-        .collect();
-    words.join(" ")
+    let joined = |text: &str, takes: fn(&str) -> bool| {
+        let words: Vec<&str> = text.split_whitespace().filter(|word| takes(word)).collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    };
+    joined(&bare, |word| !matches!(word, "a" | "an" | "the"))
+        .or_else(|| joined(&bare, |_| true))
+        .or_else(|| joined(&composed, |_| true))
+        .unwrap_or_default()
 }
 
 /// ASCII's punctuation, and what other scripts write for it.
@@ -78,12 +82,27 @@ mod tests {
             ("¿Qué?", "qué"),
             ("theatre", "theatre"),
             ("हिन्दी", "हिन्दी"),
-            ("The", ""),
+            ("The", "the"),
+            ("**A**.", "a"),
+            ("the a", "the a"),
+            ("...", "..."),
+            (" + ", "+"),
             ("", ""),
         ] {
             assert_eq!(normalised(text), expected, "{text}");
         }
         assert!(same("The answer", "answer."));
         assert!(!same("42", "43"));
+        for (answer, expected, equal) in [
+            ("A", "A", true),
+            ("(a)", "A", true),
+            ("The", "A", false),
+            ("an", "A", false),
+            ("...", "A", false),
+            ("<", ">", false),
+            ("?", "", false),
+        ] {
+            assert_eq!(same(answer, expected), equal, "{answer} {expected}");
+        }
     }
 }

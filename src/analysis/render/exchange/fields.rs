@@ -13,7 +13,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("started", "date of the request's first byte, UTC, microseconds"),
     ("started_mono_ns", "the same on the monotonic clock: the zero of every *_ns offset below"),
     ("closed_ns", "when everything was over"),
-    ("origin", "live, probe, bench, eval, shadow or demo"),
+    ("origin", "live, probe, bench, load, eval, shadow or demo"),
     ("config", "fingerprint of the settings in force"),
     ("endpoint", "path of the endpoint"),
     ("language", "the endpoint's language"),

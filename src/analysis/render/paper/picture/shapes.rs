@@ -175,16 +175,22 @@ impl Shape {
 type Piece = ((f64, f64), (f64, f64));
 
 /// The straight pieces of a line, cut where it is broken.
+///
+/// What is left of the present dash or gap is counted down and never compared with its length, so
+/// that rounding cannot leave a rest too small to be gone along: each turn but a line's first goes
+/// a whole dash or gap further.
 fn pieces(points: &[(f64, f64)], dash: Option<[f64; 2]>) -> Vec<Piece> {
     let whole = points.windows(2).map(|pair| (pair[0], pair[1]));
-    let Some([on, off]) = dash else {
+    let Some([on, off]) = dash.filter(|parts| parts.iter().all(|part| *part > 0.0)) else {
         return whole.collect();
     };
     let mut pieces = Vec::new();
-    // How far into the present dash and gap the line is.
-    let mut into = 0.0;
+    let (mut is_drawn, mut left) = (true, on);
     for (from, to) in whole {
         let length = (to.0 - from.0).hypot(to.1 - from.1);
+        if !length.is_finite() {
+            continue;
+        }
         let point = |at: f64| {
             let share = at / length;
             (
@@ -193,22 +199,19 @@ fn pieces(points: &[(f64, f64)], dash: Option<[f64; 2]>) -> Vec<Piece> {
             )
         };
         let mut at = 0.0;
-        while at < length {
-            let left = if into < on {
-                on - into
-            } else {
-                on + off - into
-            };
-            let end = (at + left).min(length);
-            if into < on {
+        while length - at > left {
+            let end = at + left;
+            if is_drawn {
                 pieces.push((point(at), point(end)));
             }
-            into += end - at;
-            if into >= on + off - 1e-9 {
-                into = 0.0;
-            }
-            at = end.max(at + 1e-6);
+            at = end;
+            is_drawn = !is_drawn;
+            left = if is_drawn { on } else { off };
         }
+        if is_drawn && length > at {
+            pieces.push((point(at), point(length)));
+        }
+        left -= length - at;
     }
     pieces
 }
@@ -237,4 +240,62 @@ fn disc((x, y): (f64, f64), radius: f64) -> Path {
         (x + radius * angle.cos(), y + radius * angle.sin())
     };
     Path::through((0..CORNERS).map(corner).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn length((from, to): &Piece) -> f64 {
+        (to.0 - from.0).hypot(to.1 - from.1)
+    }
+
+    #[test]
+    fn broken_lines_of_any_shape_are_cut_into_as_many_pieces_as_they_have_dashes() {
+        let mut rng = fastrand::Rng::with_seed(10);
+        for round in 0..2_000 {
+            let dash @ [on, off] = [[14.0, 6.0], [4.0, 6.0], [7.0, 3.0]][round % 3];
+            let points: Vec<(f64, f64)> = (0..rng.usize(2..16))
+                .map(|n| {
+                    let (step, up) = (rng.f64() * 60.0, rng.f64() * 300.0);
+                    // Charts write their places with a tenth.
+                    (
+                        n as f64 * 60.0 + step.round() / 10.0,
+                        (up * 10.0).round() / 10.0,
+                    )
+                })
+                .collect();
+            let whole: f64 = pieces(&points, None).iter().map(length).sum();
+            let cut = pieces(&points, Some(dash));
+            let most = (whole / (on + off)).ceil() as usize + points.len();
+            assert!(cut.len() <= most, "{round}: {} of {most}", cut.len());
+            assert!(cut.iter().all(|piece| length(piece) <= on + 1e-6));
+            let drawn: f64 = cut.iter().map(length).sum();
+            let rounds = (whole / (on + off)).floor();
+            let rest = (whole - rounds * (on + off)).min(on);
+            let expected = rounds * on + rest;
+            assert!(
+                (drawn - expected).abs() < 1e-6,
+                "{round}: {drawn} {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn odd_lines_end_too() {
+        let dash = Some([7.0, 3.0]);
+        for (points, dash, count) in [
+            (vec![], dash, 0),
+            (vec![(1.0, 1.0)], dash, 0),
+            (vec![(1.0, 1.0), (1.0, 1.0)], dash, 0),
+            (vec![(0.0, 0.0), (f64::INFINITY, 0.0)], dash, 0),
+            (vec![(0.0, 0.0), (f64::NAN, 0.0), (5.0, 0.0)], dash, 0),
+            (vec![(0.0, 0.0), (7.0, 0.0)], dash, 1),
+            (vec![(0.0, 0.0), (10.0, 0.0), (17.0, 0.0)], dash, 2),
+            // What has no length breaks nothing.
+            (vec![(0.0, 0.0), (10.0, 0.0)], Some([0.0, 0.0]), 1),
+        ] {
+            assert_eq!(pieces(&points, dash).len(), count, "{points:?}");
+        }
+    }
 }
