@@ -27,6 +27,8 @@ pub struct Way {
     pub model: Option<Name>,
     /// What the config says of the route, where it has one.
     pub configured: Option<Configured>,
+    /// The model of the config whose hard limits hold there, by whichever name it was asked for.
+    pub limits: Option<Arc<ModelRoutes>>,
     /// Whether it serves another model than the one asked for.
     pub other_model: bool,
     /// The credential to send.
@@ -146,6 +148,7 @@ pub fn find(
             provider: target.provider,
             model: target.model,
             configured: target.configured,
+            limits: target.limits,
             other_model: target.other_model,
             credential,
             is_spare: false,
@@ -188,6 +191,7 @@ pub fn configured(settings: &Settings, provider: &str, model: &Name) -> Option<W
         provider: Arc::clone(provider),
         model: Some(model.clone()),
         configured: None,
+        limits: None,
         other_model: false,
         credential,
         is_spare: false,
@@ -252,6 +256,7 @@ struct Target {
     provider: Arc<Provider>,
     model: Option<Name>,
     configured: Option<Configured>,
+    limits: Option<Arc<ModelRoutes>>,
     other_model: bool,
 }
 
@@ -261,6 +266,7 @@ impl Target {
             provider: Arc::clone(provider),
             model: model.map(|model| provider.model_there(model)),
             configured: None,
+            limits: None,
             other_model: false,
         }
     }
@@ -285,6 +291,36 @@ impl Targets {
             routes: None,
         }
     }
+
+    /// A base URL and a prefix choose the provider; where an answer may come from, and what it may
+    /// cost, is the config's to say, and stands at `model` there.
+    fn within(mut self, settings: &Settings, model: Option<&str>) -> Self {
+        let Some(routes) = model.and_then(|model| routes_of(settings, model)) else {
+            return self;
+        };
+        for target in &mut self.list {
+            target.configured = configured_at(routes, &target.provider, model);
+            target.limits = Some(Arc::clone(routes));
+        }
+        self
+    }
+}
+
+/// What the config says of the route of `routes` at a provider, by the name `there` if one is given.
+fn configured_at(
+    routes: &Arc<ModelRoutes>,
+    provider: &Provider,
+    there: Option<&str>,
+) -> Option<Configured> {
+    let mut all = routes.routes.iter();
+    let place = all.position(|route| {
+        let called = route.model.as_ref().unwrap_or(&routes.name);
+        route.provider == provider.name && there.is_none_or(|there| there == called.as_str())
+    })?;
+    Some(Configured {
+        model: Arc::clone(routes),
+        place,
+    })
 }
 
 /// `x-tollgate-route: provider` or `provider/model`.
@@ -318,17 +354,7 @@ fn pinned_target(settings: &Settings, pin: &str, model: Option<&str>) -> Result<
     };
     // A model with routes says what it is called at the pinned provider.
     let routes = model.and_then(|model| routes_of(settings, model));
-    let place = routes.and_then(|routes| {
-        let mut all = routes.routes.iter();
-        all.position(|route| {
-            let called = route.model.as_ref().unwrap_or(&routes.name);
-            route.provider == provider.name && there.is_none_or(|there| there == called.as_str())
-        })
-    });
-    let configured = routes.zip(place).map(|(routes, place)| Configured {
-        model: Arc::clone(routes),
-        place,
-    });
+    let configured = routes.and_then(|routes| configured_at(routes, provider, there));
     let called = there
         .map(Name::from)
         .or_else(|| configured.as_ref()?.route().model.clone())
@@ -337,6 +363,7 @@ fn pinned_target(settings: &Settings, pin: &str, model: Option<&str>) -> Result<
     let mut found = Targets::one(provider, called, "pinned", false);
     found.list[0].configured = configured;
     // A pin chooses a route; where the answer may come from is not the request's to say.
+    found.list[0].limits = routes.cloned();
     found.routes = routes.cloned();
     Ok(found)
 }
@@ -357,7 +384,8 @@ fn targets(
 ) -> Result<Targets, Reject> {
     let asked = || model.map(Name::from);
     if let Some(provider) = address.provider.and_then(|name| settings.provider(name)) {
-        return Ok(Targets::one(provider, asked(), "base_url", true));
+        let found = Targets::one(provider, asked(), "base_url", true);
+        return Ok(found.within(settings, model));
     }
     let default = settings
         .server
@@ -389,8 +417,8 @@ fn targets(
         && let Some(provider) = settings.provider(name)
         && !rest.is_empty()
     {
-        let rest = Some(Name::from(rest));
-        return Ok(Targets::one(provider, rest, "provider_prefix", true));
+        let found = Targets::one(provider, Some(Name::from(rest)), "provider_prefix", true);
+        return Ok(found.within(settings, Some(rest)));
     }
     let owners = settings
         .providers
@@ -481,6 +509,7 @@ fn of_routes(settings: &Settings, routes: &Arc<ModelRoutes>) -> impl Iterator<It
                 model: Arc::clone(routes),
                 place,
             }),
+            limits: Some(Arc::clone(routes)),
             ..Target::new(provider, Some(there))
         })
     })

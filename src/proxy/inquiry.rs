@@ -91,6 +91,7 @@ pub async fn inquire(
         provider: Arc::clone(provider),
         model: None,
         configured: None,
+        limits: None,
         other_model: false,
         credential,
         is_spare: false,

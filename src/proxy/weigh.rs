@@ -11,7 +11,7 @@ use super::quotes::Quotes;
 use super::reject::Reject;
 use super::secret::Hasher;
 use super::speech::Unsayable;
-use crate::config::settings::{RuleSettings, Settings};
+use crate::config::settings::{ModelRoutes, RuleSettings, Settings};
 use crate::record::{
     Considered, Decision, ExchangeRecord, Moment, Name, Nanos, PicoDollars, WallTime,
 };
@@ -56,6 +56,7 @@ pub(super) fn weigh(
     let wishes = wishes(headers)?;
     let nothing_to_weigh = found.ways.len() == 1
         && found.routes.is_none()
+        && limits(found).is_none_or(|of| !of.constraints.are_any())
         && scales.settings.rules.is_empty()
         && wishes == Wishes::default();
     if nothing_to_weigh {
@@ -73,6 +74,11 @@ pub(super) fn weigh(
         return Err(no_route(&weighed.0, found));
     }
     Ok(weighed)
+}
+
+/// The model whose hard limits hold for the request: those that may stand in for it come last.
+fn limits(found: &Ways) -> Option<&ModelRoutes> {
+    found.ways.first()?.limits.as_deref()
 }
 
 /// A way of which nothing further needs to be known.
@@ -157,7 +163,8 @@ fn join(
         .or_else(|| Some(&routes?.policy))
         .cloned()
         .unwrap_or_default();
-    let mut constraints = routes.map_or_else(Constraints::default, |of| of.constraints.clone());
+    let mut constraints =
+        limits(found).map_or_else(Constraints::default, |of| of.constraints.clone());
     tighten(&mut constraints, rule, wishes);
     if draft.active.is_some() {
         // Who measures a route asks it whatever its score: else none could be scored again.
@@ -440,9 +447,8 @@ fn candidate(
     let weight = named.map_or(1.0, |of| {
         canaries::weight(board, of.routes(), &route, of.route(), wall)
     });
-    let terms = named
-        .filter(|_| way.other_model)
-        .map(|of| Arc::new(terms(&of.routes().constraints)));
+    let limits = way.limits.as_ref().filter(|_| way.other_model);
+    let terms = limits.map(|of| Arc::new(terms(&of.constraints)));
     let needs_price = needs_prices || terms.as_ref().is_some_and(|of| of.are_of_price());
     Candidate {
         credential,

@@ -478,10 +478,20 @@ fn regions_and_costs_are_kept_to_whatever_happens() {
         "[models.m]\nregions = [\"eu\"]\nroutes = [\
          { provider = \"oa\", model = \"sim:fault-http_500\", region = \"eu\" }, \
          { provider = \"oa\", model = \"sim:n-4\", region = \"us\" }, { provider = \"inj\", model = \"sim:n-4\" }]\n\
-         [models.nowhere]\nregions = [\"mars\"]\nroutes = [{ provider = \"oa\", model = \"sim:n-4\" }]\n",
+         [models.nowhere]\nregions = [\"mars\"]\nroutes = [{ provider = \"oa\", model = \"sim:n-4\" }]\n\
+         [models.\"sim:n-5\"]\nregions = [\"us\"]\nroutes = [{ provider = \"oa\", region = \"us\" }]\n\
+         [models.other]\nroutes = [{ provider = \"oa\", model = \"sim:fault-http_500\" }]\n\
+         fallback_models = [\"inj/sim:n-5\"]\n",
     );
     let ask = Ask::chat("m", false).to("");
     assert_eq!(rig.send(&ask).status, 500, "no failover to elsewhere");
+    let other = Ask::chat("other", false).to("");
+    assert_eq!(rig.send(&other).status, 500, "nor by a prefix");
+    // Where a route of the model is within its limits, every name for it leads there.
+    for (model, base) in [("sim:n-5", ""), ("sim:n-5", "/oa"), ("oa/sim:n-5", "")] {
+        let reading = rig.send(&Ask::chat(model, false).to(base));
+        assert_eq!(reading.status, 200, "{base} {model}: {}", reading.text());
+    }
     let left_out: Vec<_> = rig
         .record(&ask)
         .decision
@@ -499,6 +509,9 @@ fn regions_and_costs_are_kept_to_whatever_happens() {
         Ask::chat("nowhere", false)
             .to("")
             .header("x-tollgate-route", "inj"),
+        Ask::chat("nowhere", false).to("/inj"),
+        Ask::chat("inj/nowhere", false).to(""),
+        Ask::chat("sim:n-5", false).to("/inj"),
         Ask::chat("m", false)
             .to("")
             .header("x-tollgate-max-cost", "0.01"),

@@ -26,6 +26,12 @@ pub struct Constraints {
 }
 
 impl Constraints {
+    /// Whether there is one at all.
+    #[must_use]
+    pub fn are_any(&self) -> bool {
+        *self != Self::default()
+    }
+
     /// Whether there is one that only a known price can keep to.
     #[must_use]
     pub const fn are_of_price(&self) -> bool {
