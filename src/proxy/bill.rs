@@ -118,4 +118,4 @@ fn attempt_cost(
 
 #[cfg(test)]
 #[path = "bill_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -42,7 +42,10 @@ fn usage(input: u64, output: u64) -> Usage {
     }
 }
 
-fn record(attempts: Vec<AttemptRecord>, used: Option<Usage>) -> ExchangeRecord {
+pub(in crate::proxy) fn record(
+    attempts: Vec<AttemptRecord>,
+    used: Option<Usage>,
+) -> ExchangeRecord {
     let started = instant("2026-11-22T12:00Z").unwrap();
     ExchangeRecord {
         id: ExchangeId::new(started, 1),

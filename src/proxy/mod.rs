@@ -8,6 +8,8 @@ pub mod inband;
 
 pub mod bill;
 
+mod booking;
+
 mod canaries;
 
 mod presence;

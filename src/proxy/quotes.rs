@@ -6,7 +6,7 @@ use dashmap::DashMap;
 
 use super::candidates::Way;
 use crate::config::settings::{Provider, Settings};
-use crate::record::WallTime;
+use crate::record::{PicoDollars, WallTime};
 use crate::routing::pricing::{Asked, PriceRow, Quote, Tier};
 use crate::routing::route::RouteKey;
 
@@ -49,6 +49,22 @@ impl Quotes {
             output: quote.output * rest,
             request: quote.request * rest,
         })
+    }
+
+    /// What a request of so many prompt tokens is expected to cost on a way, for an answer of so
+    /// many; absent where nobody knows. A server of one's own bills nobody, unless a price says so.
+    pub fn expected(
+        &self,
+        way: &Way,
+        (prompt_tokens, output_tokens): (u64, f64),
+        now: WallTime,
+        settings: &Settings,
+    ) -> Option<PicoDollars> {
+        let Some(quote) = self.of(way, prompt_tokens, now, settings) else {
+            return way.provider.local.then_some(PicoDollars(0));
+        };
+        let dollars = quote.expected(prompt_tokens, 0, output_tokens);
+        Some(PicoDollars((dollars * 1e12).round() as u64))
     }
 
     fn row(&self, way: &Way, now: WallTime, settings: &Settings) -> Option<Arc<PriceRow>> {

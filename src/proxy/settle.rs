@@ -7,6 +7,7 @@ use http::Response;
 use http_body::Body;
 
 use super::bill;
+use super::booking::Booking;
 use super::canaries;
 use super::presence::Presence;
 use crate::clock::Clock;
@@ -67,6 +68,8 @@ pub struct Exchange {
     settings: Arc<Settings>,
     peer: Arc<Peer>,
     drain: Drain,
+    /// What was booked for a second request beside it, or for the copy that it is.
+    booking: Option<Booking>,
     /// Whether the client is there, where work goes on without it.
     presence: Option<Presence>,
     _at_work: AtWork,
@@ -96,6 +99,7 @@ impl Exchange {
             settings,
             peer,
             drain,
+            booking: None,
             presence: None,
             _at_work: at_work,
         }
@@ -104,6 +108,11 @@ impl Exchange {
     /// Work on it goes on without its client: whoever works asks here whether that is the case.
     pub(super) fn watch(&mut self, presence: Presence) {
         self.presence = Some(presence);
+    }
+
+    /// What was booked beforehand is to be corrected by what the exchange has cost.
+    pub(super) fn book(&mut self, booking: Booking) {
+        self.booking = Some(booking);
     }
 
     /// When the client left before its answer began, where work goes on without it.
@@ -272,6 +281,10 @@ impl Exchange {
         };
         draft.closed_at = self.settler.clock.now();
         bill::price(&mut draft, &self.settings);
+        if let Some(booking) = self.booking.take() {
+            let standing = &self.settler.standing;
+            standing.with(|board| booking.settle(&draft, board));
+        }
         self.settler.standing.settled(&draft);
         canaries::watch(&self.settings, &self.settler.standing, &draft);
         tracing::debug!(

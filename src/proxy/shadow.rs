@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt as _;
 
+use super::booking::{Booking, Purse};
 use super::candidates::{Way, Ways, configured};
 use super::failover::{self, Job, Means};
 use super::intake::Body;
@@ -15,15 +16,14 @@ use super::shared::Shared;
 use super::speech::{Request, body_of};
 use crate::config::settings::{Settings, ShadowSettings};
 use crate::edge::upstream::Pool;
-use crate::record::{
-    Decision, ExchangeId, ExchangeRecord, Language, Moment, Name, Origin, PicoDollars,
-};
+use crate::record::{Decision, ExchangeId, ExchangeRecord, Language, Moment, Name, Origin};
 use crate::routing::budget::HedgeTerms;
 use crate::wire::dialect::request::RequestReading;
 
 /// A request to be sent to another route too.
 #[derive(Debug)]
 pub(super) struct Shadow {
+    booking: Booking,
     way: Way,
     method: Method,
     path: String,
@@ -76,10 +76,11 @@ pub(super) fn asked(
     let routes = found.routes.as_ref()?;
     let allowed = &routes.constraints.regions;
     let elsewhere = !allowed.is_empty() && way.region().is_none_or(|of| !allowed.contains(of));
-    if elsewhere || !routes.constraints.residency.is_empty() || !may(shadow, &way, job, means) {
+    if elsewhere || !routes.constraints.residency.is_empty() {
         return None;
     }
     Some(Shadow {
+        booking: booked(shadow, &way, job, means)?,
         way,
         method: job.method.clone(),
         path: job.path.to_owned(),
@@ -96,27 +97,34 @@ pub(super) fn asked(
     })
 }
 
-/// Whether this request is one of the share, and the day has money for it; takes both.
-fn may(shadow: &ShadowSettings, way: &Way, job: &Job<'_>, means: Means<'_>) -> bool {
+/// What is booked for a copy; nothing where this request is none of the share, or the day has no
+/// money for it.
+fn booked(shadow: &ShadowSettings, way: &Way, job: &Job<'_>, means: Means<'_>) -> Option<Booking> {
     let shared = means.shared;
     let (now, wall) = (shared.clock.now(), shared.clock.wall());
-    let quote = shared
-        .quotes
-        .of(way, job.prompt_tokens, wall, means.settings);
+    let standing = &shared.settler.standing;
+    let tokens = standing.with(|board| {
+        let lengths = &board.learned.lengths;
+        // Another model writes other answers: as long as they were there, once there were some.
+        let there = lengths.expected_if_seen(&way.route().into(), job.max_tokens);
+        there.unwrap_or_else(|| lengths.expected(&job.model, None, job.max_tokens))
+    });
+    let sizes = (job.prompt_tokens, tokens);
+    let cost = shared.quotes.expected(way, sizes, wall, means.settings);
     let terms = HedgeTerms {
         share: shadow.share.as_fraction(),
         cost_max: shadow.cost_per_day,
         price_ratio: f64::INFINITY,
     };
-    shared.settler.standing.with(|board| {
-        let tokens = board.learned.lengths.expected(&job.model, None, None);
-        let cost = quote.map(|quote| {
-            let dollars = quote.expected(job.prompt_tokens, 0, tokens);
-            PicoDollars((dollars * 1e12).round() as u64)
-        });
+    let booked = standing.with(|board| {
         let budget = board.shadows.entry(job.model.clone()).or_default();
         budget.request(&terms);
         budget.take(&terms, cost, cost, now)
+    })?;
+    Some(Booking {
+        purse: Purse::Shadows,
+        model: job.model.clone(),
+        booked,
     })
 }
 
@@ -130,6 +138,7 @@ impl Shadow {
         exchange: Option<Exchange>,
     ) {
         let Some(mut exchange) = exchange else { return };
+        exchange.book(self.booking);
         let settings: Arc<Settings> = Arc::clone(exchange.settings());
         if let Some(draft) = exchange.draft() {
             draft.id = ExchangeId::new(draft.started, fastrand::u64(..));

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::canaries::Canaries;
 use crate::record::{
-    AttemptRecord, ExchangeRecord, KeyedHash, Mark, Moment, Name, Nanos, Outcome, PicoDollars,
-    WallTime,
+    AttemptRecord, ExchangeRecord, KeyedHash, Mark, Moment, Name, Nanos, Origin, Outcome,
+    PicoDollars, WallTime,
 };
 use crate::routing::budget::{HedgeBudget, RetryBudget};
 use crate::routing::health::{Change, Event, Health, Ticket};
@@ -171,7 +171,8 @@ impl Standing {
             if let Some(cost) = record.cost {
                 board.spending.add(cost, record.started);
             }
-            let ours = record.active.is_some();
+            // A copy for another route says nothing of what the model's clients get.
+            let ours = record.active.is_some() || record.origin == Origin::Shadow;
             if !ours {
                 board.used = Some(now);
             }
@@ -212,6 +213,9 @@ impl Standing {
                     memory.came(first_token(record));
                 }
             }
+            if record.origin == Origin::Shadow && record.outcome == Outcome::Ok {
+                board.copied(record);
+            }
             // How long answers get, and whose cache holds what, is told by clients' requests.
             if !ours && record.outcome == Outcome::Ok {
                 board.answered(record, now);
@@ -246,6 +250,15 @@ impl Board {
             for key in keys.into_iter().flatten() {
                 memory.served(key, route_of(attempt), prompt, now);
             }
+        }
+    }
+
+    /// How long a good answer to a copy was: of its route alone.
+    fn copied(&mut self, record: &ExchangeRecord) {
+        let attempt = record.attempts.last();
+        if let (Some(attempt), Some(tokens)) = (attempt, record.tokens.usage.output) {
+            let route = Name::from(route_of(attempt).to_string().as_str());
+            self.learned.lengths.observe(&route, None, tokens);
         }
     }
 

@@ -645,6 +645,45 @@ fn a_slow_first_token_is_hedged_and_the_loser_is_cancelled_and_kept() {
     }
 }
 
+/// Expected are 256 tokens, so long as nothing was seen: two such copies are within the cap.
+#[test]
+fn what_second_requests_did_cost_counts_and_not_what_was_expected() {
+    let rig = Rig::configured(&format!(
+        "{PRICES}[models.m]\nroutes = [{{ provider = \"oa\", model = \"sim:n-4\" }}]\n\
+         shadow = {{ provider = \"inj\", model = \"sim:n-700\", share = 1, max_cost_per_day = 0.0008 }}\n\
+         [models.h]\nhedge = {{ share = 1, after = \"50ms\", max_cost_per_day = 0.0008 }}\n\
+         routes = [{{ provider = \"oa\", model = \"sim:ft-2s:n-3\" }}, {{ provider = \"inj\", model = \"sim:n-700\" }}]\n"
+    ));
+    let standing = &rig.node().shared.settler.standing;
+    for (model, copies) in [("m", true), ("h", false)] {
+        let spent = || {
+            standing.with(|board| {
+                let budgets = if copies {
+                    &board.shadows
+                } else {
+                    &board.hedges
+                };
+                budgets[model].spent().as_dollars()
+            })
+        };
+        let ask = Ask::chat(model, true).to("");
+        assert_eq!(rig.send(&ask).status, 200);
+        until("the cost is known", || (spent() > 0.0007).then_some(()));
+        rig.record(&ask);
+        let first = spent();
+        assert!(first < 0.0008, "{model}: {first}");
+        // Another one of that length would be too much, and its length is known now.
+        let ask = Ask::chat(model, true).to("");
+        assert_eq!(rig.send(&ask).status, 200);
+        let record = rig.record(&ask);
+        assert_eq!(record.attempts.len(), 1, "{model}");
+        assert!((spent() - first).abs() < 1e-12, "{model}: {}", spent());
+        // What clients' answers are like is not told by a copy's.
+        let length = standing.with(|board| board.learned.lengths.expected(&"m".into(), None, None));
+        assert!((length - 4.0).abs() < 1.0, "{length}");
+    }
+}
+
 #[test]
 fn with_nothing_held_what_fails_at_its_status_still_moves_on() {
     for (first, outcome, attempts) in [

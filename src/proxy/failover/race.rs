@@ -7,9 +7,10 @@ use super::chain::{Begun, Chain, Ran};
 use super::slot::Slot;
 use super::tried::{Failure, Tried};
 use crate::config::settings::HedgeSettings;
+use crate::proxy::booking::{Booking, Purse};
 use crate::proxy::candidates::Way;
 use crate::proxy::shared::Shared;
-use crate::record::{CancelledBy, End, Mark, PicoDollars};
+use crate::record::{CancelledBy, End, Mark};
 use crate::routing::budget::HedgeTerms;
 
 /// Runs `first`, and beside it an attempt at the next way once it is slower than is usual for it
@@ -30,12 +31,14 @@ pub(super) async fn race<'a, 'd, 'e>(
     if let Ok(ran) = tokio::time::timeout(after, one.as_mut()).await {
         return ran;
     }
-    let leave = chain
+    let booking = chain
         .beside()
-        .is_some_and(|other| may(chain, way, other, hedge));
-    let Some(second) = leave.then(|| chain.begin_beside()).flatten() else {
+        .and_then(|other| booked(chain, way, other, hedge));
+    let second = booking.and_then(|booking| Some((chain.begin_beside()?, booking)));
+    let Some((second, booking)) = second else {
         return one.await;
     };
+    second.slot.book(booking);
     tracing::debug!(provider = %way.provider.name, "slow: another attempt begins beside it");
     let second_slot = second.slot;
     let mut two = Box::pin(second.run());
@@ -115,26 +118,34 @@ fn patience(chain: &Chain<'_, '_, '_>, way: &Way, hedge: &HedgeSettings) -> Opti
     })
 }
 
-/// Whether the budget has leave for an attempt at `other` beside one at `way`; takes it.
-fn may(chain: &Chain<'_, '_, '_>, way: &Way, other: &Way, hedge: &HedgeSettings) -> bool {
+/// What the budget books for an attempt at `other` beside one at `way`; nothing where it has no leave.
+fn booked(
+    chain: &Chain<'_, '_, '_>,
+    way: &Way,
+    other: &Way,
+    hedge: &HedgeSettings,
+) -> Option<Booking> {
     let (shared, job) = (chain.means.shared, chain.job);
     let (now, wall) = (shared.clock.now(), shared.clock.wall());
-    let quote = |way: &Way| {
-        let settings = chain.means.settings;
-        shared.quotes.of(way, job.prompt_tokens, wall, settings)
+    let standing = &shared.settler.standing;
+    let tokens = standing.with(|board| {
+        let lengths = &board.learned.lengths;
+        lengths.expected(&job.model, None, job.max_tokens)
+    });
+    let cost = |way: &Way| {
+        let sizes = (job.prompt_tokens, tokens);
+        shared
+            .quotes
+            .expected(way, sizes, wall, chain.means.settings)
     };
-    let (first, second) = (quote(way), quote(other));
-    shared.settler.standing.with(|board| {
-        let tokens = board.learned.lengths.expected(&job.model, None, None);
-        let cost = |way: &Way, quote: Option<crate::routing::pricing::Quote>| {
-            let Some(quote) = quote else {
-                // A server of one's own bills nobody, unless a price says so.
-                return way.provider.local.then_some(PicoDollars(0));
-            };
-            let dollars = quote.expected(job.prompt_tokens, 0, tokens);
-            Some(PicoDollars((dollars * 1e12).round() as u64))
-        };
+    let (first, second) = (cost(way), cost(other));
+    let booked = standing.with(|board| {
         let budget = board.hedges.entry(job.model.clone()).or_default();
-        budget.take(&terms(hedge), cost(other, second), cost(way, first), now)
+        budget.take(&terms(hedge), second, first, now)
+    })?;
+    Some(Booking {
+        purse: Purse::Hedges,
+        model: job.model.clone(),
+        booked,
     })
 }

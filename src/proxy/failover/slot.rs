@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::proxy::booking::Booking;
 use crate::proxy::settle::Exchange;
 use crate::record::{AttemptRecord, ExchangeRecord};
 
@@ -55,6 +56,11 @@ impl<'a, 'e> Slot<'a, 'e> {
     /// The attempt whose answer the client gets is the last of its exchange.
     pub(super) fn come_last(self) {
         lock(self.draft).put_last(self.index);
+    }
+
+    /// What was booked for it is to be settled with its exchange.
+    pub(super) fn book(self, booking: Booking) {
+        lock(self.draft).book(booking);
     }
 
     /// The attempt is over, and its answer nobody's.

@@ -11,5 +11,5 @@ mod minute;
 mod retry;
 
 pub use backoff::backoff;
-pub use hedge::{HedgeBudget, HedgeTerms};
+pub use hedge::{Booked, HedgeBudget, HedgeTerms};
 pub use retry::{RetryBudget, RetryTerms};

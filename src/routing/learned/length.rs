@@ -59,6 +59,13 @@ impl Lengths {
             .max(1.0)
     }
 
+    /// The tokens to expect of an answer of `model`, at most `max_tokens`; absent where none was seen.
+    #[must_use]
+    pub fn expected_if_seen(&self, model: &Name, max_tokens: Option<u64>) -> Option<f64> {
+        let seen = self.means.contains_key(&(model.clone(), None));
+        seen.then(|| self.expected(model, None, max_tokens))
+    }
+
     /// Every mean, for keeping.
     pub fn means(&self) -> impl Iterator<Item = (&Name, Option<KeyedHash>, f64, u64)> {
         self.means
