@@ -1130,7 +1130,8 @@ async fn a_body_that_does_not_come_ends_its_connection() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let ui = Ui::new(site.held.handles.clone());
-    let serving = tokio::spawn(async move { ui.serve(listener).await });
+    let until = site.held.handles.drain.clone();
+    let serving = tokio::spawn(async move { ui.serve(listener, until).await });
     let head = "POST /api/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                 Content-Length: 1000\r\n\r\n{";
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();

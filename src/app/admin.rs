@@ -13,7 +13,7 @@ use super::own_street::KeptIn;
 use super::runs::Desk;
 use crate::active::probing::Watching;
 use crate::config::settings::Settings;
-use crate::edge::server;
+use crate::edge::server::{self, Drain, Stop};
 use crate::edge::upstream::ProxyRules;
 use crate::proxy::outlook;
 use crate::recorder::Recorder;
@@ -21,13 +21,14 @@ use crate::ui::desk::RunDesk;
 use crate::ui::handles::{BaselineEdit, NoteEdit, TakeScores};
 use crate::ui::{Addresses, Counts, Handles, Reloads, Ui};
 
-/// A running admin plane. It ends with the node whose word to stop it hears.
+/// A running admin plane. It goes on while the node drains, and ends when it is joined or dropped.
 #[derive(Debug)]
 pub struct Admin {
     /// Its address.
     pub address: SocketAddr,
     /// Where runs are begun for it.
     desk: Arc<Desk>,
+    stop: Stop,
     thread: JoinHandle<()>,
 }
 
@@ -53,12 +54,13 @@ impl Admin {
             .enable_all()
             .build()
             .map_err(runtime_fault)?;
+        let (until, stop) = Drain::new();
         let thread = std::thread::Builder::new()
             .name("admin".to_owned())
             .spawn(move || {
                 runtime.block_on(async {
                     match tokio::net::TcpListener::from_std(listener) {
-                        Ok(listener) => Ui::new(handles).serve(listener).await,
+                        Ok(listener) => Ui::new(handles).serve(listener, until).await,
                         Err(error) => tracing::error!(%error, "the page cannot listen"),
                     }
                 });
@@ -67,6 +69,7 @@ impl Admin {
         Ok(Self {
             address,
             desk,
+            stop,
             thread,
         })
     }
@@ -77,8 +80,9 @@ impl Admin {
         self.desk.close();
     }
 
-    /// Waits for its end, which the node's stop brings.
+    /// Ends it, and waits for its end.
     pub fn join(self) {
+        self.stop.abort();
         // A page that panicked has nothing left to wait for.
         let _ = self.thread.join();
     }

@@ -19,7 +19,9 @@ use tower::ServiceExt as _;
 
 use crate::config::settings::Settings;
 use crate::edge::server::connection::AtWork;
-use crate::edge::server::{self, AcceptLimits, ConnectionLimits, Counters, Peer, RequestBody};
+use crate::edge::server::{
+    self, AcceptLimits, ConnectionLimits, Counters, Drain, Peer, RequestBody,
+};
 
 use super::handles::Handles;
 use super::page::{
@@ -125,8 +127,9 @@ impl Ui {
         self.0.follow().await;
     }
 
-    /// Serves `listener` until the word to stop, and follows the feed meanwhile.
-    pub async fn serve(&self, listener: TcpListener) {
+    /// Serves `listener` until `stop`, which is to come later than the data plane's: whoever looks
+    /// while that drains is told so. Follows the feed meanwhile.
+    pub async fn serve(&self, listener: TcpListener, stop: Drain) {
         let router = self.router();
         let handles = &self.0.handles;
         let asked = Arc::clone(&handles.settings);
@@ -139,10 +142,10 @@ impl Ui {
         };
         let settings = Arc::clone(&handles.settings);
         let limits = move || limits(&settings());
-        let (clock, drain) = (handles.clock.clone(), handles.drain.clone());
+        let clock = handles.clock.clone();
         let counters = Arc::new(Counters::default());
         tokio::select! {
-            () = server::serve(listener, None, limits, service, counters, clock, drain) => {}
+            () = server::serve(listener, None, limits, service, counters, clock, stop) => {}
             () = self.follow() => {}
         }
     }

@@ -54,6 +54,7 @@ fn serve(count: usize) -> Served {
     let config = format!("{config}{}", page::EXPERIMENT.1);
     let settings = page::settings(&config, directory.path());
     let held = held(&path, settings, StoreHealth::default());
+    let until = held.handles.drain.clone();
     let ui = Ui::new(held.handles);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -63,8 +64,8 @@ fn serve(count: usize) -> Served {
             .enable_all()
             .build();
         runtime.unwrap().block_on(async {
-            ui.serve(tokio::net::TcpListener::from_std(listener).unwrap())
-                .await;
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            ui.serve(listener, until).await;
         });
     });
     Served {

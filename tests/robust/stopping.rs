@@ -10,7 +10,8 @@ use rustix::process::Signal;
 use tollgate::record::Outcome;
 use tollgate::simulator::bare::{Connection, ReadEnd};
 
-use super::program::{Home, Program, chat, config, records, simulator, until};
+use super::canary::admin_of;
+use super::program::{Home, Program, call, chat, config, records, simulator, until};
 
 const STREAMS: usize = 30;
 const IDLE: usize = 5;
@@ -63,6 +64,21 @@ fn streams_in_flight_end_whole_and_idle_connections_are_closed() {
         TcpStream::connect(program.address).err()
     });
     let refused_after = told.elapsed();
+    // The admin plane says meanwhile that no more work is wanted here, and how far it is.
+    let text = std::fs::read_to_string(home.config()).unwrap();
+    let look = |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+        call(admin_of(&text), request.as_bytes()).unwrap()
+    };
+    let ready = look("/readyz");
+    assert_eq!(ready.status, 503, "{}", ready.text());
+    assert!(
+        ready.text().contains("\"stopping\":true"),
+        "{}",
+        ready.text()
+    );
+    let metrics = look("/metrics").text();
+    assert!(metrics.contains("tollgate_in_flight "), "{metrics}");
     for (number, stream) in streams.into_iter().enumerate() {
         let reading = stream.join().unwrap();
         let truth = simulator.truth(&format!("stream-{number}")).unwrap();
