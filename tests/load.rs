@@ -381,6 +381,218 @@ fn a_bad_workload_is_told_with_line_and_key_and_nothing_is_sent() {
     assert_eq!(simulator.request_count(), 0);
 }
 
+#[test]
+fn what_the_store_recorded_is_sent_again() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let first = [
+        "--models",
+        "quick",
+        "--rate",
+        "30",
+        "--duration",
+        "1s",
+        "--seed",
+        "3",
+        "--run",
+        "first",
+    ];
+    let output = load(folder, &first);
+    let sent = lines(folder, "first").len();
+    assert_eq!(
+        result(folder, "first")["end"],
+        "complete",
+        "{}",
+        error(&output)
+    );
+    // Nothing of it is live traffic.
+    let of_store = ["--models", "slow", "--trace", "store", "--dry-run"];
+    let output = load(folder, &of_store);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        error(&output).contains("no request of a known length"),
+        "{}",
+        error(&output)
+    );
+    let again = [
+        "--models",
+        "quick",
+        "--trace",
+        "store",
+        "--trace-origin",
+        "bench",
+        "--trace-models",
+        "quick",
+        "--since",
+        "1h",
+        "--run",
+        "again",
+    ];
+    let output = load(folder, &again);
+    let told = format!("trace: {sent} requests over");
+    assert!(error(&output).contains(&told), "{}", error(&output));
+    let found = result(folder, "again");
+    ended_well(&output, &found);
+    keeps_its_schema(folder, &found);
+    assert_eq!(found["settings"]["trace"]["requests"], sent);
+    let step = &found["routes"][0]["steps"][0];
+    assert_eq!(step["n"], sent, "{step}");
+    // The lengths are those that the provider counted, one by one.
+    let lengths = |run: &str| -> Vec<u64> {
+        let mut lines = lines(folder, run);
+        lines.retain(|line| line["exchange"]["active"]["warm_up"] != true);
+        lines.sort_by_key(|line| line["exchange"]["active"]["trial"].as_u64());
+        let input = |line: &Value| line["exchange"]["tokens"]["input"].as_u64().unwrap();
+        lines.iter().map(input).collect()
+    };
+    let text = fs::read_to_string(folder.join("results/again/trace.jsonl")).unwrap();
+    let recorded: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(recorded.len(), sent);
+    for (line, length) in recorded.iter().zip(lengths("again")) {
+        let wanted = line["input_length"].as_u64().unwrap();
+        assert!(
+            length.abs_diff(wanted) <= 8 + wanted / 8,
+            "{wanted}: {length}"
+        );
+    }
+    // The file that was kept is the same trace.
+    let file = [
+        "--models",
+        "quick",
+        "--trace",
+        "results/again/trace.jsonl",
+        "--dry-run",
+    ];
+    let output = load(folder, &file);
+    let said = format!("{} requests", sent + 2);
+    assert!(error(&output).contains(&said), "{}", error(&output));
+    // A benchmark draws the lengths of its prompts from it.
+    let args = [
+        "bench",
+        "--models",
+        "quick",
+        "--iterations",
+        "4",
+        "--warm-ups",
+        "0",
+        "--trace",
+        "store",
+        "--trace-origin",
+        "bench",
+        "--run",
+        "drawn",
+        "--seed",
+        "1",
+        "--max-cost",
+        "50",
+    ];
+    let output = program(folder, &args);
+    assert!(output.status.success(), "{}", error(&output));
+    let drawn = fs::read_to_string(folder.join("results/drawn/benchmark.json")).unwrap();
+    let drawn: Value = serde_json::from_str(&drawn).unwrap();
+    assert_eq!(drawn["plan"]["lengths"]["requests"], 2 * sent + 2);
+    let schema = program(folder, &["bench", "schema"]);
+    let schema: Value = serde_json::from_slice(&schema.stdout).unwrap();
+    schema::check(&schema, &schema, &drawn, "$").unwrap();
+}
+
+#[test]
+fn what_is_too_much_is_refused_before_anything_is_made() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let trace = |length: &str| {
+        let line = format!("{{\"timestamp\":0,\"input_length\":{length},\"output_length\":9}}\n");
+        fs::write(folder.join("x.jsonl"), line).unwrap();
+    };
+    for (length, says) in [
+        (
+            "1e30",
+            "line 1: input_length: 1e30, more tokens than any model takes",
+        ),
+        (
+            "9000000",
+            "a prompt of 9,000,000 tokens is about 36,000,000 bytes",
+        ),
+    ] {
+        trace(length);
+        let output = load(folder, &["--models", "quick", "--trace", "x.jsonl"]);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{length}: {}",
+            error(&output)
+        );
+        assert!(
+            error(&output).contains(says),
+            "{length}: {}",
+            error(&output)
+        );
+    }
+    let cap = ["--max-cost", "99999999999", "--dry-run"];
+    for (args, says) in [
+        (
+            &["--rate", "1000000", "--duration", "30d"][..],
+            "longer than 30",
+        ),
+        (
+            &["--rate", "1000000", "--duration", "1d"],
+            "requests in one step are more than",
+        ),
+        (&["--rate", "10", "--duration", "10000000d"], "--duration"),
+        (
+            &["--rate", "10", "--prompt-tokens", "99999999999"],
+            "--prompt-tokens",
+        ),
+        (
+            &["--trace", "x.jsonl", "--since", "1h"],
+            "a file is taken whole",
+        ),
+        (&["--rate", "10", "--since", "1h"], "--trace store takes"),
+    ] {
+        let output = load(folder, &[&["--models", "quick"], args, &cap[..]].concat());
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{args:?}: {}",
+            error(&output)
+        );
+        assert!(
+            error(&output).contains(says),
+            "{args:?}: {}",
+            error(&output)
+        );
+    }
+    // Much is told by arithmetic, and less is counted.
+    let much = ["--models", "quick", "--rate", "500", "--duration", "1h"];
+    let output = load(folder, &[&much[..], &cap].concat());
+    assert!(output.status.success(), "{}", error(&output));
+    assert!(
+        error(&output).contains("about 1800102 requests"),
+        "{}",
+        error(&output)
+    );
+    for args in [
+        &["--iterations", "4000000000"][..],
+        &["--prompt-tokens", "99999999999"],
+        &["--prompt-tokens", "9000000"],
+    ] {
+        let args = [&["bench", "--models", "quick"], args, &cap[..]].concat();
+        let output = program(folder, &args);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{args:?}: {}",
+            error(&output)
+        );
+    }
+    assert_eq!(simulator.request_count(), 0);
+}
+
 /// Starts a load of ten seconds, and waits until it has measured something.
 fn started(folder: &Path, simulator: &Simulator, run: &str) -> Child {
     let args = [

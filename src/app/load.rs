@@ -25,6 +25,8 @@ use crate::workload::spec::Demand;
 
 /// The name of the file that says it all.
 pub const FILE: &str = "load.json";
+/// The name of the file with the trace that was sent, where one was.
+pub const TRACE: &str = "trace.jsonl";
 
 /// What one run is made of.
 #[derive(Debug)]
@@ -33,7 +35,8 @@ pub struct Run<'a> {
     pub settings: &'a Settings,
     /// What is measured.
     pub plan: &'a Plan,
-    /// The folder of its results: `exchanges.jsonl` as it goes, [`FILE`] at the end.
+    /// The folder of its results: [`TRACE`] at the start, `exchanges.jsonl` as it goes, [`FILE`] at
+    /// the end.
     pub folder: &'a Path,
     /// What it may cost.
     pub cost_max: PicoDollars,
@@ -75,6 +78,11 @@ impl Run<'_> {
         let clock = Clock::system();
         let began = clock.wall();
         let lines = self.lines()?;
+        if let Some(trace) = &self.plan.trace {
+            // What it was read from may be gone when somebody wants to send it again.
+            let path = self.folder.join(TRACE);
+            write_whole(&path, &trace.json_lines()).map_err(|error| unusable(&path, &error))?;
+        }
         let collected = Arc::new(Collected::new(self.plan.run.clone()));
         let (sender, records) = channel();
         let collecting = collect(Arc::clone(&collected), records, lines)?;

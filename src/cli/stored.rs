@@ -62,7 +62,7 @@ impl OriginArgs {
     }
 }
 
-fn origins(text: &str) -> Result<Origins, String> {
+pub(super) fn origins(text: &str) -> Result<Origins, String> {
     Origins::from_name(text).ok_or_else(|| {
         "expected live, live+probe, real, all, probe, bench, load, eval, shadow or demo".to_owned()
     })

@@ -360,6 +360,11 @@ impl Check<'_> {
                 "as many tokens or more",
             ),
             SizesFault::Zero(index) => (Some(index), "0 tokens", "1 or more of both"),
+            SizesFault::Long(index) => (
+                Some(index),
+                "more tokens than any model takes",
+                "10000000 at most of both",
+            ),
         };
         let place = index.and_then(|index| list.get(index));
         let span = place.map_or(span, |at| at.span.clone());

@@ -85,6 +85,19 @@ pub fn text(topic: &Topic, nonce: u64, tokens: Option<u64>) -> String {
     text
 }
 
+/// Bytes of [`text`] at most, where the text without filler has so many.
+#[must_use]
+pub fn bytes_at_most(bare: usize, tokens: Option<u64>) -> u64 {
+    let wanted = tokens.unwrap_or(0).saturating_mul(BYTES_PER_TOKEN as u64);
+    let bare = bare as u64;
+    // What stands before the filler, and its last word.
+    if wanted > bare {
+        wanted.max(bare + 32).saturating_add(16)
+    } else {
+        bare
+    }
+}
+
 /// The nonce of one request of a run. Both of a pair have the same, so that they ask the same; the
 /// same seed asks the same again, another one nothing that was asked before.
 #[must_use]
@@ -185,6 +198,8 @@ mod tests {
                     "round {round} item {item}"
                 );
                 assert!((4_000..4_020).contains(&text.len()), "{}", text.len());
+                let most = bytes_at_most(super::text(topic, nonce, None).len(), Some(1_000));
+                assert!((text.len() as u64..4_040).contains(&most), "{most}");
             }
         }
         assert_ne!(nonce(7, 0, 0), nonce(8, 0, 0));

@@ -36,7 +36,14 @@ impl Phases {
     /// From the first moment to the last.
     #[must_use]
     pub const fn total(&self) -> Nanos {
-        Nanos(self.ramp.0 + self.sustain.0 + self.cool.0)
+        let rise = self.ramp.0.saturating_add(self.sustain.0);
+        Nanos(rise.saturating_add(self.cool.0))
+    }
+
+    /// Seconds of the full load that all phases come to: of the rising ramp half.
+    #[must_use]
+    pub fn full_load(&self) -> f64 {
+        self.ramp.as_secs() / 2.0 + self.sustain.as_secs() + self.cool.as_secs()
     }
 
     /// Which phase an offset is in.
@@ -221,6 +228,8 @@ mod tests {
         assert!(within(0, 5).abs_diff(12) <= 1, "{}", within(0, 5));
         assert!(within(10, 30).abs_diff(200) <= 1, "{}", within(10, 30));
         assert!(all.iter().all(|at| at.0 < 35 * SECOND));
+        let expected = phases(10, 20, 5).full_load() * 10.0;
+        assert!((all.len() as f64 - expected).abs() <= 1.0, "{expected}");
         assert!(all.is_sorted());
         assert_eq!(phases(10, 20, 5).at(Nanos(10 * SECOND)), Phase::Sustain);
         assert_eq!(phases(10, 20, 5).at(Nanos(31 * SECOND)), Phase::Cool);

@@ -22,6 +22,10 @@ pub struct Size {
     pub output_tokens: u64,
 }
 
+/// Tokens of a prompt or an answer at most: no model's context is longer (that of Llama 4 Scout, the
+/// longest that is sold, holds so many).
+pub const LENGTH_MAX: u64 = 10_000_000;
+
 /// Why percentiles are no distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SizesFault {
@@ -33,6 +37,8 @@ pub enum SizesFault {
     Falling(usize),
     /// One has no token of a prompt or of an answer.
     Zero(usize),
+    /// One has more than [`LENGTH_MAX`] of either.
+    Long(usize),
 }
 
 /// The distribution that a few percentiles describe.
@@ -53,6 +59,9 @@ impl Sizes {
             }
             if of.input_tokens == 0 || of.output_tokens == 0 {
                 return Err(SizesFault::Zero(index));
+            }
+            if of.input_tokens.max(of.output_tokens) > LENGTH_MAX {
+                return Err(SizesFault::Long(index));
             }
             let falls = before.is_some_and(|before| {
                 of.input_tokens < before.input_tokens || of.output_tokens < before.output_tokens
@@ -177,6 +186,10 @@ mod tests {
             ),
             (vec![of(50.0, 9, 9), of(60.0, 8, 9)], SizesFault::Falling(1)),
             (vec![of(50.0, 9, 0)], SizesFault::Zero(0)),
+            (
+                vec![of(50.0, 9, 9), of(60.0, 9, LENGTH_MAX + 1)],
+                SizesFault::Long(1),
+            ),
         ] {
             assert_eq!(Sizes::new(percentiles), Err(fault));
         }

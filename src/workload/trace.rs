@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::sizes::Size;
+use super::sizes::{LENGTH_MAX, Size};
 use crate::record::{Nanos, WallTime};
 
 /// The requests of a trace.
@@ -22,6 +22,9 @@ pub struct TraceFault {
     /// What stands there, and what should.
     pub what: String,
 }
+
+/// Seconds from the first request of a trace to its last, at most: a year.
+const SPAN_MAX: i128 = 366 * 86_400;
 
 /// The columns of the Azure LLM inference traces (Azure Public Dataset).
 const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
@@ -55,9 +58,14 @@ impl Trace {
             return Err(fault(first, &what));
         };
         all.sort_by_key(|(at, _)| *at);
-        let Some((zero, _)) = all.first().copied() else {
+        let (Some((zero, _)), Some((last, _))) = (all.first().copied(), all.last()) else {
             return Err(fault(first, "the columns, and no request below them"));
         };
+        if last - zero > SPAN_MAX * 1_000_000_000 {
+            let what =
+                "its requests are over a year apart: JSON has milliseconds, CSV dates or seconds";
+            return Err(fault(first, what));
+        }
         let offset = |at: i128| Nanos(u64::try_from(at - zero).unwrap_or(u64::MAX));
         Ok(Self {
             offsets: all.iter().map(|(at, _)| offset(*at)).collect(),
@@ -72,6 +80,46 @@ impl Trace {
             *offset = Nanos((offset.0 as f64 / times) as u64);
         }
         self
+    }
+
+    /// The requests as JSON lines that [`Self::read`] reads back: moments are kept to the
+    /// microsecond.
+    #[must_use]
+    pub fn json_lines(&self) -> String {
+        let lines = self.offsets.iter().zip(&self.sizes);
+        let line = |(at, size): (&Nanos, &Size)| {
+            format!(
+                "{{\"timestamp\":{}.{:03},\"input_length\":{},\"output_length\":{}}}\n",
+                at.0 / 1_000_000,
+                at.0 / 1_000 % 1_000,
+                size.input_tokens,
+                size.output_tokens
+            )
+        };
+        lines.map(line).collect()
+    }
+
+    /// The trace of what was recorded, in any order: when each request came, and its lengths as
+    /// far as they are known. One whose length is not known is as long as the one before it (the
+    /// first known one where there is none); the second number says how many of those there are.
+    /// Nothing where no length is known at all.
+    #[must_use]
+    pub fn recorded(mut all: Vec<(WallTime, Option<u64>, Option<u64>)>) -> Option<(Self, usize)> {
+        all.sort_by_key(|(at, ..)| *at);
+        let zero = all.first()?.0;
+        let mut input = all.iter().find_map(|(_, input, _)| *input)?;
+        let mut output = all.iter().find_map(|(.., output)| *output)?;
+        let (mut trace, mut unknown) = (Self::default(), 0);
+        for (at, its_input, its_output) in all {
+            unknown += usize::from(its_input.is_none() || its_output.is_none());
+            input = its_input.unwrap_or(input).min(LENGTH_MAX);
+            output = its_output.unwrap_or(output).min(LENGTH_MAX);
+            let micros = at.0.saturating_sub(zero.0);
+            let micros = u64::try_from(micros).unwrap_or_default();
+            trace.offsets.push(Nanos(micros.saturating_mul(1_000)));
+            trace.sizes.push(size(input, output));
+        }
+        Some((trace, unknown))
     }
 
     /// The span from the first request to the last.
@@ -110,6 +158,9 @@ fn of_csv(line: usize, text: &str) -> Result<(i128, Size), TraceFault> {
         })
     };
     let (input, output) = (count(COLUMNS[1], input)?, count(COLUMNS[2], output)?);
+    for (name, count) in [(COLUMNS[1], input), (COLUMNS[2], output)] {
+        no_longer(line, name, count as f64)?;
+    }
     Ok((at, size(input, output)))
 }
 
@@ -128,9 +179,27 @@ fn of_json(line: usize, text: &str) -> Result<(i128, Size), TraceFault> {
             )
         })
     };
-    let at = (number("timestamp")? * 1e6) as i128;
+    let at = number("timestamp")?;
+    if at > MOMENT_MAX * 1e3 {
+        let what = format!("timestamp: {at}, expected milliseconds of a date");
+        return Err(fault(line, &what));
+    }
+    let at = (at * 1e6) as i128;
     let (input, output) = (number("input_length")?, number("output_length")?);
+    for (name, count) in [("input_length", input), ("output_length", output)] {
+        no_longer(line, name, count)?;
+    }
     Ok((at, size(input as u64, output as u64)))
+}
+
+/// Whether any model takes so many tokens.
+fn no_longer(line: usize, name: &str, count: f64) -> Result<(), TraceFault> {
+    if count <= LENGTH_MAX as f64 {
+        return Ok(());
+    }
+    let what =
+        format!("{name}: {count:e}, more tokens than any model takes ({LENGTH_MAX} at most)");
+    Err(fault(line, &what))
 }
 
 /// No request is empty, and none may be answered with nothing.
@@ -141,10 +210,14 @@ fn size(input: u64, output: u64) -> Size {
     }
 }
 
+/// Seconds of a moment at most, as a number: those of the year 5138.
+const MOMENT_MAX: f64 = 1e11;
+
 /// Nanoseconds of `2023-11-16 18:17:03.9799600`, or of a number of seconds.
 fn moment(text: &str) -> Option<i128> {
     if let Ok(seconds) = text.parse::<f64>() {
-        return seconds.is_finite().then_some((seconds * 1e9) as i128);
+        let fits = seconds.abs() <= MOMENT_MAX;
+        return fits.then_some((seconds * 1e9) as i128);
     }
     let (date, time) = text.split_once([' ', 'T'])?;
     let mut of_date = date.split('-').map(str::parse::<i64>);
@@ -189,9 +262,31 @@ mod tests {
         };
         assert_eq!(Trace::read(csv), Ok(expected.clone()));
         assert_eq!(Trace::read(json), Ok(expected.clone()));
+        assert_eq!(Trace::read(&expected.json_lines()), Ok(expected.clone()));
         let fast = expected.faster(2.0);
         assert_eq!(fast.offsets[1], Nanos::from_millis(26));
         assert_eq!(fast.length(), Nanos::from_millis(43_200_000));
+    }
+
+    #[test]
+    fn what_was_recorded_is_a_trace() {
+        let at = |seconds: i64| WallTime(1_700_000_000_000_000).plus_secs(seconds);
+        let all = vec![
+            (at(9), None, Some(7)),
+            (at(0), None, None),
+            (at(2), Some(100), Some(0)),
+            (at(2), Some(300), None),
+        ];
+        let (trace, unknown) = Trace::recorded(all).unwrap();
+        assert_eq!(unknown, 3);
+        let seconds = |seconds: u64| Nanos(seconds * 1_000_000_000);
+        assert_eq!(trace.offsets, [0, 2, 2, 9].map(seconds));
+        assert_eq!(
+            trace.sizes,
+            [size(100, 1), size(100, 1), size(300, 1), size(300, 7)]
+        );
+        assert_eq!(Trace::recorded(Vec::new()), None);
+        assert_eq!(Trace::recorded(vec![(at(0), Some(1), None)]), None);
     }
 
     #[test]
@@ -214,6 +309,23 @@ mod tests {
                 2,
                 "no JSON",
             ),
+            (
+                "{\"timestamp\":0,\"input_length\":1e30,\"output_length\":1}\n",
+                1,
+                "input_length: 1e30, more tokens than any model takes",
+            ),
+            (
+                "{\"timestamp\":1e30,\"input_length\":1,\"output_length\":1}\n",
+                1,
+                "timestamp: 1",
+            ),
+            (
+                &format!("{head}1,1,2\n2,1,10000001\n"),
+                3,
+                "GeneratedTokens: 1",
+            ),
+            (&format!("{head}-1e300,1,2\n"), 2, "TIMESTAMP"),
+            (&format!("{head}0,1,2\n1e10,1,2\n"), 1, "a year apart"),
         ] {
             let fault = Trace::read(text).unwrap_err();
             assert_eq!(fault.line, line, "{text}: {fault:?}");

@@ -25,7 +25,31 @@ pub(super) struct Conversation<'a> {
 impl<'a> Conversation<'a> {
     /// The conversation of `task`. Both of a pair ask the same.
     pub(super) fn new(plan: &'a Plan, task: Task) -> Self {
-        let round = task.pair.map_or(task.round, |(number, _)| number);
+        Self::of_length(plan, task, Self::tokens(plan, task))
+    }
+
+    /// Bytes of its first request at most, without writing the filler.
+    pub(super) fn bytes_at_most(plan: &'a Plan, task: Task) -> u64 {
+        let bare = Self::of_length(plan, task, None).body().len();
+        prompts::bytes_at_most(bare, Self::tokens(plan, task))
+    }
+
+    /// The round that its prompt is of: both of a pair ask the same.
+    fn round(task: Task) -> u32 {
+        task.pair.map_or(task.round, |(number, _)| number)
+    }
+
+    fn tokens(plan: &Plan, task: Task) -> Option<u64> {
+        let tokens = plan.prompt_tokens(plan.variants[task.variant], Self::round(task));
+        if plan.turns > 1 {
+            tokens.or(Some(SHARED_TOKENS))
+        } else {
+            tokens
+        }
+    }
+
+    fn of_length(plan: &'a Plan, task: Task, tokens: Option<u64>) -> Self {
+        let round = Self::round(task);
         let item = if task.pair.is_some() {
             0
         } else {
@@ -35,11 +59,6 @@ impl<'a> Conversation<'a> {
         let nonce = prompts::mixed(prompts::nonce(plan.seed, round, item), warm);
         let topic = plan.pool.topic(plan.seed, round);
         let variant = plan.variants[task.variant];
-        let tokens = if plan.turns > 1 {
-            variant.prompt_tokens.or(Some(SHARED_TOKENS))
-        } else {
-            variant.prompt_tokens
-        };
         let mut text = prompts::text(topic, nonce, tokens);
         if variant.json {
             text.push_str(

@@ -29,10 +29,10 @@ pub fn estimate(plan: &Plan, settings: &Settings, now: WallTime) -> Estimate {
     for task in plan.tasks() {
         let target = &plan.targets[task.target];
         let variant = plan.variants[task.variant];
-        let prompt = Conversation::new(plan, task).body().len() as u64 / BYTES_PER_TOKEN;
+        let prompt = Conversation::bytes_at_most(plan, task) / BYTES_PER_TOKEN;
         for turn in 0..u64::from(plan.turns) {
             sum.requests += 1;
-            let tokens = prompt + turn * variant.max_tokens;
+            let tokens = prompt.saturating_add(turn.saturating_mul(variant.max_tokens));
             match target.quote(settings, tokens, now) {
                 Some(quote) => dollars += quote.expected(tokens, 0, variant.max_tokens as f64),
                 None => {

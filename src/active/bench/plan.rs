@@ -1,9 +1,11 @@
 //! Lays out what a benchmark asks, and in which order: the same plan and seed, the same run.
 
 use crate::active::targets::Target;
+use crate::analysis::render::units::thousands;
 use crate::record::Name;
+use crate::statistics::compare::Random;
 use crate::workload::pairing::{self, BLOCK, Step};
-use crate::workload::prompts::{Pool, mixed};
+use crate::workload::prompts::{self, Pool, mixed};
 
 /// What differs between requests to one route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub struct Plan {
     pub tokens_min: u64,
     /// What is asked.
     pub pool: Pool,
+    /// Lengths of prompts as recorded, of which each round draws one; none where nothing was.
+    pub lengths: Vec<u64>,
     /// The provider that pairs are against; each model's first direct one unless given.
     pub reference: Option<Name>,
 }
@@ -75,7 +79,61 @@ pub struct Task {
     pub warm_up: bool,
 }
 
+/// Requests of a run at most: the record of each stays in memory until the result is written.
+const REQUESTS_MAX: u64 = 1_000_000;
+
 impl Plan {
+    /// How many requests it asks, warm-ups included.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        let (rounds, cells) = match self.design {
+            Design::Rounds { iterations } => (iterations, self.targets.len()),
+            Design::Pairs { count } => (count, 2 * self.comparisons().len()),
+        };
+        let rounds = u64::from(rounds) + u64::from(self.warm_ups);
+        let cells = (cells * self.variants.len()) as u64;
+        let tasks = rounds.saturating_mul(cells);
+        tasks.saturating_mul(u64::from(self.turns))
+    }
+
+    /// Whether it can be laid out, and if not, why; `body_max` is how many bytes a request may
+    /// have.
+    pub fn fits(&self, body_max: u64) -> Result<(), String> {
+        let requests = self.requests();
+        if requests > REQUESTS_MAX {
+            return Err(format!(
+                "{} requests are more than the {} of one run: fewer rounds or pairs, or several runs",
+                thousands(requests),
+                thousands(REQUESTS_MAX)
+            ));
+        }
+        let said = self.variants.iter().filter_map(|of| of.prompt_tokens);
+        let longest = said.chain(self.lengths.iter().copied()).max();
+        let bytes = prompts::bytes_at_most(0, longest);
+        if bytes > body_max {
+            return Err(format!(
+                "a prompt of {} tokens is about {} bytes, and limits.request_body lets {} through: \
+                 shorter prompts, or a higher limit",
+                thousands(longest.unwrap_or_default()),
+                thousands(bytes),
+                thousands(body_max)
+            ));
+        }
+        Ok(())
+    }
+
+    /// Tokens that the prompt of a round is lengthened to: as the variant says, or as one of the
+    /// recorded prompts that the seed draws, the same for all routes.
+    #[must_use]
+    pub fn prompt_tokens(&self, variant: Variant, round: u32) -> Option<u64> {
+        let drawn = || {
+            let seed = mixed(self.seed ^ 0x006c_656e_6774_6873, u64::from(round));
+            let place = Random::new(seed).below(self.lengths.len().max(1));
+            self.lengths.get(place).copied()
+        };
+        variant.prompt_tokens.or_else(drawn)
+    }
+
     /// Every task in order.
     #[must_use]
     pub fn tasks(&self) -> Vec<Task> {
@@ -189,6 +247,7 @@ mod tests {
             temperature: None,
             tokens_min: 20,
             pool: Pool::shipped(),
+            lengths: Vec::new(),
             reference: None,
         }
     }
@@ -204,6 +263,10 @@ mod tests {
     fn rounds_have_every_route_and_variant_once() {
         let tasks = plan(&ROUTES, Design::Rounds { iterations: 5 }).tasks();
         assert_eq!(tasks.len(), 8 * 6);
+        assert_eq!(
+            plan(&ROUTES, Design::Rounds { iterations: 5 }).requests(),
+            8 * 6
+        );
         for round in tasks.chunks(8) {
             let mut cells: Vec<_> = round
                 .iter()
@@ -222,6 +285,7 @@ mod tests {
         let tasks = plan.tasks();
         // Two comparisons, two variants, a warm-up pair each.
         assert_eq!(tasks.len(), 2 * 2 * (25 + 1) * 2);
+        assert_eq!(plan.requests(), tasks.len() as u64);
         let measured: Vec<_> = tasks.iter().filter(|task| !task.warm_up).collect();
         for both in measured.chunks(2) {
             let (one, other) = (both[0], both[1]);
@@ -235,6 +299,40 @@ mod tests {
         numbers.sort_unstable();
         numbers.dedup();
         assert_eq!(numbers, (0..100).collect::<Vec<_>>(), "no pair twice");
+    }
+
+    #[test]
+    fn what_is_too_much_is_refused_before_it_is_laid_out() {
+        let body = 32 << 20;
+        let huge = plan(&ROUTES, Design::Pairs { count: u32::MAX });
+        assert!(huge.fits(body).unwrap_err().contains("requests are more"));
+        let mut long = plan(&ROUTES, Design::Rounds { iterations: 5 });
+        assert_eq!(long.fits(body), Ok(()));
+        long.lengths = vec![5, 9_000_000];
+        let found = long.fits(body).unwrap_err();
+        assert!(found.contains("9,000,000 tokens"), "{found}");
+    }
+
+    #[test]
+    fn prompts_have_recorded_lengths_the_same_for_all_routes() {
+        let mut plan = plan(&ROUTES, Design::Rounds { iterations: 5 });
+        let [one, two] = plan.variants[..] else {
+            panic!("two variants")
+        };
+        assert_eq!(plan.prompt_tokens(one, 1), None);
+        plan.lengths = vec![10, 20, 30];
+        let drawn: Vec<_> = (0..60)
+            .map(|round| plan.prompt_tokens(one, round))
+            .collect();
+        for length in [10, 20, 30] {
+            assert!(drawn.contains(&Some(length)), "{drawn:?}");
+        }
+        let other: Vec<_> = (0..60)
+            .map(|round| plan.prompt_tokens(two, round))
+            .collect();
+        assert_eq!(drawn, other);
+        plan.variants[0].prompt_tokens = Some(7);
+        assert_eq!(plan.prompt_tokens(plan.variants[0], 1), Some(7));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::estimate::Estimate;
 use super::plan::{Design, Plan};
 use super::run::Measured;
+use crate::active::digest::sha256;
 use crate::analysis::render::exchange;
 use crate::analysis::reports::bench::Quality;
 use crate::record::{
@@ -175,7 +176,7 @@ pub fn plan_value(plan: &Plan) -> Value {
         Design::Rounds { iterations } => ("rounds", iterations),
         Design::Pairs { count } => ("pairs", count),
     };
-    json!({
+    let mut value = json!({
         "seed": plan.seed,
         "design": design,
         "count": count,
@@ -199,7 +200,17 @@ pub fn plan_value(plan: &Plan) -> Value {
             "cold": variant.cold,
         })).collect::<Vec<_>>(),
         "prompts": plan.pool.topics().iter().map(|topic| topic.name.as_str()).collect::<Vec<_>>(),
-    })
+    });
+    if !plan.lengths.is_empty() {
+        value["lengths"] = lengths(&plan.lengths);
+    }
+    value
+}
+
+/// What recorded lengths of prompts tell apart.
+fn lengths(lengths: &[u64]) -> Value {
+    let text: Vec<String> = lengths.iter().map(u64::to_string).collect();
+    json!({ "requests": lengths.len(), "sha256": sha256(text.join(" ").as_bytes()) })
 }
 
 fn spent(all: &[Measured]) -> f64 {

@@ -45,6 +45,9 @@ pub struct Wish {
     /// What is asked; the shipped topics otherwise.
     #[serde(skip)]
     pub pool: Option<Pool>,
+    /// Lengths of prompts as recorded.
+    #[serde(skip)]
+    pub lengths: Vec<u64>,
 }
 
 impl Default for Wish {
@@ -66,6 +69,7 @@ impl Default for Wish {
             min_tokens: 20,
             temperature: Some(0.0),
             pool: None,
+            lengths: Vec::new(),
         }
     }
 }
@@ -104,6 +108,7 @@ impl Wish {
             temperature: self.temperature,
             tokens_min: self.min_tokens,
             pool: self.pool.clone().unwrap_or_else(Pool::shipped),
+            lengths: self.lengths.clone(),
             reference: self.reference.as_deref().map(Name::from),
         };
         if self.pairs.is_some() && plan.comparisons().is_empty() {
@@ -113,6 +118,7 @@ impl Wish {
                     .to_owned(),
             );
         }
+        plan.fits(settings.limits.request_body_bytes)?;
         Ok(plan)
     }
 

@@ -58,11 +58,12 @@ fn of_task(
     add(&plan.targets[task.target], asked, plan.max_tokens);
     for scorer in &plan.scorers {
         if let How::Judge(judge) = &scorer.how {
-            let longest = plan.max_tokens * BYTES_PER_TOKEN;
+            let longest = plan.max_tokens.saturating_mul(BYTES_PER_TOKEN);
             let bare = judge
                 .body(&plan.items[task.item], "")
                 .map_or(0, |body| body.len());
-            add(&judge.target, bare + longest as usize, judge.max_tokens);
+            let asked = bare.saturating_add(longest as usize);
+            add(&judge.target, asked, judge.max_tokens);
         }
     }
     PicoDollars((dollars * 1e12) as u64)

@@ -5,7 +5,7 @@ use crate::active::targets::Target;
 use crate::config::settings::Settings;
 use crate::record::{PicoDollars, WallTime};
 use crate::routing::pricing::Quote;
-use crate::workload::agenda::{Agenda, Due};
+use crate::workload::agenda::Due;
 use crate::workload::sizes::Size;
 use crate::workload::spec::Demand;
 use crate::workload::sweep::{Next, next};
@@ -18,7 +18,8 @@ pub struct Estimate {
     /// What they cost if every answer is as long as it may be.
     pub cost: PicoDollars,
     /// Whether more may be sent: a search has further steps, and users ask again the sooner the
-    /// faster they are answered. The cap holds all the same.
+    /// faster they are answered, and of very many that come by chance the mean alone is told. The
+    /// cap holds all the same.
     pub open: bool,
     /// Routes whose price nobody knows: they are in neither this nor the cap.
     pub unpriced: Vec<String>,
@@ -35,42 +36,58 @@ pub fn estimate(plan: &Plan, settings: &Settings, now: WallTime) -> Estimate {
         Next::Over(_) => rule.start,
     });
     let step = plan.step(0, first);
-    let requests = u64::from(plan.workload.warm_ups) + requests(plan, &step);
+    let (due, counted) = requests(plan, &step);
+    let requests = due.saturating_add(u64::from(plan.workload.warm_ups));
     let looked_at = requests.clamp(1, LOOKED_AT);
     let mut estimate = Estimate {
-        open: plan.search.is_some() || matches!(step.demand, Demand::Users { .. }),
+        open: plan.search.is_some() || !counted,
         ..Estimate::default()
     };
     for target in &plan.targets {
-        estimate.requests += requests;
+        estimate.requests = estimate.requests.saturating_add(requests);
         let Some(quote) = quote_of(plan, target, settings, now) else {
             estimate.unpriced.push(target.route.to_string());
             continue;
         };
         let sizes = (0..looked_at).map(|index| plan.sizing().of(index as u32));
-        let sum: u64 = sizes.map(|size| most(Some(&quote), size).0).sum();
-        let all = u128::from(sum) * u128::from(requests) / u128::from(looked_at);
-        estimate.cost.0 += u64::try_from(all).unwrap_or(u64::MAX);
+        let each = sizes.map(|size| u128::from(most(Some(&quote), size).0));
+        let all = each.sum::<u128>().saturating_mul(u128::from(requests)) / u128::from(looked_at);
+        let all = u64::try_from(all).unwrap_or(u64::MAX);
+        estimate.cost.0 = estimate.cost.0.saturating_add(all);
     }
     estimate
 }
 
-/// How many requests a step sends; of users, if each answer takes as long as it may.
-fn requests(plan: &Plan, step: &Step) -> u64 {
-    if let Demand::Users { count, think } = step.demand {
-        let each = (plan.workload.sla.latency.0 + think.0).max(1);
-        return u64::from(count) * step.phases.total().0.div_ceil(each);
-    }
-    let mut count = 0;
-    let Agenda::Open(schedule) = plan.agenda(step) else {
-        return count;
+/// Requests that are drawn to be counted, at most.
+const COUNTED: f64 = 100_000.0;
+
+/// How many requests a step sends, and whether that is their number: of users it is so many if
+/// each answer takes as long as it may, of very many that come by chance it is the mean.
+pub(super) fn requests(plan: &Plan, step: &Step) -> (u64, bool) {
+    let rate = match (&plan.trace, step.demand) {
+        (Some(trace), _) => {
+            let end = step.phases.total();
+            let due = trace.offsets.partition_point(|at| *at < end);
+            return (due as u64, true);
+        }
+        (None, Demand::Users { count, think }) => {
+            let each = plan.workload.sla.latency.0.saturating_add(think.0).max(1);
+            let turns = step.phases.total().0.div_ceil(each);
+            return (u64::from(count).saturating_mul(turns), false);
+        }
+        (None, Demand::Rate { rate, .. }) => rate,
     };
-    let mut agenda = Agenda::Open(schedule);
+    let mean = rate * step.phases.full_load();
+    if mean > COUNTED {
+        return (mean.round() as u64, false);
+    }
+    let mut agenda = plan.agenda(step);
+    let mut count = 0;
     while let Due::At(_) = agenda.due() {
         agenda.sent();
         count += 1;
     }
-    count
+    (count, true)
 }
 
 /// What a target charges, where that is known.
@@ -80,9 +97,7 @@ pub(super) fn quote_of(
     settings: &Settings,
     now: WallTime,
 ) -> Option<Quote> {
-    let sizes = plan.workload.sizes.percentiles();
-    let longest = sizes.last().map_or(0, |last| last.input_tokens);
-    target.quote(settings, longest, now)
+    target.quote(settings, plan.longest_prompt(), now)
 }
 
 /// What a request of a size costs at most; nothing where no price is known.

@@ -20,6 +20,8 @@ mod collect;
 
 pub mod estimate;
 
+pub mod bounds;
+
 pub mod run;
 
 pub mod result;

@@ -92,6 +92,16 @@ impl Plan {
         Sizing { plan: self }
     }
 
+    /// Tokens of the longest prompt that may be sent.
+    #[must_use]
+    pub fn longest_prompt(&self) -> u64 {
+        let of_trace = |trace: &Trace| trace.sizes.iter().map(|size| size.input_tokens).max();
+        let longest = self.workload.sizes.percentiles().last();
+        let longest = longest.map_or(0, |last| last.input_tokens);
+        // Warm-ups ask for lengths of the trace too.
+        self.trace.as_ref().and_then(of_trace).unwrap_or(longest)
+    }
+
     /// The step number `number`; `load` replaces the demand's own where it is searched for.
     #[must_use]
     pub fn step(&self, number: u32, load: Option<f64>) -> Step {

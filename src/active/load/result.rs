@@ -22,6 +22,7 @@ use super::figures::Figures;
 use super::plan::{Plan, Step};
 use super::run::{StepResult, TargetResult};
 use crate::active::bench::result::{Environment, environment_value};
+use crate::active::digest::sha256;
 use crate::analysis::render::exchange;
 use crate::record::{ExchangeRecord, Nanos, WallTime};
 use crate::routing::limits::Limit;
@@ -168,6 +169,7 @@ fn settings(plan: &Plan) -> Value {
         "trace": plan.trace.as_ref().map(|trace| json!({
             "requests": trace.offsets.len(),
             "seconds": seconds(trace.length()),
+            "sha256": sha256(trace.json_lines().as_bytes()),
         })),
         "search": plan.search.as_ref().map(|rule| json!({
             "unit": unit(&plan.step(0, Some(rule.start))),

@@ -487,7 +487,8 @@ impl Paced for StepSender {
 
     fn send(&mut self, due: Moment) -> bool {
         let (asked, cost) = self.ready.take().unwrap_or_else(|| self.next());
-        let spent = self.collected.spent().0 + self.post.reserved().0;
+        let reserved = self.post.reserved().0;
+        let spent = self.collected.spent().0.saturating_add(reserved);
         if spent.saturating_add(cost.0) > self.cost_max.0 {
             let now = self.post.now();
             self.capped.store(now.0, Ordering::Relaxed);

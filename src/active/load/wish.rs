@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use super::bounds::fits;
 use super::plan::Plan;
 use crate::active::targets::Wanted;
 use crate::config::duration;
@@ -150,7 +151,7 @@ impl Wish {
         self.change(&mut load)?;
         if let (Some(trace), None) = (&self.trace, self.duration) {
             // All of it, where nobody says how much.
-            load.phases.sustain = Nanos(trace.length().0 + 1);
+            load.phases.sustain = Nanos(trace.length().0.saturating_add(1));
         }
         let wanted = Wanted {
             models: self.models.clone(),
@@ -160,7 +161,7 @@ impl Wish {
         let targets = wanted
             .targets(settings)
             .map_err(|fault| fault.to_string())?;
-        Ok(Plan {
+        let plan = Plan {
             run,
             seed,
             targets,
@@ -173,7 +174,9 @@ impl Wish {
             pool: self.pool.clone().unwrap_or_else(Pool::shipped),
             rpm_limit: self.rpm_limit,
             tpm_limit: self.tpm_limit,
-        })
+        };
+        fits(&plan, settings.limits.request_body_bytes)?;
+        Ok(plan)
     }
 
     fn rule(&self, load: &Workload) -> Rule {
@@ -191,7 +194,7 @@ impl Wish {
     }
 
     fn change(&self, load: &mut Workload) -> Result<(), String> {
-        let nanos = |span: Duration| Nanos(span.as_nanos() as u64);
+        let nanos = |span: Duration| Nanos(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX));
         let put = |to: &mut Nanos, span: Option<Duration>| {
             if let Some(span) = span {
                 *to = nanos(span);
@@ -249,7 +252,7 @@ impl Wish {
             sizes.insert(0, exact);
         }
         load.sizes =
-            Sizes::new(sizes).map_err(|fault| format!("the lengths are none: {fault:?}"))?;
+            Sizes::new(sizes).map_err(|fault| format!("no lengths of requests: {fault:?}"))?;
         Ok(())
     }
 }

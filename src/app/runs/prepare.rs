@@ -149,7 +149,7 @@ fn takes(plan: &Planned, settings: &Settings, most: u64, now: WallTime) -> Resul
     Ok(match plan {
         Planned::Bench(plan) => {
             // Before every prompt is written out to be priced.
-            let requests = plan.tasks().len() as u64 * u64::from(plan.turns);
+            let requests = plan.requests();
             let longest = plan.variants.iter().filter_map(|of| of.prompt_tokens).max();
             if requests > most {
                 return Err(too_many(requests, most));

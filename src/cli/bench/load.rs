@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Temperature, pool, temperature};
+use super::traced::OfStore;
+use super::{Temperature, pool, temperature, tokens};
 use crate::active::load::result::is_void;
 use crate::active::load::{Ended, Plan, Progress, Wish, paper};
 use crate::active::named::run_name;
@@ -23,7 +24,6 @@ use crate::config::settings::Settings;
 use crate::config::{duration, workload};
 use crate::record::{KeyedHash, PicoDollars};
 use crate::workload::spec::Workload;
-use crate::workload::trace::Trace;
 
 /// Load routes by a schedule or by users at once: what do they bear at a level of service?
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,8 @@ use crate::workload::trace::Trace;
     tollgate bench load --models gpt-4.1-mini --rate 5 --duration 2m --sla 2s\n  \
     tollgate bench load --models gpt-4.1-mini --users 50 --think 3s\n  \
     tollgate bench load --models gpt-4.1-mini --sweep --sla 2s --max 64\n  \
-    tollgate bench load --models llama-3.1-8b --trace AzureLLMInferenceTrace_conv.csv --duration 5m\n\n\
+    tollgate bench load --models llama-3.1-8b --trace AzureLLMInferenceTrace_conv.csv --duration 5m\n  \
+    tollgate bench load --models gpt-4.1-mini --trace store --since 2h --trace-models gpt-4.1\n\n\
     Latency counts from the moment at which a request was to be sent; how late requests were sent\n\
     is part of the result, and a run whose generator was too late (99th percentile over 10 ms, or\n\
     over 2 % of the median first token, 1 ms at least) is void: exit code 1.\n\n\
@@ -44,7 +45,10 @@ use crate::workload::trace::Trace;
     two are within --resolution. Steps are lengthened until they can show it.\n\n\
     A workload file is YAML, JSON or TOML; the one that is used without --workload is in\n\
     config/workloads/chat.yaml of the source. A trace is CSV with TIMESTAMP, ContextTokens and\n\
-    GeneratedTokens, or a JSON object a line with timestamp (ms), input_length and output_length.\n\n\
+    GeneratedTokens, or a JSON object a line with timestamp (ms), input_length and output_length.\n\
+    --trace store takes when recorded requests came and how long they and their answers were (the\n\
+    store holds no text of them); the last 24 hours of live traffic unless told otherwise. What was\n\
+    sent is kept beside the results as trace.jsonl.\n\n\
     What it may cost is shown first, and never passed (--max-cost). Ctrl-C keeps what was measured.\n\
     Results: exchanges.jsonl as they come, load.json (schema tollgate.load/1) at the end.")]
 pub(super) struct Args {
@@ -72,9 +76,12 @@ pub(super) struct Args {
     /// How long a user thinks between an answer and the next request
     #[arg(long, value_name = "SPAN", value_parser = span)]
     think: Option<Duration>,
-    /// Send as recorded in this trace: its moments and its lengths
-    #[arg(long, value_name = "FILE", conflicts_with = "sweep")]
+    /// Send as recorded: the moments and the lengths of a trace's file, or of this machine's own
+    /// traffic in the store (`store`)
+    #[arg(long, value_name = "FILE|store", conflicts_with = "sweep")]
     trace: Option<PathBuf>,
+    #[command(flatten)]
+    of_store: OfStore,
     /// Send the trace so many times as fast
     #[arg(long, value_name = "N", default_value_t = 1.0, requires = "trace", value_parser = positive)]
     speed: f64,
@@ -115,10 +122,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share)]
     resolution: f64,
     /// Prompts of about so many tokens, instead of the workload's lengths
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = tokens())]
     prompt_tokens: Option<u64>,
     /// Answers of at most so many tokens, instead of the workload's lengths
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = tokens())]
     max_tokens: Option<u64>,
     /// Requests per minute that the provider allows; what its headers say otherwise
     #[arg(long, value_name = "N")]
@@ -288,6 +295,10 @@ fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
             estimate.unpriced.join(", ")
         ));
     }
+    if estimate.cost.0 == u64::MAX {
+        let least = "it may cost more than $18 million, which no cap can count: send less";
+        return Err(Stop::Usage(least.to_owned()));
+    }
     if cost > cap {
         return Err(Stop::Usage(format!(
             "it may cost ${cost:.4}, which is over --max-cost {cap:.2}: raise it, or send less"
@@ -317,7 +328,9 @@ fn measure(run: &Run<'_>) -> Result<Outcome, Stop> {
 }
 
 fn plan(args: &Args, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {
-    let trace = args.trace.as_deref().map(trace).transpose()?;
+    let trace = args
+        .of_store
+        .trace(args.trace.as_deref(), settings, clock)?;
     let wish = Wish {
         models: args.models.clone(),
         providers: args.providers.clone(),
@@ -371,12 +384,4 @@ fn load(path: Option<&Path>) -> Result<Workload, Stop> {
         let text = format!("{problems}\n{count} {many} in the workload; nothing was sent");
         Stop::Config(AppFault::Usage(text))
     })
-}
-
-fn trace(path: &Path) -> Result<Trace, Stop> {
-    let name = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Stop::Usage(format!("cannot read {name}: {error}")))?;
-    Trace::read(&text)
-        .map_err(|fault| Stop::Usage(format!("{name} line {}: {}", fault.line, fault.what)))
 }

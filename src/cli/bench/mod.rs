@@ -4,6 +4,8 @@ mod charts;
 
 mod load;
 
+mod traced;
+
 pub(super) mod results;
 
 use std::io::IsTerminal as _;
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output;
@@ -28,6 +31,8 @@ use crate::config::settings::Settings;
 use crate::record::{Name, PicoDollars};
 use crate::ui::papers::Known;
 use crate::workload::prompts::{Pool, mixed};
+use crate::workload::sizes::LENGTH_MAX;
+use traced::OfStore;
 
 /// Ask routes the same, in drawn order, and compare what they took
 #[derive(Debug, clap::Args)]
@@ -39,6 +44,7 @@ use crate::workload::prompts::{Pool, mixed};
     tollgate bench --models gpt-4.1 --json-mode\n  \
     tollgate bench --models claude-sonnet-4-6 --cache-turns 6\n  \
     tollgate bench --models gpt-4.1 --cold both --repeat 3\n  \
+    tollgate bench --models gpt-4.1 --trace store --since 7d\n  \
     tollgate bench --models gpt-4.1 --compare results/last-week --fail-on-regression\n  \
     tollgate bench analyze results\n  \
     tollgate bench compare results/last-week results/today --fail-on-regression\n  \
@@ -114,16 +120,23 @@ struct RunArgs {
     #[arg(long, default_value_t = 2, value_name = "N")]
     warm_ups: u32,
     /// Tokens of an answer, at most; 64 with --pairs unless given
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = tokens())]
     max_tokens: Option<u64>,
     /// Lengthen prompts to about so many tokens
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = tokens())]
     prompt_tokens: Option<u64>,
+    /// Lengthen prompts as recorded: each round to the length of one that is drawn from a trace's
+    /// file, or from this machine's own traffic in the store (`store`)
+    #[arg(long, value_name = "FILE|store", conflicts_with = "prompt_tokens")]
+    trace: Option<PathBuf>,
+    #[command(flatten)]
+    of_store: OfStore,
     /// Ask with these limits of the answer, one after the other: does the rate hold?
     #[arg(
         long,
         value_delimiter = ',',
         value_name = "LIST",
+        value_parser = tokens(),
         conflicts_with = "max_tokens"
     )]
     sweep_tokens: Vec<u64>,
@@ -200,6 +213,11 @@ fn span(text: &str) -> Result<Duration, String> {
     duration(text)
         .filter(|span| !span.is_zero())
         .ok_or_else(|| "expected a span such as 90s or 10m".to_owned())
+}
+
+/// Tokens of a prompt or an answer, as many as any model takes.
+pub(super) fn tokens() -> RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=LENGTH_MAX)
 }
 
 /// A temperature, or none.
@@ -404,8 +422,18 @@ fn plan(args: &RunArgs, settings: &Settings, clock: &Clock) -> Result<Plan, Stop
         min_tokens: args.min_tokens,
         temperature: args.temperature.0,
         pool: Some(pool(args.prompts.as_deref())?),
+        lengths: lengths(args, settings, clock)?,
     };
     wish.plan(settings, run, seed).map_err(Stop::Usage)
+}
+
+/// Lengths of recorded prompts, where they are asked for.
+fn lengths(args: &RunArgs, settings: &Settings, clock: &Clock) -> Result<Vec<u64>, Stop> {
+    let trace = args
+        .of_store
+        .trace(args.trace.as_deref(), settings, clock)?;
+    let sizes = trace.map(|trace| trace.sizes).unwrap_or_default();
+    Ok(sizes.iter().map(|size| size.input_tokens).collect())
 }
 
 fn pool(path: Option<&Path>) -> Result<Pool, Stop> {
