@@ -142,6 +142,12 @@ fn result(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", error(output)))
 }
 
+fn scores_report(folder: &Path) -> Value {
+    let output = tollgate(folder, &["report", "scores", "--format", "json"]);
+    assert!(output.status.success(), "{}", error(&output));
+    result(&output)
+}
+
 fn lines(folder: &Path) -> Vec<Value> {
     let text = fs::read_to_string(folder.join("results/one/scores.jsonl")).unwrap();
     text.lines()
@@ -247,6 +253,22 @@ fn answers_are_scored_by_each_scorer_and_forgotten() {
         &["report", "models", "--origin", "eval", "--format", "csv"],
     );
     assert!(String::from_utf8_lossy(&report.stdout).contains("good"));
+    // The store tells the same as the run itself did.
+    let kept = scores_report(folder);
+    let table = |report: &Value, key: &str| report["tables"][key].as_array().unwrap().clone();
+    let (mut told, mut own) = (table(&kept, "pairs"), table(&found["report"], "pairs"));
+    assert_eq!(told.len(), 3);
+    for rows in [&mut told, &mut own] {
+        rows.sort_by_key(|row| row["scorer"].to_string());
+    }
+    for (told, own) in told.iter().zip(&mut own) {
+        let mut told = told.clone();
+        let basis = told.as_object_mut().unwrap().remove("basis");
+        assert_eq!(basis, Some("the same items".into()));
+        assert_eq!(told, *own);
+    }
+    let newest = table(&kept, "scores");
+    assert!(newest[0]["duration_p50_ms"].is_number(), "{newest:?}");
     // What was asked, answered and reasoned stands in what the user wrote, and nowhere else.
     let own = ["set.jsonl", "scorers.toml"].map(|name| folder.join(name));
     assert!(files(folder).contains(&folder.join("store.redb")));
@@ -877,6 +899,8 @@ fn routes_must_be_shown_to_reach_min_score() {
         error(&output)
     );
     assert_eq!(left_out(), [Value::Null, "min_score".into()]);
+    let kept = scores_report(folder).to_string();
+    assert!(kept.contains("the same items"), "{kept}");
     // Nor does a request say otherwise.
     let output = tollgate(folder, &["routes", "--model", "m"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

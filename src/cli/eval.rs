@@ -181,7 +181,7 @@ fn hand_to_server(settings: &Settings, outcome: &Outcome) {
         address: reachable(settings.admin.listen),
         token: token.map(|token| token.expose_secret().to_owned()),
     };
-    let scores: Vec<Value> = outcome.scores.iter().map(scores::value).collect();
+    let scores: Vec<Value> = outcome.scores.iter().map(scores::sent).collect();
     let body = json!({ "scores": scores }).to_string();
     let what = match admin.ask("POST", "/api/scores", &body) {
         Ok(answer) if (200..300).contains(&answer.status) => return,

@@ -67,6 +67,8 @@ enum What {
     Cost(Common),
     /// What benchmarks, loads, evaluations and probes asked so far, run by run
     Runs(Common),
+    /// What evaluations found of each route: scores, differences on the same items, run by run
+    Scores(ScoresArgs),
     /// Live traffic beside benchmarks of the same routes: differences, and why they may differ
     Production(Common),
     /// Whether traffic is still what a baseline says: a test that may be looked at all the time
@@ -227,6 +229,14 @@ struct TaxArgs {
     seed: u64,
 }
 
+/// Evaluations are rarer than traffic: of a year unless told otherwise.
+#[derive(Debug, clap::Args)]
+#[command(mut_arg("since", |arg| arg.default_value("400d")), mut_arg("origin", |arg| arg.hide(true)))]
+struct ScoresArgs {
+    #[command(flatten)]
+    common: Common,
+}
+
 /// Probes are what it is of: no other traffic can be chosen.
 #[derive(Debug, clap::Args)]
 struct ProbesArgs {
@@ -335,6 +345,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
         What::Trend(args) => paper(args, Which::Listed(Listed::Trend), config),
         What::Cost(args) => paper(args, Which::Listed(Listed::Cost), config),
         What::Runs(args) => paper(args, Which::Runs, config),
+        What::Scores(args) => paper(&args.common, Which::Scores, config),
         What::Production(args) => paper(args, Which::Production, config),
         What::Drift(args) => drift(args, config),
         What::Throughput(args) => throughput(args, config),
@@ -405,7 +416,7 @@ fn paper(args: &Common, which: Which, config: Option<&Path>) -> Result<ExitCode,
     question.known = Known::of(settings.as_ref());
     let output = picked.output.as_deref();
     let made = tell(&reader, &question, clock.wall(), args.format, output)?;
-    if made.head.scanned == 0 {
+    if made.head.scanned == 0 && made.name != "scores" {
         output::note(
             "tollgate: the store has no exchange in this window; a wider --since may find some",
         );

@@ -39,7 +39,7 @@ pub use ids::{ExchangeId, KeyedHash, TraceId};
 pub use language::Language;
 pub use note::Note;
 pub use outcome::{CancelledBy, End, ErrorClass, FinishReason, Oddity, Outcome};
-pub use score::RouteScore;
+pub use score::{ItemMeans, RouteScore};
 pub use timeline::{Bins, Gaps, Mark, NullReason, Timeline};
 pub use units::{Moment, Name, Nanos, PicoDollars, WallTime};
 pub use usage::{TokenSource, Usage};

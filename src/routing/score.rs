@@ -25,6 +25,11 @@ pub struct Scores(HashMap<RouteKey, Vec<RouteScore>>);
 impl Scores {
     /// Takes in a score; of two runs the newer counts.
     pub fn add(&mut self, score: RouteScore) {
+        // Routing goes by the whole: what each item was worth need not stay in memory.
+        let score = RouteScore {
+            each: None,
+            ..score
+        };
         let key = RouteKey::new(score.provider.clone(), Some(score.there.clone()));
         let of_route = self.0.entry(key).or_default();
         match of_route
@@ -65,6 +70,7 @@ mod tests {
             low,
             high: 1.0,
             items: 40,
+            each: None,
         };
         let mut scores = Scores::default();
         for (at, scorer, low) in [(5, "a", 0.5), (7, "a", 0.7), (6, "a", 0.6), (1, "b", 0.1)] {

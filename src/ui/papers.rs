@@ -16,6 +16,7 @@ use crate::analysis::reports::gather::named;
 use crate::analysis::reports::listed::{Calls, Listed};
 use crate::analysis::reports::production::Production;
 use crate::analysis::reports::same::Routed;
+use crate::analysis::reports::scores::kept::Evaluations;
 use crate::analysis::reports::throughput::Throughput;
 use crate::analysis::reports::{
     Choice, Gathered, Report, Rolled, SameModel, canary, experiments, probes, rolled, runs, tax,
@@ -26,7 +27,9 @@ use crate::config::profiles::GEOGRAPHIES;
 use crate::config::settings::Settings;
 use crate::config::settings::{ModelRoutes, RouteSettings};
 use crate::edge::store::{Scanned, StoreError, StoreReader};
-use crate::record::{ExchangeRecord, Name, Note, PicoDollars, ProviderKind, WallTime};
+use crate::record::{
+    ExchangeId, ExchangeRecord, Name, Note, Origin, PicoDollars, ProviderKind, WallTime,
+};
 use crate::routing::catalogue::ModelFacts;
 use crate::routing::experiment::Experiment;
 
@@ -47,6 +50,8 @@ pub enum Which {
     Probes,
     /// What was asked on purpose, run by run.
     Runs,
+    /// What evaluations found of routes.
+    Scores,
     /// Live traffic beside benchmarks of the same routes.
     Production,
     /// Whether routes are still what a baseline says.
@@ -56,7 +61,7 @@ pub enum Which {
 }
 
 /// Every report by name, with what it answers.
-pub const REPORTS: [(&str, &str); 16] = [
+pub const REPORTS: [(&str, &str); 17] = [
     (
         "tax",
         "What a router costs against the provider directly, and how sure that is",
@@ -94,6 +99,10 @@ pub const REPORTS: [(&str, &str); 16] = [
         "What benchmarks, loads, evaluations and probes asked so far, run by run",
     ),
     (
+        "scores",
+        "What evaluations found of each route, compared on the same items, run by run",
+    ),
+    (
         "production",
         "Live traffic beside what benchmarks measured of the same routes",
     ),
@@ -114,6 +123,9 @@ impl Which {
         }
         if name == "runs" {
             return Some(Self::Runs);
+        }
+        if name == "scores" {
+            return Some(Self::Scores);
         }
         if name == "production" {
             return Some(Self::Production);
@@ -144,7 +156,7 @@ impl Which {
     #[must_use]
     pub const fn usual_age(&self) -> &'static str {
         match self {
-            Self::Experiments(_) | Self::Canary => "400d",
+            Self::Experiments(_) | Self::Canary | Self::Scores => "400d",
             Self::Plan(_) | Self::Probes | Self::Runs | Self::Production => "7d",
             Self::Drift(_) | Self::Tax(_) | Self::Listed(_) => "24h",
         }
@@ -160,6 +172,7 @@ impl Which {
     const fn origins(&self, asked: Origins) -> Origins {
         match self {
             Self::Production | Self::Runs => Origins::All,
+            Self::Scores => Origins::Only(Origin::Eval),
             _ => asked,
         }
     }
@@ -173,6 +186,7 @@ impl Which {
             Self::Canary => Box::new(canary::Canaries::default()),
             Self::Probes => Box::new(probes::Probes::default()),
             Self::Runs => Box::new(runs::Runs::default()),
+            Self::Scores => Box::new(Evaluations::default()),
             Self::Tax(asked) => Box::new(tax::Tax::new(asked.clone())),
             Self::Listed(listed) => Box::new(Calls::new(*listed)),
         }
@@ -299,6 +313,9 @@ fn of_window(
     if question.which == Which::Probes {
         return of_probes(reader, question, window, made, seen);
     }
+    if question.which == Which::Scores {
+        return of_scores(reader, question, window, made, seen);
+    }
     if question.which == Which::Runs || !question.choice.runs.is_empty() {
         return of_runs(reader, question, window, made, seen);
     }
@@ -353,18 +370,50 @@ fn of_runs(
     made: WallTime,
     seen: &mut impl FnMut(),
 ) -> Result<Paper, StoreError> {
-    let mut found = Vec::new();
-    reader.scan(window.range(), |summary| {
-        seen();
-        if summary.origin.is_of_run() {
-            found.push(summary.id);
-        }
-        ControlFlow::Continue(())
-    })?;
+    let found = of_origins(reader, window, Origin::is_of_run, seen)?;
     let mut report = question.which.report();
     let origins = question.which.origins(question.origins);
     let mut gathered = Gathered::new(&mut *report, origins, &question.choice);
     gathered.name(&question.known.same);
+    let scanned = reader.details(&found, |record| gathered.add(&record))?;
+    gathered.remark(remarks(reader, window)?);
+    let paper = gathered.paper(window, made, Source::Records);
+    Ok(told(paper, scanned, "records"))
+}
+
+/// The exchanges of some origins.
+fn of_origins(
+    reader: &StoreReader,
+    window: Window,
+    takes: impl Fn(Origin) -> bool,
+    seen: &mut impl FnMut(),
+) -> Result<Vec<ExchangeId>, StoreError> {
+    let mut found = Vec::new();
+    reader.scan(window.range(), |summary| {
+        seen();
+        if takes(summary.origin) {
+            found.push(summary.id);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
+
+/// The report of evaluations: their scores, and the answers that they are of.
+fn of_scores(
+    reader: &StoreReader,
+    question: &Question,
+    window: Window,
+    made: WallTime,
+    seen: &mut impl FnMut(),
+) -> Result<Paper, StoreError> {
+    let mut scores = reader.scores()?;
+    scores.retain(|score| window.range().contains(&score.at));
+    let mut report = Evaluations::new(scores, &question.choice);
+    let origins = question.which.origins(question.origins);
+    let mut gathered = Gathered::new(&mut report, origins, &question.choice);
+    gathered.name(&question.known.same);
+    let found = of_origins(reader, window, |origin| origin == Origin::Eval, seen)?;
     let scanned = reader.details(&found, |record| gathered.add(&record))?;
     gathered.remark(remarks(reader, window)?);
     let paper = gathered.paper(window, made, Source::Records);

@@ -78,7 +78,12 @@ impl Ui {
                 "/api/notes",
                 get(notes::list).post(notes::add).delete(notes::remove),
             )
-            .route("/api/scores", get(scores::list).post(scores::add))
+            .route(
+                "/api/scores",
+                get(scores::list)
+                    .post(scores::add)
+                    .layer(DefaultBodyLimit::max(scores::BYTES_MAX)),
+            )
             .route(
                 "/api/baselines",
                 get(baselines::list)

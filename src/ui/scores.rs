@@ -13,8 +13,10 @@ use super::api::Shared;
 use super::fault::Fault;
 use super::writer::by_writer;
 use crate::edge::store::StoreReader;
-use crate::record::{Name, RouteScore, WallTime};
+use crate::record::{ItemMeans, Name, RouteScore, WallTime};
 
+/// Bytes of a request's body: scores of a few dozen routes, with those of each item.
+pub(super) const BYTES_MAX: usize = 8 << 20;
 /// Bytes of a name at most.
 const NAME_MAX: usize = 300;
 
@@ -39,6 +41,11 @@ struct SentScore {
     low: f64,
     high: f64,
     items: u32,
+    /// By which the data set is recognised.
+    set: Option<String>,
+    /// What each item was worth.
+    #[serde(default)]
+    each: Vec<(u32, f64)>,
 }
 
 impl SentScore {
@@ -51,8 +58,10 @@ impl SentScore {
             && self.low <= self.score
             && self.score <= self.high
             && self.high <= 1.0;
-        if !names.iter().all(sound) || !ordered {
-            let message = "a score has names of one line, and 0 ≤ low ≤ score ≤ high ≤ 1";
+        let rising = self.each.windows(2).all(|two| two[0].0 < two[1].0)
+            && self.each.iter().all(|(_, mean)| (0.0..=1.0).contains(mean));
+        if !names.iter().chain(&self.set).all(sound) || !ordered || !rising {
+            let message = "a score has names of one line, 0 ≤ low ≤ score ≤ high ≤ 1, and items in rising order, each worth 0 to 1";
             return Err(Fault::bad("score", message));
         }
         let [run, model, provider, there, scorer] = names.map(Name::from);
@@ -67,6 +76,10 @@ impl SentScore {
             low: self.low,
             high: self.high,
             items: self.items,
+            each: self.set.map(|set| ItemMeans {
+                set: Name::from(set),
+                means: self.each,
+            }),
         })
     }
 }
@@ -80,9 +93,19 @@ pub(super) async fn list(Extract(state): Shared) -> Result<Json<Value>, Fault> {
     })))
 }
 
-/// A score as it is sent and listed.
+/// A score as it is sent, with what each item was worth.
 #[must_use]
-pub fn value(score: &RouteScore) -> Value {
+pub fn sent(score: &RouteScore) -> Value {
+    let mut value = value(score);
+    if let Some(each) = &score.each {
+        value["set"] = each.set.as_str().into();
+        value["each"] = json!(each.means);
+    }
+    value
+}
+
+/// A score as it is listed.
+fn value(score: &RouteScore) -> Value {
     json!({
         "run": score.run.as_str(),
         "at": score.at.0,

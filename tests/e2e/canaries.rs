@@ -107,6 +107,7 @@ fn a_plan_goes_on_where_the_canary_is_surely_no_worse_and_back_where_it_is() {
             low: value - 0.05,
             high: value + 0.05,
             items: 200,
+            each: None,
         };
         standing.with(|board| board.scores.add(score));
     }

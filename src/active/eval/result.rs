@@ -25,7 +25,7 @@ use crate::analysis::render::exchange;
 use crate::analysis::reports::call::calls;
 use crate::analysis::reports::scores::{Asked, Scores, Standing};
 use crate::analysis::scoring::Scored;
-use crate::record::{ExchangeRecord, Name, PicoDollars, RouteScore, WallTime};
+use crate::record::{ExchangeRecord, ItemMeans, Name, PicoDollars, RouteScore, WallTime};
 
 /// Schema of a line.
 pub const LINE_SCHEMA: &str = "tollgate.eval.answer/1";
@@ -229,6 +229,10 @@ pub fn route_scores(plan: &Plan, standings: &[Standing], at: WallTime) -> Vec<Ro
             low: standing.score.interval.low,
             high: standing.score.interval.high,
             items: standing.items as u32,
+            each: Some(ItemMeans {
+                set: Name::from(plan.digests[0].get(..16).unwrap_or_default()),
+                means: standing.means.clone(),
+            }),
         })
     });
     each.collect()

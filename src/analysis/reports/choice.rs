@@ -1,7 +1,7 @@
 //! Which calls a report takes.
 
 use super::call::{Call, plain_model};
-use crate::record::{ExchangeRecord, Name};
+use crate::record::{ExchangeRecord, Name, RouteScore};
 
 /// What a report is narrowed to; an empty list narrows nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,6 +38,17 @@ impl Choice {
         let provider = self.providers.is_empty() || has(&self.providers, Some(&call.provider));
         let region = self.regions.is_empty() || has(&self.regions, call.region.as_ref());
         model && provider && region
+    }
+
+    /// Whether an evaluation's score is in the report.
+    #[must_use]
+    pub fn takes_score(&self, score: &RouteScore) -> bool {
+        let model = self.models.is_empty()
+            || has(&self.models, Some(&score.model))
+            || has(&self.models, Some(&score.there));
+        let provider = self.providers.is_empty() || has(&self.providers, Some(&score.provider));
+        let run = self.runs.is_empty() || has(&self.runs, Some(&score.run));
+        model && provider && run
     }
 
     /// The choice in words, for the head of the report.

@@ -5,7 +5,7 @@
 use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, TableError};
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Name, RouteScore, WallTime};
+use crate::record::{ItemMeans, Name, RouteScore, WallTime};
 
 use super::codec::seal;
 use super::error::StoreError;
@@ -18,9 +18,21 @@ const ROW: u8 = 1;
 /// Rows at most: the oldest runs go first.
 const ROWS_MAX: u64 = 20_000;
 
-/// A row: run, model, provider, model there, scorer; date; score, low, high; items.
+/// Bytes of all rows at most: the oldest runs go first.
+const BYTES_MAX: u64 = 32 << 20;
+/// Items whose worth is kept with a score; of a larger data set only the score is.
+const MEANS_MAX: usize = 5_000;
+
+/// A row: run, model, provider, model there, scorer; date; score, low, high; items; the data set
+/// and what each of its items was worth, which older rows do not have.
 #[derive(Serialize, Deserialize)]
-struct Shape([String; 5], i64, [f64; 3], u32);
+struct Shape(
+    [String; 5],
+    i64,
+    [f64; 3],
+    u32,
+    #[serde(default)] Option<(String, Vec<(u32, f64)>)>,
+);
 
 impl Store {
     /// Keeps scores, each in the place of what its run said of the same before.
@@ -33,17 +45,23 @@ impl Store {
                     let key = key(score);
                     table.insert(key.as_str(), &*encode(&key, score))?;
                 }
-                let over = table.len()?.saturating_sub(ROWS_MAX) as usize;
-                if over > 0 {
+                let (mut rows, mut bytes) = (table.len()?, table.stats()?.stored_bytes());
+                if rows > ROWS_MAX || bytes > BYTES_MAX {
                     let mut ages = Vec::new();
                     for row in table.iter()? {
                         let (key, value) = row?;
                         let at = decode(key.value(), value.value()).map_or(0, |score| score.at.0);
-                        ages.push((at, key.value().to_owned()));
+                        let size = (key.value().len() + value.value().len()) as u64;
+                        ages.push((at, key.value().to_owned(), size));
                     }
                     ages.sort_unstable();
-                    for (_, key) in ages.into_iter().take(over) {
+                    for (_, key, size) in ages {
+                        if rows <= ROWS_MAX && bytes <= BYTES_MAX {
+                            break;
+                        }
                         table.remove(key.as_str())?;
+                        rows -= 1;
+                        bytes = bytes.saturating_sub(size);
                     }
                 }
             }
@@ -102,6 +120,7 @@ fn encode(key: &str, score: &RouteScore) -> Vec<u8> {
         score.at.0,
         [score.value, score.low, score.high],
         score.items,
+        score.each.as_ref().and_then(kept),
     );
     let mut value = Vec::new();
     seal::open(ROW, &mut value);
@@ -111,12 +130,18 @@ fn encode(key: &str, score: &RouteScore) -> Vec<u8> {
     value
 }
 
+/// What is kept of the items, where they are not too many.
+fn kept(each: &ItemMeans) -> Option<(String, Vec<(u32, f64)>)> {
+    let few = each.means.len() <= MEANS_MAX;
+    few.then(|| (each.set.to_string(), each.means.clone()))
+}
+
 fn decode(key: &str, value: &[u8]) -> Option<RouteScore> {
     let (version, payload) = seal::check(key.as_bytes(), value)?;
     if version != ROW {
         return None;
     }
-    let Shape(names, at, [value, low, high], items) = serde_json::from_slice(payload).ok()?;
+    let Shape(names, at, [value, low, high], items, each) = serde_json::from_slice(payload).ok()?;
     let [run, model, provider, there, scorer] = names.map(Name::from);
     Some(RouteScore {
         run,
@@ -129,6 +154,10 @@ fn decode(key: &str, value: &[u8]) -> Option<RouteScore> {
         low,
         high,
         items,
+        each: each.map(|(set, means)| ItemMeans {
+            set: Name::from(set),
+            means,
+        }),
     })
 }
 
@@ -149,11 +178,35 @@ mod tests {
             low: 1.0 / 3.0,
             high: 1.0,
             items: 44,
+            each: Some(ItemMeans {
+                set: Name::from("0123456789abcdef"),
+                means: vec![(0, 1.0), (2, 1.0 / 3.0)],
+            }),
         };
         let key = key(&score);
         let value = encode(&key, &score);
-        assert_eq!(decode(&key, &value), Some(score));
+        assert_eq!(decode(&key, &value), Some(score.clone()));
         assert_eq!(decode("other", &value), None);
+        // A row of before items were kept.
+        let plain = RouteScore {
+            each: None,
+            ..score.clone()
+        };
+        let old = r#"[["one","größe","p","a/b","s"],-5,[0.8,0.3333333333333333,1.0],44]"#;
+        let mut row = Vec::new();
+        seal::open(ROW, &mut row);
+        row.extend(old.as_bytes());
+        seal::close(key.as_bytes(), &mut row);
+        assert_eq!(decode(&key, &row), Some(plain.clone()));
+        let many = ItemMeans {
+            set: Name::from("s"),
+            means: (0..=MEANS_MAX as u32).map(|item| (item, 0.5)).collect(),
+        };
+        let many = RouteScore {
+            each: Some(many),
+            ..score.clone()
+        };
+        assert_eq!(decode(&key, &encode(&key, &many)), Some(plain));
         for cut in 0..value.len() {
             assert_eq!(decode(&key, &value[..cut]), None);
         }

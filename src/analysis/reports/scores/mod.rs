@@ -13,6 +13,8 @@ mod pairs;
 
 mod picture;
 
+pub mod kept;
+
 pub use route::{Standing, standings};
 
 /// One question that a route was asked.

@@ -2,8 +2,9 @@
 
 use super::route::Route;
 use super::{MARGIN, Scores};
-use crate::analysis::paper::Unit;
+use crate::analysis::paper::{Cell, Column, Unit};
 use crate::analysis::render::paper::number;
+use crate::analysis::reports::figures::verdict;
 use crate::statistics::compare::{Verdict, decide, holm, sign_p, wilcoxon_p};
 use crate::statistics::interval::{ALPHA, Estimate, bounded_difference};
 
@@ -18,8 +19,8 @@ pub(super) struct Pair {
     pub(super) wins: [u64; 2],
     /// The first less the second.
     pub(super) difference: Estimate,
-    /// Corrected over the pairs of the scorer.
-    pub(super) p_value: f64,
+    /// Corrected over the pairs of the scorer; absent where they are not of the same items.
+    pub(super) p_value: Option<f64>,
     pub(super) verdict: Verdict,
 }
 
@@ -39,17 +40,44 @@ fn at_scorer(scorer: usize, routes: &[Route<'_>]) -> Vec<Pair> {
             let both = own
                 .iter()
                 .filter_map(|(item, score)| Some((*score, *theirs.get(item)?)));
-            pairs.extend(pair(scorer, [first, second], &both.collect::<Vec<_>>()));
+            pairs.extend(of_items(scorer, [first, second], &both.collect::<Vec<_>>()));
         }
     }
-    let plain: Vec<f64> = pairs.iter().map(|pair| pair.p_value).collect();
-    for (pair, p_value) in pairs.iter_mut().zip(holm(&plain)) {
-        pair.p_value = p_value;
-    }
+    holm_within(&mut pairs);
     pairs
 }
 
-fn pair(scorer: usize, routes: [usize; 2], both: &[(f64, f64)]) -> Option<Pair> {
+/// Corrects p-values for how many they are.
+pub(super) fn holm_within(pairs: &mut [Pair]) {
+    let plain: Vec<f64> = pairs.iter().filter_map(|pair| pair.p_value).collect();
+    let known = pairs.iter_mut().filter_map(|pair| pair.p_value.as_mut());
+    for (p_value, corrected) in known.zip(holm(&plain)) {
+        *p_value = corrected;
+    }
+}
+
+/// Two routes by two independent scores, each with its interval, of `items` at least.
+pub(super) fn of_intervals(
+    scorer: usize,
+    routes: [usize; 2],
+    first: &Estimate,
+    second: &Estimate,
+    items: usize,
+) -> Pair {
+    let difference = first.less(second);
+    Pair {
+        scorer,
+        routes,
+        items,
+        wins: [0, 0],
+        difference,
+        p_value: None,
+        verdict: decide(&difference, MARGIN, items),
+    }
+}
+
+/// Two routes by the scores of the items that both have; nothing without one.
+pub(super) fn of_items(scorer: usize, routes: [usize; 2], both: &[(f64, f64)]) -> Option<Pair> {
     let differences: Vec<f64> = both.iter().map(|(own, theirs)| own - theirs).collect();
     let difference = bounded_difference(&differences, ALPHA)?;
     let is_binary = both
@@ -68,7 +96,7 @@ fn pair(scorer: usize, routes: [usize; 2], both: &[(f64, f64)]) -> Option<Pair> 
         items: both.len(),
         wins: [count(|apart| apart > 0.0), count(|apart| apart < 0.0)],
         difference,
-        p_value: p_value.unwrap_or(1.0),
+        p_value: Some(p_value.unwrap_or(1.0)),
         verdict: decide(&difference, MARGIN, both.len()),
     })
 }
@@ -80,17 +108,24 @@ fn is_whole(score: f64) -> bool {
 
 /// Who leads at each scorer, where that can be said.
 pub(super) fn findings(scores: &Scores, routes: &[Route<'_>], pairs: &[Pair]) -> Vec<String> {
+    let names: Vec<String> = routes.iter().map(Route::name).collect();
     let each = scores.scorers.iter().enumerate();
-    each.map(|(scorer, name)| finding(scorer, name, routes, pairs))
-        .collect()
+    each.map(|(scorer, name)| {
+        let ranked = routes.iter().enumerate();
+        let ranked = ranked.filter_map(|(place, route)| Some((place, route.score(scorer)?)));
+        let own: Vec<&Pair> = pairs.iter().filter(|pair| pair.scorer == scorer).collect();
+        finding(name, ranked.collect(), &names, &own)
+    })
+    .collect()
 }
 
-fn finding(scorer: usize, name: &str, routes: &[Route<'_>], pairs: &[Pair]) -> String {
-    let mut ranked: Vec<(usize, Estimate)> = routes
-        .iter()
-        .enumerate()
-        .filter_map(|(place, route)| Some((place, route.score(scorer)?)))
-        .collect();
+/// Who leads at a scorer, by the places and scores of routes with these names, and their pairs.
+pub(super) fn finding(
+    name: &str,
+    mut ranked: Vec<(usize, Estimate)>,
+    names: &[String],
+    pairs: &[&Pair],
+) -> String {
     ranked.sort_by(|a, b| b.1.value.total_cmp(&a.1.value));
     let said = |of: &Estimate| {
         let [value, low, high] = [of.value, of.interval.low, of.interval.high];
@@ -100,33 +135,87 @@ fn finding(scorer: usize, name: &str, routes: &[Route<'_>], pairs: &[Pair]) -> S
     let Some((best, score)) = ranked.first() else {
         return format!("{name}: no answer has a score.");
     };
-    let leader = routes[*best].name();
+    let leader = &names[*best];
     let Some((next, _)) = ranked.get(1) else {
         return format!("{name}: {leader} has {}.", said(score));
     };
-    let of_both = |pair: &&Pair| {
-        pair.scorer == scorer && pair.routes.contains(best) && pair.routes.contains(next)
+    let of_both = |pair: &&&Pair| pair.routes.contains(best) && pair.routes.contains(next);
+    let next = &names[*next];
+    let Some(pair) = pairs.iter().find(of_both) else {
+        return format!(
+            "{name}: {leader} has {}; no item is shared with {next}.",
+            said(score)
+        );
     };
-    let next = routes[*next].name();
-    match pairs.iter().find(of_both) {
-        Some(pair) if pair.p_value < ALPHA => format!(
+    match pair.p_value {
+        Some(p_value) if p_value < ALPHA => format!(
             "{name}: {leader} leads with {}; {next} is next, {} lower on {} items in common \
              (p = {:.3}).",
             said(score),
             number(pair.difference.value.abs(), Unit::Number),
             pair.items,
-            pair.p_value
+            p_value
         ),
-        Some(pair) => format!(
+        Some(p_value) => format!(
             "{name}: {leader} has the highest score, {}, but {next} cannot be told from it on {} \
              items in common (p = {:.2}).",
             said(score),
             pair.items,
-            pair.p_value
+            p_value
+        ),
+        None if !pair.difference.interval.contains(0.0) => format!(
+            "{name}: {leader} leads with {}; {next} is next, {} lower, each on its own items.",
+            said(score),
+            number(pair.difference.value.abs(), Unit::Number)
         ),
         None => format!(
-            "{name}: {leader} has {}; no item is shared with {next}.",
+            "{name}: {leader} has the highest score, {}, but {next} cannot be told from it, each \
+             on its own items.",
             said(score)
         ),
     }
+}
+
+/// Columns of a table of pairs; `mixed` where some may not be of the same items.
+pub(super) fn pair_columns(mixed: bool) -> Vec<Column> {
+    let mut columns = vec![
+        Column::words("scorer", "scorer"),
+        Column::words("first", "first"),
+        Column::words("second", "second"),
+        Column::new("difference", "first − second", Unit::More),
+        Column::new("better", "first better", Unit::Count),
+        Column::new("worse", "first worse", Unit::Count),
+        Column::new("p_value", "p (Holm)", Unit::Number),
+        Column::remark("verdict", "verdict"),
+    ];
+    if mixed {
+        columns.push(Column::remark("basis", "on"));
+    }
+    columns
+}
+
+/// The row of a pair of routes with these names.
+pub(super) fn pair_row(scorer: &str, names: [String; 2], pair: &Pair, mixed: bool) -> Vec<Cell> {
+    let [first, second] = names.map(Cell::text);
+    let [better, worse] = pair.wins.map(|count| match pair.p_value {
+        Some(_) => Cell::count(count),
+        None => Cell::absent("not the same items"),
+    });
+    let mut row = vec![
+        Cell::text(scorer),
+        first,
+        second,
+        Cell::quantile(&pair.difference, pair.items as u64),
+        better,
+        worse,
+        Cell::maybe(pair.p_value, "not the same items"),
+        Cell::text(verdict(&pair.verdict)),
+    ];
+    if mixed {
+        row.push(Cell::text(match pair.p_value {
+            Some(_) => "the same items",
+            None => "its own items each",
+        }));
+    }
+    row
 }

@@ -3,47 +3,68 @@
 use super::Scores;
 use super::route::Route;
 use crate::analysis::paper::{Chart, Plot, Point, Unit};
+use crate::statistics::interval::Estimate;
 
 /// A value with its interval.
-type Ends = (f64, Option<(f64, f64)>);
+pub(super) type Ends = (f64, Option<(f64, f64)>);
+
+/// A route on a chart.
+pub(super) struct Placed {
+    pub(super) name: String,
+    pub(super) score: Estimate,
+    /// Its median duration.
+    pub(super) duration: Option<Ends>,
+    /// The mean cost of a request, dollars.
+    pub(super) cost: Option<f64>,
+}
 
 /// Two charts for each scorer.
 pub(super) fn charts(scores: &Scores, routes: &[Route<'_>]) -> Vec<Chart> {
     let each = scores.scorers.iter().enumerate();
     let both = each.flat_map(|(scorer, name)| {
-        let duration = chart(
-            format!("Score against duration ({name})"),
-            ("duration, p50", Unit::Span),
-            scorer,
-            routes,
-            |route| route.durations().middle(),
-        );
-        let cost = chart(
-            format!("Score against cost ({name})"),
-            ("cost of 1,000 requests", Unit::Dollars),
-            scorer,
-            routes,
-            // A mean of costs, which have no law that an interval could come of.
-            |route| Some((route.cost()?.0 * 1e3, None)),
-        );
-        [duration, cost]
+        let placed = |route: &Route<'_>| {
+            Some(Placed {
+                name: route.name(),
+                score: route.score(scorer)?,
+                duration: route.durations().middle(),
+                cost: route.cost().map(|(each, _)| each),
+            })
+        };
+        charts_of(name, &routes.iter().filter_map(placed).collect::<Vec<_>>())
     });
-    both.flatten().collect()
+    both.collect()
+}
+
+/// The two charts of a scorer.
+pub(super) fn charts_of(scorer: &str, routes: &[Placed]) -> Vec<Chart> {
+    let duration = chart(
+        format!("Score against duration ({scorer})"),
+        ("duration, p50", Unit::Span),
+        routes,
+        |route| route.duration,
+    );
+    let cost = chart(
+        format!("Score against cost ({scorer})"),
+        ("cost of 1,000 requests", Unit::Dollars),
+        routes,
+        // A mean of costs, which have no law that an interval could come of.
+        |route| Some((route.cost? * 1e3, None)),
+    );
+    duration.into_iter().chain(cost).collect()
 }
 
 fn chart(
     title: String,
     (x_name, x_unit): (&str, Unit),
-    scorer: usize,
-    routes: &[Route<'_>],
-    x: impl Fn(&Route<'_>) -> Option<Ends>,
+    routes: &[Placed],
+    x: impl Fn(&Placed) -> Option<Ends>,
 ) -> Option<Chart> {
     let known: Vec<(String, Ends, Ends)> = routes
         .iter()
         .filter_map(|route| {
-            let score = route.score(scorer)?;
+            let score = route.score;
             let ends = (score.interval.low, score.interval.high);
-            Some((route.name(), x(route)?, (score.value, Some(ends))))
+            Some((route.name.clone(), x(route)?, (score.value, Some(ends))))
         })
         .collect();
     let is_best = |x: f64, y: f64| {

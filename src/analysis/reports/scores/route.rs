@@ -29,24 +29,29 @@ pub(super) fn routes(scores: &Scores) -> Vec<Route<'_>> {
     routes.collect()
 }
 
+/// The size that a model's name tells: `8b` of `llama-3.1-8b-instant`.
+pub(super) fn size_of(model: &str) -> Option<String> {
+    let lower = model.to_ascii_lowercase();
+    let mut words = lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
+    let size = words.find(|word| {
+        word.strip_suffix('b').is_some_and(|number| {
+            number.starts_with(|c: char| c.is_ascii_digit())
+                && number
+                    .chars()
+                    .all(|c| c.is_ascii_digit() || matches!(c, '.' | 'x'))
+        })
+    });
+    size.map(str::to_owned)
+}
+
 impl Route<'_> {
     pub(super) fn name(&self) -> String {
         format!("{} at {}", self.model, self.provider)
     }
 
-    /// The size that the model's name tells: `8b` of `llama-3.1-8b-instant`.
+    /// The size that the model's name tells.
     pub(super) fn size(&self) -> Option<String> {
-        let lower = self.model.to_ascii_lowercase();
-        let mut words = lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
-        let size = words.find(|word| {
-            word.strip_suffix('b').is_some_and(|number| {
-                number.starts_with(|c: char| c.is_ascii_digit())
-                    && number
-                        .chars()
-                        .all(|c| c.is_ascii_digit() || matches!(c, '.' | 'x'))
-            })
-        });
-        size.map(str::to_owned)
+        size_of(self.model)
     }
 
     /// The mean score of each item at a scorer, over those of its trials that have one.
@@ -107,6 +112,8 @@ pub struct Standing {
     pub score: Estimate,
     /// Items that it is of.
     pub items: u64,
+    /// The place of each of them, rising, and what it is worth.
+    pub means: Vec<(u32, f64)>,
 }
 
 /// How each route stands at each scorer that has said anything of it.
@@ -115,12 +122,17 @@ pub fn standings(scores: &Scores) -> Vec<Standing> {
     let of_route = |route: Route<'_>| {
         let each = scores.scorers.iter().enumerate();
         let standings = each.filter_map(|(place, scorer)| {
+            let items = route.items(place);
             Some(Standing {
                 model: route.model.to_owned(),
                 provider: route.provider.to_owned(),
                 scorer: scorer.clone(),
                 score: route.score(place)?,
-                items: route.items(place).len() as u64,
+                items: items.len() as u64,
+                means: items
+                    .into_iter()
+                    .map(|(item, mean)| (item as u32, mean))
+                    .collect(),
             })
         });
         standings.collect::<Vec<_>>()

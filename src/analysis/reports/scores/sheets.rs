@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::pairs::Pair;
+use super::pairs::{Pair, pair_columns, pair_row};
 use super::route::Route;
 use super::{Asked, Scores};
 use crate::analysis::paper::{Cell, Column, Sheet, Unit};
-use crate::analysis::reports::figures::verdict;
 use crate::analysis::scoring::Scored;
 use crate::statistics::interval::Estimate;
 
@@ -110,29 +109,12 @@ fn of_time(routes: &[Route<'_>]) -> Sheet {
 }
 
 fn of_pairs(scores: &Scores, routes: &[Route<'_>], pairs: &[Pair]) -> Sheet {
-    let columns = vec![
-        Column::words("scorer", "scorer"),
-        Column::words("first", "first"),
-        Column::words("second", "second"),
-        Column::new("difference", "first − second", Unit::More),
-        Column::new("better", "first better", Unit::Count),
-        Column::new("worse", "first worse", Unit::Count),
-        Column::new("p_value", "p (Holm)", Unit::Number),
-        Column::remark("verdict", "verdict"),
-    ];
-    let mut sheet = Sheet::new("pairs", "Differences on the same items", columns).grouped(1);
+    let title = "Differences on the same items";
+    let mut sheet = Sheet::new("pairs", title, pair_columns(false)).grouped(1);
     for pair in pairs {
-        let [first, second] = pair.routes.map(|place| Cell::text(routes[place].name()));
-        sheet.rows.push(vec![
-            Cell::text(&scores.scorers[pair.scorer]),
-            first,
-            second,
-            Cell::quantile(&pair.difference, pair.items as u64),
-            Cell::count(pair.wins[0]),
-            Cell::count(pair.wins[1]),
-            Cell::Value(pair.p_value),
-            Cell::text(verdict(&pair.verdict)),
-        ]);
+        let names = pair.routes.map(|place| routes[place].name());
+        let row = pair_row(&scores.scorers[pair.scorer], names, pair, false);
+        sheet.rows.push(row);
     }
     sheet
 }
