@@ -11,7 +11,7 @@ use crate::cli::stored::{Progress, Stop, origins};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::store::{Names, StoreReader, Summary, let_traffic_go_first};
-use crate::record::{Outcome, WallTime};
+use crate::record::{Name, Outcome, WallTime};
 use crate::workload::trace::Trace;
 
 /// What `--trace` names where it is no file.
@@ -120,7 +120,7 @@ impl OfStore {
 
     fn takes(&self, summary: &Summary, names: &Names) -> bool {
         let has = |list: &[String], ids: &[_]| {
-            let named = |id| names.get(id).map(|name| name.as_str());
+            let named = |id| names.get(id).map(Name::as_str);
             let mut found = ids.iter().filter_map(|id| named(*id));
             list.is_empty() || found.any(|name| list.iter().any(|one| one == name))
         };
@@ -168,7 +168,7 @@ impl Taken {
             (background, "were background calls and are left out"),
         ] {
             if count > 0 {
-                told.push_str(&format!("; {count} {what}"));
+                told = format!("{told}; {count} {what}");
             }
         }
         output::note(&told);
