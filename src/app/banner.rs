@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use crate::config::settings::Settings;
 use crate::record::Name;
@@ -41,11 +42,15 @@ pub fn banner(
 
 /// The text printed by the demo.
 #[must_use]
-pub fn demo(data: SocketAddr, admin: SocketAddr) -> String {
+pub fn demo(data: SocketAddr, admin: SocketAddr, store: &Path) -> String {
+    let store = store.display();
     format!(
         "tollgate {} demo\n\n  EVERYTHING HERE IS SIMULATED: providers, traffic and the last day.\n\n\
          \x20 page         http://{admin}/\n\
-         \x20 data plane   http://{data}/v1\n\n\
+         \x20 data plane   http://{data}/v1\n\
+         \x20 store        {store}\n\n\
+         Reports: tollgate report routes --origin demo --store {store}\n\
+         \x20        tollgate report tax --origin demo --store {store}\n\n\
          Try it:  curl -N http://{data}/openai/v1/chat/completions \\\n\
          \x20          -H 'content-type: application/json' \\\n\
          \x20          -d '{{\"model\":\"gpt-4.1\",\"stream\":true,\"messages\":[]}}'\n\n\

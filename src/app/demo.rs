@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -59,6 +60,7 @@ pub struct Demo {
     stop: Arc<AtomicBool>,
     clients: Vec<JoinHandle<()>>,
     recording: Option<Running>,
+    store: PathBuf,
     _simulator: Simulator,
     _folder: tempfile::TempDir,
 }
@@ -127,9 +129,18 @@ impl Demo {
             stop,
             clients,
             recording: Some(recording),
+            store: settings.store.path,
             _simulator: simulator,
             _folder: folder,
         })
+    }
+}
+
+impl Demo {
+    /// The file of its store.
+    #[must_use]
+    pub fn store(&self) -> &Path {
+        &self.store
     }
 }
 
@@ -168,7 +179,7 @@ fn billed(record: &ExchangeRecord, settings: &Settings) -> Option<PicoDollars> {
 }
 
 /// Settings whose providers are the simulated ones, on the usual ports or the next free ones.
-fn settings(simulator: SocketAddr, folder: &std::path::Path) -> Result<Settings, AppFault> {
+fn settings(simulator: SocketAddr, folder: &Path) -> Result<Settings, AppFault> {
     let mut text = format!(
         "[server]\nlisten = \"{}\"\n[admin]\nlisten = \"{}\"\n[store]\npath = \"{}\"\n",
         free(DATA_PORT),

@@ -144,7 +144,7 @@ pub fn demo(seed: u64, print: &dyn Fn(&str)) -> Result<(), AppFault> {
     let Some(admin) = &demo.admin else {
         return Ok(());
     };
-    print(&banner::demo(node.address, admin.address));
+    print(&banner::demo(node.address, admin.address, demo.store()));
     runtime.block_on(told.word_to_stop());
     Ok(())
 }

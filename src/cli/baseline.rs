@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::ArgGroup;
 use serde_json::json;
 
 use super::bench::results::read_all;
@@ -43,8 +44,12 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Save results: of benchmarks in a folder, or of traffic since a moment
+    #[command(
+        after_help = "Examples:\n  tollgate baseline save november --note \"before the move to eu-west\" --from results/november\n  tollgate baseline save last-week --note \"traffic as it was\" --since 7d"
+    )]
     Save(Save),
     /// List what is saved
+    #[command(after_help = "Examples:\n  tollgate baseline list\n  tollgate baseline list --json")]
     List {
         #[command(flatten)]
         store: StoreArgs,
@@ -53,6 +58,9 @@ enum What {
         json: bool,
     },
     /// Show a baseline: date, versions, workload, results, anomalies, recommendation
+    #[command(
+        after_help = "Examples:\n  tollgate baseline show november\n  tollgate baseline show november --format markdown --output november.md"
+    )]
     Show {
         /// Its name
         name: String,
@@ -62,6 +70,9 @@ enum What {
         store: StoreArgs,
     },
     /// Compare with a baseline: another one, or traffic of its origin since it was saved
+    #[command(
+        after_help = "Examples:\n  tollgate baseline compare november\n  tollgate baseline compare november december --fail-on-regression"
+    )]
     Compare {
         /// The baseline that is compared with
         name: String,
@@ -76,6 +87,7 @@ enum What {
         store: StoreArgs,
     },
     /// Remove a baseline
+    #[command(after_help = "Examples:\n  tollgate baseline remove november")]
     Remove {
         /// Its name
         name: String,
@@ -84,23 +96,28 @@ enum What {
     },
 }
 
+/// A text that says something.
+fn said(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let empty = || "it is empty: say what it is a baseline of".to_owned();
+    (!text.is_empty())
+        .then(|| text.to_owned())
+        .ok_or_else(empty)
+}
+
 #[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("source").required(true).args(["from", "since"])))]
 struct Save {
     /// Its name: letters, digits and . _ -
     name: String,
     /// Why: what it is a baseline of
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = said)]
     note: String,
     /// The results of `tollgate bench`: a file, or a folder of runs
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
     /// Traffic since then instead: an age (90m, 24h, 7d) or a date
-    #[arg(
-        long,
-        value_name = "WHEN",
-        conflicts_with = "from",
-        required_unless_present = "from"
-    )]
+    #[arg(long, value_name = "WHEN")]
     since: Option<String>,
     /// End of that traffic, in the same words; now otherwise
     #[arg(long, value_name = "WHEN", requires = "since")]

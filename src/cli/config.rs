@@ -8,6 +8,9 @@ use crate::config::{schema, template};
 
 /// Write an example config, or print the schema or every default
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  tollgate config init\n  tollgate config schema > tollgate.schema.json\n  tollgate config defaults"
+)]
 pub(super) struct Args {
     #[command(subcommand)]
     what: What,
@@ -16,14 +19,19 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Write a short commented example to a file that does not exist yet
+    #[command(
+        after_help = "Examples:\n  tollgate config init\n  tollgate config init /etc/tollgate.toml"
+    )]
     Init {
         /// The file to write
         #[arg(default_value = "tollgate.toml")]
         file: PathBuf,
     },
     /// Print the JSON Schema of the config, for editors
+    #[command(after_help = "Examples:\n  tollgate config schema > tollgate.schema.json")]
     Schema,
     /// Print every key with its default and the reason for it
+    #[command(after_help = "Examples:\n  tollgate config defaults")]
     Defaults,
 }
 

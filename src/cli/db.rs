@@ -25,10 +25,19 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Check every page and row, and that roll-ups are what their records give; not beside a server
+    #[command(
+        after_help = "Examples:\n  tollgate db verify\n  tollgate db verify --store old.redb --format json"
+    )]
     Verify(Plain),
     /// Pack the file, leaving damaged rows out; not beside a server, and with as much free space
+    #[command(
+        after_help = "Examples:\n  tollgate db compact\n  tollgate db compact --store old.redb"
+    )]
     Compact(Plain),
     /// Copy the store to a new file, also beside a running server
+    #[command(
+        after_help = "Examples:\n  tollgate db backup /backups/tollgate-2026-11-22.redb\n  tollgate db backup rescued.redb --store tollgate.redb.corrupt-20261122"
+    )]
     Backup {
         /// The file to write; it must not exist
         to: PathBuf,

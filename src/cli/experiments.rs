@@ -25,6 +25,9 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// The smallest difference that it would find, by days, from the traffic recorded so far
+    #[command(
+        after_help = "Examples:\n  tollgate experiments plan router-tax\n  tollgate experiments plan router-tax --since 30d"
+    )]
     Plan(PlanArgs),
 }
 

@@ -10,7 +10,10 @@ use crate::app::sources;
 
 /// Ask a running tollgate whether it is well (exit code 0) or not (1)
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example (Dockerfile):\n  HEALTHCHECK CMD [\"/tollgate\", \"healthcheck\"]")]
+#[command(
+    after_help = "Examples:\n  tollgate healthcheck\n  tollgate healthcheck --address 127.0.0.1:4101\n\n\
+    In a Dockerfile: HEALTHCHECK CMD [\"/tollgate\", \"healthcheck\"]"
+)]
 pub(super) struct Args {
     /// Its admin address; the config's otherwise, or 127.0.0.1:4101 where that does not load
     #[arg(long, value_name = "HOST:PORT")]

@@ -153,3 +153,69 @@ pub fn run() -> ExitCode {
         Command::Man(args) => man::run(&args),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// The words of a line of a shell, up to a pipe, a redirection or what is said of it.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), None);
+        let line = line.split("   ").next().unwrap();
+        for letter in line.chars().chain([' ']) {
+            match (quoted, letter) {
+                (None, '\'' | '"') => quoted = Some(letter),
+                (Some(open), close) if open == close => quoted = None,
+                (None, ' ') if !word.is_empty() => words.push(std::mem::take(&mut word)),
+                (None, ' ') => {}
+                _ => word.push(letter),
+            }
+        }
+        let end = words
+            .iter()
+            .position(|word| [">", "|", "#"].contains(&word.as_str()));
+        words.truncate(end.unwrap_or(words.len()));
+        words
+    }
+
+    /// The examples of a command and of those below it, each held against the command line.
+    fn hold(command: &mut clap::Command, path: &str) {
+        // Lines are not to be broken.
+        let mut wide = command.clone().term_width(0);
+        let help = wide.render_long_help().to_string();
+        // A line that goes on is one with what follows.
+        let help = help.replace("\\\n", " ");
+        let examples: Vec<&str> = help
+            .lines()
+            .skip_while(|line| !line.starts_with("Example"))
+            .skip(1)
+            .take_while(|line| line.starts_with("  "))
+            .collect();
+        assert!(!examples.is_empty(), "`{path} --help` has no example");
+        for line in examples {
+            let words = words(line.trim());
+            // Of other programs nothing is known here.
+            if words.first().map(String::as_str) != Some("tollgate") {
+                continue;
+            }
+            if let Err(error) = Cli::command().try_get_matches_from(&words) {
+                panic!("{path}: {line}: {error}");
+            }
+        }
+        for below in command.get_subcommands_mut() {
+            let path = format!("{path} {}", below.get_name());
+            if below.get_name() != "help" {
+                hold(below, &path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_help_has_examples_that_the_command_line_takes() {
+        let mut command = Cli::command();
+        command.build();
+        hold(&mut command, "tollgate");
+    }
+}

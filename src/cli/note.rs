@@ -28,6 +28,9 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Add a note
+    #[command(
+        after_help = "Examples:\n  tollgate note add \"moved to eu-west\"\n  tollgate note add \"new system prompt\" --at 3h --route openai/gpt-4.1"
+    )]
     Add {
         /// What it says: one line
         text: String,
@@ -41,6 +44,7 @@ enum What {
         store: StoreArgs,
     },
     /// List the notes
+    #[command(after_help = "Examples:\n  tollgate note list\n  tollgate note list --format json")]
     List {
         #[command(flatten)]
         store: StoreArgs,
@@ -49,6 +53,7 @@ enum What {
         format: Shape,
     },
     /// Remove a note
+    #[command(after_help = "Examples:\n  tollgate note remove 2")]
     Remove {
         /// Its number, as `note list` shows it
         id: u32,

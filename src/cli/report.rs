@@ -36,44 +36,104 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Each way to a model: failures, latency, speed, tokens, cost, own delay
+    #[command(
+        after_help = "Examples:\n  tollgate report routes --since 7d\n  tollgate report routes --model gpt-4.1 --format markdown\n  tollgate report routes --origin demo --store demo.redb"
+    )]
     Routes(Routes),
     /// What a router costs against the provider directly, and how sure that is
+    #[command(
+        after_help = "Examples:\n  tollgate report tax --since 7d\n  tollgate report tax --models gpt-4.1 --reference openai\n  tollgate report tax --origin bench --runs november --format html --output tax.html"
+    )]
     Tax(TaxArgs),
     /// What routes taken by lot did: effect, interval, arms' sizes, and whether one may stop
+    #[command(
+        after_help = "Examples:\n  tollgate report experiments\n  tollgate report experiments router-tax --since 2026-11-01"
+    )]
     Experiments(ExperimentsArgs),
     /// Whether a route drawn by a small weight is worse than the others of its model
+    #[command(
+        after_help = "Examples:\n  tollgate report canary\n  tollgate report canary --since 7d --models gpt-4.1"
+    )]
     Canary(Common),
     /// How often each route answers its probes, how soon, its days and trend, drift, cold starts
+    #[command(
+        after_help = "Examples:\n  tollgate report probes\n  tollgate report probes --since 30d --providers openai --format csv"
+    )]
     Probes(ProbesArgs),
     /// Each model at each provider: speed, failures, cost, and which no other beats in both
+    #[command(
+        after_help = "Examples:\n  tollgate report models --since 7d\n  tollgate report models --compare 14d..7d\n  tollgate report models --models gpt-4.1,gpt-4.1-mini --format html --output models.html"
+    )]
     Models(Common),
     /// Each model in each region: rate, first token, success, cost; pivot-able as csv
+    #[command(
+        after_help = "Examples:\n  tollgate report regions --since 7d\n  tollgate report regions --models claude-sonnet-4-6 --format csv"
+    )]
     Regions(Common),
     /// Who served behind each router: share, first token, rate, failures
+    #[command(
+        after_help = "Examples:\n  tollgate report backends --since 7d\n  tollgate report backends --providers openrouter"
+    )]
     Backends(Common),
     /// How steady each route is: IQR and p95 over p50, MAD, CV, stalls, pseudo-streams
+    #[command(
+        after_help = "Examples:\n  tollgate report consistency --since 7d\n  tollgate report consistency --models gpt-4.1"
+    )]
     Consistency(Common),
     /// What went wrong at each route, by class and status, and how near its limits it was
+    #[command(
+        after_help = "Examples:\n  tollgate report errors --since 1h\n  tollgate report errors --providers openai --format json"
+    )]
     Errors(Common),
     /// Whether output rate holds as answers grow
+    #[command(
+        after_help = "Examples:\n  tollgate report length --since 7d\n  tollgate report length --models llama-3.1-8b"
+    )]
     Length(Common),
     /// First token by turn and cached share; what a cache of identical requests would save
+    #[command(
+        after_help = "Examples:\n  tollgate report cache --since 7d\n  tollgate report cache --origin bench --runs turns"
+    )]
     Cache(Common),
     /// What asking for JSON costs at the same route, like compared with like
+    #[command(
+        after_help = "Examples:\n  tollgate report json-tax --since 7d\n  tollgate report json-tax --origin bench"
+    )]
     JsonTax(Common),
     /// Percentiles per hour or day, where they changed, and what else changed then
+    #[command(
+        after_help = "Examples:\n  tollgate report trend --since 7d\n  tollgate report trend --models gpt-4.1 --format html --output trend.html"
+    )]
     Trend(Common),
     /// Cost per route, per 1,000 and per success; retries; computed against billed
+    #[command(
+        after_help = "Examples:\n  tollgate report cost --since 30d\n  tollgate report cost --tags team-a --format csv"
+    )]
     Cost(Common),
     /// What benchmarks, loads, evaluations and probes asked so far, run by run
+    #[command(
+        after_help = "Examples:\n  tollgate report runs --since 7d\n  tollgate report runs --runs november,december"
+    )]
     Runs(Common),
     /// What evaluations found of each route: scores, differences on the same items, run by run
+    #[command(
+        after_help = "Examples:\n  tollgate report scores\n  tollgate report scores --models llama-3.1-8b --format html --output scores.html\n  tollgate report scores --runs november,december"
+    )]
     Scores(ScoresArgs),
     /// Live traffic beside benchmarks of the same routes: differences, and why they may differ
+    #[command(
+        after_help = "Examples:\n  tollgate report production --since 7d\n  tollgate report production --models gpt-4.1"
+    )]
     Production(Common),
     /// Whether traffic is still what a baseline says: a test that may be looked at all the time
+    #[command(
+        after_help = "Examples:\n  tollgate report drift --baseline november\n  tollgate report drift --baseline november --fail-on-drift"
+    )]
     Drift(DriftArgs),
     /// For agents: latency, throughput, health and cost of each route as one JSON
+    #[command(
+        after_help = "Examples:\n  tollgate report throughput\n  tollgate report throughput --since 7d --models gpt-4.1 --output throughput.json"
+    )]
     Throughput(ThroughputArgs),
 }
 
@@ -523,6 +583,9 @@ pub(super) fn tell(
     let mut progress = Progress::new("exchanges read:");
     let made = papers::paper(reader, question, Most::COMMAND, now, || progress.step())?;
     drop(progress);
+    if let Some(why) = tax::lacks_reference(&made) {
+        return Err(Stop::Usage(why.to_owned()));
+    }
     hand_over(output, &render::paper::write(&made, shape.format()))?;
     Ok(made)
 }

@@ -23,5 +23,5 @@ mod tests;
 mod paired_tests;
 
 pub use adjust::{Comparison, Effect, Metric, Refusal, compare};
-pub use paper::{Asked, Tax};
+pub use paper::{Asked, Tax, lacks_reference};
 pub(super) use paper::{effect_cells, sentence};

@@ -332,10 +332,19 @@ fn unknown_reference(named: &str, models: &BTreeMap<String, Arms<'_>>) -> Option
     }
     let known: Vec<&str> = known.into_iter().collect();
     Some(format!(
-        "No request went to a provider {named} in this window, so nothing is compared with it. \
-         There are {}.",
+        "{NOBODY} {named} in this window, so nothing is compared with it. There are {}.",
         known.join(", ")
     ))
+}
+
+/// How the only finding begins where the reference is not there.
+const NOBODY: &str = "No request went to a provider";
+
+/// Why `paper` compares nothing, where it is a tax whose reference is not there.
+#[must_use]
+pub fn lacks_reference(paper: &Paper) -> Option<&str> {
+    let said = paper.findings.first()?;
+    (paper.name == "tax" && said.starts_with(NOBODY)).then_some(said)
 }
 
 /// The paper with what pairs told beside all that.
