@@ -55,7 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("edge", &["stamp", "server", "upstream", "credentials", "store", "telemetry", "alert"]),
     ("edge/credentials", &["material", "call", "file", "command", "sign", "aws", "entra", "program", "federated", "google", "keyring"]),
     ("proxy", &["names", "secret", "inband", "bill", "booking", "canaries", "presence", "settle", "read_on", "tap", "reject", "filter", "address", "paths", "speech", "unknown", "candidates", "quotes", "weigh", "headers", "authorise", "intake", "described", "inquiry", "models", "lot", "ours", "shared", "outlook", "failover", "relay", "shadow", "street"]),
-    ("active", &["traffic", "named", "digest", "targets", "probing", "bench", "load", "eval", "asked"]),
+    ("active", &["traffic", "named", "digest", "targets", "spending", "probing", "bench", "load", "eval", "asked"]),
     ("simulator", &["truth", "provider", "bare", "cast", "habit", "history", "selftest"]),
 ];
 

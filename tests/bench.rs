@@ -333,6 +333,86 @@ fn sweeps_json_and_conversations_have_their_reports() {
 }
 
 #[test]
+fn what_json_costs_is_told_of_the_prompts_as_they_are_shipped() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let args = [
+        "bench",
+        "--models",
+        "m",
+        "--providers",
+        "direct",
+        "--json-mode",
+        "--iterations",
+        "30",
+        "--seed",
+        "3",
+        "--format",
+        "csv",
+    ];
+    let output = tollgate(folder, &args);
+    assert!(output.status.success(), "{}", error(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains("no comparable traffic"), "{text}");
+    let args = [
+        "report", "json-tax", "--origin", "bench", "--format", "json",
+    ];
+    let report: Value = serde_json::from_slice(&tollgate(folder, &args).stdout).unwrap();
+    let rows = report["tables"]["effects"].as_array().unwrap();
+    let first = rows
+        .iter()
+        .find(|row| row["metric"] == "first_token")
+        .unwrap();
+    assert!(first["difference"].is_number(), "{report:#}");
+}
+
+#[test]
+fn what_was_asked_twice_or_has_no_end_counts_once() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let args = [
+        "bench",
+        "--models",
+        "m",
+        "--iterations",
+        "3",
+        "--warm-ups",
+        "0",
+        "--seed",
+        "5",
+        "--run",
+        "one",
+    ];
+    assert!(tollgate(folder, &args).status.success());
+    let path = folder.join("results/one/exchanges.jsonl");
+    let result = || -> Value {
+        let text = fs::read_to_string(folder.join("results/one/benchmark.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let first = result();
+    let lines = fs::read_to_string(&path).unwrap();
+    let asked = simulator.request_count();
+    // As two programs at once would have left it; then without the last line's end.
+    let cut = lines.trim_end().to_owned();
+    for left in [format!("{lines}{lines}"), cut] {
+        fs::write(&path, left).unwrap();
+        let output = tollgate(folder, &args);
+        assert!(output.status.success(), "{}", error(&output));
+        assert_eq!(result()["routes"], first["routes"]);
+        let text = |of: &Value, key: &str| of[key].as_str().unwrap().to_owned();
+        assert!(
+            text(&result(), "began") < text(&first, "ended"),
+            "with its first request"
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 6);
+        assert!(fs::read_to_string(&path).unwrap().ends_with('\n'));
+    }
+    assert_eq!(simulator.request_count(), asked, "nothing was asked again");
+}
+
+#[test]
 fn an_answer_that_breaks_off_is_a_failure_in_the_result() {
     let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
     let folder = folder.path();

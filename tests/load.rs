@@ -579,7 +579,9 @@ fn what_is_too_much_is_refused_before_anything_is_made() {
     for args in [
         &["--iterations", "4000000000"][..],
         &["--prompt-tokens", "99999999999"],
-        &["--prompt-tokens", "9000000"],
+        &["--cache-turns", "4000000000"],
+        &["--pairs", "50000000"],
+        &["--iterations", "0"],
     ] {
         let args = [&["bench", "--models", "quick"], args, &cap[..]].concat();
         let output = program(folder, &args);

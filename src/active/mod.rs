@@ -8,6 +8,8 @@ pub mod digest;
 
 pub mod targets;
 
+pub mod spending;
+
 pub mod probing;
 
 pub mod bench;
@@ -18,4 +20,5 @@ pub mod eval;
 
 pub mod asked;
 
+pub use spending::as_dear;
 pub use traffic::{Asked, Line, Reply, Traffic, TrafficFault};

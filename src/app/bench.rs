@@ -13,8 +13,10 @@ use tokio::sync::{mpsc, watch};
 use super::fault::AppFault;
 use super::machine::runtime;
 use super::own_street::{Arrivals, Opening, OwnStreet, Surroundings, until};
-use super::results::{PLAN, earlier, environment, lines, same_plan, unusable, write_whole};
-use crate::active::bench::estimate::{Estimate, estimate};
+use super::results::{
+    PLAN, began, earlier, environment, hold, lines, same_plan, unusable, write_whole,
+};
+use crate::active::bench::estimate::{Estimate, estimate, of_tasks};
 use crate::active::bench::result::{self, Head};
 use crate::active::bench::run::BenchFault;
 use crate::active::bench::{Bench, Ended, Measured, Outside, Plan};
@@ -67,10 +69,11 @@ impl Run<'_> {
         print: &dyn Fn(&str),
     ) -> Result<Outcome, AppFault> {
         let clock = Clock::system();
-        let began = clock.wall();
         fs::create_dir_all(self.folder).map_err(|error| unusable(self.folder, &error))?;
+        let _held = hold(self.folder)?;
         let (all, done) = self.before()?;
         self.same_plan(!all.is_empty())?;
+        let began = began(all.iter().map(|of| &of.record), clock.wall());
         let mut settings = self.settings.clone();
         let total = settings.timeouts.total;
         let patience = total.map_or(self.patience, |total| total.min(self.patience));
@@ -98,6 +101,7 @@ impl Run<'_> {
             cost_max: self.cost_max,
             done,
             clock: clock.clone(),
+            costs: of_tasks(self.plan, self.settings, clock.wall()),
             spent: AtomicU64::new(
                 all.iter()
                     .filter_map(|of| of.record.cost)
@@ -198,8 +202,10 @@ impl Run<'_> {
             return Err(AppFault::Usage(message));
         }
         let done: HashSet<usize> = all.iter().filter(|of| of.last).map(|of| of.task).collect();
-        all.retain(|of| done.contains(&of.task));
-        if all.len() < found.lines {
+        // What stands there twice was asked by two programs at once: it counts once.
+        let mut seen = HashSet::new();
+        all.retain(|of| done.contains(&of.task) && seen.insert((of.task, of.turn)));
+        if all.len() < found.lines || !found.ended {
             // What is asked again stands there once, and behind whole lines.
             let kept: String = all
                 .iter()

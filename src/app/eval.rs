@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use super::fault::AppFault;
 use super::machine::runtime;
 use super::own_street::{Arrivals, Opening, OwnStreet, Surroundings, until};
-use super::results::{earlier, environment, lines, same_plan, unusable, write_whole};
+use super::results::{began, earlier, environment, hold, lines, same_plan, unusable, write_whole};
 use crate::active::bench::Ended;
 use crate::active::bench::result::Head;
 use crate::active::eval::estimate::{Costs, costs};
@@ -87,10 +87,11 @@ impl Run<'_> {
         print: &dyn Fn(&str),
     ) -> Result<Outcome, AppFault> {
         let clock = Clock::system();
-        let began = clock.wall();
         fs::create_dir_all(self.folder).map_err(|error| unusable(self.folder, &error))?;
+        let _held = hold(self.folder)?;
         same_plan(self.folder, &result::plan_value(&self.plan))?;
         let (all, done) = self.before()?;
+        let began = began(all.iter().map(|of| &of.record), clock.wall());
         let (lines, kept) = (lines(&self.folder.join(LINES))?, self.kept()?);
         let (sender, records) = mpsc::unbounded_channel();
         let opening = Opening {
@@ -115,6 +116,8 @@ impl Run<'_> {
             costs: costs.of_tasks,
             done,
             spent: spent(&all),
+            foreseen: 0,
+            paid: 0,
             clock: clock.clone(),
         };
         let runtime = runtime()?;
@@ -216,8 +219,11 @@ impl Run<'_> {
     fn before(&self) -> Result<(Vec<Measured>, HashSet<usize>), AppFault> {
         let path = self.folder.join(LINES);
         let found = earlier(&path, result::read_line)?;
-        let all: Vec<Measured> = found.all;
-        if all.len() < found.lines {
+        let mut all: Vec<Measured> = found.all;
+        // What stands there twice was asked by two programs at once: it counts once.
+        let mut seen = HashSet::new();
+        all.retain(|of| seen.insert(of.task));
+        if all.len() < found.lines || !found.ended {
             let kept = all
                 .iter()
                 .map(|of| format!("{}\n", result::line(&self.plan, of)));

@@ -40,6 +40,8 @@ pub struct Run<'a> {
     pub folder: &'a Path,
     /// What it may cost.
     pub cost_max: PicoDollars,
+    /// Requests at most, where that is said.
+    pub requests_max: Option<u64>,
     /// Threads that carry the requests.
     pub workers: usize,
     /// Where the machine is, as its user says.
@@ -105,6 +107,7 @@ impl Run<'_> {
             traffic: street.traffic(),
             collected: Arc::clone(&collected),
             cost_max: self.cost_max,
+            requests_max: self.requests_max,
             clock: clock.clone(),
         };
         let mut results = Vec::new();

@@ -1,7 +1,7 @@
 //! Files of results: lines as they come, that may be cut off, and files that are there whole or not at all.
 
 use std::fmt::Display;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 use std::thread;
@@ -12,6 +12,7 @@ use super::fault::AppFault;
 use crate::active::bench::result::Environment;
 use crate::active::digest::sha256;
 use crate::config::settings::Settings;
+use crate::record::{ExchangeRecord, WallTime};
 use crate::statistics::DEFINITIONS;
 
 /// What lines of an earlier part of a run said.
@@ -20,6 +21,8 @@ pub(super) struct Earlier<T> {
     pub(super) all: Vec<T>,
     /// How many lines there were, with a last one that was cut off.
     pub(super) lines: usize,
+    /// Whether the last line has its end, so that another may follow.
+    pub(super) ended: bool,
 }
 
 /// Reads lines. A last one that cannot be read was cut off, and is left out.
@@ -30,6 +33,7 @@ pub(super) fn earlier<T, E: Display>(
     let mut earlier = Earlier {
         all: Vec::new(),
         lines: 0,
+        ended: true,
     };
     // What is no file (a device that is always full) holds nothing.
     if !path.is_file() {
@@ -40,6 +44,7 @@ pub(super) fn earlier<T, E: Display>(
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
     earlier.lines = lines.len();
+    earlier.ended = text.is_empty() || text.ends_with('\n');
     for (place, line) in lines.iter().enumerate() {
         match read(line) {
             Ok(found) => earlier.all.push(found),
@@ -81,6 +86,21 @@ pub(super) fn same_plan(folder: &Path, own: &Value) -> Result<(), AppFault> {
     }
 }
 
+/// Holds the folder of a run as long as what is returned lives: two programs that write one run
+/// would measure everything twice.
+pub(super) fn hold(folder: &Path) -> Result<File, AppFault> {
+    let held = File::open(folder).map_err(|error| unusable(folder, &error))?;
+    match held.try_lock() {
+        Ok(()) => Ok(held),
+        Err(TryLockError::WouldBlock) => Err(AppFault::Usage(format!(
+            "another run is writing in {} now: wait for its end, or name this one with --run",
+            folder.display()
+        ))),
+        // A file system without locks.
+        Err(TryLockError::Error(_)) => Ok(held),
+    }
+}
+
 /// Opens a file whose lines grow.
 pub(super) fn lines(path: &Path) -> Result<File, AppFault> {
     let opened = OpenOptions::new().create(true).append(true).open(path);
@@ -90,6 +110,15 @@ pub(super) fn lines(path: &Path) -> Result<File, AppFault> {
 /// Says that a file or folder of results cannot be used.
 pub(super) fn unusable(path: &Path, error: &io::Error) -> AppFault {
     AppFault::Usage(format!("cannot use {}: {error}", path.display()))
+}
+
+/// When a run began whose earlier parts left these records: they may have gone before this one.
+pub(super) fn began<'a>(
+    earlier: impl Iterator<Item = &'a ExchangeRecord>,
+    now: WallTime,
+) -> WallTime {
+    let first = earlier.map(|record| record.started).min();
+    first.map_or(now, |first| first.min(now))
 }
 
 /// Writes a file so that it is there whole or not at all.
@@ -132,6 +161,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_folder_is_held_by_one_run_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = hold(folder.path()).unwrap();
+        let Err(AppFault::Usage(said)) = hold(folder.path()).map(|_| ()) else {
+            panic!("two runs in one folder");
+        };
+        assert!(said.contains("another run is writing in"), "{said}");
+        drop(held);
+        hold(folder.path()).unwrap();
+        assert!(hold(&folder.path().join("nowhere")).is_err());
+    }
+
+    #[test]
     fn a_last_line_that_was_cut_is_left_out_wherever_it_was_cut() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lines");
@@ -144,6 +186,8 @@ mod tests {
             let expected = whole[..end].split(|byte| *byte == b'\n');
             let expected = expected.filter(|line| line.ends_with("é".as_bytes()));
             assert_eq!(found.all.len(), expected.count(), "cut at {end}");
+            let ended = end == 0 || whole[end - 1] == b'\n';
+            assert_eq!(found.ended, ended, "cut at {end}");
         }
         fs::write(&path, "a\nbé\n").unwrap();
         let Err(AppFault::Usage(said)) = earlier(&path, read).map(|_| ()) else {

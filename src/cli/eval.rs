@@ -38,7 +38,8 @@ use crate::ui::scores;
     Scorers: exact, normalised, numeric[:TOLERANCE], regex[:PATTERN], json-schema[:FILE],\n\
     json-field:PATH, tool-call, choice, judge:MODEL, command:PROGRAM; with all that they can be\n\
     told in a file (--scorers). Without a pattern or schema the item's `expected` is it.\n\n\
-    What it may cost is shown first, and never passed (--max-cost). Ctrl-C keeps what was\n\
+    What it may cost is shown first; nothing is sent that might pass --max-cost by that, or by what\n\
+    answers cost so far (those at work when the first dear one comes are not foreseen). Ctrl-C keeps what was\n\
     measured; the same command with --run and --seed goes on where it ended. Neither store nor\n\
     results hold a prompt or an answer; --keep-answers writes answers into a folder of yours.\n\
     Scores in the store can be asked of routes: `min_score` in [models].")]

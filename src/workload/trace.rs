@@ -26,13 +26,28 @@ pub struct TraceFault {
 /// Seconds from the first request of a trace to its last, at most: a year.
 const SPAN_MAX: i128 = 366 * 86_400;
 
-/// The columns of the Azure LLM inference traces (Azure Public Dataset).
-const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
+/// A request: its moment in nanoseconds from anywhere, and the lengths of it and of its answer.
+type Found = (i128, Option<u64>, Option<u64>);
+
+/// The columns of the Azure LLM inference traces (Azure Public Dataset) and of `BurstGPT`: moment,
+/// prompt, answer.
+const COLUMNS: [[&str; 3]; 2] = [
+    ["TIMESTAMP", "ContextTokens", "GeneratedTokens"],
+    ["Timestamp", "Request tokens", "Response tokens"],
+];
+
+/// Where a table has what is read.
+struct Columns {
+    names: [&'static str; 3],
+    places: [usize; 3],
+    count: usize,
+}
 
 impl Trace {
-    /// The trace of a text: CSV with the columns `TIMESTAMP,ContextTokens,GeneratedTokens` (a date
-    /// in UTC, or seconds), or a JSON object a line with `timestamp` in milliseconds,
-    /// `input_length` and `output_length`. Requests in another order than that of time are sorted.
+    /// The trace of a text: CSV with the columns `TIMESTAMP`, `ContextTokens`, `GeneratedTokens`,
+    /// or `Timestamp`, `Request tokens`, `Response tokens` (a date in UTC, or seconds), or a JSON
+    /// object a line: with `timestamp` in milliseconds, `input_length` and `output_length`, or as
+    /// `tollgate export` writes them. Requests in another order than that of time are sorted.
     pub fn read(text: &str) -> Result<Self, TraceFault> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = text.lines().enumerate();
@@ -40,25 +55,26 @@ impl Trace {
         let Some((first, head)) = lines.next() else {
             return Err(fault(0, "no line, expected requests"));
         };
-        let mut all: Vec<(i128, Size)> = if head.trim_start().starts_with('{') {
+        let found: Vec<Option<Found>> = if head.trim_start().starts_with('{') {
             std::iter::once((first, head))
                 .chain(lines)
                 .map(|(line, text)| of_json(line, text))
                 .collect::<Result<_, _>>()?
-        } else if head.trim().split(',').map(str::trim).eq(COLUMNS) {
+        } else if let Some(columns) = Columns::of(head) {
             lines
-                .map(|(line, text)| of_csv(line, text))
+                .map(|(line, text)| columns.read(line, text).map(Some))
                 .collect::<Result<_, _>>()?
         } else {
-            let columns = COLUMNS.join(",");
+            let [azure, burst] = COLUMNS.map(|columns| columns.join(","));
             let what = format!(
-                "neither the columns {columns} nor a JSON object: {}",
+                "neither the columns {azure} nor {burst} nor a JSON object: {}",
                 shown(head)
             );
             return Err(fault(first, &what));
         };
-        all.sort_by_key(|(at, _)| *at);
-        let (Some((zero, _)), Some((last, _))) = (all.first().copied(), all.last()) else {
+        let all: Vec<Found> = found.into_iter().flatten().collect();
+        let ends = all.iter().map(|(at, ..)| *at);
+        let (Some(zero), Some(last)) = (ends.clone().min(), ends.max()) else {
             return Err(fault(first, "the columns, and no request below them"));
         };
         if last - zero > SPAN_MAX * 1_000_000_000 {
@@ -66,11 +82,29 @@ impl Trace {
                 "its requests are over a year apart: JSON has milliseconds, CSV dates or seconds";
             return Err(fault(first, what));
         }
-        let offset = |at: i128| Nanos(u64::try_from(at - zero).unwrap_or(u64::MAX));
-        Ok(Self {
-            offsets: all.iter().map(|(at, _)| offset(*at)).collect(),
-            sizes: all.iter().map(|(_, size)| *size).collect(),
-        })
+        let unknown = || fault(first, "no request has lengths");
+        let (trace, _) = Self::filled(all).ok_or_else(unknown)?;
+        Ok(trace)
+    }
+
+    /// Each request in the order of time. One whose length is not known is as long as the one
+    /// before it (the first known one where there is none); the second number says how many of
+    /// those there are. Nothing where no length is known at all.
+    fn filled(mut all: Vec<Found>) -> Option<(Self, usize)> {
+        all.sort_by_key(|(at, ..)| *at);
+        let zero = all.first()?.0;
+        let mut input = all.iter().find_map(|(_, input, _)| *input)?;
+        let mut output = all.iter().find_map(|(.., output)| *output)?;
+        let (mut trace, mut unknown) = (Self::default(), 0);
+        for (at, its_input, its_output) in all {
+            unknown += usize::from(its_input.is_none() || its_output.is_none());
+            input = its_input.unwrap_or(input).min(LENGTH_MAX);
+            output = its_output.unwrap_or(output).min(LENGTH_MAX);
+            let offset = u64::try_from(at - zero).unwrap_or(u64::MAX);
+            trace.offsets.push(Nanos(offset));
+            trace.sizes.push(size(input, output));
+        }
+        Some((trace, unknown))
     }
 
     /// The same requests, coming so many times as fast.
@@ -104,22 +138,10 @@ impl Trace {
     /// first known one where there is none); the second number says how many of those there are.
     /// Nothing where no length is known at all.
     #[must_use]
-    pub fn recorded(mut all: Vec<(WallTime, Option<u64>, Option<u64>)>) -> Option<(Self, usize)> {
-        all.sort_by_key(|(at, ..)| *at);
-        let zero = all.first()?.0;
-        let mut input = all.iter().find_map(|(_, input, _)| *input)?;
-        let mut output = all.iter().find_map(|(.., output)| *output)?;
-        let (mut trace, mut unknown) = (Self::default(), 0);
-        for (at, its_input, its_output) in all {
-            unknown += usize::from(its_input.is_none() || its_output.is_none());
-            input = its_input.unwrap_or(input).min(LENGTH_MAX);
-            output = its_output.unwrap_or(output).min(LENGTH_MAX);
-            let micros = at.0.saturating_sub(zero.0);
-            let micros = u64::try_from(micros).unwrap_or_default();
-            trace.offsets.push(Nanos(micros.saturating_mul(1_000)));
-            trace.sizes.push(size(input, output));
-        }
-        Some((trace, unknown))
+    pub fn recorded(all: Vec<(WallTime, Option<u64>, Option<u64>)>) -> Option<(Self, usize)> {
+        let each = all.into_iter();
+        let found = each.map(|(at, input, output)| (i128::from(at.0) * 1_000, input, output));
+        Self::filled(found.collect())
     }
 
     /// The span from the first request to the last.
@@ -141,32 +163,72 @@ fn shown(line: &str) -> String {
     line.chars().take(60).collect()
 }
 
-fn of_csv(line: usize, text: &str) -> Result<(i128, Size), TraceFault> {
-    let fields: Vec<&str> = text.split(',').map(str::trim).collect();
-    let [at, input, output] = fields[..] else {
-        let what = format!("{} fields, expected {}", fields.len(), COLUMNS.len());
-        return Err(fault(line, &what));
-    };
-    let at = moment(at).ok_or_else(|| {
-        let what = format!("TIMESTAMP: {}, expected a date or seconds", shown(at));
-        fault(line, &what)
-    })?;
-    let count = |name: &str, text: &str| {
-        text.parse().map_err(|_| {
-            let what = format!("{name}: {}, expected a whole number", shown(text));
-            fault(line, &what)
+impl Columns {
+    /// Those of a head, where it has all three.
+    fn of(head: &str) -> Option<Self> {
+        let all: Vec<&str> = head.trim().split(',').map(str::trim).collect();
+        let place = |name: &str| all.iter().position(|column| *column == name);
+        COLUMNS.into_iter().find_map(|names| {
+            let [at, input, output] = names.map(place);
+            Some(Self {
+                names,
+                places: [at?, input?, output?],
+                count: all.len(),
+            })
         })
-    };
-    let (input, output) = (count(COLUMNS[1], input)?, count(COLUMNS[2], output)?);
-    for (name, count) in [(COLUMNS[1], input), (COLUMNS[2], output)] {
-        no_longer(line, name, count as f64)?;
     }
-    Ok((at, size(input, output)))
+
+    fn read(&self, line: usize, text: &str) -> Result<Found, TraceFault> {
+        let fields: Vec<&str> = text.split(',').map(str::trim).collect();
+        if fields.len() != self.count {
+            let what = format!("{} fields, expected {}", fields.len(), self.count);
+            return Err(fault(line, &what));
+        }
+        let [when, input, output] = self.places.map(|place| fields[place]);
+        let at = moment(when).ok_or_else(|| {
+            let what = format!(
+                "{}: {}, expected a date or seconds",
+                self.names[0],
+                shown(when)
+            );
+            fault(line, &what)
+        })?;
+        let count = |name: &str, text: &str| {
+            let count: u64 = text.parse().map_err(|_| {
+                let what = format!("{name}: {}, expected a whole number", shown(text));
+                fault(line, &what)
+            })?;
+            no_longer(line, name, count as f64).map(|()| Some(count))
+        };
+        let (input, output) = (count(self.names[1], input)?, count(self.names[2], output)?);
+        Ok((at, input, output))
+    }
 }
 
-fn of_json(line: usize, text: &str) -> Result<(i128, Size), TraceFault> {
+/// A request of `tollgate export`; nothing of one that no model took.
+fn of_export(line: usize, value: &Value, started: &str) -> Result<Option<Found>, TraceFault> {
+    if ["rejected", "client_error"]
+        .map(Some)
+        .contains(&value["outcome"].as_str())
+    {
+        return Ok(None);
+    }
+    let at = moment(started).ok_or_else(|| {
+        let what = format!("started: {}, expected a date", shown(started));
+        fault(line, &what)
+    })?;
+    let tokens = &value["tokens"];
+    let estimated = &value["request"]["prompt_tokens_estimated"];
+    let input = tokens["input"].as_u64().or_else(|| estimated.as_u64());
+    Ok(Some((at, input, tokens["output"].as_u64())))
+}
+
+fn of_json(line: usize, text: &str) -> Result<Option<Found>, TraceFault> {
     let value: Value = serde_json::from_str(text)
         .map_err(|_| fault(line, &format!("no JSON object: {}", shown(text))))?;
+    if let (None, Some(started)) = (value.get("timestamp"), value["started"].as_str()) {
+        return of_export(line, &value, started);
+    }
     let number = |key: &str| {
         let found = value.get(key).and_then(Value::as_f64);
         found.filter(|number| *number >= 0.0).ok_or_else(|| {
@@ -189,7 +251,7 @@ fn of_json(line: usize, text: &str) -> Result<(i128, Size), TraceFault> {
     for (name, count) in [("input_length", input), ("output_length", output)] {
         no_longer(line, name, count)?;
     }
-    Ok((at, size(input as u64, output as u64)))
+    Ok(Some((at, Some(input as u64), Some(output as u64))))
 }
 
 /// Whether any model takes so many tokens.
@@ -217,7 +279,7 @@ const MOMENT_MAX: f64 = 1e11;
 fn moment(text: &str) -> Option<i128> {
     if let Ok(seconds) = text.parse::<f64>() {
         let fits = seconds.abs() <= MOMENT_MAX;
-        return fits.then_some((seconds * 1e9) as i128);
+        return fits.then_some((seconds * 1e9).round() as i128);
     }
     let (date, time) = text.split_once([' ', 'T'])?;
     let mut of_date = date.split('-').map(str::parse::<i64>);
@@ -262,6 +324,24 @@ mod tests {
         };
         assert_eq!(Trace::read(csv), Ok(expected.clone()));
         assert_eq!(Trace::read(json), Ok(expected.clone()));
+        let burst = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n\
+                     5,ChatGPT,4808,10,4818,Conversation log\n\
+                     5.052,GPT-4,3180,0,3180,API log\n\
+                     86405,GPT-4,7,8,15,API log\n";
+        assert_eq!(Trace::read(burst), Ok(expected.clone()));
+        let export = "{\"started\":\"2023-11-16T18:17:03.979960Z\",\"outcome\":\"ok\",\"tokens\":{\"input\":4808,\"output\":10}}\n\
+                      {\"started\":\"2023-11-16T18:17:04.000000Z\",\"outcome\":\"rejected\",\"tokens\":{\"input\":null}}\n\
+                      {\"started\":\"2023-11-16T18:17:04.031960Z\",\"outcome\":\"empty\",\"tokens\":{\"input\":null,\"output\":0},\"request\":{\"prompt_tokens_estimated\":3180}}\n\
+                      {\"started\":\"2023-11-17T18:17:03.979960Z\",\"outcome\":\"ok\",\"tokens\":{\"input\":7,\"output\":8}}\n";
+        assert_eq!(Trace::read(export), Ok(expected.clone()));
+        let unknown =
+            "{\"started\":\"2023-11-16T18:17:03Z\",\"outcome\":\"stalled\",\"tokens\":{}}";
+        assert!(
+            Trace::read(unknown)
+                .unwrap_err()
+                .what
+                .contains("no request has lengths")
+        );
         assert_eq!(Trace::read(&expected.json_lines()), Ok(expected.clone()));
         let fast = expected.faster(2.0);
         assert_eq!(fast.offsets[1], Nanos::from_millis(26));

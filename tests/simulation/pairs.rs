@@ -158,6 +158,7 @@ fn run(seed: u64) -> Vec<Measured> {
     };
     stage::perform(seed, stage, providers, async |node, clock| {
         let bench = Bench {
+            costs: Vec::new(),
             plan: &plan,
             traffic: node.traffic(),
             patience: Duration::from_mins(1),

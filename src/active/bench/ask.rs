@@ -11,6 +11,11 @@ use crate::workload::prompts::{self, Topic};
 /// prompt cache takes it (the least asked for is 1,024).
 const SHARED_TOKENS: u64 = 2_048;
 
+/// How an answer in JSON is asked for, and one in words: with as many bytes.
+const IN_JSON: &str = "Answer as one JSON object with the keys summary and points.";
+const IN_WORDS: &str = "Answer in plain sentences, a summary first and then points.";
+const _: () = assert!(IN_JSON.len() == IN_WORDS.len());
+
 /// What one task asks: turns with the same nonce in front.
 #[derive(Debug)]
 pub(super) struct Conversation<'a> {
@@ -60,10 +65,11 @@ impl<'a> Conversation<'a> {
         let topic = plan.pool.topic(plan.seed, round);
         let variant = plan.variants[task.variant];
         let mut text = prompts::text(topic, nonce, tokens);
-        if variant.json {
-            text.push_str(
-                "\n\nAnswer as one JSON object with the keys \"summary\" and \"points\".",
-            );
+        // Both halves of a comparison with JSON are equally long: what a longer prompt costs is not
+        // what JSON does.
+        if plan.variants.iter().any(|of| of.json) {
+            text.push_str("\n\n");
+            text.push_str(if variant.json { IN_JSON } else { IN_WORDS });
         }
         Self {
             target: &plan.targets[task.target],

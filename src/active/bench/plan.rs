@@ -5,7 +5,7 @@ use crate::analysis::render::units::thousands;
 use crate::record::Name;
 use crate::statistics::compare::Random;
 use crate::workload::pairing::{self, BLOCK, Step};
-use crate::workload::prompts::{self, Pool, mixed};
+use crate::workload::prompts::{Pool, mixed};
 
 /// What differs between requests to one route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,27 +96,14 @@ impl Plan {
         tasks.saturating_mul(u64::from(self.turns))
     }
 
-    /// Whether it can be laid out, and if not, why; `body_max` is how many bytes a request may
-    /// have.
-    pub fn fits(&self, body_max: u64) -> Result<(), String> {
+    /// Whether it can be laid out, and if not, why.
+    pub fn fits(&self) -> Result<(), String> {
         let requests = self.requests();
         if requests > REQUESTS_MAX {
             return Err(format!(
                 "{} requests are more than the {} of one run: fewer rounds or pairs, or several runs",
                 thousands(requests),
                 thousands(REQUESTS_MAX)
-            ));
-        }
-        let said = self.variants.iter().filter_map(|of| of.prompt_tokens);
-        let longest = said.chain(self.lengths.iter().copied()).max();
-        let bytes = prompts::bytes_at_most(0, longest);
-        if bytes > body_max {
-            return Err(format!(
-                "a prompt of {} tokens is about {} bytes, and limits.request_body lets {} through: \
-                 shorter prompts, or a higher limit",
-                thousands(longest.unwrap_or_default()),
-                thousands(bytes),
-                thousands(body_max)
             ));
         }
         Ok(())
@@ -303,14 +290,10 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_refused_before_it_is_laid_out() {
-        let body = 32 << 20;
         let huge = plan(&ROUTES, Design::Pairs { count: u32::MAX });
-        assert!(huge.fits(body).unwrap_err().contains("requests are more"));
-        let mut long = plan(&ROUTES, Design::Rounds { iterations: 5 });
-        assert_eq!(long.fits(body), Ok(()));
-        long.lengths = vec![5, 9_000_000];
-        let found = long.fits(body).unwrap_err();
-        assert!(found.contains("9,000,000 tokens"), "{found}");
+        assert!(huge.fits().unwrap_err().contains("requests are more"));
+        let usual = plan(&ROUTES, Design::Rounds { iterations: 5 });
+        assert_eq!(usual.fits(), Ok(()));
     }
 
     #[test]

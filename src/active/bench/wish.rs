@@ -118,7 +118,7 @@ impl Wish {
                     .to_owned(),
             );
         }
-        plan.fits(settings.limits.request_body_bytes)?;
+        plan.fits()?;
         Ok(plan)
     }
 

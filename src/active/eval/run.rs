@@ -12,6 +12,7 @@ use super::judge::Judge;
 use super::plan::{Plan, Task};
 use super::reply;
 use super::scorers::{How, Scorer};
+use crate::active::as_dear;
 use crate::active::bench::Ended;
 use crate::active::traffic::{Asked, Traffic, TrafficFault};
 use crate::analysis::scoring::{Answer, Grade, Graded, Scored, ScorerFault};
@@ -79,6 +80,10 @@ pub struct Eval {
     pub done: HashSet<usize>,
     /// What it has cost so far.
     pub spent: PicoDollars,
+    /// What the tasks that this part of the run has done were to cost at most, and what they did.
+    pub foreseen: u64,
+    /// See [`Self::foreseen`].
+    pub paid: u64,
     /// The clock.
     pub clock: Clock,
 }
@@ -146,7 +151,13 @@ impl Eval {
             done += 1;
             reserved -= self.cost(examined.task);
             lanes[examined.task.target].at_work -= 1;
+            let before = self.spent.0;
+            let foreseen = self.cost(examined.task);
             self.take(examined, outside).await?;
+            self.foreseen = self.foreseen.saturating_add(foreseen);
+            self.paid = self
+                .paid
+                .saturating_add(self.spent.0.saturating_sub(before));
         }
     }
 
@@ -173,11 +184,11 @@ impl Eval {
         // The one with most left to do goes first, so that routes end together.
         let lane = open.by_ref().max_by_key(|lane| lane.left.len())?;
         let task = *lane.left.front()?;
+        let left = reserved.saturating_add(self.cost(task));
         let most = self
             .spent
             .0
-            .saturating_add(reserved)
-            .saturating_add(self.cost(task));
+            .saturating_add(as_dear(left, self.paid, self.foreseen));
         if most > self.cost_max.0 {
             return None;
         }

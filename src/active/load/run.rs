@@ -13,6 +13,7 @@ use super::figures::{Figures, Of, Window};
 use super::pace::{Paced, pace};
 use super::plan::{Plan, Step};
 use super::post::Post;
+use crate::active::as_dear;
 use crate::active::targets::Target;
 use crate::active::traffic::{Asked, Traffic};
 use crate::clock::Clock;
@@ -185,6 +186,8 @@ pub struct Load {
     pub collected: Arc<Collected>,
     /// What it may cost.
     pub cost_max: PicoDollars,
+    /// Requests at most, where that is said: then it ends as if somebody had stopped it.
+    pub requests_max: Option<u64>,
     /// The clock.
     pub clock: Clock,
 }
@@ -204,6 +207,7 @@ impl Load {
             sent: Arc::default(),
             stop: Arc::default(),
             capped: Arc::default(),
+            full: Arc::default(),
             steps: 0,
         };
         for target in &self.plan.targets {
@@ -224,6 +228,8 @@ struct Going<'a> {
     stop: Arc<AtomicBool>,
     /// When the cap was reached; 0 before.
     capped: Arc<AtomicU64>,
+    /// As many requests were sent as may be.
+    full: Arc<AtomicBool>,
     steps: u32,
 }
 
@@ -283,7 +289,8 @@ impl Going<'_> {
         } else if self.capped_at().is_some() {
             Some(Ended::CostCap)
         } else {
-            outside.is_stopped().then_some(Ended::Interrupted)
+            let over = self.full.load(Ordering::Relaxed) || outside.is_stopped();
+            over.then_some(Ended::Interrupted)
         }
     }
 
@@ -344,6 +351,10 @@ impl Going<'_> {
             stop: Arc::clone(&self.stop),
             capped: Arc::clone(&self.capped),
             cost_max: self.load.cost_max,
+            requests_max: self.load.requests_max,
+            full: Arc::clone(&self.full),
+            foreseen: 0,
+            paid_before: self.load.collected.spent().0,
             quote,
             place: Place {
                 step: step.number,
@@ -460,6 +471,11 @@ struct StepSender {
     stop: Arc<AtomicBool>,
     capped: Arc<AtomicU64>,
     cost_max: PicoDollars,
+    requests_max: Option<u64>,
+    full: Arc<AtomicBool>,
+    /// What this sender's requests were to cost at most, and what was paid before it began.
+    foreseen: u64,
+    paid_before: u64,
     quote: Option<Quote>,
     place: Place,
     ready: Option<(Asked, PicoDollars)>,
@@ -487,11 +503,18 @@ impl Paced for StepSender {
 
     fn send(&mut self, due: Moment) -> bool {
         let (asked, cost) = self.ready.take().unwrap_or_else(|| self.next());
-        let reserved = self.post.reserved().0;
-        let spent = self.collected.spent().0.saturating_add(reserved);
-        if spent.saturating_add(cost.0) > self.cost_max.0 {
+        let (reserved, spent) = (self.post.reserved().0, self.collected.spent().0);
+        let over = self.foreseen.saturating_sub(reserved);
+        let paid = spent.saturating_sub(self.paid_before);
+        let left = as_dear(reserved.saturating_add(cost.0), paid, over);
+        if spent.saturating_add(left) > self.cost_max.0 {
             let now = self.post.now();
             self.capped.store(now.0, Ordering::Relaxed);
+            return false;
+        }
+        let sent = self.sent.load(Ordering::Relaxed);
+        if self.requests_max.is_some_and(|most| sent >= most) {
+            self.full.store(true, Ordering::Relaxed);
             return false;
         }
         self.place.index += 1;
@@ -502,6 +525,7 @@ impl Paced for StepSender {
             return true;
         }
         self.sent.fetch_add(1, Ordering::Relaxed);
+        self.foreseen = self.foreseen.saturating_add(cost.0);
         let asked = intended(asked, due);
         self.post.send(asked, cost, self.ended_to.clone()).is_ok()
     }

@@ -151,6 +151,7 @@ fn of_load(
         plan,
         folder: given.folder,
         cost_max: began.cost_max,
+        requests_max: Some(given.settings.runs.requests_max),
         workers: (cores / 2).max(1),
         location: began.location,
         surroundings: given.surroundings,

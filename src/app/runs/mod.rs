@@ -131,7 +131,9 @@ impl Desk {
             clock: &self.clock,
         };
         let note = |text: &str| locked(shown).notes.push(text.to_owned());
+        let mut sent = 0;
         let mut progress = |now: Now| {
+            sent = now.sent;
             if now.sent > most && !*stop.borrow() {
                 note(&format!(
                     "it was stopped at {most} requests: `runs.max_requests`"
@@ -147,6 +149,10 @@ impl Desk {
         ended.ended = Some(self.clock.wall());
         let papers = match came {
             Ok(came) => {
+                if came.end == "interrupted" && sent >= most && ended.notes.is_empty() {
+                    let why = format!("it was stopped at {most} requests: `runs.max_requests`");
+                    ended.notes.push(why);
+                }
                 ended.state = came.end;
                 ended.notes.extend(came.notes);
                 came.papers.into_iter().map(Arc::new).collect()

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::config::{duration, workload};
 use crate::record::{KeyedHash, PicoDollars};
-use crate::workload::spec::Workload;
+use crate::workload::spec::{Demand, Workload};
 
 /// Load routes by a schedule or by users at once: what do they bear at a level of service?
 #[derive(Debug, clap::Args)]
@@ -45,11 +45,13 @@ use crate::workload::spec::Workload;
     two are within --resolution. Steps are lengthened until they can show it.\n\n\
     A workload file is YAML, JSON or TOML; the one that is used without --workload is in\n\
     config/workloads/chat.yaml of the source. A trace is CSV with TIMESTAMP, ContextTokens and\n\
-    GeneratedTokens, or a JSON object a line with timestamp (ms), input_length and output_length.\n\
+    GeneratedTokens (or Timestamp, Request tokens, Response tokens), a JSON object a line with\n\
+    timestamp (ms), input_length and output_length, or what `tollgate export` writes.\n\
     --trace store takes when recorded requests came and how long they and their answers were (the\n\
     store holds no text of them); the last 24 hours of live traffic unless told otherwise. What was\n\
     sent is kept beside the results as trace.jsonl.\n\n\
-    What it may cost is shown first, and never passed (--max-cost). Ctrl-C keeps what was measured.\n\
+    What it may cost is shown first; nothing is sent that might pass --max-cost by that, or by what\n\
+    answers cost so far (those at work when the first dear one comes are not foreseen). Ctrl-C keeps what was measured.\n\
     Results: exchanges.jsonl as they come, load.json (schema tollgate.load/1) at the end.")]
 pub(super) struct Args {
     /// Models, comma-separated, as applications ask for them; each route is measured on its own
@@ -213,6 +215,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> 
         plan: &plan,
         folder: &folder,
         cost_max: PicoDollars((args.max_cost.max(0.0) * 1e12) as u64),
+        requests_max: None,
         workers: args.workers.unwrap_or(cores / 2).max(1),
         location: args.location.clone(),
         surroundings: Surroundings::default(),
@@ -270,8 +273,14 @@ fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
     let plan = run.plan;
     let routes: Vec<String> = plan.targets.iter().map(|of| of.route.to_string()).collect();
     let (cost, cap) = (estimate.cost.as_dollars(), run.cost_max.as_dollars());
-    let about = if estimate.open { "about " } else { "" };
     let step = plan.step(0, plan.search.as_ref().map(|rule| rule.start));
+    let users = matches!(step.demand, Demand::Users { .. });
+    let about = match (users, estimate.open) {
+        // The sooner they are answered, the more they ask.
+        (true, _) => "at least ",
+        (false, true) => "about ",
+        (false, false) => "",
+    };
     output::note(&format!(
         "run {}, seed {}: {} to {}, {}",
         plan.run,

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output;
@@ -50,7 +50,8 @@ use traced::OfStore;
     tollgate bench compare results/last-week results/today --fail-on-regression\n  \
     tollgate bench charts results --out charts\n  \
     tollgate bench load --models gpt-4.1-mini --sweep --sla 2s\n\n\
-    What it may cost is shown first, and never passed (--max-cost). Ctrl-C keeps what was\n\
+    What it may cost is shown first; nothing is sent that might pass --max-cost by that, or by what\n\
+    answers cost so far (those at work when the first dear one comes are not foreseen). Ctrl-C keeps what was\n\
     measured; the same --run and --out go on where it ended. The same --seed asks the same.\n\
     Every exchange is a record of origin `bench`: `tollgate report tax --origin bench`.")]
 pub(super) struct Args {
@@ -107,11 +108,11 @@ struct RunArgs {
     #[arg(long, value_delimiter = ',', value_name = "REGIONS")]
     regions: Vec<String>,
     /// Rounds that are measured: one request to each route, in drawn order
-    #[arg(long, default_value_t = 30, value_name = "N")]
+    #[arg(long, default_value_t = 30, value_name = "N", value_parser = count())]
     iterations: u32,
     /// Crossover pairs of each route and the reference instead of rounds: 30 to look, 100, 400 to
     /// publish
-    #[arg(long, value_name = "N", conflicts_with = "iterations")]
+    #[arg(long, value_name = "N", conflicts_with = "iterations", value_parser = count())]
     pairs: Option<u32>,
     /// The provider that pairs are against; each model's first direct one otherwise
     #[arg(long, value_name = "PROVIDER")]
@@ -144,7 +145,7 @@ struct RunArgs {
     #[arg(long)]
     json_mode: bool,
     /// Requests of one conversation, each with all before it in front: what do prompt caches do?
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     cache_turns: u32,
     /// Open a connection for each request (all), or ask each twice a round, over a connection that
     /// is there and over one that is opened for it (both)
@@ -218,6 +219,11 @@ fn span(text: &str) -> Result<Duration, String> {
 /// Tokens of a prompt or an answer, as many as any model takes.
 pub(super) fn tokens() -> RangedU64ValueParser {
     clap::value_parser!(u64).range(1..=LENGTH_MAX)
+}
+
+/// How many rounds or pairs, one at least.
+fn count() -> RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..)
 }
 
 /// A temperature, or none.
