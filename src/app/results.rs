@@ -91,13 +91,12 @@ pub(super) fn same_plan(folder: &Path, own: &Value) -> Result<(), AppFault> {
 pub(super) fn hold(folder: &Path) -> Result<File, AppFault> {
     let held = File::open(folder).map_err(|error| unusable(folder, &error))?;
     match held.try_lock() {
-        Ok(()) => Ok(held),
         Err(TryLockError::WouldBlock) => Err(AppFault::Usage(format!(
             "another run is writing in {} now: wait for its end, or name this one with --run",
             folder.display()
         ))),
-        // A file system without locks.
-        Err(TryLockError::Error(_)) => Ok(held),
+        // There are file systems without locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(held),
     }
 }
 
