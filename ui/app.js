@@ -22,6 +22,8 @@
   const thousands = (count) => String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ",");
   const digits = (value) => {
     if (value >= 99.95) return thousands(value);
+    if (value > 0 && value < 0.0001) return "<0.0001";
+    if (value > 0 && value < 0.09995) return value.toPrecision(3);
     return value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
   };
   const span = (nanos) => {

@@ -18,6 +18,7 @@ use crate::active::eval::scorers::How;
 use crate::active::eval::{Plan, Wish};
 use crate::active::named::run_name;
 use crate::analysis::render;
+use crate::analysis::render::units::dollars;
 use crate::app::Surroundings;
 use crate::app::eval::{Outcome, Run, is_complete};
 use crate::app::sources;
@@ -229,7 +230,8 @@ fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
     ));
     let (most, cap) = (costs.cost.as_dollars(), run.cost_max.as_dollars());
     output::note(&format!(
-        "at most ${most:.4} by today's prices; cap ${cap:.2}"
+        "at most {} by today's prices; cap ${cap:.2}",
+        dollars(most)
     ));
     if !costs.unpriced.is_empty() {
         let names: Vec<&str> = costs.unpriced.iter().map(Name::as_str).collect();

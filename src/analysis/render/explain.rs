@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::record::{AttemptRecord, Decision, Enrolment, ExchangeRecord, Moment};
 use crate::statistics::{Figures, Metric, Rate};
 
-use super::units::{NOTHING, dollars, plain, rate, span, thousands};
+use super::units::{NOTHING, dollars, percent_of, plain, rate, span, thousands};
 
 /// The story of `record`.
 #[must_use]
@@ -69,9 +69,9 @@ fn weighed(decision: &Decision) -> String {
         );
         let _ = write!(
             text,
-            "           {}/{model}  {score}  {:.1} %",
+            "           {}/{model}  {score}  {}",
             plain(&route.provider),
-            f64::from(route.propensity) / 1e4,
+            percent_of(f64::from(route.propensity) / 1e6),
         );
         if route.other_model {
             text.push_str("  another model");

@@ -27,14 +27,69 @@ pub fn rate(thousandths: f64) -> String {
     three_digits(thousandths / 1e3)
 }
 
-/// A number with three digits that mean something, more only before the point.
+/// A number with three digits that mean something, more only before the point: one that is not
+/// zero is never written as zero.
 #[must_use]
 pub fn three_digits(value: f64) -> String {
     match value.abs() {
         v if v >= 99.95 => thousands(value.round() as u64),
         v if v >= 9.995 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
+        v if v >= 0.09995 || v <= 0.0 => format!("{value:.2}"),
+        v if v >= 0.009_995 => format!("{value:.4}"),
+        v if v >= 0.000_999_5 => format!("{value:.5}"),
+        v if v >= 0.0001 => format!("{value:.6}"),
+        _ => format!("<{LEAST}"),
     }
+}
+
+/// What is smaller than this, and more than nothing, is only said to be so.
+const LEAST: &str = "0.0001";
+
+/// The same of a difference, with its sign.
+#[must_use]
+pub fn signed(value: f64) -> String {
+    let text = three_digits(value.abs());
+    match (value < 0.0, text.strip_prefix('<')) {
+        (true, Some(least)) => format!(">−{least}"),
+        (false, Some(least)) => format!("<+{least}"),
+        (true, None) => format!("−{text}"),
+        (false, None) if value > 0.0 => format!("+{text}"),
+        (false, None) => text,
+    }
+}
+
+/// A difference of two shares in points of a hundred, with its sign.
+#[must_use]
+pub fn points(fraction: f64) -> String {
+    let points = fraction * 100.0;
+    if points.abs() > 0.0 && points.abs() < 0.005 {
+        return format!("{} pp", signed(points));
+    }
+    let sign = match points {
+        p if p < 0.0 => "−",
+        p if p > 0.0 => "+",
+        _ => "",
+    };
+    format!("{sign}{:.2} pp", points.abs())
+}
+
+/// A p-value with its sign: `p = 0.0412`, `p < 0.0001`.
+#[must_use]
+pub fn p_value(p: f64) -> String {
+    let text = three_digits(p);
+    match text.strip_prefix('<') {
+        Some(least) => format!("p < {least}"),
+        None => format!("p = {text}"),
+    }
+}
+
+/// How many times.
+#[must_use]
+pub fn times(ratio: f64) -> String {
+    if ratio.abs() > 0.0 && ratio.abs() < 0.09995 {
+        return format!("{} ×", three_digits(ratio));
+    }
+    format!("{ratio:.3} ×")
 }
 
 /// A count with its thousands apart.
@@ -181,6 +236,47 @@ mod tests {
             (f64::INFINITY, "∞"),
         ] {
             assert_eq!(span(nanos), text);
+        }
+        for (value, text) in [
+            (0.0, "0.00"),
+            (5e-12, "<0.0001"),
+            (0.000_412, "0.000412"),
+            (0.004_139, "0.00414"),
+            (0.009_996, "0.0100"),
+            (0.049_6, "0.0496"),
+            (0.099_96, "0.10"),
+            (0.5, "0.50"),
+            (12.345, "12.3"),
+            (12_345.6, "12,346"),
+        ] {
+            assert_eq!(three_digits(value), text);
+        }
+        for (value, text) in [
+            (0.0, "0.00"),
+            (0.004_139, "+0.00414"),
+            (-0.004_139, "−0.00414"),
+            (5e-12, "<+0.0001"),
+            (-5e-12, ">−0.0001"),
+        ] {
+            assert_eq!(signed(value), text);
+        }
+        for (p, text) in [
+            (0.25, "p = 0.25"),
+            (0.0041, "p = 0.00410"),
+            (1e-9, "p < 0.0001"),
+        ] {
+            assert_eq!(p_value(p), text);
+        }
+        for (fraction, text) in [
+            (0.0, "0.00 pp"),
+            (0.000_04, "+0.00400 pp"),
+            (-0.000_4, "−0.04 pp"),
+            (0.0975, "+9.75 pp"),
+        ] {
+            assert_eq!(points(fraction), text);
+        }
+        for (ratio, text) in [(0.0, "0.000 ×"), (0.000_4, "0.000400 ×"), (1.2, "1.200 ×")] {
+            assert_eq!(times(ratio), text);
         }
         for (count, text) in [
             (0, "0"),

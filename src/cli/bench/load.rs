@@ -13,6 +13,7 @@ use crate::active::load::result::is_void;
 use crate::active::load::{Ended, Plan, Progress, Wish, paper};
 use crate::active::named::run_name;
 use crate::analysis::render;
+use crate::analysis::render::units::dollars;
 use crate::app::Surroundings;
 use crate::app::load::{Outcome, Run};
 use crate::app::{AppFault, sources};
@@ -295,8 +296,9 @@ fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
         ""
     };
     output::note(&format!(
-        "{about}{} requests, {about}${cost:.4} by today's prices{more}; cap ${cap:.2}",
-        estimate.requests
+        "{about}{} requests, {about}{} by today's prices{more}; cap ${cap:.2}",
+        estimate.requests,
+        dollars(cost)
     ));
     if !estimate.unpriced.is_empty() {
         output::note(&format!(

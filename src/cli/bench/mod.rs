@@ -22,6 +22,7 @@ use super::stored::Stop;
 use crate::active::bench::result::JSON_SCHEMA;
 use crate::active::bench::{Cold, Ended, Finished, Plan, Wish};
 use crate::active::named::run_name;
+use crate::analysis::render::units::dollars;
 use crate::app::bench::{Outcome, Run};
 use crate::app::sources;
 use crate::app::{Surroundings, bench_papers};
@@ -367,7 +368,8 @@ fn announce(run: &Run<'_>, repeat: u32, cap: PicoDollars, clock: &Clock) -> Resu
     ));
     let most = estimate.cost.as_dollars() * times as f64;
     output::note(&format!(
-        "at most ${most:.4} by today's prices; cap ${:.2}",
+        "at most {} by today's prices; cap ${:.2}",
+        dollars(most),
         cap.as_dollars()
     ));
     if !estimate.unpriced.is_empty() {

@@ -7,7 +7,7 @@ use maud::{Markup, PreEscaped, html};
 
 use crate::active::asked::AskedRun;
 use crate::analysis::render;
-use crate::analysis::render::units::{minute, plain};
+use crate::analysis::render::units::{dollars, minute, plain};
 use crate::ui::api::{Asking, Shared, query};
 use crate::ui::desk::{Announced, RunShown};
 use crate::ui::fault::Fault;
@@ -239,7 +239,7 @@ fn question(of: &Announced, form: &[u8]) -> Markup {
             (fact("What", &format!("{}: {}", of.kind, of.says)))
             (fact("Routes", &named(&of.routes)))
             (fact("Requests", &requests))
-            (fact("Cost", &format!("{about}${:.4} by today's prices; cap ${:.2}", of.cost, of.cost_max)))
+            (fact("Cost", &format!("{about}{} by today's prices; cap {}", dollars(of.cost), dollars(of.cost_max))))
         }
         @if !of.unpriced.is_empty() {
             div.notice.bad { p { "No price is known for "

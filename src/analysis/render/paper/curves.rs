@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::drawing::{BOTTOM, Drawn, HEIGHT, LEFT, LOOKS, RIGHT, TOP, escaped, legend};
 use super::words::number;
 use crate::analysis::paper::{Curve, Step, Unit};
+use crate::analysis::render::units::percent_of;
 
 /// Numbers that the scale may name in each power of ten.
 const NAMED: [f64; 3] = [1.0, 2.0, 5.0];
@@ -62,13 +63,13 @@ pub(super) fn curves(curves: &[Curve], unit: Unit) -> Drawn {
             let _ = write!(
                 svg,
                 "<circle class=\"point look{look}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"><title>{}: \
-                 {:.1} % [{:.1}, {:.1}] by {}</title></circle>",
+                 {} [{}, {}] by {}</title></circle>",
                 scale(step.at),
                 height(step.share),
                 escaped(&curve.name),
-                step.share * 100.0,
-                step.low * 100.0,
-                step.high * 100.0,
+                percent_of(step.share),
+                percent_of(step.low),
+                percent_of(step.high),
                 number(step.at, unit)
             );
         }

@@ -2,7 +2,8 @@
 
 use crate::analysis::paper::{Cell, Head, Heat, Paper, Side, Source, Unit};
 use crate::analysis::render::units::{
-    NOTHING, dollars, length, minute, percent_of, plain, span, thousands, three_digits,
+    NOTHING, dollars, length, minute, percent_of, plain, points, signed, span, thousands,
+    three_digits, times,
 };
 use crate::statistics::DEFINITIONS;
 use crate::statistics::sketch::RELATIVE_ERROR;
@@ -24,13 +25,13 @@ pub(in crate::analysis) fn number(value: f64, unit: Unit) -> String {
         Unit::Span => span(value),
         Unit::Delta => format!("{sign}{}", span(value.abs())),
         Unit::Share => percent_of(value),
-        Unit::Points => format!("{sign}{:.2} pp", value.abs() * 100.0),
-        Unit::Times => format!("{value:.3} ×"),
+        Unit::Points => points(value),
+        Unit::Times => times(value),
         Unit::Dollars if value < 0.0 => format!("−{}", dollars(-value)),
         Unit::Dollars => dollars(value),
-        Unit::RateMore | Unit::More => format!("{sign}{}", three_digits(value.abs())),
+        Unit::RateMore | Unit::More => signed(value),
         Unit::DollarsMore => format!("{sign}{}", dollars(value.abs())),
-        Unit::Rate | Unit::Number if value < 0.0 => format!("−{}", three_digits(-value)),
+        Unit::Rate | Unit::Number if value < 0.0 => signed(value),
         Unit::Rate | Unit::Number => three_digits(value),
         Unit::Count => thousands(value.max(0.0) as u64),
     }

@@ -137,10 +137,10 @@ impl<'a> Judged<'a> {
 
     /// Whether the arms have their sizes, in words.
     pub(super) fn ratio_words(&self) -> String {
-        let p = format!("p {:.2}", self.ratio_p);
+        let p = number(self.ratio_p, Unit::Number);
         match (self.trial.units, self.is_sound()) {
             ([0, 0], _) => "nobody yet".to_owned(),
-            (_, true) => format!("as drawn, {p}"),
+            (_, true) => format!("as drawn, p {p}"),
             ([a, b], false) => format!("not as drawn: {a} and {b}, p {:.1e}", self.ratio_p),
         }
     }

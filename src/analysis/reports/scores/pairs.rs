@@ -4,6 +4,7 @@ use super::route::Route;
 use super::{MARGIN, Scores};
 use crate::analysis::paper::{Cell, Column, Unit};
 use crate::analysis::render::paper::number;
+use crate::analysis::render::units;
 use crate::analysis::reports::figures::verdict;
 use crate::statistics::compare::{Verdict, decide, holm, sign_p, wilcoxon_p};
 use crate::statistics::interval::{ALPHA, Estimate, bounded_difference};
@@ -150,18 +151,18 @@ pub(super) fn finding(
     match pair.p_value {
         Some(p_value) if p_value < ALPHA => format!(
             "{name}: {leader} leads with {}; {next} is next, {} lower on {} items in common \
-             (p = {:.3}).",
+             ({}).",
             said(score),
             number(pair.difference.value.abs(), Unit::Number),
             pair.items,
-            p_value
+            units::p_value(p_value)
         ),
         Some(p_value) => format!(
             "{name}: {leader} has the highest score, {}, but {next} cannot be told from it on {} \
-             items in common (p = {:.2}).",
+             items in common ({}).",
             said(score),
             pair.items,
-            p_value
+            units::p_value(p_value)
         ),
         None if !pair.difference.interval.contains(0.0) => format!(
             "{name}: {leader} leads with {}; {next} is next, {} lower, each on its own items.",
