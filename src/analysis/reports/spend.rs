@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::call::Call;
 use super::figures::{ends, spent};
-use crate::analysis::paper::{Cell, Chart, Column, Head, Line, Paper, Plot, Sheet, Unit};
+use crate::analysis::paper::{Cell, Chart, Column, Head, Line, Paper, Plot, Sheet, Source, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::render::units::minute;
 use crate::analysis::tables::Window;
@@ -33,11 +33,25 @@ fn now(head: &Head) -> WallTime {
     head.window.until.min(head.made)
 }
 
+/// What stands where of a sample's part of something the whole is not known.
+const SAMPLED: &str = "not of a sample";
+
+/// Of how many records one was read, where not all were.
+fn one_in(head: &Head) -> Option<f64> {
+    match head.source {
+        Source::Sample { share, .. } => Some(share.one_in()),
+        Source::Records | Source::Rollups => None,
+    }
+}
+
 /// What was spent in each whole step of a window.
 struct Spend {
-    /// Length of a step, and the beginning of each with its sum; steps without any included.
+    /// Length of a step, and the beginning of each with its sum; steps without any included. Of a
+    /// sample each sum is what it came to, over the chance of each of its slices.
     step: i64,
     sums: Vec<(i64, f64)>,
+    /// Of how many records one was read, where not all were.
+    one_in: Option<f64>,
 }
 
 /// What was spent when, and how much each provider was asked.
@@ -45,8 +59,8 @@ struct Spend {
 pub(super) struct Outlay {
     /// Beginnings in microseconds with the dollars spent then; of what has no price nothing.
     each: Vec<(i64, f64)>,
-    /// When the first request came, with a price or without.
-    begun: Option<i64>,
+    /// When the first request came, with a price or without, at the latest and at the earliest.
+    begun: Option<(i64, i64)>,
     /// Requests by provider, and how many there were in its busiest minute, where that is known.
     asked: BTreeMap<String, (u64, Option<u64>)>,
 }
@@ -68,7 +82,11 @@ impl Outlay {
                 .iter()
                 .filter_map(|call| Some((call.started.0, spent(call)?)))
                 .collect(),
-            begun: calls.iter().map(|call| call.started.0).min(),
+            begun: calls
+                .iter()
+                .map(|call| call.started.0)
+                .min()
+                .map(|at| (at, at)),
             asked: asked.collect(),
         }
     }
@@ -83,8 +101,9 @@ impl Outlay {
         requests: u64,
         cost: PicoDollars,
     ) {
-        let latest = span.end.0 - 1;
-        self.begun = Some(self.begun.map_or(latest, |begun| begun.min(latest)));
+        let (latest, earliest) = (span.end.0 - 1, span.start.0);
+        let (late, early) = self.begun.unwrap_or((latest, earliest));
+        self.begun = Some((late.min(latest), early.min(earliest)));
         self.asked.entry(provider.to_owned()).or_default().0 += requests;
         self.each.push((span.start.0, cost.as_dollars()));
     }
@@ -98,9 +117,14 @@ pub(super) fn add(paper: &mut Paper, outlay: &Outlay) {
     let projected = spend.projected(MONTH_DAYS * DAY as f64);
     if let Ok(found) = &projected {
         paper.findings.push(format!(
-            "At this pace 30 days come to {} {} (prediction, 95 %, from {} {}s).",
+            "At this pace 30 days come to {} {} (prediction, 95 %, from {}{} {}s).",
             number(found.value, Unit::Dollars),
             ends(found.interval, Unit::Dollars),
+            if spend.one_in.is_some() {
+                "a sample of "
+            } else {
+                ""
+            },
             spend.sums.len(),
             spend.word(),
         ));
@@ -117,6 +141,16 @@ pub(super) fn add(paper: &mut Paper, outlay: &Outlay) {
          the window did not see, and no price to come.",
         spend.word()
     ));
+    if let Some(one_in) = spend.one_in {
+        paper.notes.push(format!(
+            "Spend by the {}, and what is projected, is of the whole window: what the sample came \
+             to, times {}. How far that may be off is in the interval, for the {}s that were \
+             drawn more or less of differ by it.",
+            spend.word(),
+            number(one_in, Unit::Number),
+            spend.word()
+        ));
+    }
 }
 
 impl Spend {
@@ -135,7 +169,7 @@ impl Spend {
         let after = window.until.0.div_euclid(step);
         // What was before the first request is not known to have been idle: of its own step only a
         // part may have been seen.
-        let begun = outlay.begun.map(|begun| {
+        let begun = outlay.begun.map(|(begun, _)| {
             let seen_whole = begun.rem_euclid(step) <= step / UNSEEN_MAX;
             begun.div_euclid(step) + i64::from(!seen_whole)
         });
@@ -146,9 +180,12 @@ impl Spend {
                 *sum += cost;
             }
         }
+        let one_in = one_in(head);
+        let whole = |(at, sum): (i64, f64)| (at * step, sum * one_in.unwrap_or(1.0));
         Self {
             step,
-            sums: sums.into_iter().map(|(at, sum)| (at * step, sum)).collect(),
+            sums: sums.into_iter().map(whole).collect(),
+            one_in,
         }
     }
 
@@ -210,7 +247,11 @@ impl Spend {
         let (begun, end) = month_of(now(head));
         let since = outlay.each.iter().filter(|(at, _)| *at >= begun.0);
         let actual: f64 = since.map(|(_, cost)| cost).sum();
-        let seen = head.window.from <= begun;
+        let unseen = match self.one_in {
+            Some(_) => Some(SAMPLED),
+            None if head.window.from > begun => Some("the window begins after the month did"),
+            None => None,
+        };
         let rest = self.projected((end.0 - now(head).0).max(0) as f64);
         let whole = rest.clone().map(|rest| Estimate {
             value: rest.value + actual,
@@ -219,17 +260,14 @@ impl Spend {
                 high: rest.interval.high + actual,
             },
         });
-        let whole = if seen {
-            whole
-        } else {
-            Err("the window begins after the month did: choose a longer --since".to_owned())
+        let whole = match unseen {
+            None => whole,
+            Some(SAMPLED) => Err(SAMPLED.to_owned()),
+            Some(why) => Err(format!("{why}: choose a longer --since")),
         };
         sheet.rows.push(vec![
             Cell::text(format!("month to {}", minute(end))),
-            Cell::maybe(
-                seen.then_some(actual),
-                "the window begins after the month did",
-            ),
+            unseen.map_or(Cell::Value(actual), Cell::absent),
             cell(&rest),
             cell(&whole),
         ]);
@@ -261,8 +299,14 @@ impl Spend {
                 x,
                 marks: Vec::new(),
             },
-            note: "Known cost of the requests begun in each; what has no price is not in it."
-                .to_owned(),
+            note: format!(
+                "Known cost of the requests begun in each; what has no price is not in it.{}",
+                if self.one_in.is_some() {
+                    " Of a sample, times what makes it the whole."
+                } else {
+                    ""
+                }
+            ),
         })
     }
 }
@@ -305,12 +349,20 @@ fn hosting(outlay: &Outlay, head: &Head) -> Sheet {
             Column::new("per_hour", "an hour", Unit::Dollars),
             Column::new("requests", "requests", Unit::Count),
             Column::new("busiest_minute", "in the busiest minute", Unit::Count),
-            Column::new("cost_sum", "cost of the window", Unit::Dollars),
+            Column::new("cost_sum", "cost since the first request", Unit::Dollars),
             Column::new("cost_observed", "each as used", Unit::Dollars),
             Column::new("cost_at_full_use", "each at full use", Unit::Dollars),
         ],
     );
-    let span = (now(head).0 - head.window.from.0).max(0).unsigned_abs();
+    // What was before the first request is not known to have been idle, or to have been at all.
+    let from = outlay.begun.map_or(head.window.from.0, |(_, begun)| begun);
+    let from = from.max(head.window.from.0);
+    let span = (now(head).0 - from).max(0).unsigned_abs();
+    // Of minutes a sample has parts, and of requests some.
+    let untold = match head.source {
+        Source::Sample { .. } => Some(SAMPLED),
+        Source::Records | Source::Rollups => None,
+    };
     for (provider, per_hour) in &head.hosted {
         let asked = outlay.asked.get(provider.as_str()).copied();
         // Nobody who asked nothing was busy.
@@ -322,20 +374,21 @@ fn hosting(outlay: &Outlay, head: &Head) -> Sheet {
             busiest_minute: busiest.unwrap_or(0),
         };
         let each = |cost: Option<PicoDollars>| {
-            Cell::maybe(cost.map(PicoDollars::as_dollars), "no request")
+            untold.map_or_else(
+                || Cell::maybe(cost.map(PicoDollars::as_dollars), "no request"),
+                Cell::absent,
+            )
         };
+        let no_minute = untold.or(busiest.is_none().then_some("not in roll-ups"));
+        let of_minute = |cell: Cell| no_minute.map_or(cell, Cell::absent);
         sheet.rows.push(vec![
             Cell::text(provider.as_str()),
             Cell::Value(per_hour.as_dollars()),
             Cell::count(seen.requests),
-            busiest.map_or_else(|| Cell::absent("not in roll-ups"), Cell::count),
+            of_minute(Cell::count(seen.busiest_minute)),
             Cell::Value(seen.total().as_dollars()),
             each(seen.observed()),
-            if busiest.is_some() {
-                each(seen.at_full_use())
-            } else {
-                Cell::absent("not in roll-ups")
-            },
+            of_minute(each(seen.at_full_use())),
         ]);
     }
     sheet
@@ -344,6 +397,7 @@ fn hosting(outlay: &Outlay, head: &Head) -> Sheet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::paper::Chance;
     use crate::analysis::reports::Listed;
     use crate::analysis::reports::figures::nothing;
     use crate::analysis::reports::tests::{head, made_up};
@@ -417,6 +471,65 @@ mod tests {
         let mut of = head();
         of.window.until = WallTime(40 * DAY);
         assert_eq!(projection(&day(), of), whole);
+    }
+
+    #[test]
+    fn a_sample_is_projected_as_the_whole_that_it_is_of() {
+        let mut of = head();
+        of.source = Source::Sample {
+            share: Chance(250_000),
+            slices: 360,
+            seed: 1,
+        };
+        of.hosted = vec![(Name::from("openai"), PicoDollars(6_000_000_000_000))];
+        // Slices of a minute, of which each fourth is drawn, an hour more or less of them.
+        let mut drawn = crate::statistics::compare::Random::new(7);
+        let calls: Vec<Call> = day().into_iter().filter(|_| drawn.below(4) == 0).collect();
+        let paper = Listed::Cost.paper(&calls, of);
+        let rows = &sheet(&paper, "projection").rows;
+        let Cell::Estimate { low, high, .. } = rows[0][3] else {
+            panic!("{:?}", rows[0][3]);
+        };
+        // Of the whole it is $43.20, of the sample a fourth.
+        assert!(
+            low.unwrap() < 43.2 && high.unwrap() > 43.2 && low.unwrap() > 25.0,
+            "seed 7: {low:?} {high:?}"
+        );
+        assert!(
+            paper
+                .findings
+                .iter()
+                .any(|said| said.contains("from a sample of 24 hours")),
+            "{:?}",
+            paper.findings
+        );
+        let unknown = Cell::absent("not of a sample");
+        assert_eq!((&rows[1][1], &rows[1][3]), (&unknown, &unknown));
+        let hosted = &sheet(&paper, "hosting").rows[0];
+        assert_eq!([&hosted[3], &hosted[5], &hosted[6]], [&unknown; 3]);
+        let Plot::Lines { lines, .. } = &paper.charts.last().unwrap().plot else {
+            panic!("lines");
+        };
+        let drawn: f64 = lines[0].points.iter().filter_map(|(_, sum)| *sum).sum();
+        assert!((drawn - 1.44).abs() < 0.15, "{drawn}");
+    }
+
+    #[test]
+    fn an_hour_is_of_the_time_that_was_seen() {
+        // Six hours of requests in a window of a day: nobody knows of the eighteen before.
+        let late: Vec<Call> = day().split_off(18 * 60);
+        let mut of = head();
+        of.hosted = vec![(Name::from("openai"), PicoDollars(6_000_000_000_000))];
+        let paper = Listed::Cost.paper(&late, of);
+        let hosted = &sheet(&paper, "hosting").rows[0];
+        assert!(
+            (hosted[4].number().unwrap() - 36.0).abs() < 1e-9,
+            "{hosted:?}"
+        );
+        assert!(
+            (hosted[5].number().unwrap() - 0.1).abs() < 1e-9,
+            "{hosted:?}"
+        );
     }
 
     #[test]
