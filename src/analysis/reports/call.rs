@@ -1,5 +1,6 @@
 //! One try of an exchange at one route, as comparisons see it.
 
+use super::limit::{Limit, limits};
 use crate::record::{
     AttemptRecord, CancelledBy, ErrorClass, ExchangeRecord, KeyedHash, Language, Mark, Name,
     NullReason, Origin, Outcome, ProviderKind, TokenSource, WallTime,
@@ -101,7 +102,7 @@ pub struct Call {
     /// The endpoint's language.
     pub language: Language,
     /// Requests and tokens a minute that the provider's headers allow.
-    pub limits: [Option<u64>; 2],
+    pub limits: [Option<Limit>; 2],
     /// What the exchange can be found by: its trace, or else its own id.
     pub trace: [u8; 16],
 }
@@ -302,22 +303,6 @@ fn connecting(attempt: &AttemptRecord) -> f64 {
     open.map_or(0.0, |span| span.0 as f64)
 }
 
-/// Headers that say how many requests and tokens a minute are allowed.
-const LIMIT_REQUESTS: [&str; 2] = [
-    "x-ratelimit-limit-requests",
-    "anthropic-ratelimit-requests-limit",
-];
-const LIMIT_TOKENS: [&str; 2] = [
-    "x-ratelimit-limit-tokens",
-    "anthropic-ratelimit-tokens-limit",
-];
-
-fn limit(attempt: &AttemptRecord, names: &[&str]) -> Option<u64> {
-    let headers = attempt.rate_limits.iter();
-    let mut named = headers.filter(|header| names.contains(&header.name.as_str()));
-    named.find_map(|header| header.value.parse().ok())
-}
-
 fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
     let usage = &record.tokens.usage;
     // Before the answer only the estimate is known: what is compared by must not come of the
@@ -384,7 +369,7 @@ fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
         prompt: record.request.prompt_hash,
         config: record.config,
         language: record.language,
-        limits: [&LIMIT_REQUESTS, &LIMIT_TOKENS].map(|names| limit(attempt, names)),
+        limits: limits(attempt, record.started),
         trace: record.trace.map_or(record.id.0, |trace| trace.0),
     }
 }

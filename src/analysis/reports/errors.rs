@@ -7,6 +7,7 @@ use super::figures::{
     METHOD, NO_CALLS, OBSERVATIONAL, Route, by_route, ends, failures, head, is_limited, is_refused,
     model_cell, named, nothing, share,
 };
+use super::limit::Per;
 use super::sums::{Routes, Sums};
 use crate::analysis::paper::{Cell, Chart, Column, Head, Heat, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
@@ -16,8 +17,9 @@ use crate::statistics::interval::{ALPHA, wilson};
 use crate::statistics::metric;
 
 const TITLE: &str = "Errors";
-/// Microseconds of a minute.
+/// Microseconds of a minute and of a day.
 const MINUTE: i64 = 60_000_000;
+const DAY: i64 = 1_440 * MINUTE;
 
 /// What a try that did not answer well met, with the status it got.
 type Kind = (String, Option<u16>);
@@ -116,8 +118,10 @@ fn written(ways: &[Way], of: Head, no_status: &str) -> Paper {
              error."
                 .to_owned(),
             "Busiest minute is what was sent, by the minute of the request's first byte. Limits \
-             are those of the provider's last headers; where it sends none they are not known, \
-             and a route without rate limits in its rows was simply never pushed to them."
+             are those of the provider's last headers, a minute's unless they say a day's (as \
+             Groq's of requests do): of that what is used is the most within 24 hours. Where it \
+             sends none they are not known, and a route without rate limits in its rows was simply \
+             never pushed to them."
                 .to_owned(),
         ],
     }
@@ -280,6 +284,7 @@ fn minutes(ways: &[Way]) -> Sheet {
                 "least a minute with a rate limit",
                 Unit::Count,
             ),
+            Column::remark("limit_requests_per", "limit of requests, a"),
         ],
     );
     for way in ways {
@@ -305,6 +310,12 @@ fn minute(calls: &[&Call]) -> Option<Vec<Cell>> {
     let limited = of.values().filter(|minute| minute.2 > 0);
     let least = limited.map(|minute| minute.0).min();
     let limit = |which: usize| calls.iter().rev().find_map(|call| call.limits[which]);
+    let most = |which: usize| limit(which).map(|limit| limit.most);
+    let per = limit(0).map(|limit| limit.per);
+    let asked = match per {
+        Some(Per::Day) => busiest_day(calls),
+        Some(Per::Minute) | None => busiest.0,
+    };
     let count = |value: Option<u64>, why: &str| Cell::maybe(value.map(|n| n as f64), why);
     let used = |seen: u64, limit: Option<u64>| {
         let limit = limit.filter(|limit| *limit > 0);
@@ -319,12 +330,28 @@ fn minute(calls: &[&Call]) -> Option<Vec<Cell>> {
         } else {
             Cell::absent("no counts")
         },
-        count(limit(0), "not sent"),
-        count(limit(1), "not sent"),
-        used(busiest.0, limit(0)),
-        used(tokens, limit(1)),
+        count(most(0), "not sent"),
+        count(most(1), "not sent"),
+        used(asked, most(0)),
+        used(tokens, most(1)),
         count(least, "never met"),
+        match per {
+            Some(Per::Day) => Cell::text("day"),
+            Some(Per::Minute) => Cell::text("minute"),
+            None => Cell::absent("not sent"),
+        },
     ])
+}
+
+/// The most of `calls` that began within 24 hours.
+fn busiest_day(calls: &[&Call]) -> u64 {
+    let mut began: Vec<i64> = calls.iter().map(|call| call.started.0).collect();
+    began.sort_unstable();
+    let within = |(at, first): (usize, &i64)| {
+        let after = began.partition_point(|other| *other < first.saturating_add(DAY));
+        (after - at) as u64
+    };
+    began.iter().enumerate().map(within).max().unwrap_or(0)
 }
 
 fn heat(ways: &[Way]) -> Option<Chart> {
@@ -359,6 +386,7 @@ fn heat(ways: &[Way]) -> Option<Chart> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::reports::limit::Limit;
     use crate::analysis::reports::tests::{failing, head, made_up};
 
     #[test]
@@ -368,7 +396,13 @@ mod tests {
             outcome: Outcome::RateLimited,
             class: Some(ErrorClass::RateLimited),
             status: Some(429),
-            limits: [Some(60), None],
+            limits: [
+                Some(Limit {
+                    most: 60,
+                    per: Per::Minute,
+                }),
+                None,
+            ],
             ..failing(n)
         };
         let mut calls: Vec<Call> = (0..90).map(|n| made_up(n, 300.0)).collect();
@@ -404,5 +438,30 @@ mod tests {
             "{:?}",
             paper.findings
         );
+    }
+
+    #[test]
+    fn a_limit_of_a_day_is_held_against_a_day() {
+        let limited = |n: usize, most: u64| Call {
+            limits: [
+                Some(Limit {
+                    most,
+                    per: Per::Day,
+                }),
+                None,
+            ],
+            ..made_up(n, 300.0)
+        };
+        // A request a second for two minutes, and 30 of them a day later.
+        let calls: Vec<Call> = (0..120)
+            .chain(86_400..86_430)
+            .map(|n| limited(n, 14_400))
+            .collect();
+        let paper = paper(&calls, head());
+        let minute = &paper.sheets[2].rows[0];
+        assert_eq!(minute[3], Cell::count(60));
+        assert_eq!(minute[5], Cell::count(14_400));
+        assert_eq!(minute[7], Cell::Value(120.0 / 14_400.0));
+        assert_eq!(minute[10], Cell::text("day"));
     }
 }

@@ -1,5 +1,7 @@
 //! Answers questions from exchanges: one file or room per report, each making a [`Paper`].
 
+pub mod limit;
+
 pub mod call;
 
 pub mod same;

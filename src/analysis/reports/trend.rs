@@ -293,7 +293,7 @@ fn moved(before: &[&Call], after: &[&Call]) -> Vec<String> {
         ("region", &|call| Some(region(call).to_owned())),
         ("served by", &|call| text(&call.served_by)),
         ("request limit", &|call| {
-            call.limits[0].map(|limit| limit.to_string())
+            call.limits[0].map(|limit| limit.most.to_string())
         }),
     ];
     let mut moved = Vec::new();
