@@ -88,7 +88,8 @@ impl Pairs {
                 groups.entry(key).or_default().push(couple);
             }
         }
-        let family = groups.len() * METRICS.len();
+        // The failures are one more.
+        let family = groups.len() * (METRICS.len() + 1);
         groups
             .into_iter()
             .map(|(key, couples)| compared(key, couples, family, seed))
@@ -286,6 +287,8 @@ pub(super) struct Compared {
     /// Hours of the clock in which pairs that are used began.
     pub(super) hours: usize,
     pub(super) told: Vec<(Metric, Result<Told, usize>)>,
+    /// Verdicts told of all pairs: each is made so strictly that all hold together.
+    family: usize,
 }
 
 /// A difference as pairs tell it, route less reference.
@@ -338,6 +341,7 @@ fn compared(key: Key, mut couples: Vec<Couple<'_>>, family: usize, seed: u64) ->
         told: METRICS
             .map(|metric| (metric, told(&used, metric, family, seed)))
             .to_vec(),
+        family,
         key,
     }
 }
@@ -351,9 +355,14 @@ fn failures<'a>(halves: impl Iterator<Item = &'a Half>) -> (u64, u64) {
 }
 
 impl Compared {
-    /// The difference of the failure rates, of which pairing would only narrow the interval.
-    pub(super) fn failure_difference(&self) -> Option<Estimate> {
-        newcombe(self.failures[0], self.failures[1], ALPHA)
+    /// The difference of the failure rates, of which pairing would only narrow the interval, and
+    /// what is to be said of it among all that is said of pairs.
+    pub(super) fn failure_difference(&self) -> Option<(Estimate, Verdict)> {
+        let [route, reference] = self.failures;
+        let count = usize::try_from(route.1.min(reference.1)).unwrap_or(usize::MAX);
+        let strict = newcombe(route, reference, ALPHA / self.family.max(1) as f64)?;
+        let said = decide(&strict, Metric::Failures.margin(0.0), count);
+        Some((newcombe(route, reference, ALPHA)?, said))
     }
 }
 

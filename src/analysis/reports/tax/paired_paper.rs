@@ -36,7 +36,7 @@ pub(super) fn finding(found: &Compared) -> String {
     } else {
         "Route comparison"
     };
-    let said: Vec<String> = found
+    let told: Vec<String> = found
         .told
         .iter()
         .filter_map(|(metric, told)| {
@@ -51,11 +51,26 @@ pub(super) fn finding(found: &Compared) -> String {
             ))
         })
         .collect();
-    let said = if said.is_empty() {
-        format!("fewer than {PAIRS_MIN} pairs can be compared")
+    let mut said = if told.is_empty() {
+        vec![format!("fewer than {PAIRS_MIN} pairs can be compared")]
     } else {
-        said.join("; ")
+        told
     };
+    // Failed halves have no differences of times, and none of them is left out here.
+    let counted = found
+        .failures
+        .iter()
+        .all(|(_, all)| *all >= PAIRS_MIN as u64);
+    if let Some((difference, judged)) = found.failure_difference().filter(|_| counted) {
+        said.push(format!(
+            "{} {} {}, {}",
+            Metric::Failures.key().replace('_', " "),
+            number(difference.value, Unit::Points),
+            ends(difference.interval, Unit::Points),
+            verdict(&judged)
+        ));
+    }
+    let said = said.join("; ");
     format!(
         "{word} of {}, {} ({}, {} connections, {} of {} pairs): {said}.",
         found.key.model,
@@ -165,11 +180,11 @@ fn failure_cells(found: &Compared) -> Vec<Cell> {
         rate(route),
         difference.as_ref().map_or_else(
             || Cell::absent("of none"),
-            |difference| Cell::estimate(difference).in_unit(Unit::Points),
+            |(difference, _)| Cell::estimate(difference).in_unit(Unit::Points),
         ),
         Cell::absent("of single requests"),
         Cell::absent("of single requests"),
-        Cell::text(""),
+        Cell::text(difference.map_or_else(String::new, |(_, told)| verdict(&told))),
     ]
 }
 

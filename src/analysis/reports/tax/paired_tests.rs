@@ -222,6 +222,39 @@ fn a_pair_is_left_out_whole_where_its_halves_are_not_alike() {
 }
 
 #[test]
+fn failures_have_a_verdict_and_are_told() {
+    // How many of 120 halves of the route fail, and what is said.
+    for (failing, told) in [
+        (0, "failure rate 0.00 pp [−3.10 pp, +3.10 pp], inconclusive"),
+        (36, "failure rate +30.00 pp ["),
+        (
+            120,
+            "fewer than 6 pairs can be compared; failure rate +100.00 pp [",
+        ),
+    ] {
+        let mut pairs = Pairs::default();
+        for number in 0..120 {
+            for routed in [true, false] {
+                let (record, mut call) = half(number, routed, u8::from(routed), 300.0);
+                call.failed = Some(routed && number < failing);
+                assert!(pairs.add(&record, vec![call]).is_ok());
+            }
+        }
+        let found = pairs.compared(None, 1);
+        let said = super::paired_paper::finding(&found[0]);
+        assert!(said.contains(told), "{failing}: {said}");
+        let verdict = if failing > 0 { "], different." } else { "." };
+        assert!(said.ends_with(verdict), "{failing}: {said}");
+        let sheet = super::paired_paper::sheet(&found);
+        let last = sheet.rows.last().and_then(|row| row.last());
+        assert!(
+            last.is_some_and(|cell| *cell != crate::analysis::paper::Cell::text("")),
+            "{failing}: {last:?}"
+        );
+    }
+}
+
+#[test]
 fn a_version_differs_where_both_hosts_name_one() {
     // The name there and the one answered, of the route and of the reference; whether asked alike.
     for (route, reference, asked, why) in [
