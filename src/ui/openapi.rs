@@ -283,7 +283,7 @@ fn schemas() -> Value {
                 "first_answer_ms": to("Spread"), "total_ms": to("Spread"),
                 "output_rate": to("Spread"), "own_delay_ms": to("Spread"),
                 "tokens": object("input cached_read cache_write output reasoning unknown sources", json!({})),
-                "cost": object("usd usd_each priced reason billed_usd billed_count", json!({})),
+                "cost": object("usd usd_each priced reason without billed_usd billed_count", json!({})),
             }),
         ),
         "RoutesReport": object(

@@ -2,7 +2,7 @@
 
 use crate::analysis::paper::{Bar, Chart, Plot, Unit};
 use crate::analysis::tables::{
-    Exclusion, OutcomeCounts, RouteName, RouteReport, RoutesReport, Share, Spread,
+    Costs, Exclusion, OutcomeCounts, RouteName, RouteReport, RoutesReport, Share, Spread,
 };
 use crate::record::TokenSource;
 use crate::statistics::DEFINITIONS;
@@ -132,6 +132,11 @@ fn sureness_row(route: &RouteReport) -> Vec<Lines> {
     ]
 }
 
+/// Why no exchange has a price, in words.
+fn unpriced(costs: &Costs) -> String {
+    costs.why_none().unwrap_or_default().replace('_', " ")
+}
+
 fn ends_of(spread: &Spread, write: fn(f64) -> String) -> Lines {
     let ends = [spread.p50_ends, spread.p95_ends, spread.p99_ends];
     let mut lines = ends.map(|ends| between(ends, write)).to_vec();
@@ -219,11 +224,7 @@ fn usage_row(route: &RouteReport) -> Vec<Lines> {
         }
     };
     let costs = &route.costs;
-    let mut cost = vec![
-        costs
-            .dollars()
-            .map_or_else(|| "no price".to_owned(), dollars),
-    ];
+    let mut cost = vec![costs.dollars().map_or_else(|| unpriced(costs), dollars)];
     if costs.priced > 0 && costs.priced < route.exchanges {
         cost.push(format!(
             "of {} priced",

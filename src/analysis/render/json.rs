@@ -114,7 +114,8 @@ fn cost(route: &RouteReport) -> Value {
         "usd": costs.dollars(),
         "usd_each": costs.dollars_each(),
         "priced": costs.priced,
-        "reason": (costs.priced == 0).then_some("no_price"),
+        "reason": costs.why_none(),
+        "without": counts(costs.reasons()),
         "billed_usd": costs.billed_dollars(),
         "billed_count": costs.billed_count,
     })

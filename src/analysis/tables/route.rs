@@ -1,6 +1,6 @@
 //! Holds what one route did: the numbers of a report with both ends of every fraction.
 
-use crate::record::{Name, Outcome, ProviderKind, TokenSource};
+use crate::record::{Name, NoCost, Outcome, ProviderKind, TokenSource};
 use crate::statistics::interval::{ALPHA, wilson};
 use crate::statistics::rollup::TokenSums;
 
@@ -125,6 +125,10 @@ pub struct Costs {
     pub billed: u64,
     /// Exchanges of which it said so.
     pub billed_count: u64,
+    /// Exchanges whose cost is not known, by reason, in the order of [`NoCost::ALL`].
+    pub without: [u64; NoCost::ALL.len()],
+    /// Exchanges whose cost is not known, or says nothing, where roll-ups do not say why.
+    pub without_reason: u64,
 }
 
 impl Costs {
@@ -132,6 +136,27 @@ impl Costs {
     #[must_use]
     pub fn dollars(&self) -> Option<f64> {
         (self.priced > 0).then(|| self.cost as f64 / 1e12)
+    }
+
+    /// The reasons why costs are not known, with how often each is.
+    pub fn reasons(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let reasons = NoCost::ALL.iter().map(|reason| reason.name());
+        reasons.zip(self.without).filter(|(_, count)| *count > 0)
+    }
+
+    /// Why none of them has a price: the commonest reason.
+    #[must_use]
+    pub fn why_none(&self) -> Option<&'static str> {
+        if self.priced > 0 {
+            return None;
+        }
+        let most = self.reasons().max_by_key(|(_, count)| *count);
+        Some(match most {
+            Some((reason, _)) => reason,
+            _ if self.without_reason > 0 => "not_in_rollups",
+            // All were refused, or failed without an answer.
+            _ => "nothing_used",
+        })
     }
 
     /// US dollars for each exchange whose cost is known.

@@ -1,10 +1,10 @@
 //! Tests the report `routes` on rows made by hand.
 
-use super::super::route::Share;
+use super::super::route::{Costs, Share};
 use super::super::spread::Figure;
 use super::*;
 use crate::record::{
-    Language, Nanos, NullReason, Origin, Outcome, PicoDollars, TokenSource, Usage,
+    Language, Nanos, NoCost, NullReason, Origin, Outcome, PicoDollars, TokenSource, Usage,
 };
 use crate::statistics::{Figures, Rate};
 
@@ -325,4 +325,42 @@ fn unknown_money_is_not_none() {
     assert_eq!(found.costs.dollars(), Some(0.005));
     assert_eq!(found.costs.dollars_each(), Some(0.0025));
     assert_eq!(found.costs.priced, 2);
+}
+
+#[test]
+fn why_no_exchange_has_a_price_is_said_as_the_records_say_it() {
+    let without = |reason: Option<NoCost>| Row {
+        cost: None,
+        no_cost: reason,
+        ..stream(300)
+    };
+    let (hour, part) = (NoCost::PerHour, NoCost::NoPartPrice);
+    for (rows, told) in [
+        (vec![without(Some(hour)); 2], Some("per_hour")),
+        (
+            vec![
+                without(Some(part)),
+                without(Some(NoCost::UsageUnknown)),
+                without(Some(part)),
+            ],
+            Some("no_part_price"),
+        ),
+        (vec![without(Some(hour)), stream(300)], None),
+        (
+            vec![ended(Outcome::UpstreamError, None)],
+            Some("nothing_used"),
+        ),
+    ] {
+        let mut builder = RoutesBuilder::default();
+        for row in &rows {
+            builder.add(row);
+        }
+        let costs = builder.finish(head(), |_, _| RouteName::default()).routes[0].costs;
+        assert_eq!(costs.why_none(), told, "{rows:?}");
+    }
+    let costs = Costs {
+        without_reason: 3,
+        ..Costs::default()
+    };
+    assert_eq!(costs.why_none(), Some("not_in_rollups"));
 }

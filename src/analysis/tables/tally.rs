@@ -87,6 +87,9 @@ impl Tally {
         self.add_usage(&row.usage, row.token_source);
         let cost = telling_cost(row.outcome, row.cost);
         self.costs.add(cost, row.cost_billed);
+        if let Some(reason) = row.no_cost {
+            self.costs.without[reason as usize] += 1;
+        }
     }
 
     /// A roll-up of exchanges of the route, of streams or of whole answers.
@@ -129,6 +132,7 @@ impl Tally {
         self.costs.priced += further.costed;
         self.costs.billed = self.costs.billed.saturating_add(rollup.billed);
         self.costs.billed_count += further.billed;
+        self.costs.without_reason += exchanges.saturating_sub(further.costed);
     }
 
     /// An attempt after which the exchange went elsewhere.

@@ -32,6 +32,24 @@ pub(super) const ORIGINS: [&str; 8] = [
     "live", "real", "all", "probe", "bench", "eval", "shadow", "demo",
 ];
 
+/// Routes shown, the busiest first: clients make up model names without end, a page has one.
+const ROUTES_MAX: usize = 200;
+
+/// What is said of the routes that are not shown.
+fn left_out(report: &RoutesReport) -> Option<String> {
+    let rest = report
+        .routes
+        .get(ROUTES_MAX..)
+        .filter(|rest| !rest.is_empty())?;
+    let exchanges: u64 = rest.iter().map(|route| route.exchanges).sum();
+    Some(format!(
+        "{} further routes, of {} exchanges together, are in the files below and in `tollgate \
+         report routes`: or choose a provider or a model.",
+        thousands(rest.len() as u64),
+        thousands(exchanges)
+    ))
+}
+
 pub(in crate::ui) async fn page(Extract(state): Shared, asking: Asking<ReportQuery>) -> Response {
     let asked = query(asking).map(|query| query.or_since("24h"));
     let asked = asked.and_then(|query| Ok((query.asked(&state)?, query)));
@@ -124,9 +142,10 @@ fn shown(report: &RoutesReport) -> Markup {
                             ("number", "Tokens/s"), ("number", "Own delay"), ("number", "Tokens"), ("number", "Cost"),
                         ] { th scope="col" class=[(!class.is_empty()).then_some(class)] { (name) } }
                     } }
-                    @for route in &report.routes { (route_rows(route)) }
+                    @for route in report.routes.iter().take(ROUTES_MAX) { (route_rows(route)) }
                 }
             }
+            @if let Some(more) = left_out(report) { p.note { (more) } }
         }
         (notes(report))
     }
@@ -217,12 +236,13 @@ fn tokens(route: &RouteReport) -> Markup {
 
 fn cost(route: &RouteReport) -> Markup {
     let costs = &route.costs;
+    let unpriced = costs.why_none().unwrap_or_default().replace('_', " ");
     html! {
         @match costs.dollars() {
             None => {
                 @match costs.billed_dollars() {
-                    Some(billed) => { (dollars(billed)) br; span.detail { "billed; no price" } }
-                    None => { (NOTHING) br; span.detail { "no price" } }
+                    Some(billed) => { (dollars(billed)) br; span.detail { "billed; " (unpriced) } }
+                    None => { (NOTHING) br; span.detail { (unpriced) } }
                 }
             }
             Some(sum) => {
@@ -263,7 +283,7 @@ fn notes(report: &RoutesReport) -> Markup {
                 @if head.damaged > 0 { li { (head.damaged) " damaged rows are missing." } }
                 @if head.rolled { li { "From roll-ups of minutes and hours: counts and sums are exact, quantiles within ±1 % of the number itself. Why numbers are missing and who counted tokens is not in roll-ups." } }
                 @if head.lost_unread > 0 { li { "Lost attempts of " (thousands(head.lost_unread)) " exchanges are not counted." } }
-                @for route in &report.routes { (missing(route)) }
+                @for route in report.routes.iter().take(ROUTES_MAX) { (missing(route)) }
                 li { "Config of the first and last exchange: "
                     (head.configs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
                     ". Definitions " (DEFINITIONS) ", tollgate " (env!("CARGO_PKG_VERSION")) "." }

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use super::drawing::escaped;
 use super::figure::figure;
 use super::words;
-use crate::analysis::paper::{Cell, Chart, Paper, Sheet};
+use crate::analysis::paper::{Cell, Chart, Paper, Plot, Sheet};
 use crate::analysis::render::document::Document;
+use crate::analysis::render::units::thousands;
 
 /// The looks of the file: colours that the colour-blind can tell apart (Okabe and Ito), light and
 /// dark by the reader's own setting, and black on white where it is printed.
@@ -14,8 +15,13 @@ const STYLE: &str = include_str!("report.css");
 
 pub(super) fn write(paper: &Paper) -> String {
     let notes = paper.notes.iter().cloned().chain(words::facts(&paper.head));
-    page(&paper.title, &words::title(paper), &body(paper), notes)
+    let inside = body(paper, usize::MAX);
+    page(&paper.title, &words::title(paper), &inside, notes)
 }
+
+/// Rows of a table, or of a chart, that a page shows: clients make up model names without end, and
+/// files have them all.
+pub(super) const ROWS_MAX: usize = 1_000;
 
 /// What is inside a page: findings, charts, tables and notes, in classes of its own.
 pub(super) fn fragment(paper: &Paper) -> String {
@@ -30,11 +36,11 @@ pub(super) fn fragment(paper: &Paper) -> String {
         "<div class=\"paper\"><p class=\"note\">{}</p>{}<h2>How to read it</h2>\
          <ul class=\"notes\">{notes}</ul></div>",
         escaped(&words::title(paper)),
-        body(paper)
+        body(paper, ROWS_MAX)
     )
 }
 
-fn body(paper: &Paper) -> String {
+fn body(paper: &Paper, most: usize) -> String {
     let mut inside = String::new();
     if !paper.findings.is_empty() {
         inside.push_str("<section class=\"findings\"><ul>");
@@ -43,14 +49,23 @@ fn body(paper: &Paper) -> String {
         }
         inside.push_str("</ul></section>\n");
     }
-    for chart in &paper.charts {
+    for chart in paper.charts.iter().filter(|chart| rows(chart) <= most) {
         inside.push_str(&figure(chart));
         inside.push('\n');
     }
     for sheet in paper.sheets.iter().filter(|sheet| !sheet.rows.is_empty()) {
-        inside.push_str(&table(sheet));
+        inside.push_str(&table(sheet, most));
     }
     inside
+}
+
+/// Rows of a chart that grow with what it is of.
+fn rows(chart: &Chart) -> usize {
+    match &chart.plot {
+        Plot::Heat(heat) => heat.rows.len(),
+        Plot::Forest { bars, .. } => bars.len(),
+        _ => 0,
+    }
 }
 
 /// A report that is laid out as texts already.
@@ -92,8 +107,14 @@ fn page(title: &str, whole: &str, inside: &str, notes: impl Iterator<Item = Stri
     )
 }
 
-fn table(sheet: &Sheet) -> String {
-    let table = |(title, shown, rows): (String, Vec<usize>, Vec<&[Cell]>)| {
+fn table(sheet: &Sheet, most: usize) -> String {
+    let mut left = most;
+    let table = |(title, shown, mut rows): (String, Vec<usize>, Vec<&[Cell]>)| {
+        rows.truncate(left);
+        left -= rows.len();
+        if rows.is_empty() {
+            return String::new();
+        }
         let is_words = |at: &usize| rows.iter().any(|cells| class(&cells[*at]) == "words");
         let names: Vec<(&str, bool)> = shown
             .iter()
@@ -111,7 +132,15 @@ fn table(sheet: &Sheet) -> String {
         });
         framed(&title, names, rows)
     };
-    sheet.tables().into_iter().map(table).collect()
+    let mut tables: String = sheet.tables().into_iter().map(table).collect();
+    if let Some(more) = sheet.rows.len().checked_sub(most).filter(|more| *more > 0) {
+        let _ = writeln!(
+            tables,
+            "<p class=\"note\">{} further rows are in the files: or choose a model or a provider.</p>",
+            thousands(more as u64)
+        );
+    }
+    tables
 }
 
 fn class(cell: &Cell) -> &'static str {

@@ -133,3 +133,21 @@ fn an_html_report_needs_nothing_else() {
     }
     assert!(!html.contains("<b>"), "a name is no markup");
 }
+
+#[test]
+fn a_page_shows_so_many_rows_and_a_file_has_them_all() {
+    let mut many = paper();
+    let sheet = &mut many.sheets[0];
+    sheet.rows = (0..html::ROWS_MAX + 7)
+        .map(|n| {
+            let name = Cell::text(format!("made-up-{n}"));
+            vec![name, Cell::Value(1e6), Cell::Value(0.5)]
+        })
+        .collect();
+    let rows = |text: &str| text.matches("made-up-").count();
+    let page = fragment(&many);
+    assert_eq!(rows(&page), html::ROWS_MAX);
+    assert!(page.contains("7 further rows are in the files"), "{page}");
+    assert_eq!(rows(&write(&many, Format::Html)), html::ROWS_MAX + 7);
+    assert!(!fragment(&paper()).contains("further rows"));
+}
