@@ -39,6 +39,14 @@ pub enum Body {
     Streamed(RequestBody, Arc<Upload>),
 }
 
+impl Body {
+    /// Whether it refers to something that only one provider account has.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        matches!(self, Self::Read(_, reading) if reading.bound_to_account)
+    }
+}
+
 /// The endpoint that a request goes to: what its path says.
 #[must_use]
 pub fn language_of(method: &Method, address: &Address<'_>) -> Language {

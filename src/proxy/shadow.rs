@@ -41,7 +41,7 @@ pub(super) struct Shadow {
 
 /// The copy of a request that its model's shadow gets; absent where it gets none: for most of
 /// them, for those with tools (a provider may run them, and twice is once too often), for
-/// background calls, and where the day's money is spent or the price is not known.
+/// background calls and others of one account, and where the day's money is spent or the price is not known.
 pub(super) fn asked(
     found: &Ways,
     job: &Job<'_>,
@@ -58,7 +58,7 @@ pub(super) fn asked(
     if draft.active.is_some() {
         return None;
     }
-    if !job.language.generates() || request.background || request.tools.unwrap_or(0) > 0 {
+    if !job.language.generates() || reading.bound_to_account || request.tools.unwrap_or(0) > 0 {
         return None;
     }
     let model = shadow.model.as_ref().unwrap_or(&job.model);

@@ -352,8 +352,11 @@ impl Proxy {
         let (mut plan, decision) = weigh::weigh(scales, &found, draft, &parts.headers)?;
         draft.decision = decision;
         if let Some(draft) = exchange.draft() {
-            // What is our own has a lot of its own.
-            if draft.active.is_none() {
+            if body.is_bound() {
+                // What it refers to is one account's: another could only say that it has it not.
+                plan.steps.truncate(1);
+            } else if draft.active.is_none() {
+                // What is our own has a lot of its own.
                 lot::draw(draft, settings, &parts.headers, &found, &mut plan);
             }
         }

@@ -68,6 +68,13 @@ const STAYED: &[(&str, bool, u16, Outcome)] = &[
     ("end_mid:at-2", true, 200, Outcome::Truncated),
 ];
 
+/// Requests that refer to what one provider account has: no other one has it.
+const BOUND: &[&str] = &[
+    r#"{"previous_response_id": "resp_1"}"#,
+    r#"{"conversation": {"id": "conv_1"}}"#,
+    r#"{"background": true}"#,
+];
+
 /// Answers in which nothing is wrong, however they look at the beginning.
 const GOOD: &[(&str, bool)] = &[
     ("n-6:gap-2ms", true),
@@ -177,6 +184,24 @@ fn what_another_route_would_not_mend_is_the_clients_answer() {
             );
         }
     }
+}
+
+#[test]
+fn what_one_account_has_is_asked_of_no_other() {
+    let rig = rig();
+    let first = "m-n-6:fault-http_500";
+    for more in BOUND {
+        let fields: serde_json::Value = serde_json::from_str(more).unwrap();
+        let ask = Ask::responses(first, false).with(&fields).to("");
+        let reading = rig.send(&ask);
+        assert_eq!(reading.status, 500, "{more}: {}", reading.text());
+        let record = rig.record(&ask);
+        assert_eq!(record.attempts.len(), 1, "{more}");
+        assert_eq!(record.outcome, Outcome::UpstreamError, "{more}");
+        rig.forget();
+    }
+    let ask = Ask::responses(first, false).to("");
+    assert_eq!(rig.send(&ask).status, 200);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Takes the usage event that Tollgate asked for out of a stream again, and nothing else.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
@@ -205,7 +206,8 @@ static USAGE: LazyLock<memmem::Finder<'static>> =
     LazyLock::new(|| memmem::Finder::new(b"\"usage\""));
 static ESCAPE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\\u"));
 
-/// Whether an event's data is an object with a `usage` object and no choice, and no error either.
+/// Whether an event's data is an object with a `usage` object and no choice, and nothing else that
+/// somebody may miss: no error, and no list or object but those that tell of the call itself.
 #[must_use]
 pub fn is_usage_only(event: &[u8]) -> bool {
     // Nearly every event is decided here. A key may be written with escapes, so those are read.
@@ -228,14 +230,28 @@ pub fn is_usage_only(event: &[u8]) -> bool {
         }
     }
     serde_json::from_slice(&data).is_ok_and(|keys: Keys<'_>| {
-        let none = keys.choices.is_none_or(|choices| {
-            let list = choices.get().strip_prefix('[');
-            let inside = list.and_then(|rest| rest.strip_suffix(']'));
-            inside.is_some_and(|inside| inside.trim().is_empty())
-        });
-        let usage = keys.usage.is_some_and(|usage| usage.get().starts_with('{'));
-        none && usage && keys.error.is_none() && keys.kind.is_none()
+        let usage = keys.get("usage").map(|usage| usage.get());
+        usage.is_some_and(|usage| usage.starts_with('{'))
+            && keys.iter().all(|(key, value)| may_go(key, value.get()))
     })
+}
+
+/// The keys of an event, each with its value as it stands.
+type Keys<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Objects that tell of the call itself, by those who send them beside the usage.
+const OF_THE_CALL: [&str; 5] = ["usage", "x_groq", "time_info", "timings", "perf_metrics"];
+
+/// Whether a key and its value may be taken out of a stream together with the usage.
+fn may_go(key: &str, value: &str) -> bool {
+    let is_list = value.starts_with(['[', '{']);
+    let is_empty = value.len() > 1 && value[1..value.len() - 1].trim().is_empty();
+    match key {
+        "choices" => value == "null" || (is_list && is_empty),
+        "error" | "type" => value == "null",
+        _ if OF_THE_CALL.contains(&key) => true,
+        _ => !is_list || is_empty,
+    }
 }
 
 /// Whether an empty array or `null`, or what may go on as one in the next line, follows a key.
@@ -254,24 +270,16 @@ fn may_be_none(after_key: &[u8]) -> bool {
         .unwrap_or(true)
 }
 
-#[derive(serde::Deserialize)]
-struct Keys<'a> {
-    #[serde(borrow)]
-    choices: Option<&'a RawValue>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow, rename = "type")]
-    kind: Option<&'a RawValue>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const TOKEN: &str = r#"{"choices":[{"delta":{"content":"a\n"}}],"usage":null}"#;
     const USAGE: &str = r#"{"choices":[],"usage":{"prompt_tokens":1}}"#;
+    /// Nothing in it is missed by whoever did not ask for usage.
+    const CALL: &str = r#"{"id":"c","created":1,"choices":[ ],"citations":[],"error":null,"p":"ab","time_info":{"total_time":1},"usage":{"prompt_tokens":1}}"#;
+    /// Something in it is.
+    const MORE: &str = r#"{"choices":[],"citations":["u"],"usage":{"prompt_tokens":1}}"#;
 
     fn filter(chunks: &[&[u8]]) -> (Vec<u8>, usize) {
         let mut filter = UsageFilter::new();
@@ -312,6 +320,11 @@ mod tests {
                 "data: {\"choices\": [ ],\ndata: \"us\\u0061ge\": {}}\n\nid: 1\n\n".to_owned(),
                 "id: 1\n\n".to_owned(),
             ),
+            (
+                format!("data: {CALL}\n\ndata: [DONE]\n\n"),
+                "data: [DONE]\n\n".to_owned(),
+            ),
+            (format!("data: {MORE}\n\n"), format!("data: {MORE}\n\n")),
             (format!("data: {USAGE}\n"), format!("data: {USAGE}\n")),
             (format!("data: {USAGE}"), format!("data: {USAGE}")),
             ("data: {\"usage\"".to_owned(), "data: {\"usage\"".to_owned()),

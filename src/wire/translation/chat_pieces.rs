@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::wire::dialect::json::{Elements, Json, Lenient, NotJson, Quoted, read};
-use crate::wire::dialect::lenient::{Count, Few, Raw, Text, lenient_object};
+use crate::wire::dialect::lenient::{Count, Few, Maybe, Raw, Text, lenient_object};
 
 lenient_object! {
     /// A chunk, or a whole completion.
@@ -45,9 +45,11 @@ lenient_object! {
     /// One choice.
     pub(super) struct Choice {
         pub(super) index: Count = "index",
-        pub(super) delta: Delta<'de> = "delta",
+        pub(super) delta: Maybe<Delta<'de>> = "delta",
         pub(super) message: Delta<'de> = "message",
         pub(super) finish: Text<'de> = "finish_reason",
+        // OpenRouter's.
+        pub(super) error: Raw<'de> = "error",
         // Moonshot's place for it, in the last choice.
         pub(super) usage: Raw<'de> = "usage",
     }

@@ -229,9 +229,15 @@ impl<V: Voice> Teller<V> {
         };
         self.choice = true;
         self.begin(chunk, out);
-        self.delta(&choice.delta, out);
-        self.delta(&choice.message, out);
+        // Beside a delta a message repeats the whole so far (Perplexity).
+        let said = choice.delta.0.as_ref().unwrap_or(&choice.message);
+        self.delta(said, out);
         if self.ended.is_some() {
+            return;
+        }
+        if let Some(error) = choice.error.filter(|error| is_error(Some(*error))) {
+            let error = format!("{{\"error\":{}}}", error.get());
+            self.failed(error.as_bytes(), out);
             return;
         }
         let word = choice.finish.as_str();

@@ -296,6 +296,9 @@ impl<'a> Counter<'a, '_> {
             }
             self.close_turn(user);
         }
+        // Asked for nothing, it takes the model into memory, or out of it: that is no answer's time.
+        let nothing = self.reading.facts.messages.unwrap_or(0) == 0 && self.text_bytes == 0;
+        self.reading.facts.background |= nothing && !self.reading.facts.image;
     }
 
     fn all_messages(&mut self, raw: Raw<'a>) -> Vec<Message<'a>> {

@@ -666,6 +666,20 @@ fn native_bodies_tell_the_same_facts() {
             "{body}"
         );
     }
+    // Asked for nothing, it loads its model.
+    for (body, loads) in [
+        (json!({"model": "m", "messages": []}), true),
+        (json!({"model": "m", "keep_alive": 0}), true),
+        (json!({"model": "m", "prompt": ""}), true),
+        (json!({"model": "m", "prompt": "Hello"}), false),
+        (
+            json!({"model": "m", "messages": [{"role": "user", "content": "Hello"}]}),
+            false,
+        ),
+    ] {
+        let found = facts(Language::OllamaNative, &body).facts;
+        assert_eq!(found.background, loads, "{body}");
+    }
     let cached = facts(
         Language::GeminiGenerate,
         &json!({"cachedContent": "cachedContents/1", "contents": []}),
