@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use super::candidates::Way;
 use super::names::INSTANCE;
 use crate::record::Language;
+use crate::wire::dialect::headers::read_headers;
 
 /// Request headers that stay here: hop-by-hop, framing, cookies, who came before, our own, and
 /// credentials, which are put back by the provider's rule.
@@ -200,8 +201,23 @@ pub fn marks(client: &HeaderMap) -> HeaderMap {
 /// The headers for the client of an answer that was translated: those of the provider's body are
 /// not those of the one that the client gets.
 #[must_use]
-pub fn to_client_translated(provider: HeaderMap, content_type: &'static str) -> HeaderMap {
+pub fn to_client_translated(
+    provider: HeaderMap,
+    content_type: &'static str,
+    client: Language,
+) -> HeaderMap {
+    // By the name under which the client's SDK looks for it.
+    let name = match client {
+        Language::AnthropicMessages => Some(HeaderName::from_static("request-id")),
+        language if language.is_inference() => Some(HeaderName::from_static("x-request-id")),
+        _ => None,
+    };
+    let id = read_headers(&provider).request_id;
+    let id = id.and_then(|id| HeaderValue::from_str(&id).ok());
     let mut headers = to_client(provider);
+    if let Some((name, id)) = name.zip(id) {
+        headers.entry(name).or_insert(id);
+    }
     for name in [
         header::CONTENT_LENGTH,
         header::CONTENT_ENCODING,

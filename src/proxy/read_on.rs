@@ -158,6 +158,7 @@ impl Drop for Reading {
             bytes_out: of.bytes_out,
             writes_awaited: false,
             oddities: vec![Oddity::ReadOn],
+            untold: None,
         });
     }
 }

@@ -156,7 +156,7 @@ pub fn relay(
             let whole = matches!(voice, Voice::Whole(_));
             let stream = headers::stream_type(relay.language);
             let content_type = if whole { headers::JSON } else { stream };
-            let mut headers = headers::to_client_translated(provider, content_type);
+            let mut headers = headers::to_client_translated(provider, content_type, relay.language);
             say_translated(&mut headers, said);
             headers
         }

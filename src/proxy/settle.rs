@@ -375,6 +375,9 @@ pub struct Ended {
     pub writes_awaited: bool,
     /// Oddities of the transport.
     pub oddities: Vec<Oddity>,
+    /// What kind of error the client was told of, where its answer could not be said in its language
+    /// to the end.
+    pub untold: Option<ErrorClass>,
 }
 
 impl Ended {
@@ -392,6 +395,8 @@ impl Ended {
         attempt.oddities.extend(self.oddities);
         attempt.response_bytes = self.bytes_in;
         let learned = note_observation(attempt, observation, self.fault);
+        // However well the provider may have ended it.
+        attempt.error_class = attempt.error_class.or(self.untold);
         // What was begun and is of no use may be billed all the same.
         let in_vain = attempt.error_class.is_some() || attempt.cancelled_by.is_some();
         attempt.maybe_billed |= in_vain && attempt.status == Some(200);

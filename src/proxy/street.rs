@@ -299,6 +299,7 @@ impl Proxy {
             clock,
         )
         .await?;
+        let complete = exchange.peer().begins_at(complete);
         let (facts, session) = intake::facts(&parts.headers, &body, &self.shared.hasher);
         let model = intake::model(address.path, &body)?;
         let (stream, choices) = (facts.stream, facts.choices);

@@ -170,6 +170,9 @@ pub struct Tap {
     abort: Option<Abort>,
     /// The terminator or an error of the provider's has gone by: nothing is left to be told.
     told: bool,
+    /// What kind of error the client was told of, where its answer could not be said in its language
+    /// to the end.
+    untold: Option<ErrorClass>,
     /// Something came behind the end of the body.
     extra: bool,
 }
@@ -260,6 +263,7 @@ impl Tap {
             verdict: None,
             abort: None,
             told,
+            untold: None,
             extra: false,
         };
         for HeldFrame { chunk, tokens } in held {
@@ -446,7 +450,8 @@ impl Tap {
         self.verdict = Some(Verdict { end, fault, at });
         let broken = Broken::Fault(ErrorClass::Truncated);
         let tail = last_words(parts, &mut self.told, broken, end == BodyEnd::Complete);
-        self.queue.extend(tail.map(|bytes| Piece {
+        self.untold = self.untold.or(tail.untold);
+        self.queue.extend(tail.bytes.map(|bytes| Piece {
             bytes,
             ready_at: at,
             tokens: false,
@@ -475,7 +480,8 @@ impl Tap {
             Voice::Own | Voice::Filtered(_) => parts.observer.stands(),
         };
         let tail = last_words(parts, &mut self.told, broken, false);
-        self.queue.extend(tail.map(|bytes| Piece {
+        self.untold = self.untold.or(tail.untold);
+        self.queue.extend(tail.bytes.map(|bytes| Piece {
             bytes,
             ready_at: at,
             tokens: false,
@@ -531,6 +537,7 @@ impl Tap {
             bytes_out: self.bytes_out,
             writes_awaited: self.client.is_some() && cancelled_by.is_none(),
             oddities,
+            untold: self.untold,
         });
     }
 
@@ -540,7 +547,9 @@ impl Tap {
             .verdict
             .is_some_and(|verdict| !matches!(verdict.end, BodyEnd::Complete | BodyEnd::ClientGone));
         let parts = self.parts.as_ref();
-        broke || parts.is_some_and(|parts| parts.observer.failure().is_some())
+        broke
+            || self.untold.is_some()
+            || parts.is_some_and(|parts| parts.observer.failure().is_some())
     }
 
     /// Whether the answer is over but for the end of its body: the provider failed in it, or the
@@ -560,7 +569,10 @@ impl Tap {
         // Said anew, it is over where nothing is left to be said.
         let mut left = Vec::new();
         match restream.end(&mut left) {
-            Retold::Failed(_) => true,
+            Retold::Failed(error) => {
+                self.untold = Some(error.class);
+                true
+            }
             Retold::Whole => taken && left.is_empty(),
             Retold::Broken => false,
         }
@@ -677,14 +689,20 @@ impl Tap {
 /// has it, its client is told why: `broken`, unless its last events say so. Where the body itself
 /// did not end well (not `whole`), no end is made up for it: some languages have none but the
 /// body's. `told` is set where the client knows how it ended.
-fn last_words(parts: &mut TapParts, told: &mut bool, broken: Broken, whole: bool) -> Option<Bytes> {
-    match std::mem::replace(&mut parts.voice, Voice::Own) {
+fn last_words(parts: &mut TapParts, told: &mut bool, broken: Broken, whole: bool) -> LastWords {
+    let mut untold = None;
+    let bytes = match std::mem::replace(&mut parts.voice, Voice::Own) {
         Voice::Own => None,
         Voice::Filtered(filter) => filter.end(),
         Voice::Whole(bytes) => Some(bytes).filter(|bytes| !bytes.is_empty()),
         Voice::Restream(mut restream) => {
             let mut said = Vec::new();
             let ended = restream.end(&mut said);
+            untold = match &ended {
+                Retold::Failed(error) => Some(error.class),
+                Retold::Broken if whole => Some(ErrorClass::ProtocolError),
+                Retold::Broken | Retold::Whole => None,
+            };
             let cut = ended == Retold::Whole && !whole && !*told;
             if cut {
                 said.clear();
@@ -696,7 +714,14 @@ fn last_words(parts: &mut TapParts, told: &mut bool, broken: Broken, whole: bool
             *told = true;
             Some(Bytes::from(said)).filter(|bytes| !bytes.is_empty())
         }
-    }
+    };
+    LastWords { bytes, untold }
+}
+
+/// What is left to be handed over, and why it is no whole answer.
+struct LastWords {
+    bytes: Option<Bytes>,
+    untold: Option<ErrorClass>,
 }
 
 /// How long a stream that has been quiet for `quiet` may be left alone.

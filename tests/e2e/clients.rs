@@ -151,6 +151,24 @@ fn a_client_that_goes_takes_the_providers_work_with_it() {
     );
 }
 
+/// Requests sent at once on one connection are answered one after the other: the wait behind the
+/// answers before it is no delay of ours.
+#[test]
+fn the_wait_behind_an_answer_on_the_same_connection_is_no_delay() {
+    let rig = Rig::start();
+    let asks = [0, 1, 2].map(|_| Ask::chat("sim:ft-300ms:n-4", true));
+    let mut stream = TcpStream::connect(rig.addr()).unwrap();
+    let requests: Vec<u8> = asks.iter().flat_map(|ask| ask.bytes()).collect();
+    stream.write_all(&requests).unwrap();
+    for ask in &asks {
+        let record = rig.record(ask);
+        assert_eq!(record.outcome, Outcome::Ok);
+        let own = record.own.inbound.unwrap();
+        assert!(own < Nanos::from_millis(150), "{own:?}");
+        assert_in_order(&record.attempts[0], "pipelined");
+    }
+}
+
 /// One chunk of HTTP's with these events.
 fn framed(events: &str) -> Bytes {
     format!("{:x}\r\n{events}\r\n", events.len()).into()

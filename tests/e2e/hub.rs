@@ -1,7 +1,8 @@
 //! Clients of Anthropic's messages and of OpenAI's responses are answered by a provider of chat.
 
 use serde_json::{Value, json};
-use tollgate::record::{CancelledBy, ErrorClass, Language, Mark, Outcome, TokenSource};
+use tollgate::record::{CancelledBy, End, ErrorClass, Language, Mark, Nanos, Outcome, TokenSource};
+use tollgate::simulator::Script;
 
 use crate::support::{Ask, Rig};
 
@@ -250,6 +251,14 @@ fn errors_are_told_in_each_client_s_language() {
             assert_eq!(body["error"]["type"], kind, "{fault}: {text}");
             let anthropic = language == Language::AnthropicMessages;
             assert_eq!(body["type"] == "error", anthropic, "{fault}: {text}");
+            // The provider's id of the request, where the client's SDK looks for it.
+            let id = record.attempts[0].upstream_request_id.as_deref().unwrap();
+            if anthropic {
+                assert_eq!(reading.header("request-id"), Some(id), "{fault}");
+                assert_eq!(body["request_id"], id, "{fault}: {text}");
+            } else {
+                assert_eq!(reading.header("x-request-id"), Some(id), "{fault}");
+            }
             assert_eq!(record.attempts[0].error_class, Some(class), "{fault}");
         }
     }
@@ -318,6 +327,38 @@ fn what_has_no_place_is_refused_by_name_and_dropped_where_that_is_allowed() {
     let ask = Ask::responses("sim:n-4", false).to("/dr");
     let reading = rig.send(&ask.with(&json!({"previous_response_id": "resp_1"})));
     assert_eq!(reading.status, 400, "{}", reading.text());
+}
+
+/// A stream that cannot be said to its end is no success, however well the provider ended it.
+#[test]
+fn a_stream_that_is_broken_off_here_is_a_failure() {
+    let rig = Rig::configured(CHAT);
+    let body = [
+        r#"{"model":"m","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"arguments":"{}"}}]}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#,
+        "[DONE]",
+    ];
+    let body: String = body
+        .iter()
+        .map(|data| format!("data: {data}\n\n"))
+        .collect();
+    for (_, ask) in asks("nameless", true) {
+        let script = Script::cut("text/event-stream", &body.clone().into(), &[], Nanos(0));
+        rig.simulator.play("sim:nameless", script);
+        let reading = rig.send(&ask);
+        assert!(
+            reading.text().contains("without a name"),
+            "{}",
+            reading.text()
+        );
+        let record = rig.record(&ask);
+        assert_eq!(record.outcome, Outcome::InBandError);
+        let attempt = &record.attempts[0];
+        assert_eq!(attempt.error_class, Some(ErrorClass::ProtocolError));
+        assert_eq!(attempt.end, Some(End::Complete));
+        rig.forget();
+    }
 }
 
 #[test]

@@ -75,6 +75,17 @@ impl Peer {
         })
     }
 
+    /// When a request that was complete at `complete` could be begun: where a client sends several
+    /// at once, not before the answers to those before it had left.
+    #[must_use]
+    pub fn begins_at(&self, complete: Moment) -> Moment {
+        let answered = match self.protocol {
+            Protocol::Http1 => self.log.last_write(),
+            Protocol::Http2 => None,
+        };
+        answered.map_or(complete, |answered| answered.max(complete))
+    }
+
     /// Begins an exchange.
     #[must_use]
     pub fn begin(self: &Arc<Self>) -> AtWork {

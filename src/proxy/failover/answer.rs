@@ -16,6 +16,7 @@ use crate::edge::upstream::{Answer, AnswerBody, Chunk};
 use crate::proxy::candidates::Way;
 use crate::proxy::reject::Reject;
 use crate::proxy::shared::Shared;
+use crate::proxy::speech::stamp_of;
 use crate::proxy::tap::Source;
 use crate::record::{AttemptRecord, End, ErrorClass, Mark, Moment, Outcome};
 use crate::wire::dialect::errors::{self, Classified, Verdict};
@@ -114,7 +115,9 @@ fn failing_status(
         &whole,
     );
     slot.note(|record| record.rate_limits.extend(errors::limits_in_body(&whole)));
-    retell::error(this, &mut reached, &classified, &whole);
+    let stamp = slot.note_exchange(|draft| stamp_of(draft));
+    let stamp = stamp.unwrap_or_default();
+    retell::error(this, &mut reached, &classified, &whole, &stamp);
     let loss = Loss::Status(classified.clone(), whole.len());
     if may_reject_injection && memchr::memmem::find(&whole, b"stream_options").is_some() {
         loss.write(slot, None, this.means.shared);

@@ -9,6 +9,7 @@ use crate::proxy::reject::Reject;
 use crate::proxy::tap::Source;
 use crate::record::{ErrorClass, Outcome};
 use crate::wire::dialect::errors::{Classified, Report, message};
+use crate::wire::dialect::headers::read_headers;
 use crate::wire::observer::Observation;
 use crate::wire::translation::Stamp;
 
@@ -41,7 +42,7 @@ pub(super) fn whole(
             // An error under the status of a success.
             if let Some(error) = &observation.error {
                 let said = message(&body).unwrap_or(unreadable.message);
-                tell(this, reached, error, &said);
+                tell(this, reached, error, &said, stamp);
                 return Ok(());
             }
             let detail = format!("its answer could not be said again: {}", unreadable.message);
@@ -51,7 +52,13 @@ pub(super) fn whole(
 }
 
 /// Has an error of the provider's told in the client's language, where that is another one.
-pub(super) fn error(this: Try<'_>, reached: &mut Reached, error: &Classified, body: &[u8]) {
+pub(super) fn error(
+    this: Try<'_>,
+    reached: &mut Reached,
+    error: &Classified,
+    body: &[u8],
+    stamp: &Stamp,
+) {
     if this.way.speech.said().is_none() {
         return;
     }
@@ -60,11 +67,16 @@ pub(super) fn error(this: Try<'_>, reached: &mut Reached, error: &Classified, bo
         let (provider, status) = (&this.way.provider.name, reached.status.as_u16());
         format!("provider {provider} answered with status {status} and no message")
     });
-    tell(this, reached, error, &said);
+    tell(this, reached, error, &said, stamp);
 }
 
-fn tell(this: Try<'_>, reached: &mut Reached, error: &Classified, said: &str) {
-    let report = Report::of_provider(error, reached.status.as_u16(), said);
+fn tell(this: Try<'_>, reached: &mut Reached, error: &Classified, said: &str, stamp: &Stamp) {
+    let id = read_headers(&reached.headers).request_id;
+    let report = Report {
+        // The provider's, since it is the provider who can look for it.
+        exchange: id.as_deref().unwrap_or(&stamp.id),
+        ..Report::of_provider(error, reached.status.as_u16(), said)
+    };
     reached.retold = Some(Retold {
         status: StatusCode::from_u16(report.status).unwrap_or(StatusCode::BAD_GATEWAY),
         body: Bytes::from(report.body(this.job.language)),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::chat_read::Field;
+use super::chat_voice::Field;
 use super::reasoning::{CLAUDE, Detail, Proof};
 
 /// How what is carried begins, so that no other signature is taken for it.

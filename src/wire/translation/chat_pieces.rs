@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::wire::dialect::json::{Elements, Json, Lenient, NotJson, Quoted, read};
+use crate::wire::dialect::language::mended;
 use crate::wire::dialect::lenient::{Count, Few, Maybe, Raw, Text, lenient_object};
 
 lenient_object! {
@@ -65,6 +66,22 @@ lenient_object! {
         pub(super) reasoning_details: Few<Detail<'de>> = "reasoning_details",
         pub(super) tool_calls: Few<Call<'de>> = "tool_calls",
         pub(super) function_call: Call<'de> = "function_call",
+        // OpenRouter's and LiteLLM's.
+        pub(super) images: Few<Picture<'de>> = "images",
+    }
+}
+
+lenient_object! {
+    /// A picture.
+    pub(super) struct Picture {
+        pub(super) image: Address<'de> = "image_url",
+    }
+}
+
+lenient_object! {
+    /// Where it is.
+    pub(super) struct Address {
+        pub(super) url: Inside<'de> = "url",
     }
 }
 
@@ -73,6 +90,7 @@ impl Delta<'_> {
     pub(super) fn says_other_than_calls(&self) -> bool {
         let texts = [self.refusal, self.reasoning, self.reasoning_content];
         !self.content.parts().is_empty()
+            || !self.images.as_slice().is_empty()
             || texts.iter().any(|text| !text.0.is_empty())
             || self.reasoning_details.as_slice().iter().any(Detail::proves)
     }
@@ -104,6 +122,7 @@ impl<'de> Content<'de> {
 pub(super) enum Part<'de> {
     Text(&'de str),
     Thinking(&'de str),
+    Image(&'de str),
 }
 
 impl<'de> Lenient<'de> for Content<'de> {
@@ -120,6 +139,7 @@ impl<'de> Lenient<'de> for Content<'de> {
         while let Some(item) = seq.next::<Item<'de>>()? {
             match item.kind.as_str() {
                 "text" if !item.text.0.is_empty() => parts.push(Part::Text(item.text.0)),
+                "image_url" => parts.push(Part::Image(item.image.url.0)),
                 "thinking" => {
                     let texts = item.thinking.as_slice().iter().map(|text| text.text.0);
                     let texts = texts.filter(|text| !text.is_empty());
@@ -138,6 +158,7 @@ lenient_object! {
         kind: Text<'de> = "type",
         text: Inside<'de> = "text",
         thinking: Few<Thought<'de>> = "thinking",
+        image: Address<'de> = "image_url",
     }
 }
 
@@ -275,4 +296,17 @@ pub(super) fn escaped(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     let inside = quoted.get(1..quoted.len().saturating_sub(1));
     inside.unwrap_or_default().to_owned()
+}
+
+/// The text that the inside of a JSON string stands for.
+pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let quoted = format!("\"{text}\"");
+    let read: Option<String> = serde_json::from_str(&quoted).ok().or_else(|| {
+        let mended = mended(quoted.as_bytes())?;
+        serde_json::from_str(&mended).ok()
+    });
+    read.map_or(Cow::Borrowed(text), Cow::Owned)
 }

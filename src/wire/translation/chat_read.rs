@@ -2,14 +2,14 @@
 //!
 //! Text goes on as it stands between its quotes, escapes and all: it is JSON on both sides.
 
-use std::borrow::Cow;
-use std::fmt::Debug;
 use std::ops::ControlFlow;
 
+use super::chat_calls::Calls;
 use super::chat_pieces::{Call, Chunk, Delta, Groq, Part};
+use super::chat_voice::{Failure, Field, Finish, Voice};
 use super::events::Events;
 use super::shape::{Ended, Restream, Unreadable};
-use crate::record::{Dialect, ErrorClass, FinishReason, Usage};
+use crate::record::{Dialect, ErrorClass, FinishReason};
 use crate::wire::dialect::errors::{self, Classified, in_band, is_error, is_error_body};
 use crate::wire::dialect::finish::{fault_class, finish_reason, is_reason};
 use crate::wire::dialect::json::read_bytes;
@@ -17,64 +17,6 @@ use crate::wire::dialect::language::mended;
 use crate::wire::dialect::learned::Learned;
 use crate::wire::dialect::lenient::reread;
 use crate::wire::dialect::openai_usage;
-
-/// Says in the client's language what a chat provider says. `text` is always the inside of a JSON
-/// string.
-pub(super) trait Voice: Debug + Send {
-    /// The answer begins; `model` is what the provider calls it, as text, or empty.
-    fn begin(&mut self, out: &mut Vec<u8>, model: &str);
-    /// A piece of reasoning, and the name of the field in which it came.
-    fn reasoning(&mut self, out: &mut Vec<u8>, text: &str, field: Field);
-    /// A proof of reasoning that has to come back with the next turn: an object, as it stands.
-    fn proof(&mut self, out: &mut Vec<u8>, detail: &str, of_text: bool);
-    /// A piece of the answer.
-    fn text(&mut self, out: &mut Vec<u8>, text: &str);
-    /// A piece of a refusal.
-    fn refusal(&mut self, out: &mut Vec<u8>, text: &str);
-    /// A tool call begins; its id is empty where the provider gave none.
-    fn call(&mut self, out: &mut Vec<u8>, id: &str, name: &str);
-    /// A piece of the arguments of the call that began last.
-    fn arguments(&mut self, out: &mut Vec<u8>, text: &str);
-    /// The answer is whole.
-    fn finish(&mut self, out: &mut Vec<u8>, finish: &Finish);
-    /// The provider failed; nothing is said after it.
-    fn fail(&mut self, out: &mut Vec<u8>, failure: &Failure<'_>);
-    /// Whether more was said than may be kept.
-    fn is_full(&self) -> bool {
-        false
-    }
-}
-
-/// The field in which a provider says its reasoning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
-    /// DeepSeek's name, and most others'.
-    ReasoningContent,
-    /// Groq's, Cerebras's, OpenRouter's, vLLM's.
-    Reasoning,
-    /// A part of the content, at Mistral: it has no field of its own to come back in.
-    Content,
-}
-
-/// How an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Finish {
-    /// Why the model stopped.
-    pub(super) reason: FinishReason,
-    /// What it used; unknown counts are absent.
-    pub(super) usage: Usage,
-    /// Whether it called a tool.
-    pub(super) called: bool,
-}
-
-/// How an answer failed that had begun.
-#[derive(Debug)]
-pub(super) struct Failure<'a> {
-    /// What kind of error it is.
-    pub(super) error: &'a Classified,
-    /// What the client is told.
-    pub(super) message: &'a str,
-}
 
 /// A chat stream, said again by a voice.
 #[derive(Debug)]
@@ -145,19 +87,8 @@ struct Teller<V> {
     choice: bool,
     learned: Learned,
     finish: Option<FinishReason>,
-    call: Option<Current>,
+    calls: Calls,
     ended: Option<Ended>,
-}
-
-/// The tool call that is being said.
-#[derive(Debug)]
-struct Current {
-    index: u64,
-    id: String,
-    /// Its name is known, and the voice was told.
-    named: bool,
-    /// Something else was said behind it: no more may come.
-    over: bool,
 }
 
 impl<V: Voice> Teller<V> {
@@ -168,7 +99,7 @@ impl<V: Voice> Teller<V> {
             choice: false,
             learned: Learned::default(),
             finish: None,
-            call: None,
+            calls: Calls::default(),
             ended: None,
         }
     }
@@ -244,7 +175,7 @@ impl<V: Voice> Teller<V> {
         if self.finish.is_some() || !is_reason(word) {
             return;
         }
-        let reason = finish_reason(word, self.called());
+        let reason = finish_reason(word, self.calls.any());
         if reason == FinishReason::Error {
             let error = Classified {
                 class: fault_class(word),
@@ -265,7 +196,7 @@ impl<V: Voice> Teller<V> {
 
     fn delta(&mut self, delta: &Delta<'_>, out: &mut Vec<u8>) {
         if delta.says_other_than_calls() {
-            self.over();
+            self.calls.interrupt(&mut self.voice, out);
         }
         let voice = &mut self.voice;
         // Two names for the same: where both come, they are one.
@@ -289,7 +220,11 @@ impl<V: Voice> Teller<V> {
             match part {
                 Part::Text(text) => voice.text(out, text),
                 Part::Thinking(text) => voice.reasoning(out, text, Field::Content),
+                Part::Image(url) => voice.image(out, url),
             }
+        }
+        for picture in delta.images.as_slice() {
+            voice.image(out, picture.image.url.0);
         }
         if !delta.refusal.0.is_empty() {
             voice.refusal(out, delta.refusal.0);
@@ -311,57 +246,8 @@ impl<V: Voice> Teller<V> {
         if self.ended.is_some() {
             return;
         }
-        let (id, name) = (call.id.as_str(), call.name());
-        let last = self.call.as_ref().map(|current| current.index);
-        // Some give every call the same index, whole and with an id of its own; whole answers have
-        // none at all.
-        let other = |current: &Current| {
-            call.index.0.is_some_and(|index| index != current.index)
-                || (!name.is_empty()
-                    && (call.index.0.is_none() || (!id.is_empty() && id != current.id)))
-        };
-        if self.call.as_ref().is_none_or(other) {
-            let late = last.is_some_and(|last| call.index.0.is_some_and(|index| index < last));
-            if late && name.is_empty() {
-                self.broke_protocol("the provider mixes the pieces of several tool calls", out);
-                return;
-            }
-            self.call = Some(Current {
-                index: call.index.0.or(last).unwrap_or(0),
-                id: id.to_owned(),
-                named: false,
-                over: false,
-            });
-        }
-        let Some(current) = &mut self.call else {
-            return;
-        };
-        if !current.named && !name.is_empty() {
-            current.named = true;
-            self.voice.call(out, &current.id, name);
-        }
-        let arguments = call.arguments();
-        if arguments.is_empty() {
-            return;
-        }
-        if !current.named {
-            self.broke_protocol("the provider calls a tool without a name", out);
-        } else if current.over {
-            self.broke_protocol("the provider mixes a tool call with other content", out);
-        } else {
-            self.voice.arguments(out, &arguments);
-        }
-    }
-
-    /// Whether a tool was called.
-    fn called(&self) -> bool {
-        self.call.as_ref().is_some_and(|call| call.named)
-    }
-
-    /// Something other than a tool call is said.
-    fn over(&mut self) {
-        if let Some(call) = &mut self.call {
-            call.over = true;
+        if let Err(mixed) = self.calls.piece(call, &mut self.voice, out) {
+            self.broke_protocol(mixed.0, out);
         }
     }
 
@@ -374,10 +260,11 @@ impl<V: Voice> Teller<V> {
             self.ended = Some(Ended::Broken);
             return;
         };
+        self.calls.say_rest(&mut self.voice, out);
         let finish = Finish {
             reason,
             usage: self.learned.normalised(),
-            called: self.called(),
+            called: self.calls.any(),
         };
         self.voice.finish(out, &finish);
         self.ended = Some(Ended::Whole);
@@ -411,17 +298,4 @@ impl<V: Voice> Teller<V> {
 fn message_of(body: &[u8]) -> String {
     let said = errors::message(body);
     said.unwrap_or_else(|| "the provider reports an error and does not say which".to_owned())
-}
-
-/// The text that the inside of a JSON string stands for.
-pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
-    if !text.contains('\\') {
-        return Cow::Borrowed(text);
-    }
-    let quoted = format!("\"{text}\"");
-    let read: Option<String> = serde_json::from_str(&quoted).ok().or_else(|| {
-        let mended = mended(quoted.as_bytes())?;
-        serde_json::from_str(&mended).ok()
-    });
-    read.map_or(Cow::Borrowed(text), Cow::Owned)
 }

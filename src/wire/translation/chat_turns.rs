@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::carried::{Restored, name};
-use super::chat_read::Field;
+use super::chat_voice::Field;
 
 /// The messages so far.
 #[derive(Debug, Default)]

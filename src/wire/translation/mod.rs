@@ -23,6 +23,10 @@ mod chat;
 
 mod chat_pieces;
 
+mod chat_voice;
+
+mod chat_calls;
+
 mod chat_read;
 
 mod carried;

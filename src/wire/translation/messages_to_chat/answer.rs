@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::super::carried::Seal;
-use super::super::chat_read::{Failure, Field, Finish, Voice, unescaped, whole};
+use super::super::chat_pieces::unescaped;
+use super::super::chat_read::whole;
+use super::super::chat_voice::{Failure, Field, Finish, Voice};
 use super::super::shape::{Kept, Stamp, Unreadable};
 use crate::record::{FinishReason, Usage};
 

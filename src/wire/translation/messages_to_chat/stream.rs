@@ -4,7 +4,8 @@ use std::io::Write as _;
 
 use super::super::carried::Seal;
 use super::super::chat_pieces::escaped;
-use super::super::chat_read::{Failure, Field, Finish, Said, Voice};
+use super::super::chat_read::Said;
+use super::super::chat_voice::{Failure, Field, Finish, Voice};
 use super::super::shape::{Kept, Restream, Stamp};
 use super::answer::{call_id, stop_reason, usage};
 use crate::record::Language;

@@ -480,16 +480,55 @@ const STREAMS: &[(&[&str], &str, &str, &str)] = &[
         "Whole",
         "0:tool_use a f | 0+{ | 0+} | 0. | tool_use",
     ),
-    // Pieces that cannot be said one after the other.
+    // Pieces of several calls in turns: a call waits until the one before it is whole.
+    (
+        &[
+            r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":""}}]}"#,
+            r#"{"tool_calls":[{"index":1,"id":"b","function":{"name":"g","arguments":""}}]}"#,
+            r#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"x\":\"}\\\""}},{"index":1,"function":{"arguments":"{\"y\":"}}]}"#,
+            r#"{"tool_calls":[{"index":0,"function":{"arguments":"\"}"}}]}"#,
+            r#"{"tool_calls":[{"index":1,"function":{"arguments":"1}"}}]}"#,
+        ],
+        "tool_calls",
+        "Whole",
+        r#"0:tool_use a f | 0+{"x":"}\" | 0+"} | 0. | 1:tool_use b g | 1+{"y": | 1+1} | 1. | tool_use"#,
+    ),
+    // A call that is never whole is said as it stands.
     (
         &[
             r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}]}"#,
-            r#"{"tool_calls":[{"index":1,"id":"b","function":{"name":"g","arguments":"{"}}]}"#,
-            r#"{"tool_calls":[{"index":0,"function":{"arguments":"}"}}]}"#,
+            r#"{"tool_calls":[{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}]}"#,
+        ],
+        "tool_calls",
+        "Whole",
+        "0:tool_use a f | 0+{ | 0. | 1:tool_use b g | 1+{} | 1. | tool_use",
+    ),
+    // What comes behind a call that was whole has no place any more.
+    (
+        &[
+            r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}"#,
+            r#"{"tool_calls":[{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}]}"#,
+            r#"{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#,
         ],
         "tool_calls",
         "ProtocolError",
-        "0:tool_use a f | 0+{ | 0. | 1:tool_use b g | 1+{ | error api_error: the provider mixes the pieces of several tool calls",
+        "0:tool_use a f | 0+{} | 0. | 1:tool_use b g | 1+{} | error api_error: the provider mixes the pieces of several tool calls",
+    ),
+    // Beside each piece the whole so far (Perplexity); an error inside the choice (OpenRouter).
+    (
+        &[
+            r#"{"content":"A"},"message":{"content":"A"}"#,
+            r#"{"content":"B"},"message":{"content":"AB"}"#,
+        ],
+        "stop",
+        "Whole",
+        "0:text | 0+A | 0+B | 0. | end_turn",
+    ),
+    (
+        &[r#"{"content":"A"},"error":{"code":429,"message":"Slow down"}"#],
+        "stop",
+        "RateLimited",
+        "0:text | 0+A | error rate_limit_error: Slow down",
     ),
     (
         &[

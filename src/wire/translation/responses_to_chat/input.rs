@@ -91,7 +91,8 @@ impl Talk<'_> {
             }
             "reasoning" => return self.reasoning(item),
             "item_reference" => {
-                let why = "refers to an item that is stored elsewhere; send the item itself";
+                let why = "refers to an item of an earlier answer, and nothing is stored here: have the \
+                           client send items whole (`store: false`)";
                 return Err(refusal(path, why));
             }
             _ => {

@@ -4,8 +4,7 @@ use std::io::Write as _;
 
 use serde_json::Value;
 
-use super::super::chat_pieces::escaped;
-use super::super::chat_read::unescaped;
+use super::super::chat_pieces::{escaped, unescaped};
 use super::tools::Origin;
 
 /// An item that is open. Texts are insides of JSON strings.
@@ -15,6 +14,8 @@ pub(super) enum Open {
     Message { part: Part, closed: String },
     /// Reasoning; whether it has text.
     Reasoning { part: bool },
+    /// A picture; its text is what it is made of, in Base64.
+    Image,
     /// A call: its id and what it is at the client.
     Call { id: String, origin: Origin },
 }
@@ -53,6 +54,7 @@ impl Open {
         let prefix = match self {
             Self::Message { .. } => "msg",
             Self::Reasoning { .. } => "rs",
+            Self::Image => "ig",
             Self::Call { origin, .. } => call_words(origin).1,
         };
         format!("{prefix}_{}_{index}", escaped(id))
@@ -90,6 +92,17 @@ impl Open {
                     let _ = write!(out, ",\"encrypted_content\":\"{}\"", escaped(sealed));
                 }
                 out.push(b'}');
+            }
+            Self::Image => {
+                let _ = write!(
+                    out,
+                    "{{\"id\":\"{id}\",\"type\":\"image_generation_call\",\"status\":\"{status}\",\
+                     \"result\":"
+                );
+                let _ = match text {
+                    "" => write!(out, "null}}"),
+                    text => write!(out, "\"{text}\"}}"),
+                };
             }
             Self::Call { id: call, origin } => {
                 let (kind, _, name, space) = call_words(origin);

@@ -8,7 +8,8 @@ use std::io::Write as _;
 
 use super::super::carried::Seal;
 use super::super::chat_pieces::escaped;
-use super::super::chat_read::{Failure, Field, Finish, Said, Voice, whole};
+use super::super::chat_read::{Said, whole};
+use super::super::chat_voice::{Failure, Field, Finish, Voice};
 use super::super::shape::{Kept, Restream, Stamp, Unreadable};
 use super::items::{Open, Part, custom_input};
 use super::response::{Response, Status, code};
@@ -213,6 +214,9 @@ impl Items {
                 let seal = self.seal.take(self.response.there());
                 sealed = self.response.seals().then_some(seal);
             }
+            Some(Open::Image) => {
+                self.item_event(out, "image_generation_call.completed", |_, _| {});
+            }
             Some(Open::Call { origin, .. }) => {
                 let origin = origin.clone();
                 if self.text.is_empty()
@@ -321,6 +325,18 @@ impl Voice for Items {
         self.part(out, Part::Refusal);
         let place = Some(self.parts);
         self.delta(out, "refusal.delta", place, text, "");
+    }
+
+    fn image(&mut self, out: &mut Vec<u8>, url: &str) {
+        // Behind an address of another kind the picture is not here.
+        let data = url
+            .strip_prefix("data:")
+            .and_then(|url| url.split_once(','));
+        if let Some((_, data)) = data {
+            self.start(out, Open::Image);
+            self.text.push_str(data);
+            self.close(out, "completed");
+        }
     }
 
     fn call(&mut self, out: &mut Vec<u8>, id: &str, name: &str) {

@@ -56,6 +56,10 @@ fn item(item: &Value) -> String {
             text(item, "name"),
             text(item, "arguments")
         ),
+        "image_generation_call" => {
+            let result = item["result"].as_str().unwrap_or_default();
+            format!("{id}({result}) {status}")
+        }
         "custom_tool_call" => format!(
             "{id}({} {} {}) {status}",
             text(item, "call_id"),
@@ -111,6 +115,7 @@ fn short(events: &str) -> Vec<String> {
                 pieces.push_str(text(&data, "delta"));
                 short.push(text(&data, "delta").to_owned());
             }
+            "image_generation_call.completed" => {}
             "output_text.done" | "reasoning_text.done" => assert_eq!(data["text"], pieces),
             "refusal.done" => assert_eq!(data["refusal"], pieces),
             "function_call_arguments.done" => assert_eq!(data["arguments"], pieces),
@@ -604,10 +609,21 @@ const STREAMS: &[(&[&str], &str, &str, &str)] = &[
             r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}]}"#,
             r#"{"tool_calls":[{"index":1,"id":"b","function":{"name":"f","arguments":"{"}}]}"#,
             r#"{"tool_calls":[{"index":0,"function":{"arguments":"}"}}]}"#,
+            r#"{"tool_calls":[{"index":1,"function":{"arguments":"}"}}]}"#,
         ],
         "tool_calls",
-        "ProtocolError",
-        "+fc_s1_0 | { | fc_s1_0(a f {) completed | +fc_s1_1 | { | failed server_error: the provider mixes the pieces of several tool calls",
+        "Whole",
+        "+fc_s1_0 | { | } | fc_s1_0(a f {}) completed | +fc_s1_1 | { | } | fc_s1_1(b f {}) completed",
+    ),
+    // Pictures, in their own place and among the parts; one that is elsewhere.
+    (
+        &[
+            r#"{"content":"A","images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,QQ=="}}]}"#,
+            r#"{"content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,Qg=="}},{"type":"image_url","image_url":{"url":"https://a/b"}}]}"#,
+        ],
+        "stop",
+        "Whole",
+        "+msg_s1_0 | A | msg_s1_0[output_text=A] completed | +ig_s1_1 | ig_s1_1(QQ==) completed | +ig_s1_2 | ig_s1_2(Qg==) completed",
     ),
     (&[r#"{"content":"A"}"#], "", "Broken", "+msg_s1_0 | A"),
 ];

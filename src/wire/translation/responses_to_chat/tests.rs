@@ -276,7 +276,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         r#"{"input":[{"type":"item_reference","id":"msg_1"}]}"#,
         "input[0]",
-        "stored elsewhere",
+        "`store: false`",
     ),
     (
         r#"{"input":[{"role":"user","content":[{"type":"input_image","file_id":"f"}]}]}"#,
