@@ -310,7 +310,8 @@ fn a_body_that_breaks_behind_its_reason_to_stop_is_not_whole() {
         "content": {"role": "model", "parts": [{"text": "Hello"}]}}]});
     let event = format!("data: {event}\r\n\r\n");
     let chunk = Bytes::from(format!("{:x}\r\n{event}\r\n", event.len()));
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+    // The provider closes either way: nobody may take its connection for one that goes on.
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\
                 transfer-encoding: chunked\r\n\r\n";
     let end = Bytes::from_static(b"0\r\n\r\n");
     for (whole, outcome) in [(true, Outcome::Ok), (false, Outcome::Truncated)] {
