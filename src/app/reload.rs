@@ -19,6 +19,7 @@ use crate::config::Loaded;
 use crate::config::settings::Settings;
 use crate::edge::server::Certificates;
 use crate::proxy::Shared;
+use crate::recorder::{Addresses, Standing};
 use crate::ui::Reloads;
 
 /// Editors write a file in several steps; all of them are one change.
@@ -189,6 +190,7 @@ impl Reloading {
             tracing::warn!("{key} changed: takes effect at the next start");
         }
         tracing::info!("config reloaded");
+        move_to(&self.shared.settler.standing, &loaded.settings);
         self.shared.settings.store(Arc::new(loaded.settings));
         self.origins.seen = seen;
         self.said.send_modify(|reloads| {
@@ -196,6 +198,15 @@ impl Reloading {
             reloads.refused = None;
             reloads.waiting = waiting;
         });
+    }
+}
+
+/// Forgets what was found of providers at other addresses than these.
+pub fn move_to(standing: &Standing, settings: &Settings) {
+    for name in standing.move_to(Addresses::of(settings)) {
+        tracing::info!(
+            "provider {name} is at another address: what was known of its routes is not"
+        );
     }
 }
 

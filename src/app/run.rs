@@ -51,10 +51,12 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
         tracing::warn!("{warning}");
     }
     let now = (clock.now(), clock.wall());
+    let standing = kept::restored(&recorder.reader(), now);
+    reload::move_to(&standing, &settings);
     let node = Node::start(Parts {
         settings: settings.clone(),
         offer: offer_to(&recorder),
-        standing: kept::restored(&recorder.reader(), now),
+        standing,
         secret,
         origin: Origin::Live,
         proxies: proxies.clone(),

@@ -10,6 +10,7 @@ use crate::routing::kept;
 use crate::routing::learned::LearnedTuning;
 use crate::statistics::DEFINITIONS;
 
+use super::addresses::Addresses;
 use super::canaries::Canaries;
 use super::handle::Recorder;
 use super::standing::{Board, Spending, Standing};
@@ -19,6 +20,7 @@ const ROUTING: &str = "routing";
 const SPENDING: &str = "spending";
 const BUDGETS: &str = "budgets";
 const CANARIES: &str = "canaries";
+const ADDRESSES: &str = "addresses";
 
 /// What is known of the routes as it was kept, as old as it is `now`, a moment and its date.
 /// What cannot be read is begun anew, and the log says so.
@@ -39,6 +41,7 @@ pub fn restored(reader: &StoreReader, now: (Moment, WallTime)) -> Standing {
     };
     let (routing, spending) = (found(ROUTING), found(SPENDING));
     let (budgets, canaries) = (found(BUDGETS), found(CANARIES));
+    let addresses = found(ADDRESSES);
     let scores = reader.scores().unwrap_or_else(|error| {
         tracing::warn!(%error, "scores of routes cannot be read; none is known");
         Vec::new()
@@ -53,6 +56,9 @@ pub fn restored(reader: &StoreReader, now: (Moment, WallTime)) -> Standing {
         }
         if let Some(text) = budgets {
             take_up(board, &text, now);
+        }
+        if let Some(text) = addresses {
+            board.addresses = Addresses::of_text(&text);
         }
         match canaries.as_deref().map(Canaries::of_text) {
             Some(Some(canaries)) => board.canaries = canaries,
@@ -93,13 +99,13 @@ fn take_up(board: &mut Board, text: &str, (now, wall): (Moment, WallTime)) {
 /// Writes what is known into the store; whether it is there. Blocks until the writer has done it.
 pub fn write(recorder: &Recorder, standing: &Standing, now: (Moment, WallTime)) -> bool {
     let (at, wall) = now;
-    let (texts, spending) = standing.with(|board| {
+    let (texts, spending, addresses) = standing.with(|board| {
         let routing = kept::write(&board.health, &board.learned, at, wall);
         let lots = (&board.hedges, &board.shadows);
         let budgets = keep::write(&board.retries, lots, at, wall);
         let canaries = board.canaries.text();
         let texts = routing.and_then(|routing| Ok((routing, budgets?, canaries?)));
-        (texts, board.spending.text())
+        (texts, board.spending.text(), board.addresses.text())
     });
     let (routing, budgets, canaries) = match texts {
         Ok(texts) => texts,
@@ -112,6 +118,7 @@ pub fn write(recorder: &Recorder, standing: &Standing, now: (Moment, WallTime)) 
         store.keep(ROUTING, &routing)?;
         store.keep(BUDGETS, &budgets)?;
         store.keep(CANARIES, &canaries)?;
+        store.keep(ADDRESSES, &addresses)?;
         store.keep(SPENDING, &spending)
     });
     match written {

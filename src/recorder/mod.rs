@@ -4,6 +4,8 @@ pub mod recent;
 
 pub mod canaries;
 
+pub mod addresses;
+
 pub mod standing;
 
 pub mod shown;
@@ -24,6 +26,7 @@ mod handle;
 
 pub mod kept;
 
+pub use addresses::Addresses;
 pub use handle::{Recorder, Running};
 pub use health::{State, StoreHealth};
 pub use recent::Recent;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::addresses::Addresses;
 use super::canaries::Canaries;
 use crate::record::{
     AttemptRecord, ExchangeRecord, KeyedHash, Mark, Moment, Name, Nanos, Origin, Outcome,
@@ -44,6 +45,8 @@ pub struct Board {
     pub scores: Scores,
     /// When a client's own request was over last.
     pub used: Option<Moment>,
+    /// What all this was found at.
+    pub addresses: Addresses,
 }
 
 /// What a month has cost so far.
@@ -116,6 +119,20 @@ impl Standing {
     /// Looks at what is known, or changes it.
     pub fn with<R>(&self, look: impl FnOnce(&mut Board) -> R) -> R {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Says what the providers' names stand for from now on, and forgets what was found of those
+    /// that stand for something else; gives their names.
+    pub fn move_to(&self, addresses: Addresses) -> Vec<Name> {
+        self.with(|board| {
+            let moved = addresses.moved_from(&board.addresses);
+            for name in &moved {
+                board.health.forget(name);
+                board.learned.forget(name);
+            }
+            board.addresses = addresses;
+            moved
+        })
     }
 
     /// An attempt begins, the first of its exchange or a further one. The ticket comes back to [`Self::end`].

@@ -1,6 +1,8 @@
 //! What the program knows of its routes outlives a restart and a changed config.
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -133,4 +135,65 @@ fn learned_state_is_not_lost_on_reload() {
         text[..text.len() - 5].to_owned()
     };
     assert_eq!(since(&before), since(&after));
+}
+
+/// The address of a server that knows no path.
+fn nobody() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let _ = client.read(&mut [0; 4096]);
+            let head = "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+            let _ = client.write_all(head.as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn a_mended_address_is_asked_again_over_a_reload_and_a_restart() {
+    let simulator = simulator();
+    let text = config(
+        &simulator,
+        &format!(
+            "[providers.other]\nbase_url = \"http://{}/v1\"\napi_key = \"{KEY}\"\n[models.two]\nroutes = [\
+             {{ provider = \"sim\", model = \"sim:n-4\" }}, {{ provider = \"other\", model = \"sim:n-4\" }}]\n",
+            simulator.addr()
+        ),
+    );
+    let right = format!(
+        "[providers.sim]\nbase_url = \"http://{}/v1\"",
+        simulator.addr()
+    );
+    let wrong = format!("[providers.sim]\nbase_url = \"http://{}/v1\"", nobody());
+    for restarts in [false, true] {
+        let home = Home::new(&text.replace(&right, &wrong));
+        let program = home.serve();
+        let served_by = |program: &Program, tag: &str| {
+            let answer = call(program.address, &chat("two", false, tag)).unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            answer.header("x-tollgate-route").unwrap().to_owned()
+        };
+        assert_eq!(served_by(&program, "wrong"), "other/sim:n-4");
+        until("the hold", || {
+            let now = standing(&text);
+            (now["models"][0]["routes"][0]["state"] == "held").then_some(())
+        });
+        let program = if restarts {
+            program.stop();
+            home.write(&text);
+            home.serve()
+        } else {
+            home.write(&text);
+            program.hear("config reloaded");
+            program
+        };
+        assert_eq!(
+            served_by(&program, "right"),
+            "sim/sim:n-4",
+            "{}",
+            program.said()
+        );
+    }
 }

@@ -178,6 +178,13 @@ impl Health {
         }
     }
 
+    /// Forgets the routes of a provider, and what its credentials are held for. Attempts at work may
+    /// end all the same.
+    pub fn forget(&mut self, provider: &Name) {
+        self.routes.retain(|route, _| route.provider != *provider);
+        self.credentials.remove(provider);
+    }
+
     /// Whether a route is known to be well: nothing bars it, and of enough requests that ended
     /// within the window fewer than a tenth failed.
     #[must_use]

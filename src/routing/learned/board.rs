@@ -42,6 +42,11 @@ impl Learned {
         }
     }
 
+    /// Forgets the routes of a provider.
+    pub fn forget(&mut self, provider: &Name) {
+        self.routes.retain(|route, _| route.provider != *provider);
+    }
+
     /// The numbers it learns by.
     #[must_use]
     pub const fn tuning(&self) -> &LearnedTuning {
