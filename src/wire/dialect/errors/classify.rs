@@ -140,6 +140,8 @@ const SPECIFIC: [(ErrorClass, &[&str]); 9] = [
             "payment_required",
             "insufficient_balance",
             "servicequotaexceededexception",
+            // Moonshot: an account without money.
+            "exceeded_current_quota_error",
         ],
     ),
     (
@@ -187,6 +189,7 @@ const SPECIFIC: [(ErrorClass, &[&str]); 9] = [
             "provider_overloaded",
             "slow_down",
             "modelnotreadyexception",
+            "engine_overloaded_error",
         ],
     ),
     (
@@ -209,6 +212,7 @@ const GENERAL: [(ErrorClass, &[&str]); 7] = [
             "rate_limit_exceeded",
             "rate_limit_error",
             "rate_limited",
+            "rate_limit_reached_error",
             "too_many_requests",
             "too_many_requests_error",
             "resource_exhausted",
@@ -262,6 +266,10 @@ const MESSAGES: [(ErrorClass, &[&str]); 5] = [
             "exceeds the maximum number of tokens allowed",
             "exceeds the available context size",
             "while limit is",
+            // SGLang; xAI; vLLM.
+            "the model's context length",
+            "maximum prompt length is",
+            "maximum model length",
             "`inputs` tokens + `max_new_tokens`",
         ],
     ),

@@ -103,6 +103,12 @@ const ROWS: &[Row] = &[
     (OpenAi, "llamacpp", 503, "", r#"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#, Overloaded, Yes),
     (OpenAi, "llamacpp", 400, "", r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#, ContextLength, Larger),
     (OpenAi, "vllm", 404, "", r#"{"error":{"message":"The model `x` does not exist.","type":"NotFoundError","code":404}}"#, NotFound, Alert),
+    (OpenAi, "sglang", 400, "", r#"{"object":"error","message":"The input (9000 tokens) is longer than the model's context length (8192 tokens).","type":"BadRequestError","code":400}"#, ContextLength, Larger),
+    (OpenAi, "xai", 400, "", r#"{"code":"Client specified an invalid argument","error":"This model's maximum prompt length is 131072 but the request contains 200000 tokens."}"#, ContextLength, Larger),
+    (OpenAi, "vllm", 400, "", r#"{"error":{"message":"The decoder prompt (length 9000) is longer than the maximum model length of 4096. Make sure that max_model_len is no smaller","type":"BadRequestError","code":400}}"#, ContextLength, Larger),
+    (OpenAi, "", 429, "", r#"{"error":{"message":"Your account x is suspended, please check your plan and billing details","type":"exceeded_current_quota_error"}}"#, Quota, Alert),
+    (OpenAi, "", 429, "", r#"{"error":{"message":"The engine is currently overloaded, please try again later","type":"engine_overloaded_error"}}"#, Overloaded, Yes),
+    (OpenAi, "", 429, "", r#"{"error":{"message":"request reached max request: 3, please try again after 1 seconds","type":"rate_limit_reached_error"}}"#, RateLimited, Yes),
     (OpenAi, "ollama", 404, "", r#"{"error":"model \"x\" not found, try pulling it first"}"#, NotFound, Alert),
     (OpenAi, "ollama", 503, "", r#"{"error":"server busy, please try again.  maximum pending requests exceeded"}"#, Overloaded, Yes),
 ];
