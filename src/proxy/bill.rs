@@ -58,6 +58,11 @@ fn sum(record: &mut ExchangeRecord, settings: &Settings) -> Result<PicoDollars, 
     );
     let own = if reported {
         of(last, &tokens.usage)?
+    } else if let Some(usage) = last.lost_usage {
+        // Its answer came, and was nobody's: it could not be said in the client's language.
+        let cost = of(last, &usage)?;
+        last.lost_cost = Some(cost);
+        cost
     } else if was_refused(last) {
         PicoDollars(0)
     } else {

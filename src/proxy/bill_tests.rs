@@ -122,6 +122,19 @@ fn exchanges_cost_what_their_attempts_reported() {
             used,
             Ok(2 * own),
         ),
+        ("the only one, lost", vec![lost(used)], None, Ok(own)),
+        (
+            "two, both lost",
+            vec![lost(used), lost(used)],
+            None,
+            Ok(2 * own),
+        ),
+        (
+            "the last one lost, without a word",
+            vec![lost(used), gone.clone()],
+            None,
+            Err(NoCost::UsageUnknown),
+        ),
         (
             "a lost one that did not",
             vec![lost(None), ok()],
@@ -211,6 +224,12 @@ fn lost_attempts_keep_their_part() {
     price(&mut record, &settings);
     assert_eq!(record.attempts[0].lost_cost, Some(PicoDollars(500_000)));
     assert_eq!(record.cost, Some(PicoDollars(20_500_000)));
+    // Where nothing followed it, what it cost is all.
+    record.attempts.truncate(1);
+    record.tokens = Tokens::default();
+    price(&mut record, &settings);
+    assert_eq!(record.cost, Some(PicoDollars(500_000)));
+    assert_eq!(record.attempts[0].lost_cost, record.cost);
 }
 
 #[test]

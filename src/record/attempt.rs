@@ -130,8 +130,8 @@ pub struct AttemptRecord {
     pub response_bytes: u64,
     /// What the observer found odd, each kind once.
     pub oddities: Vec<Oddity>,
-    /// Tokens that it reported although the exchange went elsewhere; those of the last attempt are
-    /// the exchange's own.
+    /// Tokens that it reported although its answer was nobody's: the exchange went elsewhere, or it
+    /// could not be said in the client's language. Those of an answer are the exchange's own.
     pub lost_usage: Option<Usage>,
     /// What those cost by the price table: a part of the exchange's cost.
     pub lost_cost: Option<PicoDollars>,

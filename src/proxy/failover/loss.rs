@@ -71,6 +71,8 @@ fn lost(
     record.response_bytes = bytes;
     record.maybe_billed = true;
     let learned = note_observation(record, observation, fault);
+    // What was said in full may still be of no use to anybody.
+    record.error_class = record.error_class.or(fault);
     record.lost_usage =
         (learned.tokens.source == Some(TokenSource::Usage)).then_some(learned.tokens.usage);
 }

@@ -120,7 +120,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("attempts[].gaps.pseudo_stream", "held back and sent in one burst"),
     ("attempts[].gaps.sketch_zeros", "gaps of zero"),
     ("attempts[].gaps.sketch_bins", "pairs of bin and count: bin i holds g^(i-1) < ns <= g^i, g = 1.01/0.99"),
-    ("attempts[].lost_tokens.input", "of an attempt after which the exchange went elsewhere: its prompt tokens"),
+    ("attempts[].lost_tokens.input", "of an attempt whose answer the client did not get: its prompt tokens"),
     ("attempts[].lost_tokens.cached_read", "of those, read from the provider's cache"),
     ("attempts[].lost_tokens.cache_write", "of those, written to it"),
     ("attempts[].lost_tokens.output", "its generated tokens"),
