@@ -21,6 +21,7 @@ use crate::record::{
 };
 use crate::recorder::standing::{self, Standing};
 use crate::routing::health::Ticket;
+use crate::wire::dialect::headers::hold_against;
 use crate::wire::observer::{BodyEnd, Observation, Observer};
 
 /// Takes a finished record; must not wait.
@@ -461,10 +462,13 @@ pub fn note_observation(
     attempt.service_tier = observation.service_tier;
     attempt.served_by = observation.served_by.or_else(|| attempt.served_by.take());
     attempt.server_timings.extend(observation.server_timings);
-    attempt.oddities.extend(observation.oddities);
-    if answered_otherwise(attempt) {
-        attempt.oddities.push(Oddity::ModelChanged);
+    let took = [Mark::Done, Mark::Closed]
+        .into_iter()
+        .find_map(|mark| attempt.timeline.span(Mark::SendStart, mark));
+    if let Some(took) = took {
+        hold_against(&mut attempt.server_timings, took);
     }
+    attempt.oddities.extend(observation.oddities);
     attempt.oddities.sort_unstable();
     attempt.oddities.dedup();
     Learned {
@@ -478,17 +482,6 @@ fn merge_marks(into: &mut Timeline, from: &Timeline) {
     for (mark, at) in from.iter() {
         into.set(mark, at);
     }
-}
-
-/// Whether the provider says that it answered with another model: a dated or suffixed form of
-/// the name asked for is the same.
-fn answered_otherwise(attempt: &AttemptRecord) -> bool {
-    let (Some(asked), Some(answered)) = (&attempt.model, &attempt.model_answered) else {
-        return false;
-    };
-    let tail = |name: &str| name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
-    let (asked, answered) = (tail(asked), tail(answered));
-    !(answered.starts_with(&asked) || asked.starts_with(&answered))
 }
 
 /// The outcome of an exchange whose last attempt got response headers.
@@ -523,8 +516,10 @@ pub fn outcome_of(attempt: &AttemptRecord, generates: bool, stream: bool) -> Out
             Outcome::Empty
         }
         (Some(End::Truncated | End::Reset), _) => Outcome::Truncated,
-        // A finish reason that is a failure (`error`, `abort`), or content that was filtered.
-        (_, Some(Class::ContentFilter) | None) => Outcome::Ok,
+        // A prompt that was refused for its content, under whichever status.
+        (_, Some(Class::ContentFilter)) => Outcome::ClientError,
+        (_, None) => Outcome::Ok,
+        // A finish reason that is a failure (`error`, `abort`).
         (_, Some(_)) => Outcome::InBandError,
     }
 }

@@ -399,11 +399,18 @@ pub enum Oddity {
     DecodedLate,
     /// The client had left, and the answer was read on for its usage.
     ReadOn,
+    /// The model reasoned where nobody sees it, and no count tells how many of its tokens were
+    /// streamed.
+    HiddenReasoning,
+    /// What was streamed of the reasoning is a summary: the tokens counted for it were not.
+    ReasoningSummary,
+    /// The audio tokens counted are the prompt's: no audio is in the answer.
+    AudioPrompt,
 }
 
 impl Oddity {
     /// Every value, in the order in which stored numbers name them: append only.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::ByteOrderMark,
         Self::BytesAfterDone,
         Self::MissingDone,
@@ -426,6 +433,9 @@ impl Oddity {
         Self::LimitReached,
         Self::DecodedLate,
         Self::ReadOn,
+        Self::HiddenReasoning,
+        Self::ReasoningSummary,
+        Self::AudioPrompt,
     ];
 
     /// The name used in exports, metrics and on the page.
@@ -454,6 +464,9 @@ impl Oddity {
             Self::LimitReached => "limit_reached",
             Self::DecodedLate => "decoded_late",
             Self::ReadOn => "read_on",
+            Self::HiddenReasoning => "hidden_reasoning",
+            Self::ReasoningSummary => "reasoning_summary",
+            Self::AudioPrompt => "audio_prompt",
         }
     }
 }

@@ -172,13 +172,12 @@ pub fn tail(attempt: &AttemptRecord) -> Metric {
     since(attempt, Mark::LastToken, Mark::Done)
 }
 
-/// Tokens that were generated and not streamed; zero where reasoning was streamed or absent.
+/// Tokens that were generated and not streamed; zero where reasoning was streamed or absent. Where a
+/// summary of it was, the tokens counted were not.
 #[must_use]
 pub fn hidden_reasoning(record: &ExchangeRecord) -> Option<u64> {
-    let streamed = answering(record)?
-        .timeline
-        .get(Mark::FirstReasoning)
-        .is_some();
+    let attempt = answering(record)?;
+    let streamed = attempt.timeline.get(Mark::FirstReasoning).is_some() && !sums_up(attempt);
     record.tokens.usage.output?;
     let reasoning = record.tokens.usage.reasoning.unwrap_or(0);
     Some(if streamed { 0 } else { reasoning })
@@ -303,11 +302,20 @@ fn generation(record: &ExchangeRecord) -> Metric<(u64, Nanos)> {
     if record.request.choices.is_some_and(|choices| choices > 1) {
         return Err(NullReason::MultipleChoices);
     }
-    let span = since(attempt, Mark::FirstToken, Mark::LastToken)?;
+    // A summary is no part of the tokens counted: their time begins behind it.
+    let first = if sums_up(attempt) {
+        Mark::FirstAnswer
+    } else {
+        Mark::FirstToken
+    };
+    let span = since(attempt, first, Mark::LastToken)?;
     ended(attempt)?;
     readable(attempt)?;
     streamed_evenly(attempt)?;
     known_output(record)?;
+    if attempt.oddities.contains(&Oddity::HiddenReasoning) {
+        return Err(NullReason::UsageUnknown);
+    }
     let tokens = tokens_after_first(record).ok_or(NullReason::UsageUnknown)?;
     let events = attempt.gaps.as_ref().map_or(0, |gaps| gaps.token_events);
     if tokens < RATE_TOKENS_MIN {
@@ -323,13 +331,21 @@ fn generation(record: &ExchangeRecord) -> Metric<(u64, Nanos)> {
 
 /// The output tokens, where their count is one: token events are only a lower bound.
 fn known_output(record: &ExchangeRecord) -> Metric<u64> {
-    if record.tokens.usage.audio.is_some_and(|audio| audio > 0) {
+    let prompts = |of: &AttemptRecord| of.oddities.contains(&Oddity::AudioPrompt);
+    if record.tokens.usage.audio.is_some_and(|audio| audio > 0)
+        && !answering(record).is_some_and(prompts)
+    {
         return Err(NullReason::NotTokens);
     }
     match (record.tokens.usage.output, record.tokens.source) {
         (Some(output), Some(source)) if source != TokenSource::Chunks => Ok(output),
         _ => Err(NullReason::UsageUnknown),
     }
+}
+
+/// Whether what was streamed of the reasoning is a summary of it.
+fn sums_up(attempt: &AttemptRecord) -> bool {
+    attempt.oddities.contains(&Oddity::ReasoningSummary)
 }
 
 fn ended(attempt: &AttemptRecord) -> Metric<()> {

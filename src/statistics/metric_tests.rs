@@ -167,9 +167,29 @@ fn hidden_reasoning_is_not_speed() {
 }
 
 #[test]
+fn a_summary_of_reasoning_is_not_what_was_counted() {
+    let mut record = record();
+    last(&mut record).oddities.push(Oddity::ReasoningSummary);
+    assert_eq!(hidden_reasoning(&record), Some(10));
+    // Of 33 tokens 10 were thought and 23 streamed, from the first answer on.
+    assert_eq!(output_rate(&record), Ok(Rate(22 * 1_000_000 / 300)));
+    assert_eq!(ttft_up(&record.attempts[0]), ms(100));
+    assert_eq!(effective_rate(&record), Ok(Rate(33 * 1_000_000 / 420)));
+}
+
+#[test]
+fn audio_that_was_heard_is_no_audio_that_was_said() {
+    let mut record = record();
+    record.tokens.usage.audio = Some(900);
+    assert_eq!(output_rate(&record), Err(NullReason::NotTokens));
+    last(&mut record).oddities.push(Oddity::AudioPrompt);
+    assert_eq!(output_rate(&record), Ok(Rate(100_000)));
+}
+
+#[test]
 fn an_output_rate_has_gates() {
     type Change = fn(&mut ExchangeRecord);
-    let cases: [(NullReason, Change); 16] = [
+    let cases: [(NullReason, Change); 17] = [
         (NullReason::TooFewTokens, |r| {
             r.tokens.usage.output = Some(16);
         }),
@@ -191,6 +211,9 @@ fn an_output_rate_has_gates() {
         }),
         (NullReason::Unreadable, |r| {
             last(r).oddities.push(Oddity::EventTooLarge);
+        }),
+        (NullReason::UsageUnknown, |r| {
+            last(r).oddities.push(Oddity::HiddenReasoning);
         }),
         (NullReason::Unreadable, |r| {
             last(r).gaps = None;

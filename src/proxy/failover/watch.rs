@@ -6,15 +6,18 @@ use super::{Job, Reached};
 use crate::config::settings::Settings;
 use crate::proxy::candidates::Way;
 use crate::proxy::names::AMAZON_ERROR_TYPE;
+use crate::record::Language;
+use crate::wire::dialect::headers::counts;
 use crate::wire::observer::{Expect, Observer};
 
 /// The observer of `reached`, an answer of `way` to `job`.
 #[must_use]
 pub fn observer(reached: &Reached, way: &Way, job: &Job<'_>, settings: &Settings) -> Observer {
-    Observer::new(&Expect {
+    let language = way.speech.language(job.language);
+    let watching = Observer::new(&Expect {
         dialect: way.provider.dialect,
         provider: way.provider.preset.as_deref().unwrap_or_default(),
-        language: way.speech.language(job.language),
+        language,
         status: reached.status.as_u16(),
         content_type: text(&reached.headers, &header::CONTENT_TYPE),
         content_encoding: text(&reached.headers, &header::CONTENT_ENCODING),
@@ -26,7 +29,11 @@ pub fn observer(reached: &Reached, way: &Way, job: &Job<'_>, settings: &Settings
         event_bytes_max: settings.limits.event_bytes,
         decoded_bytes_max: settings.limits.decoded_bytes,
         started: reached.send_start,
-    })
+    });
+    match language {
+        Language::BedrockInvoke => watching.counted(counts(&reached.headers)),
+        _ => watching,
+    }
 }
 
 /// Whether a client reads the body as a stream of plain events: into a compressed stream nothing

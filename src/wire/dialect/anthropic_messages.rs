@@ -70,6 +70,7 @@ impl Block<'_> {
             Kinds::REASONING,
             self.kind.as_str() == "thinking" && self.thinking.0,
         );
+        kinds.add(Kinds::REDACTED, self.kind.as_str() == "redacted_thinking");
         kinds
     }
 }
@@ -102,8 +103,10 @@ pub(super) fn learn_event(dialect: Dialect, data: &[u8], learned: &mut Learned) 
             "text_delta" => signal.kinds.add(Kinds::TEXT, event.delta.text.0),
             "thinking_delta" => signal.kinds.add(Kinds::REASONING, event.delta.thinking.0),
             "input_json_delta" => signal.kinds.add(Kinds::TOOL, event.delta.json.0),
-            // Proofs and sources of text that has tokens of its own.
-            "signature_delta" | "citations_delta" => {}
+            // A proof of text that may have come before it.
+            "signature_delta" => signal.kinds.add(Kinds::SEALED, true),
+            // Sources of text that has tokens of its own.
+            "citations_delta" => {}
             _ => signal.unknown = true,
         },
         "content_block_start" => {

@@ -45,6 +45,8 @@ lenient_object! {
     /// Reasoning, in a piece or in a whole block; its signature is no token.
     struct Reasoning {
         text: Filled = "text",
+        signature: Filled = "signature",
+        redacted: Filled = "redactedContent",
         whole: ReasoningText<'de> = "reasoningText",
     }
 }
@@ -65,6 +67,8 @@ impl Block<'_> {
             Kinds::REASONING,
             self.reasoning.text.0 || self.reasoning.whole.text.0,
         );
+        kinds.add(Kinds::SEALED, self.reasoning.signature.0);
+        kinds.add(Kinds::REDACTED, self.reasoning.redacted.0);
         kinds.add(Kinds::IMAGE, self.image.is_some());
         kinds
     }

@@ -8,7 +8,7 @@ use super::errors::{in_band, is_error};
 use super::finish::finish_reason;
 use super::json::{Elements, Lenient, NotJson, read_bytes};
 use super::learned::{Kinds, Learned, MILLI, Signal};
-use super::lenient::{Count, Filled, Number, Raw, Text, lenient_object, reread};
+use super::lenient::{Count, Entries, Filled, List, Number, Raw, Text, lenient_object, reread};
 use super::{anthropic_messages, bedrock_converse, openai_chat};
 use crate::record::{Dialect, Usage};
 
@@ -28,6 +28,11 @@ lenient_object! {
         output: Raw<'de> = "output",
         content: Raw<'de> = "content",
         metrics: Raw<'de> = "amazon-bedrock-invocationMetrics",
+        // Titan and Nova; Cohere; Stability and Amazon; Stability, older.
+        embedding: Entries = "embedding",
+        embeddings: Raw<'de> = "embeddings",
+        images: Entries = "images",
+        artifacts: Entries = "artifacts",
         generation: Filled = "generation",
         text: Filled = "text",
         output_text: Filled = "outputText",
@@ -54,6 +59,9 @@ lenient_object! {
 #[derive(Debug, Default)]
 struct Outputs<'de> {
     any: bool,
+    /// Documents are ranked.
+    ranked: bool,
+    tokens: Option<u64>,
     stop: Text<'de>,
 }
 
@@ -62,6 +70,11 @@ impl<'de> Lenient<'de> for Outputs<'de> {
         let mut outputs = Self::default();
         while let Some(output) = seq.next::<Item<'de>>()? {
             outputs.any |= output.text.0 || output.output_text.0;
+            outputs.ranked |= output.score.0.or(output.relevance.0).is_some();
+            if let Some(tokens) = output.tokens.0 {
+                let all = outputs.tokens.get_or_insert(0);
+                *all = all.saturating_add(tokens);
+            }
             for stop in [output.stop, output.completion] {
                 if !stop.as_str().is_empty() {
                     outputs.stop = stop;
@@ -77,8 +90,19 @@ lenient_object! {
     struct Item {
         text: Filled = "text",
         output_text: Filled = "outputText",
+        tokens: Count = "tokenCount",
+        score: Number = "relevance_score",
+        relevance: Number = "relevanceScore",
         stop: Text<'de> = "stop_reason",
         completion: Text<'de> = "completionReason",
+    }
+}
+
+lenient_object! {
+    /// A choice, of DeepSeek and of Mistral's: chat but for the name of its end.
+    struct Choice {
+        index: Count = "index",
+        stop: Text<'de> = "stop_reason",
     }
 }
 
@@ -156,9 +180,25 @@ impl<'de> Said<'de> {
     /// Languages without a type: chat, and those that have a text and a reason to stop.
     fn learn(&self, dialect: Dialect, data: &[u8], learned: &mut Learned) -> Option<Signal> {
         if self.choices.is_some() {
-            return openai_chat::learn(dialect, data, learned);
+            let signal = openai_chat::learn(dialect, data, learned);
+            for (place, choice) in reread::<List<Choice<'_>>>(self.choices)
+                .0
+                .iter()
+                .enumerate()
+            {
+                let (index, word) = (choice.index.0.unwrap_or(place as u64), choice.stop.as_str());
+                if !word.is_empty() {
+                    let reason = finish_reason(word, learned.tool_called);
+                    learned.finish(index as u32, word, reason);
+                }
+            }
+            return signal;
         }
         let mut kinds = Kinds::default();
+        let drawn = self.images.0 || self.artifacts.0;
+        kinds.add(Kinds::IMAGE, drawn);
+        let vectors = self.embedding.0 || self.embeddings.is_some();
+        learned.without_content |= vectors || self.results.ranked;
         let texts = [self.generation, self.text, self.output_text];
         let text = texts.iter().any(|text| text.0) || self.outputs.any || self.results.any;
         kinds.add(Kinds::TEXT, text);
@@ -176,7 +216,14 @@ impl<'de> Said<'de> {
         }
         let usage = Usage {
             input: self.prompt_tokens.0.or(self.input_text_tokens.0),
-            output: self.tokens.0.or(self.total_text_tokens.0),
+            output: [
+                self.tokens.0,
+                self.total_text_tokens.0,
+                self.results.tokens,
+                vectors.then_some(0),
+            ]
+            .into_iter()
+            .find_map(|count| count),
             ..Usage::default()
         };
         if !usage.is_unknown() {
@@ -189,7 +236,11 @@ impl<'de> Said<'de> {
             kinds,
             role: false,
             usage: !usage.is_unknown(),
-            unknown: !text && stop.is_none() && usage.is_unknown() && self.metrics.is_none(),
+            unknown: kinds.is_empty()
+                && !learned.without_content
+                && stop.is_none()
+                && usage.is_unknown()
+                && self.metrics.is_none(),
         })
     }
 }

@@ -1,6 +1,5 @@
 //! Reads why a model stopped, in whichever provider's words.
 
-use super::gemini_generate;
 use crate::record::{ErrorClass, FinishReason};
 
 /// Whether `word` says why a model stopped: the default of an enumeration says nothing, nor does
@@ -38,9 +37,9 @@ fn handed_on(word: &str, called: bool) -> FinishReason {
             _ => FinishReason::Other,
         };
     }
-    let googles = gemini_generate::finish_reason(word, called);
-    if googles != FinishReason::Other {
-        return googles;
+    let reason = googles(word, called);
+    if reason != FinishReason::Other {
+        return reason;
     }
     match word.to_ascii_lowercase().as_str() {
         // Together; TGI; Jurassic; Anthropic; Cohere; Titan.
@@ -76,6 +75,26 @@ fn handed_on(word: &str, called: bool) -> FinishReason {
         | "malformed_function_call"
         | "malformed_model_output"
         | "malformed_tool_use" => FinishReason::Error,
+        _ => FinishReason::Other,
+    }
+}
+
+/// A finish reason of Gemini's in `OpenAI`'s words; those that report a fault of the model's are
+/// [`FinishReason::Error`].
+pub(crate) fn googles(word: &str, called: bool) -> FinishReason {
+    match word {
+        // Calls end with it too.
+        "STOP" if called => FinishReason::ToolCalls,
+        "STOP" => FinishReason::Stop,
+        "MAX_TOKENS" | "CONTINUATION" => FinishReason::Length,
+        "SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII"
+        | "MODEL_ARMOR" => FinishReason::ContentFilter,
+        _ if word.starts_with("IMAGE_") && word != "IMAGE_OTHER" => FinishReason::ContentFilter,
+        "MALFORMED_FUNCTION_CALL"
+        | "UNEXPECTED_TOOL_CALL"
+        | "TOO_MANY_TOOL_CALLS"
+        | "MALFORMED_RESPONSE"
+        | "MISSING_THOUGHT_SIGNATURE" => FinishReason::Error,
         _ => FinishReason::Other,
     }
 }

@@ -1,6 +1,7 @@
 //! Reads Gemini's answers, whole ones and the events of a stream: each is one of the same shape.
 
 use super::errors::{in_band, is_error};
+use super::finish::googles;
 use super::json::{Elements, Lenient, Members, NotJson, read_bytes};
 use super::learned::{Kinds, Learned, Signal, name};
 use super::lenient::{Count, Filled, Maybe, Raw, Text, Truth, lenient_object};
@@ -22,6 +23,8 @@ lenient_object! {
 #[derive(Debug, Default)]
 struct Candidates<'de> {
     count: u32,
+    /// The highest index met, and one more.
+    begun: u32,
     kinds: Kinds,
     role: bool,
     called: bool,
@@ -34,6 +37,7 @@ impl<'de> Lenient<'de> for Candidates<'de> {
         while let Some(candidate) = seq.next::<Candidate<'de>>()? {
             let index = candidate.index.0.map_or(all.count, |index| index as u32);
             all.count = all.count.saturating_add(1);
+            all.begun = all.begun.max(index.saturating_add(1));
             all.kinds.add(candidate.content.parts.kinds, true);
             all.called |= candidate.content.parts.called;
             all.role |= candidate.content.role.0;
@@ -81,6 +85,8 @@ impl<'de> Lenient<'de> for Parts {
                 Kinds::TEXT
             };
             parts.kinds.add(text, part.text.0);
+            // Google tells its thoughts in short only.
+            parts.kinds.add(Kinds::SUMMARY, thought && part.text.0);
             parts.kinds.add(Kinds::TOOL, part.call.0 || part.code.0);
             let media = part.data.media.as_str();
             let kind = if media.starts_with("audio/") {
@@ -218,8 +224,10 @@ pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Opt
     name(&mut learned.model, answer.model.as_str());
     name(&mut learned.answer_id, answer.id.as_str());
     learned.tool_called |= answer.candidates.called;
+    // Fewer may come than were asked for.
+    learned.choices = learned.choices.max(answer.candidates.begun);
     for (index, word) in &answer.candidates.finish {
-        let reason = finish_reason(word.as_str(), learned.tool_called);
+        let reason = googles(word.as_str(), learned.tool_called);
         learned.finish(*index, word.as_str(), reason);
     }
     let blocked = answer.feedback.blocked.as_str();
@@ -253,24 +261,4 @@ pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Opt
 /// Whether `word` says why a prompt was blocked: the default of the enumeration says nothing.
 pub(crate) fn is_block_reason(word: &str) -> bool {
     !matches!(word, "" | "BLOCK_REASON_UNSPECIFIED")
-}
-
-/// A finish reason in `OpenAI`'s words; those that report a fault of the model's are
-/// [`FinishReason::Error`].
-pub(crate) fn finish_reason(word: &str, called: bool) -> FinishReason {
-    match word {
-        // Calls end with it too.
-        "STOP" if called => FinishReason::ToolCalls,
-        "STOP" => FinishReason::Stop,
-        "MAX_TOKENS" | "CONTINUATION" => FinishReason::Length,
-        "SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII"
-        | "MODEL_ARMOR" => FinishReason::ContentFilter,
-        _ if word.starts_with("IMAGE_") && word != "IMAGE_OTHER" => FinishReason::ContentFilter,
-        "MALFORMED_FUNCTION_CALL"
-        | "UNEXPECTED_TOOL_CALL"
-        | "TOO_MANY_TOOL_CALLS"
-        | "MALFORMED_RESPONSE"
-        | "MISSING_THOUGHT_SIGNATURE" => FinishReason::Error,
-        _ => FinishReason::Other,
-    }
 }

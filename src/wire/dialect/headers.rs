@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use crate::record::{Name, Nanos, RateLimitHeader, ServerTiming};
+use crate::record::{Name, Nanos, RateLimitHeader, ServerTiming, Usage};
 
 /// What the headers of one response tell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -83,6 +83,24 @@ pub fn read_headers(headers: &HeaderMap) -> HeaderReading {
         });
     }
     reading
+}
+
+/// The counts that Bedrock tells of an invocation beside the model's own answer, which may tell
+/// none; those of the cache are beside the input.
+#[must_use]
+pub fn counts(headers: &HeaderMap) -> Option<Usage> {
+    let count = |of: &str| {
+        let name = ["x-amzn-bedrock-", of, "-token-count"].concat();
+        headers.get(name)?.to_str().ok()?.trim().parse().ok()
+    };
+    let usage = Usage {
+        input: count("input"),
+        cached_read: count("cache-read-input"),
+        cache_write: count("cache-write-input"),
+        output: count("output"),
+        ..Usage::default()
+    };
+    (!usage.is_unknown()).then(|| usage.with_cache_inside())
 }
 
 /// Whether a reset is a moment and not a span.
@@ -166,6 +184,26 @@ fn timing(source: &str, value: &str, unit: f64, timings: &mut Vec<ServerTiming>)
     }
 }
 
+/// Holds what a provider reports of itself against `span`, which the whole attempt took: Fireworks
+/// writes its times as seconds, and here and there as milliseconds. What is longer than the attempt
+/// in either unit is left out.
+pub fn hold_against(timings: &mut Vec<ServerTiming>, span: Nanos) {
+    let unsure = |timing: &ServerTiming| {
+        let source = timing.source.as_str();
+        ["-time-to-first-token", "-processing-time"]
+            .iter()
+            .any(|end| source.ends_with(end))
+    };
+    let too_long = |timing: &ServerTiming| unsure(timing) && timing.span > span;
+    if !timings.iter().any(too_long) {
+        return;
+    }
+    for timing in timings.iter_mut().filter(|timing| unsure(timing)) {
+        timing.span = Nanos(timing.span.0 / 1000);
+    }
+    timings.retain(|timing| !too_long(timing));
+}
+
 /// Adds a server timing, replacing an earlier one of the same source; what is no span is left out.
 pub(super) fn push_timing(timings: &mut Vec<ServerTiming>, source: &str, nanos: f64) {
     // A year: what is longer is a date, or broken.
@@ -247,6 +285,73 @@ mod tests {
         assert_eq!(reading.served_by.as_deref(), Some("cerebras"));
         assert_eq!(reading.region.as_deref(), Some("Sweden Central"));
         assert!(reading.cached_answer);
+    }
+
+    #[test]
+    fn bedrocks_counts_are_read() {
+        let counts = |headers: &[(&'static str, &'static str)]| {
+            let map = headers
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect();
+            counts(&map).map(|usage| (usage.input, usage.cached_read, usage.output))
+        };
+        for (headers, expected) in [
+            (
+                &[
+                    ("x-amzn-bedrock-input-token-count", "5"),
+                    ("x-amzn-bedrock-output-token-count", "3"),
+                    ("x-amzn-bedrock-cache-read-input-token-count", "100"),
+                ][..],
+                Some((Some(105), Some(100), Some(3))),
+            ),
+            (
+                &[("x-amzn-bedrock-output-token-count", "3")],
+                Some((None, None, Some(3))),
+            ),
+            (&[("x-amzn-bedrock-input-token-count", "many")], None),
+            (&[("content-type", "application/json")], None),
+        ] {
+            assert_eq!(counts(headers), expected);
+        }
+    }
+
+    #[test]
+    fn seconds_that_are_milliseconds_are_told_by_the_attempt() {
+        const MS: u64 = 1_000_000;
+        for (spans, attempt, expected) in [
+            // As seconds, 0.25 and 0.31.
+            ([250, 310], 400, &[250, 310][..]),
+            // As milliseconds: 250 and 310.5 were read as seconds.
+            ([250_000, 310_500], 400, &[250, 310]),
+            // One alone would have fitted.
+            ([2_000, 310_500], 3_000, &[2, 310]),
+            // Neither way.
+            ([250, 900_000_000], 400, &[0]),
+        ] {
+            let sources = [
+                "fireworks-server-time-to-first-token",
+                "perf_metrics.server-processing-time",
+            ];
+            let mut timings: Vec<ServerTiming> = sources
+                .iter()
+                .zip(spans)
+                .map(|(source, millis)| ServerTiming {
+                    source: (*source).into(),
+                    span: Nanos(millis * MS),
+                })
+                .collect();
+            // Another's is not doubted.
+            let other = ServerTiming {
+                source: "openai-processing-ms".into(),
+                span: Nanos(u64::MAX),
+            };
+            timings.push(other.clone());
+            hold_against(&mut timings, Nanos(attempt * MS));
+            assert_eq!(timings.pop(), Some(other));
+            let found: Vec<u64> = timings.iter().map(|timing| timing.span.0 / MS).collect();
+            assert_eq!(found, expected, "{spans:?}");
+        }
     }
 
     #[test]

@@ -61,6 +61,11 @@ pub(crate) fn counts_as_it_goes(language: Language) -> bool {
     )
 }
 
+/// Whether answers in `language` are those of any model, each in a language of its own.
+pub(crate) fn is_handed_on(language: Language) -> bool {
+    language == Language::BedrockInvoke
+}
+
 /// Whether no stream in `language` is one of server-sent events.
 pub(crate) fn has_no_events(language: Language) -> bool {
     matches!(
@@ -143,11 +148,19 @@ pub(crate) fn learn_whole(
 }
 
 /// JSON whose strings hold what no text may: halves of a surrogate pair, which some providers cut
-/// between two deltas, or bytes that are not UTF-8. They are replaced in a copy. `None` if that is
-/// not what is wrong.
+/// between two deltas, or bytes that are not UTF-8; or numbers that JSON does not have and Python
+/// writes. They are replaced in a copy. `None` if that is not what is wrong.
 pub(crate) fn mended(data: &[u8]) -> Option<Cow<'_, str>> {
-    serde_json::from_slice::<IgnoredAny>(data).ok()?;
-    let mut text = String::from_utf8_lossy(data);
+    let is_json = |data: &[u8]| serde_json::from_slice::<IgnoredAny>(data).is_ok();
+    let mut text = if is_json(data) {
+        String::from_utf8_lossy(data)
+    } else {
+        let finite = without_infinities(data)?;
+        if !is_json(&finite) {
+            return None;
+        }
+        Cow::Owned(String::from_utf8_lossy(&finite).into_owned())
+    };
     let mut from = 0;
     while let Some(found) = text.get(from..).and_then(|rest| rest.find('\\')) {
         let at = from + found;
@@ -169,6 +182,27 @@ pub(crate) fn mended(data: &[u8]) -> Option<Cow<'_, str>> {
     Some(text)
 }
 
+/// A copy with `null` for each number that is none or infinite; `None` where there is none of them.
+fn without_infinities(data: &[u8]) -> Option<Vec<u8>> {
+    const WORDS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
+    let (mut out, mut rest, mut found) = (Vec::with_capacity(data.len()), data, false);
+    let (mut quoted, mut escaped) = (false, false);
+    while let Some((byte, behind)) = rest.split_first() {
+        let word = WORDS.iter().find(|word| rest.starts_with(word));
+        if let Some(word) = word.filter(|_| !quoted) {
+            out.extend_from_slice(b"null");
+            rest = &rest[word.len()..];
+            found = true;
+            continue;
+        }
+        quoted ^= *byte == b'"' && !escaped;
+        escaped = quoted && *byte == b'\\' && !escaped;
+        out.push(*byte);
+        rest = behind;
+    }
+    found.then_some(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +218,11 @@ mod tests {
             (b"{\"a\":\"\xff\"}", Some("{\"a\":\"\u{fffd}\"}")),
             (br#"{"a":"#, None),
             (b"{not json}", None),
+            (
+                br#"{"a":[NaN,-Infinity, Infinity],"b":"NaN \" -Infinity\\","c":NaN}"#,
+                Some(r#"{"a":[null,null, null],"b":"NaN \" -Infinity\\","c":null}"#),
+            ),
+            (b"{NaN:1}", None),
         ] {
             assert_eq!(mended(data).as_deref(), mended_text);
         }

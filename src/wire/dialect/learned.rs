@@ -5,9 +5,9 @@ use super::finish::is_reason;
 use super::headers::push_timing;
 use crate::record::{FinishReason, Name, PicoDollars, ServerTiming, Usage};
 
-/// The kinds of generated content in one event, as a set.
+/// The kinds of generated content in one event, as a set, and what is known of its reasoning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Kinds(u8);
+pub(crate) struct Kinds(u16);
 
 impl Kinds {
     pub(crate) const REASONING: Self = Self(1);
@@ -16,8 +16,16 @@ impl Kinds {
     pub(crate) const TOOL: Self = Self(8);
     pub(crate) const AUDIO: Self = Self(16);
     pub(crate) const IMAGE: Self = Self(32);
+    /// The reasoning is told in short: what was generated is more.
+    pub(crate) const SUMMARY: Self = Self(64);
+    /// Proof of reasoning that nobody can read, of which some may have come in plain beside it.
+    pub(crate) const SEALED: Self = Self(128);
+    /// Reasoning that was kept back.
+    pub(crate) const REDACTED: Self = Self(256);
     /// Everything that is an answer, and not reasoning.
     pub(crate) const ANSWER: Self = Self(2 | 4 | 8 | 16 | 32);
+    /// Everything that is content.
+    const CONTENT: Self = Self(1 | Self::ANSWER.0);
 
     /// Adds `kind` where `there`.
     pub(crate) fn add(&mut self, kind: Self, there: bool) {
@@ -31,8 +39,9 @@ impl Kinds {
         self.0 & kinds.0 != 0
     }
 
+    /// Whether no content is in the set.
     pub(crate) fn is_empty(self) -> bool {
-        self.0 == 0
+        !self.any(Self::CONTENT)
     }
 }
 
@@ -65,6 +74,8 @@ pub(crate) struct Learned {
     pub(crate) cache_outside_input: bool,
     /// Objects of usage numbers met.
     pub(crate) usage_objects: u32,
+    /// Choices that were begun, where their beginning tells how many to expect (Gemini).
+    pub(crate) choices: u32,
     /// Finish reasons by choice.
     pub(crate) finish: Vec<(u32, FinishReason)>,
     /// The first of them in the provider's words.
@@ -87,6 +98,9 @@ pub(crate) struct Learned {
     pub(crate) error: Option<Classified>,
     /// The language's own terminator came, where it is an event.
     pub(crate) ended: bool,
+    /// It is an answer although nothing was generated: vectors, ranks, a job that was accepted, a
+    /// model that was loaded.
+    pub(crate) without_content: bool,
 }
 
 const FINISH_MAX: usize = 8;
@@ -123,10 +137,18 @@ impl Learned {
 
     /// The counts in the one meaning that records have.
     pub(crate) fn normalised(&self) -> Usage {
-        if self.cache_outside_input {
+        let usage = if self.cache_outside_input {
             self.usage.with_cache_inside()
         } else {
             self.usage
+        };
+        // A part is no larger than the whole: it can only have been counted beside it.
+        let beside = usage.reasoning.filter(|part| usage.output < Some(*part));
+        Usage {
+            output: usage
+                .output
+                .map(|output| output.saturating_add(beside.unwrap_or(0))),
+            ..usage
         }
     }
 }

@@ -166,6 +166,20 @@ impl<'de> Lenient<'de> for Filled {
     }
 }
 
+/// Whether there is anything in a list.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Entries(pub(crate) bool);
+
+impl<'de> Lenient<'de> for Entries {
+    fn seq(seq: &mut Elements<'_, 'de>) -> Result<Self, NotJson> {
+        let mut any = false;
+        while let Some(entry) = seq.next::<Raw<'de>>()? {
+            any |= entry.is_some();
+        }
+        Ok(Self(any))
+    }
+}
+
 /// A value where it is there and not null.
 #[derive(Debug)]
 pub(crate) struct Maybe<T>(pub(crate) Option<T>);

@@ -2,9 +2,9 @@
 
 use super::errors::{in_band, is_error};
 use super::finish::finish_reason;
-use super::json::{Elements, Lenient, NotJson, read_bytes};
+use super::json::read_bytes;
 use super::learned::{Kinds, Learned, NANO, Signal, name};
-use super::lenient::{Count, Filled, Number, Raw, Text, Truth, lenient_object};
+use super::lenient::{Count, Entries, Filled, Number, Raw, Text, Truth, lenient_object};
 use crate::record::{Dialect, FinishReason, Usage};
 
 lenient_object! {
@@ -32,21 +32,7 @@ lenient_object! {
         role: Filled = "role",
         content: Filled = "content",
         thinking: Filled = "thinking",
-        calls: Calls = "tool_calls",
-    }
-}
-
-/// Whether there are calls in the list.
-#[derive(Debug, Default, Clone, Copy)]
-struct Calls(bool);
-
-impl<'de> Lenient<'de> for Calls {
-    fn seq(seq: &mut Elements<'_, 'de>) -> Result<Self, NotJson> {
-        let mut any = false;
-        while seq.next::<Raw<'de>>()?.is_some() {
-            any = true;
-        }
-        Ok(Self(any))
+        calls: Entries = "tool_calls",
     }
 }
 
@@ -67,6 +53,8 @@ pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Opt
             word => finish_reason(word, learned.tool_called),
         };
         learned.finish(0, line.reason.as_str(), reason);
+        // Whoever says nothing asks for the model to be taken into memory, or out of it.
+        learned.without_content |= matches!(line.reason.as_str(), "load" | "unload");
         learned.ended = true;
     }
     for (source, span) in [

@@ -1,10 +1,12 @@
 //! Reads chat completions, chunks and whole ones, of `OpenAI` and of everyone who copies them.
 
-use super::errors::{in_band, is_error};
+use super::errors::{in_band, is_error, is_flat_error};
 use super::finish::finish_reason;
 use super::json::{Elements, Lenient, Members, NotJson, Quoted, read_bytes};
 use super::learned::{Kinds, Learned, MILLI, SECOND, Signal, name};
-use super::lenient::{Count, Filled, Maybe, Number, Raw, Text, Truth, lenient_object, reread};
+use super::lenient::{
+    Count, Entries, Filled, Maybe, Number, Raw, Text, Truth, lenient_object, reread,
+};
 use super::openai_usage::{self, UsageObject};
 use crate::record::Dialect;
 
@@ -37,6 +39,7 @@ struct Choices<'de> {
     role: bool,
     finish: Vec<(u32, Text<'de>)>,
     usage: Maybe<UsageObject<'de>>,
+    error: Raw<'de>,
 }
 
 impl<'de> Lenient<'de> for Choices<'de> {
@@ -48,10 +51,14 @@ impl<'de> Lenient<'de> for Choices<'de> {
         while let Some(choice) = seq.next::<Choice<'de>>()? {
             let index = choice.index.0.map_or(all.count, |index| index as u32);
             all.count = all.count.saturating_add(1);
-            all.kinds.add(choice.delta.kinds(), true);
-            all.kinds.add(choice.message.kinds(), true);
+            // Beside what a chunk adds, Perplexity repeats all that was said before it.
+            let said = choice.delta.0.as_ref().unwrap_or(&choice.message);
+            all.kinds.add(said.kinds(), true);
             all.kinds.add(Kinds::TEXT, choice.text.0);
-            all.role |= choice.delta.role.0 || choice.message.role.0;
+            all.role |= said.role.0;
+            if is_error(choice.error) {
+                all.error = choice.error;
+            }
             if !choice.finish.as_str().is_empty() {
                 all.finish.push((index, choice.finish));
             }
@@ -67,12 +74,14 @@ lenient_object! {
     /// One choice.
     struct Choice {
         index: Count = "index",
-        delta: Delta<'de> = "delta",
+        delta: Maybe<Delta<'de>> = "delta",
         message: Delta<'de> = "message",
         text: Filled = "text",
         finish: Text<'de> = "finish_reason",
         // Moonshot's place for it, in the last choice.
         usage: Maybe<UsageObject<'de>> = "usage",
+        // OpenRouter's, of the provider behind it.
+        error: Raw<'de> = "error",
     }
 }
 
@@ -89,6 +98,8 @@ lenient_object! {
         tool_calls: ToolCalls = "tool_calls",
         function_call: ToolCall<'de> = "function_call",
         audio: Audio<'de> = "audio",
+        // Routers' place for pictures that were drawn.
+        images: Entries = "images",
     }
 }
 
@@ -96,13 +107,12 @@ impl Delta<'_> {
     fn kinds(&self) -> Kinds {
         let mut kinds = self.content.0;
         let reasoning = self.reasoning.0 || self.reasoning_content.0;
-        kinds.add(
-            Kinds::REASONING,
-            reasoning || !self.reasoning_details.0.is_empty(),
-        );
+        kinds.add(Kinds::REASONING, reasoning);
+        kinds.add(self.reasoning_details.0, true);
         kinds.add(Kinds::REFUSAL, self.refusal.0);
         kinds.add(Kinds::TOOL, self.tool_calls.0 || self.function_call.says());
         kinds.add(Kinds::AUDIO, self.audio.data.0 || self.audio.transcript.0);
+        kinds.add(Kinds::IMAGE, self.images.0);
         kinds
     }
 }
@@ -135,7 +145,12 @@ impl<'de> Lenient<'de> for Parts {
                 "text" => kinds.add(Kinds::TEXT, part.text.0),
                 "thinking" => kinds.add(Kinds::REASONING, part.thinking.0),
                 "reasoning.text" => kinds.add(Kinds::REASONING, part.text.0),
-                "reasoning.summary" => kinds.add(Kinds::REASONING, part.summary.0),
+                "reasoning.summary" => {
+                    kinds.add(Kinds::REASONING, part.summary.0);
+                    kinds.add(Kinds::SUMMARY, part.summary.0);
+                }
+                "reasoning.encrypted" => kinds.add(Kinds::SEALED, true),
+                "image_url" | "output_image" => kinds.add(Kinds::IMAGE, true),
                 _ => {}
             }
         }
@@ -287,12 +302,16 @@ pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Opt
     {
         learn_times(&chunk, learned);
     }
-    if is_error(chunk.error) || is_error(groq.error) || chunk.object.as_str() == "error" {
-        learned.error = Some(in_band(dialect, data));
-    }
     let known = chunk.choices.present
         || chunk.usage.0.is_some()
         || chunk.groq.or(chunk.moderation).or(chunk.error).is_some();
+    if is_error(chunk.error) || is_error(groq.error) || chunk.object.as_str() == "error" {
+        learned.error = Some(in_band(dialect, data));
+    } else if let Some(error) = chunk.choices.error {
+        learned.error = Some(in_band(dialect, error.get().as_bytes()));
+    } else if !known && is_flat_error(data) {
+        learned.error = Some(in_band(dialect, data));
+    }
     Some(Signal {
         kinds: chunk.choices.kinds,
         role: chunk.choices.role,

@@ -105,6 +105,8 @@ pub(super) fn learn_event(dialect: Dialect, data: &[u8], learned: &mut Learned) 
     let kind = event.kind.as_str();
     if let Some(token) = token_kind(kind) {
         signal.kinds.add(token, event.delta.0);
+        let summary = kind.starts_with("response.reasoning_summary");
+        signal.kinds.add(Kinds::SUMMARY, summary && event.delta.0);
         return Some(signal);
     }
     match kind {
@@ -112,6 +114,8 @@ pub(super) fn learn_event(dialect: Dialect, data: &[u8], learned: &mut Learned) 
             let item = event.item.kind.as_str();
             // A call's item carries the tool's name: the first of its tokens.
             signal.kinds.add(Kinds::TOOL, is_call(item));
+            // What was thought may come in deltas, or not at all.
+            signal.kinds.add(Kinds::SEALED, item == "reasoning");
             learned.tool_called |= is_client_call(item);
             signal.role = event.item.role.0;
         }
@@ -172,6 +176,8 @@ fn learn_response(raw: Raw<'_>, learned: &mut Learned) -> Signal {
             learned.finish(0, &format!("incomplete:{reason}"), finish);
         }
         "failed" => learned.finish(0, "failed", FinishReason::Error),
+        // Of a job in the background: what it makes is asked for later.
+        "queued" | "in_progress" => learned.without_content = true,
         _ => {}
     }
     Signal {
@@ -203,7 +209,8 @@ fn token_kind(event: &str) -> Option<Kinds> {
 
 /// Whether an item is a call, of the client's tools or of the provider's own.
 fn is_call(item: &str) -> bool {
-    item.ends_with("_call")
+    // The request to let one be made carries its name and its arguments.
+    item.ends_with("_call") || item == "mcp_approval_request"
 }
 
 /// Whether an item is a call that the client is to run.

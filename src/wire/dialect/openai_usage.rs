@@ -1,7 +1,8 @@
 //! Reads the usage object of `OpenAI` and of everyone who copies it, into one meaning.
 
+use super::json::{Lenient, Members, NotJson};
 use super::learned::{Learned, SECOND};
-use super::lenient::{Count, Number, Raw, lenient_object, reread};
+use super::lenient::{Count, Number, Raw, Truth, lenient_object, reread};
 use crate::record::{PicoDollars, Usage};
 
 lenient_object! {
@@ -19,7 +20,9 @@ lenient_object! {
         cached: Count = "cached_tokens",
         cache_hit: Count = "prompt_cache_hit_tokens",
         reasoning: Count = "reasoning_tokens",
-        cost: Number = "cost",
+        cost: Cost = "cost",
+        own_key: Truth = "is_byok",
+        cost_details: CostDetails<'de> = "cost_details",
         ticks: Count = "cost_in_usd_ticks",
         queue_time: Number = "queue_time",
         prompt_time: Number = "prompt_time",
@@ -115,9 +118,50 @@ impl UsageObject<'_> {
     }
 }
 
-/// What the provider bills: `OpenRouter` in dollars, xAI in ticks of 10^-10 dollars.
+/// A cost in dollars: a number, or Perplexity's list of its parts with their sum.
+#[derive(Debug, Default, Clone, Copy)]
+struct Cost(Option<f64>);
+
+impl<'de> Lenient<'de> for Cost {
+    fn number(number: f64) -> Self {
+        Self(Some(number))
+    }
+
+    fn text(text: &str) -> Self {
+        Self(Number::text(text).0)
+    }
+
+    fn map(map: &mut Members<'_, 'de>) -> Result<Self, NotJson> {
+        CostParts::map(map).map(|parts| Self(parts.total.0))
+    }
+}
+
+lenient_object! {
+    /// The parts of a cost.
+    struct CostParts {
+        total: Number = "total_cost",
+    }
+}
+
+lenient_object! {
+    /// What is billed elsewhere.
+    struct CostDetails {
+        upstream: Number = "upstream_inference_cost",
+    }
+}
+
+/// What the provider bills: `OpenRouter` in dollars, xAI in ticks of 10^-10 dollars. With the
+/// user's own key at `OpenRouter`'s provider, that one bills the call and `OpenRouter` a fee.
 fn cost(object: &UsageObject<'_>) -> Option<PicoDollars> {
-    let dollars = object.cost.0.filter(|cost| (0.0..1e6).contains(cost));
+    let dollars = match object.own_key.0 {
+        Some(true) => object
+            .cost_details
+            .upstream
+            .0
+            .map(|upstream| upstream + object.cost.0.unwrap_or(0.0)),
+        _ => object.cost.0,
+    };
+    let dollars = dollars.filter(|cost| (0.0..1e6).contains(cost));
     let ticks = object.ticks.0.and_then(|ticks| ticks.checked_mul(100));
     dollars
         .map(|cost| (cost * 1e12).round() as u64)

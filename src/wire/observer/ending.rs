@@ -2,6 +2,8 @@
 
 use serde::de::IgnoredAny;
 
+use super::aliases::is_changed;
+use super::content::Content;
 use super::framed::Framed;
 use super::observe::{Body, Observer, is_failing};
 use super::reader::Reader;
@@ -11,11 +13,11 @@ use crate::record::{
     TokenSource, Tokens, Usage,
 };
 use crate::wire::dialect::errors::{
-    Classified, classify_typed, in_band, is_error_body, limits_in_body, outcome,
+    Classified, classify_typed, in_band, is_error_body, is_flat_error, limits_in_body, outcome,
 };
 use crate::wire::dialect::finish::fault_class;
 use crate::wire::dialect::language::{
-    Form, counts_as_it_goes, ends_with_body, ends_with_done, form, learn_whole,
+    Form, counts_as_it_goes, ends_with_body, ends_with_done, form, is_handed_on, learn_whole,
 };
 use crate::wire::framing::sse::Splitter;
 
@@ -210,8 +212,13 @@ fn over(observer: &mut Observer, how: BodyEnd) -> Ending {
     if how != BodyEnd::Complete || is_unread(reader) {
         return Ending::transport(how);
     }
-    if finishes > 0 && ends_with_body(reader.language) {
-        return success(reader, End::Complete);
+    if ends_with_body(reader.language) {
+        let begun = reader.learned.choices.clamp(1, CHOICES_COUNTED) as usize;
+        return if finishes >= begun {
+            success(reader, End::Complete)
+        } else {
+            Ending::failed(End::Truncated, ErrorClass::Truncated)
+        };
     }
     let expected = observer.choices.clamp(1, CHOICES_COUNTED) as usize;
     if finishes >= expected || (finishes > 0 && !ends_with_done(reader.language)) {
@@ -249,7 +256,7 @@ fn whole(reader: &mut Reader, body: &[u8], how: BodyEnd) -> Ending {
     if let Some(error) = reader.learned.error.take() {
         return Ending::in_band(End::ErrorEvent, error);
     }
-    if signal.unknown && is_error_body(body) {
+    if signal.unknown && (is_error_body(body) || is_flat_error(body)) {
         return Ending::in_band(End::ErrorEvent, in_band(reader.dialect, body));
     }
     if let Some(failed) = failed_finish(reader) {
@@ -258,11 +265,17 @@ fn whole(reader: &mut Reader, body: &[u8], how: BodyEnd) -> Ending {
     if how != BodyEnd::Complete {
         return Ending::transport(how);
     }
+    reader.kinds.add(signal.kinds, true);
     let generated = form(reader.language) == Form::Generated;
-    if generated && signal.kinds.is_empty() {
-        return success(reader, End::Complete);
+    if !generated || !signal.kinds.is_empty() {
+        return Ending::new(End::Complete, Outcome::Ok);
     }
-    Ending::new(End::Complete, Outcome::Ok)
+    if signal.unknown && is_handed_on(reader.language) {
+        // A model of whose language nothing is known here: that it says nothing cannot be told.
+        reader.oddities.add(Oddity::UnknownEvent);
+        return Ending::new(End::Complete, Outcome::Ok);
+    }
+    success(reader, End::Complete)
 }
 
 /// A finish: a success, unless it has nothing where content was asked for.
@@ -273,7 +286,7 @@ fn success(reader: &Reader, end: End) -> Ending {
         .finish
         .iter()
         .any(|(_, reason)| !matches!(reason, FinishReason::Stop | FinishReason::Other));
-    if tokens || meant {
+    if tokens || meant || reader.learned.without_content {
         Ending::new(end, Outcome::Ok)
     } else {
         Ending::failed(end, ErrorClass::EmptyResponse)
@@ -316,17 +329,23 @@ fn assemble(observer: Observer, ending: Ending, streamed: bool, comments: u32) -
     if learned.usage_objects > 1 && !counts_as_it_goes(reader.language) {
         oddities.add(Oddity::UsageTwice);
     }
+    let (asked, answered) = (observer.model_asked.as_deref(), learned.model.as_deref());
     // A deployment at Azure has any name.
-    if reader.dialect != Dialect::Azure
-        && is_changed(observer.model_asked.as_deref(), learned.model.as_deref())
-    {
+    if reader.dialect != Dialect::Azure && is_changed(asked, answered) {
         oddities.add(Oddity::ModelChanged);
     }
+    let usage = learned.normalised();
+    let content = Content {
+        kinds: reader.kinds,
+        usage: &usage,
+        model: answered.or(asked),
+        streamed,
+    };
+    content.note(&mut oddities);
     if meter.is_lossy() {
         oddities.add(Oddity::LimitReached);
     }
     let token_events = meter.events();
-    let provider_usage = learned.normalised();
     let timed = streamed && !reader.untimed;
     if streamed && reader.untimed {
         oddities.add(Oddity::DecodedLate);
@@ -336,8 +355,12 @@ fn assemble(observer: Observer, ending: Ending, streamed: bool, comments: u32) -
         timeline: reader.timeline,
         events: reader.events,
         comments,
-        tokens: tokens(provider_usage, observer.usage_injected, token_events),
-        provider_usage,
+        tokens: tokens(
+            usage,
+            observer.usage_injected,
+            (token_events, reader.usage_early),
+        ),
+        provider_usage: usage,
         finish: learned
             .finish
             .into_iter()
@@ -366,16 +389,20 @@ fn assemble(observer: Observer, ending: Ending, streamed: bool, comments: u32) -
 }
 
 /// The counts to record: the provider's, or of the output at least the number of token events.
-fn tokens(provider: Usage, injected: bool, token_events: u32) -> Tokens {
+///
+/// A count that came before the last tokens did, and is smaller than their events, was not the last.
+fn tokens(provider: Usage, injected: bool, (token_events, early): (u32, bool)) -> Tokens {
     let own = if injected {
         TokenSource::UsageInjected
     } else {
         TokenSource::Usage
     };
-    if provider.output.is_none() && token_events > 0 {
+    let least = u64::from(token_events);
+    let overtaken = early && provider.output.is_some_and(|output| output < least);
+    if token_events > 0 && (provider.output.is_none() || overtaken) {
         return Tokens {
             usage: Usage {
-                output: Some(u64::from(token_events)),
+                output: Some(least),
                 ..provider
             },
             source: Some(TokenSource::Chunks),
@@ -385,34 +412,4 @@ fn tokens(provider: Usage, injected: bool, token_events: u32) -> Tokens {
         usage: provider,
         source: (!provider.is_unknown()).then_some(own),
     }
-}
-
-/// Whether another model answered than was asked for. An alias answers with its dated name, and
-/// routers add or drop the maker's and the provider's: those are no change.
-fn is_changed(asked: Option<&str>, answered: Option<&str>) -> bool {
-    let (Some(asked), Some(answered)) = (asked, answered) else {
-        return false;
-    };
-    let core = |model: &str| {
-        let name = model.rsplit('/').next().unwrap_or(model);
-        name.split(':').next().unwrap_or(name).to_ascii_lowercase()
-    };
-    let (asked, answered): (String, String) = (core(asked), core(answered));
-    let rest = answered
-        .strip_prefix(&asked)
-        .or_else(|| asked.strip_prefix(&answered));
-    !rest.is_some_and(is_edition)
-}
-
-/// Whether what one name has more than another tells an edition of the same model (`-2025-04-14`,
-/// `-0613`, `-latest`) and not another one (`-mini`, or `-6` after a version 4).
-fn is_edition(rest: &str) -> bool {
-    let mut dated = false;
-    rest.split(['-', '@'])
-        .filter(|part| !part.is_empty())
-        .all(|part| {
-            let number = part.bytes().all(|byte| byte.is_ascii_digit());
-            dated |= number && part.len() >= 3;
-            (number && dated) || matches!(part, "latest" | "preview" | "instruct" | "it" | "chat")
-        })
 }

@@ -14,6 +14,10 @@ mod framed;
 
 mod observe;
 
+mod aliases;
+
+mod content;
+
 mod ending;
 
 pub use observe::Observer;
@@ -21,3 +25,6 @@ pub use seen::{BodyEnd, Expect, Observation, Seen, Stands, TokenKind};
 
 #[cfg(test)]
 mod native_tests;
+
+#[cfg(test)]
+mod form_tests;

@@ -277,7 +277,12 @@ fn gemini_says_more_than_its_samples() {
         );
         assert_eq!(seen.service_tier.as_deref(), Some("ON_DEMAND_FLEX"));
         assert_eq!(seen.answer_id.as_deref(), Some("r1"));
-        assert_eq!(seen.oddities, [], "{json}");
+        let odd = match kind {
+            TokenKind::Audio => vec![],
+            TokenKind::Reasoning => vec![Oddity::ReasoningSummary, Oddity::AudioPrompt],
+            _ => vec![Oddity::AudioPrompt],
+        };
+        assert_eq!(seen.oddities, odd, "{json}");
     }
     assert_eq!(part(r#"{"thoughtSignature":"s"}"#).first_token_kind, None);
     // A refused prompt is the caller's matter and nobody's failure.

@@ -3,7 +3,7 @@
 use super::framed::{Framed, Unread};
 use super::reader::Reader;
 use super::seen::{Expect, Seen, Stands};
-use crate::record::{ErrorClass, Mark, Moment, Oddity};
+use crate::record::{ErrorClass, Mark, Moment, Oddity, Usage};
 use crate::wire::dialect::errors::Classified;
 use crate::wire::dialect::language::{Cut, Form, cut, form, has_no_events};
 use crate::wire::framing::inflate::{Failure, Inflate};
@@ -102,6 +102,15 @@ impl Observer {
                 expect.decoded_bytes_max
             },
         }
+    }
+
+    /// With counts that stand beside the body, for where it tells none.
+    #[must_use]
+    pub fn counted(mut self, beside: Option<Usage>) -> Self {
+        if let Some(usage) = beside.filter(|_| !is_failing(self.status)) {
+            self.reader.learned.usage = usage;
+        }
+        self
     }
 
     /// Reads one chunk, as it came in one socket read at `at`.

@@ -41,6 +41,10 @@ pub(super) struct Reader {
     /// The copy is decoded late: what came is read, and when it came is not known.
     pub(super) untimed: bool,
     pub(super) first_token: Option<(u32, TokenKind)>,
+    /// All kinds of content that came.
+    pub(super) kinds: Kinds,
+    /// Tokens came behind the last usage numbers.
+    pub(super) usage_early: bool,
     pub(super) first_text: Option<u32>,
     /// What this read brought so far.
     pub(super) seen: Seen,
@@ -66,6 +70,8 @@ impl Reader {
             ends_unread: false,
             untimed: false,
             first_token: None,
+            kinds: Kinds::default(),
+            usage_early: false,
             first_text: None,
             seen: Seen::default(),
         }
@@ -97,8 +103,14 @@ impl Reader {
             return ControlFlow::Continue(());
         }
         let signal = learn_event(self.dialect, self.language, event.data, &mut self.learned);
-        if event.error && signal.is_some() && self.learned.error.is_none() {
-            self.learned.error = Some(in_band(self.dialect, event.data));
+        if event.error && self.learned.error.is_none() {
+            let error = in_band(self.dialect, event.data);
+            if signal.is_none() {
+                // In plain words.
+                self.oddities.add(Oddity::BadJson);
+                return self.fail(error);
+            }
+            self.learned.error = Some(error);
         }
         self.learnt(index, signal, Some(event.data).filter(|_| !event.error))
     }
@@ -179,6 +191,7 @@ impl Reader {
 
     /// Takes what an event is, wherever it came from.
     fn take(&mut self, index: u32, signal: Signal) {
+        self.kinds.add(signal.kinds, true);
         if signal.kinds.is_empty() {
             if signal.role {
                 self.mark_first(Mark::FirstRole);
@@ -187,6 +200,7 @@ impl Reader {
             self.token(index, signal.kinds);
         }
         if signal.usage {
+            self.usage_early = false;
             if !self.untimed {
                 self.timeline.set(Mark::Usage, self.at);
             }
@@ -207,6 +221,7 @@ impl Reader {
         if kinds.any(Kinds::TEXT) && self.first_text.is_none() {
             self.first_text = Some(index);
         }
+        self.usage_early = true;
         self.seen.token_events = self.seen.token_events.saturating_add(1);
         self.meter.token(self.at, self.read);
         for (kind, mark) in [

@@ -194,6 +194,22 @@ pub(crate) fn is_error(raw: Raw<'_>) -> bool {
     raw.is_some_and(|raw| !matches!(raw.get(), "null" | "{}" | "\"\"" | "false" | "0" | "[]"))
 }
 
+/// Whether an object that is no answer is an error without a key that says so: Cerebras's, with a
+/// message and a code beside each other, and what Python's frameworks call a detail.
+pub(crate) fn is_flat_error(bytes: &[u8]) -> bool {
+    read_bytes(bytes).is_some_and(|shape: Shape<'_>| {
+        let kind = shape.kind.as_str();
+        let named = !shape.code.word.is_empty()
+            || shape
+                .code
+                .number
+                .is_some_and(|code| http_failure(code).is_some())
+            || ["error", "exception"].iter().any(|end| kind.ends_with(end));
+        let told = shape.message.is_some_and(|raw| raw.get().starts_with('"'));
+        (told && named) || shape.detail.is_some()
+    })
+}
+
 /// Whether bytes that are no event are an error body, alone or in an array.
 pub(crate) fn is_error_body(bytes: &[u8]) -> bool {
     let text = bytes.trim_ascii();

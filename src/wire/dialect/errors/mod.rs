@@ -15,7 +15,7 @@ pub use failover::{Verdict, failover};
 pub use report::{Report, message};
 pub use wait::limits_in_body;
 
-pub(crate) use body::{is_error, is_error_body};
+pub(crate) use body::{is_error, is_error_body, is_flat_error};
 pub(crate) use classify::{classify_typed, in_band};
 
 #[cfg(test)]

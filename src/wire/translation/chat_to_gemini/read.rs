@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::record::{FinishReason, Usage};
+use crate::wire::dialect::finish::googles;
 use crate::wire::dialect::finish::is_reason;
-use crate::wire::dialect::gemini_generate::{UsageObject, finish_reason, is_block_reason};
+use crate::wire::dialect::gemini_generate::{UsageObject, is_block_reason};
 use crate::wire::dialect::lenient::{
     Count, Few, Inside, List, Maybe, Number, Raw, Text, Truth, lenient_object, reread,
 };
@@ -151,7 +152,7 @@ impl<'de> Candidate<'de> {
     pub(super) fn finish(&self, called: bool) -> Option<Finish> {
         let reason = match self.reason() {
             "" => return None,
-            reason => finish_reason(reason, called),
+            reason => googles(reason, called),
         };
         Some(match reason {
             FinishReason::Error => Finish::Fault,
