@@ -46,7 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("record", &["named", "units", "ids", "usage", "timeline", "outcome", "language", "attempt", "experiment", "decision", "active", "exchange", "note", "score"]),
     ("statistics", &["quantile", "sketch", "metric", "interval", "filter", "compare", "sequence", "drift", "rollup"]),
     ("wire", &["framing", "dialect", "translation", "observer"]),
-    ("wire/translation", &["shape", "manners", "efforts", "trial", "fields", "events", "reasoning", "chat", "chat_pieces", "chat_voice", "chat_calls", "chat_read", "carried", "chat_turns", "chat_settings", "chat_request", "chat_to_messages", "chat_to_gemini", "chat_to_converse", "messages_to_chat", "responses_to_chat", "legs"]),
+    ("wire/translation", &["shape", "manners", "efforts", "trial", "fields", "events", "reasoning", "chat", "chat_pieces", "chat_voice", "chat_calls", "chat_read", "carried", "chat_turns", "chat_settings", "chat_request", "chat_to_messages", "chat_to_gemini", "chat_to_converse", "messages_to_chat", "responses_to_chat", "unfold", "opening", "legs"]),
     ("routing", &["route", "catalogue", "pricing", "limits", "health", "learned", "kept", "score", "candidate", "policy", "plan", "rules", "budget", "experiment", "canary"]),
     ("workload", &["prompts", "sizes", "schedule", "cron", "agenda", "pairing", "spec", "sweep", "trace"]),
     ("analysis", &["scoring", "replay", "watch", "tables", "paper", "render", "reports"]),

@@ -21,6 +21,7 @@ use crate::record::{
 use crate::routing::limits;
 use crate::wire::framing::usage_filter::UsageFilter;
 use crate::wire::observer::Seen;
+use crate::wire::translation::decoded;
 
 /// What relaying needs to know beside the answer.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl Relay {
 fn voice(
     reached: &mut Reached,
     relay: &Relay,
-    plain_events: bool,
+    (plain_events, decoded_bytes_max): (bool, usize),
     draft: Option<&mut ExchangeRecord>,
 ) -> (StatusCode, Voice) {
     let status = reached.status;
@@ -82,6 +83,9 @@ fn voice(
     }
     let stamp = draft.map(|draft| stamp_of(draft)).unwrap_or_default();
     let restream = said.translation.stream(&said.back, &stamp);
+    let coding = reached.headers.get(header::CONTENT_ENCODING);
+    let coding = coding.and_then(|coding| coding.to_str().ok());
+    let restream = decoded(restream, coding.unwrap_or_default(), decoded_bytes_max);
     (status, Voice::Restream(restream))
 }
 
@@ -149,7 +153,8 @@ pub fn relay(
             timing(&draft.attempts, draft.own.inbound),
         )
     });
-    let (status, voice) = voice(&mut reached, &relay, plain_events, exchange.draft());
+    let reading = (plain_events, settings.limits.decoded_bytes);
+    let (status, voice) = voice(&mut reached, &relay, reading, exchange.draft());
     let provider = std::mem::take(&mut reached.headers);
     let mut headers = match (&relay.said, &voice) {
         (Some(said), voice) => {

@@ -1,7 +1,7 @@
 //! Says a whole answer, or an error, of a provider in the client's language.
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{StatusCode, header};
 
 use super::tried::Try;
 use super::{Reached, Retold, Unreached};
@@ -10,6 +10,7 @@ use crate::proxy::tap::Source;
 use crate::record::{ErrorClass, Outcome};
 use crate::wire::dialect::errors::{Classified, Report, message};
 use crate::wire::dialect::headers::read_headers;
+use crate::wire::framing::inflate::decode;
 use crate::wire::observer::Observation;
 use crate::wire::translation::Stamp;
 
@@ -28,7 +29,13 @@ pub(super) fn whole(
         // A stream that is over is told as a stream.
         return Ok(());
     }
-    let body = read(reached);
+    let sent = read(reached);
+    let coding = reached.headers.get(header::CONTENT_ENCODING);
+    let coding = coding.and_then(|coding| coding.to_str().ok());
+    let bytes_max = this.means.settings.limits.decoded_bytes;
+    // It was asked for as it is, and came compressed all the same.
+    let body = decode(coding.unwrap_or_default(), &sent, bytes_max)
+        .map_err(|_| unreached(this, "its answer could not be decompressed"))?;
     match said.translation.answer(&body, &said.back, stamp) {
         Ok(body) => {
             let status = reached.status;

@@ -1,5 +1,6 @@
 //! Undoes compression on a side copy of a body, chunk by chunk and within a size limit.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
@@ -35,6 +36,24 @@ enum Decoder {
     Brotli(Box<DecompressorWriter<Vec<u8>>>),
     Zstd(Box<ZstdDecoder>),
     Unknown,
+}
+
+/// A whole body in `encoding` as it was before; itself where it is in none.
+///
+/// # Errors
+///
+/// Where it is not what the encoding says, or unfolds to more than `bytes_max`.
+pub fn decode<'b>(
+    encoding: &str,
+    bytes: &'b [u8],
+    bytes_max: usize,
+) -> Result<Cow<'b, [u8]>, Failure> {
+    let Some(mut inflate) = Inflate::new(encoding, bytes_max) else {
+        return Ok(Cow::Borrowed(bytes));
+    };
+    let mut out = Vec::new();
+    inflate.feed(bytes, |piece| out.extend_from_slice(piece))?;
+    Ok(Cow::Owned(out))
 }
 
 impl Inflate {

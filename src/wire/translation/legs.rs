@@ -1,5 +1,6 @@
 //! Finds the pair for two languages, and goes through OpenAI chat in two legs where there is none.
 
+use super::opening::opened;
 use super::shape::{Asked, Ended, Kept, Pair, Refusal, Restream, Sent, Stamp, Unreadable};
 use super::{
     chat_to_converse, chat_to_gemini, chat_to_messages, messages_to_chat, responses_to_chat,
@@ -108,18 +109,19 @@ impl Translation {
         }
     }
 
-    /// Says a stream in the client's language.
+    /// Says a stream in the client's language; a whole answer that comes instead as one, too.
     #[must_use]
     pub fn stream(&self, back: &Back, stamp: &Stamp) -> Box<dyn Restream> {
         let first = (self.first.stream)(&back.first, stamp);
-        match (&self.second, &back.second) {
+        let stream: Box<dyn Restream> = match (&self.second, &back.second) {
             (Some(second), Some(kept)) => Box::new(Piped {
                 second: (second.stream)(kept, stamp),
                 first,
                 between: Vec::new(),
             }),
             _ => first,
-        }
+        };
+        opened(stream, self.provider)
     }
 }
 

@@ -47,8 +47,13 @@ mod messages_to_chat;
 
 mod responses_to_chat;
 
+mod unfold;
+
+mod opening;
+
 mod legs;
 
 pub use legs::{Back, Translated, Translation};
 pub use manners::{Manners, manners};
+pub use opening::decoded;
 pub use shape::{Asked, Ended, Kept, Pair, Refusal, Restream, Sent, Stamp, Terms, Unreadable};
