@@ -212,5 +212,5 @@ fn changes_want_something_to_change() {
     assert_eq!(cusum.sums(), (0.0, 0.0));
     let failed = (0..10).find_map(|_| cusum.push(f64::INFINITY)).unwrap();
     assert_eq!(failed.direction, Direction::Up);
-    assert_eq!(theil_sen(&[(1.0, 2.0), (1.0, 3.0)], 0.05), None);
+    assert_eq!(theil_sen(&[(1.0, 2.0), (1.0, 3.0)], 0.05, 1.0), None);
 }

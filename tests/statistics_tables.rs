@@ -453,7 +453,7 @@ fn changes() {
     }
 
     let case = table("theil_sen");
-    let found = drift::theil_sen(&pairs(&case["points"]), 0.05).unwrap();
+    let found = drift::theil_sen(&pairs(&case["points"]), 0.05, 1.0).unwrap();
     let expected = numbers(&case["answer"]);
     near(found.value, expected[0], 1e-12, "slope");
     ends(found.interval, expected[1], expected[2], 1e-12, "slope");

@@ -13,7 +13,7 @@ use crate::analysis::watch::cold::{Warm, cold_starts};
 use crate::analysis::watch::drift::{Question, THRESHOLD, drift};
 use crate::analysis::watch::{Drift, Point};
 use crate::record::{ExchangeId, ExchangeRecord, Origin, WallTime};
-use crate::statistics::drift::{mann_kendall, theil_sen};
+use crate::statistics::drift::slow_trend;
 use crate::statistics::interval::{ALPHA, Estimate, wilson};
 
 const TITLE: &str = "Probes";
@@ -67,6 +67,11 @@ impl Report for Probes {
             method: METHOD,
             ..head
         };
+        // Of what is to come there is nothing: the last day is the one up to now.
+        let window = Window {
+            until: head.window.until.min(WallTime(head.made.0 + 1)),
+            ..head.window
+        };
         if self.routes.is_empty() {
             let why = "No probe in this window: `tollgate probe` asks each route once, \
                        `probes.schedule` of the config does it by the clock.";
@@ -75,7 +80,7 @@ impl Report for Probes {
         let found: Vec<Found<'_>> = self
             .routes
             .iter()
-            .map(|(route, points)| Found::of(route, points, head.window))
+            .map(|(route, points)| Found::of(route, points, window))
             .collect();
         Paper {
             name: "probes",
@@ -85,9 +90,9 @@ impl Report for Probes {
             sheets: vec![
                 routes_sheet(&found),
                 baseline_sheet(&found),
-                days_sheet(&found, head.window),
+                days_sheet(&found, window),
             ],
-            charts: charts(&found, head.window),
+            charts: charts(&found, window),
             notes: notes(),
             head,
         }
@@ -111,7 +116,8 @@ fn notes() -> Vec<String> {
         "Drifted: both the sums of quarters of an hour (CUSUM, k = 0.5, one false alarm a week) of \
          the window's last day say that it changed, against up to seven days before, and the \
          median is off by 20 %. The trend is the median slope of medians of six hours (Theil and \
-         Sen) over the window, its interval without regard to hours that are alike."
+         Sen) over the window, its interval and p of as many steps as are independent (design \
+         effect)."
             .to_owned(),
     ]
 }
@@ -223,10 +229,9 @@ impl Trend {
         if medians.len() < STEPS_MIN {
             return Self::TooShort(medians.len());
         }
-        let slope = theil_sen(&medians, ALPHA);
-        slope.map_or(Self::TooShort(medians.len()), |slope| Self::Slope {
-            slope,
-            p_value: mann_kendall(&medians, 1.0).map(|found| found.p_value),
+        let found = slow_trend(&medians, ALPHA);
+        found.map_or(Self::TooShort(medians.len()), |(slope, p_value)| {
+            Self::Slope { slope, p_value }
         })
     }
 }

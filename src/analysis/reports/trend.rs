@@ -15,8 +15,8 @@ use crate::analysis::render::paper::number;
 use crate::analysis::tables::{Share, Window};
 use crate::record::{Name, Note, WallTime};
 use crate::statistics::compare::{e_benjamini_hochberg, e_value};
-use crate::statistics::drift::{Change, Divisive, changes, mann_kendall, theil_sen};
-use crate::statistics::interval::{ALPHA, Estimate, design_effect};
+use crate::statistics::drift::{Change, Divisive, changes, slow_trend};
+use crate::statistics::interval::{ALPHA, Estimate};
 
 const TITLE: &str = "Trend";
 /// Microseconds of an hour and of a day.
@@ -168,8 +168,8 @@ fn written(courses: &[Course<'_>], step: i64, of: Head) -> Paper {
             ),
             format!(
                 "Slow trends: the median of all slopes between medians of {word}s (Theil and Sen) \
-                 and Mann and Kendall's test, its variance times the design effect of what the \
-                 slope leaves. A report is looked at again and again, and routes share their \
+                 and Mann and Kendall's test, for the interval and p alike its variance times the \
+                 design effect of what the slope leaves. A report is looked at again and again, and routes share their \
                  hours: a trend `holds` where its e-value (p to the power of -1/2, halved) is \
                  rejected by e-BH over all of them at 5 %, which is valid under any dependence."
             ),
@@ -469,13 +469,9 @@ fn slow_ones<'a>(courses: &'a [Course<'_>]) -> Vec<Slow<'a>> {
 
 /// The slope of (day, median) and the p-value that there is none.
 fn slope(points: &[(f64, f64)]) -> Option<(Estimate, f64)> {
-    if points.len() < STEPS_MIN {
-        return None;
-    }
-    let slope = theil_sen(points, ALPHA)?;
-    let left: Vec<f64> = points.iter().map(|(x, y)| y - slope.value * x).collect();
-    let found = mann_kendall(points, design_effect(&left))?;
-    Some((slope, found.p_value))
+    let enough = points.len() >= STEPS_MIN;
+    let (slope, p_value) = slow_trend(points, ALPHA).filter(|_| enough)?;
+    Some((slope, p_value?))
 }
 
 fn slow_finding(slow: &Slow<'_>) -> Option<String> {

@@ -8,4 +8,4 @@ pub mod trend;
 
 pub use cusum::{Alarm, Cusum, Direction, Reference, steps_to_false_alarm, threshold_for};
 pub use divisive::{Change, Divisive, changes};
-pub use trend::{MannKendall, mann_kendall, theil_sen};
+pub use trend::{MannKendall, mann_kendall, slow_trend, theil_sen};

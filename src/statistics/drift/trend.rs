@@ -1,14 +1,32 @@
 //! Measures a slow trend by the median of all slopes, and how sure it is that there is one.
 
 use crate::statistics::interval::special::{normal_cdf, normal_quantile};
-use crate::statistics::interval::{Estimate, Interval};
+use crate::statistics::interval::{Estimate, Interval, design_effect};
+
+/// The slow trend of points (x, y) that may be like their neighbours: the slope, and the p-value
+/// that there is none. The interval of the one and the test of the other are of as many points as
+/// are independent by the autocorrelation of what the slope leaves (`design_effect`). Absent where
+/// no two x differ; the p-value where all y are equal.
+#[must_use]
+pub fn slow_trend(points: &[(f64, f64)], alpha: f64) -> Option<(Estimate, Option<f64>)> {
+    let slope = theil_sen(points, alpha, 1.0)?.value;
+    let left: Vec<f64> = points.iter().map(|(x, y)| y - slope * x).collect();
+    let deff = design_effect(&left);
+    let found = mann_kendall(points, deff);
+    Some((
+        theil_sen(points, alpha, deff)?,
+        found.map(|found| found.p_value),
+    ))
+}
 
 /// The Theil–Sen slope of points (x, y), the median of `(y_j − y_i) / (x_j − x_i)`, with Sen's
 /// interval of confidence `1 − alpha` (1968; ties of y widen nothing, those of x are left out).
+/// `deff` of the points say what one independent one would: it multiplies Kendall's variance, as in
+/// [`mann_kendall`].
 ///
 /// Quadratic in the points: for hours and days, not for requests. Absent where no two x differ.
 #[must_use]
-pub fn theil_sen(points: &[(f64, f64)], alpha: f64) -> Option<Estimate> {
+pub fn theil_sen(points: &[(f64, f64)], alpha: f64, deff: f64) -> Option<Estimate> {
     let mut slopes = Vec::with_capacity(points.len() * points.len() / 2);
     for (index, (x, y)) in points.iter().enumerate() {
         let later = points[index + 1..].iter();
@@ -30,7 +48,8 @@ pub fn theil_sen(points: &[(f64, f64)], alpha: f64) -> Option<Estimate> {
         runs.map(|run| size(run.len() as f64)).sum()
     };
     let variance = (size(points.len() as f64) - tied(|p| p.0) - tied(|p| p.1)) / 18.0;
-    let reach = normal_quantile(1.0 - alpha / 2.0) * variance.max(0.0).sqrt();
+    let variance = variance.max(0.0) * deff.max(1.0);
+    let reach = normal_quantile(1.0 - alpha / 2.0) * variance.sqrt();
     let low = ((count as f64 - reach) / 2.0).round_ties_even() - 1.0;
     let high = (f64::midpoint(count as f64, reach)).round_ties_even();
     let interval = if low >= 0.0 && (high as usize) < count {
@@ -107,4 +126,43 @@ fn kendall_variance(points: &[(f64, f64)]) -> f64 {
         variance += sum(&x, two) * sum(&y, two) / (2.0 * two(n));
     }
     variance
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::compare::Random;
+    use crate::statistics::interval::{ALPHA, wilson};
+
+    /// Hours that are like the hour before: taken as independent, 71 % of the intervals held the
+    /// truth. As they are it is not 95 %, for likeness is looked for over a few hours only.
+    #[test]
+    fn the_interval_of_a_slope_knows_that_neighbours_are_alike() {
+        let (mut held, mut plain, all) = (0, 0, 200);
+        for seed in 0..all {
+            let mut random = Random::new(seed);
+            let mut level = 0.0;
+            let points: Vec<(f64, f64)> = (0..72)
+                .map(|hour| {
+                    let noise = (0..12).map(|_| random.unit()).sum::<f64>() - 6.0;
+                    level = 0.6 * level + noise;
+                    (f64::from(hour) / 24.0, level)
+                })
+                .collect();
+            let (slope, p) = slow_trend(&points, ALPHA).unwrap();
+            held += u64::from(slope.interval.contains(0.0));
+            let alone = theil_sen(&points, ALPHA, 1.0).unwrap();
+            plain += u64::from(alone.interval.contains(0.0));
+            assert_eq!(slope.value.to_bits(), alone.value.to_bits());
+            assert!(p.is_some());
+        }
+        let rate = wilson(held, all, ALPHA).unwrap();
+        assert!(
+            rate.value > 0.8 && plain + 20 < held,
+            "held in {held}, as independent in {plain} of {all} (seeds 0 to {all})"
+        );
+        assert_eq!(slow_trend(&[(1.0, 2.0), (1.0, 3.0)], ALPHA), None);
+        let flat = [(0.0, 1.0), (1.0, 1.0), (2.0, 1.0)];
+        assert_eq!(slow_trend(&flat, ALPHA).unwrap().1, None);
+    }
 }

@@ -98,7 +98,7 @@ enum Test {
 }
 
 fn told(baseline: &Baseline, calls: &[Call], of: Head) -> Paper {
-    let seconds = of.window.seconds().max(1) as f64;
+    let seconds = looked_at(calls, &of);
     let found: Vec<Found<'_>> = baseline
         .watched
         .iter()
@@ -127,6 +127,15 @@ fn told(baseline: &Baseline, calls: &[Call], of: Head) -> Paper {
         charts: chart(&found).into_iter().collect(),
         notes,
     }
+}
+
+/// The seconds that the calls are of: up to now, and from the first of them on, for what was before
+/// nobody knows. A pace over more than that would be too slow, and a threshold by it too low.
+pub(super) fn looked_at(calls: &[Call], of: &Head) -> f64 {
+    let first = calls.iter().map(|call| call.started).min();
+    let from = first.map_or(of.window.from, |first| first.max(of.window.from));
+    let until = of.window.until.min(of.made);
+    ((until.0 - from.0) as f64 / 1e6).max(1.0)
 }
 
 fn found<'a>(of: &'a Watched, calls: &[Call], seconds: f64) -> Found<'a> {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Baseline, Known, NUMBERS, Row, Watched};
-use crate::analysis::paper::{Head, Unit};
+use crate::analysis::paper::{Head, Source, Unit};
+use crate::analysis::render::paper::number;
 use crate::analysis::render::units::minute;
 use crate::analysis::reports::bench::{Run, names_and_groups};
 use crate::analysis::reports::call::Call;
@@ -111,10 +112,17 @@ fn finished(rows: Vec<Row>, calls: &[Call], head: &Head, saved: WallTime) -> Bas
         saved,
         note: String::new(),
         source: format!(
-            "{} traffic, {} to {}",
+            "{} traffic, {} to {}{}",
             head.origin,
             minute(head.window.from),
-            minute(head.window.until)
+            minute(head.window.until),
+            match head.source {
+                Source::Sample { share, .. } => format!(
+                    ", a sample of one in {}",
+                    number(share.one_in(), Unit::Number)
+                ),
+                Source::Records | Source::Rollups => String::new(),
+            }
         ),
         origin: head.origin.clone(),
         window: head.window,

@@ -7,6 +7,7 @@ use crate::analysis::render::paper::write;
 use crate::analysis::reports::Report as _;
 use crate::analysis::reports::call::Call;
 use crate::analysis::reports::tests::{failing, head, made_up, routed};
+use crate::analysis::tables::Window;
 use crate::record::WallTime;
 use crate::statistics::compare::Random;
 use crate::statistics::metric::tests::record;
@@ -167,4 +168,25 @@ fn what_is_too_little_to_tell_says_so() {
         assert_eq!(check_name(name).is_ok(), ok, "{name}");
     }
     assert!(check_name(&"x".repeat(65)).is_err());
+}
+
+#[test]
+fn a_pace_is_of_the_time_that_was_seen() {
+    let mut of = head();
+    let calls = calls(4, 400, 200, 300.0);
+    let second = |at: i64| WallTime(at * 1_000_000);
+    // Window, made, seconds: a week asked of ten minutes, one to come, one that begins later.
+    for (from, until, made, seconds) in [
+        (-600_000, 1_000, 1_000, 600.0),
+        (0, 600_000, 1_000, 600.0),
+        (500, 600, 1_000, 100.0),
+    ] {
+        of.window = Window {
+            from: second(from),
+            until: second(until),
+        };
+        of.made = second(made);
+        let found = super::drift::looked_at(&calls, &of);
+        assert!((found - seconds).abs() < 1e-9, "{from} {until}: {found}");
+    }
 }
