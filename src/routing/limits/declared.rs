@@ -4,29 +4,8 @@ use crate::record::{Nanos, RateLimitHeader, WallTime};
 
 use super::date::dated;
 use super::fields::fields;
+use super::meter::{Limit, Meter, has};
 use super::span::reset;
-
-/// What is metered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Meter {
-    /// Requests.
-    Requests,
-    /// Tokens.
-    Tokens,
-}
-
-/// What is declared of one meter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Limit {
-    /// How much there is in a window.
-    pub limit: Option<u64>,
-    /// How much is left of it.
-    pub left: Option<u64>,
-    /// The span until it is whole again.
-    pub reset: Option<Nanos>,
-    /// The window, where the header's name tells it.
-    pub window: Option<Nanos>,
-}
 
 /// What the headers of one response declare: of several meters of a kind the one that is nearest
 /// to its end.
@@ -184,12 +163,6 @@ impl<'a> What<'a> {
         };
         Some(Nanos(seconds * 1_000_000_000))
     }
-}
-
-/// Whether a short word holds another.
-pub(super) fn has(word: &str, other: &[u8]) -> bool {
-    let mut windows = word.as_bytes().windows(other.len());
-    windows.any(|window| window == other)
 }
 
 /// A whole number; -1 stands for unknown at Azure.

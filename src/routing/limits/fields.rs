@@ -6,7 +6,7 @@
 
 use crate::record::{Nanos, RateLimitHeader};
 
-use super::declared::{Limit, Meter, has};
+use super::meter::{Limit, Meter, has};
 use super::span::number;
 
 /// What each policy declares. Those that meter neither requests nor tokens are left out.

@@ -2,6 +2,8 @@
 
 mod date;
 
+mod meter;
+
 mod declared;
 
 mod fields;
@@ -11,6 +13,7 @@ mod span;
 mod wait;
 
 pub use date::http_date;
-pub use declared::{Declared, Limit, Meter, declared};
+pub use declared::{Declared, declared};
+pub use meter::{Limit, Meter};
 pub use span::reset;
 pub use wait::wait;
