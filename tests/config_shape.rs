@@ -67,6 +67,7 @@ fn what_is_commented_out_would_load() {
             "providers.openai.api_key_timeout",
             "providers.openai.api_key_lifetime",
             "models.\"gpt-4.1\".policy",
+            "models.\"gpt-4.1\".shadow",
             "models.\"gpt-4.1\".dollars_per_second",
             "models.\"gpt-4.1\".anchor",
             "models.\"gpt-4.1\".then",

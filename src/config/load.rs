@@ -13,7 +13,7 @@ use super::raw::RawConfig;
 use super::read::{At, Reader, Setting};
 use super::resolve::work::{Sources, Work};
 use super::resolve::{
-    experiments, listeners, models, numbers, prices, probes, providers, rules, runs,
+    experiments, listeners, models, numbers, prices, probes, providers, rules, runs, vain,
 };
 use super::settings::{Provider, Settings};
 use crate::record::Name;
@@ -101,8 +101,25 @@ fn resolve(raw: RawConfig, work: &mut Work<'_>) -> Settings {
         providers: &providers,
         catalogue: &catalogue,
     };
-    let models = models::models(value(raw.models), of, work);
+    let raw_models = value(raw.models);
+    let model_spans: Vec<_> = raw_models
+        .0
+        .iter()
+        .map(|(key, _)| key.span.clone())
+        .collect();
+    let raw_rules = raw.rules.iter().flat_map(|at| &at.value);
+    let rule_spans: Vec<_> = raw_rules.map(|at| at.span.clone()).collect();
+    let models = models::models(raw_models, of, work);
     let rules = rules::rules(raw.rules, &names, work);
+    let said = vain::Said {
+        models: &models,
+        model_spans: &model_spans,
+        rules: &rules,
+        rule_spans: &rule_spans,
+        of,
+        any_name_goes: default_provider.is_some() || providers.len() == 1,
+    };
+    vain::vain(said, work);
     let failover = rules::failover(value(raw.failover), work);
     let probe_settings = probes::probes(value(raw.probes), &models, work);
     let alerts = probes::alerts(value(raw.alerts), work);

@@ -20,6 +20,8 @@ pub(super) mod models;
 
 pub(super) mod rules;
 
+pub(super) mod vain;
+
 pub(super) mod probes;
 pub(super) mod runs;
 

@@ -37,6 +37,32 @@ pub(in crate::config) struct Known<'a> {
 }
 
 impl Known<'_> {
+    /// Whether a provider claims a model by its patterns, or has it by the catalogue.
+    pub(super) fn is_of(&self, model: &str, provider: &str) -> bool {
+        let mut all = self.providers.iter();
+        let of = all.find(|of| of.name.as_str() == provider);
+        let claimed = of.is_some_and(|of| {
+            let mut patterns = of.models.iter();
+            patterns.any(|pattern| catalogue::claims(pattern, model))
+        });
+        claimed || self.called(model, provider).is_some()
+    }
+
+    /// Whether a request for the model would find a provider without being sent to a default one.
+    pub(super) fn is_claimed(&self, model: &str) -> bool {
+        let prefix = model.split_once('/').map(|(name, _)| name);
+        self.providers.len() == 1
+            || self.providers.iter().any(|provider| {
+                Some(provider.name.as_str()) == prefix
+                    || self.called(model, &provider.name).is_some()
+            })
+            || owner_of(
+                model,
+                self.providers.iter().map(|of| ((), of.models.as_slice())),
+            )
+            .is_some()
+    }
+
     /// What a model of the catalogue is called at a provider.
     fn called(&self, model: &str, provider: &str) -> Option<Name> {
         let mut all = self.providers.iter();
@@ -80,7 +106,7 @@ pub(in crate::config) fn models(
             .flat_map(|at| &at.value)
             .enumerate()
         {
-            if !is_claimed(&at.value.0, &own, of) {
+            if !own.contains(&at.value.0.to_string()) && !of.is_claimed(&at.value.0) {
                 work.warn(
                     format!("{path}.fallback_models[{index}]"),
                     Some(at.span.clone()),
@@ -146,18 +172,6 @@ fn check_plans(
         let expected = "one canary at a time, beside one other route at least";
         work.refuse(format!("{path}.routes"), span(), found, expected, None);
     }
-}
-
-/// Whether a request for the model would find a provider without being sent to a default one.
-fn is_claimed(model: &str, own: &[String], of: Known<'_>) -> bool {
-    let providers = of.providers;
-    let prefix = model.split_once('/').map(|(name, _)| name);
-    own.iter().any(|name| name == model)
-        || providers.len() == 1
-        || providers.iter().any(|provider| {
-            Some(provider.name.as_str()) == prefix || of.called(model, &provider.name).is_some()
-        })
-        || owner_of(model, providers.iter().map(|of| ((), of.models.as_slice()))).is_some()
 }
 
 /// The score that routes must reach; a problem where it names no scorer or no score.

@@ -32,9 +32,11 @@ pub(in crate::config) fn rules(
             let expected = "the rule that asks nothing as the last one";
             work.refuse(path.as_str(), Some(span.clone()), found, expected, None);
         }
+        // Routes with problems are some all the same.
+        let has_routes = at.value.routes.is_some();
         let rule = rule(&path, at.value, names, work);
         let does_nothing = rule.policy.is_none()
-            && rule.routes.is_empty()
+            && !has_routes
             && rule.regions.is_empty()
             && rule.cost_max.is_none();
         if does_nothing {
