@@ -41,9 +41,17 @@ pub struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// The measured 95th percentile of a route's time to the first token for such a prompt.
+    /// The measured 95th percentile of a route's time to the first token for such a prompt; of one
+    /// that names no model that of the model asked for.
     fn p95(&self, route: &RouteKey) -> Option<Nanos> {
-        self.learned.p95(route, self.prompt_tokens, self.at)
+        let p95 = |route: &RouteKey| self.learned.p95(route, self.prompt_tokens, self.at);
+        if route.model.is_some() {
+            return p95(route);
+        }
+        p95(&RouteKey::new(
+            route.provider.clone(),
+            self.model.map(Name::from),
+        ))
     }
 }
 
@@ -188,7 +196,8 @@ mod tests {
             ended: Ended::Well,
         };
         for _ in 0..20 {
-            learned.observe(&RouteKey::new(provider, None), &seen);
+            let route = RouteKey::new(provider, Some(Name::from("gpt-4.1-mini")));
+            learned.observe(&route, &seen);
         }
         learned
     }
