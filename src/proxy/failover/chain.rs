@@ -171,10 +171,11 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
         self.left.get(place).map(|index| &self.ways[*index])
     }
 
-    /// The way that would be tried beside a slow one.
+    /// The way that would be tried beside a slow one: another model only stands in where every
+    /// route of the one asked for has failed, and slow is none of that.
     pub(super) fn beside(&self) -> Option<&'a Way> {
         let way = self.way_left(self.elsewhere()?)?;
-        (self.may_go_on() && !has_left(self.draft)).then_some(way)
+        (self.may_go_on() && !has_left(self.draft) && !way.other_model).then_some(way)
     }
 
     /// Begins an attempt at that way. It is held like the slow one, and has no deadline of its
