@@ -1,6 +1,7 @@
 //! Reads a request once: what it is, what it asks for, and the little that must be known of it.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::config::settings::Settings;
 use crate::edge::server::{Peer, RequestBody, RequestBroke};
 use crate::edge::upstream::body::Upload;
 use crate::record::{KeyedHash, Language, Moment, Name, RequestFacts, Session, SessionSource};
+use crate::routing::candidate::Prefix;
 use crate::wire::dialect::identify::{endpoint, identify};
 use crate::wire::dialect::request::{self, RequestReading};
 
@@ -279,6 +281,30 @@ pub fn facts(headers: &HeaderMap, body: &Body, hasher: &Hasher) -> (RequestFacts
     }
     let session = session(headers, reading, facts.prefix_hash, hasher);
     (facts, session)
+}
+
+/// Bytes of a prompt below which providers' caches hold nothing: 1,024 tokens.
+const CACHED_MIN: usize = 4_096;
+
+/// What a provider's cache may hold of the prompt from another conversation: tools and system, and
+/// where those are short, of the first user message so much as makes up the least that is cached.
+#[must_use]
+pub fn common_prefix(body: &Body, hasher: &Hasher) -> Option<Prefix> {
+    let Body::Read(bytes, reading) = body else {
+        return None;
+    };
+    let text = |span: &Range<usize>| bytes.get(span.clone());
+    let mut parts: Vec<&[u8]> = reading.fixed.iter().filter_map(text).collect();
+    let mut length: usize = parts.iter().map(|part| part.len()).sum();
+    for part in reading.opening.iter().filter_map(text) {
+        let rest = CACHED_MIN.saturating_sub(length).min(part.len());
+        parts.push(&part[..rest]);
+        length += rest;
+    }
+    (length > 0).then(|| Prefix {
+        hash: hasher.hash("common_prefix", parts),
+        tokens: (length / 4) as u64,
+    })
 }
 
 /// The session key, from the most explicit place that has one.

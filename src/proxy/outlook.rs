@@ -32,6 +32,7 @@ pub fn standing(shared: &Shared) -> StandingNow {
         quotes: &shared.quotes,
         hasher: &shared.hasher,
         now,
+        prefix: None,
     };
     scales.standing.with(|board| {
         let board: &Board = board;

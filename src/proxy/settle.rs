@@ -20,6 +20,7 @@ use crate::record::{
     Outcome, PicoDollars, Protocol, Timeline, TokenSource, Tokens,
 };
 use crate::recorder::standing::{self, Standing};
+use crate::routing::candidate::Prefix;
 use crate::routing::health::Ticket;
 use crate::wire::dialect::headers::hold_against;
 use crate::wire::observer::{BodyEnd, Observation, Observer};
@@ -69,6 +70,8 @@ pub struct Exchange {
     settings: Arc<Settings>,
     peer: Arc<Peer>,
     drain: Drain,
+    /// What its prompt has in common with others, where a policy asks.
+    prefix: Option<Prefix>,
     /// What was booked for a second request beside it, or for the copy that it is.
     booking: Option<Booking>,
     /// Whether the client is there, where work goes on without it.
@@ -100,6 +103,7 @@ impl Exchange {
             settings,
             peer,
             drain,
+            prefix: None,
             booking: None,
             presence: None,
             _at_work: at_work,
@@ -109,6 +113,11 @@ impl Exchange {
     /// Work on it goes on without its client: whoever works asks here whether that is the case.
     pub(super) fn watch(&mut self, presence: Presence) {
         self.presence = Some(presence);
+    }
+
+    /// Where it is answered, that route's cache holds `prefix`.
+    pub(super) const fn begins_with(&mut self, prefix: Option<Prefix>) {
+        self.prefix = prefix;
     }
 
     /// What was booked beforehand is to be corrected by what the exchange has cost.
@@ -286,7 +295,7 @@ impl Exchange {
             let standing = &self.settler.standing;
             standing.with(|board| booking.settle(&draft, board));
         }
-        self.settler.standing.settled(&draft);
+        self.settler.standing.settled(&draft, self.prefix);
         canaries::watch(&self.settings, &self.settler.standing, &draft);
         tracing::debug!(
             exchange = %draft.id,

@@ -340,12 +340,17 @@ impl Proxy {
             };
             found.say(request, &parts.headers, settings)?;
         }
+        let prefix = weigh::asks_for_prefix(&found, settings)
+            .then(|| intake::common_prefix(&body, &self.shared.hasher))
+            .flatten();
+        exchange.begins_with(prefix);
         let scales = Scales {
             settings,
             standing: &self.shared.settler.standing,
             quotes: &self.shared.quotes,
             hasher: &self.shared.hasher,
             now: (clock.now(), clock.wall()),
+            prefix,
         };
         let Some(draft) = exchange.draft() else {
             return Err(Reject::no_credential().into());

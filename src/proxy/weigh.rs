@@ -16,6 +16,7 @@ use crate::record::{
     Considered, Decision, ExchangeRecord, Moment, Name, Nanos, PicoDollars, WallTime,
 };
 use crate::recorder::standing::{Board, Standing};
+use crate::routing::candidate::Prefix;
 use crate::routing::plan::{self, Ask, Candidate, Constraints, Draws, LeftOut, ModelMemory, Plan};
 use crate::routing::policy::{By, Policy};
 use crate::routing::pricing;
@@ -35,6 +36,8 @@ pub(super) struct Scales<'a> {
     pub(super) hasher: &'a Hasher,
     /// Now, and its date.
     pub(super) now: (Moment, WallTime),
+    /// What the prompt has in common with others, where a policy asks.
+    pub(super) prefix: Option<Prefix>,
 }
 
 /// What the request itself asks of its routing.
@@ -44,6 +47,16 @@ struct Wishes {
     cost_max: Option<PicoDollars>,
     deadline: Option<Nanos>,
     region: Option<Name>,
+}
+
+/// Whether a policy that may come to weigh the ways of `found` recognises prompts by their beginning.
+pub(super) fn asks_for_prefix(found: &Ways, settings: &Settings) -> bool {
+    let own = found.routes.as_ref().map(|routes| &routes.policy);
+    let rules = settings
+        .rules
+        .iter()
+        .filter_map(|rule| rule.policy.as_ref());
+    own.into_iter().chain(rules).any(Policy::is_by_prefix)
 }
 
 /// The order in which the ways of `found` are to be tried for `draft`, and what was weighed.
@@ -182,7 +195,7 @@ fn join(
         output_tokens: lengths.expected(&model, draft.client_key, max_tokens),
         max_tokens,
         session: draft.session.map(|session| session.hash),
-        prefix: draft.request.prefix_hash,
+        prefix: scales.prefix.map(|prefix| prefix.hash),
         constraints,
     };
     let (admitted, spares) = least_limited(

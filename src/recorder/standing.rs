@@ -10,6 +10,7 @@ use crate::record::{
     PicoDollars, WallTime,
 };
 use crate::routing::budget::{HedgeBudget, RetryBudget};
+use crate::routing::candidate::Prefix;
 use crate::routing::health::{Change, Event, Health, Ticket};
 use crate::routing::learned::{Learned, Observation};
 use crate::routing::limits;
@@ -178,8 +179,9 @@ impl Standing {
     }
 
     /// An exchange is over: its attempts tell how fast their routes are, its tokens what is used
-    /// up and how long answers get.
-    pub fn settled(&self, record: &ExchangeRecord) {
+    /// up and how long answers get. `prefix` is what its prompt has in common with others, where a
+    /// policy asks.
+    pub fn settled(&self, record: &ExchangeRecord, prefix: Option<Prefix>) {
         let now = record.closed_at;
         let estimated = record.request.prompt_tokens_estimated.unwrap_or(0);
         let reasons = record.request.reasons();
@@ -235,7 +237,7 @@ impl Standing {
             }
             // How long answers get, and whose cache holds what, is told by clients' requests.
             if !ours && record.outcome == Outcome::Ok {
-                board.answered(record, now);
+                board.answered(record, prefix, now);
             }
         });
     }
@@ -243,7 +245,7 @@ impl Standing {
 
 impl Board {
     /// What a good answer tells of the model: how long it was, and whose cache holds its prompt.
-    fn answered(&mut self, record: &ExchangeRecord, now: Moment) {
+    fn answered(&mut self, record: &ExchangeRecord, prefix: Option<Prefix>, now: Moment) {
         let (Some(model), Some(attempt)) = (&record.model, record.attempts.last()) else {
             return;
         };
@@ -259,13 +261,15 @@ impl Board {
         let input = record.tokens.usage.input;
         let prompt = input.or(record.request.prompt_tokens_estimated);
         let Some(prompt) = prompt else { return };
-        let keys = [
-            record.session.map(|session| session.hash),
-            record.request.prefix_hash,
-        ];
+        let session = record.session.map(|session| (session.hash, prompt));
+        let prefix = prefix.map(|prefix| (prefix.hash, prefix.tokens.min(prompt)));
+        let explored = record.decision.as_ref().is_some_and(|of| of.explored);
         if let Some(memory) = self.memory(model) {
-            for key in keys.into_iter().flatten() {
-                memory.served(key, route_of(attempt), prompt, now);
+            for (key, tokens) in session.into_iter().chain(prefix) {
+                // One that was sent elsewhere to learn leads no others there.
+                if !(explored && memory.cached(key, now).is_some()) {
+                    memory.served(key, route_of(attempt), tokens, now);
+                }
             }
         }
     }

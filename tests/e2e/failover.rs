@@ -751,6 +751,56 @@ fn prompts_are_remembered_only_where_a_route_is_chosen() {
 }
 
 #[test]
+fn a_slow_route_is_no_reason_to_ask_another_model() {
+    let rig = Rig::configured(&format!(
+        "{PRICES}[models.m]\nhedge = {{ share = 1, after = \"50ms\" }}\nfallback_models = [\"inj/sim:n-4\"]\n\
+         routes = [{{ provider = \"oa\", model = \"sim:ft-300ms:n-3\" }}]\n"
+    ));
+    let ask = Ask::chat("m", true).to("");
+    assert_eq!(served(&rig, &ask), ("oa".to_owned(), 1));
+}
+
+#[test]
+fn prompts_that_begin_alike_stay_where_that_is_cached() {
+    let rig = Rig::configured(
+        "[models.m]\npolicy = \"sticky\"\nanchor = \"prefix\"\nthen = \"weighted\"\n\
+         routes = [{ provider = \"oa\", model = \"sim:n-3\" }, { provider = \"inj\", model = \"sim:n-3\" }]\n",
+    );
+    let route = |system: &str, question: &str| {
+        let messages = json!([
+            {"role": "system", "content": system}, {"role": "user", "content": question},
+        ]);
+        let ask = Ask::chat("m", false)
+            .with(&json!({ "messages": messages }))
+            .to("");
+        assert_eq!(rig.send(&ask).status, 200);
+        let record = rig.record(&ask);
+        (record.attempts[0].provider.clone(), record.reason)
+    };
+    // An application's instructions, or what all questions begin with, and another question each.
+    let long = "Answer as a lawyer would. ".repeat(200);
+    for (system, common) in [(long.as_str(), ""), ("Be brief.", long.as_str())] {
+        let (first, _) = route(system, &format!("{common} 0?"));
+        for n in 1..12 {
+            let (provider, reason) = route(system, &format!("{common} {n}?"));
+            assert_eq!(
+                (provider, &*reason),
+                (first.clone(), "cache_holds_prompt"),
+                "{n}"
+            );
+        }
+    }
+    // Of short prompts no provider keeps a beginning.
+    let reasons: Vec<_> = (0..4)
+        .map(|n| route("Be brief.", &format!("{n}?")).1)
+        .collect();
+    assert!(
+        reasons.iter().all(|reason| &**reason == "drawn_by_weight"),
+        "{reasons:?}"
+    );
+}
+
+#[test]
 fn hedges_keep_to_their_share_and_are_not_made_blindly() {
     for (more, hedge) in [
         // Two in a hundred: the first may not have one.

@@ -54,7 +54,7 @@ pub struct Ask {
     pub max_tokens: Option<u64>,
     /// The conversation that it belongs to.
     pub session: Option<KeyedHash>,
-    /// The stable beginning of its prompt.
+    /// The beginning that its prompt has in common with others.
     pub prefix: Option<KeyedHash>,
     /// What no route may break.
     pub constraints: Constraints,

@@ -32,6 +32,15 @@ pub struct Choice {
     pub requests: u32,
 }
 
+/// A beginning that prompts have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prefix {
+    /// Its keyed hash.
+    pub hash: KeyedHash,
+    /// About how many tokens it has.
+    pub tokens: u64,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 struct Served {
     route: RouteKey,
@@ -104,7 +113,8 @@ impl ModelMemory {
         self.bar = Some(bar.clamp(probability - BAR_LOWEST, BAR_HIGHEST));
     }
 
-    /// A route answered a request of that conversation or prefix: its cache holds the prompt now.
+    /// A route answered a request of that conversation or prefix: its cache holds so many tokens of
+    /// the prompt now.
     pub fn served(&mut self, key: KeyedHash, route: RouteKey, prompt_tokens: u64, now: Moment) {
         let served = Served {
             route,

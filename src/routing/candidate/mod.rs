@@ -5,7 +5,7 @@ mod ask;
 mod memory;
 
 pub use ask::{Ask, Constraints};
-pub use memory::ModelMemory;
+pub use memory::{ModelMemory, Prefix};
 
 use std::sync::Arc;
 

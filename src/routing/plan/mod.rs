@@ -191,7 +191,7 @@ fn add(
 /// The chance of each to go first, and the share of it that exploration has.
 fn chances(policy: &Policy, ranking: &Ranking) -> (Vec<f64>, f64) {
     let count = ranking.scores.len();
-    let floor = if policy.is_adaptive() && count > 1 {
+    let floor = if policy.is_adaptive() && count > 1 && !ranking.stays {
         EXPLORED
     } else {
         0.0

@@ -499,3 +499,35 @@ fn a_conversation_stays_where_its_cache_is_until_another_is_worth_the_loss() {
     ask.now = ask.now.plus(Nanos::from_millis(600_000));
     assert_eq!(first(&memory, &ask), (2, "cheapest"));
 }
+
+#[test]
+fn a_conversation_explores_with_its_first_request_only() {
+    let key = KeyedHash(7);
+    let mut ask = ask();
+    (ask.session, ask.prefix) = (Some(key), Some(key));
+    let candidates = three();
+    let explore = Draws {
+        explore: 0.0,
+        pick: 0.0,
+    };
+    for (anchor, held, explored) in [
+        (Anchor::Session, false, true),
+        (Anchor::Session, true, false),
+        // What all prompts have in common would never be elsewhere, and costs less to find again.
+        (Anchor::Prefix, true, true),
+    ] {
+        let policy = Policy::Sticky {
+            anchor,
+            then: Box::new(Policy::Fastest(By::FirstToken)),
+        };
+        let mut memory = ModelMemory::default();
+        if held {
+            memory.served(key, candidates[0].route(), 900, ask.now);
+        }
+        let plan = plan(&policy, &ask, &candidates, &memory, explore);
+        assert_eq!(plan.explored, explored, "{anchor:?}, {held}");
+        let least = plan.propensities.iter().copied().fold(1.0, f64::min);
+        assert_eq!(least > 0.0, explored, "{:?}", plan.propensities);
+        assert!((plan.propensities.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+    }
+}

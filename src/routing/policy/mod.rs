@@ -114,6 +114,18 @@ impl Policy {
         }
     }
 
+    /// Whether it recognises prompts by the beginning that they have in common.
+    #[must_use]
+    pub const fn is_by_prefix(&self) -> bool {
+        matches!(
+            self,
+            Self::Sticky {
+                anchor: Anchor::Prefix,
+                ..
+            }
+        )
+    }
+
     /// Whether it looks at prices.
     #[must_use]
     pub fn needs_prices(&self) -> bool {

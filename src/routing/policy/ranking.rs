@@ -9,6 +9,8 @@ pub struct Ranking {
     pub shares: Option<Vec<f64>>,
     /// Why the first is first.
     pub reason: &'static str,
+    /// Whether nothing is to be learned from this request: another route would cost it its cache.
+    pub stays: bool,
 }
 
 impl Ranking {
@@ -19,6 +21,7 @@ impl Ranking {
             scores,
             shares: None,
             reason,
+            stays: false,
         }
     }
 

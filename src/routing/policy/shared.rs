@@ -23,5 +23,6 @@ pub(super) fn rank(ask: &Ask, outlooks: &[Outlook<'_>]) -> Ranking {
         scores: weights.iter().map(|weight| -weight).collect(),
         shares: Some(proportional(&weights)),
         reason: "drawn_by_price_and_speed",
+        stays: false,
     }
 }

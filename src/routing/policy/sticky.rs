@@ -12,7 +12,7 @@ pub enum Anchor {
     /// The conversation.
     #[default]
     Session,
-    /// The stable beginning of the prompt.
+    /// The beginning that prompts have in common: tools and system.
     Prefix,
 }
 
@@ -52,6 +52,9 @@ pub(super) fn rank(
         ranking.scores[at] = other - other.abs() - 1.0;
         ranking.shares = None;
         ranking.reason = "cache_holds_prompt";
+        // A conversation explores with its first request, which has no cache to lose; thrown
+        // elsewhere later it would stay there. What all prompts have in common is found again.
+        ranking.stays = anchor == Anchor::Session;
     }
     ranking
 }

@@ -37,5 +37,6 @@ pub(super) fn rank(outlooks: &[Outlook<'_>]) -> Ranking {
         scores: weights.iter().map(|weight| -weight).collect(),
         shares: Some(proportional(&weights)),
         reason: "drawn_by_weight",
+        stays: false,
     }
 }

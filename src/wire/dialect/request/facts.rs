@@ -61,6 +61,17 @@ const BYTES_PER_TOKEN: u64 = 4;
 /// Spans kept of the beginning; a first message of more parts is cut there.
 const PREFIX_SPANS_MAX: usize = 64;
 
+/// Where in a prompt a text stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Said by the application, for all calls.
+    System,
+    /// Said first by the user.
+    Opening,
+    /// Behind it.
+    Later,
+}
+
 pub(super) struct Counter<'a, 'r> {
     text: &'a str,
     pub(super) reading: &'r mut RequestReading,
@@ -105,6 +116,15 @@ lenient_object! {
 
 impl<'a> Counter<'a, '_> {
     fn options(&mut self, top: &Top<'a>) {
+        for tools in [top.tools, top.functions].into_iter().flatten() {
+            let count = reread::<List<Raw<'_>>>(Some(tools)).0.len();
+            let facts = &mut self.reading.facts;
+            facts.tools = Some(facts.tools.unwrap_or(0).saturating_add(clip(count as u64)));
+            if count > 0 {
+                self.text_bytes += tools.get().len() as u64;
+                self.fix(tools);
+            }
+        }
         let facts = &mut self.reading.facts;
         facts.max_tokens = [
             top.max_completion_tokens,
@@ -114,13 +134,6 @@ impl<'a> Counter<'a, '_> {
         .into_iter()
         .find_map(|raw| reread::<Count>(raw).0);
         facts.choices = reread::<Count>(top.n).0.map(clip);
-        for tools in [top.tools, top.functions].into_iter().flatten() {
-            let count = reread::<List<Raw<'_>>>(Some(tools)).0.len();
-            facts.tools = Some(facts.tools.unwrap_or(0).saturating_add(clip(count as u64)));
-            if count > 0 {
-                self.text_bytes += tools.get().len() as u64;
-            }
-        }
         let (reasoning, output) = (kind_of(top.reasoning), kind_of(top.output_config));
         let thinking = kind_of(top.thinking);
         facts.reasoning_effort = [
@@ -179,7 +192,7 @@ impl<'a> Counter<'a, '_> {
     /// `system` or `instructions`: text, or a list of parts.
     pub(super) fn system(&mut self, raw: Raw<'a>) {
         if let Some(raw) = raw.filter(|raw| raw.get() != "null") {
-            self.content(raw, true);
+            self.content(raw, Place::System);
         }
     }
 
@@ -189,7 +202,7 @@ impl<'a> Counter<'a, '_> {
             Some(text) if text.get().starts_with('"') => {
                 self.reading.facts.messages = Some(1);
                 self.reading.turn = 1;
-                self.content(text, true);
+                self.content(text, Place::Opening);
             }
             other => self.messages(other),
         }
@@ -207,10 +220,8 @@ impl<'a> Counter<'a, '_> {
     fn message(&mut self, message: &Message<'a>) {
         let user = message.role.as_str() == "user";
         let system = matches!(message.role.as_str(), "system" | "developer");
-        let in_prefix = system || (user && !self.prefix_closed);
-        let results_only = message
-            .content
-            .is_some_and(|raw| self.content(raw, in_prefix));
+        let place = self.place(system, user);
+        let results_only = message.content.is_some_and(|raw| self.content(raw, place));
         if user && !results_only {
             self.prefix_closed = true;
             self.reading.turn = self.reading.turn.saturating_add(1);
@@ -227,15 +238,15 @@ impl<'a> Counter<'a, '_> {
             self.text_bytes += raw.get().len() as u64;
         }
         if let Some(output) = message.output {
-            self.content(output, false);
+            self.content(output, Place::Later);
         }
     }
 
     /// Counts a content; whether it is tool results and nothing else.
-    fn content(&mut self, raw: RawJson<'a>, in_prefix: bool) -> bool {
+    fn content(&mut self, raw: RawJson<'a>, place: Place) -> bool {
         if !raw.get().starts_with('[') {
             if raw.get().starts_with('"') {
-                self.text(raw, in_prefix);
+                self.text(raw, place);
             }
             return false;
         }
@@ -243,7 +254,7 @@ impl<'a> Counter<'a, '_> {
         let mut results_only = !parts.is_empty();
         for part in &parts {
             results_only &= part.kind.as_str() == "tool_result";
-            self.part(part, in_prefix);
+            self.part(part, place);
             if let (Some(inner), "tool_result") = (part.content, part.kind.as_str()) {
                 self.result(inner);
             }
@@ -251,7 +262,7 @@ impl<'a> Counter<'a, '_> {
         results_only
     }
 
-    fn part(&mut self, part: &Part<'a>, in_prefix: bool) {
+    fn part(&mut self, part: &Part<'a>, place: Place) {
         let facts = &mut self.reading.facts;
         match part.kind.as_str() {
             "image_url" | "input_image" | "image" => facts.image = true,
@@ -263,30 +274,53 @@ impl<'a> Counter<'a, '_> {
             _ => {}
         }
         if let Some(text) = part.text {
-            self.text(text, in_prefix);
+            self.text(text, place);
         }
     }
 
     /// Counts a text, and keeps its place where it belongs to the stable beginning.
-    pub(super) fn text(&mut self, raw: RawJson<'a>, in_prefix: bool) {
+    pub(super) fn text(&mut self, raw: RawJson<'a>, place: Place) {
         self.text_bytes += text_bytes(raw.get());
-        self.keep(raw, in_prefix);
+        self.keep(raw, place);
     }
 
     /// What a tool gave back: text, or parts, one level deep.
     fn result(&mut self, raw: RawJson<'a>) {
         if raw.get().starts_with('[') {
             for part in reread::<List<Part<'a>>>(Some(raw)).0 {
-                self.part(&part, false);
+                self.part(&part, Place::Later);
             }
         } else {
             self.text_bytes += text_bytes(raw.get());
         }
     }
 
-    fn keep(&mut self, raw: RawJson<'_>, in_prefix: bool) {
-        if in_prefix && self.reading.prefix.len() < PREFIX_SPANS_MAX {
-            self.reading.prefix.push(span(self.text, raw.get()));
+    fn keep(&mut self, raw: RawJson<'_>, place: Place) {
+        let reading = &mut *self.reading;
+        if place == Place::Later || reading.prefix.len() >= PREFIX_SPANS_MAX {
+            return;
+        }
+        let text = span(self.text, raw.get());
+        reading.prefix.push(text.clone());
+        match place {
+            // What is said between later messages is behind what changes from call to call.
+            Place::System if !self.prefix_closed => reading.fixed.push(text),
+            Place::Opening => reading.opening.push(text),
+            Place::System | Place::Later => {}
+        }
+    }
+
+    /// Keeps the place of what is the same from call to call.
+    pub(super) fn fix(&mut self, raw: RawJson<'_>) {
+        self.reading.fixed.push(span(self.text, raw.get()));
+    }
+
+    /// Where the words of such a role stand.
+    pub(super) const fn place(&self, system: bool, user: bool) -> Place {
+        match (system, user && !self.prefix_closed) {
+            (true, _) => Place::System,
+            (false, true) => Place::Opening,
+            (false, false) => Place::Later,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Counts what the bodies of Gemini, Bedrock and Ollama hold, where they have words of their own.
 
-use super::facts::{Counter, clip, short};
+use super::facts::{Counter, Place, clip, short};
 use super::reading::Top;
 use crate::record::Name;
 use crate::wire::dialect::json::RawJson;
@@ -163,7 +163,7 @@ impl<'a> Counter<'a, '_> {
         };
         let content: Content<'a> = reread(Some(raw));
         let user = !system && matches!(content.role.as_str(), "" | "user");
-        let in_prefix = system || (user && !self.prefix_closed);
+        let place = self.place(system, user);
         let parts = reread::<List<Part<'a>>>(content.parts).0;
         let mut results_only = !parts.is_empty();
         for part in &parts {
@@ -172,7 +172,7 @@ impl<'a> Counter<'a, '_> {
                 self.media(media);
             }
             if let Some(text) = part.text {
-                self.text(text, in_prefix);
+                self.text(text, place);
             }
             for raw in [part.call, part.result].into_iter().flatten() {
                 self.text_bytes += raw.get().len() as u64;
@@ -211,6 +211,7 @@ impl<'a> Counter<'a, '_> {
             let count = reread::<List<Raw<'_>>>(tools).0.len();
             facts.tools = Some(clip(count as u64));
             self.text_bytes += raw.get().len() as u64;
+            self.fix(raw);
         }
         self.system(top.system);
         for message in self.all_messages(top.messages) {
@@ -220,27 +221,27 @@ impl<'a> Counter<'a, '_> {
 
     fn converse_message(&mut self, message: &Message<'a>) {
         let user = message.role.as_str() == "user";
-        let in_prefix = user && !self.prefix_closed;
+        let place = self.place(false, user);
         let blocks = reread::<List<Block<'a>>>(message.content).0;
         let mut results_only = !blocks.is_empty();
         for block in &blocks {
             let is_result = block.result.content.is_some() || !block.result.id.as_str().is_empty();
             results_only &= is_result;
-            self.block(block, in_prefix);
+            self.block(block, place);
             for inner in reread::<List<Block<'a>>>(block.result.content).0 {
-                self.block(&inner, false);
+                self.block(&inner, Place::Later);
             }
         }
         self.close_turn(user && !results_only);
     }
 
-    fn block(&mut self, block: &Block<'a>, in_prefix: bool) {
+    fn block(&mut self, block: &Block<'a>, place: Place) {
         let facts = &mut self.reading.facts;
         facts.image |= block.image.is_some();
         facts.document |= block.document.is_some();
         facts.audio |= block.audio.is_some();
         if let Some(text) = block.text {
-            self.text(text, in_prefix);
+            self.text(text, place);
         }
         if let Some(call) = block.call {
             self.text_bytes += call.get().len() as u64;
@@ -257,7 +258,7 @@ impl<'a> Counter<'a, '_> {
         self.system(top.system);
         self.messages(top.messages);
         for prompt in [top.prompt, top.inputText].into_iter().flatten() {
-            self.text(prompt, true);
+            self.text(prompt, Place::Opening);
         }
     }
 
@@ -278,7 +279,7 @@ impl<'a> Counter<'a, '_> {
         facts.image |= !reread::<List<Raw<'_>>>(top.images).0.is_empty();
         self.system(top.system);
         if let Some(prompt) = top.prompt {
-            self.text(prompt, true);
+            self.text(prompt, Place::Opening);
             self.close_turn(true);
         }
         for message in self.all_messages(top.messages) {
@@ -286,10 +287,10 @@ impl<'a> Counter<'a, '_> {
                 message.role.as_str() == "user",
                 message.role.as_str() == "system",
             );
-            let in_prefix = system || (user && !self.prefix_closed);
+            let place = self.place(system, user);
             self.reading.facts.image |= !message.images.0.is_empty();
             if let Some(content) = message.content {
-                self.text(content, in_prefix);
+                self.text(content, place);
             }
             if let Some(calls) = message.calls {
                 self.text_bytes += calls.get().len() as u64;

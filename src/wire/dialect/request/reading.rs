@@ -36,6 +36,11 @@ pub struct RequestReading {
     /// The bytes of the system messages and of the first user message, in the body's order:
     /// text only where a message is a list of parts, so that cache marks do not matter.
     pub prefix: Vec<Range<usize>>,
+    /// The bytes of the tools, and of the system messages before the first user message, in the
+    /// order in which providers put them before the model: what their caches hold between calls.
+    pub fixed: Vec<Range<usize>>,
+    /// The bytes of the first user message, as in `prefix`.
+    pub opening: Vec<Range<usize>>,
     /// User messages; tool results sent in their name are none.
     pub turn: u32,
     /// The request refers to state that only one provider account holds (`previous_response_id`,

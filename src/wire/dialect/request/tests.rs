@@ -255,6 +255,13 @@ fn chat_facts_are_counted() {
         .map(|span| &text[span.clone()])
         .collect();
     assert_eq!(prefix, ["\"12345678\"", "\"1234\""]);
+    let of = |spans: &[std::ops::Range<usize>]| -> Vec<&str> {
+        spans.iter().map(|span| &text[span.clone()]).collect()
+    };
+    // Tools come first, as before the model; they are no part of what tells conversations.
+    let fixed = of(&reading.fixed);
+    assert!(fixed.len() == 2 && fixed[0].starts_with('[') && fixed[1] == "\"12345678\"");
+    assert_eq!(of(&reading.opening), ["\"1234\""]);
 }
 
 #[test]
@@ -644,6 +651,14 @@ fn native_bodies_tell_the_same_facts() {
             "{name}: {prefix:?}"
         );
         assert_eq!(prefix.len(), 2, "{name}: {prefix:?}");
+        let fixed: Vec<&str> = reading
+            .fixed
+            .iter()
+            .map(|span| &text[span.clone()])
+            .collect();
+        let says = |part: &str| fixed.iter().any(|text| text.contains(part));
+        assert!(says(system) && !says(user), "{name}: {fixed:?}");
+        assert_eq!(fixed.len(), 1 + usize::from(tools > 0), "{name}: {fixed:?}");
         assert!(found.prompt_tokens_estimated.unwrap() >= 2, "{name}");
         let media = [found.image, found.audio, found.document];
         let expected = match language {
