@@ -85,7 +85,8 @@ fn of_model(said: Said<'_>, model: &ModelRoutes) -> Vec<Vain> {
     let mut found = Vec::new();
     let own = &model.constraints;
     let routes = model.routes.as_slice();
-    if !routes.is_empty() && !routes.iter().any(|route| keeps(said, own, route)) {
+    let keeps_own = |route: &RouteSettings| keeps(said, own, route);
+    if !routes.is_empty() && !any_route(said, model, keeps_own) {
         let there = routes.iter().any(|route| is_there(said, own, route));
         let (key, list) = if there {
             ("residency", &own.residency)
@@ -189,10 +190,8 @@ fn of_rule(said: Said<'_>, rule: &RuleSettings) -> Vec<Vain> {
             ));
         }
     }
-    let leads = |model: &&Arc<ModelRoutes>| {
-        let mut routes = model.routes.iter();
-        routes.any(|route| rule.routes.contains(&route.provider))
-    };
+    let leads =
+        |model: &ModelRoutes| any_route(said, model, |route| rule.routes.contains(&route.provider));
     let mut meant = said.models.iter().filter(|model| {
         let mut patterns = asked.models.iter();
         patterns.any(|pattern| claims(pattern, &model.name))
@@ -229,6 +228,16 @@ fn is_measured(said: Said<'_>, bound: &RouteP95) -> bool {
             .model
             .as_ref()
             .is_some_and(|model| said.of.is_of(model, &route.provider))
+}
+
+/// Whether one of the model's routes, or of those that may stand in for it, is such a one; routes
+/// that do not stand in [models] may be.
+fn any_route(said: Said<'_>, model: &ModelRoutes, is: impl Fn(&RouteSettings) -> bool) -> bool {
+    model.routes.iter().any(&is)
+        || model.fallback_models.iter().any(|name| {
+            let other = said.models.iter().find(|other| other.name == *name);
+            other.is_none_or(|other| other.routes.iter().any(&is))
+        })
 }
 
 /// Whether a route is where `limits` allow.
