@@ -751,6 +751,27 @@ fn prompts_are_remembered_only_where_a_route_is_chosen() {
 }
 
 #[test]
+fn a_route_that_loses_its_hedges_is_learned_by_them() {
+    let rig = Rig::configured(&format!(
+        "{PRICES}[models.m]\npolicy = \"fastest\"\nhedge = {{ share = 1, after = \"50ms\" }}\n\
+         routes = [{{ provider = \"oa\", model = \"sim:ft-700ms:n-3\" }}, {{ provider = \"inj\", model = \"sim:ft-10ms:n-4\" }}]\n"
+    ));
+    let attempts: Vec<usize> = (0..12)
+        .map(|_| served(&rig, &Ask::chat("m", true).to("")).1)
+        .collect();
+    let slow = RouteKey::new("oa", Some("sim:ft-700ms:n-3".into()));
+    let standing = &rig.node().shared.settler.standing;
+    let found = standing.with(|board| {
+        let now = rig.node().shared.clock.now();
+        board.learned.expect(&slow, now)
+    });
+    assert!(found.samples > 0, "{found:?}");
+    // Every request was paid twice before; to explore now and then still is.
+    let twice = attempts[4..].iter().filter(|count| **count == 2).count();
+    assert!(twice <= 4, "{attempts:?}");
+}
+
+#[test]
 fn a_slow_route_is_no_reason_to_ask_another_model() {
     let rig = Rig::configured(&format!(
         "{PRICES}[models.m]\nhedge = {{ share = 1, after = \"50ms\" }}\nfallback_models = [\"inj/sim:n-4\"]\n\

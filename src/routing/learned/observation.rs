@@ -73,7 +73,13 @@ impl Observation {
             Some(class) if effect(class) == Effect::Counts => Ended::Failed { waited },
             Some(ErrorClass::TotalTimeout) if first.is_none() => Ended::Censored { waited },
             Some(_) => Ended::Unjudged,
-            None if attempt.cancelled_by == Some(CancelledBy::Client) && first.is_none() => {
+            // The client left, or another attempt was sooner.
+            None if first.is_none()
+                && matches!(
+                    attempt.cancelled_by,
+                    Some(CancelledBy::Client | CancelledBy::Hedge)
+                ) =>
+            {
                 Ended::Censored { waited }
             }
             None if attempt.cancelled_by.is_some() => Ended::Unjudged,
