@@ -253,18 +253,24 @@ fn sorted_by_health(ask: &Ask, candidates: &[Candidate], group: &[usize]) -> ByH
     (open, near, barred)
 }
 
-/// All are barred: the least bad first, of the model asked for before another, and behind it those
-/// that may be well again without anybody knowing it. Who wants to be left alone is: a request within
-/// its wait only makes that longer. Returns those.
+/// All are barred: those that may be well again without anybody knowing it, the least bad first, of
+/// the model asked for before another. Who wants to be left alone is, so long as there is one of
+/// them: a request within its wait only makes that longer. Returns those.
 fn least_bad(
     plan: &mut Plan,
     candidates: &[Candidate],
     mut barred: Vec<(usize, LeftOut)>,
 ) -> Vec<(usize, LeftOut)> {
+    let may_be_well = |why: &LeftOut| {
+        matches!(
+            why,
+            LeftOut::Barred(Barred::Open | Barred::Full | Barred::Trial, _)
+        )
+    };
     barred.sort_by_key(|(at, why)| {
         let candidate = &candidates[*at];
-        let other = candidate.other_model;
-        (other, badness(why), candidate.health.consecutive, *at)
+        let last = (!may_be_well(why), candidate.other_model);
+        (last, badness(why), candidate.health.consecutive, *at)
     });
     let Some((best, _)) = barred.first() else {
         return barred;
@@ -272,12 +278,6 @@ fn least_bad(
     plan.reason = "least_bad";
     plan.propensities[*best] = 1.0;
     plan.steps.push(*best);
-    let may_be_well = |why: &LeftOut| {
-        matches!(
-            why,
-            LeftOut::Barred(Barred::Open | Barred::Full | Barred::Trial, _)
-        )
-    };
     let (tried, left): (Vec<_>, Vec<_>) = barred
         .into_iter()
         .skip(1)

@@ -256,9 +256,16 @@ fn health_bars_routes_and_the_least_bad_is_tried_where_it_bars_all() {
     let plan = planned(&FASTEST, &ask(), &candidates);
     assert_eq!(
         (plan.steps.as_slice(), plan.reason),
-        (&[2, 0][..], "least_bad")
+        (&[0][..], "least_bad"),
+        "a request within the wait that a provider named makes that longer"
     );
-    assert_eq!(plan.left_out[0].1.name(), "credential_held");
+    let left_out: Vec<_> = plan.left_out.iter().map(|(_, why)| why.name()).collect();
+    assert_eq!(left_out, ["cooling", "credential_held"]);
+    assert_eq!(
+        planned(&FASTEST, &ask(), &candidates[1..]).steps,
+        [1],
+        "a limit is over by itself, and a credential's hold is not"
+    );
     // One that wants to be left alone is, where another one may be asked.
     candidates[1].health.barred = Some((Barred::Full, None));
     let plan = planned(&FASTEST, &ask(), &candidates);
@@ -268,7 +275,7 @@ fn health_bars_routes_and_the_least_bad_is_tried_where_it_bars_all() {
     candidates[1].other_model = true;
     assert_eq!(planned(&FASTEST, &ask(), &candidates).steps, [1]);
     candidates[1].health.barred = Some((Barred::Full, None));
-    assert_eq!(planned(&FASTEST, &ask(), &candidates).steps, [2, 0, 1]);
+    assert_eq!(planned(&FASTEST, &ask(), &candidates).steps, [0, 1]);
     // Ten routes that all fail at once: the fault is likelier here; one is let through.
     let mut ten: Vec<Candidate> = (0..10).map(|_| route("r", 500.0, 1.0)).collect();
     for (n, candidate) in ten.iter_mut().enumerate() {
