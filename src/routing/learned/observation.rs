@@ -27,7 +27,7 @@ pub enum Ended {
 pub struct Observation {
     /// When it was over.
     pub at: Moment,
-    /// Prompt tokens that no cache held.
+    /// Prompt tokens that no cache held, as they were estimated: what the next prompt is judged by.
     pub prompt_tokens: u64,
     /// Whether the model was asked to think before it speaks.
     pub reasons: bool,
@@ -47,8 +47,11 @@ pub struct Observation {
 const TOKENS_MIN: u64 = 8;
 
 impl Observation {
-    /// What a finished attempt tells. `estimated` is the prompt's size where `usage` does not say
-    /// it, and `reasons` whether the model was asked to think; `at` is when it was over.
+    /// What a finished attempt tells. `estimated` is the prompt's size as it was known beforehand,
+    /// and `reasons` whether the model was asked to think; `at` is when it was over.
+    ///
+    /// Of the usage only the share that came out of a cache is taken: what a provider's template or
+    /// tokens of its own add is a part of the route, and the next request does not know of it.
     #[must_use]
     pub fn of(
         attempt: &AttemptRecord,
@@ -87,7 +90,7 @@ impl Observation {
         };
         Some(Self {
             at,
-            prompt_tokens: input.saturating_sub(cached),
+            prompt_tokens: uncached(estimated, input, cached),
             reasons,
             setup: setup(attempt),
             first_token: first.map(|first| first.since(from)),
@@ -96,6 +99,16 @@ impl Observation {
             ended,
         })
     }
+}
+
+/// The estimated tokens that no cache held, by the provider's own counts of both; these where
+/// nothing could be estimated.
+fn uncached(estimated: u64, input: u64, cached: u64) -> u64 {
+    let rest = input.saturating_sub(cached);
+    if estimated == 0 || input == 0 {
+        return rest;
+    }
+    (estimated as f64 * rest as f64 / input as f64).round() as u64
 }
 
 /// What making the connection of an attempt took; absent where it was there before.
@@ -107,4 +120,23 @@ pub fn setup(attempt: &AttemptRecord) -> Option<Nanos> {
         .into_iter()
         .find_map(|mark| timeline.get(mark))?;
     (!attempt.reused).then(|| to.since(from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_is_learned_in_the_measure_in_which_the_next_is_judged() {
+        for (estimated, input, cached, expected) in [
+            // A provider's own template makes a hundred tokens of a word.
+            (1, 100, 0, 1),
+            (1_000, 1_300, 0, 1_000),
+            (1_000, 1_300, 650, 500),
+            (1_000, 1_300, 9_999, 0),
+            (0, 1_300, 300, 1_000),
+        ] {
+            assert_eq!(uncached(estimated, input, cached), expected, "{input}");
+        }
+    }
 }
