@@ -54,6 +54,7 @@ fn what_choosing_among_fifty_routes_costs() {
             at: now,
             prompt_tokens: 100 + 37 * n % 5_000,
             first_token: Some(Nanos::from_millis(200 + 13 * n % 900)),
+            whole: None,
             per_token: Some(Nanos::from_millis(10 + n % 7)),
             output_tokens: Some(100),
             ended: Ended::Well,

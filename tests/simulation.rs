@@ -230,6 +230,7 @@ impl World {
                 at: self.now,
                 prompt_tokens: ask.prompt_tokens,
                 first_token: well.then_some(span),
+                whole: None,
                 per_token: None,
                 output_tokens: None,
                 ended: match event {

@@ -263,6 +263,7 @@ pub const fn word(state: State) -> (&'static str, &'static str) {
 pub fn words(code: &str) -> String {
     match code {
         "only_route" => "the only route that may be tried".to_owned(),
+        "others_near_limit" => "the others would run into a limit that is declared".to_owned(),
         "least_bad" => "none may be tried, and it is the least bad".to_owned(),
         "model" => "first in the config".to_owned(),
         "min_score" => "its score is not shown to reach min_score".to_owned(),

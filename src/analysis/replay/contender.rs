@@ -120,6 +120,7 @@ impl Player for Contender {
                 at: seen.at,
                 prompt_tokens: seen.request.prompt_tokens,
                 first_token: Some(seen.answer.first_token),
+                whole: None,
                 per_token: Some(seen.answer.per_token),
                 output_tokens: Some(tokens),
                 ended: Ended::Well,

@@ -173,6 +173,7 @@ fn learn(learned: &mut Learned, of: &Logged) {
         at: of.at,
         prompt_tokens: of.prompt_tokens,
         first_token: of.first_token,
+        whole: None,
         per_token: of.per_token,
         output_tokens: Some(of.output_tokens),
         ended: if of.failed {

@@ -269,6 +269,10 @@ fn deadline(job: &Job<'_>, way: &Way, now: Moment, means: Means<'_>) -> Option<N
         let learned = &board.learned;
         let measured = learned.p95(&route, prompt, now);
         let measured = measured.and_then(|_| learned.deadline(&route, prompt, false, now));
+        let whole = (!job.stream)
+            .then(|| learned.whole_deadline(&route, prompt, now))
+            .flatten();
+        let measured = whole.or(measured);
         let tokens = (!job.stream).then(|| {
             let count = learned.lengths.expected(&job.model, None, job.max_tokens);
             count * learned.expect(&route, now).per_token_ms()

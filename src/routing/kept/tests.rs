@@ -30,6 +30,7 @@ fn lived() -> (Health, Learned) {
             at: at(n),
             prompt_tokens: 500 + 20 * n,
             first_token: Some(Nanos::from_millis(300 + n)),
+            whole: None,
             per_token: Some(Nanos::from_millis(12)),
             output_tokens: Some(80),
             ended: Ended::Well,

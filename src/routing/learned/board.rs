@@ -99,6 +99,20 @@ impl Learned {
         }))
     }
 
+    /// What stands for the first-token deadline of a whole answer, which has none: 3 × the longest
+    /// of the last ones to prompts of that size, from 8 to 120 s; absent below 20 of them. Not their
+    /// 95th percentile: nobody sees that a long answer lives while it is made.
+    #[must_use]
+    pub fn whole_deadline(
+        &self,
+        route: &RouteKey,
+        prompt_tokens: u64,
+        now: Moment,
+    ) -> Option<Nanos> {
+        let longest = self.routes.get(route)?.whole.longest(prompt_tokens, now)?;
+        Some(Nanos(longest.0.saturating_mul(3)).clamp(DEADLINES.0, DEADLINES.1))
+    }
+
     /// How long to wait for the first token before a hedge: the 95th percentile of the stratum, at
     /// least 2 s; absent below 20 samples.
     #[must_use]

@@ -35,6 +35,8 @@ pub struct Observation {
     pub setup: Option<Nanos>,
     /// From the request to the first token; absent for whole answers.
     pub first_token: Option<Nanos>,
+    /// From the request to the end of a whole answer.
+    pub whole: Option<Nanos>,
     /// Per output token after the first.
     pub per_token: Option<Nanos>,
     /// Tokens of the answer.
@@ -94,6 +96,7 @@ impl Observation {
             reasons,
             setup: setup(attempt),
             first_token: first.map(|first| first.since(from)),
+            whole: (first.is_none() && ended == Ended::Well).then_some(waited),
             per_token,
             output_tokens: output,
             ended,

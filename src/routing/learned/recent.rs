@@ -90,6 +90,15 @@ impl RecentSpans {
         p95.map(|millis| Nanos::from_millis(u64::from(millis)))
     }
 
+    /// The longest of the last spans of the stratum; absent where there is no percentile of them.
+    #[must_use]
+    pub fn longest(&self, prompt_tokens: u64, now: Moment) -> Option<Nanos> {
+        self.p95(prompt_tokens, now)?;
+        let spans = self.spans(Stratum::of(prompt_tokens));
+        let longest = spans.map(|(_, millis)| millis).max()?;
+        Some(Nanos::from_millis(u64::from(longest)))
+    }
+
     /// The spans of a stratum, oldest first, in milliseconds.
     pub fn spans(&self, stratum: Stratum) -> impl Iterator<Item = (Moment, u32)> {
         self.strata[stratum as usize].0.iter().copied()
@@ -110,6 +119,11 @@ mod tests {
         recent.insert(999, Nanos::from_millis(2_000), Moment(20));
         assert_eq!(recent.p95(5, Moment(20)), Some(Nanos::from_millis(1_900)));
         assert_eq!(recent.p95(1_000, Moment(20)), None);
+        assert_eq!(
+            recent.longest(5, Moment(20)),
+            Some(Nanos::from_millis(2_000))
+        );
+        assert_eq!(recent.longest(1_000, Moment(20)), None);
         // A day later nothing is known.
         assert_eq!(recent.p95(5, Moment(21).plus(AGE_MAX)), None);
     }

@@ -20,6 +20,8 @@ pub struct RouteLearned {
     pub(super) reasoning: Slope,
     pub(super) setup: Setup,
     pub(super) recent: RecentSpans,
+    /// The last whole answers, to their end: they have no first token.
+    pub(super) whole: RecentSpans,
     pub(super) touched: Moment,
     pub(super) epoch: Epoch,
 }
@@ -36,6 +38,7 @@ impl RouteLearned {
             reasoning: Slope::default(),
             setup: Setup::default(),
             recent: RecentSpans::default(),
+            whole: RecentSpans::default(),
             touched: now,
             epoch: Epoch::default(),
         }
@@ -48,6 +51,7 @@ impl RouteLearned {
         self.level = None;
         self.per_token = None;
         self.recent = RecentSpans::default();
+        self.whole = RecentSpans::default();
         Some(before)
     }
 
@@ -100,6 +104,11 @@ impl RouteLearned {
                 });
                 if late {
                     self.follow(asked, y, seen.at, tuning);
+                }
+            }
+            (None, Ended::Well) if !seen.reasons => {
+                if let Some(span) = seen.whole {
+                    self.whole.insert(seen.prompt_tokens, span, seen.at);
                 }
             }
             (None, _) => {}
@@ -195,7 +204,8 @@ fn log_ms(span: Nanos) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routing::learned::Prompt;
+    use crate::routing::learned::{Learned, Prompt};
+    use crate::routing::route::RouteKey;
     use crate::statistics::compare::Random;
 
     const SECOND: u64 = 1_000_000_000;
@@ -217,6 +227,7 @@ mod tests {
                 reasons,
                 setup,
                 first_token: Some(first),
+                whole: None,
                 per_token: None,
                 output_tokens: None,
                 ended: Ended::Well,
@@ -237,6 +248,7 @@ mod tests {
                 reasons: false,
                 setup: None,
                 first_token: None,
+                whole: None,
                 per_token: None,
                 output_tokens: None,
                 ended: Ended::Censored {
@@ -253,6 +265,38 @@ mod tests {
         assert!(samples == 1 && (mean - unknown).abs() < 0.2, "{mean}");
         let (_, mean) = waited(20_000, 2);
         assert!(mean > unknown + 0.5, "{mean}");
+    }
+
+    #[test]
+    fn whole_answers_have_a_deadline_of_their_own_once_twenty_are_known() {
+        let route = RouteKey::new("p", Some("m".into()));
+        let mut learned = Learned::default();
+        let mut whole = |millis: u64, n: u64| {
+            let seen = Observation {
+                at: Moment(n * SECOND),
+                prompt_tokens: 100,
+                reasons: false,
+                setup: None,
+                first_token: None,
+                whole: Some(Nanos::from_millis(millis)),
+                per_token: None,
+                output_tokens: None,
+                ended: Ended::Well,
+            };
+            learned.observe(&route, &seen);
+            learned.whole_deadline(&route, 100, Moment(n * SECOND))
+        };
+        for n in 1..20 {
+            assert_eq!(whole(60, n), None);
+        }
+        assert_eq!(whole(60, 20), Some(Nanos::from_millis(8_000)), "no less");
+        // One long answer of many is as alive as the short ones.
+        assert_eq!(whole(20_000, 21), Some(Nanos::from_millis(60_000)));
+        assert_eq!(
+            whole(90_000, 22),
+            Some(Nanos::from_millis(120_000)),
+            "no more"
+        );
     }
 
     #[test]

@@ -174,6 +174,7 @@ fn add(
         order.insert(0, chosen);
         plan.explored = explored;
         plan.reason = match (explored, served.len(), open.is_empty()) {
+            (_, 1, false) if !near.is_empty() => "others_near_limit",
             (_, 1, _) => "only_route",
             (true, ..) => "explored",
             (false, _, true) => "near_limit",

@@ -290,8 +290,10 @@ fn a_route_about_to_be_limited_is_avoided_while_there_is_another() {
     candidates[0].health.tokens_left = Some(1_050);
     let plan = planned(&FASTEST, &ask(), &candidates);
     assert_eq!(plan.steps, [1, 2, 0]);
+    let plan = planned(&FASTEST, &ask(), &candidates[..2]);
+    assert_eq!((plan.steps, plan.reason), (vec![1, 0], "others_near_limit"));
     let plan = planned(&FASTEST, &ask(), &candidates[..1]);
-    assert_eq!(plan.steps, [0]);
+    assert_eq!((plan.steps, plan.reason), (vec![0], "only_route"));
 }
 
 #[test]
@@ -392,6 +394,7 @@ fn a_first_sample_of_zero_floods_nothing() {
         at: Moment(at),
         prompt_tokens: 1_000,
         first_token: Some(Nanos::from_millis(millis)),
+        whole: None,
         per_token: None,
         output_tokens: None,
         ended: Ended::Well,

@@ -191,6 +191,7 @@ mod tests {
             at: Moment(1),
             prompt_tokens: 3_000,
             first_token: Some(Nanos::from_millis(millis)),
+            whole: None,
             per_token: None,
             output_tokens: None,
             ended: Ended::Well,
