@@ -4,8 +4,8 @@
 //! reason; zero is never said for unknown.
 
 use crate::record::{
-    AttemptRecord, End, ErrorClass, ExchangeRecord, Mark, Nanos, NullReason, Oddity, Outcome,
-    PicoDollars, Protocol, TokenSource,
+    AttemptRecord, CancelledBy, End, ErrorClass, ExchangeRecord, Mark, Nanos, NullReason, Oddity,
+    Outcome, PicoDollars, Protocol, TokenSource,
 };
 
 /// The version of these definitions: numbers of two versions are never put together.
@@ -60,6 +60,56 @@ pub const fn is_timed(outcome: Outcome) -> bool {
 #[must_use]
 pub fn telling_cost(outcome: Outcome, cost: Option<PicoDollars>) -> Option<PicoDollars> {
     cost.filter(|cost| cost.0 > 0 || outcome == Outcome::Ok)
+}
+
+/// What the exchange's last attempt cost: the exchange's cost is the sum of all attempts that
+/// reported usage.
+#[must_use]
+pub fn own_cost(record: &ExchangeRecord) -> Option<PicoDollars> {
+    let lost = record.attempts.iter().filter_map(lost_cost);
+    let lost = lost.fold(0, |sum: u64, cost| sum.saturating_add(cost.0));
+    let cost = record.cost?;
+    Some(PicoDollars(cost.0.saturating_sub(lost)))
+}
+
+/// For how long `mark`, a first token or a first answer of a stream, was waited that the client or
+/// a stop of ours did not wait out: it took longer than that, and nobody knows by how much.
+#[must_use]
+pub fn wait(record: &ExchangeRecord, mark: Mark) -> Option<Nanos> {
+    let left = matches!(record.outcome, Outcome::ClientGone | Outcome::Shutdown);
+    let attempt = answering(record)?;
+    not_waited_out(attempt, mark)
+        .filter(|_| left && record.request.stream && record.language.generates())
+}
+
+/// The same of a lost attempt that a hedge, the client or a stop cut short.
+#[must_use]
+pub fn lost_wait(attempt: &AttemptRecord, mark: Mark) -> Option<Nanos> {
+    let cut = is_called_off(attempt) && attempt.error_class.is_none();
+    not_waited_out(attempt, mark).filter(|_| cut)
+}
+
+/// Whether an attempt was called off while it was at work: that says nothing of its route but that
+/// it had not answered yet.
+#[must_use]
+pub const fn is_called_off(attempt: &AttemptRecord) -> bool {
+    matches!(
+        attempt.cancelled_by,
+        Some(CancelledBy::Client | CancelledBy::Shutdown | CancelledBy::Hedge)
+    )
+}
+
+fn not_waited_out(attempt: &AttemptRecord, mark: Mark) -> Option<Nanos> {
+    let absent = attempt.timeline.get(mark).is_none();
+    let unseen = since_send(attempt, mark) == Err(NullReason::NoToken);
+    let span = attempt.timeline.span(Mark::SendStart, Mark::Closed);
+    span.filter(|_| absent && unseen && ended(attempt).is_err())
+}
+
+/// What a lost attempt cost; absent where it reported no usage, or none that costs anything.
+#[must_use]
+pub fn lost_cost(attempt: &AttemptRecord) -> Option<PicoDollars> {
+    attempt.lost_cost.filter(|cost| cost.0 > 0)
 }
 
 /// Whether the attempt met a rate limit or a quota, which is a rate of its own.

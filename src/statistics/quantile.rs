@@ -129,6 +129,54 @@ impl<'a> Sample<'a> {
     }
 }
 
+/// The `p`-quantile where some numbers were not waited out, and are only known to be larger than
+/// their `waits`: the smallest number at which the distribution of Kaplan and Meier has come to
+/// `p`; absent where that lies beyond what was waited for, or among the `failures`. Both lists
+/// ascend, each number with how often it is there.
+///
+/// Source: Kaplan and Meier 1958, as Efron 1967 has it: what was not waited out gives its weight in
+/// equal parts to all that took longer. As long as none was shorter than the quantile it is the
+/// one of type 7, with those that were not waited out as infinite.
+#[must_use]
+pub fn waited_quantile(
+    numbers: impl Iterator<Item = (f64, u64)>,
+    waits: &[(f64, u64)],
+    failures: u64,
+    p: f64,
+) -> Option<f64> {
+    let (mut sorted, mut upto, mut all) = (Vec::new(), Vec::new(), 0);
+    for (value, count) in numbers {
+        all += count;
+        sorted.push(value);
+        upto.push(all);
+    }
+    let cut: u64 = waits.iter().map(|(_, count)| *count).sum();
+    let sample = Sample::counted(&sorted, &upto, (cut + failures) as usize);
+    let plain = sample.quantile(p).filter(|value| value.is_finite());
+    let first = waits.first().map_or(f64::INFINITY, |(wait, _)| *wait);
+    if plain.is_some_and(|value| value <= first) {
+        return plain;
+    }
+    let mut left = (all + cut + failures) as f64;
+    let (mut share, mut waits) = (1.0, waits.iter().peekable());
+    let mut below = 0;
+    for (value, upto) in sorted.iter().zip(upto) {
+        // A number as long as a wait came before that was given up.
+        while let Some((_, count)) = waits.next_if(|(wait, _)| wait < value) {
+            left -= *count as f64;
+        }
+        let count = (upto - below) as f64;
+        below = upto;
+        share *= 1.0 - count / left;
+        left -= count;
+        // The product of fractions may miss a round p by its last digits.
+        if 1.0 - share >= p - 1e-12 {
+            return Some(*value);
+        }
+    }
+    None
+}
+
 /// Puts `values` in ascending order for a [`Sample`] and counts the infinite ones (and what is no
 /// number) as failures.
 #[must_use]
@@ -232,5 +280,28 @@ mod tests {
             assert!(ends(expected as i32) && !ends(expected as i32 - 1), "{p}");
         }
         assert_eq!(minimum_count(1.0, 0.05), None);
+    }
+
+    #[test]
+    fn what_was_not_waited_out_is_at_least_as_long() {
+        let numbers = [(3.0, 1), (5.0, 1), (7.0, 1), (10.0, 1)];
+        // By hand: the product is 5/6, 5/8 and 5/12 after the numbers, then it is 0.
+        let early = &[(4.0, 1), (8.0, 1)][..];
+        let late = &[(12.0, 2)][..];
+        for (waits, failures, p, expected) in [
+            (early, 0, 0.1, Some(4.0)),
+            (early, 0, 0.25, Some(5.0)),
+            (early, 0, 0.5, Some(7.0)),
+            (early, 0, 0.9, Some(10.0)),
+            // Of type 7 below all waits, as if those were infinite; nothing beyond them.
+            (late, 0, 0.5, Some(8.5)),
+            (late, 0, 0.6, Some(10.0)),
+            (late, 0, 0.7, None),
+            (early, 3, 0.9, None),
+            (&[], 0, 0.5, Some(6.0)),
+        ] {
+            let found = waited_quantile(numbers.into_iter(), waits, failures, p);
+            assert_eq!(found, expected, "{waits:?} {failures} {p}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Folds records into sums, counts and sketches that merge in any order.
 
-use crate::record::{AttemptRecord, CancelledBy, ErrorClass, ExchangeRecord, Name, Outcome, Usage};
+use crate::record::{AttemptRecord, ErrorClass, ExchangeRecord, Mark, Name, Nanos, Outcome, Usage};
 
 use super::metric::{
     self, Figures, is_callers_fault, is_credential_fault, is_rate_limit, is_time_out, is_timed,
@@ -22,7 +22,7 @@ pub struct Rollup {
     pub errors: [u64; ErrorClass::ALL.len()],
     /// Tokens used.
     pub tokens: TokenSums,
-    /// Pico-dollars, of the exchanges whose cost is known.
+    /// Pico-dollars, of the exchanges whose cost is known, without that of their lost attempts.
     pub cost: u64,
     /// Exchanges whose cost is known.
     pub priced: u64,
@@ -42,12 +42,18 @@ pub struct Rollup {
     pub output_rate: Sketch,
     /// Nanoseconds that Tollgate added.
     pub own_delay: Sketch,
+    /// Nanoseconds for which a first token of a stream was waited, and not waited out: the client
+    /// left, or a hedge was sooner.
+    pub waited: Sketch,
+    /// The same of a first answer.
+    pub waited_answer: Sketch,
     /// What roll-ups of old did not count.
     pub further: Further,
 }
 
 /// Sums that roll-ups count since version 2 of their coding: [`Rollup::untold`] says how much is
-/// in none of them.
+/// in none of them. The last three, and which waits were not waited out, are of version 3:
+/// [`Rollup::untold_waits`] says how much was rolled up without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Further {
     /// Exchanges and lost attempts that are in these sums.
@@ -98,10 +104,16 @@ pub struct Further {
     pub both_computed: u64,
     /// Pico-dollars billed of those.
     pub both_billed: u64,
+    /// Exchanges and lost attempts that are in the sums from here on.
+    pub told_waits: u64,
+    /// Answers that began to stream.
+    pub streamed: u64,
+    /// Pico-dollars of lost attempts that reported usage.
+    pub lost_spent: u64,
 }
 
 /// How many further sums there are.
-pub const FURTHER: usize = 24;
+pub const FURTHER: usize = 27;
 
 impl Further {
     /// The sums in the order in which the store keeps them.
@@ -132,6 +144,9 @@ impl Further {
             self.both,
             self.both_computed,
             self.both_billed,
+            self.told_waits,
+            self.streamed,
+            self.lost_spent,
         ]
     }
 
@@ -162,6 +177,9 @@ impl Further {
             &mut self.both,
             &mut self.both_computed,
             &mut self.both_billed,
+            &mut self.told_waits,
+            &mut self.streamed,
+            &mut self.lost_spent,
         ]
     }
 
@@ -176,6 +194,8 @@ impl Further {
         let ours = class.is_some_and(|class| is_rate_limit(class) || is_credential_fault(class));
         for (sum, holds) in [
             (&mut self.told, true),
+            (&mut self.told_waits, true),
+            (&mut self.streamed, gaps.is_some()),
             (
                 &mut self.callers,
                 record.outcome == Outcome::ClientError && !ours,
@@ -205,7 +225,8 @@ impl Further {
     }
 
     fn fold_cost(&mut self, record: &ExchangeRecord, well: bool) {
-        let computed = telling_cost(record.outcome, record.cost).map(|cost| cost.0);
+        let own = metric::own_cost(record);
+        let computed = telling_cost(record.outcome, own).map(|cost| cost.0);
         let billed = telling_cost(record.outcome, record.cost_billed).map(|cost| cost.0);
         add(&mut self.costed, u64::from(computed.is_some()));
         add(&mut self.billed, u64::from(billed.is_some()));
@@ -224,19 +245,23 @@ impl Further {
         }
     }
 
-    /// An attempt after which another followed: one that was called off says nothing.
+    /// An attempt after which another followed: one that was called off says nothing but that it
+    /// was waited for.
     fn fold_lost(&mut self, attempt: &AttemptRecord) {
         add(&mut self.told, 1);
+        add(&mut self.told_waits, 1);
+        add(
+            &mut self.lost_spent,
+            metric::lost_cost(attempt).map_or(0, |cost| cost.0),
+        );
         add(&mut self.maybe_billed, u64::from(attempt.maybe_billed));
         add(&mut self.timed_out, u64::from(is_timed_out(attempt)));
         let sum = match attempt.error_class {
             Some(class) if is_rate_limit(class) => &mut self.lost_limited,
             Some(class) if is_credential_fault(class) => &mut self.lost_refused,
             Some(class) if is_callers_fault(class) => &mut self.lost_callers,
-            _ => match attempt.cancelled_by {
-                Some(CancelledBy::Client | CancelledBy::Shutdown | CancelledBy::Hedge) => return,
-                _ => &mut self.lost_failures,
-            },
+            _ if metric::is_called_off(attempt) => return,
+            _ => &mut self.lost_failures,
         };
         add(sum, 1);
     }
@@ -326,6 +351,7 @@ impl Rollup {
             Part::Lost(attempt) => {
                 add(&mut self.lost, 1);
                 self.further.fold_lost(attempt);
+                self.fold_waits(|mark| metric::lost_wait(attempt, mark));
                 self.fold_attempt(attempt);
             }
         }
@@ -351,6 +377,8 @@ impl Rollup {
         self.total.merge(&other.total);
         self.output_rate.merge(&other.output_rate);
         self.own_delay.merge(&other.own_delay);
+        self.waited.merge(&other.waited);
+        self.waited_answer.merge(&other.waited_answer);
     }
 
     /// Exchanges of that outcome.
@@ -378,6 +406,13 @@ impl Rollup {
     pub fn untold(&self) -> u64 {
         let all = self.exchanges().saturating_add(self.lost);
         all.saturating_sub(self.further.told)
+    }
+
+    /// The same of the sums that are younger, and of what was not waited out.
+    #[must_use]
+    pub fn untold_waits(&self) -> u64 {
+        let all = self.exchanges().saturating_add(self.lost);
+        all.saturating_sub(self.further.told_waits)
     }
 
     /// Exchanges that failed by the route's fault, which latency counts as infinite.
@@ -454,7 +489,7 @@ impl Rollup {
             self.fold_attempt(attempt);
         }
         self.fold_tokens(&record.tokens.usage);
-        if let Some(cost) = record.cost {
+        if let Some(cost) = metric::own_cost(record) {
             add(&mut self.cost, cost.0);
             add(&mut self.priced, 1);
         }
@@ -466,6 +501,7 @@ impl Rollup {
         add(&mut self.response_bytes, record.response_bytes);
         if metric::in_latency(record) {
             self.fold_times(record.outcome, figures);
+            self.fold_waits(|mark| metric::wait(record, mark));
         }
     }
 
@@ -487,6 +523,17 @@ impl Rollup {
         }
         if let Ok(rate) = figures.output_rate {
             self.output_rate.insert(rate.0);
+        }
+    }
+
+    fn fold_waits(&mut self, of: impl Fn(Mark) -> Option<Nanos>) {
+        for (sketch, mark) in [
+            (&mut self.waited, Mark::FirstToken),
+            (&mut self.waited_answer, Mark::FirstAnswer),
+        ] {
+            if let Some(wait) = of(mark) {
+                sketch.insert(wait.0);
+            }
         }
     }
 

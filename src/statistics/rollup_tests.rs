@@ -119,3 +119,51 @@ fn numbers_of_stored_enums_are_their_places() {
         assert_eq!(class as usize, place);
     }
 }
+
+/// What a lost attempt cost is its route's, and what was not waited out is no failure and not fast.
+#[test]
+fn lost_attempts_keep_their_cost_and_their_wait() {
+    let mut called_off = AttemptRecord {
+        cancelled_by: Some(crate::record::CancelledBy::Hedge),
+        lost_cost: Some(PicoDollars(2_000)),
+        ..AttemptRecord::default()
+    };
+    called_off.timeline.set(Mark::SendStart, Moment(0));
+    called_off.timeline.set(Mark::Closed, Moment(150));
+    let mut hedged = record();
+    hedged.cost = Some(PicoDollars(5_000));
+    hedged.cost_billed = Some(PicoDollars(1_500));
+    hedged.attempts.insert(0, called_off);
+    let (mut own, mut other) = (Rollup::default(), Rollup::default());
+    for part in Part::of(&hedged) {
+        let rollup = if matches!(part, Part::Lost(_)) {
+            &mut other
+        } else {
+            &mut own
+        };
+        rollup.fold_part(part, &Figures::of(&hedged));
+    }
+    let further = |rollup: &Rollup| (rollup.further.lost_failures, rollup.further.lost_spent);
+    assert_eq!((further(&own), further(&other)), ((0, 0), (0, 2_000)));
+    assert_eq!((own.cost, own.further.spent), (3_000, 1_500));
+    assert_eq!(own.further.both_computed, 3_000);
+    assert_eq!((own.further.streamed, other.further.streamed), (1, 0));
+    let waits = |rollup: &Rollup| [&rollup.waited, &rollup.waited_answer].map(Sketch::count);
+    assert_eq!((waits(&own), waits(&other)), ([0, 0], [1, 1]));
+    assert_eq!((own.untold_waits(), other.untold_waits()), (0, 0));
+
+    // A client that leaves before the first token, and one that leaves among the reasoning.
+    for (came, expected) in [(false, [1, 1]), (true, [0, 1])] {
+        let mut left = record();
+        left.outcome = Outcome::ClientGone;
+        let attempt = &mut left.attempts[0];
+        attempt.end = Some(End::ClientGone);
+        let line = std::mem::take(&mut attempt.timeline);
+        for mark in [Mark::SendStart, Mark::Headers, Mark::FirstToken] {
+            let at = line.get(mark).filter(|_| came || mark != Mark::FirstToken);
+            at.into_iter().for_each(|at| attempt.timeline.set(mark, at));
+        }
+        attempt.timeline.set(Mark::Closed, Moment(1_400_000_000));
+        assert_eq!(waits(&folded(&[left])), expected, "{came}");
+    }
+}

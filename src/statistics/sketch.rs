@@ -81,6 +81,16 @@ impl Sketch {
             })
     }
 
+    /// How many of them lie in bins up to that of `value`.
+    #[must_use]
+    pub fn count_upto(&self, value: u64) -> u64 {
+        let bins = self.bins.bins.iter();
+        let upto = bins.take_while(|(index, _)| value_of(*index) <= value);
+        upto.fold(self.bins.zeros, |sum, (_, count)| {
+            sum.saturating_add(*count)
+        })
+    }
+
     /// Whether nothing was counted.
     #[must_use]
     pub fn is_empty(&self) -> bool {

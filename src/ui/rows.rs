@@ -7,7 +7,7 @@ use crate::analysis::tables::{
 };
 use crate::config::settings::Settings;
 use crate::edge::store::{NameId, Names, StoreError, StoreReader, Summary};
-use crate::record::{ExchangeId, ExchangeRecord, KeyedHash, Name, WallTime};
+use crate::record::{AttemptRecord, ExchangeId, ExchangeRecord, KeyedHash, Name, WallTime};
 
 use super::reading::{self, Most};
 
@@ -26,7 +26,7 @@ pub struct Asked {
     pub provider: Option<String>,
 }
 
-/// Exchanges with several attempts whose lost ones are looked up for one report.
+/// Exchanges with several attempts, or that were not waited out, that are looked up for one report.
 const LOST_MAX: usize = 50_000;
 
 /// No name of a store has this number: what is asked for and not there.
@@ -73,7 +73,7 @@ pub fn routes(
         return rolled(reader, asked, settings, made);
     }
     let names = reader.names()?;
-    let mut builder = RoutesBuilder::new(selection(asked, &names));
+    let mut builder = RoutesBuilder::new(selection(asked, &names), asked.window);
     let mut several = Vec::new();
     let mut ends: Option<(ExchangeId, ExchangeId)> = None;
     let scanned = reader.scan(asked.window.range(), |summary| {
@@ -83,7 +83,8 @@ pub fn routes(
             let first = ends.map_or(summary.id, |(first, _)| first);
             ends = Some((first, summary.id));
         }
-        if summary.attempts > 1 && builder.wants_lost(&row) {
+        let more = summary.attempts > 1 || RoutesBuilder::wants_wait(&row);
+        if more && builder.wants_lost(&row) {
             several.push(summary.id);
         }
         ControlFlow::Continue(())
@@ -118,16 +119,16 @@ fn rolled(
     made: WallTime,
 ) -> Result<RoutesReport, StoreError> {
     let names = reader.names()?;
-    let mut builder = RoutesBuilder::new(selection(asked, &names));
+    let mut builder = RoutesBuilder::new(selection(asked, &names), asked.window);
     let whole = reading::whole(reader, asked.window)?;
-    let scanned = reading::rollups(reader, &whole, |_, key, rollup| {
+    let scanned = reading::rollups(reader, &whole, |span, key, rollup| {
         let of = RollupOf {
             provider: key.provider.0,
             model: key.model.0,
             origin: key.origin,
             stream: key.stream,
         };
-        builder.add_rollup(&of, rollup);
+        builder.add_rollup(span.start, &of, rollup);
     })?;
     let head = ReportHead {
         window: whole.window,
@@ -167,19 +168,25 @@ pub(super) fn selection(asked: &Asked, names: &Names) -> Selection {
     }
 }
 
-/// Counts the lost attempts of one exchange.
+/// Counts the lost attempts of one exchange, and what else its row does not say of its last one.
 fn add_lost(record: &ExchangeRecord, names: &Names, builder: &mut RoutesBuilder) {
     let lost = record.attempts.len().saturating_sub(1);
     let number = |name: Option<&Name>| {
         let id = name.map(|name| names.find(name).unwrap_or(NameId::OTHER));
         id.unwrap_or(NameId::NONE).0
     };
-    for attempt in &record.attempts[..lost] {
-        let route = (
+    let route = |attempt: &AttemptRecord| {
+        (
             number(Some(&attempt.provider)),
             number(attempt.model.as_ref()),
-        );
-        builder.add_lost(route, number(record.model.as_ref()), attempt.error_class);
+        )
+    };
+    let asked = number(record.model.as_ref());
+    for attempt in &record.attempts[..lost] {
+        builder.add_lost(route(attempt), asked, attempt, record.request.stream);
+    }
+    if let Some(last) = record.attempts.last() {
+        builder.amend(route(last), asked, record);
     }
 }
 

@@ -50,34 +50,80 @@ def plain(attempt, asked):
 def calls(record):
     attempts = record["attempts"]
     size = record["request"]["prompt_tokens_estimated"] or record["tokens"]["input"]
-    usage = record["tokens"]
-    cached, whole = usage["cached_read"], usage["input"]
-    share = 0 if not cached or not whole else (2 if cached * 2 > whole else 1)
     day = np.datetime64(record["started"].rstrip("Z"), "us").astype("int64")
     for at, attempt in enumerate(attempts):
         last = at == len(attempts) - 1
         name = plain(attempt, record["model"])
+        usage = record["tokens"] if last else attempt["lost_tokens"] or {}
+        cached, whole = usage.get("cached_read"), usage.get("input")
+        share = 0 if not cached or not whole else (2 if cached * 2 > whole else 1)
         key = (
             record["request"]["stream"],
             bool(record["request"]["tools"]),
             (record["request"]["response_format"] or "").startswith("json"),
             record["request"]["reasoning_effort"],
             int(math.log2(size)) if size else None,
-            share,
-            attempt["reused"],
             int(day // (6 * 3600 * 1_000_000)),
         )
         line = attempt["timeline_ns"]
         value = None
         gone = attempt["cancelled_by"] in ("client", "shutdown", "hedge")
         left = gone or attempt["error_class"] in NO_FAILURE
-        if record["outcome"] in FAILURES if last else not left:
+        failed = record["outcome"] in FAILURES if last else not left
+        # Of whole answers nobody saw a first token: one that failed is none of a stream's.
+        if not record["request"]["stream"]:
+            continue
+        wait = None
+        if failed:
             value = math.inf
         elif last and record["outcome"] in TIMED and "first_token" in line and attempt["gaps"]:
             value = (line["first_token"] - line["send_start"]) / 1e6
-        if value is not None:
+        elif attempt["end"] not in ("complete", "unterminated") and "first_token" not in line:
+            cut = record["outcome"] in ("client_gone", "shutdown") if last else gone
+            # Nobody waited it out: it took longer than this.
+            if cut and not (attempt["error_class"] and not last) and {"send_start", "closed"} <= line.keys():
+                wait = (line["closed"] - line["send_start"]) / 1e6
+        # What only an answer tells is not known of a failure: the cached share, a connection there.
+        connected = "send_start" in line
+        known = not failed or (connected and cached is not None)
+        more = (share, attempt["reused"])
+        if value is not None or wait is not None:
             alike = (record["session"] or record["id"], int(day // 60_000_000))
-            yield name, attempt["provider"], key, (value, math.log(max(size or 0, 1)), *alike)
+            number = (value, math.log(max(size or 0, 1)), *alike)
+            yield name, attempt["provider"], (key, more, known, connected, wait), number
+        else:
+            yield name, attempt["provider"], (key, more, known, connected, None), None
+
+
+def cells(arms):
+    """Both arms' calls by what they are alike in; failures among the answers like them."""
+    likes = []
+    for calls in arms:
+        likes.append(defaultdict(lambda: defaultdict(int)))
+        for (key, more, known, _, _), _ in calls:
+            likes[-1][key][more] += known
+    plain = [median([number[0] for _, number in calls if number and number[0] is not None] or [0.0]) for calls in arms]
+    found = []
+    for arm, calls in enumerate(arms):
+        placed = defaultdict(lambda: defaultdict(int))
+        found.append(defaultdict(list))
+        for (key, more, known, connected, wait), number in calls:
+            if not known:
+                for counts in (likes[arm][key], likes[1 - arm][key]):
+                    fits = {m: n for m, n in sorted(counts.items()) if n and (not connected or m[1] == more[1])}
+                    if fits:
+                        had = placed[key, more[1] if connected else None]
+                        more = min(fits, key=lambda m: (had[m] + 1) / fits[m])
+                        had[more] += 1
+                        break
+            if number is None:
+                continue
+            if number[0] is None:
+                if wait < max(plain):
+                    continue
+                number = (math.inf, *number[1:])
+            found[-1][key, more].append(number)
+    return found
 
 
 def median(values):
@@ -141,7 +187,7 @@ def shown(value):
 
 
 def main(export, report):
-    arms = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    arms = defaultdict(lambda: defaultdict(list))
     for text in open(export):
         record = json.loads(text)
         if record["request"]["background"] or record["cached_answer"]:
@@ -150,7 +196,7 @@ def main(export, report):
         if record["experiment"] and record["experiment"]["arm"]:
             continue
         for model, provider, key, value in calls(record):
-            arms[model][provider][key].append(value)
+            arms[model][provider].append((key, value))
     grounds = {
         (row["model"], row["comparison"]): row
         for row in json.load(open(report))["tables"]["grounds"]
@@ -161,7 +207,7 @@ def main(export, report):
     for row in json.load(open(report))["tables"]["effects"]:
         if row["metric"] != "first_token" or row["difference"] is None:
             continue
-        route, reference = (arms[row["model"]][row[side]] for side in ("route", "reference"))
+        route, reference = cells([arms[row["model"]][row[side]] for side in ("route", "reference")])
         found, alike = [], ([], [])
         for key in route:
             both = [route[key], reference.get(key, [])]

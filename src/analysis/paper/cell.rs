@@ -59,6 +59,27 @@ impl Unit {
     }
 }
 
+/// Numbers of which some were not waited out, as they were at least.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cut {
+    /// All of them, ascending and finite: of what was not waited out, how long it was waited for.
+    pub sorted: Arc<[f64]>,
+    /// How many numbers there are up to each of them.
+    pub upto: Arc<[u64]>,
+    /// Failures behind them.
+    pub failures: usize,
+    /// The waits that were not waited out, ascending, each with how often it is there.
+    pub waits: Vec<(f64, u64)>,
+}
+
+impl Cut {
+    /// The numbers as a sample.
+    #[must_use]
+    pub fn sample(&self) -> Sample<'_> {
+        Sample::counted(&self.sorted, &self.upto, self.failures)
+    }
+}
+
 /// The numbers that a quantile is of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawn {
@@ -74,9 +95,19 @@ pub struct Drawn {
     pub error: f64,
     /// How many of them say what one independent one would.
     pub effect: f64,
+    /// What was not waited out, where anything was; it is among the failures here.
+    pub cut: Option<Arc<Cut>>,
 }
 
 impl Drawn {
+    /// The numbers as they were at least: [`Self::sample`] has what was not waited out as infinite.
+    #[must_use]
+    pub fn least(&self) -> Sample<'_> {
+        self.cut
+            .as_ref()
+            .map_or_else(|| self.sample(), |cut| cut.sample())
+    }
+
     /// The numbers as a sample.
     #[must_use]
     pub fn sample(&self) -> Sample<'_> {
@@ -195,6 +226,7 @@ impl Cell {
             Figure::Value(value) => Self::Value(value),
             Figure::TooFew { needs, has } => Self::Absent(format!("needs {needs}, has {has}")),
             Figure::AmongFailures => Self::absent("falls among the failures"),
+            Figure::NotWaitedOut => Self::absent("lies beyond what was waited for"),
         }
     }
 

@@ -118,6 +118,11 @@ fn columns(report: &RoutesReport, route: &RouteReport) -> Columns {
 fn put_spread(put: &mut impl FnMut(&str, String), name: &str, spread: &Spread, unit: f64) {
     put(&format!("{name}_n"), spread.seen.to_string());
     put(&format!("{name}_failures"), spread.failures.to_string());
+    put(&format!("{name}_not_waited_out"), spread.cut.to_string());
+    put(
+        &format!("{name}_design_effect"),
+        format!("{:.6}", spread.effect),
+    );
     for (quantile, figure, ends) in [
         ("p50", spread.p50, spread.p50_ends),
         ("p95", spread.p95, spread.p95_ends),
@@ -189,6 +194,7 @@ fn number(figure: Figure) -> String {
     match figure {
         Figure::Value(value) => format!("{value:.6}"),
         Figure::AmongFailures => "inf".to_owned(),
+        Figure::NotWaitedOut => "not_waited_out".to_owned(),
         Figure::TooFew { .. } => String::new(),
     }
 }

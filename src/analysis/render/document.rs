@@ -363,10 +363,11 @@ fn notes(report: &RoutesReport) -> Vec<String> {
             .to_owned(),
     );
     notes.push(
-        "Intervals of quantiles are of two order statistics, exact, 95 %, those of rates Wilson's; \
-         both take requests as independent, for one look at a window chosen before (\
-         `report consistency` widens them by how alike neighbours are). p50 needs 6 numbers, p95 \
-         72, p99 368; n is with failures. No draws are made."
+        "Intervals of quantiles are of two order statistics, exact, 95 %, of as many numbers as are \
+         independent (those of an hour, of a few hours those of a minute, of weeks those of a day may \
+         be alike: design effect); those of rates Wilson's, which takes all as independent. Both are \
+         for one look at a window chosen before. p50 needs 6 numbers, p95 72, p99 368; n is with \
+         failures. No draws are made."
             .to_owned(),
     );
     let configs: Vec<String> = head.configs.iter().map(ToString::to_string).collect();
@@ -397,6 +398,13 @@ fn route_note(route: &RouteReport) -> Option<String> {
         ("stalled", route.stalled),
     ];
     let parts: Vec<String> = [
+        (route.first_token.cut > 0).then(|| {
+            format!(
+                "first token not waited out of {} (the client left, or a hedge was sooner: at least \
+                 as long as the wait, by Kaplan and Meier)",
+                thousands(route.first_token.cut)
+            )
+        }),
         missing("first token", &route.first_token),
         missing("output rate", &route.output_rate),
         listed(left_out),

@@ -128,6 +128,8 @@ pub fn spread(spread: &Spread, unit: f64) -> Value {
     json!({
         "n": spread.seen,
         "failures": spread.failures,
+        "not_waited_out": spread.cut,
+        "design_effect": spread.effect,
         "p5": scaled(spread.p5),
         "p50": with_ends(scaled(spread.p50), spread.p50_ends, unit),
         "p95": with_ends(scaled(spread.p95), spread.p95_ends, unit),
@@ -155,7 +157,9 @@ pub fn figure(figure: Figure) -> Value {
         Figure::TooFew { needs, has } => {
             json!({ "value": null, "reason": "too_few", "needs": needs, "has": has })
         }
-        Figure::AmongFailures => json!({ "value": null, "reason": "among_failures" }),
+        Figure::AmongFailures | Figure::NotWaitedOut => {
+            json!({ "value": null, "reason": figure.reason() })
+        }
     }
 }
 

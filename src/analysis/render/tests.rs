@@ -87,7 +87,7 @@ fn every_format_says_what_the_numbers_stand_on() {
             "Definitions 1, tollgate 0.",
             "0000000000000abc",
             "No draws are made",
-            "two order statistics, exact, 95 %, those of rates Wilson",
+            "two order statistics, exact, 95 %, of as many numbers as are independent",
             "41.0 µs",
             "Observational",
         ] {
@@ -145,7 +145,7 @@ fn json_keeps_its_schema() {
     );
     assert_eq!(
         keys(&route["first_token_ms"]),
-        "failures iqr_over_p50 missing n p5 p50 p95 p95_over_p50 p99"
+        "design_effect failures iqr_over_p50 missing n not_waited_out p5 p50 p95 p95_over_p50 p99"
     );
     assert_eq!(route["failure_rate"]["part"], 20);
     assert_eq!(keys(&route["failure_rate"]), "high low part value whole");

@@ -163,6 +163,7 @@ pub fn figure(figure: Figure, write: impl FnOnce(f64) -> String) -> String {
         Figure::TooFew { has: 0, .. } => NOTHING.to_owned(),
         Figure::TooFew { needs, has } => format!("{has} of {needs}"),
         Figure::AmongFailures => "∞".to_owned(),
+        Figure::NotWaitedOut => "?".to_owned(),
     }
 }
 
@@ -184,6 +185,7 @@ pub fn why(figure: Figure) -> Option<String> {
         Figure::Value(_) => None,
         Figure::TooFew { needs, has } => Some(format!("needs {needs}, has {has}")),
         Figure::AmongFailures => Some("falls among the failures".to_owned()),
+        Figure::NotWaitedOut => Some("lies beyond what was waited for".to_owned()),
     }
 }
 

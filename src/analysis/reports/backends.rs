@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::call::{Call, plain_model};
 use super::figures::{
-    Good, METHOD, Numbers, OBSERVATIONAL, UNKNOWN, by, failures, first_token, head, leader,
-    model_cell, nothing, numbers, rate,
+    Good, METHOD, Numbers, OBSERVATIONAL, UNKNOWN, by, failures, head, leader, model_cell, nothing,
+    numbers, rate, to_first_token,
 };
 use crate::analysis::paper::{Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
@@ -61,7 +61,7 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
         .into_iter()
         .map(|((router, model, served_by), calls)| Backend {
             all: all[&(router.clone(), model.clone())],
-            first_token: numbers(&calls, first_token).lacking(&calls, |call| call.no_first_token),
+            first_token: to_first_token(&calls).lacking(&calls, |call| call.no_first_token),
             rate: numbers(&calls, rate).lacking(&calls, |call| call.no_rate),
             router,
             model,

@@ -5,17 +5,24 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::call::Call;
 use super::figures::{
-    NO_CALLS, Numbers, by_route, first_token, head, model_cell, named, nothing, numbers, spent,
+    NO_CALLS, Numbers, by_route, head, model_cell, named, nothing, spent, to_first_token,
 };
 use super::tax::Metric;
 use super::within::{METHOD, Within, findings, forest, sheet, within};
-use crate::analysis::paper::{Band, Cell, Chart, Column, Head, Line, Paper, Plot, Sheet, Unit};
+use crate::analysis::paper::{
+    Band, Cell, Chart, Column, Head, Line, Paper, Plot, Sheet, Source, Unit,
+};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 use crate::record::Outcome;
 use crate::statistics::interval::ALPHA;
 
 const TITLE: &str = "Caches";
+
+/// What is said of identical requests where not every one was looked at: of a pair, one half may
+/// lie in what was not taken, so no factor makes the whole of what was seen.
+const UNTOLD: &str = "Identical requests can only be told of every record, and this is a sample: \
+    narrow the window, or ask `tollgate report cache`, which reads more at a time.";
 
 /// Turns of a conversation that are told apart, by the first of each.
 const TURNS: [(u32, &str); 6] = [
@@ -39,8 +46,13 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
         return nothing("cache", TITLE, of, NO_CALLS);
     }
     let effects = effects(calls);
-    let identical = identical(calls);
-    let mut said = vec![identical.said()];
+    let is_sample = matches!(of.source, Source::Sample { .. });
+    let identical = (!is_sample).then(|| identical(calls));
+    let mut said = vec![
+        identical
+            .as_ref()
+            .map_or_else(|| UNTOLD.to_owned(), Identical::said),
+    ];
     said.extend(findings("Prompt cache (more than half read)", &effects));
     let charts = [
         turns_chart(calls),
@@ -55,20 +67,24 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
         title: TITLE.to_owned(),
         findings: said,
         head: of,
-        sheets: vec![
-            identical.sheet(),
-            turns(calls),
-            cached(calls),
-            sheet(
-                "effects",
-                "More than half of the prompt read from the cache, against none",
-                &effects,
-            ),
-        ],
+        sheets: identical
+            .iter()
+            .map(Identical::sheet)
+            .chain([
+                turns(calls),
+                cached(calls),
+                sheet(
+                    "effects",
+                    "More than half of the prompt read from the cache, against none",
+                    &effects,
+                ),
+            ])
+            .collect(),
         charts: charts.into_iter().flatten().collect(),
         notes: vec![
             "OBSERVATIONAL: later turns have longer prompts and more in the cache. The table of \
-             effects compares only prompts of like size at one route."
+             effects compares only prompts of like size at one route, and only answers whose usage \
+             says what was read: failures are in none of its rows."
                 .to_owned(),
             "Identical are requests for the same model whose whole body is the same, by a keyed \
              hash, as one that was answered well before in this window. Saved is what the later ones used and cost: \
@@ -86,9 +102,10 @@ fn effects(calls: &[Call]) -> Vec<Within> {
     within(
         calls,
         &[Metric::FirstToken, Metric::FirstAnswer, Metric::Cost],
-        |call| match call.traits.cached {
-            0 => Some(false),
-            2 => Some(true),
+        // A failure, or an answer without counts, did not read nothing: nobody knows what it read.
+        |call| match (call.cached_read?, call.traits.cached) {
+            (_, 0) => Some(false),
+            (_, 2) => Some(true),
             _ => None,
         },
         |call| call.traits.cached = 0,
@@ -169,7 +186,7 @@ fn cached(calls: &[Call]) -> Sheet {
 }
 
 fn row(model: &str, provider: &str, what: &str, calls: &[&Call]) -> Vec<Cell> {
-    let numbers = numbers(calls, first_token);
+    let numbers = to_first_token(calls);
     vec![
         model_cell(model),
         Cell::text(provider),
@@ -190,7 +207,7 @@ fn turns_chart(calls: &[Call]) -> Option<Chart> {
         let at = |span: usize| -> Numbers {
             turns
                 .get(&span)
-                .map_or_else(Numbers::default, |calls| numbers(calls, first_token))
+                .map_or_else(Numbers::default, |calls| to_first_token(calls))
         };
         let line = line(
             named(route),
@@ -460,5 +477,62 @@ mod tests {
         assert_eq!(names, TURNS.map(|turn| Cell::text(turn.1)));
         assert_eq!(paper.sheets[2].rows.len(), 2);
         assert_eq!(paper.charts.len(), 2);
+    }
+
+    #[test]
+    fn of_a_sample_nothing_is_said_of_identical_requests() {
+        let same = |n: usize| Call {
+            prompt: Some(KeyedHash(7)),
+            ..made_up(n, 300.0)
+        };
+        let calls: Vec<Call> = (0..40).map(same).collect();
+        let drawn = Head {
+            source: Source::Sample {
+                share: crate::analysis::paper::Chance(500_000),
+                slices: 100,
+                seed: 1,
+            },
+            ..head()
+        };
+        let keys = |paper: &Paper| {
+            paper
+                .sheets
+                .iter()
+                .map(|sheet| sheet.key)
+                .collect::<Vec<_>>()
+        };
+        let (whole, sample) = (paper(&calls, head()), paper(&calls, drawn));
+        assert!(keys(&whole).contains(&"identical"));
+        assert!(!keys(&sample).contains(&"identical"));
+        assert_eq!(sample.findings[0], UNTOLD);
+    }
+
+    /// Failures, of which nobody knows what they read, are in neither kind: the truth here is none.
+    #[test]
+    fn failures_do_not_make_a_cache_look_good() {
+        let calls: Vec<Call> = (0..800)
+            .map(|n| {
+                let cached = n % 2 == 0;
+                let mut call = made_up(n, 200.0 + (n / 2 * 37 % 100) as f64);
+                call.traits.cached = if cached { 2 } else { 0 };
+                call.cached_read = Some(if cached { 500 } else { 0 });
+                if n % 7 == 0 {
+                    Call {
+                        cached_read: None,
+                        ..failing(n)
+                    }
+                } else {
+                    call
+                }
+            })
+            .collect();
+        let found = effects(&calls);
+        let first = &found[0].found[0];
+        let effect = first.effect.unwrap();
+        assert!(effect.difference.value.abs() < 5e6, "{effect:?}");
+        assert!(
+            first.plain.iter().all(|p50| p50.unwrap() < 260e6),
+            "{first:?}"
+        );
     }
 }

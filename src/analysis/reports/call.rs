@@ -2,8 +2,8 @@
 
 use super::limit::{Limit, limits};
 use crate::record::{
-    AttemptRecord, CancelledBy, ErrorClass, ExchangeRecord, KeyedHash, Language, Mark, Name,
-    NullReason, Origin, Outcome, ProviderKind, TokenSource, WallTime,
+    AttemptRecord, ErrorClass, ExchangeRecord, KeyedHash, Language, Mark, Name, NullReason, Origin,
+    Outcome, PicoDollars, ProviderKind, TokenSource, Usage, WallTime,
 };
 use crate::statistics::metric;
 
@@ -41,6 +41,9 @@ pub struct Call {
     pub first_token: Option<f64>,
     /// Time to first answer.
     pub first_answer: Option<f64>,
+    /// How long a first token and a first answer were waited for at least, where the client left or
+    /// a hedge was sooner.
+    pub waited: [Option<f64>; 2],
     /// Output rate in tokens per second; zero of a failure.
     pub rate: Option<f64>,
     /// Why it has no time to first token, of an answer that ended.
@@ -71,6 +74,8 @@ pub struct Call {
     pub whole: Option<f64>,
     /// Whether another try followed it: it answered nobody.
     pub lost: bool,
+    /// Whether there was a connection: the request went out.
+    pub connected: bool,
     /// How its exchange ended.
     pub outcome: Outcome,
     /// What kind of error it met.
@@ -126,6 +131,19 @@ pub struct Traits {
     pub reused: bool,
     /// The six hours in which it was, counted from 1970.
     pub block: i64,
+}
+
+impl Traits {
+    /// The same without what only an answer tells: a failure read no cache, and an outage has no
+    /// connection that was there.
+    #[must_use]
+    pub fn known_before(&self) -> Self {
+        Self {
+            cached: 0,
+            reused: false,
+            ..self.clone()
+        }
+    }
 }
 
 /// Microseconds of six hours.
@@ -205,16 +223,23 @@ pub fn calls(
 
 /// A try after which another followed.
 fn gone(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
-    let cancelled = matches!(
-        attempt.cancelled_by,
-        Some(CancelledBy::Client | CancelledBy::Shutdown | CancelledBy::Hedge)
-    );
+    let cancelled = metric::is_called_off(attempt);
+    let usage = attempt.lost_usage.unwrap_or_default();
     let call = if cancelled || attempt.error_class.is_some_and(is_no_failure) {
-        bare(record, attempt)
+        bare(record, attempt, &usage)
     } else {
-        failed(record, attempt)
+        failed(record, attempt, &usage)
     };
-    Call { lost: true, ..call }
+    let waited = [Mark::FirstToken, Mark::FirstAnswer]
+        .map(|mark| metric::lost_wait(attempt, mark).map(|span| span.0 as f64));
+    Call {
+        lost: true,
+        waited,
+        cost: metric::lost_cost(attempt).map(PicoDollars::as_dollars),
+        input: usage.input,
+        cached_read: usage.cached_read,
+        ..call
+    }
 }
 
 /// Whether an error of that class says nothing of whether the route works.
@@ -224,7 +249,7 @@ const fn is_no_failure(class: ErrorClass) -> bool {
         || metric::is_callers_fault(class)
 }
 
-fn failed(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
+fn failed(record: &ExchangeRecord, attempt: &AttemptRecord, usage: &Usage) -> Call {
     let forever = Some(f64::INFINITY);
     Call {
         failed: Some(true),
@@ -233,7 +258,7 @@ fn failed(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
         rate: Some(0.0),
         total: forever,
         whole: forever,
-        ..bare(record, attempt)
+        ..bare(record, attempt, usage)
     }
 }
 
@@ -241,7 +266,7 @@ fn answered(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
     if record.outcome.is_route_failure() {
         return Call {
             own_delay: metric::own_delay(record).map(|span| span.0 as f64),
-            ..paid(record, failed(record, attempt))
+            ..paid(record, failed(record, attempt, &record.tokens.usage))
         };
     }
     let nanos = |found: metric::Metric| found.ok().map(|span| span.0 as f64);
@@ -253,6 +278,8 @@ fn answered(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
         failed: record.outcome.in_failure_rate().then_some(false),
         first_token: keep(nanos(metric::ttft_up(attempt))),
         first_answer: keep(nanos(metric::ttfa(attempt))),
+        waited: [Mark::FirstToken, Mark::FirstAnswer]
+            .map(|mark| metric::wait(record, mark).map(|span| span.0 as f64)),
         no_first_token: metric::ttft_up(attempt).err().filter(|_| timed),
         no_rate: metric::output_rate(record).err().filter(|_| timed),
         rate: keep(
@@ -272,19 +299,19 @@ fn answered(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
             .reduce(f64::max),
         whole: keep(nanos(metric::total(attempt))),
         own_delay: metric::own_delay(record).map(|span| span.0 as f64),
-        ..paid(record, bare(record, attempt))
+        ..paid(record, bare(record, attempt, &record.tokens.usage))
     }
 }
 
-/// The answering try with what its exchange cost and used.
+/// The answering try with what it cost and used: what lost tries cost is theirs.
 fn paid(record: &ExchangeRecord, call: Call) -> Call {
     let usage = &record.tokens.usage;
     let counted = !matches!(record.tokens.source, None | Some(TokenSource::Chunks));
     Call {
-        cost: metric::telling_cost(record.outcome, record.cost)
-            .map(crate::record::PicoDollars::as_dollars),
+        cost: metric::telling_cost(record.outcome, metric::own_cost(record))
+            .map(PicoDollars::as_dollars),
         billed: metric::telling_cost(record.outcome, record.cost_billed)
-            .map(crate::record::PicoDollars::as_dollars),
+            .map(PicoDollars::as_dollars),
         input: usage.input,
         cached_read: usage.cached_read,
         output: usage.output.filter(|_| counted),
@@ -303,11 +330,11 @@ fn connecting(attempt: &AttemptRecord) -> f64 {
     open.map_or(0.0, |span| span.0 as f64)
 }
 
-fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
-    let usage = &record.tokens.usage;
+fn bare(record: &ExchangeRecord, attempt: &AttemptRecord, usage: &Usage) -> Call {
     // Before the answer only the estimate is known: what is compared by must not come of the
     // route, so the size is the estimate where there is one.
-    let size = record.request.prompt_tokens_estimated.or(usage.input);
+    let counted = record.tokens.usage.input;
+    let size = record.request.prompt_tokens_estimated.or(counted);
     let cached = match (usage.cached_read, usage.input) {
         (Some(read), Some(input)) if read > 0 && input > 0 => 1 + u8::from(read * 2 > input),
         _ => 0,
@@ -339,6 +366,7 @@ fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
         failed: None,
         first_token: None,
         first_answer: None,
+        waited: [None; 2],
         rate: None,
         no_first_token: None,
         no_rate: None,
@@ -354,6 +382,7 @@ fn bare(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
         own_delay: None,
         whole: None,
         lost: false,
+        connected: attempt.timeline.get(Mark::SendStart).is_some(),
         outcome: record.outcome,
         class: attempt.error_class,
         status: attempt.status,

@@ -83,7 +83,7 @@ pub fn compared(a: &Paper, b: &Paper, what: &Sides) -> Paper {
         "OBSERVATIONAL: nobody assigned requests to the two sides by lot. Prompts, hours and \
          traffic may differ between them; a difference is what was experienced."
             .to_owned(),
-        "Requests are taken as independent. What has no interval (counts, sums, means of money) \
+        "Quantiles are compared of as many requests as are independent (design effect); of shares all are taken as independent. What has no interval (counts, sums, means of money) \
          is shown beside each other and not judged."
             .to_owned(),
     ];
@@ -270,11 +270,19 @@ fn difference(a: &Cell, b: &Cell) -> Option<(Estimate, Option<u64>)> {
             (of, Some(a.whole.min(b.whole)))
         }
         (
-            Cell::Quantile { n, of: Some(a), .. },
             Cell::Quantile {
-                n: m, of: Some(b), ..
+                value: one,
+                n,
+                of: Some(a),
+                ..
             },
-        ) => (drawn(a, b)?, Some(*n.min(m))),
+            Cell::Quantile {
+                value: other,
+                n: m,
+                of: Some(b),
+                ..
+            },
+        ) => (drawn((a, *one), (b, *other))?, Some(*n.min(m))),
         _ => {
             let (one, n) = estimate(a)?;
             let (other, m) = estimate(b)?;
@@ -284,15 +292,27 @@ fn difference(a: &Cell, b: &Cell) -> Option<(Estimate, Option<u64>)> {
     (found.0.value.is_finite() && !found.0.interval.low.is_nan()).then_some(found)
 }
 
-fn drawn(a: &Drawn, b: &Drawn) -> Option<Estimate> {
+/// The difference of two quantiles, which are `one` and `other`.
+fn drawn((a, one): (&Drawn, f64), (b, other): (&Drawn, f64)) -> Option<Estimate> {
     let how = Resampling {
         effects: [b.effect, a.effect],
         ..Resampling::seeded(SEED)
     };
-    let mut found = bootstrap_difference(b.sample(), a.sample(), a.p, &how)?;
+    let mut found = if a.cut.is_none() && b.cut.is_none() {
+        bootstrap_difference(b.sample(), a.sample(), a.p, &how)?
+    } else {
+        let low = bootstrap_difference(b.least(), a.sample(), a.p, &how);
+        let high = bootstrap_difference(b.sample(), a.least(), a.p, &how);
+        Estimate {
+            value: other - one,
+            interval: Interval {
+                low: low.map_or(f64::NEG_INFINITY, |found| found.interval.low),
+                high: high.map_or(f64::INFINITY, |found| found.interval.high),
+            },
+        }
+    };
     // Either quantile may be off by its numbers' own error.
-    let off = |drawn: &Drawn| Some(drawn.error * drawn.sample().quantile(drawn.p)?);
-    let error = off(a)? + off(b)?;
+    let error = a.error * one + b.error * other;
     if error > 0.0 {
         found.interval.low -= error;
         found.interval.high += error;

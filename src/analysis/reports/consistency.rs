@@ -2,14 +2,15 @@
 
 use super::call::Call;
 use super::figures::{
-    METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, first_token, head, model_cell,
-    named, nothing, numbers, rate, share, total,
+    METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, head, model_cell, named, nothing,
+    numbers, rate, share, to_first_token, total,
 };
 use super::sums::Routes;
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 use crate::statistics::interval::{ALPHA, Estimate, Interval};
+use crate::statistics::rollup::Further;
 
 const TITLE: &str = "Consistency";
 
@@ -28,13 +29,13 @@ struct Way {
 pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
     let ways = by_route(calls).into_iter().map(|(route, calls)| {
         let metrics = [
-            numbers(&calls, first_token).lacking(&calls, |call| call.no_first_token),
+            to_first_token(&calls).lacking(&calls, |call| call.no_first_token),
             numbers(&calls, rate).lacking(&calls, |call| call.no_rate),
             numbers(&calls, total).lacking(&calls, |call| call.no_rate),
         ];
         let streamed: Vec<&Call> = calls
             .into_iter()
-            .filter(|call| call.stalls.is_some())
+            .filter(|call| !call.lost && call.stalls.is_some())
             .collect();
         Way {
             route,
@@ -51,12 +52,15 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
 /// The same from roll-ups.
 pub(super) fn rolled(routes: &Routes, of: Head) -> Paper {
     let ways = routes.iter().map(|(route, sums)| {
-        let (further, streams) = (&sums.streams.further, sums.streams.exchanges());
+        let all = [&sums.streams.further, &sums.wholes.further];
+        let of = |count: fn(&Further) -> u64| all.into_iter().map(count).sum();
+        // Where an older version did not count what began to stream, what was asked to.
+        let streams = sums.streamed().unwrap_or_else(|| sums.streams.exchanges());
         Way {
             route: route.clone(),
             metrics: [sums.first_token(), sums.rate(), Numbers::unkept()],
-            stalled: Share::of(further.stalled, streams),
-            held: Share::of(further.pseudo_streams, streams),
+            stalled: Share::of(of(|further| further.stalled), streams),
+            held: Share::of(of(|further| further.pseudo_streams), streams),
         }
     });
     written(&ways.collect::<Vec<_>>(), head(of, METHOD))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::call::Call;
 use super::figures::{
     METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, head, model_cell, named, nothing,
-    numbers, spent,
+    numbers, price, spent,
 };
 use super::spend::{self, Outlay};
 use super::sums::{Routes, Sums};
@@ -35,6 +35,8 @@ struct Costs {
     /// Their cost, and the part of those that ended well.
     sum: f64,
     sum_well: f64,
+    /// What lost tries cost that reported usage.
+    sum_lost: f64,
     /// Tries after which another followed.
     lost: u64,
     /// Tries that failed and may be billed all the same.
@@ -85,8 +87,9 @@ fn told(routes: &[Costs], of: Head, outlay: &Outlay) -> Paper {
              which is no price of a request: they are not among those with a price."
                 .to_owned(),
             "Per success is all known cost of the route over its known answers that ended well. \
-             What lost tries were billed is not known to anybody here: `may be billed` counts \
-             them, and the overhead in money is without them."
+             A lost try that reported its usage costs its own route, as a failure; of one that did \
+             not, nobody here knows what was billed: `may be billed` counts those, and the overhead \
+             in money is without them."
                 .to_owned(),
         ],
     };
@@ -107,6 +110,7 @@ fn costs_rolled(route: Route, sums: &Sums) -> Costs {
         priced_well: further.spent_well_count,
         sum: dollars(further.spent),
         sum_well: dollars(further.spent_well),
+        sum_lost: dollars(further.lost_spent),
         lost: all.lost,
         maybe_billed: further.maybe_billed,
         both: further.both,
@@ -119,19 +123,22 @@ fn costs_rolled(route: Route, sums: &Sums) -> Costs {
 
 fn costs(route: Route, calls: &[&Call]) -> Costs {
     let only = |billed: bool| {
-        let of = |call: &&&Call| call.billed.is_some() == billed && call.cost.is_some() != billed;
+        let of = |call: &&&Call| {
+            !call.lost && call.billed.is_some() == billed && call.cost.is_some() != billed
+        };
         calls.iter().filter(of).count() as u64
     };
     let mut costs = Costs {
         route,
         tries: calls.len() as u64,
-        each: numbers(calls, spent),
+        each: numbers(calls, price),
         exchanges: 0,
         well: 0,
         priced: 0,
         priced_well: 0,
         sum: 0.0,
         sum_well: 0.0,
+        sum_lost: 0.0,
         lost: 0,
         maybe_billed: 0,
         both: 0,
@@ -145,6 +152,7 @@ fn costs(route: Route, calls: &[&Call]) -> Costs {
         costs.maybe_billed += u64::from(call.maybe_billed && (call.lost || !well));
         if call.lost {
             costs.lost += 1;
+            costs.sum_lost += spent(call).unwrap_or(0.0);
             continue;
         }
         costs.exchanges += 1;
@@ -167,13 +175,23 @@ fn costs(route: Route, calls: &[&Call]) -> Costs {
 }
 
 impl Costs {
+    /// All that is known to have been spent there.
+    fn all(&self) -> f64 {
+        self.sum + self.sum_lost
+    }
+
+    /// The same, where anything is known.
+    fn known(&self) -> Option<f64> {
+        (self.priced > 0 || self.sum_lost > 0.0).then(|| self.all())
+    }
+
     fn per_success(&self) -> Option<f64> {
-        (self.priced_well > 0).then(|| self.sum / self.priced_well as f64)
+        (self.priced_well > 0).then(|| self.all() / self.priced_well as f64)
     }
 }
 
 fn findings(routes: &[Costs]) -> Vec<String> {
-    let sum: f64 = routes.iter().map(|costs| costs.sum).sum();
+    let sum: f64 = routes.iter().map(Costs::all).sum();
     let priced: u64 = routes.iter().map(|costs| costs.priced).sum();
     let all: u64 = routes.iter().map(|costs| costs.exchanges).sum();
     let share = |part: u64, whole: u64| {
@@ -200,13 +218,13 @@ fn findings(routes: &[Costs]) -> Vec<String> {
     }
     let most = routes
         .iter()
-        .filter(|costs| costs.sum > 0.0)
-        .max_by(|a, b| a.sum.total_cmp(&b.sum));
+        .filter(|costs| costs.all() > 0.0)
+        .max_by(|a, b| a.all().total_cmp(&b.all()));
     if let Some(most) = most.filter(|_| routes.len() > 1) {
         findings.push(format!(
             "Most was spent on {}: {} of the known cost.",
             named(&most.route),
-            number(most.sum / sum, Unit::Share)
+            number(most.all() / sum, Unit::Share)
         ));
     }
     let (both, computed, billed) = routes.iter().fold((0, 0.0, 0.0), |sums, costs| {
@@ -274,7 +292,7 @@ fn costs_sheet(routes: &[Costs]) -> Sheet {
         vec![
             Cell::count(costs.exchanges),
             Cell::share(Share::of(costs.priced, costs.exchanges)),
-            known((costs.priced > 0).then_some(costs.sum)),
+            known(costs.known()),
             known(each),
             costs.each.at(0.5),
             known(each.map(|each| each * 1e3)),
@@ -299,16 +317,13 @@ fn overhead(routes: &[Costs]) -> Sheet {
         routes,
         |costs| {
             let per_success = (costs.well > 0).then(|| costs.tries as f64 / costs.well as f64);
-            let factor = (costs.sum_well > 0.0).then(|| costs.sum / costs.sum_well);
+            let factor = (costs.sum_well > 0.0).then(|| costs.all() / costs.sum_well);
             vec![
                 Cell::count(costs.well),
                 Cell::maybe(per_success, "none ended well"),
                 Cell::count(costs.lost),
                 Cell::count(costs.maybe_billed),
-                Cell::maybe(
-                    (costs.priced > 0).then_some(costs.sum - costs.sum_well),
-                    "no price",
-                ),
+                Cell::maybe(costs.known().map(|all| all - costs.sum_well), "no price"),
                 Cell::maybe(factor, "no price"),
             ]
         },
@@ -411,5 +426,30 @@ mod tests {
             "{:?}",
             paper.findings
         );
+    }
+
+    /// What a lost try cost is spent at its own route, and no price of the one that answered.
+    #[test]
+    fn a_lost_try_costs_its_own_route() {
+        let mut calls: Vec<Call> = (0..10).map(|n| made_up(n, 300.0)).collect();
+        calls.push(Call {
+            lost: true,
+            cost: Some(0.002),
+            ..failing(10)
+        });
+        let paper = paper(&calls, head());
+        let near = |cell: &Cell, value: f64| {
+            let found = cell.number().unwrap();
+            assert!((found - value).abs() < 1e-9, "{found} {value}");
+        };
+        let cost = &paper.sheets[0].rows[0];
+        assert_eq!(cost[3], Cell::share(Share::of(10, 10)));
+        near(&cost[4], 0.012);
+        near(&cost[5], 0.001);
+        near(&cost[8], 0.0012);
+        let overhead = &paper.sheets[1].rows[0];
+        near(&overhead[6], 0.002);
+        near(&overhead[7], 1.2);
+        assert_eq!(paper.sheets[2].rows[0][7], Cell::count(10));
     }
 }

@@ -9,7 +9,7 @@ use super::figures::{
 };
 use super::limit::Per;
 use super::sums::{Routes, Sums};
-use crate::analysis::paper::{Cell, Chart, Column, Head, Heat, Paper, Plot, Sheet, Unit};
+use crate::analysis::paper::{Cell, Chart, Column, Head, Heat, Paper, Plot, Sheet, Source, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 use crate::record::{ErrorClass, Outcome, WallTime};
@@ -44,7 +44,12 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
         .into_iter()
         .map(|(route, calls)| way(route, &calls))
         .collect();
-    written(&ways, head(of, METHOD), "none")
+    let rare = match of.source {
+        // Of a minute a sample has a part, or nothing.
+        Source::Sample { .. } => "not of a sample",
+        Source::Records | Source::Rollups => "not in roll-ups",
+    };
+    written(&ways, head(of, METHOD), ["none", rare])
 }
 
 /// The same from roll-ups, which keep no status and no minutes beyond a week.
@@ -53,7 +58,7 @@ pub(super) fn rolled(routes: &Routes, of: Head) -> Paper {
         .iter()
         .map(|(route, sums)| way_rolled(route.clone(), sums))
         .collect();
-    written(&ways, head(of, METHOD), "not in roll-ups")
+    written(&ways, head(of, METHOD), ["not in roll-ups"; 2])
 }
 
 fn way(route: Route, calls: &[&Call]) -> Way {
@@ -98,7 +103,10 @@ fn way_rolled(route: Route, sums: &Sums) -> Way {
     }
 }
 
-fn written(ways: &[Way], of: Head, no_status: &str) -> Paper {
+/// `absent` says why there is no status, and why there is no busiest minute.
+fn written(ways: &[Way], of: Head, absent: [&str; 2]) -> Paper {
+    let [no_status, no_minute] = absent;
+    let minutes = minutes(ways, &of, no_minute);
     if ways.is_empty() {
         return nothing("errors", TITLE, of, NO_CALLS);
     }
@@ -108,7 +116,7 @@ fn written(ways: &[Way], of: Head, no_status: &str) -> Paper {
         title: TITLE.to_owned(),
         findings: findings(ways),
         head: of,
-        sheets: vec![rates(ways), classes(ways, no_status), minutes(ways)],
+        sheets: vec![rates(ways), classes(ways, no_status), minutes],
         charts: heat(ways).into_iter().collect(),
         notes: vec![
             OBSERVATIONAL.to_owned(),
@@ -267,7 +275,8 @@ fn classes(ways: &[Way], no_status: &str) -> Sheet {
     sheet
 }
 
-fn minutes(ways: &[Way]) -> Sheet {
+fn minutes(ways: &[Way], of: &Head, why: &str) -> Sheet {
+    let whole = !matches!(of.source, Source::Sample { .. });
     let mut sheet = sheet(
         "minutes",
         "The busiest minute, and the limits",
@@ -288,8 +297,9 @@ fn minutes(ways: &[Way]) -> Sheet {
         ],
     );
     for way in ways {
-        let unknown = || vec![Cell::absent("not in roll-ups"); sheet.columns.len() - names().len()];
-        let minute = way.minute.clone().unwrap_or_else(unknown);
+        let unknown = || vec![Cell::absent(why); sheet.columns.len() - names().len()];
+        let minute = way.minute.clone().filter(|_| whole);
+        let minute = minute.unwrap_or_else(unknown);
         sheet.rows.push(cells(&way.route, minute));
     }
     sheet

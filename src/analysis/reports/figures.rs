@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use super::Paper;
 use super::call::{Call, plain_model};
-use crate::analysis::paper::{Bar, Cell, Drawn, Head, HeatCell, Unit};
+use crate::analysis::paper::{Bar, Cell, Cut, Drawn, Head, HeatCell, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 use crate::record::NullReason;
 use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide};
 use crate::statistics::interval::{
-    ALPHA, Estimate, Interval, cluster_effect, design_effect, order_ci_deff,
+    ALPHA, Estimate, Interval, cluster_effect, counted_cluster_effect, design_effect, order_ci_deff,
 };
 use crate::statistics::metric::{is_credential_fault, is_rate_limit};
-use crate::statistics::quantile::{Sample, minimum_count, sorted};
+use crate::statistics::quantile::{Sample, minimum_count, sorted, waited_quantile};
 use crate::statistics::sketch::{RELATIVE_ERROR, Sketch, value_of};
 
 /// Seed of the draws of reports that take none.
@@ -23,7 +23,7 @@ pub(super) const SEED: u64 = 1;
 /// How quantiles and shares are made, where nothing more is said.
 pub(super) const METHOD: &str = "Quantiles are of type 7 with the exact binomial interval of two \
     order statistics, 95 %, of as many requests as are independent by the autocorrelation of their \
-    ranks (design effect; of roll-ups all are taken as independent); a quantile needs 6 numbers at p50, 72 \
+    ranks, of roll-ups by how alike those of an hour (beyond two weeks of a day) are (design effect); a quantile needs 6 numbers at p50, 72 \
     at p95 and p5, 368 at p99. Shares have Wilson's interval, 95 %. Failures count as infinitely \
     long in times and are not in rates. Who leads is decided by the index bootstrap of the \
     difference of medians, 10,000 draws, Bonferroni over all pairs.";
@@ -66,7 +66,10 @@ pub(super) struct Numbers {
     sorted: Arc<[f64]>,
     /// How many numbers there are up to each of them, where one stands for many.
     upto: Option<Arc<[u64]>>,
+    /// Failures, and what was not waited out: larger than every number.
     failures: usize,
+    /// What was not waited out, where anything was.
+    cut: Option<Arc<Cut>>,
     /// How far each of them may be from the truth, as a share of it.
     error: f64,
     /// How many of them, in the order of time, say what one independent one would; absent where
@@ -95,6 +98,51 @@ impl Numbers {
             effect: Some(design_effect(&values)),
             ..Self::of(values)
         }
+    }
+
+    /// The same where some, which say so, were not waited out: of those a number is the least that
+    /// they can have been.
+    pub(super) fn waited(values: impl IntoIterator<Item = (f64, bool)>) -> Self {
+        let values: Vec<(f64, bool)> = values.into_iter().collect();
+        let longest = |&(value, cut): &(f64, bool)| if cut { f64::INFINITY } else { value };
+        let numbers = Self::in_time(values.iter().map(longest));
+        let cut = values.iter().filter(|(_, cut)| *cut);
+        numbers.cut_short(cut.map(|(wait, _)| (*wait, 1)).collect())
+    }
+
+    /// The same with `waits` that were not waited out, which are among its failures.
+    fn cut_short(self, mut waits: Vec<(f64, u64)>) -> Self {
+        if waits.is_empty() {
+            return self;
+        }
+        waits.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+        let count: usize = waits.iter().map(|(_, count)| *count as usize).sum();
+        let mut least: Vec<(f64, u64)> = self.each().chain(waits.iter().copied()).collect();
+        least.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+        let least = Self::counted(least, self.failures - count);
+        let cut = Cut {
+            sorted: least.sorted,
+            upto: least.upto.unwrap_or_default(),
+            failures: least.failures,
+            waits,
+        };
+        Self {
+            cut: Some(Arc::new(cut)),
+            ..self
+        }
+    }
+
+    /// How many were not waited out.
+    pub(super) fn cut_count(&self) -> u64 {
+        let cut = self.cut.iter().flat_map(|cut| &cut.waits);
+        cut.map(|(_, count)| count).sum()
+    }
+
+    /// The numbers as they were at least: [`Self::sample`] has them as they were at most.
+    pub(super) fn least(&self) -> Sample<'_> {
+        self.cut
+            .as_ref()
+            .map_or_else(|| self.sample(), |cut| cut.sample())
     }
 
     /// The same of numbers that are alike within a cluster, each with the cluster it is in.
@@ -130,14 +178,32 @@ impl Numbers {
 
     /// The numbers of a sketch, each times `unit`, and `failures`.
     pub(super) fn rolled(sketch: &Sketch, failures: u64, unit: f64) -> Self {
-        let bins = sketch.bins();
-        let zeros = (bins.zeros > 0).then_some((0.0, bins.zeros));
-        let others = bins.bins.iter();
-        let others = others.map(|(index, count)| (value_of(*index) as f64 * unit, *count));
         Self {
             error: RELATIVE_ERROR,
-            ..Self::counted(zeros.into_iter().chain(others), failures as usize)
+            ..Self::counted(pairs(sketch, unit), failures as usize)
         }
+    }
+
+    /// The same with what was not waited out, as a sketch has it.
+    pub(super) fn beside(self, waited: &Sketch) -> Self {
+        let waits: Vec<(f64, u64)> = pairs(waited, 1.0).collect();
+        let failures = self.failures + waited.count() as usize;
+        Self { failures, ..self }.cut_short(waits)
+    }
+
+    /// The same with how many of them say what one independent one would: each of `clusters` has
+    /// numbers that may be alike, in units of `unit`, and how many are longer than all.
+    pub(super) fn alike(self, clusters: &[(&Sketch, u64)], unit: f64) -> Self {
+        let middle = self.sample().quantile(0.5);
+        let effect = middle.filter(|one| one.is_finite()).map(|middle| {
+            // Half a unit up: the number itself is one of the bins.
+            let upto = (middle / unit + 0.5) as u64;
+            let clusters = clusters.iter();
+            let counts = clusters
+                .map(|(numbers, longer)| (numbers.count_upto(upto), numbers.count() + longer));
+            counted_cluster_effect(&counts.collect::<Vec<_>>())
+        });
+        Self { effect, ..self }
     }
 
     /// Numbers in order, each with how often it is there.
@@ -215,13 +281,23 @@ impl Numbers {
         if has < needs {
             return Err(format!("needs {needs}, has {has}"));
         }
-        let value = self.sample().quantile(p).filter(|value| value.is_finite());
-        let value = value.ok_or_else(|| format!("among failures, n {has}"))?;
+        let value = match &self.cut {
+            None => self.sample().quantile(p).filter(|value| value.is_finite()),
+            Some(cut) => waited_quantile(self.each(), &cut.waits, cut.failures as u64, p),
+        };
+        let value = value.ok_or_else(|| match self.cut_count() {
+            0 => format!("among failures, n {has}"),
+            cut => format!("beyond what was waited for, n {has}, {cut} not waited out"),
+        })?;
+        let effect = self.effect.unwrap_or(1.0);
+        let ends = |sample| order_ci_deff(sample, p, alpha, effect).bounds();
         Ok(Estimate {
             value,
-            interval: self.widened(
-                order_ci_deff(self.sample(), p, alpha, self.effect.unwrap_or(1.0)).bounds(),
-            ),
+            // Whatever those may have been that nobody waited for.
+            interval: self.widened(Interval {
+                low: ends(self.least()).low,
+                high: ends(self.sample()).high,
+            }),
         })
     }
 
@@ -251,6 +327,7 @@ impl Numbers {
                 failures: self.failures,
                 error: self.error,
                 effect: self.effect.unwrap_or(1.0),
+                cut: self.cut.clone(),
             });
         }
         cell
@@ -285,9 +362,61 @@ impl Numbers {
     }
 }
 
+/// The numbers of a sketch, each times `unit` and with how often it is there.
+fn pairs(sketch: &Sketch, unit: f64) -> impl Iterator<Item = (f64, u64)> + '_ {
+    let bins = sketch.bins();
+    let zeros = (bins.zeros > 0).then_some((0.0, bins.zeros));
+    let others = bins.bins.iter();
+    let others = others.map(move |(index, count)| (value_of(*index) as f64 * unit, *count));
+    zeros.into_iter().chain(others)
+}
+
 /// Time to first token of streams: of a whole answer nobody saw one.
 pub(super) fn first_token(call: &Call) -> Option<f64> {
     call.first_token.filter(|_| call.traits.stream)
+}
+
+/// Times to first token of streams, those that nobody waited out among them.
+pub(super) fn to_first_token<'a>(calls: impl IntoIterator<Item = &'a &'a Call>) -> Numbers {
+    waits(calls, first_token, 0)
+}
+
+/// Times to first answer of streams, those that nobody waited out among them.
+pub(super) fn to_first_answer<'a>(calls: impl IntoIterator<Item = &'a &'a Call>) -> Numbers {
+    waits(calls, first_answer, 1)
+}
+
+fn waits<'a>(
+    calls: impl IntoIterator<Item = &'a &'a Call>,
+    of: impl Fn(&Call) -> Option<f64>,
+    which: usize,
+) -> Numbers {
+    Numbers::waited(calls.into_iter().filter_map(|call| {
+        let wait = call.waited[which].filter(|_| call.traits.stream);
+        let number = of(call).map(|value| (value, false));
+        number.or_else(|| wait.map(|wait| (wait, true)))
+    }))
+}
+
+/// What is said where a first token was not waited out, of calls that are in times.
+pub(super) fn not_waited_out(calls: &[Call]) -> Option<String> {
+    let cut = calls
+        .iter()
+        .filter(|call| call.traits.stream && call.first_token.is_none());
+    cut_short(cut.filter(|call| call.waited[0].is_some()).count() as u64)
+}
+
+/// The same of so many.
+pub(super) fn cut_short(count: u64) -> Option<String> {
+    (count > 0).then(|| {
+        format!(
+            "{} streams had no token when their client left or a hedge was sooner: how long they \
+             would have taken is not known. They count as at least as long as they were waited for: \
+             quantiles are of Kaplan and Meier, and their intervals hold whatever those may have \
+             been.",
+            number(count as f64, Unit::Count)
+        )
+    })
 }
 
 /// Time to first answer of streams.
@@ -378,9 +507,14 @@ pub(super) fn mean(values: impl IntoIterator<Item = f64>) -> Option<(f64, u64)> 
     (count > 0).then(|| (sum / count as f64, count))
 }
 
-/// What a call cost: what was billed, where that is known, else what the price table says.
+/// What a try cost: what was billed, where that is known, else what the price table says.
 pub(super) fn spent(call: &Call) -> Option<f64> {
     call.billed.or(call.cost)
+}
+
+/// What an answer cost: a lost try's cost is of its route, and no price of a request.
+pub(super) fn price(call: &Call) -> Option<f64> {
+    spent(call).filter(|_| !call.lost)
 }
 
 /// A region's name, or that it is not known.
@@ -478,7 +612,7 @@ pub(super) fn leader(
         effects: [second, first].map(|of| of.2.effect.unwrap_or(1.0)),
         ..Resampling::seeded(SEED)
     };
-    let mut found = bootstrap_difference(second.2.sample(), first.2.sample(), 0.5, &how)?;
+    let mut found = difference(second.2, first.2, &how)?;
     // Either median may be off by its numbers' own error.
     let error = second.2.error * second.0 + first.2.error * first.0;
     found.interval.low -= error;
@@ -503,6 +637,25 @@ pub(super) fn leader(
         ends(found.interval, signed),
         verdict(&said_of)
     ))
+}
+
+/// The difference of medians, whatever those may have been that nobody waited for.
+pub(super) fn difference(of: &Numbers, less: &Numbers, how: &Resampling) -> Option<Estimate> {
+    let found = bootstrap_difference(of.sample(), less.sample(), 0.5, how);
+    if of.cut.is_none() && less.cut.is_none() {
+        return found;
+    }
+    let [low, high] = [
+        bootstrap_difference(of.least(), less.sample(), 0.5, how),
+        bootstrap_difference(of.sample(), less.least(), 0.5, how),
+    ];
+    Some(Estimate {
+        value: of.median()? - less.median()?,
+        interval: Interval {
+            low: low.map_or(f64::NEG_INFINITY, |found| found.interval.low),
+            high: high.map_or(f64::INFINITY, |found| found.interval.high),
+        },
+    })
 }
 
 /// A verdict in words.
@@ -582,5 +735,51 @@ mod tests {
         let none = Numbers::default();
         let groups = [("a".to_owned(), &near), ("b".to_owned(), &none)];
         assert_eq!(leader("x", &groups, Good::Low, Unit::Span), None);
+    }
+
+    /// 72 of 400 were cut short at 150 ms: up to there all is known, and beyond it nothing.
+    #[test]
+    fn a_tail_that_nobody_waited_for_is_not_left_out() {
+        let first = |n: usize| (25.0 + (n % 10) as f64) * 1e6;
+        let calls: Vec<Call> = (0..400)
+            .map(|n| {
+                let cut = n % 50 < 9;
+                Call {
+                    first_token: (!cut).then(|| first(n)),
+                    waited: [cut.then_some(150e6), None],
+                    ..made_up(n, 300.0)
+                }
+            })
+            .collect();
+        let calls: Vec<&Call> = calls.iter().collect();
+        let numbers = to_first_token(&calls);
+        assert_eq!((numbers.count(), numbers.cut_count()), (400, 72));
+        let middle = numbers.estimate(0.5, ALPHA).unwrap();
+        assert!((middle.value - 31e6).abs() < 1.1e6, "{middle:?}");
+        let why = numbers.estimate(0.95, ALPHA).unwrap_err();
+        assert!(why.contains("72 not waited out"), "{why}");
+        // Where the least that they can have been would move an end, it does.
+        let early = Numbers::waited((0..400).map(|n| (100.0 + n as f64, n % 4 == 0)));
+        let found = early.estimate(0.5, ALPHA).unwrap();
+        let known = Numbers::of((0..400).filter(|n| n % 4 > 0).map(|n| 100.0 + n as f64));
+        let known = known.estimate(0.5, ALPHA).unwrap();
+        assert!(
+            found.interval.low < known.interval.low && found.interval.high > known.interval.high
+        );
+        // A quarter of every hazard is cut: 400 · 0.5^(4/3) are left.
+        assert!((found.value - 341.0).abs() < 1.0, "{found:?}");
+        // From a sketch the same, within its error.
+        let (mut sketch, mut waits) = (Sketch::default(), Sketch::default());
+        (0..400).for_each(|n| {
+            if n % 50 < 9 {
+                waits.insert(150_000_000)
+            } else {
+                sketch.insert(first(n) as u64)
+            }
+        });
+        let rolled = Numbers::rolled(&sketch, 0, 1.0).beside(&waits);
+        assert_eq!((rolled.count(), rolled.cut_count()), (400, 72));
+        assert!((rolled.median().unwrap() / middle.value - 1.0).abs() < 0.05);
+        assert!(rolled.estimate(0.95, ALPHA).is_err());
     }
 }

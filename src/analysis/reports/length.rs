@@ -116,6 +116,10 @@ fn findings(routes: &[((String, String), Buckets<'_>)]) -> Vec<String> {
                 return None;
             };
             let median = first.median()?;
+            let how = Resampling {
+                effects: [last.effect_of(), first.effect_of()],
+                ..how
+            };
             let found = bootstrap_difference(last.sample(), first.sample(), 0.5, &how)?;
             let count = first.count().min(last.count());
             let said = decide(&found, 0.03 * median, count as usize);
@@ -208,5 +212,24 @@ mod tests {
             "{finding}"
         );
         assert_eq!(paper.charts.len(), 1);
+    }
+
+    /// Two lengths whose rates differ by chance of the hour alone: what is alike says less.
+    #[test]
+    fn rates_that_are_alike_for_a_while_are_told_with_wider_ends() {
+        let width = |alike: usize| {
+            let calls: Vec<Call> = (0..1_200)
+                .map(|n| Call {
+                    output: Some(if n % 2 == 0 { 3_000 } else { 63 }),
+                    rate: Some(50.0 + (n / 2 / alike * 37 % 23) as f64),
+                    ..made_up(n, 300.0)
+                })
+                .collect();
+            let said = paper(&calls, head()).findings[0].clone();
+            let ends = said.split(['[', ']']).nth(1).unwrap().replace('−', "-");
+            let ends: Vec<f64> = ends.split(", ").map(|end| end.parse().unwrap()).collect();
+            ends[1] - ends[0]
+        };
+        assert!(width(30) > 2.0 * width(1), "{} {}", width(30), width(1));
     }
 }

@@ -1,6 +1,7 @@
 //! Names the reports that need nothing but calls.
 
 use super::call::Call;
+use super::figures::not_waited_out;
 use super::gather::Report;
 use super::{backends, cache, consistency, cost, errors, json_tax, length, models, regions, trend};
 use crate::analysis::paper::{Head, Paper};
@@ -72,7 +73,7 @@ impl Listed {
     /// What was found in `calls`; `head` has everything but the method and the seed.
     #[must_use]
     pub fn paper(self, calls: &[Call], head: Head) -> Paper {
-        match self {
+        let mut paper = match self {
             Self::Models => models::paper(calls, head),
             Self::Regions => regions::paper(calls, head),
             Self::Backends => backends::paper(calls, head),
@@ -83,7 +84,24 @@ impl Listed {
             Self::JsonTax => json_tax::paper(calls, head),
             Self::Trend => trend::paper(calls, head),
             Self::Cost => cost::paper(calls, head),
+        };
+        if self.tells_first_tokens() {
+            paper.notes.extend(not_waited_out(calls));
         }
+        paper
+    }
+
+    /// Whether it tells times to first token.
+    pub(super) const fn tells_first_tokens(self) -> bool {
+        matches!(
+            self,
+            Self::Models
+                | Self::Regions
+                | Self::Backends
+                | Self::Consistency
+                | Self::Cache
+                | Self::Trend
+        )
     }
 }
 

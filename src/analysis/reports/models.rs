@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::call::Call;
 use super::ecdf::first_tokens;
 use super::figures::{
-    Good, METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, failures, first_answer,
-    first_token, head, leader, mean, model_cell, named, nothing, numbers, rate, spent, total,
+    Good, METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, failures, head, leader, mean,
+    model_cell, named, nothing, numbers, price, rate, to_first_answer, to_first_token, total,
 };
 use super::sums::Routes;
 use crate::analysis::paper::{Cell, Chart, Column, Head, Paper, Plot, Point, Sheet, Unit};
@@ -38,12 +38,12 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
             tries: calls.len() as u64,
             answers: calls.iter().filter(|call| !call.lost).count() as u64,
             failed: failures(&calls),
-            first_token: numbers(&calls, first_token).lacking(&calls, |call| call.no_first_token),
-            first_answer: numbers(&calls, first_answer).lacking(&calls, |call| call.no_first_token),
+            first_token: to_first_token(&calls).lacking(&calls, |call| call.no_first_token),
+            first_answer: to_first_answer(&calls).lacking(&calls, |call| call.no_first_token),
             rate: numbers(&calls, rate).lacking(&calls, |call| call.no_rate),
             total: numbers(&calls, total).lacking(&calls, |call| call.no_rate),
-            cost: mean(calls.iter().filter_map(|call| spent(call))),
-            spent: numbers(&calls, spent),
+            cost: mean(calls.iter().filter_map(|call| price(call))),
+            spent: numbers(&calls, price),
             route,
         })
         .collect();

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::call::Call;
 use super::figures::{
-    METHOD, Numbers, Route, by_route, ends, failures, first_token, head, model_cell, named,
-    nothing, numbers, rate, share, verdict,
+    METHOD, Numbers, Route, by_route, difference, ends, failures, head, model_cell, named, nothing,
+    numbers, rate, share, to_first_token, verdict,
 };
 use super::gather::Report;
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
 use crate::record::{ExchangeRecord, Name, Origin};
-use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide, holm};
+use crate::statistics::compare::{Margin, Resampling, Verdict, decide, holm};
 use crate::statistics::interval::special::{normal_cdf, normal_quantile};
 use crate::statistics::interval::{ALPHA, Estimate, newcombe};
 
@@ -147,10 +147,8 @@ fn told(live: &[Call], bench: &[Call], of: Head) -> Paper {
 }
 
 fn differences(live: &[&Call], bench: &[&Call]) -> [Option<Found>; 3] {
-    let of = |take: fn(&Call) -> Option<f64>, unit: Unit| {
-        let (a, b) = (numbers(live, take), numbers(bench, take));
-        quantiles(&a, &b, unit)
-    };
+    let [a, b] = [live, bench].map(speeds);
+    let of = |at: usize, unit: Unit| quantiles(&a[at], &b[at], unit);
     let (a, b) = (failures(live), failures(bench));
     let failed = newcombe((a.part, a.whole), (b.part, b.whole), ALPHA);
     let failed = failed.and_then(|difference| {
@@ -165,7 +163,12 @@ fn differences(live: &[&Call], bench: &[&Call]) -> [Option<Found>; 3] {
             },
         })
     });
-    [of(first_token, Unit::Span), of(rate, Unit::Rate), failed]
+    [of(0, Unit::Span), of(1, Unit::Rate), failed]
+}
+
+/// Time to first token and output rate.
+fn speeds(calls: &[&Call]) -> [Numbers; 2] {
+    [to_first_token(calls), numbers(calls, rate)]
 }
 
 fn quantiles(live: &Numbers, bench: &Numbers, unit: Unit) -> Option<Found> {
@@ -174,7 +177,7 @@ fn quantiles(live: &Numbers, bench: &Numbers, unit: Unit) -> Option<Found> {
         effects: [live.effect_of(), bench.effect_of()],
         ..Resampling::seeded(SEED)
     };
-    let difference = bootstrap_difference(live.sample(), bench.sample(), 0.5, &how)?;
+    let difference = difference(live, bench, &how)?;
     let margin = match unit {
         Unit::Span => Margin::NANOS.beside(beside),
         _ => 0.03 * beside.abs(),
@@ -353,8 +356,8 @@ fn beside(ways: &[Way<'_>]) -> Sheet {
     ]);
     let mut sheet = Sheet::new("beside", "Live beside the benchmark", columns);
     for way in ways {
-        let cells = [first_token as fn(&Call) -> Option<f64>, rate]
-            .map(|take| [&way.live, &way.bench].map(|calls| numbers(calls, take).at(0.5)));
+        let [live, bench] = [&way.live, &way.bench].map(|calls| speeds(calls));
+        let cells = [0, 1].map(|at: usize| [&live, &bench].map(|of| of[at].at(0.5)));
         let failed = [&way.live, &way.bench].map(|calls| Cell::share(failures(calls)));
         let all = cells.into_iter().chain([failed]);
         for (((key, unit, more), found), [live, bench]) in METRICS.iter().zip(&way.found).zip(all) {

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::call::{Call, plain_model};
 use super::figures::{
-    Good, METHOD, NO_CALLS, Numbers, OBSERVATIONAL, UNKNOWN, by, failures, first_token, head,
-    leader, mean, model_cell, nothing, numbers, rate, region, spent,
+    Good, METHOD, NO_CALLS, Numbers, OBSERVATIONAL, UNKNOWN, by, failures, head, leader, mean,
+    model_cell, nothing, numbers, price, rate, region, to_first_token,
 };
-use crate::analysis::paper::{Cell, Chart, Column, Head, Heat, HeatCell, Paper, Plot, Sheet, Unit};
+use crate::analysis::paper::{
+    Cell, Chart, Column, Head, Heat, HeatCell, Paper, Plot, Sheet, Source, Unit,
+};
 use crate::analysis::tables::Share;
 use crate::record::Outcome;
 
@@ -38,7 +40,7 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
     let places: Vec<Place<'_>> = groups
         .into_iter()
         .map(|((model, provider, region), calls)| Place {
-            first_token: numbers(&calls, first_token).lacking(&calls, |call| call.no_first_token),
+            first_token: to_first_token(&calls).lacking(&calls, |call| call.no_first_token),
             rate: numbers(&calls, rate).lacking(&calls, |call| call.no_rate),
             model,
             provider,
@@ -46,7 +48,7 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
             calls,
         })
         .collect();
-    let seconds = of.window.seconds().max(1) as f64;
+    let seconds = looked_at(calls, &of);
     Paper {
         name: "regions",
         version: 1,
@@ -74,12 +76,26 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
         notes: vec![
             OBSERVATIONAL.to_owned(),
             "A region is the configured one of the provider, or the one its answers name. \
-             Requests per second are those answered well in this window: what was asked for, not \
-             what the region could do."
+             Requests per second are those answered well, from the first request of this window to \
+             its end or to now: what was asked for, not what the region could do."
                 .to_owned(),
             "One row per model, provider and region: as csv it can be pivoted as it is.".to_owned(),
         ],
     }
+}
+
+/// The seconds that the calls are of: from the first of them on, for what was before nobody knows,
+/// and no longer than until now; of a sample the part of them that was drawn.
+fn looked_at(calls: &[Call], of: &Head) -> f64 {
+    let first = calls.iter().map(|call| call.started).min();
+    let from = first.map_or(of.window.from, |first| first.max(of.window.from));
+    let until = of.window.until.min(of.made.max(from));
+    let seconds = (until.0 - from.0) as f64 / 1e6;
+    let drawn = match of.source {
+        Source::Sample { share, .. } => share.fraction(),
+        Source::Records | Source::Rollups => 1.0,
+    };
+    (seconds * drawn).max(1.0)
 }
 
 fn findings(places: &[Place<'_>]) -> Vec<String> {
@@ -148,7 +164,7 @@ fn sheet(places: &[Place<'_>], seconds: f64) -> Sheet {
             .iter()
             .filter(|call| !call.lost && call.outcome == Outcome::Ok)
             .count();
-        let cost = mean(place.calls.iter().filter_map(|call| spent(call)));
+        let cost = mean(place.calls.iter().filter_map(|call| price(call)));
         sheet.rows.push(vec![
             model_cell(&place.model),
             Cell::text(&place.region),
@@ -240,5 +256,38 @@ mod tests {
             csv.starts_with("table,model,region,provider,requests,"),
             "{csv}"
         );
+    }
+
+    #[test]
+    fn requests_per_second_are_of_the_time_that_was_looked_at() {
+        use crate::record::WallTime;
+        // One a second for 1,000 seconds, from 10:00 on.
+        let from = 36_000;
+        let calls: Vec<Call> = (from..from + 1_000).map(|n| made_up(n, 300.0)).collect();
+        let end = WallTime(37_000_000_000);
+        let of = |source: Source, until: WallTime| {
+            let mut head = Head {
+                source,
+                made: end,
+                ..head()
+            };
+            head.window.until = until;
+            let sheet = &paper(&calls, head).sheets[0];
+            sheet.rows[0][4].number().unwrap()
+        };
+        let drawn = Source::Sample {
+            share: crate::analysis::paper::Chance(250_000),
+            slices: 9,
+            seed: 1,
+        };
+        for (source, until, expected) in [
+            (Source::Records, end, 1.0),
+            // A window that goes on, and one of which a quarter was drawn.
+            (Source::Records, WallTime(86_400_000_000), 1.0),
+            (drawn, end, 4.0),
+        ] {
+            let found = of(source, until);
+            assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::call::plain_name;
 use super::choice::Choice;
-use super::figures::Route;
+use super::figures::{Route, cut_short};
 use super::listed::Listed;
 use super::same::SameModel;
 use super::spend::Outlay;
@@ -137,7 +137,8 @@ impl<'a> Rolled<'a> {
         self.own_delay.merge(&rollup.own_delay);
         if self.listed == Listed::Cost {
             let requests = exchanges + rollup.lost;
-            let cost = PicoDollars(rollup.further.spent);
+            let further = &rollup.further;
+            let cost = PicoDollars(further.spent.saturating_add(further.lost_spent));
             self.outlay.add(of.span, of.provider, requests, cost);
         }
         let route = (model, of.provider.to_owned());
@@ -148,12 +149,8 @@ impl<'a> Rolled<'a> {
         } else {
             self.routes.entry(route).or_default()
         };
-        let part = if of.stream {
-            &mut sums.streams
-        } else {
-            &mut sums.wholes
-        };
-        part.merge(rollup);
+        let cluster = of.span.start.0.div_euclid(self.window.alike());
+        sums.add(rollup, of.stream, cluster);
     }
 
     /// The report over everything added.
@@ -184,8 +181,10 @@ impl<'a> Rolled<'a> {
             hosted: self.hosted.clone(),
             remarks: self.remarks.clone(),
         };
-        let untold = self.untold();
-        let mut paper = match self.listed {
+        let (untold, untold_waits) = (self.untold(), self.untold_waits());
+        let cut = self.sums().map(Sums::not_waited_out).sum();
+        let listed = self.listed;
+        let mut paper = match listed {
             Listed::Consistency => consistency::rolled(&self.routes, head),
             Listed::Errors => errors::rolled(&self.routes, head),
             Listed::Cost => cost::rolled(&self.routes, &self.outlay, head),
@@ -198,15 +197,35 @@ impl<'a> Rolled<'a> {
                  and costs of failures are not counted."
             ));
         }
+        if listed.tells_first_tokens() {
+            paper.notes.extend(cut_short(cut));
+        }
+        if untold_waits > untold {
+            paper.notes.push(format!(
+                "{untold_waits} exchanges and lost tries were rolled up by an older version: what of \
+                 their first tokens was not waited out, and what their lost tries cost where, is not \
+                 known."
+            ));
+        }
         paper
     }
 
     /// Exchanges and lost tries whose roll-ups lack the further sums.
     fn untold(&self) -> u64 {
+        self.parts().map(Rollup::untold).sum()
+    }
+
+    /// The same of the younger ones.
+    fn untold_waits(&self) -> u64 {
+        self.parts().map(Rollup::untold_waits).sum()
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Rollup> {
+        self.sums().flat_map(|sums| [&sums.streams, &sums.wholes])
+    }
+
+    fn sums(&self) -> impl Iterator<Item = &Sums> {
         let steps = self.steps.values().flat_map(BTreeMap::values);
-        let all = self.routes.values().chain(steps);
-        all.flat_map(|sums| [&sums.streams, &sums.wholes])
-            .map(Rollup::untold)
-            .sum()
+        self.routes.values().chain(steps)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::call::{Call, plain_model};
 use super::figures::{
-    METHOD, Numbers, Route, failures, first_token, head, named, nothing, numbers, rate, spent,
+    METHOD, Numbers, Route, failures, head, named, nothing, numbers, rate, spent, to_first_token,
 };
 use super::gather::Report;
 use crate::analysis::paper::{Cell, Column, Head, Paper, Sheet, Unit};
@@ -179,7 +179,7 @@ fn routes(runs: &[(&Name, &Run)]) -> Sheet {
             route,
             requests: calls.len() as u64,
             failed: failures(&calls),
-            first_token: numbers(&calls, first_token),
+            first_token: to_first_token(&calls),
             rate: numbers(&calls, rate),
         })
     });

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::call::Call;
 use super::figures::{
-    METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, UNKNOWN, by_route, ends, failures,
-    first_token, head, model_cell, named, nothing, numbers, rate, region,
+    METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, UNKNOWN, by_route, ends, failures, head,
+    model_cell, named, nothing, numbers, rate, region, to_first_token,
 };
 use super::sums::Sums;
 use crate::analysis::paper::{
@@ -120,7 +120,7 @@ fn of_calls(at: i64, calls: Vec<&Call>) -> Step<'_> {
         at,
         requests: calls.len() as u64,
         failed: failures(&calls),
-        first_token: numbers(&calls, first_token),
+        first_token: to_first_token(&calls),
         rate: numbers(&calls, rate),
         calls,
     }

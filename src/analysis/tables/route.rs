@@ -117,8 +117,10 @@ pub struct Lost {
 /// What was paid, where that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Costs {
-    /// Pico-dollars by the price table.
+    /// Pico-dollars by the price table, of exchanges that the route answered.
     pub cost: u64,
+    /// Pico-dollars by the price table of its lost attempts that reported usage.
+    pub lost: u64,
     /// Exchanges whose cost is known; refused ones, which cost nothing, are not counted.
     pub priced: u64,
     /// Pico-dollars that the provider said it billed.
@@ -132,10 +134,11 @@ pub struct Costs {
 }
 
 impl Costs {
-    /// US dollars by the price table; absent where no exchange has a price.
+    /// US dollars by the price table, lost attempts included; absent where nothing has a price.
     #[must_use]
     pub fn dollars(&self) -> Option<f64> {
-        (self.priced > 0).then(|| self.cost as f64 / 1e12)
+        let all = self.cost.saturating_add(self.lost);
+        (self.priced > 0 || self.lost > 0).then(|| all as f64 / 1e12)
     }
 
     /// The reasons why costs are not known, with how often each is.
@@ -162,7 +165,7 @@ impl Costs {
     /// US dollars for each exchange whose cost is known.
     #[must_use]
     pub fn dollars_each(&self) -> Option<f64> {
-        self.dollars().map(|dollars| dollars / self.priced as f64)
+        (self.priced > 0).then(|| self.cost as f64 / 1e12 / self.priced as f64)
     }
 
     /// US dollars that the provider said it billed.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::record::{ErrorClass, KeyedHash, Origin, WallTime};
+use crate::record::{AttemptRecord, ExchangeRecord, KeyedHash, Origin, Outcome, WallTime};
 use crate::statistics::Rollup;
 
 use super::route::{OutcomeCounts, RouteName, RouteReport};
@@ -69,6 +69,7 @@ pub struct RoutesReport {
 #[derive(Debug, Default)]
 pub struct RoutesBuilder {
     selection: Selection,
+    window: Window,
     routes: HashMap<(u32, u32), Tally>,
     excluded: [u64; Exclusion::ALL.len()],
     unrouted: OutcomeCounts,
@@ -78,11 +79,12 @@ pub struct RoutesBuilder {
 }
 
 impl RoutesBuilder {
-    /// An empty report of what `selection` takes.
+    /// An empty report of what `selection` takes in `window`.
     #[must_use]
-    pub fn new(selection: Selection) -> Self {
+    pub fn new(selection: Selection, window: Window) -> Self {
         Self {
             selection,
+            window,
             ..Self::default()
         }
     }
@@ -100,13 +102,14 @@ impl RoutesBuilder {
         if row.provider == 0 {
             self.unrouted.add(row.outcome);
         } else {
-            self.tally((row.provider, row.model)).add(row);
+            let at = self.cluster(row.started);
+            self.tally((row.provider, row.model)).add(at, row);
         }
         true
     }
 
-    /// Adds a roll-up of exchanges that none of the rows is of.
-    pub fn add_rollup(&mut self, of: &RollupOf, rollup: &Rollup) {
+    /// Adds a roll-up, begun `at`, of exchanges that none of the rows is of.
+    pub fn add_rollup(&mut self, at: WallTime, of: &RollupOf, rollup: &Rollup) {
         let exchanges = rollup.exchanges();
         self.scanned += exchanges;
         let selection = &self.selection;
@@ -132,8 +135,9 @@ impl RoutesBuilder {
                 *count += more;
             }
         } else {
+            let at = self.cluster(at);
             let tally = self.tally((of.provider, of.model));
-            tally.add_rollup(rollup, of.stream);
+            tally.add_rollup(at, rollup, of.stream);
         }
     }
 
@@ -149,20 +153,47 @@ impl RoutesBuilder {
         any.excludes(row).is_none()
     }
 
-    /// Adds an attempt after which its exchange, asked of the model `asked`, went elsewhere.
+    /// Whether the record of that exchange says something of its times that its row does not.
+    #[must_use]
+    pub fn wants_wait(row: &Row) -> bool {
+        let left = matches!(row.outcome, Outcome::ClientGone | Outcome::Shutdown);
+        left && row.stream && row.provider != 0 && row.figures.first_answer.is_err()
+    }
+
+    /// Adds an attempt after which its exchange, asked of the model `asked`, went elsewhere;
+    /// `stream` says whether a stream was asked for.
     pub fn add_lost(
         &mut self,
         (provider, model): (u32, u32),
         asked: u32,
-        class: Option<ErrorClass>,
+        attempt: &AttemptRecord,
+        stream: bool,
     ) {
+        if self.takes_route((provider, model), asked) {
+            self.tally((provider, model)).add_lost(attempt, stream);
+        }
+    }
+
+    /// Adds what the row of an exchange, which a route answered that was asked for as `asked`, does
+    /// not say.
+    pub fn amend(&mut self, route: (u32, u32), asked: u32, record: &ExchangeRecord) {
+        if self.takes_route(route, asked) {
+            self.tally(route).amend(record);
+        }
+    }
+
+    fn takes_route(&self, (provider, model): (u32, u32), asked: u32) -> bool {
         let is = |wanted: Option<u32>, one: u32, other: u32| {
             wanted.is_none_or(|wanted| wanted == one || wanted == other)
         };
         let selection = &self.selection;
-        if is(selection.provider, provider, provider) && is(selection.model, model, asked) {
-            self.tally((provider, model)).add_lost(class);
-        }
+        is(selection.provider, provider, provider) && is(selection.model, model, asked)
+    }
+
+    /// The minute of a short window, the hour of a longer one and the day of a long one: numbers
+    /// that came in the same may be alike.
+    const fn cluster(&self, at: WallTime) -> i64 {
+        at.0.div_euclid(self.window.alike())
     }
 
     /// The report; `name` gives the texts of a provider's and a model's number.

@@ -4,7 +4,8 @@ use super::super::route::{Costs, Share};
 use super::super::spread::Figure;
 use super::*;
 use crate::record::{
-    Language, Nanos, NoCost, NullReason, Origin, Outcome, PicoDollars, TokenSource, Usage,
+    CancelledBy, ErrorClass, Language, Mark, Moment, Nanos, NoCost, NullReason, Origin, Outcome,
+    PicoDollars, TokenSource, Usage,
 };
 use crate::statistics::{Figures, Rate};
 
@@ -51,6 +52,14 @@ pub(in crate::analysis) fn stream(first_token: u64) -> Row {
     }
 }
 
+/// A lost attempt that met `class`.
+fn lost(class: Option<ErrorClass>) -> AttemptRecord {
+    AttemptRecord {
+        error_class: class,
+        ..AttemptRecord::default()
+    }
+}
+
 /// The same exchange, ended otherwise.
 pub(in crate::analysis) fn ended(outcome: Outcome, class: Option<ErrorClass>) -> Row {
     let absent = Err(NullReason::NoToken);
@@ -91,7 +100,7 @@ pub(in crate::analysis) fn head() -> ReportHead {
 }
 
 pub(in crate::analysis) fn report(rows: impl IntoIterator<Item = Row>) -> RoutesReport {
-    let mut builder = RoutesBuilder::new(Selection::default());
+    let mut builder = RoutesBuilder::new(Selection::default(), Window::default());
     for row in rows {
         builder.add(&row);
     }
@@ -191,11 +200,12 @@ fn a_failed_whole_answer_is_no_late_first_token() {
 
 #[test]
 fn what_is_not_taken_is_counted_by_reason() {
-    let mut builder = RoutesBuilder::new(Selection {
+    let selection = Selection {
         provider: Some(1),
         model: Some(3),
         ..Selection::default()
-    });
+    };
+    let mut builder = RoutesBuilder::new(selection, Window::default());
     let rows = [
         (stream(1), None),
         (
@@ -234,13 +244,20 @@ fn what_is_not_taken_is_counted_by_reason() {
             },
             Some(Exclusion::NoModelCall),
         ),
+        (
+            Row {
+                language: Language::AnthropicCountTokens,
+                ..stream(1)
+            },
+            Some(Exclusion::NoModelCall),
+        ),
     ];
     for (row, excluded) in rows {
         assert_eq!(builder.add(&row), excluded.is_none());
     }
     let found = builder.finish(head(), |_, _| RouteName::default());
-    assert_eq!(found.excluded, [1, 1, 1, 1]);
-    assert_eq!((found.scanned, found.taken), (6, 2));
+    assert_eq!(found.excluded, [1, 1, 1, 2]);
+    assert_eq!((found.scanned, found.taken), (7, 2));
 }
 
 #[test]
@@ -257,16 +274,22 @@ fn rejected_exchanges_belong_to_no_route() {
 
 #[test]
 fn lost_attempts_count_for_the_route_that_lost_them() {
-    let mut builder = RoutesBuilder::new(Selection::default());
+    let mut builder = RoutesBuilder::new(Selection::default(), Window::default());
     builder.add(&stream(5));
-    for class in [
-        Some(ErrorClass::ServerError),
-        Some(ErrorClass::RateLimited),
-        Some(ErrorClass::Auth),
-        Some(ErrorClass::ContextLength),
-        None,
+    for (class, cancelled_by) in [
+        (Some(ErrorClass::ServerError), None),
+        (Some(ErrorClass::RateLimited), None),
+        (Some(ErrorClass::Auth), None),
+        (Some(ErrorClass::ContextLength), None),
+        (None, None),
+        // A hedge was sooner: that is no failure.
+        (None, Some(CancelledBy::Hedge)),
     ] {
-        builder.add_lost((7, 2), 2, class);
+        let attempt = AttemptRecord {
+            cancelled_by,
+            ..lost(class)
+        };
+        builder.add_lost((7, 2), 2, &attempt, true);
     }
     let found = builder.finish(head(), |provider, _| RouteName {
         provider: provider.to_string(),
@@ -274,10 +297,10 @@ fn lost_attempts_count_for_the_route_that_lost_them() {
     });
     let lost = &found.routes[1];
     assert_eq!(lost.route.provider, "7");
-    assert_eq!((lost.exchanges, lost.attempts), (0, 5));
+    assert_eq!((lost.exchanges, lost.attempts), (0, 6));
     assert_eq!(lost.attempt_failure_rate, Share::of(2, 2));
     assert_eq!(lost.failure_rate.fraction(), None);
-    assert_eq!(lost.rate_limited, Share::of(1, 5));
+    assert_eq!(lost.rate_limited, Share::of(1, 6));
     assert_eq!(found.routes[0].attempt_failure_rate, Share::of(0, 1));
 }
 
@@ -289,7 +312,7 @@ fn lost_attempts_of_one_provider_are_all_of_its_own() {
         provider: Some(7),
         ..Selection::default()
     };
-    let mut builder = RoutesBuilder::new(selection);
+    let mut builder = RoutesBuilder::new(selection, Window::default());
     let answered = |provider: u32| Row {
         provider,
         ..stream(5)
@@ -307,7 +330,7 @@ fn lost_attempts_of_one_provider_are_all_of_its_own() {
         assert_eq!(builder.wants_lost(&row), wanted, "{row:?}");
     }
     for provider in [7, 1, 7] {
-        builder.add_lost((provider, 2), 2, Some(ErrorClass::RateLimited));
+        builder.add_lost((provider, 2), 2, &lost(Some(ErrorClass::RateLimited)), true);
     }
     let found = builder.finish(head(), |_, _| RouteName::default());
     let [only] = found.routes.as_slice() else {
@@ -363,4 +386,47 @@ fn why_no_exchange_has_a_price_is_said_as_the_records_say_it() {
         ..Costs::default()
     };
     assert_eq!(costs.why_none(), Some("not_in_rollups"));
+}
+
+/// A lost attempt's cost is its route's, and a hedge's wait says how long a first token took at least.
+#[test]
+fn a_lost_attempt_costs_its_own_route_and_was_waited_for() {
+    let mut builder = RoutesBuilder::new(Selection::default(), Window::default());
+    let mut waited = AttemptRecord {
+        cancelled_by: Some(CancelledBy::Hedge),
+        lost_cost: Some(PicoDollars(500_000_000)),
+        ..AttemptRecord::default()
+    };
+    waited.timeline.set(Mark::SendStart, Moment(0));
+    waited.timeline.set(Mark::Closed, Moment(150_000_000));
+    // Eight tries at 30 ms, and 72 that a hedge overtook at 150 ms.
+    for first in [30, 30, 30, 30, 30, 30, 30, 30] {
+        builder.add(&stream(first));
+    }
+    for _ in 0..72 {
+        let record = ExchangeRecord {
+            attempts: vec![waited.clone(), AttemptRecord::default()],
+            cost: Some(PicoDollars(3_000_000_000)),
+            outcome: Outcome::Ok,
+            ..crate::statistics::metric::tests::record()
+        };
+        let answered = Row {
+            provider: 9,
+            cost: record.cost,
+            ..stream(90)
+        };
+        builder.add(&answered);
+        builder.add_lost((1, 2), 3, &record.attempts[0], true);
+        builder.amend((9, 2), 3, &record);
+    }
+    let found = builder.finish(head(), |provider, _| RouteName {
+        provider: provider.to_string(),
+        ..RouteName::default()
+    });
+    let (near, far) = (&found.routes[1], &found.routes[0]);
+    assert_eq!((near.first_token.seen, near.first_token.cut), (8, 72));
+    assert_eq!(near.first_token.p50, Figure::NotWaitedOut);
+    assert_eq!(near.attempt_failure_rate, Share::of(0, 8));
+    assert_eq!((near.costs.lost, near.costs.priced), (36_000_000_000, 8));
+    assert_eq!(far.costs.cost, 72 * 2_500_000_000);
 }

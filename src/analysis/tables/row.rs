@@ -124,7 +124,8 @@ pub enum Exclusion {
     OtherProvider,
     /// Another model.
     OtherModel,
-    /// Its endpoint runs no model: model lists, files, other paths passed through.
+    /// Its endpoint runs no model: model lists, files, counts of tokens, other paths passed
+    /// through.
     NoModelCall,
 }
 
@@ -161,7 +162,7 @@ impl Selection {
             Some(Exclusion::OtherProvider)
         } else if self.model.is_some_and(other_model) {
             Some(Exclusion::OtherModel)
-        } else if !row.language.is_inference() {
+        } else if !row.language.is_inference() || row.language.counts_tokens() {
             Some(Exclusion::NoModelCall)
         } else {
             None

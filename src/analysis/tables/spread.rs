@@ -1,9 +1,11 @@
 //! Finds the quantiles of many numbers, and withholds those that too few numbers stand behind.
 
+use std::collections::BTreeMap;
+
 use crate::record::NullReason;
-use crate::statistics::interval::order::{self, ranks};
-use crate::statistics::quantile::{minimum_count, of_sorted_among};
-use crate::statistics::sketch::Sketch;
+use crate::statistics::interval::order::{counted_cluster_effect, ranks_deff};
+use crate::statistics::quantile::{minimum_count, of_sorted_among, waited_quantile};
+use crate::statistics::sketch::{RELATIVE_ERROR, Sketch, value_of};
 
 /// Confidence is 95 %: below the fewest numbers that give both ends of such an interval, a
 /// quantile is not printed.
@@ -23,6 +25,8 @@ pub enum Figure {
     },
     /// It falls among the failures, which take infinitely long.
     AmongFailures,
+    /// It lies beyond what was waited for.
+    NotWaitedOut,
 }
 
 impl Figure {
@@ -52,6 +56,7 @@ impl Figure {
             Self::Value(_) => None,
             Self::TooFew { .. } => Some("too_few"),
             Self::AmongFailures => Some("among_failures"),
+            Self::NotWaitedOut => Some("not_waited_out"),
         }
     }
 
@@ -72,6 +77,11 @@ pub struct Spread {
     pub seen: u64,
     /// Failures, which count as infinitely long.
     pub failures: u64,
+    /// Numbers that nobody waited out: they are at least as long as the wait was.
+    pub cut: u64,
+    /// How many numbers say what one independent one would: those of an hour, or of a minute of a
+    /// short span, may be alike.
+    pub effect: f64,
     /// 5th percentile: of rates, the slow end.
     pub p5: Figure,
     /// Median.
@@ -96,10 +106,10 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// How many numbers the quantiles are of, failures included.
+    /// How many numbers the quantiles are of, with failures and what was not waited out.
     #[must_use]
     pub const fn count(&self) -> u64 {
-        self.seen + self.failures
+        self.seen + self.failures + self.cut
     }
 
     /// The reasons why numbers are missing, with their counts.
@@ -109,54 +119,137 @@ impl Spread {
     }
 }
 
-/// Numbers gathered one by one.
+/// Numbers gathered one by one, in the order of time.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Gathered {
     values: Vec<u64>,
     failures: u64,
+    /// How long it was waited for what nobody waited out.
+    waits: Vec<u64>,
     nulls: [u64; NullReason::ALL.len()],
-    /// Numbers that roll-ups summarised, instead of `values`.
+    /// Of hours or minutes.
+    clusters: Vec<Cluster>,
+    /// Numbers that roll-ups summarised, instead of `values` and `waits`.
+    rolled: Rolled,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Rolled {
     sketch: Sketch,
+    waits: Sketch,
+    /// The numbers of each span, with how many are larger than all.
+    spans: BTreeMap<i64, (Sketch, u64)>,
+}
+
+/// Numbers that came near each other.
+#[derive(Debug, Clone, Copy)]
+struct Cluster {
+    at: i64,
+    /// How many numbers there are up to its end.
+    upto: usize,
+    /// Its failures.
+    failures: u64,
 }
 
 impl Gathered {
-    pub(super) fn add(&mut self, number: Result<u64, NullReason>) {
+    /// Adds a number of the cluster `at`.
+    pub(super) fn add(&mut self, at: i64, number: Result<u64, NullReason>) {
         match number {
-            Ok(value) => self.values.push(value),
+            Ok(value) => {
+                self.values.push(value);
+                self.cluster(at, 0);
+            }
             Err(reason) => self.nulls[reason as usize] += 1,
         }
     }
 
-    pub(super) const fn fail(&mut self) {
+    pub(super) fn fail(&mut self, at: i64) {
         self.failures += 1;
+        self.cluster(at, 1);
     }
 
-    /// Numbers of which only a sketch is known, and how many failures stand behind them.
-    pub(super) fn add_sketch(&mut self, sketch: &Sketch, failures: u64) {
-        self.sketch.merge(sketch);
+    fn cluster(&mut self, at: i64, failures: u64) {
+        let upto = self.values.len();
+        match self.clusters.last_mut().filter(|last| last.at == at) {
+            Some(last) => {
+                last.upto = upto;
+                last.failures += failures;
+            }
+            None => self.clusters.push(Cluster { at, upto, failures }),
+        }
+    }
+
+    /// Adds what nobody waited out, and was counted as missing before.
+    pub(super) fn wait(&mut self, wait: u64, counted: bool) {
+        self.waits.push(wait);
+        if counted {
+            let missing = &mut self.nulls[NullReason::NoToken as usize];
+            *missing = missing.saturating_sub(1);
+        }
+    }
+
+    /// Numbers of the cluster `at` of which only a sketch is known, with how many failures stand
+    /// behind them, and what was not waited out.
+    pub(super) fn add_sketch(&mut self, at: i64, sketch: &Sketch, failures: u64, waits: &Sketch) {
+        self.rolled.sketch.merge(sketch);
+        self.rolled.waits.merge(waits);
         self.failures += failures;
+        let (numbers, larger) = self.rolled.spans.entry(at).or_default();
+        numbers.merge(sketch);
+        *larger += failures + waits.count();
     }
 
     pub(super) fn into_spread(self) -> Spread {
-        if self.sketch.is_empty() {
+        if self.rolled.sketch.is_empty() && self.rolled.waits.is_empty() {
             self.exact()
         } else {
-            let (sketch, failures) = (&self.sketch, self.failures);
-            let of = |p| of_sketch(sketch, failures, p);
-            let ends = |p| {
-                let found = order::of_sketch(sketch, failures, p, ALPHA);
-                found
-                    .lower
-                    .zip(found.upper)
-                    .map(|(low, high)| (low.value, high.value))
-            };
-            self.spread(sketch.count(), of, ends)
+            self.summarised()
         }
+    }
+
+    fn summarised(&self) -> Spread {
+        let Rolled {
+            sketch,
+            waits,
+            spans,
+        } = &self.rolled;
+        let pairs = |sketch: &Sketch| -> Vec<(u64, u64)> {
+            let bins = sketch.bins();
+            let zeros = (bins.zeros > 0).then_some((0, bins.zeros));
+            let others = bins.bins.iter();
+            let others = others.map(|(index, count)| (value_of(*index), *count));
+            zeros.into_iter().chain(others).collect()
+        };
+        let middle = of_sketch(sketch, self.failures + waits.count(), 0.5);
+        let effect = middle.value().map_or(1.0, |middle| {
+            let clusters = spans.values().map(|(numbers, larger)| {
+                let below = numbers.count_upto(middle as u64);
+                (below, numbers.count() + larger)
+            });
+            counted_cluster_effect(&clusters.collect::<Vec<_>>())
+        });
+        let all = Counted {
+            numbers: pairs(sketch),
+            waits: pairs(waits),
+            failures: self.failures,
+            error: RELATIVE_ERROR,
+            effect,
+        };
+        let of = |p| {
+            if waits.is_empty() {
+                of_sketch(sketch, self.failures, p)
+            } else {
+                all.quantile(p)
+            }
+        };
+        self.spread(sketch.count(), waits.count(), effect, of, |p| all.ends(p))
     }
 
     fn spread(
         &self,
         seen: u64,
+        cut: u64,
+        effect: f64,
         of: impl Fn(f64) -> Figure,
         ends: impl Fn(f64) -> Option<(f64, f64)>,
     ) -> Spread {
@@ -169,6 +262,8 @@ impl Gathered {
         Spread {
             seen,
             failures: self.failures,
+            cut,
+            effect,
             p5: of(0.05),
             p50: middle,
             p95,
@@ -183,24 +278,126 @@ impl Gathered {
     }
 
     fn exact(mut self) -> Spread {
-        let failures = usize::try_from(self.failures).unwrap_or(usize::MAX);
+        let cut = self.waits.len() as u64;
+        let larger = self.failures + cut;
+        let failures = usize::try_from(larger).unwrap_or(usize::MAX);
         let mut values = std::mem::take(&mut self.values);
         let count = (values.len() + failures) as u64;
-        let of_ends = [0.5, 0.95, 0.99].map(|p| ranks(count, p, ALPHA));
-        let wanted = of_ends.map(|(low, high, _)| [low, high]);
+        let effect = self.effect(&values, failures);
+        if cut > 0 {
+            let seen = values.len() as u64;
+            let all = self.with_waits(values, effect);
+            return self.spread(seen, cut, effect, |p| all.quantile(p), |p| all.ends(p));
+        }
+        let of_ends = [0.5, 0.95, 0.99].map(|p| ranks_deff(count, p, ALPHA, effect));
+        let wanted = of_ends.map(|(low, high)| [low, high]);
         let ps = [0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
         arrange(&mut values, failures, &ps, wanted.as_flattened());
         let at = |rank: u64| {
             let index = usize::try_from(rank.checked_sub(1)?).ok()?;
             let value = values.get(index).map(|value| *value as f64);
-            (rank <= count).then(|| value.unwrap_or(f64::INFINITY))
+            // Too few for an end, and among the failures, are the same: nobody knows how long.
+            (index < values.len() + failures + 1).then(|| value.unwrap_or(f64::INFINITY))
         };
         let ends = |p: f64| {
-            let (low, high, _) = of_ends[usize::from(p > 0.5) + usize::from(p > 0.95)];
+            let (low, high) = of_ends[usize::from(p > 0.5) + usize::from(p > 0.95)];
             at(low).zip(at(high))
         };
         let of = |p: f64| figure(&values, failures, p);
-        self.spread(values.len() as u64, of, ends)
+        self.spread(values.len() as u64, 0, effect, of, ends)
+    }
+
+    /// How many of `values`, in the order of time, say what one independent one would.
+    fn effect(&self, values: &[u64], failures: usize) -> f64 {
+        if self.clusters.len() < 2 {
+            return 1.0;
+        }
+        let mut copy = values.to_vec();
+        arrange(&mut copy, failures, &[0.5], &[]);
+        let Some(middle) = of_sorted_among(&copy, failures, 0.5).filter(|one| one.is_finite())
+        else {
+            return 1.0;
+        };
+        let mut from = 0;
+        let clusters = self.clusters.iter().map(|cluster| {
+            let own = &values[from..cluster.upto];
+            from = cluster.upto;
+            let below = own.iter().filter(|value| **value as f64 <= middle).count();
+            (below as u64, own.len() as u64 + cluster.failures)
+        });
+        counted_cluster_effect(&clusters.collect::<Vec<_>>())
+    }
+
+    fn with_waits(&self, mut values: Vec<u64>, effect: f64) -> Counted {
+        values.sort_unstable();
+        let mut waits = self.waits.clone();
+        waits.sort_unstable();
+        let each = |values: Vec<u64>| values.into_iter().map(|value| (value, 1)).collect();
+        Counted {
+            numbers: each(values),
+            waits: each(waits),
+            failures: self.failures,
+            error: 0.0,
+            effect,
+        }
+    }
+}
+
+/// Numbers in order, each with how often it is there, some of which nobody waited out.
+struct Counted {
+    numbers: Vec<(u64, u64)>,
+    waits: Vec<(u64, u64)>,
+    failures: u64,
+    /// How far each may be from the truth, as a share of it.
+    error: f64,
+    effect: f64,
+}
+
+impl Counted {
+    fn count(&self) -> u64 {
+        let all = self.numbers.iter().chain(&self.waits);
+        all.map(|(_, count)| count).sum::<u64>() + self.failures
+    }
+
+    fn quantile(&self, p: f64) -> Figure {
+        let has = self.count();
+        let needs = minimum_count(p, ALPHA).unwrap_or(u64::MAX);
+        if has < needs {
+            return Figure::TooFew { needs, has };
+        }
+        let float = |pairs: &[(u64, u64)]| -> Vec<(f64, u64)> {
+            let pairs = pairs.iter();
+            pairs
+                .map(|(value, count)| (*value as f64, *count))
+                .collect()
+        };
+        let (numbers, waits) = (float(&self.numbers), float(&self.waits));
+        match waited_quantile(numbers.into_iter(), &waits, self.failures, p) {
+            Some(value) => Figure::Value(value),
+            None if waits.is_empty() => Figure::AmongFailures,
+            None => Figure::NotWaitedOut,
+        }
+    }
+
+    /// The interval, whatever those may have been that nobody waited out.
+    fn ends(&self, p: f64) -> Option<(f64, f64)> {
+        let (low, high) = ranks_deff(self.count(), p, ALPHA, self.effect);
+        let mut least: Vec<(u64, u64)> = self.numbers.iter().chain(&self.waits).copied().collect();
+        least.sort_unstable();
+        let at = |pairs: &[(u64, u64)], rank: u64| {
+            let mut upto = 0;
+            let found = pairs.iter().find(|(_, count)| {
+                upto += count;
+                upto >= rank
+            });
+            found.map_or(f64::INFINITY, |(value, _)| *value as f64)
+        };
+        (low > 0).then(|| {
+            (
+                at(&least, low) * (1.0 - self.error),
+                at(&self.numbers, high) * (1.0 + self.error),
+            )
+        })
     }
 }
 
@@ -292,8 +489,10 @@ mod tests {
 
     fn spread(values: impl IntoIterator<Item = u64>, failures: u64) -> Spread {
         let mut gathered = Gathered::default();
-        values.into_iter().for_each(|value| gathered.add(Ok(value)));
-        (0..failures).for_each(|_| gathered.fail());
+        values
+            .into_iter()
+            .for_each(|value| gathered.add(0, Ok(value)));
+        (0..failures).for_each(|_| gathered.fail(0));
         gathered.into_spread()
     }
 
@@ -319,7 +518,7 @@ mod tests {
         (0..5_000_u64).for_each(|n| sketch.insert(n * 1_000 + 1_000_000));
         let exact = spread((0..5_000).map(|n| n * 1_000 + 1_000_000), 7);
         let mut gathered = Gathered::default();
-        gathered.add_sketch(&sketch, 7);
+        gathered.add_sketch(0, &sketch, 7, &Sketch::default());
         let rolled = gathered.into_spread();
         assert_eq!((rolled.seen, rolled.failures), (exact.seen, exact.failures));
         for (found, expected) in [

@@ -2,12 +2,17 @@
 
 use std::array;
 
-use crate::record::{ErrorClass, NullReason, Outcome, PicoDollars, TokenSource, Usage};
+use crate::record::{
+    AttemptRecord, ExchangeRecord, Mark, Nanos, NullReason, Outcome, PicoDollars, TokenSource,
+    Usage,
+};
 use crate::statistics::Rollup;
 use crate::statistics::metric::{
-    is_callers_fault, is_credential_fault, is_rate_limit, is_timed, telling_cost,
+    in_latency, is_called_off, is_callers_fault, is_credential_fault, is_rate_limit, is_timed,
+    lost_cost, lost_wait, own_cost, telling_cost, wait,
 };
 use crate::statistics::rollup::TokenSums;
+use crate::statistics::sketch::Sketch;
 
 use super::route::{Costs, Lost, OutcomeCounts, RouteName, RouteReport, Share};
 use super::row::Row;
@@ -67,7 +72,8 @@ impl Default for Tally {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, row: &Row) {
+    /// Adds an exchange that came in the hour or minute `at`.
+    pub(super) fn add(&mut self, at: i64, row: &Row) {
         self.outcomes.add(row.outcome);
         for (count, holds) in [
             (&mut self.streams, row.stream),
@@ -83,7 +89,7 @@ impl Tally {
             self.rate_limited += u64::from(is_rate_limit(class));
             self.credential_faults += u64::from(is_credential_fault(class));
         }
-        self.add_times(row);
+        self.add_times(at, row);
         self.add_usage(&row.usage, row.token_source);
         let cost = telling_cost(row.outcome, row.cost);
         self.costs.add(cost, row.cost_billed);
@@ -92,8 +98,9 @@ impl Tally {
         }
     }
 
-    /// A roll-up of exchanges of the route, of streams or of whole answers.
-    pub(super) fn add_rollup(&mut self, rollup: &Rollup, stream: bool) {
+    /// A roll-up of the hour or minute `at` of exchanges of the route, of streams or of whole
+    /// answers.
+    pub(super) fn add_rollup(&mut self, at: i64, rollup: &Rollup, stream: bool) {
         let (exchanges, further) = (rollup.exchanges(), &rollup.further);
         self.rolled += exchanges;
         for (count, more) in self.outcomes.0.iter_mut().zip(rollup.outcomes) {
@@ -122,50 +129,103 @@ impl Tally {
             rollup.failures()
         };
         let first = if stream { infinite } else { 0 };
-        self.first_token.add_sketch(&rollup.first_token, first);
-        self.first_answer.add_sketch(&rollup.first_answer, first);
-        self.total.add_sketch(&rollup.total, infinite);
-        self.output_rate.add_sketch(&rollup.output_rate, 0);
-        self.own_delay.add_sketch(&rollup.own_delay, 0);
+        let none = Sketch::default();
+        let [waited, waited_answer] = if stream {
+            [&rollup.waited, &rollup.waited_answer]
+        } else {
+            [&none; 2]
+        };
+        for (into, sketch, larger, waits) in [
+            (&mut self.first_token, &rollup.first_token, first, waited),
+            (
+                &mut self.first_answer,
+                &rollup.first_answer,
+                first,
+                waited_answer,
+            ),
+            (&mut self.total, &rollup.total, infinite, &none),
+            (&mut self.output_rate, &rollup.output_rate, 0, &none),
+            (&mut self.own_delay, &rollup.own_delay, 0, &none),
+        ] {
+            into.add_sketch(at, sketch, larger, waits);
+        }
         self.tokens.merge(&rollup.tokens);
         self.costs.cost = self.costs.cost.saturating_add(rollup.cost);
+        self.costs.lost = self.costs.lost.saturating_add(further.lost_spent);
         self.costs.priced += further.costed;
         self.costs.billed = self.costs.billed.saturating_add(rollup.billed);
         self.costs.billed_count += further.billed;
         self.costs.without_reason += exchanges.saturating_sub(further.costed);
     }
 
-    /// An attempt after which the exchange went elsewhere.
-    pub(super) fn add_lost(&mut self, class: Option<ErrorClass>) {
+    /// An attempt after which the exchange went elsewhere, of a stream or of a whole answer.
+    pub(super) fn add_lost(&mut self, attempt: &AttemptRecord, stream: bool) {
         self.lost.attempts += 1;
-        match class {
+        let cost = lost_cost(attempt).map_or(0, |cost| cost.0);
+        self.costs.lost = self.costs.lost.saturating_add(cost);
+        match attempt.error_class {
             Some(class) if is_rate_limit(class) => self.lost.rate_limited += 1,
             Some(class) if is_credential_fault(class) => self.lost.credential_faults += 1,
             Some(class) if is_callers_fault(class) => self.lost.client_errors += 1,
+            // What was called off is no failure: its first token was only not waited out.
+            None if is_called_off(attempt) => {
+                if stream {
+                    self.add_waits(|mark| lost_wait(attempt, mark), false);
+                }
+            }
             _ => self.lost.failures += 1,
         }
     }
 
-    fn add_times(&mut self, row: &Row) {
+    /// An exchange whose row was added, with what its row does not say: what its lost attempts cost,
+    /// and how long it was waited for what was not waited out.
+    pub(super) fn amend(&mut self, record: &ExchangeRecord) {
+        let [told, own] =
+            [record.cost, own_cost(record)].map(|cost| telling_cost(record.outcome, cost));
+        let [told_cost, cost] = [told, own].map(|cost| cost.map_or(0, |cost| cost.0));
+        self.costs.cost = self
+            .costs
+            .cost
+            .saturating_sub(told_cost)
+            .saturating_add(cost);
+        self.costs.priced -= u64::from(told.is_some() && own.is_none() && self.costs.priced > 0);
+        if in_latency(record) {
+            self.add_waits(|mark| wait(record, mark), true);
+        }
+    }
+
+    fn add_waits(&mut self, of: impl Fn(Mark) -> Option<Nanos>, counted: bool) {
+        for (into, mark) in [
+            (&mut self.first_token, Mark::FirstToken),
+            (&mut self.first_answer, Mark::FirstAnswer),
+        ] {
+            if let Some(wait) = of(mark) {
+                into.wait(wait.0, counted);
+            }
+        }
+    }
+
+    fn add_times(&mut self, at: i64, row: &Row) {
         if row.background || row.cached_answer {
             return;
         }
         let figures = &row.figures;
         if let Some(own) = figures.own_delay {
-            self.own_delay.add(Ok(own.0));
+            self.own_delay.add(at, Ok(own.0));
         }
         if row.outcome.is_route_failure() {
-            self.total.fail();
+            self.total.fail(at);
             if row.stream && row.language.generates() {
-                self.first_token.fail();
-                self.first_answer.fail();
+                self.first_token.fail(at);
+                self.first_answer.fail(at);
             }
         } else if is_timed(row.outcome) {
-            self.first_token.add(figures.first_token.map(|span| span.0));
-            self.first_answer
-                .add(figures.first_answer.map(|span| span.0));
-            self.total.add(figures.total.map(|span| span.0));
-            self.output_rate.add(figures.output_rate.map(|rate| rate.0));
+            let nanos = |span: Nanos| span.0;
+            self.first_token.add(at, figures.first_token.map(nanos));
+            self.first_answer.add(at, figures.first_answer.map(nanos));
+            self.total.add(at, figures.total.map(nanos));
+            self.output_rate
+                .add(at, figures.output_rate.map(|rate| rate.0));
         } else {
             self.untimed += 1;
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::record::WallTime;
 
 /// A span of time: from its first date up to, not including, its last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Window {
     /// Its beginning.
     pub from: WallTime,
@@ -65,6 +65,18 @@ impl Window {
     #[must_use]
     pub const fn range(&self) -> Range<WallTime> {
         self.from..self.until
+    }
+
+    /// The microseconds within which numbers of it may be alike: a minute of a few hours, an hour
+    /// of days, a day of weeks.
+    #[must_use]
+    pub const fn alike(&self) -> i64 {
+        const HOUR: i64 = 3_600;
+        match self.seconds() {
+            ..21_600 => 60 * 1_000_000,
+            21_600..1_209_600 => HOUR * 1_000_000,
+            _ => 24 * HOUR * 1_000_000,
+        }
     }
 
     /// Its length in seconds.

@@ -85,6 +85,10 @@ pub(super) fn key(
     names: &mut Names,
 ) -> RollupKey {
     let (provider, model) = part.route(record);
+    // Counts of tokens and what warms a connection are no requests of a model: no report takes them.
+    let aside = record.language.counts_tokens()
+        || record.active.as_ref().is_some_and(|active| active.warm_up);
+    let model = model.filter(|_| !aside);
     let mut id = |name: Option<&Name>, scope| match name {
         None => NameId::NONE,
         Some(name) => names.id(name, scope).unwrap_or(NameId::OTHER),

@@ -173,6 +173,15 @@ impl Check<'_> {
                 stored.entry(key).or_default().merge(&rollup);
             }
         }
+        // An older version rolled up counts of tokens with the answers of their route.
+        let older = stored.values().any(|rollup| rollup.untold_waits() > 0);
+        let [expected, stored] = [expected, stored].map(|rollups| {
+            if older {
+                of_all_routes(rollups)
+            } else {
+                rollups
+            }
+        });
         let wrong = expected.iter().filter(|(key, rollup)| {
             !stored
                 .get(key)
@@ -229,15 +238,33 @@ fn is_whole(grain: Grain, place: u32, ledger: &Ledger) -> bool {
     began >= ledger.trimmed_before.max(kept_from)
 }
 
+/// The same as if all routes were one.
+fn of_all_routes(rollups: BTreeMap<RollupKey, Rollup>) -> BTreeMap<RollupKey, Rollup> {
+    let mut merged: BTreeMap<RollupKey, Rollup> = BTreeMap::new();
+    for (key, rollup) in rollups {
+        merged.entry(of_any_route(key)).or_default().merge(&rollup);
+    }
+    merged
+}
+
+const fn of_any_route(key: RollupKey) -> RollupKey {
+    RollupKey {
+        provider: NameId::NONE,
+        model: NameId::NONE,
+        ..key
+    }
+}
+
 /// Whether the roll-up is what its records give, as far as the version that wrote it counted.
 fn is_same(stored: &Rollup, expected: &Rollup) -> bool {
-    let further = if stored.untold() == 0 {
-        expected.further
-    } else {
-        stored.further
-    };
+    if stored.untold_waits() == 0 {
+        return stored == expected;
+    }
     let expected = Rollup {
-        further,
+        further: stored.further,
+        cost: stored.cost,
+        waited: stored.waited.clone(),
+        waited_answer: stored.waited_answer.clone(),
         ..expected.clone()
     };
     *stored == expected
@@ -247,11 +274,7 @@ fn is_same(stored: &Rollup, expected: &Rollup) -> bool {
 /// them are compared as one.
 fn comparable(key: RollupKey, names: &Names) -> RollupKey {
     if names.may_have_refused() {
-        RollupKey {
-            provider: NameId::NONE,
-            model: NameId::NONE,
-            ..key
-        }
+        of_any_route(key)
     } else {
         key
     }

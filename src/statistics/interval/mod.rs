@@ -12,8 +12,8 @@ pub mod bounded;
 
 pub use bounded::{bounded_difference, bounded_mean};
 pub use order::{
-    OrderEnd, OrderInterval, cluster_effect, design_effect, effective_count,
-    numbered_cluster_effect, of_sketch, order_ci, order_ci_deff,
+    OrderEnd, OrderInterval, cluster_effect, counted_cluster_effect, design_effect,
+    effective_count, numbered_cluster_effect, of_sketch, order_ci, order_ci_deff,
 };
 pub use rate::{newcombe, wilson};
 

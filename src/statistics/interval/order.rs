@@ -158,6 +158,26 @@ pub fn numbered_cluster_effect(
     (squares / single).max(1.0)
 }
 
+/// The same of clusters of which only counts are known: how many numbers each has at or below some
+/// number, and how many in all. They are scored against the share of all that lies there, which is
+/// the quantile's `p` but for numbers that are equal; as that share is the clusters' own, of few of
+/// them the effect is times `c / (c − 1)`.
+#[must_use]
+pub fn counted_cluster_effect(clusters: &[(u64, u64)]) -> f64 {
+    let known = || clusters.iter().filter(|(_, all)| *all > 0);
+    let (below, all) = known().fold((0.0, 0.0), |(below, all), cluster| {
+        (below + cluster.0 as f64, all + cluster.1 as f64)
+    });
+    let (count, share) = (known().count() as f64, below / all);
+    let single = all * share * (1.0 - share);
+    if count < 2.0 || single.is_nan() || single <= 0.0 {
+        return 1.0;
+    }
+    let off = |(below, all): &(u64, u64)| (*below as f64 - *all as f64 * share).powi(2);
+    let squares: f64 = known().map(off).sum();
+    (squares / single * count / (count - 1.0)).max(1.0)
+}
+
 /// The rank of each number, counted from 1; equal numbers share the mean of their ranks.
 #[must_use]
 pub fn mid_ranks(values: &[f64]) -> Vec<f64> {
@@ -171,6 +191,23 @@ pub fn mid_ranks(values: &[f64]) -> Vec<f64> {
         below += run.len();
     }
     ranks
+}
+
+/// The ranks of [`ranks`] for numbers of which `deff` say what one would, moved outward as
+/// [`order_ci_deff`] moves them; 0 and `n + 1` where there is no such number.
+#[must_use]
+pub fn ranks_deff(n: u64, p: f64, alpha: f64, deff: f64) -> (u64, u64) {
+    let effective = effective_count(n, deff);
+    let (low, high, _) = ranks(effective, p, alpha);
+    let product = |rank: u64| u128::from(rank) * u128::from(n + 1);
+    let whole = u128::from(effective + 1);
+    let low = (product(low) / whole) as u64;
+    let high = if high > effective {
+        n + 1
+    } else {
+        product(high).div_ceil(whole) as u64
+    };
+    (low, high)
 }
 
 /// The interval of the `p`-quantile from a sketch and `failures` numbers above it, widened by the
@@ -260,5 +297,24 @@ mod tests {
         assert!(found.high >= exact.high && found.high < exact.high * 1.021);
         let top = of_sketch(&sketch, 100, 0.95, 0.05);
         assert_eq!(top.upper.unwrap().value, f64::INFINITY);
+    }
+
+    #[test]
+    fn clusters_of_counts_say_how_alike_their_numbers_are() {
+        for (clusters, expected) in [
+            // All of a cluster on one side: of 40 numbers each cluster says what one would, as
+            // surely as four tell their own spread.
+            (vec![(10, 10), (0, 10), (10, 10), (0, 10)], 10.0 * 4.0 / 3.0),
+            (vec![(5, 10); 4], 1.0),
+            (vec![(10, 10); 4], 1.0),
+            (vec![(3, 10)], 1.0),
+            (vec![], 1.0),
+        ] {
+            let found = counted_cluster_effect(&clusters);
+            assert!((found - expected).abs() < 1e-9, "{clusters:?}: {found}");
+        }
+        let ranks =
+            [(100, 2.0), (100, 1.0), (100, 60.0)].map(|(n, deff)| ranks_deff(n, 0.5, 0.05, deff));
+        assert_eq!(ranks, [(35, 66), (40, 61), (0, 101)]);
     }
 }

@@ -277,7 +277,7 @@ fn notes(report: &RoutesReport) -> Markup {
             ul {
                 li { "Failures count as infinitely long (∞). Failed is of exchanges that ended well or by the route's fault." }
                 li { "“41 of 368” means that the quantile needs 368 numbers and has 41: p50 needs 6, p95 72, p99 368." }
-                li { "In brackets: intervals of 95 % for one look at a window chosen before, of quantiles two order statistics, of rates Wilson's; requests are taken as independent. Routes saw different requests: these are no comparisons." }
+                li { "In brackets: intervals of 95 % for one look at a window chosen before, of quantiles two order statistics, of rates Wilson's; requests of one hour (of a few hours: of one minute) may be alike, and count for as many as they say (design effect). Routes saw different requests: these are no comparisons." }
                 @if !excluded.is_empty() { li { "Not in this report, of " (thousands(report.scanned)) " looked at: " (excluded.join(", ")) "." } }
                 @if !unrouted.is_empty() { li { "Reached no provider: " (unrouted.join(", ")) "." } }
                 @if head.damaged > 0 { li { (head.damaged) " damaged rows are missing." } }
@@ -316,6 +316,7 @@ fn missing(route: &RouteReport) -> Markup {
             strong { (plain(&route.route.text())) }
             ": quartiles apart by " (figure(steady.iqr_over_median, three_digits)) " of the median, p95 "
             (figure(steady.p95_over_p50, three_digits)) " times it"
+            @if route.first_token.cut > 0 { "; first token not waited out of " (thousands(route.first_token.cut)) ": at least as long as the wait, by Kaplan and Meier" }
             @if !times.is_empty() { "; no first token of " (times.join(", ")) }
             @if !rates.is_empty() { "; no output rate of " (rates.join(", ")) }
             @if !sources.is_empty() { "; tokens counted by " (sources.join(", ")) }

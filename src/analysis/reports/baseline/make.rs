@@ -12,8 +12,8 @@ use crate::analysis::reports::bench::{Run, names_and_groups};
 use crate::analysis::reports::call::Call;
 use crate::analysis::reports::call::plain_model;
 use crate::analysis::reports::figures::{
-    Good, Numbers, by, by_route, failures, first_token, leader, mean, named, numbers, rate, region,
-    spent,
+    Good, Numbers, by, by_route, failures, first_token, leader, mean, named, numbers, price, rate,
+    region, to_first_token,
 };
 use crate::analysis::reports::gather::named as named_as;
 use crate::analysis::reports::same::SameModel;
@@ -79,7 +79,7 @@ pub fn of_calls(calls: &[Call], head: &Head, saved: WallTime) -> Baseline {
 }
 
 fn row(names: [String; 5], requests: u64, failed: Share, calls: &[&Call]) -> Row {
-    let first = numbers(calls, first_token);
+    let first = to_first_token(calls);
     let (rates, totals) = (numbers(calls, rate), numbers(calls, |call| call.whole));
     Row {
         names,
@@ -91,7 +91,7 @@ fn row(names: [String; 5], requests: u64, failed: Share, calls: &[&Call]) -> Row
             known(&rates, 0.5),
             known(&totals, 0.5),
         ],
-        cost: mean(calls.iter().filter_map(|call| spent(call))).map(|cost| cost.0),
+        cost: mean(calls.iter().filter_map(|call| price(call))).map(|cost| cost.0),
     }
 }
 
@@ -162,7 +162,7 @@ fn recommendation(calls: &[Call]) -> Vec<String> {
     let mut models: BTreeMap<String, Vec<(String, Numbers, Numbers)>> = BTreeMap::new();
     for (route, own) in by_route(calls) {
         let name = named(&route);
-        let found = (name, numbers(&own, first_token), numbers(&own, rate));
+        let found = (name, to_first_token(&own), numbers(&own, rate));
         models.entry(route.0).or_default().push(found);
     }
     let mut said = Vec::new();

@@ -3,6 +3,7 @@
 use super::strata::{Alike, Group, Groups};
 use crate::analysis::paper::Unit;
 use crate::analysis::reports::call::Call;
+use crate::analysis::reports::figures::{first_answer, first_token, price, rate, total};
 use crate::statistics::compare::{
     Margin, Resampling, Stratum, Verdict, bootstrap_difference, decide, stratified_contrast,
     stratified_difference,
@@ -69,19 +70,31 @@ impl Metric {
     #[must_use]
     pub fn of(self, call: &Call) -> Option<f64> {
         match self {
-            Self::FirstToken => call.first_token,
-            Self::FirstAnswer => call.first_answer,
-            Self::Rate => call.rate,
-            Self::Total => call.total,
+            // Of streams only, as in every report: a whole answer that failed has no place beside
+            // streams, as none that came has one. A rate is of answers that came.
+            Self::FirstToken => first_token(call),
+            Self::FirstAnswer => first_answer(call),
+            Self::Rate => rate(call),
+            Self::Total => total(call),
             Self::Failures => call.failed.map(|failed| f64::from(u8::from(failed))),
             // What was paid: what the provider billed, where it says so.
-            Self::Cost => call.billed.or(call.cost),
+            Self::Cost => price(call),
             Self::Connect => call.connect,
             Self::Headers => call.headers,
             Self::Wait => call.wait,
             Self::Streaming => call.streaming,
             Self::Reported => call.reported,
         }
+    }
+
+    /// How long it was waited for a call's number that nobody waited out.
+    fn waited(self, call: &Call) -> Option<f64> {
+        let wait = match self {
+            Self::FirstToken => call.waited[0],
+            Self::FirstAnswer => call.waited[1],
+            _ => None,
+        };
+        wait.filter(|_| call.traits.stream && self.of(call).is_none())
     }
 
     /// The name where a machine reads it.
@@ -231,7 +244,10 @@ pub fn compare(
         let calls = || route.iter().chain(reference);
         let is_same = |found: &&Comparison| {
             found.metric.is_like(metric)
-                && calls().all(|call| found.metric.of(call) == metric.of(call))
+                && calls().all(|call| {
+                    found.metric.of(call) == metric.of(call)
+                        && found.metric.waited(call) == metric.waited(call)
+                })
         };
         // Where nobody reasons, the first answer is the first token: one seed draws the same.
         let comparison = match told.iter().find(is_same) {
@@ -253,8 +269,9 @@ fn compared(
     how: &Resampling,
     family: usize,
 ) -> Comparison {
-    let found = alike.groups(|call| metric.of(call), metric != Metric::Failures);
-    let all = arms.map(|calls| sorted(calls.iter().filter_map(|call| metric.of(call))));
+    let of = known_or_longer(arms, metric);
+    let found = alike.groups(&of, metric == Metric::Failures);
+    let all = arms.map(|calls| sorted(calls.iter().filter_map(|call| of(call))));
     let plain = [&all[0], &all[1]].map(|(values, failures)| plain(values, *failures, metric));
     Comparison {
         metric,
@@ -269,6 +286,28 @@ fn compared(
         effects: found.effects,
         imbalance: found.imbalance(),
         effect: effect(&found, plain[1], metric, how, family),
+    }
+}
+
+/// The number of a call. What was not waited out beyond both routes' medians is longer than either,
+/// which is all that a median asks of it; what was given up sooner says nothing of them.
+fn known_or_longer(arms: [&[&Call]; 2], metric: Metric) -> impl Fn(&Call) -> Option<f64> {
+    let median = |calls: &[&Call]| {
+        let (values, failures) = sorted(calls.iter().filter_map(|call| metric.of(call)));
+        Sample::new(&values, failures).quantile(0.5).unwrap_or(0.0)
+    };
+    let any = arms.iter().flat_map(|calls| calls.iter());
+    let middle = any
+        .filter_map(|call| metric.waited(call))
+        .next()
+        .map(|_| median(arms[0]).max(median(arms[1])));
+    move |call| {
+        let longer = || {
+            metric
+                .waited(call)
+                .filter(|wait| middle.is_some_and(|middle| *wait >= middle))
+        };
+        metric.of(call).or_else(|| longer().map(|_| f64::INFINITY))
     }
 }
 

@@ -4,6 +4,8 @@
 //! only where both routes have enough of them; otherwise nothing is said. Beside that, and never
 //! pooled with it: what live experiments' coins told, and what pairs of a bench told.
 
+mod placed;
+
 mod strata;
 
 mod adjust;

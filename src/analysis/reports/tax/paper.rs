@@ -10,7 +10,7 @@ use crate::analysis::reports::Report;
 use crate::analysis::reports::call::{Call, plain_model};
 use crate::analysis::reports::ecdf::first_tokens;
 use crate::analysis::reports::experiments::{Taxed, Trials};
-use crate::analysis::reports::figures::{Numbers, first_token, numbers, verdict};
+use crate::analysis::reports::figures::{Numbers, to_first_token, verdict};
 use crate::record::{ExchangeRecord, Name, ProviderKind};
 use crate::statistics::compare::Resampling;
 use crate::statistics::interval::Estimate;
@@ -204,7 +204,7 @@ const DISTRIBUTIONS_MAX: usize = 4;
 fn distribution(model: &str, arms: &Arms<'_>) -> Option<Chart> {
     let of: Vec<(String, Numbers)> = arms
         .iter()
-        .map(|(route, calls)| ((*route).to_owned(), numbers(calls, first_token)))
+        .map(|(route, calls)| ((*route).to_owned(), to_first_token(calls)))
         .collect();
     let groups = of.iter().map(|(name, numbers)| (name.clone(), numbers));
     let title = format!("{model}: time to first token, unadjusted");
@@ -251,14 +251,17 @@ fn write(pairs: &[Pair<'_>], alone: &[String], family: usize, head: Head) -> Pap
     let mut notes = vec![
         "OBSERVATIONAL: nobody assigned these requests by lot. Requests are compared only with \
          requests like them (streaming, tools, reasoning effort, prompt size by powers of two, \
-         cached share, connection reused, the same six hours), weighted by overlap; what was not \
-         measured may still differ. For a proof of cause use a live experiment or a paired bench."
+         cached share, connection reused, the same six hours), weighted by overlap; of a failure \
+         neither the cached share nor the connection is known: failure rates are compared without \
+         both, and a failure stands in times among the answers of its route that are like it \
+         otherwise. What was not measured may still differ. For a proof of cause use a live experiment or a paired bench."
             .to_owned(),
         "`tax` is said where every answer names the reference as the one who served; elsewhere it \
          is a route comparison: another upstream, region or quantisation may be part of it."
             .to_owned(),
-        "Failures count as infinitely long. Answers that the client broke off count for the \
-         numbers that they had come to. Differences are route less reference: negative is faster, \
+        "Failures of streams count as infinitely long, and are in no rate. Answers that the client broke off count for the \
+         numbers that they had come to; one without a token that was waited for beyond both medians \
+         stands for a longer one, as does one that a hedge overtook then. Differences are route less reference: negative is faster, \
          cheaper or steadier through the route."
             .to_owned(),
     ];

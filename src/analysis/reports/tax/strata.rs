@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::placed::Likes;
 use crate::analysis::reports::call::{Call, Traits};
 use crate::statistics::compare::{Stratum, overlap_weight, resistant_slope};
 use crate::statistics::interval::numbered_cluster_effect;
@@ -65,6 +66,8 @@ fn covariates(call: &Call) -> [f64; 2] {
 pub(super) struct Alike<'a> {
     /// In the order of their traits; either arm by prompt size, calls of one size as they came.
     cells: Vec<[Vec<Placed<'a>>; 2]>,
+    /// The same by what is known before a route is taken alone: failures have nothing else.
+    before: Vec<[Vec<Placed<'a>>; 2]>,
     /// Conversations and minutes that there are, of either arm.
     clusters: [[usize; 2]; 2],
 }
@@ -83,10 +86,13 @@ type Numbered = (f64, [f64; 2], [usize; 2]);
 
 impl<'a> Alike<'a> {
     pub(super) fn new(route: &[&'a Call], reference: &[&'a Call]) -> Self {
-        let mut cells: BTreeMap<&Traits, [Vec<Placed<'a>>; 2]> = BTreeMap::new();
+        let likes = Likes::of([route, reference]);
+        let mut cells: BTreeMap<Traits, [Vec<Placed<'a>>; 2]> = BTreeMap::new();
+        let mut before: BTreeMap<Traits, [Vec<Placed<'a>>; 2]> = BTreeMap::new();
         let mut clusters = [[0; 2]; 2];
         for (arm, calls) in [route, reference].into_iter().enumerate() {
             let mut known: [HashMap<u64, usize>; 2] = Default::default();
+            let mut places = likes.places(arm);
             for call in calls {
                 let of = cluster_keys(call);
                 let mut number = |at: usize| {
@@ -98,26 +104,38 @@ impl<'a> Alike<'a> {
                     covariates: covariates(call),
                     clusters: [number(0), number(1)],
                 };
-                cells.entry(&call.traits).or_default()[arm].push(placed);
+                cells.entry(places.of(call)).or_default()[arm].push(placed);
+                let known = call.traits.known_before();
+                before.entry(known).or_default()[arm].push(placed);
             }
             clusters[arm] = [known[0].len(), known[1].len()];
         }
-        let mut cells: Vec<_> = cells.into_values().collect();
-        for arm in cells.iter_mut().flatten() {
-            // The resistant line asks for this order, of every number anew.
-            arm.sort_by(|one, other| one.covariates[0].total_cmp(&other.covariates[0]));
+        let [cells, before] = [cells, before].map(|cells| {
+            let mut cells: Vec<_> = cells.into_values().collect();
+            for arm in cells.iter_mut().flatten() {
+                // The resistant line asks for this order, of every number anew.
+                arm.sort_by(|one, other| one.covariates[0].total_cmp(&other.covariates[0]));
+            }
+            cells
+        });
+        Self {
+            cells,
+            before,
+            clusters,
         }
-        Self { cells, clusters }
     }
 
-    /// Groups the calls that have the number `of`; where `levelled`, each group's numbers are those
-    /// that its calls would have had with prompts of one size ([`level`]).
-    pub(super) fn groups(&self, of: impl Fn(&Call) -> Option<f64>, levelled: bool) -> Groups {
+    /// Groups the calls that have the number `of`. Those of times and rates are what the calls would
+    /// have had with prompts of one size ([`level`]); `failures` are alike in what was known before
+    /// the route was taken, for what only an answer tells says who failed.
+    pub(super) fn groups(&self, of: impl Fn(&Call) -> Option<f64>, failures: bool) -> Groups {
+        let levelled = !failures;
+        let cells = if failures { &self.before } else { &self.cells };
         let (mut all, mut inside) = ([0, 0], [0, 0]);
         let mut everything = Vec::new();
         let mut groups = Vec::new();
         let mut below: [Vec<([usize; 2], bool)>; 2] = Default::default();
-        for cell in &self.cells {
+        for cell in cells {
             let arms = [&cell[0], &cell[1]].map(|arm| numbered(arm, &of));
             for (all, arm) in all.iter_mut().zip(&arms) {
                 *all += arm.len();

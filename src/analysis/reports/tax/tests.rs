@@ -191,3 +191,71 @@ fn a_provider_that_nobody_asked_is_named_and_so_are_those_that_were() {
         ]
     );
 }
+
+/// What is only known of answers decides nothing of failures: whole answers that fail are in no
+/// stream's time, a rate is of answers that came, and failures stand beside the answers that they
+/// would have been, whatever those read from a cache and whether a connection was there.
+#[test]
+fn failures_are_compared_with_what_was_known_before() {
+    // (share of prompts read from a cache, connection there, did the failures connect)
+    for (cached, reused, connected) in [(2, true, true), (0, false, true), (2, true, false)] {
+        let mut calls = Vec::new();
+        for n in 0..1_200 {
+            let routed = n % 2 == 0;
+            // 3 % and 12 % fail, in no order that the time knows.
+            let fails = n / 2 * 37 % 100 < if routed { 12 } else { 3 };
+            let mut one = call(routed, 9, 600.0, n, 300.0 + (n * 7 % 60) as f64);
+            one.trace = [(n % 251) as u8, (n / 251) as u8]
+                .repeat(8)
+                .try_into()
+                .unwrap();
+            one.rate = Some(80.0);
+            one.traits.cached = cached;
+            one.traits.reused = reused;
+            one.cached_read = Some(400);
+            if fails {
+                one.failed = Some(true);
+                one.first_token = Some(f64::INFINITY);
+                one.rate = Some(0.0);
+                one.cached_read = None;
+                one.traits.cached = 0;
+                one.connected = connected;
+                one.traits.reused = reused && connected;
+            }
+            calls.push(one);
+            // A whole answer beside it: the router's nearly always fail.
+            let mut whole = call(routed, 9, 600.0, n, 300.0);
+            whole.traits.stream = false;
+            whole.first_token = None;
+            if routed && n % 20 > 0 {
+                whole.failed = Some(true);
+                whole.first_token = Some(f64::INFINITY);
+                whole.rate = Some(0.0);
+            }
+            if cached == 0 {
+                calls.push(whole);
+            }
+        }
+        let [route, reference] = arms(&calls);
+        let how = Resampling::seeded(1);
+        let metrics = [Metric::FirstToken, Metric::Rate, Metric::Failures];
+        let found = compare(&route, &reference, &metrics, &how, 1);
+        let [first, rate, failures] = &found[..] else {
+            panic!("three");
+        };
+        let what = format!("{cached} {reused} {connected}");
+        assert_eq!(
+            (first.overlap, first.calls),
+            ([1.0, 1.0], [600, 600]),
+            "{what}"
+        );
+        let shift = first.effect.unwrap().difference.value;
+        assert!((0.0..20e6).contains(&shift), "{what}: {shift}");
+        assert_eq!(rate.plain, [Some(80.0); 2], "{what}");
+        if cached > 0 {
+            let more = failures.effect.unwrap().difference;
+            assert!((more.value - 0.09).abs() < 1e-9, "{what}: {more:?}");
+            assert_eq!(failures.overlap, [1.0, 1.0]);
+        }
+    }
+}

@@ -9,8 +9,10 @@ use super::bytes::{Damaged, Read, Reader, Writer};
 use super::{seal, timing};
 
 /// The version of this coding, in every roll-up's seal.
-const ROLLUP: u8 = 2;
-/// The one before, without further sums.
+const ROLLUP: u8 = 3;
+/// The one before, without waits that were not waited out, and with fewer further sums.
+const SECOND: u8 = 2;
+/// The one before that, without further sums.
 const FIRST: u8 = 1;
 
 /// Writes the sealed roll-up to `out`.
@@ -29,13 +31,16 @@ pub(in super::super) fn encode(key: &[u8], rollup: &Rollup, out: &mut Vec<u8>) {
         timing::write_bins(&mut w, sketch.bins());
     }
     write_sparse(&mut w, &rollup.further.sums());
+    for sketch in [&rollup.waited, &rollup.waited_answer] {
+        timing::write_bins(&mut w, sketch.bins());
+    }
     seal::close(key, out);
 }
 
 /// The roll-up of a sealed value; `None` where the row is damaged.
 pub(in super::super) fn decode(key: &[u8], value: &[u8]) -> Option<Rollup> {
     match seal::check(key, value)? {
-        (version @ (FIRST | ROLLUP), payload) => {
+        (version @ (FIRST | SECOND | ROLLUP), payload) => {
             read(&mut Reader::new(payload, &Names::default()), version).ok()
         }
         _ => None,
@@ -73,6 +78,11 @@ fn read<N: NameTable>(r: &mut Reader<'_, N>, version: u8) -> Read<Rollup> {
         let sums: [u64; FURTHER] = read_sparse(r)?;
         for (sum, value) in rollup.further.sums_mut().into_iter().zip(sums) {
             *sum = value;
+        }
+    }
+    if version > SECOND {
+        for sketch in [&mut rollup.waited, &mut rollup.waited_answer] {
+            *sketch = Sketch::from_bins(timing::read_bins(r)?);
         }
     }
     r.is_empty().then_some(rollup).ok_or(Damaged)
@@ -128,6 +138,7 @@ mod tests {
         for value in [0, 1, 2, 2, 900, u64::MAX] {
             rollup.first_token.insert(value);
             rollup.output_rate.insert(value / 3);
+            rollup.waited.insert(value / 7);
         }
         let mut value = Vec::new();
         encode(b"key", &rollup, &mut value);
