@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::active::probing::history;
 use crate::analysis::paper::{Paper, Source};
-use crate::analysis::render::units::thousands;
+use crate::analysis::render::units::{minute, thousands};
 use crate::analysis::reports::baseline::{Baseline, Drift, of_calls};
 use crate::analysis::reports::call::calls;
 use crate::analysis::reports::compare::{compared, span};
@@ -33,7 +33,7 @@ use crate::record::{
 use crate::routing::catalogue::ModelFacts;
 use crate::routing::experiment::Experiment;
 
-use super::reading::{self, Most};
+use super::reading::{self, Missing, Most};
 
 /// A report that can be asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -272,10 +272,28 @@ pub fn paper(
     mut seen: impl FnMut(),
 ) -> Result<Paper, StoreError> {
     let Some(windows) = question.compare else {
-        return of_window(reader, question, question.window, most, made, &mut seen);
+        let (paper, gone) = of_window(reader, question, question.window, most, made, &mut seen)?;
+        return Ok(lacking(paper, gone, ""));
     };
     let [a, b] = windows.map(|window| of_window(reader, question, window, most, made, &mut seen));
-    Ok(compared(&a?, &b?, &windows.map(span)))
+    let ((a, gone), (b, gone_too)) = (a?, b?);
+    let paper = compared(&a, &b, &windows.map(span));
+    Ok(lacking(lacking(paper, gone_too, "B: "), gone, "A: "))
+}
+
+/// The paper with what its records are no longer all of, before everything: what is told is of the
+/// rest.
+fn lacking(mut paper: Paper, gone: Option<Missing>, of: &str) -> Paper {
+    if let Some(gone) = gone {
+        let said = format!(
+            "{of}Records of before {} are no longer kept (`[store] keep_records`, `keep_bytes`): about \
+             {} exchanges of this window, of every kind, are in none of these numbers.",
+            minute(gone.before),
+            thousands(gone.exchanges)
+        );
+        paper.findings.insert(0, said);
+    }
+    paper
 }
 
 /// The report over `records`, whose dates are its window.
@@ -303,6 +321,31 @@ pub fn of_records<E>(
 }
 
 fn of_window(
+    reader: &StoreReader,
+    question: &Question,
+    window: Window,
+    most: Most,
+    made: WallTime,
+    seen: &mut impl FnMut(),
+) -> Result<(Paper, Option<Missing>), StoreError> {
+    let gone = reading::missing(reader, window)?;
+    if gone.is_some()
+        && question.choice.runs.is_empty()
+        && let Some(paper) = rolled(reader, question, window, made)?
+    {
+        // Roll-ups are kept longer than records.
+        return Ok((paper, None));
+    }
+    let window = gone.map_or(window, |gone| Window {
+        from: gone.before,
+        ..window
+    });
+    let paper = of_kept(reader, question, window, most, made, seen)?;
+    Ok((paper, gone))
+}
+
+/// The report over a window of which the records are kept.
+fn of_kept(
     reader: &StoreReader,
     question: &Question,
     window: Window,

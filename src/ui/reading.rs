@@ -57,6 +57,36 @@ pub(super) fn count(reader: &StoreReader, window: Window) -> Result<u64, StoreEr
     Ok(if minutes > 0 { minutes } else { hours })
 }
 
+/// What is no longer kept of a window's records, and only in roll-ups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Missing {
+    /// Records from here on are all kept.
+    pub(super) before: WallTime,
+    /// About how many are not: whole minutes or hours are counted.
+    pub(super) exchanges: u64,
+}
+
+/// What is missing of the records of `window`; nothing where all that there were are kept.
+pub(super) fn missing(reader: &StoreReader, window: Window) -> Result<Option<Missing>, StoreError> {
+    let before = reader.trimmed_before()?.min(window.until);
+    if before <= window.from {
+        return Ok(None);
+    }
+    let gone = window.from..before;
+    let minutes = reader.count(Grain::Minute, gone.clone())?;
+    let hours = reader.count(Grain::Hour, gone)?;
+    // Minutes may be gone where hours are kept, and tell more closely what an hour is cut by.
+    let (rolled, unit) = if window.until.0 - window.from.0 <= BY_MINUTES && minutes > 0 {
+        (minutes, MINUTE)
+    } else {
+        (hours, HOUR)
+    };
+    let end = WallTime((before.0 - 1).div_euclid(unit) * unit + unit);
+    let kept = reader.scan(before..end, |_| ControlFlow::Continue(()))?;
+    let exchanges = rolled.saturating_sub(kept.rows);
+    Ok((exchanges > 0).then_some(Missing { before, exchanges }))
+}
+
 /// Gives the records of `window`: all of them where they are `count` and no more than `most`, else
 /// those of slices of time drawn by lot, each slice with the same chance.
 pub(super) fn records(

@@ -69,7 +69,9 @@ pub fn routes(
     made: WallTime,
     mut seen: impl FnMut(),
 ) -> Result<RoutesReport, StoreError> {
-    if reading::count(reader, asked.window)? > most.summaries {
+    // Roll-ups are kept longer than records.
+    let gone = reading::missing(reader, asked.window)?.is_some();
+    if gone || reading::count(reader, asked.window)? > most.summaries {
         return rolled(reader, asked, settings, made);
     }
     let names = reader.names()?;

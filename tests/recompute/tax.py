@@ -168,24 +168,6 @@ def effect(groups):
     return max(effects)
 
 
-def same_end(draws, share, printed, width):
-    """An open end of what is printed lies among failures: then draws of its share must come there.
-    How many do is drawn too, and 2.5 % may be a little more or less of them."""
-    if printed is None:
-        return not math.isfinite(draws[-1 if share > 0.5 else 0]) and 4 * np.isinf(draws).mean() > 0.025
-    end = draws[round(share * (len(draws) - 1))]
-    return math.isfinite(end) and abs(end - printed) < 0.15 * width
-
-
-def number(value):
-    """What the report prints as `inf` is infinite; what it does not say is not known."""
-    return None if value is None else float(value)
-
-
-def shown(value):
-    return "open" if value is None else f"{value:+.2f}"
-
-
 def main(export, report):
     arms = defaultdict(lambda: defaultdict(list))
     for text in open(export):
@@ -227,27 +209,29 @@ def main(export, report):
                 sample = np.sort(rng.choice(side, (len(draws), len(side))), axis=1)
                 away = np.median(sample, axis=1) - median(side)
                 draws += sign * weight / weights.sum() * away * math.sqrt(times)
-        # Draws among failures stay where they are: past all others.
-        draws = np.sort(np.nan_to_num(draws, nan=math.inf, posinf=math.inf, neginf=-math.inf))
-        low, high = (draws[round(share * (len(draws) - 1))] for share in (0.025, 0.975))
-        ends = [number(row[f"difference_{end}"]) for end in ("low", "high")]
-        known = [end for end in (*ends, value) if end is not None and math.isfinite(end)]
-        width = max(known) - min(known) if len(known) > 1 else math.inf
+        draws = np.sort(draws[~np.isnan(draws)])
+        low, high = draws[int(0.025 * len(draws))], draws[math.ceil(0.975 * len(draws)) - 1]
+        # An open end has no number: the draws there are of failures.
+        ends = [row["difference_low"], row["difference_high"]]
+        ends = [bound if end is None else end for end, bound in zip(ends, (-math.inf, math.inf))]
+        finite = [end for end in (*ends, low, high) if math.isfinite(end)]
+        width = max(finite, default=0.0) - min(finite, default=0.0)
         ground = grounds[row["model"], row["comparison"]]
         same = (
             math.isclose(effects[0], ground["route_effect"], rel_tol=1e-9)
             and math.isclose(effects[1], ground["reference_effect"], rel_tol=1e-9)
-            and math.isclose(value, number(row["difference"]), rel_tol=1e-9, abs_tol=1e-9)
-            and math.isclose(naive, number(row["naive_difference"]), rel_tol=1e-9, abs_tol=1e-9)
-            and same_end(draws, 0.025, ends[0], width)
-            and same_end(draws, 0.975, ends[1], width)
+            and math.isclose(value, row["difference"], rel_tol=1e-9, abs_tol=1e-9)
+            and math.isclose(naive, row["naive_difference"], rel_tol=1e-9, abs_tol=1e-9)
+            # An end is open where enough draws meet a failure: two ways of drawing differ in how many.
+            and all((draws == b).any() if math.isinf(b) else abs(a - b) < 0.15 * width for a, b in zip((low, high), ends))
         )
         compared += 1
         wrong += not same
         print(
             f"{row['model']}, {row['comparison']}: {value:+.6f} ms [{low:+.2f}, {high:+.2f}], "
-            f"printed {number(row['difference']):+.6f} [{shown(ends[0])}, {shown(ends[1])}]; "
-            f"unadjusted {naive:+.6f}, printed {number(row['naive_difference']):+.6f}; n for one {effects[0]:.3f}, {effects[1]:.3f}: {'agree' if same else 'DISAGREE'}"
+            f"printed {row['difference']:+.6f} [{ends[0]:+.2f}, "
+            f"{ends[1]:+.2f}]; unadjusted {naive:+.6f}, printed "
+            f"{row['naive_difference']:+.6f}; n for one {effects[0]:.3f}, {effects[1]:.3f}: {'agree' if same else 'DISAGREE'}"
         )
     print(f"{compared} compared, {wrong} wrong")
     return 1 if wrong or not compared else 0

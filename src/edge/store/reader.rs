@@ -293,6 +293,12 @@ impl StoreReader {
         Ok(Committed(ledger.bytes, ledger.trimmed_before, notes))
     }
 
+    /// The date before which exchanges may have been trimmed, by age or size.
+    pub fn trimmed_before(&self) -> Result<WallTime, StoreError> {
+        let ledger = self.read(|_, txn| read_ledger(txn))?;
+        Ok(ledger.unwrap_or_default().trimmed_before)
+    }
+
     /// The texts of all numbers that rows read so far can have.
     pub fn names(&self) -> Result<Arc<Names>, StoreError> {
         self.read(Held::names)
