@@ -49,6 +49,7 @@ pub const fn row(summary: &Summary) -> Row {
         reused: summary.reused,
         background: summary.background,
         cached_answer: summary.cached_answer,
+        warm_up: summary.warm_up,
         stalls: summary.stalls,
         figures: summary.figures,
         usage: summary.usage,

@@ -207,7 +207,7 @@ fn turns_chart(calls: &[Call]) -> Option<Chart> {
         let at = |span: usize| -> Numbers {
             turns
                 .get(&span)
-                .map_or_else(Numbers::default, |calls| to_first_token(calls))
+                .map_or_else(Numbers::default, to_first_token)
         };
         let line = line(
             named(route),

@@ -27,6 +27,7 @@ pub(in crate::analysis) fn stream(first_token: u64) -> Row {
         reused: true,
         background: false,
         cached_answer: false,
+        warm_up: false,
         stalls: 0,
         figures: Figures {
             ttfb: Some(Nanos::from_millis(first_token)),
@@ -246,6 +247,13 @@ fn what_is_not_taken_is_counted_by_reason() {
         ),
         (
             Row {
+                warm_up: true,
+                ..stream(1)
+            },
+            Some(Exclusion::WarmUp),
+        ),
+        (
+            Row {
                 language: Language::AnthropicCountTokens,
                 ..stream(1)
             },
@@ -256,8 +264,8 @@ fn what_is_not_taken_is_counted_by_reason() {
         assert_eq!(builder.add(&row), excluded.is_none());
     }
     let found = builder.finish(head(), |_, _| RouteName::default());
-    assert_eq!(found.excluded, [1, 1, 1, 2]);
-    assert_eq!((found.scanned, found.taken), (7, 2));
+    assert_eq!(found.excluded, [1, 1, 1, 2, 1]);
+    assert_eq!((found.scanned, found.taken), (8, 2));
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub struct Row {
     pub background: bool,
     /// An answer out of a cache: left out of latency.
     pub cached_answer: bool,
+    /// It only warmed connections: left out of everything.
+    pub warm_up: bool,
     /// Stalls of the stream.
     pub stalls: u8,
     /// The derived numbers.
@@ -127,15 +129,18 @@ pub enum Exclusion {
     /// Its endpoint runs no model: model lists, files, counts of tokens, other paths passed
     /// through.
     NoModelCall,
+    /// It only warmed connections.
+    WarmUp,
 }
 
 impl Exclusion {
     /// Every reason.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::OtherOrigin,
         Self::OtherProvider,
         Self::OtherModel,
         Self::NoModelCall,
+        Self::WarmUp,
     ];
 
     /// The name used in reports.
@@ -146,6 +151,7 @@ impl Exclusion {
             Self::OtherProvider => "other_provider",
             Self::OtherModel => "other_model",
             Self::NoModelCall => "no_model_call",
+            Self::WarmUp => "warm_up",
         }
     }
 }
@@ -164,6 +170,8 @@ impl Selection {
             Some(Exclusion::OtherModel)
         } else if !row.language.is_inference() || row.language.counts_tokens() {
             Some(Exclusion::NoModelCall)
+        } else if row.warm_up {
+            Some(Exclusion::WarmUp)
         } else {
             None
         }

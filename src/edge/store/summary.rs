@@ -60,6 +60,8 @@ pub struct Summary {
     pub background: bool,
     /// Left out of latency: the answer came out of a cache.
     pub cached_answer: bool,
+    /// It only warmed connections.
+    pub warm_up: bool,
     /// HTTP version spoken with the client.
     pub client_protocol: Protocol,
     /// Attempts; 255 stands for more, too.
@@ -123,6 +125,7 @@ impl Summary {
                 .is_some_and(|attempt| attempt.oddities.contains(&Oddity::ClientBackpressure)),
             background: record.request.background,
             cached_answer: record.cached_answer,
+            warm_up: record.active.as_ref().is_some_and(|active| active.warm_up),
             client_protocol: record.client_protocol,
             attempts: u8::try_from(record.attempts.len()).unwrap_or(u8::MAX),
             stalls: gaps.map_or(0, |gaps| u8::try_from(gaps.stalls).unwrap_or(u8::MAX)),
@@ -155,7 +158,9 @@ impl Summary {
         f.listed(Some(self.language));
         f.listed(self.finish);
         f.listed(self.token_source);
-        f.put(self.status.map_or(0, u64::from), 2);
+        // No status needs the highest bit; the flags are full.
+        let status = self.status.map_or(0, u64::from) & (WARM_UP - 1);
+        f.put(status | (u64::from(self.warm_up) * WARM_UP), 2);
         for id in self.names() {
             f.put(u64::from(id.0), 2);
         }
@@ -196,7 +201,9 @@ impl Summary {
         let (error_class, end) = (f.listed(), f.listed());
         let (origin, language) = (f.listed()?, f.listed()?);
         let (finish, token_source) = (f.listed(), f.listed());
-        let status = Some(f.take(2) as u16).filter(|status| *status != 0);
+        let status = f.take(2);
+        let warm_up = status & WARM_UP > 0;
+        let status = Some((status & (WARM_UP - 1)) as u16).filter(|status| *status != 0);
         let mut ids = [NameId::NONE; 4];
         for id in &mut ids {
             *id = NameId(f.take(2) as u32);
@@ -228,6 +235,7 @@ impl Summary {
             backpressure: flag(4),
             background: flag(5),
             cached_answer: flag(6),
+            warm_up,
             client_protocol: [Protocol::Http1, Protocol::Http2][usize::from(flag(7))],
             attempts,
             stalls,
@@ -290,6 +298,9 @@ impl Summary {
         ]
     }
 }
+
+/// The bit of a status that says that an exchange only warmed connections.
+const WARM_UP: u64 = 1 << 15;
 
 /// The highest 256 values of a field mean that there is no number, and why.
 const NO_REASON: u64 = 255;

@@ -130,6 +130,8 @@ impl Check<'_> {
                 *expected = found;
             }
         }
+        // Older versions did not say of a row that it only warmed a connection.
+        expected.warm_up &= found.warm_up;
         self.verified.unmatched += u64::from(expected.encode() != *row);
     }
 

@@ -296,10 +296,9 @@ fn known_or_longer(arms: [&[&Call]; 2], metric: Metric) -> impl Fn(&Call) -> Opt
         let (values, failures) = sorted(calls.iter().filter_map(|call| metric.of(call)));
         Sample::new(&values, failures).quantile(0.5).unwrap_or(0.0)
     };
-    let any = arms.iter().flat_map(|calls| calls.iter());
+    let mut any = arms.iter().flat_map(|calls| calls.iter());
     let middle = any
-        .filter_map(|call| metric.waited(call))
-        .next()
+        .find_map(|call| metric.waited(call))
         .map(|_| median(arms[0]).max(median(arms[1])));
     move |call| {
         let longer = || {
