@@ -3,7 +3,8 @@
 //!
 //! The load doubles from the first one until it is missed; a miss counts when it was found twice
 //! (two of three where the findings differ). Then the space between the highest load that held and
-//! the lowest that did not is halved until the two are within the resolution.
+//! the lowest that did not is halved until the two are within the resolution. What would be the
+//! answer is tried again: the highest of many findings is the luckiest too.
 
 /// How a search goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,6 +90,9 @@ impl Over {
 
 /// Misses that count as one.
 const MISSES: usize = 2;
+/// How often the answer must hold, and how often it is tried at most.
+const HOLDS: usize = 2;
+const TRIES: usize = 3;
 /// The smallest load that is tried, as a share of the first.
 const FLOOR: f64 = 1.0 / 64.0;
 
@@ -106,7 +110,7 @@ pub fn next(rule: &Rule, tried: &[Tried]) -> Next {
     }
     let missed = lowest_missed(tried);
     match (highest_held(tried), missed) {
-        (Some(held), None) if held >= rule.max => Next::Over(Over::AtMax),
+        (Some(held), None) if held >= rule.max => confirmed(tried, held, Over::AtMax),
         (Some(held), None) => Next::Try((held * 2.0).min(rule.max)),
         (None, Some(missed)) => {
             let half = rule.settle(missed / 2.0);
@@ -120,12 +124,23 @@ pub fn next(rule: &Rule, tried: &[Tried]) -> Next {
             let middle = rule.settle(f64::midpoint(held, missed));
             let near = missed <= held * (1.0 + rule.resolution);
             if near || middle <= held || middle >= missed {
-                Next::Over(Over::Found)
+                confirmed(tried, held, Over::Found)
             } else {
                 Next::Try(middle)
             }
         }
         (None, None) => Next::Try(start),
+    }
+}
+
+/// The end of a search whose answer is `load`, once that has held often enough.
+fn confirmed(tried: &[Tried], load: f64, over: Over) -> Next {
+    let same = || tried.iter().filter(|of| of.load.total_cmp(&load).is_eq());
+    let held = same().filter(|of| of.finding == Finding::Held).count();
+    if held < HOLDS && same().count() < TRIES {
+        Next::Try(load)
+    } else {
+        Next::Over(over)
     }
 }
 
@@ -211,11 +226,18 @@ mod tests {
             (
                 rates(10.0, 1000.0),
                 50.0,
-                &[10.0, 20.0, 40.0, 80.0, 80.0, 60.0, 60.0, 50.0, 55.0, 55.0][..],
+                &[
+                    10.0, 20.0, 40.0, 80.0, 80.0, 60.0, 60.0, 50.0, 55.0, 55.0, 50.0,
+                ][..],
                 Over::Found,
             ),
-            (rates(10.0, 35.0), 50.0, &[10.0, 20.0, 35.0], Over::AtMax),
-            (rates(50.0, 35.0), 50.0, &[35.0], Over::AtMax),
+            (
+                rates(10.0, 35.0),
+                50.0,
+                &[10.0, 20.0, 35.0, 35.0],
+                Over::AtMax,
+            ),
+            (rates(50.0, 35.0), 50.0, &[35.0, 35.0], Over::AtMax),
             (
                 rates(8.0, 35.0),
                 0.0,
@@ -230,7 +252,7 @@ mod tests {
                     ..rates(4.0, 64.0)
                 },
                 10.0,
-                &[4.0, 8.0, 16.0, 16.0, 12.0, 12.0, 10.0, 11.0, 11.0],
+                &[4.0, 8.0, 16.0, 16.0, 12.0, 12.0, 10.0, 11.0, 11.0, 10.0],
                 Over::Found,
             ),
             (
@@ -279,6 +301,30 @@ mod tests {
                 })
                 .collect();
             assert_eq!(next(&rates(10.0, 100.0), &tried), expected, "{findings:?}");
+        }
+    }
+
+    #[test]
+    fn the_answer_must_hold_twice() {
+        use Finding::{Held, Missed, Void};
+        let before = [(10.0, Held), (11.0, Missed), (11.0, Missed)];
+        for (again, expected) in [
+            (&[][..], Next::Try(10.0)),
+            (&[Held], Next::Over(Over::Found)),
+            (&[Missed], Next::Try(10.0)),
+            (&[Missed, Held], Next::Over(Over::Found)),
+            // Once more by chance: the search goes on below.
+            (&[Missed, Missed], Next::Try(5.0)),
+            (&[Void], Next::Try(10.0)),
+            (&[Void, Void], Next::Over(Over::Found)),
+        ] {
+            let again = again.iter().map(|finding| (10.0, *finding));
+            let tried: Vec<Tried> = before
+                .into_iter()
+                .chain(again)
+                .map(|(load, finding)| Tried { load, finding })
+                .collect();
+            assert_eq!(next(&rates(10.0, 100.0), &tried), expected, "{tried:?}");
         }
     }
 

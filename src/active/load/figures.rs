@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::rising::Rise;
 use super::sample::Sample;
 use super::spread::Spread;
 use crate::record::{Moment, Nanos, Outcome, PicoDollars};
@@ -65,6 +66,9 @@ pub struct Of<'a> {
     /// Requests that were due in the window and have no record: not sent, because too many were at
     /// work, or lost.
     pub unrecorded: u64,
+    /// Whether requests come at one rate, whatever becomes of those before them: then what a route
+    /// cannot bear waits, and latency rises.
+    pub is_steady: bool,
 }
 
 /// The figures of a step. Rates are per second, spans in nanoseconds.
@@ -112,6 +116,8 @@ pub struct Figures {
     pub errors: Option<Estimate>,
     /// What Tollgate itself added to first tokens.
     pub own: Spread,
+    /// Latency rose all through it: a queue grew.
+    pub rising: Option<Rise>,
     /// How late requests were sent.
     pub lag: Option<Lag>,
     /// Why it says nothing, where it does not.
@@ -166,6 +172,13 @@ impl Figures {
             let lost = (0..of.unrecorded).map(|_| f64::INFINITY);
             Spread::in_time(&spans.chain(lost).collect::<Vec<_>>())
         };
+        let in_time: Vec<f64> = measured
+            .iter()
+            .map(|sample| {
+                let span = sample.total_intended();
+                span.map_or(f64::INFINITY, |span| span.0 as f64)
+            })
+            .collect();
         let first_token_sent = spread(&|sample| sample.first_token);
         let lag = Lag::of(measured.iter().map(|sample| sample.lag()).collect());
         let own_delays: Vec<f64> = measured
@@ -207,6 +220,7 @@ impl Figures {
             served: share(&good, of.unrecorded),
             errors: share(&fine, of.unrecorded).map(opposite),
             own: Spread::in_time(&own_delays),
+            rising: Rise::of(&in_time).filter(|_| of.is_steady),
             lag,
             cost: PicoDollars(own.iter().filter_map(|of| of.cost).map(|cost| cost.0).sum()),
             priced: own.iter().filter(|of| of.cost.is_some()).count() as u64,
@@ -214,7 +228,8 @@ impl Figures {
     }
 
     /// Whether the level was shown to hold: the whole interval of the share served lies at or over
-    /// the share that must be, and not the whole one of the share of errors over what may be.
+    /// the share that must be, and not the whole one of the share of errors over what may be, and
+    /// latency did not rise all the time.
     #[must_use]
     pub fn finding(&self, sla: &Sla) -> Finding {
         if self.void.is_some() {
@@ -226,14 +241,15 @@ impl Figures {
         let failing = self
             .errors
             .is_some_and(|errors| errors.interval.low > sla.error_share);
-        if served && !failing {
+        if served && !failing && self.rising.is_none() {
             Finding::Held
         } else {
             Finding::Missed
         }
     }
 
-    /// The verdict as a word: what missed, and what could be neither shown nor refuted.
+    /// The verdict as a word: what missed, what may have held so far only because its queue was
+    /// not too long yet, and what could be neither shown nor refuted.
     #[must_use]
     pub fn verdict(&self, sla: &Sla) -> &'static str {
         let refuted = self
@@ -246,6 +262,7 @@ impl Figures {
             Finding::Void => "void",
             Finding::Held => "held",
             Finding::Missed if refuted => "missed",
+            Finding::Missed if self.rising.is_some() => "rising",
             Finding::Missed => "not_shown",
         }
     }

@@ -29,6 +29,7 @@ fn of(sla: &Sla) -> Of<'_> {
         sla,
         patience: ms(60_000),
         unrecorded: 0,
+        is_steady: true,
     }
 }
 
@@ -132,6 +133,37 @@ fn failures_are_never_left_out() {
         assert_eq!(found.rate_limited, failed - unrecorded);
         assert_eq!(found.latency.count() as u64, found.n);
     }
+}
+
+#[test]
+fn what_holds_only_until_its_queue_is_too_long_does_not_hold() {
+    let sla = sla(1_000);
+    // Every request is in time, and each waits longer than the one before.
+    let growing: Vec<Sample> = (0..240)
+        .map(|at| answered(at * 50, 0, 600 + at * 3 / 2))
+        .collect();
+    for (is_steady, verdict, finding) in [
+        (true, "rising", Finding::Missed),
+        // Users wait for their answers, and a trace has rushes of its own.
+        (false, "held", Finding::Held),
+    ] {
+        let of = Of {
+            is_steady,
+            ..of(&sla)
+        };
+        let found = Figures::of(&growing, of);
+        assert_eq!(found.failed, 0);
+        assert!(
+            found.served.unwrap().interval.low > WITHIN,
+            "all were in time"
+        );
+        assert_eq!(
+            (found.verdict(&sla), found.finding(&sla)),
+            (verdict, finding)
+        );
+    }
+    let rise = Figures::of(&growing, of(&sla)).rising.unwrap();
+    assert!(rise.from < 680e6 && rise.to > 850e6, "{rise:?}");
 }
 
 #[test]

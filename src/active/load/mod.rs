@@ -14,6 +14,8 @@ pub mod sample;
 
 pub mod spread;
 
+pub mod rising;
+
 pub mod figures;
 
 mod collect;

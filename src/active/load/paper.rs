@@ -10,7 +10,7 @@ use crate::analysis::paper::{
 };
 use crate::analysis::render::units;
 use crate::analysis::tables::Window;
-use crate::record::{KeyedHash, Nanos, WallTime};
+use crate::record::{KeyedHash, Nanos, Origin, WallTime};
 use crate::statistics::interval::Estimate;
 use crate::workload::sweep::Over;
 
@@ -39,7 +39,7 @@ pub fn paper(
                 until: ended,
             },
             made: ended,
-            origin: "bench".to_owned(),
+            origin: Origin::Load.name().to_owned(),
             selection: vec![format!("run {}", plan.run)],
             source: Source::Records,
             scanned: taken,
@@ -105,6 +105,18 @@ fn findings(plan: &Plan, results: &[TargetResult]) -> Vec<String> {
         let knees = Knees::of(&of.steps);
         let first = of.steps.first().map(|of| &of.step);
         let unit = first.map_or("", |step| words(step));
+        let grown = of.steps.iter().filter(|of| {
+            let verdict = of.figures.verdict(&plan.workload.sla);
+            plan.search.is_some() && verdict == "rising"
+        });
+        let least = grown.min_by(|a, b| a.step.load().total_cmp(&b.step.load()));
+        if let Some(step) = least {
+            all.push(format!(
+                "{name}: at {} in time, but not for long: {}",
+                step.step.label(),
+                rising(&step.figures)
+            ));
+        }
         if let Some(load) = knees.saturation {
             all.push(format!(
                 "{name}: saturated from {} {unit} on: more load brings nearly no more answers",
@@ -144,6 +156,7 @@ fn single(plan: &Plan, of: &StepResult) -> String {
     let says = match figures.verdict(&plan.workload.sla) {
         "held" => format!("holds {level}"),
         "missed" => format!("misses {level}"),
+        "rising" => format!("does not hold {level} for long ({})", rising(figures)),
         "void" => return format!("void: {}", figures.void.as_deref().unwrap_or_default()),
         _ => format!("whether it holds {level} could not be shown"),
     };
@@ -153,6 +166,21 @@ fn single(plan: &Plan, of: &StepResult) -> String {
         figures.n,
         figures.failed
     )
+}
+
+/// From what to what latency rose.
+fn rising(figures: &Figures) -> String {
+    figures.rising.map_or_else(String::new, |rise| {
+        let to = if rise.to.is_finite() {
+            units::span(rise.to)
+        } else {
+            "failure".to_owned()
+        };
+        format!(
+            "latency rose all the time, from {} to {to}: a queue grew",
+            units::span(rise.from)
+        )
+    })
 }
 
 fn words(step: &Step) -> &'static str {

@@ -10,7 +10,8 @@
 //! in them, `outcomes`, rates per second, spans in milliseconds as quantiles with 95 % intervals
 //! (`latency_ms` and `first_token_ms` from the intended start, `…_from_send_ms` from the request's
 //! first byte), `served` and `errors` (shares with intervals), `verdict` (`held`, `missed`,
-//! `not_shown`, `void`), `lag`, `own_delay_ms` (what Tollgate added), cost and use of limits. The exchanges themselves are in
+//! `rising`, `not_shown`, `void`), `rising_ms` (from what to what latency rose, where it did so all
+//! the time), `lag`, `own_delay_ms` (what Tollgate added), cost and use of limits. The exchanges themselves are in
 //! `exchanges.jsonl`: lines of the schema `tollgate.load.exchange/1`, `step` and `exchange`, the
 //! record as `tollgate export` has it.
 
@@ -42,9 +43,12 @@ pub const LINE_SCHEMA: &str = "tollgate.load.exchange/1";
 pub const STOP_RULE: &str = "The load doubles from the first one while the level holds. A load holds \
 when the 95 % interval of the share served within the SLA, failures counted as not served, lies \
 wholly at or over the share asked for, and the interval of the error share not wholly over what may \
-fail. A load that does not hold is tried again; found so twice (of three where the findings differ) \
+fail, and the latency of an open loop does not rise all through the step, which it does while a queue \
+grows. A load that does not hold is tried again; found so twice (of three where the findings differ) \
 it is missed. Then the middle between the highest that held and the lowest that missed is tried, \
-until the two are within the resolution. Twice too late a generator ends the search.";
+until the two are within the resolution. What would be the answer must hold twice: the highest of \
+many findings is the luckiest too. A load that was not refuted is tried twice as long the next time. \
+Twice too late a generator ends the search.";
 
 /// A line of the exchanges' file.
 #[derive(Serialize)]
@@ -228,6 +232,11 @@ fn step(plan: &Plan, of: &StepResult) -> Value {
         "unrecorded": figures.unrecorded,
         "verdict": figures.verdict(&plan.workload.sla),
         "void": figures.void,
+        "rising_ms": figures.rising.map(|rise| json!({
+            "from": rise.from / 1e6,
+            // Null where most failed by then: infinite is no number of JSON.
+            "to": rise.to.is_finite().then_some(rise.to / 1e6),
+        })),
         "served": figures.served.map(share),
         "errors": figures.errors.map(share),
         "offered_requests_per_s": figures.offered,

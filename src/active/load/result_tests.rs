@@ -31,6 +31,7 @@ fn step(plan: &Plan, rate: f64, total: impl Fn(u64) -> u64, failing: usize) -> S
             sla: &plan.workload.sla,
             patience: Nanos::from_millis(60_000),
             unrecorded: 0,
+            is_steady: true,
         },
     );
     StepResult {

@@ -145,6 +145,17 @@ impl TargetResult {
             .collect()
     }
 
+    /// Whether a load was tried and not refuted: tried again it takes twice as long, so that what
+    /// grows slowly has time to show.
+    fn was_tried(&self, plan: &Plan, load: f64) -> bool {
+        let refuted = |of: &StepResult| {
+            let verdict = of.figures.verdict(&plan.workload.sla);
+            matches!(verdict, "missed" | "void")
+        };
+        let same = |of: &&StepResult| of.step.load().total_cmp(&load).is_eq();
+        self.steps.iter().filter(same).any(|of| !refuted(of))
+    }
+
     /// The highest load at which the level held; absent where it held nowhere.
     #[must_use]
     pub fn capacity(&self, plan: &Plan) -> Option<f64> {
@@ -262,7 +273,10 @@ impl Going<'_> {
                     }
                 },
             };
-            let step = plan.step(self.steps, load);
+            let mut step = plan.step(self.steps, load);
+            if load.is_some() && result.was_tried(plan, step.load()) {
+                step.phases.sustain = Nanos(step.phases.sustain.0.saturating_mul(2));
+            }
             self.steps += 1;
             if result.steps.is_empty() {
                 self.warm_up(&asker, &step, quote, outside).await;
@@ -429,6 +443,7 @@ impl Going<'_> {
                 sla: &plan.workload.sla,
                 patience: Nanos(plan.patience.as_nanos() as u64),
                 unrecorded: lost + unsent.iter().filter(within).count() as u64,
+                is_steady: plan.trace.is_none() && matches!(step.demand, Demand::Rate { .. }),
             },
         );
         let headers = self.load.collected.take_limits();

@@ -40,10 +40,12 @@ use crate::workload::spec::{Demand, Workload};
     over 2 % of the median first token, 1 ms at least) is void: exit code 1.\n\n\
     --sweep: the load doubles from --start while the level holds. A load holds when the 95 %\n\
     interval of the share served within --sla, failures counted as not served, lies wholly at or\n\
-    over --within, and the interval of the error share not wholly over --max-errors. A load that\n\
-    does not hold is tried again; found so twice (of three where the findings differ) it is missed.\n\
-    Then the middle between the highest that held and the lowest that missed is tried, until the\n\
-    two are within --resolution. Steps are lengthened until they can show it.\n\n\
+    over --within, and the interval of the error share not wholly over --max-errors, and latency\n\
+    does not rise all through the step, as it does while a queue grows. A load that does not hold is\n\
+    tried again; found so twice (of three where the findings differ) it is missed. Then the middle\n\
+    between the highest that held and the lowest that missed is tried, until the two are within\n\
+    --resolution; what would be the answer must hold twice. Steps are lengthened until they can show\n\
+    it, and last twice as long where a load that was not refuted is tried again.\n\n\
     A workload file is YAML, JSON or TOML; the one that is used without --workload is in\n\
     config/workloads/chat.yaml of the source. A trace is CSV with TIMESTAMP, ContextTokens and\n\
     GeneratedTokens (or Timestamp, Request tokens, Response tokens), a JSON object a line with\n\
