@@ -193,8 +193,8 @@ fn a_run_that_broke_off_goes_on_where_it_was() {
         "--json",
     ];
     let output = tollgate(folder, &args);
-    assert!(output.status.success(), "{}", error(&output));
     let whole: Value = serde_json::from_slice(&output.stdout).unwrap();
+    ends_by(&output, &whole);
     assert_eq!(exchanges(&whole).len(), 16);
     let failed = whole["routes"]
         .as_array()
@@ -233,16 +233,16 @@ fn a_run_that_broke_off_goes_on_where_it_was() {
     fs::write(&lines, &text[..cut - 40]).unwrap();
     let before = simulator.request_count();
     let output = tollgate(folder, &args);
-    assert!(output.status.success(), "{}", error(&output));
     assert_eq!(
         simulator.request_count() - before,
         8,
         "only what was missing"
     );
     let again: Value = serde_json::from_slice(&output.stdout).unwrap();
+    ends_by(&output, &again);
     // A third start finds whole lines and asks nothing.
     let output = tollgate(folder, &args);
-    assert!(output.status.success(), "{}", error(&output));
+    ends_by(&output, &again);
     assert_eq!(simulator.request_count() - before, 8);
     let tasks: BTreeSet<u64> = again["exchanges"]
         .as_array()
@@ -413,6 +413,80 @@ fn what_was_asked_twice_or_has_no_end_counts_once() {
 }
 
 #[test]
+fn several_reports_and_several_runs_are_one_document() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let asked = "bench --models m --iterations 3 --warm-ups 0 --sweep-tokens 16,32 --seed 2";
+    let asked: Vec<&str> = asked.split(' ').collect();
+    let printed = |args: &[&str]| {
+        let output = tollgate(folder, &[&asked[..], args].concat());
+        assert!(output.status.success(), "{}", error(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let reports: Value =
+        serde_json::from_str(&printed(&["--format", "json", "--run", "json"])).unwrap();
+    assert_eq!(reports["schema"], "tollgate.reports/1");
+    let reports = reports["reports"].as_array().unwrap();
+    let schemas: BTreeSet<_> = reports
+        .iter()
+        .map(|of| of["schema"].as_str().unwrap())
+        .collect();
+    assert!(
+        schemas.len() == reports.len() && schemas.len() > 1,
+        "{schemas:?}"
+    );
+    let page = printed(&["--format", "html", "--run", "html"]);
+    assert_eq!(page.matches("<!doctype").count(), 1);
+    assert_eq!(page.matches("<h1>").count(), reports.len());
+    let runs: Value =
+        serde_json::from_str(&printed(&["--json", "--repeat", "2", "--run", "twice"])).unwrap();
+    let names: Vec<_> = runs
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| &run["run"])
+        .collect();
+    assert_eq!(names, ["twice-1", "twice-2"]);
+}
+
+#[test]
+fn a_limit_of_file_size_ends_a_run_like_a_full_disk() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let args =
+        "bench --models m --providers direct --iterations 40 --warm-ups 0 --seed 4 --run one";
+    let args: Vec<&str> = args.split(' ').collect();
+    let mut limited = Command::new("sh");
+    // Blocks of 512 bytes.
+    limited
+        .current_dir(folder)
+        .args([
+            "-c",
+            "ulimit -f 100; exec \"$0\" --config tollgate.toml \"$@\"",
+        ])
+        .arg(env!("CARGO_BIN_EXE_tollgate"))
+        .args(&args);
+    let output = limited.output().unwrap();
+    let told = error(&output);
+    assert_eq!(output.status.code(), Some(3), "{:?} {told}", output.status);
+    assert!(told.contains("cannot write"), "{told}");
+    let lines = folder.join("results/one/exchanges.jsonl");
+    let before = fs::read_to_string(&lines).unwrap().lines().count() as u64;
+    assert!((2..40).contains(&before), "{before}");
+    // With room again the same command goes on.
+    let asked = simulator.request_count();
+    let output = tollgate(folder, &args);
+    assert!(output.status.success(), "{}", error(&output));
+    assert_eq!(fs::read_to_string(&lines).unwrap().lines().count(), 40);
+    assert!(
+        simulator.request_count() - asked <= 40 + 1 - before,
+        "what was whole is not asked again"
+    );
+}
+
+#[test]
 fn an_answer_that_breaks_off_is_a_failure_in_the_result() {
     let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
     let folder = folder.path();
@@ -428,8 +502,9 @@ fn an_answer_that_breaks_off_is_a_failure_in_the_result() {
         "--json",
     ];
     let output = tollgate(folder, &args);
-    assert!(output.status.success(), "{}", error(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", error(&output));
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    ends_by(&output, &result);
     let route = &result["routes"][0];
     assert_eq!(
         (&route["n"], &route["failed"]),
@@ -442,11 +517,25 @@ fn an_answer_that_breaks_off_is_a_failure_in_the_result() {
     assert_eq!(route["quality"]["judged"], 0, "{route}");
 }
 
-/// Runs `tollgate bench` and reads its result.
+/// Runs `tollgate bench` and reads its result. Its exit code says whether a route answered nothing.
 fn bench(folder: &Path, args: &[&str]) -> Value {
     let output = tollgate(folder, &[&["bench"], args, &["--json"]].concat());
-    assert!(output.status.success(), "{args:?}: {}", error(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    ends_by(&output, &result);
+    result
+}
+
+fn ends_by(output: &Output, result: &Value) {
+    let routes = result["routes"].as_array().unwrap();
+    let dead = routes.iter().filter(|route| route["n"] == route["failed"]);
+    let dead = dead.count();
+    let told = error(output);
+    assert_eq!(output.status.code(), Some(i32::from(dead > 0)), "{told}");
+    assert_eq!(
+        told.matches("nothing was measured of").count(),
+        dead,
+        "{told}"
+    );
 }
 
 #[test]
@@ -565,8 +654,10 @@ fn runs_are_analysed_and_compared() {
     let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
     let folder = folder.path();
     config(folder, &simulator);
-    let args = "--models m --iterations 8 --warm-ups 1 --seed 4 --repeat 3 --out before --run r";
-    bench(folder, &args.split(' ').collect::<Vec<_>>());
+    let args =
+        "bench --models m --iterations 8 --warm-ups 1 --seed 4 --repeat 3 --out before --run r";
+    let output = tollgate(folder, &args.split(' ').collect::<Vec<_>>());
+    assert!(output.status.success(), "{}", error(&output));
     let output = tollgate(folder, &["bench", "charts", "before", "--out", "charts"]);
     assert!(output.status.success(), "{}", error(&output));
     for name in ["r-1-bench", "bench-runs"] {

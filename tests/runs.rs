@@ -292,6 +292,18 @@ fn a_benchmark_of_the_page_is_the_one_of_the_command() {
 
     // Both are listed, shown, handed out and compared; the store has what the page measured.
     let all = served.get("/api/runs").json();
+    for (run, seed) in [("monday", 7), ("tuesday", 7)] {
+        let shown = served.get(&format!("/api/runs/{run}")).json();
+        assert_eq!(
+            (&shown["state"], &shown["seed"]),
+            (&"complete".into(), &seed.into()),
+            "{shown}"
+        );
+        assert!(
+            !shown["began"].is_null() && !shown["ended"].is_null(),
+            "{shown}"
+        );
+    }
     let names: Vec<&str> = all["runs"]
         .as_array()
         .unwrap()
@@ -376,6 +388,35 @@ fn one_run_goes_on_at_a_time_and_is_stopped_with_what_it_measured() {
     let n = result["routes"][0]["steps"][0]["n"].as_u64().unwrap();
     let lines = served.file("first", "exchanges.jsonl").body.lines().count() as u64;
     assert!(n > 20 && lines >= n, "{n} of {lines}");
+
+    // A benchmark that was stopped goes on where it was, asked for in the same words.
+    let long = json!({
+        "kind": "bench", "models": ["m"], "iterations": 150, "warm_ups": 0, "max_tokens": 12,
+        "run": "halves", "seed": 5, "max_cost": 0.9,
+    });
+    let asked_of = |run: &str| served.file(run, "exchanges.jsonl").body.lines().count();
+    assert_eq!(served.ask(&long).status, 202);
+    until("some is measured", || {
+        (asked_of("halves") > 5).then_some(())
+    });
+    served.send("POST", "/api/runs/halves/stop", "", "");
+    let first = served.ended("halves");
+    assert_eq!(first["state"], "interrupted", "{first}");
+    let begun = asked_of("halves");
+    assert!(begun < 300, "{begun}");
+    let mut other = long.clone();
+    other["seed"] = 6.into();
+    assert_eq!(served.ask(&other).json()["error"]["code"], "run_exists");
+    assert_eq!(served.ask(&long).status, 202);
+    let whole = served.ended("halves");
+    assert_eq!(whole["state"], "complete", "{whole}");
+    assert_eq!(whole["began"], first["began"]);
+    assert_eq!(
+        asked_of("halves"),
+        300,
+        "what was measured is not asked again"
+    );
+    assert_eq!(served.ask(&long).json()["error"]["code"], "run_exists");
 
     // The end of the program is a stop too.
     assert_eq!(served.ask(&load("third")).status, 202);

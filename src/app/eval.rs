@@ -54,7 +54,8 @@ pub struct Outcome {
     pub end: &'static str,
     /// Why the rest was not asked, where something broke.
     pub fault: Option<String>,
-    /// How a scorer first failed, where no answer could be scored.
+    /// Which route answered nothing at all; else how a scorer first failed, where no answer could be
+    /// scored.
     pub unscored: Option<String>,
     /// The report.
     pub paper: Paper,
@@ -259,8 +260,20 @@ impl Run<'_> {
     }
 }
 
-/// How a scorer first failed, where none of them could score any answer.
+/// Which route answered nothing at all; else how a scorer first failed, where none of them could
+/// score any answer.
 fn unscored(plan: &Plan, all: &[Measured]) -> Option<String> {
+    let silent = plan.targets.iter().enumerate().find(|(place, _)| {
+        let is_own = |of: &&Measured| plan.numbered(of.task).is_some_and(|t| t.target == *place);
+        let mut own = all.iter().filter(is_own).peekable();
+        own.peek().is_some() && own.all(|of| !of.is_answered())
+    });
+    if let Some((_, target)) = silent {
+        let (model, route) = (&target.model, &target.route);
+        return Some(format!(
+            "nothing was measured of {model} at {route}: every request failed"
+        ));
+    }
     let mut first = None;
     for (scorer, scored) in all
         .iter()

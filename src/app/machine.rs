@@ -1,6 +1,8 @@
 //! Takes from the machine what every start needs: a runtime, and the environment's forward proxies.
 
+use rustix::process::Signal;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::fault::AppFault;
 use super::sources::Environment;
@@ -25,6 +27,18 @@ pub fn proxies() -> Result<ProxyRules, AppFault> {
         without.as_ref().map(|(_, value)| value.as_str()),
     )
     .map_err(|fault| AppFault::Usage(fault.to_string()))
+}
+
+/// Has a write beyond the limit of a file's size (`ulimit -f`, `LimitFSIZE`) fail like one on a
+/// full disk. Unless somebody hears it, SIGXFSZ ends the program without a word.
+///
+/// Who once listened keeps it from doing so for good, and programs that are started have their own
+/// again.
+pub fn outlive_large_files() {
+    let Ok(runtime) = runtime() else { return };
+    let _within = runtime.enter();
+    // Where it cannot be heard, all is as it was.
+    drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw())));
 }
 
 /// A runtime on the thread that asks for it.

@@ -100,6 +100,14 @@ pub(super) fn hold(folder: &Path) -> Result<File, AppFault> {
     }
 }
 
+/// Whether the folder holds a run of the plan `own`.
+pub(super) fn holds_plan(folder: &Path, own: &Value) -> bool {
+    let there = fs::read_to_string(folder.join(PLAN)).unwrap_or_default();
+    let there: Value = serde_json::from_str(&there).unwrap_or_default();
+    let mut own = own.as_object().into_iter().flatten().peekable();
+    own.peek().is_some() && own.all(|(key, value)| there.get(key) == Some(value))
+}
+
 /// Opens a file whose lines grow.
 pub(super) fn lines(path: &Path) -> Result<File, AppFault> {
     let opened = OpenOptions::new().create(true).append(true).open(path);

@@ -127,6 +127,7 @@ pub fn run() -> ExitCode {
         }
     }));
     let cli = Cli::parse();
+    crate::app::machine::outlive_large_files();
     let config = cli.config.as_deref();
     match cli.command.unwrap_or(Command::Serve(serve::Args {})) {
         Command::Serve(_) => serve::run(config),

@@ -41,7 +41,10 @@ impl From<Refused> for Fault {
             Refused::Exists(run) => Self::new(
                 StatusCode::CONFLICT,
                 "run_exists",
-                format!("there is a run {run} already: give this one another name (`run`)"),
+                format!(
+                    "there is a run {run} already, and no stopped one that asks the same by the \
+                     same seed, which would go on: give this one another name (`run`)"
+                ),
             ),
             Refused::Wrong(why) => Self::bad("run", why),
             Refused::Missing(what) => Self::not_found(what),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use tollgate::simulator::bare::Connection;
 
 use super::program::{Home, Program, chat, config, records, simulator};
@@ -74,6 +75,56 @@ fn dropped(said: &str) -> usize {
         .map(|(before, _)| before);
     let number = before.and_then(|text| text.rsplit(' ').next());
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn a_limit_of_file_size_stops_no_traffic_and_recording_resumes() {
+    let simulator = simulator();
+    let home = Home::new(&config(&simulator, ""));
+    let program = home.serve();
+    call(&program, 50, "before");
+    let limit = |current| {
+        let hard = getrlimit(Resource::Fsize).maximum;
+        let limit = Rlimit {
+            current,
+            maximum: hard,
+        };
+        prlimit(
+            Some(Pid::from_child(&program.child)),
+            Resource::Fsize,
+            limit,
+        )
+        .unwrap();
+    };
+    let size = fs::metadata(home.store()).unwrap().len();
+    limit(Some(size));
+    let mut calls = 50;
+    while !program.said().contains("no space is left") {
+        call(&program, 100, &format!("filling-{calls}"));
+        calls += 100;
+        assert!(
+            calls < 50_000,
+            "the limit of {size} is never met: {}",
+            program.said()
+        );
+    }
+    assert!(program.said().contains("LimitFSIZE"), "{}", program.said());
+    call(&program, CALLS, "full");
+    calls += CALLS;
+    limit(None);
+    program.hear("takes records again");
+    thread::sleep(Duration::from_millis(500));
+    call(&program, 10, "after");
+    calls += 10;
+    let (status, said) = program.stop();
+    assert_eq!(status.code(), Some(0), "{said}");
+    let records = records(&home.store());
+    let lost = dropped(&said);
+    assert_eq!(
+        records.len() + lost,
+        calls,
+        "every exchange is kept or counted: {said}"
+    );
 }
 
 #[test]

@@ -97,6 +97,19 @@ impl Finished {
         }
     }
 
+    /// The routes of which nothing was measured, because every request failed.
+    #[must_use]
+    pub fn unanswered(&self) -> Vec<String> {
+        let routes = self.file["routes"].as_array().into_iter().flatten();
+        let failed =
+            |route: &&Value| route["n"].as_u64() > Some(0) && route["n"] == route["failed"];
+        let named = |route: &Value| {
+            let text = |key: &str| route[key].as_str().unwrap_or_default().to_owned();
+            format!("{} at {}", text("model"), text("route"))
+        };
+        routes.filter(failed).map(named).collect()
+    }
+
     /// Its exchanges, for reports.
     #[must_use]
     pub fn items(&self) -> Vec<Item<'_>> {

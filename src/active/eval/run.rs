@@ -41,6 +41,15 @@ pub struct Measured {
     pub scores: Vec<Scored>,
 }
 
+impl Measured {
+    /// Whether there is an answer to score. An empty one that came whole is a failed request, and
+    /// is worth nothing all the same: a route must not gain by what it leaves out.
+    #[must_use]
+    pub const fn is_answered(&self) -> bool {
+        matches!(self.record.outcome, Outcome::Ok | Outcome::Empty)
+    }
+}
+
 /// What was said, which is kept only where the user wants it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Spoken {
@@ -214,15 +223,15 @@ impl Eval {
         for judge in &of.judges {
             judges.extend(self.record(judge, outside).await);
         }
-        // An empty answer that came whole is a failed request, and is worth nothing all the same:
-        // a route must not gain by what it leaves out.
-        let answered = matches!(record.outcome, Outcome::Ok | Outcome::Empty);
-        let measured = Measured {
+        let mut measured = Measured {
             task: of.task.number,
             record,
             judges,
-            scores: if answered { of.scores } else { Vec::new() },
+            scores: Vec::new(),
         };
+        if measured.is_answered() {
+            measured.scores = of.scores;
+        }
         Ok(outside.measured(measured, &of.spoken)?)
     }
 

@@ -99,6 +99,18 @@ pub fn is_void(results: &[TargetResult]) -> bool {
     results.iter().any(|of| !of.steps.is_empty() && void(of))
 }
 
+/// The routes of which nothing was measured, because every request failed.
+#[must_use]
+pub fn unanswered(results: &[TargetResult]) -> Vec<String> {
+    let failed = |of: &&TargetResult| {
+        let asked: u64 = of.steps.iter().map(|step| step.figures.n).sum();
+        let failed: u64 = of.steps.iter().map(|step| step.figures.failed).sum();
+        asked > 0 && asked == failed
+    };
+    let named = |of: &TargetResult| format!("{} at {}", of.target.model, of.target.route);
+    results.iter().filter(failed).map(named).collect()
+}
+
 /// The file.
 #[must_use]
 pub fn file(plan: &Plan, head: &Head, results: &[TargetResult]) -> Value {

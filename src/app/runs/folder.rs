@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::head;
 use crate::active::named::is_run_name;
 use crate::app::results::{PLAN, write_whole};
 use crate::app::{bench, eval, load};
@@ -105,20 +106,31 @@ pub(super) fn shown(folder: &Path, name: &str) -> Result<RunShown, Refused> {
     let Some(kind) = kind else {
         return Err(missing(name));
     };
+    let (mut began, mut ended) = (date("began"), date("ended"));
+    let mut end = match text("state").as_deref() {
+        // One that was going on when the program ended was cut off with it.
+        Some("going" | "stopping") => Some("broken".to_owned()),
+        other => other.map(str::to_owned),
+    };
+    let mut seed = state["seed"].as_u64();
+    let mut says = text("says").unwrap_or_default();
+    // A run of the command tells it in its result; so does one of the page that the command ended.
+    let told = by_file.map(|(file, _)| head::read(&place.join(file)));
+    if let Some(told) = told.filter(|told| told.ended.is_some() && told.ended > ended) {
+        began = told.began.or(began);
+        seed = told.seed.or(seed);
+        (ended, end) = (told.ended, told.end.or(end));
+        says.clear();
+    }
     let notes = state["notes"].as_array().into_iter().flatten();
     Ok(RunShown {
         run: name.to_owned(),
         kind,
-        // One that was going on when the program ended was cut off with it.
-        state: match text("state").as_deref() {
-            Some("going" | "stopping") => "broken".to_owned(),
-            Some(state) => state.to_owned(),
-            None => "unknown".to_owned(),
-        },
-        began: date("began"),
-        ended: date("ended"),
-        seed: state["seed"].as_u64(),
-        says: text("says").unwrap_or_default(),
+        state: end.unwrap_or_else(|| "unknown".to_owned()),
+        began,
+        ended,
+        seed,
+        says,
         notes: notes
             .filter_map(|note| Some(note.as_str()?.to_owned()))
             .collect(),

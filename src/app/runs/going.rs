@@ -83,12 +83,8 @@ pub(super) fn run(
         .into_iter()
         .zip([Format::Html, Format::Markdown, Format::Table])
     {
-        let texts = came.papers.iter();
-        let texts: Vec<String> = texts
-            .map(|paper| render::paper::write(paper, format))
-            .collect();
-        write_whole(&folder.join(name), &texts.join("\n"))
-            .map_err(|error| unusable(folder, &error))?;
+        let text = render::paper::write_all(&came.papers, format);
+        write_whole(&folder.join(name), &text).map_err(|error| unusable(folder, &error))?;
     }
     Ok(came)
 }
@@ -109,6 +105,12 @@ fn counted(what: &'static str, progress: &mut dyn FnMut(Now)) -> impl FnMut(usiz
             says: format!("{done} of {of} {what}"),
         });
     }
+}
+
+/// What is said of routes that answered nothing.
+fn unanswered(routes: Vec<String>) -> Vec<String> {
+    let said = |route| format!("nothing was measured of {route}: every request failed");
+    routes.into_iter().map(said).collect()
 }
 
 fn of_bench(
@@ -133,7 +135,7 @@ fn of_bench(
     let known = Known::of(Some(given.settings));
     Ok(Came {
         end: outcome.ended.name().to_owned(),
-        notes: Vec::new(),
+        notes: unanswered(finished.unanswered()),
         papers: bench_papers::papers(&[finished], &known, given.clock)?,
     })
 }
@@ -174,6 +176,7 @@ fn of_load(
         notes.push(format!("the exchanges could not be written: {why}"));
     }
     notes.extend(outcome.file.err());
+    notes.extend(unanswered(load::result::unanswered(&outcome.results)));
     if load::result::is_void(&outcome.results) {
         notes.push("the run is void: the report says why".to_owned());
     }
@@ -239,7 +242,7 @@ fn of_eval(
         surroundings: given.surroundings,
     };
     let outcome = run.run(&mut counted("answers", progress), print)?;
-    let mut notes: Vec<String> = outcome.fault.into_iter().collect();
+    let mut notes: Vec<String> = outcome.fault.into_iter().chain(outcome.unscored).collect();
     if !outcome.stored && !outcome.scores.is_empty() {
         notes.push("the scores are in the results only: the store takes nothing now".to_owned());
     }

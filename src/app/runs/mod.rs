@@ -2,6 +2,8 @@
 
 mod sets;
 
+mod head;
+
 mod folder;
 
 mod prepare;
@@ -17,6 +19,7 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::own_street::{KeptIn, Surroundings};
+use super::results::holds_plan;
 use super::{bench, bench_papers};
 use crate::active::asked::AskedRun;
 use crate::analysis::paper::Paper;
@@ -169,6 +172,8 @@ impl Desk {
         }
         let mut state = locked(&self.state);
         state.going = None;
+        // Of one that went on, the last part says it all.
+        state.papers.retain(|(name, _)| *name != run);
         state.papers.push_back((run, papers));
         while state.papers.len() > KEPT_MAX {
             state.papers.pop_front();
@@ -189,6 +194,15 @@ fn beginning(announced: &Announced, clock: &Clock) -> RunShown {
     }
 }
 
+/// Whether a run that is there was stopped before it was over, and was asked for by the same plan:
+/// then it goes on where it was, as the command's does.
+fn goes_on(earlier: &RunShown, prepared: &Prepared, place: &Path) -> bool {
+    let plan = prepared.plan.told_apart();
+    earlier.kind == prepared.announced.kind
+        && earlier.state != "complete"
+        && plan.is_some_and(|plan| holds_plan(place, &plan))
+}
+
 impl Desk {
     /// Begins it where nothing goes on; the lock is held throughout, so that two never begin.
     fn begin(self: &Arc<Self>, asked: &AskedRun) -> Result<Announced, Refused> {
@@ -202,10 +216,14 @@ impl Desk {
         let (prepared, settings) = self.prepared(asked)?;
         let announced = prepared.announced.clone();
         let place = settings.runs.folder.join(&announced.run);
+        let mut shown = beginning(&announced, &self.clock);
         if place.exists() {
-            return Err(Refused::Exists(announced.run));
+            let earlier = folder::shown(&settings.runs.folder, &announced.run);
+            let Some(earlier) = earlier.ok().filter(|of| goes_on(of, &prepared, &place)) else {
+                return Err(Refused::Exists(announced.run));
+            };
+            shown.began = earlier.began.or(shown.began);
         }
-        let shown = beginning(&announced, &self.clock);
         write_first(&place, &shown)?;
         let shown = Arc::new(Mutex::new(shown));
         let (stop, _) = watch::channel(false);

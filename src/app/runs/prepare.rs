@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::sets;
 use crate::active::asked::{AskedRun, Kind};
 use crate::active::eval::scorers::How;
@@ -34,6 +36,17 @@ pub(super) enum Planned {
     Load(Box<load::Plan>),
     Probe(probing::Wish, Vec<Target>),
     Eval(Arc<eval::Plan>),
+}
+
+impl Planned {
+    /// What tells it from other plans, of a kind that goes on where it was stopped.
+    pub(super) fn told_apart(&self) -> Option<Value> {
+        match self {
+            Self::Bench(plan) => Some(bench::result::plan_value(plan)),
+            Self::Eval(plan) => Some(eval::result::plan_value(plan)),
+            Self::Load(_) | Self::Probe(..) => None,
+        }
+    }
 }
 
 /// What a plan may take.

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::traced::OfStore;
 use super::{Temperature, pool, temperature, tokens};
-use crate::active::load::result::is_void;
+use crate::active::load::result::{is_void, unanswered};
 use crate::active::load::{Ended, Plan, Progress, Wish, paper};
 use crate::active::named::run_name;
 use crate::analysis::render;
@@ -17,6 +17,7 @@ use crate::analysis::render::units::dollars;
 use crate::app::Surroundings;
 use crate::app::load::{Outcome, Run};
 use crate::app::{AppFault, sources};
+use crate::cli::bench::told_unanswered;
 use crate::cli::output;
 use crate::cli::report::{Shape, hand_over};
 use crate::cli::stored::Stop;
@@ -233,8 +234,9 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> 
     if void {
         output::note("the run is void: see above why");
     }
+    let nothing = told_unanswered(&unanswered(&outcome.results));
     match &outcome.ended {
-        Ended::Complete if outcome.file.is_ok() && !void => Ok(ExitCode::SUCCESS),
+        Ended::Complete if outcome.file.is_ok() && !void && !nothing => Ok(ExitCode::SUCCESS),
         Ended::Unwritten(_) => Ok(ExitCode::from(3)),
         _ if outcome.file.is_err() => Ok(ExitCode::from(3)),
         _ => Ok(ExitCode::from(1)),

@@ -17,11 +17,12 @@ use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output;
-use super::report::Shape;
+use super::report::{Shape, hand_over};
 use super::stored::Stop;
 use crate::active::bench::result::JSON_SCHEMA;
 use crate::active::bench::{Cold, Ended, Finished, Plan, Wish};
 use crate::active::named::run_name;
+use crate::analysis::render;
 use crate::analysis::render::units::dollars;
 use crate::app::bench::{Outcome, Run};
 use crate::app::sources;
@@ -54,6 +55,8 @@ use traced::OfStore;
     What it may cost is shown first; nothing is sent that might pass --max-cost by that, or by what\n\
     answers cost so far (those at work when the first dear one comes are not foreseen). Ctrl-C keeps what was\n\
     measured; the same --run and --out go on where it ended. The same --seed asks the same.\n\
+    Exit codes: 0 all went well, 1 a route answered nothing, the run ended early, or with\n\
+    --fail-on-regression something is surely worse, 2 usage or config, 3 the machine failed.\n\
     Every exchange is a record of origin `bench`: `tollgate report tax --origin bench`.")]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -194,7 +197,7 @@ struct RunArgs {
     /// Exit with 1 where anything is worse than in --compare, surely and by more than the margin
     #[arg(long, requires = "compare")]
     fail_on_regression: bool,
-    /// Print the result file to stdout instead of the comparison
+    /// Print the result file to stdout instead of the comparison; with --repeat the list of them
     #[arg(long, conflicts_with_all = ["format", "output"])]
     json: bool,
     /// Show what would be asked and what it may cost, and ask nothing
@@ -275,7 +278,7 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let cap = PicoDollars((args.max_cost.max(0.0) * 1e12) as u64);
     let mut worst = ExitCode::SUCCESS;
     let mut runs: Vec<Finished> = Vec::new();
-    let mut last = None;
+    let mut files = Vec::new();
     let mut spent = 0;
     for turn in 0..args.repeat.max(1) {
         let mut plan = plan.clone();
@@ -309,9 +312,12 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
         spent += costs.map(|cost| cost.0).sum::<u64>();
         let finished = bench_papers::read(&outcome.file).map_err(Stop::Config)?;
         bench_papers::csv(&finished, &folder, &clock).map_err(Stop::Config)?;
+        if told_unanswered(&finished.unanswered()) {
+            worst = ExitCode::from(1);
+        }
         runs.push(finished);
         let ended = outcome.ended;
-        last = Some(outcome);
+        files.push(outcome.file);
         if ended != Ended::Complete {
             output::note(&format!(
                 "the run ended early ({}): what was measured is kept; `--run {} --seed {} --out {}` goes on",
@@ -324,12 +330,12 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
             break;
         }
     }
-    let Some(last) = last else { return Ok(worst) };
-    output::note(&format!("results: {}", last.file.display()));
+    let Some(last) = files.last() else {
+        return Ok(worst);
+    };
+    output::note(&format!("results: {}", last.display()));
     if args.json {
-        let text = std::fs::read_to_string(&last.file)
-            .map_err(|error| Stop::Runtime(format!("cannot read the result: {error}")))?;
-        output::print(&text);
+        output::print(&files_of(&files, args.repeat)?);
         return Ok(worst);
     }
     let mut papers =
@@ -341,12 +347,38 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
         worse = results::worse(&compared);
         papers.push(compared);
     }
-    results::write(&papers, args.format, args.output.as_deref())?;
+    let text = render::paper::write_all(&papers, args.format.format());
+    hand_over(args.output.as_deref(), &text)?;
     Ok(if worse.is_empty() || !args.fail_on_regression {
         worst
     } else {
         ExitCode::from(1)
     })
+}
+
+/// The files of the runs as they stand on the disk; of several runs (`--repeat`) one list of them.
+fn files_of(files: &[PathBuf], repeat: u32) -> Result<String, Stop> {
+    let texts: Vec<String> = files
+        .iter()
+        .map(std::fs::read_to_string)
+        .collect::<Result<_, _>>()
+        .map_err(|error| Stop::Runtime(format!("cannot read the result: {error}")))?;
+    Ok(if repeat > 1 {
+        let texts: Vec<&str> = texts.iter().map(|text| text.trim_end()).collect();
+        format!("[\n{}\n]\n", texts.join(",\n"))
+    } else {
+        texts.concat()
+    })
+}
+
+/// Says which routes answered nothing, and whether there are any.
+pub(super) fn told_unanswered(unanswered: &[String]) -> bool {
+    for route in unanswered {
+        output::note(&format!(
+            "nothing was measured of {route}: every request failed"
+        ));
+    }
+    !unanswered.is_empty()
 }
 
 /// Says what will be asked and what it may cost; a run that may cost too much does not begin.

@@ -60,11 +60,7 @@ struct Written {
 pub(super) fn analyze(args: &Analyze) -> Result<ExitCode, Stop> {
     let runs = read_all(&args.dir)?;
     let paper = analysis(&runs, &Clock::system());
-    write(
-        &[paper],
-        args.written.format,
-        args.written.output.as_deref(),
-    )?;
+    write(&paper, &args.written)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -74,11 +70,7 @@ pub(super) fn beside(args: &Compare) -> Result<ExitCode, Stop> {
     let sides = [&args.baseline, &args.result].map(|path| path.display().to_string());
     let paper = side_by_side(&baseline, &result, &sides, &Clock::system());
     let worse = worse(&paper);
-    write(
-        &[paper],
-        args.written.format,
-        args.written.output.as_deref(),
-    )?;
+    write(&paper, &args.written)?;
     let fails = args.fail_on_regression && !worse.is_empty();
     Ok(ExitCode::from(u8::from(fails)))
 }
@@ -92,13 +84,9 @@ pub(super) fn worse(compared: &Paper) -> Vec<String> {
     worse
 }
 
-/// Writes reports one under the other.
-pub(super) fn write(papers: &[Paper], format: Shape, output: Option<&Path>) -> Result<(), Stop> {
-    let texts: Vec<String> = papers
-        .iter()
-        .map(|paper| render::paper::write(paper, format.format()))
-        .collect();
-    hand_over(output, &texts.join("\n"))
+fn write(paper: &Paper, written: &Written) -> Result<(), Stop> {
+    let text = render::paper::write(paper, written.format.format());
+    hand_over(written.output.as_deref(), &text)
 }
 
 /// Reads the results at `path`: a file, or every one in a folder, the oldest first.

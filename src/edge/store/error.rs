@@ -52,6 +52,12 @@ pub enum StoreError {
     /// No space is left.
     #[error("no space is left for the store {0}: records are dropped until there is")]
     Full(PathBuf),
+    /// The file is as large as this process may make one.
+    #[error(
+        "no space is left for the store {0}: it is as large as this process may make a file \
+             (ulimit -f, LimitFSIZE): records are dropped until the limit is raised"
+    )]
+    TooLarge(PathBuf),
     /// The disk failed otherwise.
     #[error("the store {path} cannot be used: {source}")]
     Io {
@@ -99,7 +105,12 @@ impl StoreError {
     pub const fn may_heal(&self) -> bool {
         matches!(
             self,
-            Self::Full(_) | Self::Io { .. } | Self::Denied { .. } | Self::InUse(_) | Self::Busy(_)
+            Self::Full(_)
+                | Self::TooLarge(_)
+                | Self::Io { .. }
+                | Self::Denied { .. }
+                | Self::InUse(_)
+                | Self::Busy(_)
         )
     }
 
@@ -125,6 +136,7 @@ impl StoreError {
     pub(super) fn io(path: PathBuf, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(path),
+            io::ErrorKind::FileTooLarge => Self::TooLarge(path),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Self::Denied { path, source }
             }

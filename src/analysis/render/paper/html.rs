@@ -14,9 +14,19 @@ use crate::analysis::render::units::thousands;
 const STYLE: &str = include_str!("report.css");
 
 pub(super) fn write(paper: &Paper) -> String {
+    document(&paper.title, &whole(paper))
+}
+
+/// Several reports as one file, which a browser takes as one page.
+pub(super) fn write_all(papers: &[Paper]) -> String {
+    let title = papers.first().map_or("", |paper| paper.title.as_str());
+    document(title, &papers.iter().map(whole).collect::<String>())
+}
+
+fn whole(paper: &Paper) -> String {
     let notes = paper.notes.iter().cloned().chain(words::facts(&paper.head));
     let inside = body(paper, usize::MAX);
-    page(&paper.title, &words::title(paper), &inside, notes)
+    section(&paper.title, &words::title(paper), &inside, notes)
 }
 
 /// Rows of a table, or of a chart, that a page shows: clients make up model names without end, and
@@ -84,25 +94,29 @@ pub(in crate::analysis::render) fn of_document(document: &Document, charts: &[Ch
         });
         inside.push_str(&framed(&sheet.title, names, rows));
     }
-    page(
-        "Routes",
-        &document.title,
-        &inside,
-        document.notes.iter().cloned(),
-    )
+    let notes = document.notes.iter().cloned();
+    let title = "Routes";
+    self::document(title, &section(title, &document.title, &inside, notes))
 }
 
-fn page(title: &str, whole: &str, inside: &str, notes: impl Iterator<Item = String>) -> String {
+fn section(title: &str, whole: &str, inside: &str, notes: impl Iterator<Item = String>) -> String {
     let notes: String = notes
         .map(|note| format!("<li>{}</li>", escaped(&note)))
         .collect();
     let (title, whole) = (escaped(title), escaped(whole));
     format!(
+        "<h1>{title}</h1>\n<p class=\"note\">{whole}</p>\n{inside}<h2>How to read it</h2>\n\
+         <ul class=\"notes\">{notes}</ul>\n"
+    )
+}
+
+fn document(title: &str, inside: &str) -> String {
+    let title = escaped(title);
+    format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <title>{title}</title><style>{STYLE}</style></head><body><main>\n<h1>{title}</h1>\n\
-         <p class=\"note\">{whole}</p>\n{inside}<h2>How to read it</h2>\n<ul class=\"notes\">{notes}</ul>\n\
+         <title>{title}</title><style>{STYLE}</style></head><body><main>\n{inside}\
          </main></body></html>\n"
     )
 }

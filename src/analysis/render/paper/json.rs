@@ -24,6 +24,14 @@ pub(super) fn value(paper: &Paper) -> Value {
     })
 }
 
+/// Several reports as one value.
+pub(super) fn values(papers: &[Paper]) -> Value {
+    json!({
+        "schema": "tollgate.reports/1",
+        "reports": papers.iter().map(value).collect::<Vec<_>>(),
+    })
+}
+
 fn head(head: &Head) -> Value {
     let excluded: Map<String, Value> = head
         .excluded

@@ -40,6 +40,20 @@ pub fn write(paper: &Paper, format: Format) -> String {
     }
 }
 
+/// Several reports in `format`, as one text that a reader of that format takes: of JSON one object
+/// of the schema `tollgate.reports/1` with the list `reports`, of HTML one page.
+#[must_use]
+pub fn write_all(papers: &[Paper], format: Format) -> String {
+    match format {
+        Format::Json => format!("{:#}\n", json::values(papers)),
+        Format::Html => html::write_all(papers),
+        Format::Table | Format::Markdown | Format::Csv => {
+            let texts: Vec<String> = papers.iter().map(|paper| write(paper, format)).collect();
+            texts.join("\n")
+        }
+    }
+}
+
 pub(super) use html::of_document as html;
 
 /// The report as JSON.
