@@ -438,6 +438,18 @@ fn what_the_store_recorded_is_sent_again() {
     assert_eq!(found["settings"]["trace"]["requests"], sent);
     let step = &found["routes"][0]["steps"][0];
     assert_eq!(step["n"], sent, "{step}");
+    let table = fs::read_to_string(folder.join("results/again/load.csv")).unwrap();
+    assert!(table.contains("completed"), "{table}");
+    // Two loads stand side by side, and runs of one are told apart.
+    let beside = program(
+        folder,
+        &["bench", "compare", "results/first", "results/again"],
+    );
+    assert!(beside.status.success(), "{}", error(&beside));
+    assert!(String::from_utf8_lossy(&beside.stdout).contains("B against A"));
+    let apart = program(folder, &["bench", "analyze", "results", "--format", "json"]);
+    let apart: Value = serde_json::from_slice(&apart.stdout).unwrap();
+    assert_eq!(apart["schema"], "tollgate.report.load-runs/1");
     // The lengths are those that the provider counted, one by one.
     let lengths = |run: &str| -> Vec<u64> {
         let mut lines = lines(folder, run);

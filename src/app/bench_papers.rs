@@ -5,6 +5,7 @@ use std::path::Path;
 use super::bench::FILE;
 use super::fault::AppFault;
 use crate::active::bench::{Finished, finished};
+use crate::active::load;
 use crate::analysis::paper::Paper;
 use crate::analysis::render::{self, Format};
 use crate::analysis::reports::bench::{self, Item, Kind, Run};
@@ -122,10 +123,32 @@ pub fn csv(run: &Finished, folder: &Path, clock: &Clock) -> Result<(), AppFault>
         .map_err(|error| AppFault::Runtime(format!("cannot write {}: {error}", path.display())))
 }
 
+/// What the load `result` measured less what `baseline` did.
+#[must_use]
+pub fn loads_side_by_side(
+    baseline: &[load::Finished],
+    result: &[load::Finished],
+    sides: &Sides,
+    clock: &Clock,
+) -> Paper {
+    let now = clock.wall();
+    let [baseline, result] = [baseline, result].map(|runs| load::finished::paper(runs, now));
+    compared(&baseline, &result, sides)
+}
+
+/// Reads the result of a load.
+pub fn read_load(path: &Path) -> Result<load::Finished, AppFault> {
+    of_file(path, load::Finished::read)
+}
+
 /// Reads the result of a run.
 pub fn read(path: &Path) -> Result<Finished, AppFault> {
+    of_file(path, Finished::read)
+}
+
+fn of_file<T>(path: &Path, read: impl Fn(&str) -> Result<T, String>) -> Result<T, AppFault> {
     let name = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| AppFault::Usage(format!("cannot read {name}: {error}")))?;
-    Finished::read(&text).map_err(|what| AppFault::Usage(format!("{name} {what}")))
+    read(&text).map_err(|what| AppFault::Usage(format!("{name} {what}")))
 }

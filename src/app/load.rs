@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::bench::LINES;
@@ -16,8 +17,10 @@ use super::machine::runtime;
 use super::own_street::{Opening, OwnStreet, Surroundings};
 use super::results::{environment, unusable, write_whole};
 use crate::active::load::estimate::{Estimate, estimate};
+use crate::active::load::finished::{self, Finished};
 use crate::active::load::result::{self, Head};
 use crate::active::load::{Collected, Ended, Load, Outside, Plan, Progress, TargetResult};
+use crate::analysis::render::{self, Format};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::record::{ExchangeRecord, Origin, PicoDollars, WallTime};
@@ -25,6 +28,8 @@ use crate::workload::spec::Demand;
 
 /// The name of the file that says it all.
 pub const FILE: &str = "load.json";
+/// The name of the file with its figures as a table.
+pub const CSV: &str = "load.csv";
 /// The name of the file with the trace that was sent, where one was.
 pub const TRACE: &str = "trace.jsonl";
 
@@ -138,6 +143,7 @@ impl Run<'_> {
         let path = self.folder.join(FILE);
         let value = result::file(self.plan, &head, &results);
         let written = write_whole(&path, &format!("{value:#}\n"));
+        let written = written.and_then(|()| self.csv(&value, span.1));
         let file = written.map_err(|error| format!("cannot write {}: {error}", path.display()));
         Ok(Outcome {
             ended,
@@ -145,6 +151,13 @@ impl Run<'_> {
             span,
             file: file.map(|()| path),
         })
+    }
+
+    /// Writes the result's figures as CSV beside it.
+    fn csv(&self, value: &Value, made: WallTime) -> io::Result<()> {
+        let finished = Finished::read(&value.to_string()).map_err(io::Error::other)?;
+        let text = render::paper::write(&finished::paper(&[finished], made), Format::Csv);
+        write_whole(&self.folder.join(CSV), &text)
     }
 
     /// The settings of a street that nobody else comes to.

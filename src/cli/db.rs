@@ -136,7 +136,16 @@ fn verified(found: &Verified) -> String {
 }
 
 fn compact(plain: &Plain, config: Option<&Path>) -> Result<ExitCode, Stop> {
-    let (_, done) = plain.store.open_to_write(config)?.compact()?;
+    let opened = plain.store.open_to_write(config);
+    let (_, done) = match opened.and_then(|store| store.compact().map_err(Stop::Store)) {
+        Err(Stop::Store(error @ StoreError::Damaged { .. })) => {
+            return Err(Stop::Nothing(format!(
+                "{error}; `tollgate db backup` copies what can still be read, and `tollgate serve` \
+                 moves the file aside and begins a new one"
+            )));
+        }
+        other => other?,
+    };
     match plain.format {
         Shape::Text => output::print(&format!(
             "{} bytes, before {}; {} damaged rows left out",

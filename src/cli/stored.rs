@@ -146,8 +146,8 @@ impl StoreArgs {
             .ok_or_else(|| Stop::Usage("name the store with --store FILE".to_owned()))
     }
 
-    /// The store for writing. What is missing is not made, and what is damaged is not moved
-    /// aside: commands look after what is there.
+    /// The store for writing. What is missing is not made. One that opening found damaged is moved
+    /// aside as a server would: that is said, and nothing is done with the new one.
     pub(super) fn open_to_write(&self, config: Option<&Path>) -> Result<Store, Stop> {
         let settings = self.settings(config)?;
         let path = self.path(settings.as_ref())?;

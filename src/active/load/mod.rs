@@ -32,7 +32,10 @@ pub mod paper;
 
 pub mod charts;
 
+pub mod finished;
+
 pub use collect::Collected;
+pub use finished::Finished;
 pub use plan::{Plan, Sizing};
 pub use run::{Ended, Load, LoadFault, Outside, Progress, StepResult, TargetResult};
 pub use wish::Wish;

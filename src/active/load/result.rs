@@ -213,6 +213,7 @@ fn route(plan: &Plan, of: &TargetResult) -> Value {
     json!({
         "model": of.target.model.as_str(),
         "route": of.target.route.to_string(),
+        "region": of.target.region.as_deref(),
         "is_router": of.target.is_router,
         "capacity": plan.search.is_some().then(|| json!({
             "load": capacity,

@@ -28,6 +28,8 @@ fn files() -> impl Iterator<Item = &'static str> {
         bench::FILE,
         "benchmark.csv",
         load::FILE,
+        load::CSV,
+        load::TRACE,
         eval::FILE,
         PROBE,
         bench::LINES,

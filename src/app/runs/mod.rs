@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use super::own_street::{KeptIn, Surroundings};
 use super::results::holds_plan;
-use super::{bench, bench_papers};
+use super::{bench, bench_papers, load};
 use crate::active::asked::AskedRun;
 use crate::analysis::paper::Paper;
 use crate::clock::Clock;
@@ -330,18 +330,31 @@ impl RunDesk for Arc<Desk> {
     }
 
     fn compare(&self, runs: [&str; 2]) -> Result<Paper, Refused> {
-        let read = |run: &str| {
-            let place = folder::place(&self.folder(), run)?.join(bench::FILE);
-            if !place.is_file() {
-                return Err(Refused::Wrong(format!(
-                    "run {run} is no finished benchmark: two of those are compared"
-                )));
-            }
-            bench_papers::read(&place).map_err(told)
+        let places = runs.map(|run| folder::place(&self.folder(), run));
+        let [one, other] = places;
+        let places = [one?, other?];
+        let both = |file: &str| {
+            let files = [0, 1].map(|at| places[at].join(file));
+            files.iter().all(|file| file.is_file()).then_some(files)
         };
-        let (baseline, result) = (read(runs[0])?, read(runs[1])?);
         let sides = runs.map(str::to_owned);
-        let (baseline, result) = ([baseline], [result]);
+        if let Some([one, other]) = both(load::FILE) {
+            let read = |path: &Path| bench_papers::read_load(path).map_err(told);
+            let (baseline, result) = ([read(&one)?], [read(&other)?]);
+            return Ok(bench_papers::loads_side_by_side(
+                &baseline,
+                &result,
+                &sides,
+                &self.clock,
+            ));
+        }
+        let Some([one, other]) = both(bench::FILE) else {
+            let message = "two finished benchmarks are compared, or two finished loads; of \
+                           evaluations /reports/scores does it";
+            return Err(Refused::Wrong(message.to_owned()));
+        };
+        let read = |path: &Path| bench_papers::read(path).map_err(told);
+        let (baseline, result) = ([read(&one)?], [read(&other)?]);
         Ok(bench_papers::side_by_side(
             &baseline,
             &result,

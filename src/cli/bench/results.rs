@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::active::bench::Finished;
+use crate::active::load;
 use crate::analysis::paper::Paper;
 use crate::analysis::render;
 use crate::analysis::reports::worse;
 use crate::app::bench::FILE;
-use crate::app::bench_papers::{analysis, read, side_by_side};
+use crate::app::bench_papers::{analysis, loads_side_by_side, read, read_load, side_by_side};
+use crate::app::load::FILE as LOAD;
 use crate::cli::output;
 use crate::cli::report::{Shape, hand_over};
 use crate::cli::stored::Stop;
@@ -18,7 +20,7 @@ use crate::clock::Clock;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  tollgate bench analyze results\n  \
     tollgate bench analyze results --format markdown --output runs.md\n\n\
-    Reads every benchmark.json in the folder and in the folders in it.")]
+    Reads every benchmark.json and load.json in the folder and in the folders in it.")]
 pub(super) struct Analyze {
     /// The folder of the runs, or the file of one
     dir: PathBuf,
@@ -31,7 +33,8 @@ pub(super) struct Analyze {
     after_help = "Examples:\n  tollgate bench compare results/monday results/tuesday\n  \
     tollgate bench compare results/monday results/tuesday --fail-on-regression --format json\n\n\
     Exit codes: 0 nothing is worse or nobody asked, 1 with --fail-on-regression where a number is\n\
-    surely worse by more than the margin (20 ms or 3 %), 2 a result that cannot be read."
+    surely worse by more than the margin (20 ms or 3 %), 2 a result that cannot be read.\n\
+    Two loads are compared step by step."
 )]
 pub(super) struct Compare {
     /// The result that is compared with: a file, or a folder of runs
@@ -58,19 +61,36 @@ struct Written {
 
 /// `bench analyze`.
 pub(super) fn analyze(args: &Analyze) -> Result<ExitCode, Stop> {
-    let runs = read_all(&args.dir)?;
-    let paper = analysis(&runs, &Clock::system());
-    write(&paper, &args.written)?;
+    let clock = Clock::system();
+    let files = results(&args.dir)?;
+    let mut papers = Vec::new();
+    if !files.benches.is_empty() {
+        papers.push(analysis(&files.benches()?, &clock));
+    }
+    if !files.loads.is_empty() {
+        papers.push(load::finished::analysis(&files.loads()?, clock.wall()));
+    }
+    write(&papers, &args.written)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// `bench compare`.
 pub(super) fn beside(args: &Compare) -> Result<ExitCode, Stop> {
-    let (baseline, result) = (read_all(&args.baseline)?, read_all(&args.result)?);
+    let clock = Clock::system();
+    let (baseline, result) = (results(&args.baseline)?, results(&args.result)?);
     let sides = [&args.baseline, &args.result].map(|path| path.display().to_string());
-    let paper = side_by_side(&baseline, &result, &sides, &Clock::system());
+    let both =
+        |of: fn(&Results) -> &[PathBuf]| !of(&baseline).is_empty() && !of(&result).is_empty();
+    let paper = if both(|of| &of.benches) {
+        side_by_side(&baseline.benches()?, &result.benches()?, &sides, &clock)
+    } else if both(|of| &of.loads) {
+        loads_side_by_side(&baseline.loads()?, &result.loads()?, &sides, &clock)
+    } else {
+        let message = "one of them is a benchmark and the other a load: two of a kind are compared";
+        return Err(Stop::Usage(message.to_owned()));
+    };
     let worse = worse(&paper);
-    write(&paper, &args.written)?;
+    write(&[paper], &args.written)?;
     let fails = args.fail_on_regression && !worse.is_empty();
     Ok(ExitCode::from(u8::from(fails)))
 }
@@ -84,8 +104,8 @@ pub(super) fn worse(compared: &Paper) -> Vec<String> {
     worse
 }
 
-fn write(paper: &Paper, written: &Written) -> Result<(), Stop> {
-    let text = render::paper::write(paper, written.format.format());
+fn write(papers: &[Paper], written: &Written) -> Result<(), Stop> {
+    let text = render::paper::write_all(papers, written.format.format());
     hand_over(written.output.as_deref(), &text)
 }
 
@@ -94,14 +114,42 @@ pub(in crate::cli) fn read_all(path: &Path) -> Result<Vec<Finished>, Stop> {
     if path.is_file() {
         return Ok(vec![read(path).map_err(Stop::Config)?]);
     }
-    let files = find(path, &[FILE])?;
-    let mut runs = files
-        .iter()
-        .map(|file| read(file))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(Stop::Config)?;
-    runs.sort_by_key(|run| run.window.from);
-    Ok(runs)
+    let benches = find(path, &[FILE])?;
+    let loads = Vec::new();
+    Results { benches, loads }.benches()
+}
+
+/// Files of results.
+struct Results {
+    benches: Vec<PathBuf>,
+    loads: Vec<PathBuf>,
+}
+
+/// The results at `path`: a file, or every one in a folder.
+fn results(path: &Path) -> Result<Results, Stop> {
+    let files = if path.is_file() {
+        vec![path.to_owned()]
+    } else {
+        find(path, &[FILE, LOAD])?
+    };
+    let is_load = |path: &PathBuf| path.file_name().is_some_and(|name| name == LOAD);
+    let (loads, benches) = files.into_iter().partition(is_load);
+    Ok(Results { benches, loads })
+}
+
+impl Results {
+    /// The benchmarks, the oldest first.
+    fn benches(&self) -> Result<Vec<Finished>, Stop> {
+        let runs = self.benches.iter().map(|file| read(file));
+        let mut runs = runs.collect::<Result<Vec<_>, _>>().map_err(Stop::Config)?;
+        runs.sort_by_key(|run| run.window.from);
+        Ok(runs)
+    }
+
+    fn loads(&self) -> Result<Vec<load::Finished>, Stop> {
+        let runs = self.loads.iter().map(|file| read_load(file));
+        runs.collect::<Result<_, _>>().map_err(Stop::Config)
+    }
 }
 
 /// How deep results may lie in a folder: `results/<month>/<run>/benchmark.json`.

@@ -96,7 +96,7 @@ pub(in crate::ui) async fn one(Extract(state): Shared, Path(run): Path<String>) 
     let body = html! {
         @if shown.is_going() { (progress(&shown)) } @else { (ended(&shown)) }
         @for note in &shown.notes { div.notice { p { (plain(note)) } } }
-        @if !shown.is_going() && shown.kind == "bench" { (compare_form(&shown, &all)) }
+        @if !shown.is_going() { (compare_form(&shown, &all)) }
         @for paper in &papers { (PreEscaped(render::paper::fragment(paper))) }
         @if papers.is_empty() && shown.files.iter().any(|(name, _)| name == "report.html") {
             p.note { "Its report is among the files." }
@@ -204,13 +204,24 @@ fn files(run: &RunShown) -> Markup {
 fn compare_form(run: &RunShown, all: &[RunShown]) -> Markup {
     let others = || {
         all.iter()
-            .filter(|other| other.kind == "bench" && other.run != run.run && !other.is_going())
+            .filter(|other| other.kind == run.kind && other.run != run.run && !other.is_going())
+    };
+    // Of evaluations the store has what each item was worth; what two others say is in their files.
+    let by_store = run.kind == "eval";
+    let place = match run.kind.as_str() {
+        "bench" | "load" => format!("/runs/{}/compared", run.run),
+        "eval" => "/reports/scores".to_owned(),
+        _ => return html! {},
     };
     html! {
         @if others().next().is_some() {
-            form.filter method="get" action=(format!("/runs/{}/compared", run.run)) {
-                label { "Compare with " select name="with" {
-                    @for other in others() { option { (other.run) } }
+            form.filter method="get" action=(place) {
+                label { "Compare with " select name=(if by_store { "runs" } else { "with" }) {
+                    @for other in others() {
+                        @if by_store {
+                            option value=(format!("{},{}", other.run, run.run)) { (other.run) }
+                        } @else { option { (other.run) } }
+                    }
                 } }
                 button { "Compare" }
             }

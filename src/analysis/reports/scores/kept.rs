@@ -258,8 +258,9 @@ fn newest_sheet(told: &[Told<'_>]) -> Sheet {
         Column::new("items", "items", Unit::Count),
         Column::new("duration_p50", "duration p50", Unit::Span),
         Column::new("cost_per_1000", "per 1,000 (mean)", Unit::Dollars),
-        Column::words("run", "run"),
-        Column::words("at", "scored"),
+        // Another run is what the other side of a comparison has.
+        Column::remark("run", "run"),
+        Column::remark("date", "scored"),
     ];
     let mut sheet = Sheet::new("scores", "The newest score of each route", columns).grouped(1);
     for of in told {
