@@ -420,4 +420,27 @@ mod tests {
             assert!(cron.clone().in_zone(zone).is_err(), "{zone}");
         }
     }
+
+    /// Its clock is UTC or an offset from it: where others turn their clocks, no hour comes twice
+    /// and none is missing.
+    #[test]
+    fn no_hour_is_doubled_or_missing_where_clocks_are_turned() {
+        // The nights of Europe's and America's changes.
+        for day in ["2026-03-28", "2026-10-24", "2026-03-07", "2026-10-31"] {
+            let numbers: Vec<i64> = day.split('-').map(|part| part.parse().unwrap()).collect();
+            let from = WallTime::of_day(numbers[0], numbers[1], numbers[2]).unwrap();
+            for zone in ["UTC", "+01:00", "-05:00", "+05:30"] {
+                let hourly = Cron::parse("30 * * * *").unwrap().in_zone(zone).unwrap();
+                let nightly = Cron::parse("30 2 * * *").unwrap().in_zone(zone).unwrap();
+                for (cron, apart, times) in [(hourly, 3_600, 72), (nightly, 86_400, 3)] {
+                    let mut last = cron.next(from).unwrap();
+                    for _ in 0..times {
+                        let next = cron.next(last).unwrap();
+                        assert_eq!(next.as_secs() - last.as_secs(), apart, "{day} {zone}");
+                        last = next;
+                    }
+                }
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::labels::places;
 use super::words::number;
 use crate::analysis::paper::{Bar, Heat, Line, Mark, Point, Unit};
 use crate::analysis::render::units::plain;
@@ -19,9 +20,8 @@ pub(super) const BOTTOM: f64 = 262.0;
 const ROW: f64 = 30.0;
 /// Where the intervals of a forest plot begin and end: names left of it, numbers right.
 const FOREST: (f64, f64) = (280.0, 640.0);
-/// How wide and high the name of a point is taken to be.
-const NAME_WIDE: f64 = 180.0;
-const NAME_HIGH: f64 = 15.0;
+/// Letters of a point's name at most.
+const NAME_LETTERS: usize = 36;
 /// Looks that series can have.
 pub(super) const LOOKS: usize = 6;
 /// Depths of colour of a heat map.
@@ -403,8 +403,12 @@ pub(super) fn scatter(
         .map(|point| format!("{:.1},{:.1} ", x_scale.at(point.x), y_scale.at(point.y)))
         .collect();
     let _ = write!(svg, "<polyline class=\"front\" points=\"{path}\"/>");
-    let mut written: Vec<(f64, f64)> = Vec::new();
-    for point in points {
+    let named = points.iter().map(|point| {
+        let letters = clipped(&point.name, NAME_LETTERS).chars().count();
+        (x_scale.at(point.x), y_scale.at(point.y), letters)
+    });
+    let places = places(&named.collect::<Vec<_>>(), [LEFT, RIGHT, TOP, BOTTOM - 2.0]);
+    for (point, place) in points.iter().zip(places) {
         let (cx, cy) = (x_scale.at(point.x), y_scale.at(point.y));
         if let Some((low, high)) = point.x_ends {
             let (from, to) = (x_scale.at(low), x_scale.at(high));
@@ -420,10 +424,15 @@ pub(super) fn scatter(
                 "<line class=\"whisker thin\" x1=\"{cx:.1}\" x2=\"{cx:.1}\" y1=\"{from:.1}\" y2=\"{to:.1}\"/>"
             );
         }
-        let anchor = if cx > WIDTH * 0.75 { "end" } else { "start" };
-        let label_y = free_line(&written, cx, cy - 6.0);
-        written.push((cx, label_y));
-        let dx = if anchor == "end" { -9.0 } else { 9.0 };
+        let anchor = if place.ends { "end" } else { "start" };
+        if place.far {
+            let _ = write!(
+                svg,
+                "<line class=\"grid\" x1=\"{cx:.1}\" y1=\"{cy:.1}\" x2=\"{:.1}\" y2=\"{:.1}\"/>",
+                place.x,
+                place.y - 4.0
+            );
+        }
         let _ = write!(
             svg,
             "<circle class=\"{}\" cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"5\"><title>{}: {} {}, {} {}</title></circle>\
@@ -434,9 +443,9 @@ pub(super) fn scatter(
             number(point.x, x_unit),
             escaped(y_name),
             number(point.y, y_unit),
-            cx + dx,
-            label_y,
-            escaped(&clipped(&point.name, 36))
+            place.x,
+            place.y,
+            escaped(&clipped(&point.name, NAME_LETTERS))
         );
     }
     let _ = write!(
@@ -449,17 +458,6 @@ pub(super) fn scatter(
         escaped(y_name)
     );
     (HEIGHT + 6.0, svg, String::new())
-}
-
-/// Where a name may stand that is to stand at `(x, y)`: below those that are `written` nearby, each
-/// at the beginning of its words.
-fn free_line(written: &[(f64, f64)], x: f64, y: f64) -> f64 {
-    let near = |y: f64| {
-        let mut nearby = written.iter();
-        nearby.any(|other| (other.0 - x).abs() < NAME_WIDE && (other.1 - y).abs() < NAME_HIGH)
-    };
-    let lines = (0..8).map(|line| y + f64::from(line) * NAME_HIGH);
-    lines.clone().find(|y| !near(*y)).unwrap_or(y)
 }
 
 fn clipped(text: &str, most: usize) -> String {

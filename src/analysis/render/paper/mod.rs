@@ -10,6 +10,8 @@ mod csv;
 
 mod json;
 
+mod labels;
+
 mod drawing;
 
 mod curves;

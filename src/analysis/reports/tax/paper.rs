@@ -321,6 +321,10 @@ fn with_untold(mut paper: Paper, taxed: &[Taxed]) -> Paper {
             found.experiment
         )
     }));
+    if !taxed.is_empty() {
+        // Where it would stand, so that nobody looks for it in vain.
+        paper.sheets.insert(1, randomised::untold(taxed));
+    }
     paper
 }
 

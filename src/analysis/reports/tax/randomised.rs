@@ -104,6 +104,34 @@ pub(super) fn sheet(list: &[Taxed]) -> Sheet {
     sheet
 }
 
+/// The same table of a sample: where what it would have is told.
+pub(super) fn untold(list: &[Taxed]) -> Sheet {
+    let columns = vec![
+        Column::words("model", "model"),
+        Column::words("comparison", "comparison"),
+        Column::words("badge", "badge"),
+        Column::words("experiment", "experiment"),
+        Column::words("told", "where it is told"),
+    ];
+    let mut sheet = Sheet::new("randomised", "Route against reference, by lot", columns);
+    sheet.rows = list
+        .iter()
+        .map(|found| {
+            vec![
+                Cell::text(found.model.as_str()),
+                Cell::text(format!("{} against {}", found.route, found.reference)),
+                Cell::text(badge(found)),
+                Cell::text(found.experiment.as_str()),
+                Cell::text(
+                    "not of a sample: the page Experiments, `tollgate report experiments`, or \
+                     this report of a shorter window",
+                ),
+            ]
+        })
+        .collect();
+    sheet
+}
+
 /// The differences in time to first token.
 pub(super) fn forest(list: &[Taxed]) -> Option<Chart> {
     let bar = |found: &Taxed| {
