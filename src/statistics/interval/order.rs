@@ -6,8 +6,9 @@
 
 use std::collections::HashMap;
 
-use super::Interval;
 use super::binomial::{cdf, quantile};
+use super::special::{normal_quantile, student_quantile};
+use super::{ALPHA, Interval};
 use crate::statistics::quantile::Sample;
 use crate::statistics::sketch::{RELATIVE_ERROR, Sketch};
 
@@ -161,7 +162,10 @@ pub fn numbered_cluster_effect(
 /// The same of clusters of which only counts are known: how many numbers each has at or below some
 /// number, and how many in all. They are scored against the share of all that lies there, which is
 /// the quantile's `p` but for numbers that are equal; as that share is the clusters' own, of few of
-/// them the effect is times `c / (c − 1)`.
+/// them the effect is times `c / (c − 1)`. And few clusters say little of how they differ: it is
+/// times `(t / z)²` too, Student's quantile of `c' − 1` degrees of freedom over the normal one at
+/// 95 %, where `c'` clusters of one size would be as uneven as these (Kish, "Survey Sampling",
+/// 1965; Korn and Graubard 1998).
 #[must_use]
 pub fn counted_cluster_effect(clusters: &[(u64, u64)]) -> f64 {
     let known = || clusters.iter().filter(|(_, all)| *all > 0);
@@ -175,7 +179,11 @@ pub fn counted_cluster_effect(clusters: &[(u64, u64)]) -> f64 {
     }
     let off = |(below, all): &(u64, u64)| (*below as f64 - *all as f64 * share).powi(2);
     let squares: f64 = known().map(off).sum();
-    (squares / single * count / (count - 1.0)).max(1.0)
+    let sizes: f64 = known().map(|(_, size)| (*size as f64).powi(2)).sum();
+    let freedom = (all * all / sizes - 1.0).max(1.0);
+    let tail = 1.0 - ALPHA / 2.0;
+    let few = (student_quantile(tail, freedom) / normal_quantile(tail)).powi(2);
+    (squares / single * count / (count - 1.0) * few).max(1.0)
 }
 
 /// The rank of each number, counted from 1; equal numbers share the mean of their ranks.
@@ -303,18 +311,64 @@ mod tests {
     fn clusters_of_counts_say_how_alike_their_numbers_are() {
         for (clusters, expected) in [
             // All of a cluster on one side: of 40 numbers each cluster says what one would, as
-            // surely as four tell their own spread.
-            (vec![(10, 10), (0, 10), (10, 10), (0, 10)], 10.0 * 4.0 / 3.0),
+            // surely as four tell their own spread: 3.182446 over 1.959964.
+            (
+                vec![(10, 10), (0, 10), (10, 10), (0, 10)],
+                10.0 * 4.0 / 3.0 * (3.182_446_305_f64 / 1.959_963_985).powi(2),
+            ),
             (vec![(5, 10); 4], 1.0),
             (vec![(10, 10); 4], 1.0),
             (vec![(3, 10)], 1.0),
             (vec![], 1.0),
         ] {
             let found = counted_cluster_effect(&clusters);
-            assert!((found - expected).abs() < 1e-9, "{clusters:?}: {found}");
+            assert!((found - expected).abs() < 1e-6, "{clusters:?}: {found}");
         }
+        // Of many the factors are next to nothing.
+        let many: Vec<(u64, u64)> = (0..400).map(|n| (10 * (n % 2), 10)).collect();
+        let found = counted_cluster_effect(&many);
+        assert!((found - 10.0).abs() < 0.1, "{found}");
         let ranks =
             [(100, 2.0), (100, 1.0), (100, 60.0)].map(|(n, deff)| ranks_deff(n, 0.5, 0.05, deff));
         assert_eq!(ranks, [(35, 66), (40, 61), (0, 101)]);
+    }
+
+    /// Intervals of few hours whose levels differ hold the truth as often as they say: of six hours
+    /// it was 89 % of the worlds, of three 77 %.
+    #[test]
+    fn few_clusters_keep_their_word() {
+        use crate::statistics::compare::Random;
+        use crate::statistics::interval::wilson;
+        let normal = |random: &mut Random| (0..12).map(|_| random.unit()).sum::<f64>() - 6.0;
+        let worlds = 300;
+        for hours in [3, 6, 12] {
+            let mut held = 0;
+            for seed in 0..worlds {
+                let mut random = Random::new(seed);
+                let levels: Vec<Vec<f64>> = (0..hours)
+                    .map(|_| {
+                        let level = normal(&mut random);
+                        (0..60).map(|_| level + 2.0 * normal(&mut random)).collect()
+                    })
+                    .collect();
+                let mut all: Vec<f64> = levels.concat();
+                all.sort_unstable_by(f64::total_cmp);
+                let sample = Sample::new(&all, 0);
+                let middle = sample.quantile(0.5).unwrap();
+                let below = |hour: &Vec<f64>| {
+                    let below = hour.iter().filter(|number| **number <= middle).count();
+                    (below as u64, hour.len() as u64)
+                };
+                let counts: Vec<(u64, u64)> = levels.iter().map(below).collect();
+                let effect = counted_cluster_effect(&counts);
+                let found = order_ci_deff(sample, 0.5, ALPHA, effect).bounds();
+                held += u64::from(found.contains(0.0));
+            }
+            let rate = wilson(held, worlds, ALPHA).unwrap();
+            assert!(
+                rate.interval.high >= 0.95,
+                "{hours} hours: {held} of {worlds} (seeds 0 to {worlds})"
+            );
+        }
     }
 }
