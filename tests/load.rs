@@ -421,7 +421,7 @@ fn what_the_store_recorded_is_sent_again() {
         "--trace",
         "store",
         "--trace-origin",
-        "bench",
+        "load",
         "--trace-models",
         "quick",
         "--since",
@@ -448,8 +448,8 @@ fn what_the_store_recorded_is_sent_again() {
     assert!(beside.status.success(), "{}", error(&beside));
     assert!(String::from_utf8_lossy(&beside.stdout).contains("B against A"));
     let apart = program(folder, &["bench", "analyze", "results", "--format", "json"]);
-    let apart: Value = serde_json::from_slice(&apart.stdout).unwrap();
-    assert_eq!(apart["schema"], "tollgate.report.load-runs/1");
+    let apart = String::from_utf8_lossy(&apart.stdout).into_owned();
+    assert!(apart.contains("tollgate.report.load-runs/1"), "{apart}");
     // The lengths are those that the provider counted, one by one.
     let lengths = |run: &str| -> Vec<u64> {
         let mut lines = lines(folder, run);
@@ -494,7 +494,7 @@ fn what_the_store_recorded_is_sent_again() {
         "--trace",
         "store",
         "--trace-origin",
-        "bench",
+        "load",
         "--run",
         "drawn",
         "--seed",

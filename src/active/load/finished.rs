@@ -167,7 +167,7 @@ fn head(runs: &[Finished], made: WallTime) -> Head {
                 .unwrap_or(made),
         },
         made,
-        origin: "bench".to_owned(),
+        origin: "load".to_owned(),
         selection: runs.iter().map(|run| format!("run {}", run.run)).collect(),
         source: Source::Records,
         scanned: taken,

@@ -33,7 +33,7 @@ pub(super) struct OfStore {
     /// Only requests that these providers answered
     #[arg(long, value_delimiter = ',', value_name = "PROVIDERS")]
     trace_providers: Vec<String>,
-    /// Which traffic: live, real, all, probe, bench, eval, shadow, demo; live otherwise
+    /// Which traffic: live, real, all, probe, bench, load, eval, shadow, demo; live otherwise
     #[arg(long, value_name = "ORIGIN", value_parser = origins)]
     trace_origin: Option<Origins>,
     /// The store that is read; the config's otherwise
@@ -114,7 +114,7 @@ impl OfStore {
                 "the trace has over {REQUESTS_MAX} requests: a shorter --since or --until"
             )));
         }
-        let window = format!("{} to {} UTC", minute(window.from), minute(window.until));
+        let window = format!("{} to {}", minute(window.from), minute(window.until));
         taken.trace(&window)
     }
 
