@@ -90,9 +90,9 @@ fn watcher(
     })
     .ok()?;
     let directories = files.iter().filter_map(|path| path.parent());
-    let directories = directories.map(|path| match path.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => path,
+    let directories = directories.map(|path| {
+        let here = path.as_os_str().is_empty();
+        if here { Path::new(".") } else { path }
     });
     for directory in directories.collect::<BTreeSet<_>>() {
         // One that is not there has nothing to change; SIGHUP remains.

@@ -158,7 +158,7 @@ fn the_wait_behind_an_answer_on_the_same_connection_is_no_delay() {
     let rig = Rig::start();
     let asks = [0, 1, 2].map(|_| Ask::chat("sim:ft-300ms:n-4", true));
     let mut stream = TcpStream::connect(rig.addr()).unwrap();
-    let requests: Vec<u8> = asks.iter().flat_map(|ask| ask.bytes()).collect();
+    let requests: Vec<u8> = asks.iter().flat_map(Ask::bytes).collect();
     stream.write_all(&requests).unwrap();
     for ask in &asks {
         let record = rig.record(ask);

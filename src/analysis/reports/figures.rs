@@ -759,9 +759,9 @@ mod tests {
         let why = numbers.estimate(0.95, ALPHA).unwrap_err();
         assert!(why.contains("72 not waited out"), "{why}");
         // Where the least that they can have been would move an end, it does.
-        let early = Numbers::waited((0..400).map(|n| (100.0 + n as f64, n % 4 == 0)));
+        let early = Numbers::waited((0..400).map(|n| (100.0 + f64::from(n), n % 4 == 0)));
         let found = early.estimate(0.5, ALPHA).unwrap();
-        let known = Numbers::of((0..400).filter(|n| n % 4 > 0).map(|n| 100.0 + n as f64));
+        let known = Numbers::of((0..400).filter(|n| n % 4 > 0).map(|n| 100.0 + f64::from(n)));
         let known = known.estimate(0.5, ALPHA).unwrap();
         assert!(
             found.interval.low < known.interval.low && found.interval.high > known.interval.high
@@ -772,9 +772,9 @@ mod tests {
         let (mut sketch, mut waits) = (Sketch::default(), Sketch::default());
         (0..400).for_each(|n| {
             if n % 50 < 9 {
-                waits.insert(150_000_000)
+                waits.insert(150_000_000);
             } else {
-                sketch.insert(first(n) as u64)
+                sketch.insert(first(n) as u64);
             }
         });
         let rolled = Numbers::rolled(&sketch, 0, 1.0).beside(&waits);

@@ -105,7 +105,11 @@ pub(super) fn worse(compared: &Paper) -> Vec<String> {
 }
 
 fn write(papers: &[Paper], written: &Written) -> Result<(), Stop> {
-    let text = render::paper::write_all(papers, written.format.format());
+    let format = written.format.format();
+    let text = match papers {
+        [paper] => render::paper::write(paper, format),
+        _ => render::paper::write_all(papers, format),
+    };
     hand_over(written.output.as_deref(), &text)
 }
 

@@ -106,7 +106,7 @@ pub(in crate::config) fn models(
             .flat_map(|at| &at.value)
             .enumerate()
         {
-            if !own.contains(&at.value.0.to_string()) && !of.is_claimed(&at.value.0) {
+            if !own.contains(&at.value.0) && !of.is_claimed(&at.value.0) {
                 work.warn(
                     format!("{path}.fallback_models[{index}]"),
                     Some(at.span.clone()),

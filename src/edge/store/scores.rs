@@ -204,7 +204,7 @@ mod tests {
         };
         let many = RouteScore {
             each: Some(many),
-            ..score.clone()
+            ..score
         };
         assert_eq!(decode(&key, &encode(&key, &many)), Some(plain));
         for cut in 0..value.len() {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 
 use super::answer::read_answer;
-use super::chain::may_retry;
+use super::leave::may_retry;
 use super::slot::Slot;
 use super::tried::{Failure, Tried, Try};
 use super::{Job, Means};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempt::{self, attempt};
+use super::leave::may_retry;
 use super::outgoing::outgoing;
 use super::slot::{Draft, Slot, has_left};
 use super::tried::{Failure, Manner, Patience, Tried, Try};
@@ -15,7 +16,6 @@ use crate::proxy::authorise::same_credential;
 use crate::proxy::candidates::Way;
 use crate::proxy::intake::Body;
 use crate::record::{Moment, Name, Nanos, Outcome};
-use crate::routing::budget::RetryTerms;
 use crate::wire::dialect::errors::Verdict;
 
 /// The first-token deadline that stands in the config unless another one is given there.
@@ -286,19 +286,6 @@ fn deadline(job: &Job<'_>, way: &Way, now: Moment, means: Means<'_>) -> Option<N
     };
     let rest = Duration::from_secs_f64(WHOLE_FACTOR * tokens.unwrap_or(0.0) / 1e3);
     Some(Nanos(first.0.saturating_add(nanos(rest).0)))
-}
-
-/// Whether one more try may be made, at `onto`. One at a route that is known to be well needs no
-/// budget: that is there for the times when what fails is asked again and again.
-pub(super) fn may_retry(means: Means<'_>, onto: &Way) -> bool {
-    let failover = &means.settings.failover;
-    let terms = RetryTerms {
-        share: failover.budget.as_fraction(),
-        always: failover.budget_min,
-    };
-    let now = means.shared.clock.now();
-    let standing = &means.shared.settler.standing;
-    standing.with(|board| board.health.is_well(&onto.key(), now) || board.retries.take(&terms, now))
 }
 
 fn same_route(one: &Way, other: &Way) -> bool {

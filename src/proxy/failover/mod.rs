@@ -5,6 +5,7 @@ mod attempt;
 mod chain;
 mod first_answer;
 mod hold;
+mod leave;
 mod loss;
 mod outgoing;
 mod race;

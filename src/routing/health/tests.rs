@@ -44,9 +44,10 @@ fn a_route_is_known_to_be_well_by_enough_that_went_well_of_late() {
         let mut health = Health::default();
         for n in 0..ended {
             // Far enough apart that the breaker stays closed.
-            let event = match n % 10 == 0 && n / 10 < failures {
-                true => failed(ErrorClass::ServerError),
-                false => Event::Success,
+            let event = if n % 10 == 0 && n / 10 < failures {
+                failed(ErrorClass::ServerError)
+            } else {
+                Event::Success
             };
             attempt(&mut health, event, at(n), at(n));
         }

@@ -50,7 +50,7 @@ fn whole(language: Language, body: &str) -> Observation {
 fn events(language: Language, model: &str, events: &[&str]) -> Observation {
     let pieces: Vec<String> = events
         .iter()
-        .map(|event| match event.split_once("!") {
+        .map(|event| match event.split_once('!') {
             Some(("error", data)) => format!("event: error\ndata: {data}\n\n"),
             _ => format!("data: {event}\n\n"),
         })

@@ -256,7 +256,7 @@ impl Block<'_> {
 }
 
 /// A value as JSON text.
-fn text<'de>(raw: Raw<'de>) -> &'de str {
+fn text(raw: Raw<'_>) -> &str {
     raw.map_or("null", |raw| raw.get())
 }
 

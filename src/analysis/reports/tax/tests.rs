@@ -255,7 +255,8 @@ fn failures_are_compared_with_what_was_known_before() {
         if cached > 0 {
             let more = failures.effect.unwrap().difference;
             assert!((more.value - 0.09).abs() < 1e-9, "{what}: {more:?}");
-            assert_eq!(failures.overlap, [1.0, 1.0]);
+            let whole = |share: &f64| (share - 1.0).abs() < 1e-12;
+            assert!(failures.overlap.iter().all(whole), "{what}");
         }
     }
 }
