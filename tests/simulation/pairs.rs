@@ -139,6 +139,7 @@ fn run(seed: u64) -> Vec<Measured> {
         temperature: None,
         tokens_min: 1,
         pool: tollgate::workload::prompts::Pool::shipped(),
+        lengths: Vec::new(),
         reference: None,
     };
     let (sender, records) = mpsc::unbounded_channel();
