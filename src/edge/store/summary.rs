@@ -158,9 +158,10 @@ impl Summary {
         f.listed(Some(self.language));
         f.listed(self.finish);
         f.listed(self.token_source);
-        // No status needs the highest bit; the flags are full.
-        let status = self.status.map_or(0, u64::from) & (WARM_UP - 1);
-        f.put(status | (u64::from(self.warm_up) * WARM_UP), 2);
+        // The flags are full, and no status of HTTP has four digits.
+        let status = self.status.map_or(0, u64::from);
+        let warm_up = self.warm_up && status <= STATUS_MAX;
+        f.put(status | (u64::from(warm_up) * WARM_UP), 2);
         for id in self.names() {
             f.put(u64::from(id.0), 2);
         }
@@ -202,8 +203,10 @@ impl Summary {
         let (origin, language) = (f.listed()?, f.listed()?);
         let (finish, token_source) = (f.listed(), f.listed());
         let status = f.take(2);
-        let warm_up = status & WARM_UP > 0;
-        let status = Some((status & (WARM_UP - 1)) as u16).filter(|status| *status != 0);
+        let bare = status & (WARM_UP - 1);
+        let warm_up = bare != status && bare <= STATUS_MAX;
+        let status = if warm_up { bare } else { status };
+        let status = Some(status as u16).filter(|status| *status != 0);
         let mut ids = [NameId::NONE; 4];
         for id in &mut ids {
             *id = NameId(f.take(2) as u32);
@@ -299,8 +302,10 @@ impl Summary {
     }
 }
 
-/// The bit of a status that says that an exchange only warmed connections.
+/// The bit of a status that says that an exchange only warmed connections,
 const WARM_UP: u64 = 1 << 15;
+/// where the status is none above this one.
+const STATUS_MAX: u64 = 999;
 
 /// The highest 256 values of a field mean that there is no number, and why.
 const NO_REASON: u64 = 255;
