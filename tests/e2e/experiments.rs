@@ -1,18 +1,14 @@
 //! Live experiments: the coin that is recorded is the arm that is served, and who has no part.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 
 use tollgate::record::{Arm, Enrolment, ExchangeRecord, NotEnrolled};
 
-use crate::support::{Ask, Rig};
+use crate::support::{Ask, Rig, ports};
 
 /// Two routes that tell each other by the model they are asked for, one of them dead in `broken`.
 fn rig() -> Rig {
-    let dead = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let dead = ports::dead();
     Rig::configured(&format!(
         r#"
         [providers.dead]

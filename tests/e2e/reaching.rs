@@ -13,15 +13,11 @@ use tollgate::simulator::{Config, Framing, Script, Simulator, Then};
 
 use crate::support::rig::simulator;
 use crate::support::tls::Certificates;
-use crate::support::{Ask, Rig};
+use crate::support::{Ask, Rig, ports};
 
 /// A port at which nobody listens.
 fn closed_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    ports::dead().port()
 }
 
 /// A rig with one more provider, `there`, at this URL.

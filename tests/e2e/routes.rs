@@ -1,20 +1,15 @@
 //! Which provider a request goes to, whose key goes with it, and what follows when one is dead.
 
-use std::net::TcpListener;
-
 use serde_json::{Value, json};
 use tollgate::record::{End, ErrorClass as Class, Mark, Outcome};
 
-use crate::support::{Ask, Rig};
+use crate::support::{Ask, Rig, ports};
 
 const CLIENT_KEY: &str = "Bearer sk-CANARY-CLIENT";
 
 /// A rig with a dead provider, a keyless one, and models with routes over them.
 fn rig() -> Rig {
-    let dead = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let dead = ports::dead();
     Rig::configured(&format!(
         r#"
         [providers.dead]

@@ -1,7 +1,6 @@
 //! Looks for the secrets of the clouds' logins, and of programs that print keys, where none may be.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -12,6 +11,7 @@ use tollgate::simulator::{Behaviour, Config, Persona, Quirks, Simulator};
 
 use super::canary::{CANARY, admin_of, assert_clean, found, pages};
 use super::program::{Home, KEY, Program, call, config, until};
+use crate::support::ports;
 
 /// The variables of the clouds' logins; the session's token makes AWS's keys short-lived ones.
 const VARIABLES: [(&str, &str); 7] = [
@@ -94,11 +94,7 @@ fn no_secret_of_a_login_is_kept_or_said() {
     .unwrap();
     let secrets = tempfile::tempdir().unwrap();
     write_secrets(secrets.path());
-    // Nobody listens there any more.
-    let dead = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let dead = ports::dead();
     let nowhere = format!("http://{dead}");
     let text = config(&simulator, &providers(&simulator, secrets.path()));
     let admin = admin_of(&text);

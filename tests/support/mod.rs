@@ -3,6 +3,7 @@
 pub(crate) mod ask;
 pub(crate) mod h2;
 pub(crate) mod h2_client;
+pub(crate) mod ports;
 pub(crate) mod program;
 pub(crate) mod records;
 pub(crate) mod rig;
