@@ -25,13 +25,13 @@ help: ## List the targets
 
 .PHONY: test
 test: test-tools ## Everything that a change must pass: format, lints, all tests
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	TOLLGATE_BROWSER=1 TOLLGATE_SDK=1 TOLLGATE_AXE=$(AXE) $(CARGO) test --locked
 
 .PHONY: fast
 fast: ## The same without browser and SDKs: nothing is installed
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	$(CARGO) test --locked
 
@@ -92,9 +92,10 @@ bench: ## Overhead beside nginx, translation, store, report: tables, and target/
 	@$(PYTHON) -c "$$GATHER" $(BENCH)
 
 .PHONY: judge
-judge: ## Lay a foreign load tool's readings beside Tollgate's records; measure LiteLLM's proxy in pairs
+judge: ## Lay foreign load tools beside Tollgate (GUIDELLM=1: that one too, 6 GB); LiteLLM's proxy in pairs
 	$(CARGO) build --release --locked
 	$(PYTHON) tests/judge/judge.py
+	$(PYTHON) tests/judge/loads.py $(if $(GUIDELLM),--guidellm)
 	$(PYTHON) tests/judge/router.py
 
 .PHONY: kill

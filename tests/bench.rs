@@ -333,6 +333,61 @@ fn sweeps_json_and_conversations_have_their_reports() {
 }
 
 #[test]
+fn what_was_asked_in_two_ways_is_never_told_as_one() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let args = [
+        "bench",
+        "--models",
+        "m",
+        "--sweep-tokens",
+        "8,16",
+        "--iterations",
+        "8",
+        "--run",
+        "swept",
+        "--format",
+        "json",
+    ];
+    let output = tollgate(folder, &args);
+    assert!(output.status.success(), "{}", error(&output));
+    let papers: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let models = papers["reports"].as_array().unwrap().iter();
+    let models: Vec<&Value> = models
+        .filter(|paper| paper["schema"] == "tollgate.report.models/1")
+        .collect();
+    let asked: Vec<&Value> = models
+        .iter()
+        .map(|paper| &paper["head"]["selection"][0])
+        .collect();
+    assert_eq!(asked, ["8 tokens", "16 tokens"]);
+    for paper in models {
+        let rows = paper["tables"]["speed"].as_array().unwrap();
+        let requests: Vec<&Value> = rows.iter().map(|row| &row["requests"]).collect();
+        assert_eq!(requests, [8, 8], "{paper:#}");
+    }
+    let save = [
+        "baseline",
+        "save",
+        "b",
+        "--note",
+        "n",
+        "--from",
+        "results/swept",
+    ];
+    let output = tollgate(folder, &save);
+    assert!(output.status.success(), "{}", error(&output));
+    let shown = tollgate(folder, &["baseline", "show", "b", "--format", "markdown"]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    for tokens in ["8", "16"] {
+        let said = format!("{tokens} tokens, first token: m at direct leads");
+        assert!(shown.contains(&said), "{shown}");
+    }
+    assert!(!shown.contains("m, first token:"), "{shown}");
+}
+
+#[test]
 fn what_json_costs_is_told_of_the_prompts_as_they_are_shipped() {
     let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
     let folder = folder.path();
@@ -428,9 +483,15 @@ fn several_reports_and_several_runs_are_one_document() {
         serde_json::from_str(&printed(&["--format", "json", "--run", "json"])).unwrap();
     assert_eq!(reports["schema"], "tollgate.reports/1");
     let reports = reports["reports"].as_array().unwrap();
+    // A report of each variant says which.
     let schemas: BTreeSet<_> = reports
         .iter()
-        .map(|of| of["schema"].as_str().unwrap())
+        .map(|of| {
+            (
+                of["schema"].as_str().unwrap(),
+                of["head"]["selection"].to_string(),
+            )
+        })
         .collect();
     assert!(
         schemas.len() == reports.len() && schemas.len() > 1,

@@ -8,10 +8,11 @@
 use std::process::Command;
 
 use tollgate::analysis::replay::{
-    Entrant, Kind, Logged, RecordedFault, Recording, Refused, SimulatedSpec, Sizes, Standings,
-    Terms, World, read_trace, simulate, snips, tournament,
+    Configured, Entrant, Kind, Logged, RecordedFault, Recording, Refused, SimulatedSpec, Sizes,
+    Standings, Terms, World, read_trace, simulate, snips, tournament,
 };
 use tollgate::record::{Moment, Name, Nanos};
+use tollgate::routing::learned::Ended;
 use tollgate::routing::policy::{By, Policy};
 use tollgate::routing::route::RouteKey;
 use tollgate::statistics::compare::Random;
@@ -159,16 +160,18 @@ fn log(exchanges: u64, explored: f64) -> Vec<Logged> {
             let noise = 0.8 + 0.4 * random.unit();
             Logged {
                 lot: None,
+                stream: true,
                 reasons: false,
                 setup: None,
                 at: Moment(n * every),
                 prompt_tokens: 1_000,
                 output_tokens: 100,
+                routes: vec![key("near"), key("far")],
                 chances: vec![(key("near"), 1.0 - explored), (key("far"), explored)],
-                route: key(if far { "far" } else { "near" }),
+                route: Some(key(if far { "far" } else { "near" })),
                 first_token: Some(Nanos((millis * noise * 1e6) as u64)),
                 per_token: Some(Nanos::from_millis(10)),
-                failed: false,
+                ended: Ended::Well,
                 cost: Some(0.001),
             }
         })
@@ -177,7 +180,7 @@ fn log(exchanges: u64, explored: f64) -> Vec<Logged> {
 
 #[test]
 fn recorded_worlds_keep_hours_together() {
-    let recording = Recording::new(&log(4_800, 0.5), |_| None).unwrap();
+    let recording = Recording::new(&log(4_800, 0.5), |_| Configured::default()).unwrap();
     assert_eq!(recording.routes().len(), 2);
     let (mut slow, mut whole) = (0, 0);
     for seed in 0..20 {
@@ -202,15 +205,73 @@ fn recorded_worlds_keep_hours_together() {
     assert!((share - 2.0 / 24.0).abs() < 0.04, "{share}");
     let one = log(100, 0.0);
     assert_eq!(
-        Recording::new(&one, |_| None).unwrap_err(),
+        Recording::new(&one, |_| Configured::default()).unwrap_err(),
         RecordedFault::Routes(1)
     );
 }
 
 #[test]
+fn a_route_that_fails_keeps_no_slo_and_ordered_is_the_order_of_the_config() {
+    // Near is sooner and asked more often, fails one request in five, and stands second.
+    let mut logged = log(4_000, 0.3);
+    for (n, of) in logged.iter_mut().enumerate() {
+        of.routes.reverse();
+        if of.route == Some(key("near")) && n % 5 == 0 {
+            of.first_token = None;
+            of.ended = Ended::Failed {
+                waited: Nanos::from_millis(5),
+            };
+        }
+    }
+    // Whole answers of which all failed: they make no stream fail.
+    let whole = logged.iter().filter(|of| of.failed()).cloned();
+    let whole: Vec<Logged> = whole
+        .map(|of| Logged {
+            stream: false,
+            ..of
+        })
+        .collect();
+    let all = [logged.clone(), whole].concat();
+    let recording = Recording::new(&all, |_| Configured::default()).unwrap();
+    assert!(recording.routes()[0].name.starts_with("far"));
+    let worlds = (0..3).map(|seed| (seed, recording.world(seed, None)));
+    let standings = played(worlds, &[("ordered", Policy::Ordered)]);
+    let line = |name: &str| {
+        let mut lines = standings.lines.iter();
+        lines.find(|line| line.entrant.name() == name).unwrap()
+    };
+    for name in ["ordered", "best static", "oracle"] {
+        let failed = line(name).mean(|score| score.failed);
+        assert!(failed.abs() < 1e-9, "{name}: far never fails: {failed}");
+    }
+    // Half of the requests go to near.
+    let random = line("random");
+    let failed = random.mean(|score| score.failed);
+    assert!((failed - 0.1).abs() < 0.02, "{failed}");
+    assert!(random.mean(|score| score.within_slo) < 1.0 - failed + 1e-9);
+    assert!(random.mean(|score| score.p95_ms).is_infinite());
+    let found = snips(&logged, &FASTEST, |_| Configured::default(), 1).unwrap();
+    assert!((found.logged_failed - 0.14).abs() < 0.02, "{found:?}");
+}
+
+#[test]
+fn weights_of_the_config_are_kept() {
+    let configured = |route: &RouteKey| Configured {
+        weight: if *route == key("far") { 9.0 } else { 1.0 },
+        ..Configured::default()
+    };
+    let recording = Recording::new(&log(4_000, 0.5), configured).unwrap();
+    let worlds = (0..3).map(|seed| (seed, recording.world(seed, None)));
+    let standings = played(worlds, &[("weighted", Policy::Weighted)]);
+    let mean = standings.lines[0].mean(|score| score.mean_ms);
+    // 0.9 of 800 ms, and 0.1 of 533 (22 hours of 400 and 2 of 2,000).
+    assert!((mean - 773.0).abs() < 15.0, "{mean}");
+}
+
+#[test]
 fn recorded_chances_judge_a_policy_or_refuse_to() {
     let logged = log(4_000, 0.3);
-    let found = snips(&logged, &FASTEST, |_| None, 1).unwrap();
+    let found = snips(&logged, &FASTEST, |_| Configured::default(), 1).unwrap();
     // Always near: 22 hours of 400 ms and 2 of 2 s, less what is seen of the slow hours in time.
     let value = found.first_token_ms.value;
     assert!((410.0..540.0).contains(&value), "seed 17: {found:?}");
@@ -221,10 +282,14 @@ fn recorded_chances_judge_a_policy_or_refuse_to() {
     let seldom = log(1_000, 0.01);
     let far = |route: &RouteKey| {
         let price = if *route == key("far") { 1e-6 } else { 1e-3 };
-        Some(tollgate::routing::pricing::Quote {
+        let quote = tollgate::routing::pricing::Quote {
             input: price,
             ..Default::default()
-        })
+        };
+        Configured {
+            quote: Some(quote),
+            ..Configured::default()
+        }
     };
     let Refused::TooFew { effective, .. } = snips(&seldom, &Policy::Cheapest, far, 1).unwrap_err();
     assert!(effective < 100.0);

@@ -35,11 +35,22 @@ fn command(directory: &Path, arguments: &[&str]) -> Command {
 }
 
 fn run(directory: &Path, arguments: &[&str]) -> (i32, String, String) {
+    done(&mut command(directory, arguments))
+}
+
+/// Runs with no config but what is named.
+fn bare(directory: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command.current_dir(directory).env_remove("TOLLGATE_CONFIG");
+    done(command.args(arguments))
+}
+
+fn done(command: &mut Command) -> (i32, String, String) {
     let Output {
         status,
         stdout,
         stderr,
-    } = command(directory, arguments).output().unwrap();
+    } = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (status.code().unwrap(), text(stdout), text(stderr))
 }
@@ -342,6 +353,20 @@ fn notes_are_kept_in_the_store_and_stand_in_reports() {
     assert_eq!(run(&["db", "verify"]).0, 0);
 }
 
+/// Classes of errors that are held against no route.
+const SPARED: [&str; 10] = [
+    "rate_limited",
+    "quota",
+    "auth",
+    "permission",
+    "not_found",
+    "bad_request",
+    "unprocessable",
+    "context_length",
+    "payload_too_large",
+    "content_filter",
+];
+
 #[test]
 fn every_figure_can_be_computed_again_from_the_export() {
     let directory = tempfile::tempdir().unwrap();
@@ -366,9 +391,20 @@ fn every_figure_can_be_computed_again_from_the_export() {
     ];
     let (mut times, mut failures) = (Vec::new(), 0);
     for line in &lines {
-        let Some(attempt) = line["attempts"].as_array().unwrap().last() else {
+        let attempts = line["attempts"].as_array().unwrap();
+        let Some((attempt, lost)) = attempts.split_last() else {
             continue;
         };
+        let is_route = |attempt: &serde_json::Value| {
+            attempt["provider"] == route["provider"] && attempt["model"] == route["model"]
+        };
+        let own_fault = |lost: &&serde_json::Value| {
+            let class = lost["error_class"].as_str().unwrap_or_default();
+            is_route(lost) && !SPARED.contains(&class) && lost["cancelled_by"] != "hedge"
+        };
+        if line["request"]["stream"] == true {
+            failures += lost.iter().filter(own_fault).count() as u64;
+        }
         if attempt["provider"] != route["provider"] || attempt["model"] != route["model"] {
             continue;
         }
@@ -464,6 +500,90 @@ fn a_store_is_verified_compacted_and_backed_up() {
     let (code, _, err) = run(directory.path(), &["db", "compact"]);
     assert_eq!((code, err.contains("in use")), (3, true), "{err}");
     drop(writer);
+}
+
+/// Who looks whether a store is damaged takes nothing away, and finds the same the next time.
+#[test]
+fn a_check_of_a_damaged_store_leaves_it_where_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.redb");
+    drop(store(&path, &recent(5, 300, 1_000_000)));
+    let mut bytes = fs::read(&path).unwrap();
+    // A page in the middle is none any more.
+    let page = bytes.len() / 8192 * 4096;
+    bytes[page..page + 4096].fill(0);
+    fs::write(&path, &bytes).unwrap();
+    for command in ["verify", "verify", "compact", "verify"] {
+        let (code, out, err) = run(directory.path(), &["db", command]);
+        assert_eq!(code, 1, "{command}: {out}{err}");
+        assert!(
+            err.contains("db backup rescued.redb --store"),
+            "{command}: {err}"
+        );
+    }
+    let names = fs::read_dir(directory.path()).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    let aside = |name: &std::ffi::OsString| name.to_string_lossy().contains("corrupt");
+    assert!(path.exists() && !names.iter().any(aside), "{names:?}");
+    let copy = directory.path().join("rescued.redb");
+    let (_, _, err) = run(directory.path(), &["db", "backup", copy.to_str().unwrap()]);
+    let arguments = ["export", "--store", copy.to_str().unwrap()];
+    assert!(
+        run(directory.path(), &arguments).1.lines().count() > 100,
+        "{err}"
+    );
+}
+
+/// Keys are the server's: who reads what it wrote has them seldom.
+#[test]
+fn the_store_is_read_where_no_key_is_set() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.redb");
+    drop(store(&path, &recent(6, 100, 1_000_000)));
+    let config = directory.path().join("keys.toml");
+    let with = |more: &str| {
+        let text = format!(
+            "[store]\npath = \"{}\"\n[admin]\nlisten = \"127.0.0.1:9\"\n\
+             token = \"${{NOT_SET_ADMIN}}\"\n\
+             [alerts]\nwebhook = \"${{NOT_SET_HOOK}}\"\n\
+             [providers.a]\npreset = \"openai\"\napi_keys = [\"${{NOT_SET_A}}\", \"${{NOT_SET_B}}\"]\n\
+             [providers.b]\npreset = \"openai\"\napi_key_file = \"/nonexistent/key\"\n\
+             headers = {{ x-team = \"${{NOT_SET_TEAM}}\" }}\n{more}",
+            path.display()
+        );
+        fs::write(&config, text).unwrap();
+        config.to_str().unwrap().to_owned()
+    };
+    let good = with("");
+    let copy = directory.path().join("copy.redb");
+    for command in [
+        &["report", "routes"][..],
+        &["export"],
+        &["db", "verify"],
+        &["db", "backup", copy.to_str().unwrap()],
+        &["routes"],
+        &["prices"],
+    ] {
+        let mut arguments = vec!["--config", good.as_str()];
+        arguments.extend(command);
+        let (code, _, err) = bare(directory.path(), &arguments);
+        assert_eq!(code, 0, "{command:?}: {err}");
+    }
+    // What serves needs them, and says so.
+    let (code, _, err) = bare(directory.path(), &["--config", &good, "check"]);
+    assert_eq!(code, 2);
+    for missing in ["NOT_SET_A", "NOT_SET_HOOK", "/nonexistent/key"] {
+        assert!(err.contains(missing), "{err}");
+    }
+    // Mistakes are told, of what else is not set too.
+    let bad = with("[limits]\nevnt = \"1MB\"\n[server]\nlisten = \"${NOT_SET_PLACE}\"\n");
+    let (code, _, err) = bare(directory.path(), &["--config", &bad, "report", "routes"]);
+    assert_eq!(code, 2);
+    assert!(
+        err.contains("evnt") && err.contains("NOT_SET_PLACE"),
+        "{err}"
+    );
+    assert!(!err.contains("NOT_SET_A"), "{err}");
 }
 
 #[test]
@@ -644,4 +764,31 @@ fn a_newer_price_table_is_compared_and_taken_with_care() {
     assert_eq!(code, 2);
     assert!(err.contains("bad.toml:5:9: error: price[0].input"), "{err}");
     assert_eq!(ask(&["prices", "--diff", "none.toml"]).0, 2);
+}
+
+#[test]
+fn a_replay_plays_one_models_own_traffic() {
+    use tollgate::record::Origin;
+    let directory = tempfile::tempdir().unwrap();
+    let mut records = recent(3, 600, 1_000_000);
+    for (n, record) in records.iter_mut().enumerate() {
+        record.model = Some(["one", "two", "copied"][n % 3].into());
+        record.origin = [Origin::Live, Origin::Live, Origin::Shadow][n % 3];
+        for attempt in &mut record.attempts {
+            attempt.provider = ["here", "there"][n % 2].into();
+            attempt.model = Some("m".into());
+        }
+    }
+    let writer = store(&directory.path().join("s.redb"), &records);
+    let (code, out, err) = run(directory.path(), &["replay", "--worlds", "1"]);
+    assert_eq!((code, out.as_str()), (2, ""), "{err}");
+    assert!(err.contains("one (") && err.contains("two ("), "{err}");
+    assert!(!err.contains("copied"), "{err}");
+    let asked = ["replay", "--worlds", "1", "--model", "one"];
+    let (code, out, err) = run(directory.path(), &asked);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("on 2 routes"), "{out}");
+    let (code, ..) = run(directory.path(), &["replay", "--model", "copied"]);
+    assert_ne!(code, 0, "copies are no traffic of a user");
+    drop(writer);
 }

@@ -16,7 +16,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tollgate::record::{Name, Origin};
+use tollgate::record::{Name, Origin, Outcome};
 use tollgate::recorder::{State, StoreHealth};
 use tollgate::ui::{self, Ui, papers};
 use tower::ServiceExt as _;
@@ -261,6 +261,52 @@ async fn the_description_names_every_path_and_answers_keep_to_it() {
                 keeps(&description, schema, &got.json(), path);
             }
         }
+    }
+    // Every format of a report is one of those described, and every name of a report.
+    let formats = [
+        ("json", "application/json"),
+        ("csv", "text/csv"),
+        ("markdown", "text/markdown"),
+        ("html", "text/html"),
+    ];
+    for path in ["/api/routes", "/api/reports/{name}"] {
+        let described = &description["paths"][path]["get"];
+        let format = described["parameters"].as_array().unwrap().iter();
+        let format = format.clone().find(|one| one["name"] == "format").unwrap();
+        assert_eq!(
+            format["schema"]["enum"],
+            json!(formats.map(|(name, _)| name))
+        );
+        for (name, kind) in formats {
+            let asked = path.replace("{name}", "models");
+            let got = get(&site.router, &format!("{asked}?format={name}")).await;
+            let media = got
+                .header("content-type")
+                .split(';')
+                .next()
+                .unwrap()
+                .to_owned();
+            assert_eq!((got.status, media.as_str()), (StatusCode::OK, kind));
+            assert!(
+                described["responses"]["200"]["content"][kind].is_object(),
+                "{path} {kind}"
+            );
+        }
+    }
+    let names =
+        &description["paths"]["/api/reports/{name}"]["get"]["parameters"][0]["schema"]["enum"];
+    assert_eq!(names.as_array().unwrap().len(), papers::REPORTS.len());
+    for (path, method, status) in [
+        ("/api/runs", "post", "200"),
+        ("/api/runs", "post", "202"),
+        ("/api/notes", "post", "201"),
+        ("/api/notes", "delete", "204"),
+        ("/api/scores", "post", "204"),
+        ("/api/baselines", "post", "201"),
+        ("/api/baselines", "delete", "204"),
+    ] {
+        let answer = &description["paths"][path][method]["responses"][status];
+        assert!(answer.is_object(), "{method} {path} {status}");
     }
     let missing = get(&site.router, "/api/nothing").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
@@ -1097,29 +1143,66 @@ async fn simulated_exchanges_are_called_so() {
 }
 
 #[tokio::test]
-async fn labels_without_end_are_counted_as_other() {
-    let site = site(0, "");
+async fn labels_without_end_are_counted_as_other_and_the_configs_own_as_what_they_are() {
+    let site = site(
+        0,
+        "[providers.main]\npreset = \"openai\"\napi_key = \"k\"\n\
+         [models.prod]\nroutes = [{ provider = \"main\", model = \"served-as\" }]\n",
+    );
     let ui = Ui::new(site.held.handles.clone());
     let follower = ui.clone();
     let following = tokio::spawn(async move { follower.follow().await });
     tokio::task::yield_now().await;
     let sample = filled::recent(5, 1, 1_000).remove(0);
-    for n in 0..600 {
+    let named = |provider: &str, model: &str, served: &str| {
         let mut record = sample.clone();
-        record.model = Some(format!("invented-{n}").into());
+        record.model = Some(model.into());
+        for attempt in &mut record.attempts {
+            attempt.provider = provider.into();
+            attempt.model = Some(served.into());
+            attempt.model_answered = Some(served.into());
+        }
+        record
+    };
+    for n in 0..1_200 {
+        let name = format!("invented-{n}");
+        let record = named("router", &name, &name);
         site.held.feed.send(Arc::new(record)).unwrap();
         if n % 100 == 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+    // Only now does the main provider answer, and then fail: in other series than before.
+    let mut failed = named("main", "prod", "served-as");
+    failed.outcome = Outcome::UpstreamError;
+    for record in [named("main", "prod", "served-as"), failed] {
+        site.held.feed.send(Arc::new(record)).unwrap();
+    }
     tokio::time::sleep(Duration::from_millis(200)).await;
     following.abort();
     let text = get(&ui.router(), "/metrics").await.text;
-    assert!(text.contains("\"other\""), "{text}");
-    let sets = text
-        .lines()
-        .filter(|line| line.contains('{') && (line.contains("_count") || line.contains("_total{")));
-    assert!(sets.count() <= 1_020);
+    let origin = sample.origin.name();
+    for wanted in [
+        format!(
+            "tollgate_exchanges_total{{provider=\"main\",model=\"served-as\",origin=\"{origin}\",outcome=\"ok\"}} 1"
+        ),
+        format!(
+            "tollgate_exchanges_total{{provider=\"main\",model=\"served-as\",origin=\"{origin}\",outcome=\"upstream_error\"}} 1"
+        ),
+        format!(
+            "tollgate_exchanges_total{{provider=\"router\",model=\"other\",origin=\"{origin}\",outcome=\"ok\"}} 700"
+        ),
+    ] {
+        assert!(text.contains(&wanted), "{wanted}: {text}");
+    }
+    let folded = text.lines().find_map(|line| {
+        line.strip_prefix("tollgate_metrics_models_folded_total ")?
+            .parse::<u64>()
+            .ok()
+    });
+    assert!(folded.is_some_and(|folded| folded >= 700), "{folded:?}");
+    let of_one = |family: &str| text.lines().filter(|line| line.starts_with(family)).count();
+    assert!((500..=503).contains(&of_one("tollgate_exchanges_total{")));
     assert!(text.ends_with("# EOF\n"));
 }
 

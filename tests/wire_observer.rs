@@ -872,3 +872,82 @@ fn failing_statuses_are_classified() {
     assert_eq!(seen.error.unwrap().class, ErrorClass::ServerError);
     assert_eq!(seen.oddities, [Oddity::LimitReached]);
 }
+
+#[test]
+fn the_first_event_has_its_share_of_the_tokens() {
+    let text = |words: usize| {
+        chunk(
+            &format!(r#"{{"content":"{}"}}"#, "word ".repeat(words)),
+            "null",
+        )
+    };
+    let usage = |output: u32| {
+        format!("data: {{\"choices\":[],\"usage\":{{\"completion_tokens\":{output}}}}}\n\n")
+    };
+    let escaped = chunk(r#"{"content":"\u00e9\u00e9\u00e9\u00e9"}"#, "null");
+    for (events, output, first) in [
+        // Fifty tokens an event, and one.
+        (vec![text(50), text(50), text(50), text(50)], 200, 50),
+        (vec![text(3), text(1), text(1)], 3, 1),
+        (vec![text(1), text(50), text(49)], 100, 1),
+        // No other says the same, nor can be compared.
+        (vec![text(24), escaped.clone(), escaped], 60, 43),
+        // What the first calls is not told.
+        (
+            vec![
+                chunk(
+                    r#"{"tool_calls":[{"id":"c","function":{"name":"f","arguments":""}}]}"#,
+                    "null",
+                ),
+                chunk(
+                    r#"{"tool_calls":[{"function":{"arguments":"{}"}}]}"#,
+                    "null",
+                ),
+            ],
+            40,
+            1,
+        ),
+    ] {
+        let body = role() + &events.concat() + &stop() + &usage(output) + DONE;
+        let gaps = observe(&CHAT, &body, BodyEnd::Complete).gaps.unwrap();
+        assert_eq!(gaps.first_event_tokens, first, "{body}");
+    }
+    // Without the provider's counts, an event is a token.
+    let body = role() + &text(9) + &text(1) + &stop() + DONE;
+    let gaps = observe(&CHAT, &body, BodyEnd::Complete).gaps.unwrap();
+    assert_eq!(gaps.first_event_tokens, 1);
+}
+
+#[test]
+fn a_whole_answer_too_large_to_be_decoded_is_an_answer() {
+    let body = format!(
+        r#"{{"data":[{{"embedding":[{}0]}}]}}"#,
+        "0.25,".repeat(1 << 18)
+    );
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, body.as_bytes()).unwrap();
+    let sent = gzip.finish().unwrap();
+    for (coding, sent, oddity) in [
+        (Some("gzip"), &sent[..], Oddity::DecodedTooLarge),
+        (None, body.as_bytes(), Oddity::LimitReached),
+    ] {
+        let mut observer = Observer::new(&Expect {
+            language: Language::OpenAiEmbeddings,
+            content_type: Some("application/json"),
+            content_encoding: coding,
+            stream: false,
+            ..CHAT
+        });
+        for piece in sent.chunks(1000) {
+            observer.chunk(Moment(1), piece);
+        }
+        let seen = observer.end(Moment(2), BodyEnd::Complete);
+        assert_eq!(
+            (seen.end, seen.outcome_hint),
+            (End::Complete, Outcome::Ok),
+            "{coding:?}"
+        );
+        assert_eq!((seen.error, seen.tokens.usage), (None, Usage::default()));
+        assert!(seen.oddities.contains(&oddity), "{coding:?}");
+    }
+}

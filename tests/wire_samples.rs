@@ -640,7 +640,8 @@ fn a_class_without_a_body_is_the_statuss() {
         (401, ErrorClass::Auth),
         (402, ErrorClass::Quota),
         (403, ErrorClass::Permission),
-        (404, ErrorClass::NotFound),
+        // Nothing says that it is the model.
+        (404, ErrorClass::BadRequest),
         (408, ErrorClass::Timeout),
         (409, ErrorClass::BadRequest),
         (413, ErrorClass::PayloadTooLarge),

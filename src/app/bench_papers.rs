@@ -69,16 +69,23 @@ pub fn papers(runs: &[Finished], known: &Known, clock: &Clock) -> Result<Vec<Pap
     }
     papers.push(paper(runs, clock));
     let asked = first.asked();
-    let more = [
+    let of_each = [
         (true, Listed::Models),
         (true, Listed::Consistency),
         (asked.regions, Listed::Regions),
         (asked.backends, Listed::Backends),
+    ];
+    for (_, which) in of_each.into_iter().filter(|(wanted, _)| *wanted) {
+        for variant in first.variants() {
+            papers.push(of_variant(runs, which, variant, known, clock)?);
+        }
+    }
+    let across = [
         (asked.sweep, Listed::Length),
         (asked.json, Listed::JsonTax),
         (first.turns > 1, Listed::Cache),
     ];
-    for (_, which) in more.into_iter().filter(|(wanted, _)| *wanted) {
+    for (_, which) in across.into_iter().filter(|(wanted, _)| *wanted) {
         papers.push(listed(runs, Which::Listed(which), known, clock)?);
     }
     if runs.len() > 1 {
@@ -96,8 +103,38 @@ fn has_reference(runs: &[Finished]) -> bool {
     })
 }
 
+/// A report on what was asked alike: of two variants together it would tell medians that neither
+/// has.
+fn of_variant(
+    runs: &[Finished],
+    which: Listed,
+    variant: Option<String>,
+    known: &Known,
+    clock: &Clock,
+) -> Result<Paper, AppFault> {
+    let asked = variant.as_deref();
+    let records = runs.iter().flat_map(|run| run.records_of(asked));
+    let mut paper = of_records(records, Which::Listed(which), known, clock)?;
+    if let Some(variant) = variant {
+        let name = |title: &mut String| *title = format!("{title}: {variant}");
+        name(&mut paper.title);
+        paper.charts.iter_mut().for_each(|of| name(&mut of.title));
+        paper.head.selection.push(variant);
+    }
+    Ok(paper)
+}
+
 fn listed(
     runs: &[Finished],
+    which: Which,
+    known: &Known,
+    clock: &Clock,
+) -> Result<Paper, AppFault> {
+    of_records(runs.iter().flat_map(Finished::records), which, known, clock)
+}
+
+fn of_records<'a>(
+    records: impl Iterator<Item = &'a ExchangeRecord>,
     which: Which,
     known: &Known,
     clock: &Clock,
@@ -111,7 +148,7 @@ fn listed(
         choice: Choice::default(),
         known: known.clone(),
     };
-    let records = runs.iter().flat_map(Finished::records).cloned();
+    let records = records.cloned();
     papers::of_records(&question, records.map(Ok::<ExchangeRecord, AppFault>), now)
 }
 

@@ -196,10 +196,11 @@ fn judge(provider: &Provider, told: &Told, lists: bool) -> Went {
         &told.headers,
         &told.body,
     );
-    let class = if status.is_redirection() {
-        ErrorClass::Redirect
-    } else {
-        said.class
+    let class = match status {
+        _ if status.is_redirection() => ErrorClass::Redirect,
+        // Nothing but the address was asked for.
+        StatusCode::NOT_FOUND => ErrorClass::NotFound,
+        _ => said.class,
     };
     // Who may not list is known all the same: what is not known is told apart.
     if class == ErrorClass::Permission && provider.dialect == Dialect::Bedrock {

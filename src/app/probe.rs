@@ -16,12 +16,13 @@ use crate::analysis::reports::probed::{Called, Probed};
 use crate::analysis::tables::Window;
 use crate::analysis::watch::cold::Warm;
 use crate::analysis::watch::drift::{Question, drift};
-use crate::analysis::watch::{Availability, Point, Thresholds};
+use crate::analysis::watch::{Availability, Point};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::store::StoreReader;
 use crate::record::{ExchangeId, ExchangeRecord, Origin, Outcome, WallTime};
 use crate::routing::route::RouteKey;
+use crate::statistics::drift::Thresholds;
 
 /// How long a record may take to come after its answer.
 const RECORD_PATIENCE: Duration = Duration::from_secs(5);

@@ -43,7 +43,8 @@ pub async fn watch_config(origins: Origins, node: &Node, said: watch::Sender<Rel
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         return;
     };
-    let mut watcher = watcher(&origins.seen.files, changed.clone());
+    let mut watched = origins.seen.files.clone();
+    let mut watcher = watcher(&watched, changed.clone());
     let mut reloading = Reloading {
         started: node.shared.settings.load_full(),
         shared: Arc::clone(&node.shared),
@@ -51,20 +52,22 @@ pub async fn watch_config(origins: Origins, node: &Node, said: watch::Sender<Rel
         origins,
         said,
     };
-    // What changed since it was read and before anybody watched.
-    reloading.reload();
     loop {
+        // What a refused config names is watched beside what is in force: it may be missing yet.
+        // What changed since it was read and before anybody watched it is read again at once.
+        let mut files = reloading.reload();
+        files.extend(reloading.origins.seen.files.iter().cloned());
+        if files != watched {
+            watcher = self::watcher(&files, changed.clone());
+            watched = files;
+            continue;
+        }
         tokio::select! {
             _ = hangup.recv() => {}
             Some(()) = changes.recv() => {
                 tokio::time::sleep(SETTLING).await;
                 while changes.try_recv().is_ok() {}
             }
-        }
-        let files = reloading.origins.seen.files.clone();
-        reloading.reload();
-        if reloading.origins.seen.files != files {
-            watcher = self::watcher(&reloading.origins.seen.files, changed.clone());
         }
         // Keeps the watcher alive for as long as the loop runs.
         let _ = &watcher;
@@ -148,8 +151,10 @@ struct Reloading {
 }
 
 impl Reloading {
-    fn reload(&mut self) {
-        match self.read() {
+    /// Reads what is there now, puts it in force where it may be, and gives the files it names.
+    fn reload(&mut self) -> BTreeSet<PathBuf> {
+        let (files, found) = self.read();
+        match found {
             Ok((_, seen)) if seen == self.origins.seen => {
                 // The change that was refused is undone.
                 let told = |reloads: &mut Reloads| reloads.refused.take().is_some();
@@ -165,12 +170,21 @@ impl Reloading {
                     .send_modify(|reloads| reloads.refused = Some(fault));
             }
         }
+        files
     }
 
     /// Reads what is there now, and refuses what may not be put in force.
-    fn read(&self) -> Result<(Loaded, Seen), AppFault> {
+    fn read(&self) -> (BTreeSet<PathBuf>, Result<(Loaded, Seen), AppFault>) {
         let Origins { path, state, .. } = &self.origins;
-        let (loaded, seen) = sources::load_seen(path.as_deref(), state)?;
+        let (files, found) = sources::load_seen(path.as_deref(), state);
+        (
+            files,
+            found.and_then(|(loaded, seen)| self.allowed(loaded, seen)),
+        )
+    }
+
+    /// What was read, where it may be put in force; renewed certificates are by then.
+    fn allowed(&self, loaded: Loaded, seen: Seen) -> Result<(Loaded, Seen), AppFault> {
         if let Some(why) = Listening::of(&self.started).laid_bare(&loaded.settings) {
             return Err(AppFault::Usage(why));
         }

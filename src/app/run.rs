@@ -32,7 +32,7 @@ const DRAIN_TICK: Duration = Duration::from_millis(20);
 pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault> {
     let path = sources::config_path(config);
     let state = RandomState::new();
-    let (loaded, seen) = sources::load_seen(path.as_deref(), &state)?;
+    let (loaded, seen) = sources::load_seen(path.as_deref(), &state).1?;
     let file = path.as_ref().map_or_else(
         || "environment".to_owned(),
         |path| path.display().to_string(),

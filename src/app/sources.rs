@@ -6,7 +6,7 @@ use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
 
 use super::fault::AppFault;
-use crate::config::{self, Loaded, Sources};
+use crate::config::{self, Loaded, Problems, Sources};
 use crate::edge::credentials::read_secret;
 
 /// Where a config is looked for when none is named.
@@ -64,7 +64,15 @@ pub fn data_dir() -> PathBuf {
 
 /// Loads the settings from `path`, or from the environment alone.
 pub fn load(path: Option<&Path>) -> Result<Loaded, AppFault> {
-    load_seen(path, &RandomState::new()).map(|(loaded, _)| loaded)
+    let (_, found) = load_seen(path, &RandomState::new());
+    found.map(|(loaded, _)| loaded)
+}
+
+/// Loads the settings for who reads what a server wrote, and sends nothing: the server's keys need
+/// not be at hand. All other mistakes are told.
+pub fn load_to_read(path: Option<&Path>) -> Result<Loaded, AppFault> {
+    let (state, files) = (RandomState::new(), RefCell::default());
+    read_seen(path, &state, &files, config::load_without_secrets).map(|(loaded, _)| loaded)
 }
 
 /// What settings were read from. The fingerprint that records carry leaves out what secrets say,
@@ -78,7 +86,34 @@ pub struct Seen {
 }
 
 /// Loads the settings as [`load`] does, and says what they were read from; `state` keys its mark.
-pub fn load_seen(path: Option<&Path>, state: &RandomState) -> Result<(Loaded, Seen), AppFault> {
+/// The files are named also where they make no settings: what is missing may come.
+pub fn load_seen(
+    path: Option<&Path>,
+    state: &RandomState,
+) -> (BTreeSet<PathBuf>, Result<(Loaded, Seen), AppFault>) {
+    let mut files: BTreeSet<PathBuf> = ENVIRONMENT_FILES.map(PathBuf::from).into();
+    files.extend(path.map(Path::to_owned));
+    let files = RefCell::new(files);
+    let found = read_seen(path, state, &files, config::load);
+    let files = files.into_inner();
+    let seen = |mark| Seen {
+        files: files.clone(),
+        mark,
+    };
+    let found = found.map(|(loaded, mark)| (loaded, seen(mark)));
+    (files, found)
+}
+
+/// What makes settings of sources.
+type Load = fn(&Sources<'_>) -> Result<Loaded, Problems>;
+
+/// The settings and the mark of what they were read from; notes each file that is looked at.
+fn read_seen(
+    path: Option<&Path>,
+    state: &RandomState,
+    files: &RefCell<BTreeSet<PathBuf>>,
+    load: Load,
+) -> Result<(Loaded, u64), AppFault> {
     let text = match path {
         Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
             AppFault::Usage(format!(
@@ -93,7 +128,6 @@ pub fn load_seen(path: Option<&Path>, state: &RandomState) -> Result<(Loaded, Se
         || "environment".to_owned(),
         |path| path.display().to_string(),
     );
-    let files = RefCell::new(BTreeSet::new());
     let mark = RefCell::new(state.build_hasher());
     let noted = |path: &Path, content: &std::io::Result<String>| {
         files.borrow_mut().insert(path.to_owned());
@@ -120,16 +154,12 @@ pub fn load_seen(path: Option<&Path>, state: &RandomState) -> Result<(Loaded, Se
         data_dir: data_dir(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let loaded = config::load(&sources)?;
+    let loaded = load(&sources)?;
     if let Some(tls) = &loaded.settings.server.tls {
         for path in [&tls.certificate, &tls.key] {
             noted(path, &std::fs::read_to_string(path));
         }
     }
     text.hash(&mut *mark.borrow_mut());
-    let mut files = files.into_inner();
-    files.extend(path.map(Path::to_owned));
-    files.extend(ENVIRONMENT_FILES.map(PathBuf::from));
-    let mark = mark.into_inner().finish();
-    Ok((loaded, Seen { files, mark }))
+    Ok((loaded, mark.into_inner().finish()))
 }

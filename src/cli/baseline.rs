@@ -349,7 +349,7 @@ fn remove(name: &str, store: &StoreArgs, config: Option<&Path>) -> Result<ExitCo
     check_name(name).map_err(Stop::Usage)?;
     let path = format!("/api/baselines?name={name}");
     if !serving::remove(store, config, &path, |open| open.remove_baseline(name))? {
-        return Err(Stop::Usage(format!(
+        return Err(Stop::Nothing(format!(
             "there is no baseline {name}: `tollgate baseline list`"
         )));
     }

@@ -24,12 +24,12 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Check every page and row, and that roll-ups are what their records give; not beside a server
+    /// Check every page and row, and that roll-ups are what their records give; not beside a server. A damaged store stays as it is
     #[command(
         after_help = "Examples:\n  tollgate db verify\n  tollgate db verify --store old.redb --format json"
     )]
     Verify(Plain),
-    /// Pack the file, leaving damaged rows out; not beside a server, and with as much free space
+    /// Pack the file, leaving damaged rows out; not beside a server, and with as much free space. A store that cannot be opened stays as it is
     #[command(
         after_help = "Examples:\n  tollgate db compact\n  tollgate db compact --store old.redb"
     )]
@@ -75,24 +75,25 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
     }
 }
 
+/// The same, and of a damaged store what to do about it: it was left as it is.
+fn told(stop: Stop, plain: &Plain, config: Option<&Path>) -> Stop {
+    let Stop::Store(error @ StoreError::Damaged { .. }) = stop else {
+        return stop;
+    };
+    let settings = plain.store.settings(config).ok().flatten();
+    let path = plain.store.path(settings.as_ref());
+    let path = path.map_or_else(|_| "FILE".to_owned(), |path| path.display().to_string());
+    Stop::Nothing(format!(
+        "{error}; nothing was changed\n`tollgate db backup rescued.redb --store {path}` copies \
+         what can still be read: put that in its place, or `tollgate serve` moves the damaged file \
+         aside and begins a new one"
+    ))
+}
+
 fn verify(plain: &Plain, config: Option<&Path>) -> Result<ExitCode, Stop> {
-    let mut store = match plain.store.open_to_write(config) {
-        Err(Stop::Store(error @ StoreError::Damaged { .. })) => {
-            return Err(Stop::Nothing(format!(
-                "{error}; `tollgate serve` moves it aside and begins a new one"
-            )));
-        }
-        other => other?,
-    };
-    let found = match store.verify().map_err(Stop::Store) {
-        Err(Stop::Store(error @ StoreError::Damaged { .. })) => {
-            return Err(Stop::Nothing(format!(
-                "{error}; what can still be read can be exported, and `tollgate serve` moves the \
-                 file aside and begins a new one"
-            )));
-        }
-        other => other?,
-    };
+    let opened = plain.store.open_to_write(config);
+    let found = opened.and_then(|mut store| store.verify().map_err(Stop::Store));
+    let found = found.map_err(|stop| told(stop, plain, config))?;
     match plain.format {
         Shape::Text => output::print(&verified(&found)),
         Shape::Json => output::print(&format!(
@@ -137,15 +138,8 @@ fn verified(found: &Verified) -> String {
 
 fn compact(plain: &Plain, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let opened = plain.store.open_to_write(config);
-    let (_, done) = match opened.and_then(|store| store.compact().map_err(Stop::Store)) {
-        Err(Stop::Store(error @ StoreError::Damaged { .. })) => {
-            return Err(Stop::Nothing(format!(
-                "{error}; `tollgate db backup` copies what can still be read, and `tollgate serve` \
-                 moves the file aside and begins a new one"
-            )));
-        }
-        other => other?,
-    };
+    let done = opened.and_then(|store| store.compact().map_err(Stop::Store));
+    let (_, done) = done.map_err(|stop| told(stop, plain, config))?;
     match plain.format {
         Shape::Text => output::print(&format!(
             "{} bytes, before {}; {} damaged rows left out",
@@ -187,6 +181,10 @@ fn backup(plain: &Plain, to: &Path, config: Option<&Path>) -> Result<ExitCode, S
         match plain.store.open_to_write(config) {
             // It is the running server's, which commits it in a moment.
             Err(Stop::Store(StoreError::InUse(_))) => {}
+            // What can be read is copied of a damaged one too.
+            Err(Stop::Store(error @ StoreError::Damaged { .. })) => output::note(&format!(
+                "tollgate: {error}; what its journal holds is not in the copy"
+            )),
             // A killed one's belongs into the copy.
             opened => drop(opened?),
         }

@@ -27,7 +27,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
     let address = args.address.unwrap_or_else(|| {
         let path = sources::config_path(config);
         // A config that does not load says nothing of the server, which goes on by its old one.
-        let loaded = sources::load(path.as_deref());
+        let loaded = sources::load_to_read(path.as_deref());
         loaded.map_or(USUAL, |loaded| reachable(loaded.settings.admin.listen))
     });
     match ask(address) {

@@ -75,7 +75,7 @@ fn prices(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
     // A file is compared also where the config that names it cannot be loaded because of it.
     let comparing = args.diff.as_ref().or(args.refresh.as_ref());
     let path = sources::config_path(config);
-    let table = match (sources::load(path.as_deref()), comparing) {
+    let table = match (sources::load_to_read(path.as_deref()), comparing) {
         (Ok(loaded), _) => loaded.settings.prices,
         (Err(_), Some(_)) => prices::shipped(),
         (Err(fault), None) => return Err(Stop::Config(fault)),

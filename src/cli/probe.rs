@@ -13,7 +13,6 @@ use super::stored::Stop;
 use crate::active::probing::Wish;
 use crate::analysis::render;
 use crate::analysis::reports::probed::{self, Limits, Probed};
-use crate::analysis::watch::Thresholds;
 use crate::app::Surroundings;
 use crate::app::probe::{Run, head};
 use crate::app::sources;
@@ -21,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::duration;
 use crate::config::probes::SCHEDULED_TOKENS;
 use crate::record::PicoDollars;
+use crate::statistics::drift::Thresholds;
 
 /// Ask each route for a few tokens: does it answer, how soon, has it drifted from its baseline
 #[derive(Debug, clap::Args)]

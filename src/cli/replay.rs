@@ -1,21 +1,23 @@
 //! `tollgate replay`: what another policy would have done, in simulated worlds or on recorded
 //! traffic.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::output;
-use super::stored::{Progress, Stop, StoreArgs, WindowArgs};
+use super::stored::{OriginArgs, Progress, Stop, StoreArgs, WindowArgs};
 use crate::analysis::render::units::NOTHING;
 use crate::analysis::replay::{
-    Entrant, Kind, Line, Logged, Recording, Request, SimulatedSpec, Sizes, Snips, Standings, Terms,
-    Trace, World, by_lot, read_trace, simulate, snips, tournament,
+    Configured, Entrant, Kind, Line, Logged, Recording, Request, SimulatedSpec, Sizes, Snips,
+    Standings, Terms, Trace, World, by_lot, read_trace, simulate, snips, tournament,
 };
 use crate::clock::Clock;
-use crate::config::settings::Settings;
-use crate::record::{Moment, Nanos, WallTime};
+use crate::config::settings::{RouteSettings, Settings};
+use crate::record::{Moment, Name, Nanos, WallTime};
 use crate::routing::policy::{By, Policy};
 use crate::routing::pricing::{Asked, Quote, Tier};
 use crate::routing::route::RouteKey;
@@ -29,7 +31,7 @@ use crate::statistics::interval::{Estimate, Interval};
     tollgate replay --policy fastest --policy cheapest --model gpt-4.1 --since 7d\n  \
     tollgate replay --policy fastest --trace azure_conv.csv\n\n\
     Regret is the expected time to the first token above the oracle's, who knows every route's\n\
-    expectation. Without --world, worlds are made of recorded residuals, drawn hour by hour, and\n\
+    expectation; a failure counts as 8 s, and keeps no SLO. Without --world, worlds are made of recorded residuals, drawn hour by hour, and\n\
     what was explored is weighed by its recorded chances beside them. Intervals are Student's,\n\
     over worlds; one world has none."
 )]
@@ -64,9 +66,11 @@ pub(super) struct Args {
     /// What a second of waiting is worth to `balanced`, in US dollars
     #[arg(long, default_value_t = 0.001)]
     dollars_per_second: f64,
-    /// Only exchanges that asked for this model
+    /// The model whose recorded exchanges are played; needed where several were asked for
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
+    #[command(flatten)]
+    origin: OriginArgs,
     #[command(flatten)]
     window: WindowArgs,
     #[command(flatten)]
@@ -91,6 +95,9 @@ enum Format {
     Table,
     Json,
 }
+
+/// Models named where there are too many.
+const NAMED_MAX: usize = 8;
 
 /// What was played, and on what.
 struct Played {
@@ -158,25 +165,33 @@ fn recorded(args: &Args, config: Option<&Path>, entrants: &[Entrant]) -> Result<
     let window = args.window.window(&clock)?;
     let (reader, settings) = args.store.open(config)?;
     let mut progress = Progress::new("exchanges read:");
-    let mut logged: Vec<Logged> = Vec::new();
+    let mut models: BTreeMap<Name, Vec<Logged>> = BTreeMap::new();
     reader.records(window.range(), |record| {
         progress.step();
         let asked = args.model.as_deref();
-        if asked.is_none() || record.model.as_deref() == asked {
-            logged.extend(Logged::of(&record));
+        let wanted = asked.is_none() || record.model.as_deref() == asked;
+        if wanted && args.origin.origins().takes(record.origin) {
+            let model = record.model.clone().unwrap_or_default();
+            let logged = Logged::of(&record);
+            models.entry(model).or_default().extend(logged);
         }
         ControlFlow::Continue(())
     })?;
     drop(progress);
+    let (model, mut logged) = only(models)?;
     logged.sort_by_key(|of| of.at);
     by_lot(&mut logged);
-    let quote = |route: &RouteKey| quote(settings.as_ref(), route, clock.wall());
-    let recording = Recording::new(&logged, quote).map_err(|why| Stop::Nothing(why.to_string()))?;
+    let configured = |route: &RouteKey| Configured {
+        quote: quote(settings.as_ref(), route, clock.wall()),
+        weight: weight(settings.as_ref(), &model, route),
+    };
+    let recording =
+        Recording::new(&logged, configured).map_err(|why| Stop::Nothing(why.to_string()))?;
     let seeds = args.seed..args.seed + args.worlds;
     let worlds = seeds.map(|seed| (seed, recording.world(seed, None)));
     let explored = entrants.iter().filter_map(|entrant| match entrant {
         Entrant::Policy(name, policy) => {
-            let found = snips(&logged, policy, quote, args.seed);
+            let found = snips(&logged, policy, configured, args.seed);
             Some((name.clone(), found.map_err(|why| why.to_string())))
         }
         _ => None,
@@ -191,6 +206,32 @@ fn recorded(args: &Args, config: Option<&Path>, entrants: &[Entrant]) -> Result<
         explored: explored.collect(),
         standings: judged(worlds, entrants, args),
     })
+}
+
+/// The one model that was asked for, with its exchanges: no policy sends a request for one model to
+/// the routes of another.
+fn only(models: BTreeMap<Name, Vec<Logged>>) -> Result<(Name, Vec<Logged>), Stop> {
+    let mut models: Vec<(Name, Vec<Logged>)> = models.into_iter().collect();
+    models.retain(|(_, logged)| !logged.is_empty());
+    if models.len() < 2 {
+        return Ok(models.pop().unwrap_or_default());
+    }
+    models.sort_by_key(|(_, logged)| Reverse(logged.len()));
+    let named: Vec<String> = models
+        .iter()
+        .take(NAMED_MAX)
+        .map(|(model, logged)| format!("{model} ({})", logged.len()))
+        .collect();
+    let more = match models.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Err(Stop::Usage(format!(
+        "{} models were asked for, and a request for one goes to no other's routes: say which with \
+         --model: {}{more}",
+        models.len(),
+        named.join(", ")
+    )))
 }
 
 fn judged(
@@ -246,6 +287,18 @@ fn quote(settings: Option<&Settings>, route: &RouteKey, now: WallTime) -> Option
     Quote::of(row, 1_000, now)
 }
 
+/// The weight of a route of `model` in the config; 1 where it is none of it.
+fn weight(settings: Option<&Settings>, model: &Name, route: &RouteKey) -> f64 {
+    let models = settings.map_or(&[][..], |settings| settings.models.as_slice());
+    let model = models.iter().find(|of| of.name == *model);
+    let is_it = |of: &&RouteSettings| {
+        let there = of.model.as_ref().or(model.map(|model| &model.name));
+        of.provider == route.provider && there == route.model.as_ref()
+    };
+    let routes = model.map_or(&[][..], |model| model.routes.as_slice());
+    routes.iter().find(is_it).map_or(1.0, |own| own.weight)
+}
+
 fn entrants(args: &Args) -> Result<Vec<Entrant>, Stop> {
     let policies: Result<Vec<Entrant>, Stop> = args
         .policies
@@ -296,26 +349,33 @@ fn table(played: &Played, args: &Args) -> String {
     let mut text = format!("{}\n\n", played.what);
     let _ = writeln!(
         text,
-        "{:<21}{:>22}{:>25}{:>9}{:>8}{:>10}{:>9}",
+        "{:<16}{:>26}{:>30}{:>9}{:>8}{:>10}{:>10}{:>10}",
         "",
         "regret % [95 %]",
         format!("above {first} [95 %]"),
         "p95 ms",
         "SLO %",
+        "failed %",
         "$/1,000",
         "switch %"
     );
     for line in &played.standings.lines {
         let points = |value: f64| value * 100.0;
         let regret = estimate(&line.regret, "");
+        let p95 = line.mean(|score| score.p95_ms);
+        let p95 = if p95.is_finite() {
+            format!("{p95:.0}")
+        } else {
+            "failed".to_owned()
+        };
         let against = line.against.as_ref();
         let against = against.map_or_else(String::new, |against| estimate(against, "+"));
         let _ = writeln!(
             text,
-            "{:<21}{regret:>22}{against:>25}{:>9.0}{:>8.1}{:>10.3}{:>9.1}",
+            "{:<16}{regret:>26}{against:>30}{p95:>9}{:>8.1}{:>10.1}{:>10.3}{:>10.1}",
             line.entrant.name(),
-            line.mean(|score| score.p95_ms),
             points(line.mean(|score| score.within_slo)),
+            points(line.mean(|score| score.failed)),
             line.mean(|score| score.cost_per_1000),
             points(line.mean(|score| score.switches)),
         );
@@ -325,13 +385,20 @@ fn table(played: &Played, args: &Args) -> String {
             Ok(snips) => writeln!(
                 text,
                 "\n{name} by recorded chances: first token {:.0} ms [{:.0}, {:.0}] against {:.0} ms \
-                 as it was; {} exchanges, effective {:.0}",
+                 as it was, failed {:.1} % against {:.1} %; {} exchanges, effective {:.0}{}",
                 snips.first_token_ms.value,
                 snips.first_token_ms.interval.low,
                 snips.first_token_ms.interval.high,
                 snips.logged_ms,
+                snips.failed * 100.0,
+                snips.logged_failed * 100.0,
                 snips.exchanges,
-                snips.effective
+                snips.effective,
+                match snips.cut_off {
+                    0 => String::new(),
+                    cut =>
+                        format!("; {cut} first tokens were cut off and count as what was waited"),
+                }
             ),
             Err(why) => writeln!(text, "\n{name} by recorded chances: nothing told: {why}"),
         };
@@ -370,6 +437,7 @@ fn json(played: &Played, args: &Args) -> String {
             "mean_ms": line.mean(|score| score.mean_ms),
             "p95_ms": line.mean(|score| score.p95_ms),
             "within_slo_fraction": line.mean(|score| score.within_slo),
+            "failed_fraction": line.mean(|score| score.failed),
             "cost_per_1000_usd": line.mean(|score| score.cost_per_1000),
             "switches_fraction": line.mean(|score| score.switches),
         })
@@ -378,7 +446,8 @@ fn json(played: &Played, args: &Args) -> String {
         Ok(snips) => serde_json::json!({
             "name": name, "first_token_ms": ends(&snips.first_token_ms),
             "logged_ms": snips.logged_ms, "cost_per_1000_usd": snips.cost_per_1000,
-            "failed_fraction": snips.failed, "exchanges": snips.exchanges,
+            "failed_fraction": snips.failed, "logged_failed_fraction": snips.logged_failed,
+            "cut_off": snips.cut_off, "exchanges": snips.exchanges,
             "effective": snips.effective,
         }),
         Err(why) => serde_json::json!({ "name": name, "refused": why }),

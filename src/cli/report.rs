@@ -363,7 +363,7 @@ pub(super) enum Shape {
     Markdown,
     /// JSON of the schema tollgate.report.<name>/1
     Json,
-    /// Comma-separated values (RFC 4180)
+    /// Comma-separated values, quoted by RFC 4180: table after table, each begun by its own header
     Csv,
     /// One self-contained HTML file with charts
     Html,

@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
 
 fn shown(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let path = sources::config_path(config);
-    let loaded = sources::load(path.as_deref()).map_err(Stop::Config)?;
+    let loaded = sources::load_to_read(path.as_deref()).map_err(Stop::Config)?;
     let mut all = match asked(&loaded.settings)? {
         Some(all) => all,
         None => configured(&loaded.settings),
@@ -311,15 +311,20 @@ fn load(route: &Value) -> Vec<String> {
     let mut parts = Vec::new();
     let expected = &route["expected"];
     let number = |name: &str| expected[name].as_f64();
+    let prompts = expected["prompt_tokens"].as_u64();
     if let (Some(low), Some(high), Some(samples)) = (
         number("first_token_low_ms"),
         number("first_token_high_ms"),
         expected["samples"].as_u64().filter(|samples| *samples > 0),
     ) {
         parts.push(format!(
-            "eight of ten {} to {}, {} seen",
+            "eight of ten {} to {}{}, {} seen",
             span(low * 1e6),
             span(high * 1e6),
+            prompts.map_or_else(String::new, |of| format!(
+                " for prompts of {} tokens",
+                thousands(of)
+            )),
             thousands(samples)
         ));
     }

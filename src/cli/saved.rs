@@ -28,6 +28,6 @@ pub(super) fn named(reader: &StoreReader, name: &str) -> Result<Baseline, Stop> 
         } else {
             format!("there is: {}", names.join(", "))
         };
-        Stop::Usage(format!("there is no baseline {name}; {have}"))
+        Stop::Nothing(format!("there is no baseline {name}; {have}"))
     })
 }

@@ -130,7 +130,7 @@ impl StoreArgs {
     /// The settings, where they can be had: a store that is named needs none.
     pub(super) fn settings(&self, config: Option<&Path>) -> Result<Option<Settings>, Stop> {
         let path = sources::config_path(config);
-        match (sources::load(path.as_deref()), &self.store) {
+        match (sources::load_to_read(path.as_deref()), &self.store) {
             (Ok(loaded), _) => Ok(Some(loaded.settings)),
             (Err(_), Some(_)) => Ok(None),
             (Err(fault), None) => Err(Stop::Config(fault)),
@@ -146,8 +146,7 @@ impl StoreArgs {
             .ok_or_else(|| Stop::Usage("name the store with --store FILE".to_owned()))
     }
 
-    /// The store for writing. What is missing is not made. One that opening found damaged is moved
-    /// aside as a server would: that is said, and nothing is done with the new one.
+    /// The store for writing. What is missing is not made, and what is damaged stays where it is.
     pub(super) fn open_to_write(&self, config: Option<&Path>) -> Result<Store, Stop> {
         let settings = self.settings(config)?;
         let path = self.path(settings.as_ref())?;
@@ -162,14 +161,7 @@ impl StoreArgs {
             path,
             ..settings.store
         };
-        let (store, opened) = Store::open(&settings, &Clock::system())?;
-        if let (Some(aside), Some(what)) = (&opened.moved_aside, &opened.damage) {
-            let (path, aside) = (settings.path.display(), aside.display());
-            return Err(Stop::Nothing(format!(
-                "the store {path} is damaged: {what}\nit is {aside} now, and a new one was begun; \
-                 `tollgate db backup rescued.redb --store {aside}` copies what can still be read"
-            )));
-        }
+        let (store, opened) = Store::open_in_place(&settings, &Clock::system())?;
         if let Some(found) = opened.replayed.told() {
             output::note(&found);
         }

@@ -31,6 +31,16 @@ pub struct Loaded {
 
 /// Loads a config, or says everything that is wrong with it.
 pub fn load(sources: &Sources<'_>) -> Result<Loaded, Problems> {
+    load_by(sources, false)
+}
+
+/// The same for who sends nothing: secrets that are not set, or in files that cannot be read, are
+/// no problem, and something of no use stands in their place.
+pub fn load_without_secrets(sources: &Sources<'_>) -> Result<Loaded, Problems> {
+    load_by(sources, true)
+}
+
+fn load_by(sources: &Sources<'_>, spares_secrets: bool) -> Result<Loaded, Problems> {
     let text = sources.text.unwrap_or_default();
     // Some editors put a byte order mark first.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -44,11 +54,13 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Problems> {
     };
     let root = Spanned::new(root.span(), DeValue::Table(root.into_inner()));
     let mut reader = Reader::new(sources.env);
+    reader.spares_secrets = spares_secrets;
     let raw = RawConfig::read(&root, &mut reader).unwrap_or_default();
     let presets = presets();
     let mut work = Work {
         sources,
         presets: &presets,
+        spares_secrets,
         findings: reader.findings,
     };
     let settings = resolve(raw, &mut work);

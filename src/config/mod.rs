@@ -50,7 +50,7 @@ pub mod schema;
 
 pub mod template;
 
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_without_secrets};
 pub use problem::{Problem, Problems, Severity};
 pub use quantity::duration;
 pub use resolve::work::Sources;

@@ -160,6 +160,8 @@ impl<T: Setting> Setting for Entries<T> {
 pub(super) struct Reader<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     path: String,
+    /// Whether secrets that are not set are none of the problems.
+    pub(super) spares_secrets: bool,
     /// What was wrong so far.
     pub(super) findings: Findings,
 }
@@ -170,6 +172,7 @@ impl<'a> Reader<'a> {
         Self {
             env,
             path: String::new(),
+            spares_secrets: false,
             findings: Findings::default(),
         }
     }
@@ -279,6 +282,24 @@ impl<'a> Reader<'a> {
         };
         self.refuse(value.span(), found, expected, Some(hint));
         None
+    }
+
+    /// The secret that a value is, with its variables put in, and never shown. Where secrets are
+    /// spared, one whose variable is not set is what `stand_in` makes of the variable's name.
+    pub(super) fn secret<'v>(
+        &mut self,
+        value: &'v Spanned<DeValue<'_>>,
+        expected: &str,
+        stand_in: impl Fn(&str) -> String,
+    ) -> Option<Cow<'v, str>> {
+        self.findings.hide(value.span());
+        if self.spares_secrets
+            && let DeValue::String(raw) = value.get_ref()
+            && let Err(ExpandError::Missing(name)) = expand(raw, self.env)
+        {
+            return Some(Cow::Owned(stand_in(&name)));
+        }
+        self.text(value, expected)
     }
 
     /// Notes a value of the wrong type.

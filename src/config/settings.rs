@@ -71,6 +71,19 @@ impl Settings {
             .find(|provider| provider.name.as_str() == name)
     }
 
+    /// Whether `model` is a name of the config: one that applications ask for, or one of its routes.
+    #[must_use]
+    pub fn names_model(&self, model: &str) -> bool {
+        let is = |name: &Name| name.as_str() == model;
+        self.models.iter().any(|served| {
+            let mut routes = served
+                .routes
+                .iter()
+                .filter_map(|route| route.model.as_ref());
+            is(&served.name) || routes.any(is)
+        })
+    }
+
     /// Why the page begins no runs, where it does not. An admin plane that everybody in a network
     /// reaches without a token begins none, whatever the config says: whoever came by could spend.
     #[must_use]

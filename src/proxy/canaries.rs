@@ -5,8 +5,8 @@ use crate::record::{ExchangeRecord, Name, RouteScore, WallTime};
 use crate::recorder::Standing;
 use crate::recorder::canaries::{Canary, Listed, Stop, Turn};
 use crate::recorder::standing::Board;
-use crate::routing::canary::{Scored, Stages};
-use crate::routing::policy::Policy;
+use crate::routing::canary::Scored;
+use crate::routing::policy::{Policy, weight_of};
 use crate::routing::route::RouteKey;
 use crate::statistics::interval::{Estimate, Interval};
 
@@ -121,8 +121,8 @@ fn scored(board: &Board, model: &ModelRoutes, canary: &RouteKey) -> Option<Score
     Some(Scored::new(own.less(&best)))
 }
 
-/// The weight of a route of `model`: what it grew to, what its stage makes of it, or what it was
-/// stopped at.
+/// The weight of a route of `model`: what it grew to, what its stage makes of it beside all others,
+/// or what it was stopped at; and its share of the requests where it grows by stages.
 #[must_use]
 pub(super) fn weight(
     board: &Board,
@@ -130,26 +130,27 @@ pub(super) fn weight(
     key: &RouteKey,
     route: &RouteSettings,
     now: WallTime,
-) -> f64 {
+) -> (f64, Option<f64>) {
     let start = match (&route.stages, route.ramp) {
         (Some(stages), _) => stages.start,
         (None, Some((start, _))) => start,
-        (None, None) => return route.weight,
+        (None, None) => return (route.weight, None),
     };
     let canary = board.canaries.get(&model.name, key, start);
     let stopped = canary.and_then(|canary| canary.stopped);
     let stopped = stopped.filter(|_| route.ramp_stop != RampStop::None);
     let stopped = stopped.map(|stopped| stopped.weight);
     let Some(stages) = &route.stages else {
-        return stopped.unwrap_or_else(|| route.weight_at(now));
+        return (stopped.unwrap_or_else(|| route.weight_at(now)), None);
     };
     if now < start {
-        return 0.0;
+        return (0.0, Some(0.0));
     }
     let progress = canary.map_or_else(Default::default, |canary| canary.progress);
     let share = stopped.unwrap_or_else(|| stages.share(&progress));
     let others = model.routes.iter().filter(|other| other.stages.is_none());
-    Stages::weight(share, others.map(|other| other.weight_at(now)).sum())
+    let others = others.map(|other| other.weight_at(now)).sum();
+    (weight_of(share, others), Some(share))
 }
 
 /// What is known of a canary.

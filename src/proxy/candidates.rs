@@ -403,7 +403,7 @@ fn targets(
                 StatusCode::NOT_FOUND,
                 "no_provider",
                 format!(
-                    "this request names no model, so the provider must come from the base URL \
+                    "no model is read at this path, so the provider must come from the base URL \
                      (`/{{provider}}/v1`) or from `server.default_provider`; {}",
                     have(settings)
                 ),

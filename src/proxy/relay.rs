@@ -147,12 +147,9 @@ pub fn relay(
     (mut exchange, settings): (Exchange, &Settings),
 ) -> Response<ProxyBody> {
     let plain_events = failover::is_plain_events(&reached.headers);
-    let (attempts, timing) = exchange.draft().map_or((0, None), |draft| {
-        (
-            draft.attempts.len(),
-            timing(&draft.attempts, draft.own.inbound),
-        )
-    });
+    let (attempts, timing) = exchange
+        .draft()
+        .map_or((0, None), |draft| (draft.attempts.len(), timing(draft)));
     let reading = (plain_events, settings.limits.decoded_bytes);
     let (status, voice) = voice(&mut reached, &relay, reading, exchange.draft());
     let provider = std::mem::take(&mut reached.headers);
@@ -234,7 +231,7 @@ pub fn say_tries(headers: &mut HeaderMap, draft: &ExchangeRecord) {
         None => last.provider.to_string(),
     };
     let reason = format!("{}; {}", draft.policy, draft.reason);
-    let timing = timing(&draft.attempts, draft.own.inbound);
+    let timing = timing(draft);
     let said = [
         (&ROUTE, Some(route)),
         (&REASON, Some(reason)),
@@ -252,15 +249,15 @@ pub fn say_tries(headers: &mut HeaderMap, draft: &ExchangeRecord) {
 /// Tollgate added before the request was written, the tries before the one that answered, that
 /// one's time from the first byte written to its response headers, and how long its answer was
 /// held back until it was one.
-fn timing(attempts: &[AttemptRecord], inbound: Option<Nanos>) -> Option<String> {
-    let (first, last) = (attempts.first()?, attempts.last()?);
+fn timing(draft: &ExchangeRecord) -> Option<String> {
+    let (first, last) = (draft.first_begun()?, draft.attempts.last()?);
     let chosen = |of: &Timeline| of.get(Mark::RouteChosen);
     let tries = chosen(&first.timeline)
         .zip(chosen(&last.timeline))
         .map(|(first, last)| last.since(first))
-        .filter(|_| attempts.len() > 1);
+        .filter(|_| draft.attempts.len() > 1);
     let parts = [
-        ("tollgate", inbound),
+        ("tollgate", draft.own.inbound),
         ("tollgate-tries", tries),
         (
             "tollgate-provider",
@@ -303,6 +300,7 @@ fn push_millis(into: &mut String, span: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Decision;
 
     #[test]
     fn spans_are_written_as_milliseconds() {
@@ -344,26 +342,50 @@ mod tests {
             (Mark::Headers, 512_100),
         ];
         let held = [&second[..], &[(Mark::Held, 600_100)]].concat();
-        for (attempts, inbound, expected) in [
-            (vec![attempt(&first)], Some(84), Some("tollgate;dur=0.084")),
+        let slow = [&first[..], &[(Mark::Headers, 600_100)]].concat();
+        for (attempts, hedge, inbound, expected) in [
+            (
+                vec![attempt(&first)],
+                None,
+                Some(84),
+                Some("tollgate;dur=0.084"),
+            ),
             (
                 vec![attempt(&second)],
+                None,
                 Some(30),
                 Some("tollgate;dur=0.030, tollgate-provider;dur=212.020"),
             ),
             (
                 vec![attempt(&first), attempt(&held)],
+                None,
                 Some(30),
                 Some(
                     "tollgate;dur=0.030, tollgate-tries;dur=300.000, \
                      tollgate-provider;dur=212.020, tollgate-held;dur=88.000",
                 ),
             ),
-            (vec![attempt(&[])], None, None),
-            (Vec::new(), None, None),
+            // The slow one answered after all: no try went before it.
+            (
+                vec![attempt(&second), attempt(&slow)],
+                Some(0),
+                Some(30),
+                Some(
+                    "tollgate;dur=0.030, tollgate-tries;dur=0.000, \
+                     tollgate-provider;dur=600.010",
+                ),
+            ),
+            (vec![attempt(&[])], None, None, None),
+            (Vec::new(), None, None, None),
         ] {
-            let inbound = inbound.map(|micros| Nanos(micros * 1_000));
-            assert_eq!(timing(&attempts, inbound).as_deref(), expected);
+            let mut record = crate::sample::record();
+            record.attempts = attempts;
+            record.decision = Some(Decision {
+                hedge,
+                ..Decision::default()
+            });
+            record.own.inbound = inbound.map(|micros| Nanos(micros * 1_000));
+            assert_eq!(timing(&record).as_deref(), expected);
         }
     }
 }

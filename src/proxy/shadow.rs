@@ -18,6 +18,7 @@ use crate::config::settings::{Settings, ShadowSettings};
 use crate::edge::upstream::Pool;
 use crate::record::{Decision, ExchangeId, ExchangeRecord, Language, Moment, Name, Origin};
 use crate::routing::budget::HedgeTerms;
+use crate::routing::learned::of_choices;
 use crate::wire::dialect::request::RequestReading;
 
 /// A request to be sent to another route too.
@@ -41,7 +42,7 @@ pub(super) struct Shadow {
 
 /// The copy of a request that its model's shadow gets; absent where it gets none: for most of
 /// them, for those with tools (a provider may run them, and twice is once too often), for
-/// background calls and others of one account, and where the day's money is spent or the price is not known.
+/// background calls and others of one account, where its route is not to be tried now, and where the day's money is spent or the price is not known.
 pub(super) fn asked(
     found: &Ways,
     job: &Job<'_>,
@@ -73,6 +74,9 @@ pub(super) fn asked(
     if way.speech.unsayable().is_some() {
         return None;
     }
+    if !is_open(&way, means) {
+        return None;
+    }
     let routes = found.routes.as_ref()?;
     let allowed = &routes.constraints.regions;
     let elsewhere = !allowed.is_empty() && way.region().is_none_or(|of| !allowed.contains(of));
@@ -97,6 +101,15 @@ pub(super) fn asked(
     })
 }
 
+/// Whether its route may be tried: who asked to be left alone is, and no copy is a trial.
+fn is_open(way: &Way, means: Means<'_>) -> bool {
+    let shared = means.shared;
+    let credential = way.credential.hash(&shared.hasher);
+    let now = shared.clock.now();
+    let standing = &shared.settler.standing;
+    standing.with(|board| board.health.view(&way.key(), credential, now).is_open())
+}
+
 /// What is booked for a copy; nothing where this request is none of the share, or the day has no
 /// money for it.
 fn booked(shadow: &ShadowSettings, way: &Way, job: &Job<'_>, means: Means<'_>) -> Option<Booking> {
@@ -107,7 +120,8 @@ fn booked(shadow: &ShadowSettings, way: &Way, job: &Job<'_>, means: Means<'_>) -
         let lengths = &board.learned.lengths;
         // Another model writes other answers: as long as they were there, once there were some.
         let there = lengths.expected_if_seen(&way.route().into(), job.max_tokens);
-        there.unwrap_or_else(|| lengths.expected(&job.model, None, job.max_tokens))
+        let each = there.unwrap_or_else(|| lengths.expected(&job.model, None, job.max_tokens));
+        each * of_choices(job.choices)
     });
     let sizes = (job.prompt_tokens, tokens);
     let cost = shared.quotes.expected(way, sizes, wall, means.settings);

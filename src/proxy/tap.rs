@@ -175,6 +175,8 @@ pub struct Tap {
     untold: Option<ErrorClass>,
     /// Something came behind the end of the body.
     extra: bool,
+    /// The client is told that the stream ended before its end.
+    cut_short: bool,
 }
 
 /// Breaking off takes two turns: hyper drops what it has not flushed when a body fails.
@@ -265,6 +267,7 @@ impl Tap {
             told,
             untold: None,
             extra: false,
+            cut_short: false,
         };
         for HeldFrame { chunk, tokens } in held {
             tap.last_read = chunk.read;
@@ -449,9 +452,19 @@ impl Tap {
         };
         self.verdict = Some(Verdict { end, fault, at });
         let broken = Broken::Fault(ErrorClass::Truncated);
+        // What is said anew has words of its own for it.
+        let own = matches!(parts.voice, Voice::Own | Voice::Filtered(_));
+        let cut = own
+            && end == BodyEnd::Complete
+            && self.length.is_none()
+            && !self.told
+            && parts.observer.is_cut_short();
         let tail = last_words(parts, &mut self.told, broken, end == BodyEnd::Complete);
         self.untold = self.untold.or(tail.untold);
-        self.queue.extend(tail.bytes.map(|bytes| Piece {
+        let told = cut.then(|| cut_words(parts, broken)).flatten();
+        self.cut_short = told.is_some();
+        let words = tail.bytes.into_iter().chain(told);
+        self.queue.extend(words.map(|bytes| Piece {
             bytes,
             ready_at: at,
             tokens: false,
@@ -548,6 +561,7 @@ impl Tap {
             .is_some_and(|verdict| !matches!(verdict.end, BodyEnd::Complete | BodyEnd::ClientGone));
         let parts = self.parts.as_ref();
         broke
+            || self.cut_short
             || self.untold.is_some()
             || parts.is_some_and(|parts| parts.observer.failure().is_some())
     }
@@ -716,6 +730,18 @@ fn last_words(parts: &mut TapParts, told: &mut bool, broken: Broken, whole: bool
         }
     };
     LastWords { bytes, untold }
+}
+
+/// What a client is told where a stream ended whole by its framing and not by its language: SDKs take
+/// what came for all there is. `None` where nothing can follow.
+fn cut_words(parts: &TapParts, broken: Broken) -> Option<Bytes> {
+    match parts.observer.stands() {
+        Some(stands) => inband::error_part(parts.language, stands, broken).map(Bytes::from),
+        None if parts.event_stream => {
+            Some(Bytes::from(inband::error_event(parts.language, broken)))
+        }
+        None => None,
+    }
 }
 
 /// What is left to be handed over, and why it is no whole answer.

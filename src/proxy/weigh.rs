@@ -194,6 +194,7 @@ fn join(
         reasons: draft.request.reasons(),
         output_tokens: lengths.expected(&model, draft.client_key, max_tokens),
         max_tokens,
+        choices: draft.request.choices,
         session: draft.session.map(|session| session.hash),
         prefix: scales.prefix.map(|prefix| prefix.hash),
         constraints,
@@ -457,7 +458,7 @@ fn candidate(
     let credential = way.credential.hash(scales.hasher);
     let named = way.configured.as_ref();
     let configured = named.map(super::candidates::Configured::route);
-    let weight = named.map_or(1.0, |of| {
+    let (weight, share) = named.map_or((1.0, None), |of| {
         canaries::weight(board, of.routes(), &route, of.route(), wall)
     });
     let limits = way.limits.as_ref().filter(|_| way.other_model);
@@ -468,6 +469,7 @@ fn candidate(
         region: way.region().cloned(),
         residency: configured.and_then(|route| route.residency.clone()),
         weight,
+        share,
         context: way.context(),
         other_model: way.other_model,
         terms,

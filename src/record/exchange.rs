@@ -258,3 +258,14 @@ pub struct ExchangeRecord {
     /// When everything was over.
     pub closed_at: Moment,
 }
+
+impl ExchangeRecord {
+    /// The attempt that was begun first: at the route that was drawn. It is not always the first of
+    /// the list: the answer's attempt is put last, also where one begun beside it came to nothing.
+    #[must_use]
+    pub fn first_begun(&self) -> Option<&AttemptRecord> {
+        let hedge = self.decision.as_ref().and_then(|decision| decision.hedge);
+        let place = usize::from(hedge == Some(0));
+        self.attempts.get(place).or(self.attempts.first())
+    }
+}

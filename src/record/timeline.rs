@@ -272,7 +272,8 @@ pub struct Gaps {
     pub token_events: u32,
     /// Socket reads that brought at least one token event.
     pub token_reads: u32,
-    /// Tokens in the first token event where known (1 where not): `n_first`.
+    /// Tokens in the first token event, `n_first`: estimated by its share of the bytes of all token
+    /// events' text; 1 where not known. Behind reasoning told in short, of the first with an answer.
     pub first_event_tokens: u32,
     /// Sketch of the gaps in nanoseconds.
     pub sketch: Bins,

@@ -45,6 +45,12 @@ impl Addresses {
         Self(text.lines().filter_map(line).collect())
     }
 
+    /// Goes on with these. A name that is gone keeps what it stood for: it may come back, commented
+    /// out while it failed, and stand for something else.
+    pub(super) fn take_over(&mut self, now: Self) {
+        self.0.extend(now.0);
+    }
+
     /// The providers that stood for something else before.
     pub(super) fn moved_from(&self, before: &Self) -> Vec<Name> {
         let mut moved = self.0.clone();
@@ -70,6 +76,12 @@ mod tests {
         assert_eq!(kept, before);
         let now = of(&[("stays", 1), ("moves", 9), ("is new", 4)]);
         assert_eq!(now.moved_from(&kept), [Name::from("moves")]);
+        // Who is taken out and comes back at another address has moved.
+        let mut known = kept;
+        known.take_over(now.clone());
+        assert_eq!(of(&[("goes", 3), ("moves", 9)]).moved_from(&known), []);
+        let back = of(&[("goes", 5)]);
+        assert_eq!(back.moved_from(&known), [Name::from("goes")]);
         // What was kept by a version that knew no addresses moves nobody.
         assert_eq!(now.moved_from(&Addresses::default()), []);
         assert_eq!(Addresses::of_text("x y\n\n7\n"), Addresses::default());

@@ -254,7 +254,8 @@ mod tests {
         let seen = Seen {
             on_canary: true,
             chance: 0.05,
-            failed: false,
+            failed: Some(false),
+            is_cut: false,
             // Text keeps not every last bit of a sum of logarithms.
             first_token_ms: None,
         };

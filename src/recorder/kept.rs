@@ -13,7 +13,8 @@ use crate::statistics::DEFINITIONS;
 use super::addresses::Addresses;
 use super::canaries::Canaries;
 use super::handle::Recorder;
-use super::standing::{Board, Spending, Standing};
+use super::spending::Spending;
+use super::standing::{Board, Standing};
 
 /// Under which names the store keeps them.
 const ROUTING: &str = "routing";

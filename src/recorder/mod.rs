@@ -6,6 +6,8 @@ pub mod canaries;
 
 pub mod addresses;
 
+mod spending;
+
 pub mod standing;
 
 pub mod shown;
@@ -31,5 +33,6 @@ pub use handle::{Recorder, Running};
 pub use health::{State, StoreHealth};
 pub use recent::Recent;
 pub use shown::StandingNow;
+pub use spending::Spending;
 pub use standing::Standing;
 pub use writer::{Opener, Pace};

@@ -2,7 +2,7 @@
 
 use crate::record::{KeyedHash, Moment, Name, Nanos, PicoDollars, WallTime};
 use crate::routing::health::{Breaker, Health, MeterUse, State};
-use crate::routing::learned::{Learned, Prompt};
+use crate::routing::learned::{Expectation, Prompt};
 use crate::routing::limits::Meter;
 use crate::routing::route::RouteKey;
 
@@ -10,7 +10,7 @@ use super::canaries::Stopped;
 use super::standing::Board;
 use crate::routing::canary::{Judged, Progress, Stages, Waits};
 
-/// Prompt tokens of the request that expectations are told for.
+/// Prompt tokens of the request that a choice is told for, and expectations of routes that had none.
 pub const TYPICAL_PROMPT: u64 = 1_000;
 
 /// How the routes stand.
@@ -131,7 +131,10 @@ pub struct RouteNow {
     pub tokens: MeterUse,
     /// What to expect of it; absent where nothing was seen.
     pub expected: Option<Expected>,
-    /// The 95th percentile of the last first tokens of typical prompts.
+    /// Prompt tokens that expectation, percentile and deadline are told for: as many as its own
+    /// requests lately had.
+    pub prompt_tokens: u64,
+    /// The 95th percentile of the last first tokens of such prompts.
     pub p95: Option<Nanos>,
     /// How long its first token is waited for while another route is left.
     pub deadline: Option<Nanos>,
@@ -165,7 +168,7 @@ pub struct KeyNow {
     pub tokens: MeterUse,
 }
 
-/// What to expect of a route for a typical prompt.
+/// What to expect of a route for prompts as it lately had.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Expected {
     /// Milliseconds to the first token, the median.
@@ -203,6 +206,9 @@ impl RouteNow {
         let condition = health.condition(route, credential, at);
         let view = health.view(route, credential, at);
         let breaker = health.breaker(route);
+        let of = learned.routes().find(|(key, _)| *key == route);
+        let prompt = of.and_then(|(_, of)| of.typical_prompt());
+        let prompt = prompt.unwrap_or(TYPICAL_PROMPT);
         Self {
             provider: route.provider.clone(),
             model: route.model.clone(),
@@ -218,9 +224,13 @@ impl RouteNow {
             limit: view.limit,
             requests: meter(health, route, credential, Meter::Requests, at),
             tokens: meter(health, route, credential, Meter::Tokens, at),
-            expected: Expected::of(learned, route, at),
-            p95: learned.p95(route, TYPICAL_PROMPT, at),
-            deadline: learned.deadline(route, TYPICAL_PROMPT, false, at),
+            expected: of.map(|(_, of)| {
+                let recent = of.recent().eight_of_ten(prompt, at);
+                Expected::of(&learned.expect(route, at), prompt, recent)
+            }),
+            prompt_tokens: prompt,
+            p95: learned.p95(route, prompt, at),
+            deadline: learned.deadline(route, prompt, false, at),
             keys: Vec::new(),
         }
     }
@@ -298,19 +308,22 @@ fn seconds_left(until: Option<WallTime>, now: WallTime) -> Option<u64> {
 }
 
 impl Expected {
-    fn of(learned: &Learned, route: &RouteKey, at: Moment) -> Option<Self> {
-        learned.routes().find(|(key, _)| *key == route)?;
-        let expected = learned.expect(route, at);
-        let belief = expected.first_token(Prompt::of(TYPICAL_PROMPT));
+    /// What is `expected` for a prompt of so many tokens; `recent` are the spans between which
+    /// eight of ten of the last ones lay, where there were enough: the belief is wider than what
+    /// varies little.
+    fn of(expected: &Expectation, prompt: u64, recent: Option<(Nanos, Nanos)>) -> Self {
+        let belief = expected.first_token(Prompt::of(prompt));
         let away = EIGHT_OF_TEN * belief.deviation();
-        Some(Self {
+        let believed = ((belief.mean - away).exp(), (belief.mean + away).exp());
+        let recent = recent.map(|(low, high)| (low.as_millis(), high.as_millis()));
+        Self {
             first_token_ms: belief.typical(),
-            between_ms: ((belief.mean - away).exp(), (belief.mean + away).exp()),
+            between_ms: recent.unwrap_or(believed),
             per_token_ms: expected.per_token.map(|belief| belief.typical()),
             success: expected.success,
             success_lower: expected.success_lower,
             samples: expected.samples,
-        })
+        }
     }
 }
 
@@ -343,6 +356,40 @@ mod tests {
     use crate::routing::health::Event;
 
     const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn first_tokens_are_told_for_prompts_as_they_come() {
+        use crate::routing::learned::{Ended, Observation};
+        let mut board = Board::default();
+        let route = RouteKey::new("p", Some("m".into()));
+        for (n, prompt) in [100_u64, 20_000].into_iter().enumerate() {
+            let base = n as u64 * 400;
+            for at in base..base + 300 {
+                let seen = Observation {
+                    at: Moment(at * S),
+                    prompt_tokens: prompt,
+                    reasons: false,
+                    setup: None,
+                    first_token: Some(Nanos(51_000_000 + at % 5 * 500_000)),
+                    whole: None,
+                    per_token: None,
+                    output_tokens: None,
+                    ended: Ended::Well,
+                };
+                board.learned.observe(&route, &seen);
+            }
+            let now = (Moment((base + 300) * S), WallTime(0));
+            let shown = RouteNow::of(&board, &route, None, None, now);
+            let expected = shown.expected.unwrap();
+            assert!(shown.prompt_tokens.abs_diff(prompt) <= prompt / 50);
+            assert!(
+                (50.0..54.0).contains(&expected.first_token_ms),
+                "{expected:?}"
+            );
+            assert_eq!(expected.between_ms, (51.0, 53.0));
+            assert_eq!(shown.p95, Some(Nanos::from_millis(53)));
+        }
+    }
 
     #[test]
     fn every_state_is_shown_with_its_dates_and_its_cause() {

@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::addresses::Addresses;
 use super::canaries::Canaries;
+use super::spending::Spending;
 use crate::record::{
-    AttemptRecord, ExchangeRecord, KeyedHash, Mark, Moment, Name, Nanos, Origin, Outcome,
-    PicoDollars, WallTime,
+    AttemptRecord, ExchangeRecord, KeyedHash, Mark, Moment, Name, Nanos, Origin, Outcome, WallTime,
 };
 use crate::routing::budget::{HedgeBudget, RetryBudget};
 use crate::routing::candidate::Prefix;
@@ -38,7 +38,7 @@ pub struct Board {
     pub shadows: HashMap<Name, HedgeBudget>,
     /// What was chosen for each model, and whose cache holds which prompt.
     pub memories: HashMap<Name, ModelMemory>,
-    /// What this month has cost.
+    /// What the months have cost.
     pub spending: Spending,
     /// What was seen of canaries.
     pub canaries: Canaries,
@@ -48,69 +48,6 @@ pub struct Board {
     pub used: Option<Moment>,
     /// What all this was found at.
     pub addresses: Addresses,
-}
-
-/// What a month has cost so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Spending {
-    /// Year and month, UTC; nothing was spent yet where absent.
-    month: Option<(i64, i64)>,
-    sum: PicoDollars,
-}
-
-impl Spending {
-    /// Adds what was spent at a date; a new month begins with nothing.
-    pub fn add(&mut self, cost: PicoDollars, at: WallTime) {
-        let month = Some(at.month());
-        if month > self.month {
-            *self = Self {
-                month,
-                sum: PicoDollars(0),
-            };
-        }
-        if month == self.month {
-            self.sum = PicoDollars(self.sum.0.saturating_add(cost.0));
-        }
-    }
-
-    /// At least so much was spent in the month of `now`.
-    pub fn at_least(&mut self, sum: PicoDollars, now: WallTime) {
-        self.add(PicoDollars(0), now);
-        if self.month == Some(now.month()) {
-            self.sum = self.sum.max(sum);
-        }
-    }
-
-    /// As text, to be kept: year, month, pico-dollars.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let (year, month) = self.month.unwrap_or_default();
-        format!("{year} {month} {}", self.sum.0)
-    }
-
-    /// What was kept so.
-    #[must_use]
-    pub fn of_text(text: &str) -> Option<Self> {
-        let mut parts = text.split(' ');
-        let mut next = || parts.next();
-        let month = (next()?.parse().ok()?, next()?.parse().ok()?);
-        let sum = PicoDollars(next()?.parse().ok()?);
-        let spent = (1..=12).contains(&month.1);
-        Some(Self {
-            month: spent.then_some(month),
-            sum,
-        })
-    }
-
-    /// What the month of `now` has cost so far.
-    #[must_use]
-    pub fn of_month(&self, now: WallTime) -> PicoDollars {
-        if self.month == Some(now.month()) {
-            self.sum
-        } else {
-            PicoDollars(0)
-        }
-    }
 }
 
 /// Models remembered: clients may ask for models without end.
@@ -131,7 +68,7 @@ impl Standing {
                 board.health.forget(name);
                 board.learned.forget(name);
             }
-            board.addresses = addresses;
+            board.addresses.take_over(addresses);
             moved
         })
     }
@@ -223,6 +160,8 @@ impl Standing {
                 let used = usage.and_then(|usage| Some(usage.input? + usage.output.unwrap_or(0)));
                 if let Some(tokens) = used {
                     let credential = attempt.credential;
+                    let declared = limits::declared(&attempt.rate_limits, record.started);
+                    let tokens = (tokens, declared.tokens.is_some());
                     board.health.tokens(&route, credential, tokens, now);
                 }
             }
@@ -250,9 +189,9 @@ impl Board {
             return;
         };
         if let Some(tokens) = record.tokens.usage.output {
-            self.learned
-                .lengths
-                .observe(model, record.client_key, tokens);
+            let choices = record.request.choices;
+            let lengths = &mut self.learned.lengths;
+            lengths.observe_choices(model, record.client_key, tokens, choices);
         }
         if record.decision.is_none() {
             // Where there is nothing to choose, nobody asks whose cache holds the prompt.
@@ -279,7 +218,9 @@ impl Board {
         let attempt = record.attempts.last();
         if let (Some(attempt), Some(tokens)) = (attempt, record.tokens.usage.output) {
             let route = Name::from(route_of(attempt).to_string().as_str());
-            self.learned.lengths.observe(&route, None, tokens);
+            let choices = record.request.choices;
+            let lengths = &mut self.learned.lengths;
+            lengths.observe_choices(&route, None, tokens, choices);
         }
     }
 
@@ -303,7 +244,7 @@ pub fn route_of(attempt: &AttemptRecord) -> RouteKey {
 
 /// From the first choice of a route to the first token of the last attempt.
 fn first_token(record: &ExchangeRecord) -> Option<Nanos> {
-    let chosen = record.attempts.first()?.timeline.get(Mark::RouteChosen)?;
+    let chosen = record.first_begun()?.timeline.get(Mark::RouteChosen)?;
     let came = record.attempts.last()?.timeline.get(Mark::FirstToken)?;
     Some(came.since(chosen))
 }
@@ -345,36 +286,5 @@ fn tell(change: &Change, now: Moment) {
             seconds = seconds(until),
             "the provider refuses the route; look at its model and region"
         ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_month_begins_with_nothing() {
-        let november = WallTime::of_day(2026, 11, 30).unwrap();
-        let december = WallTime::of_day(2026, 12, 1).unwrap();
-        let mut spending = Spending::default();
-        assert_eq!(spending.of_month(november), PicoDollars(0));
-        spending.add(PicoDollars(5), november);
-        spending.add(PicoDollars(7), november);
-        assert_eq!(spending.of_month(november), PicoDollars(12));
-        assert_eq!(spending.of_month(december), PicoDollars(0));
-        spending.add(PicoDollars(1), december);
-        // One that began in November and ends in December counts nowhere: its month is told.
-        spending.add(PicoDollars(3), november);
-        assert_eq!(spending.of_month(december), PicoDollars(1));
-        // What is kept is read again, and what the store knows is never less than it says.
-        assert_eq!(Spending::of_text(&spending.text()), Some(spending));
-        let nothing = Spending::default();
-        assert_eq!(Spending::of_text(&nothing.text()), Some(nothing));
-        for (sum, expected) in [(0, 1), (9, 9), (4, 9)] {
-            spending.at_least(PicoDollars(sum), december);
-            assert_eq!(spending.of_month(december), PicoDollars(expected));
-        }
-        spending.at_least(PicoDollars(100), november);
-        assert_eq!(spending.of_month(december), PicoDollars(9));
     }
 }

@@ -89,6 +89,27 @@ pub fn lost_wait(attempt: &AttemptRecord, mark: Mark) -> Option<Nanos> {
     not_waited_out(attempt, mark).filter(|_| cut)
 }
 
+/// For how long the end of an answer was waited that the client or a stop of ours did not wait out,
+/// whatever of it had come: the whole takes longer than that.
+#[must_use]
+pub fn wait_whole(record: &ExchangeRecord) -> Option<Nanos> {
+    let left = matches!(record.outcome, Outcome::ClientGone | Outcome::Shutdown);
+    let attempt = answering(record)?;
+    whole_not_waited_out(attempt).filter(|_| left && record.language.generates())
+}
+
+/// The same of a lost attempt that a hedge, the client or a stop cut short.
+#[must_use]
+pub fn lost_wait_whole(attempt: &AttemptRecord) -> Option<Nanos> {
+    let cut = is_called_off(attempt) && attempt.error_class.is_none();
+    whole_not_waited_out(attempt).filter(|_| cut)
+}
+
+fn whole_not_waited_out(attempt: &AttemptRecord) -> Option<Nanos> {
+    let span = attempt.timeline.span(Mark::SendStart, Mark::Closed);
+    span.filter(|_| total(attempt).is_err() && ended(attempt).is_err())
+}
+
 /// Whether an attempt was called off while it was at work: that says nothing of its route but that
 /// it had not answered yet.
 #[must_use]

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::metric::tests::record;
 use super::*;
 use crate::record::{End, Mark, Moment, PicoDollars};
+use crate::sample::record;
 
 fn varied(outcome: usize, first: u64, tokens: u64, lost: usize) -> ExchangeRecord {
     let mut record = record();

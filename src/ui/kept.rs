@@ -177,9 +177,7 @@ mod tests {
         let (mut store, _) = crate::edge::store::Store::open(&settings, &clock).unwrap();
         let reader = StoreReader::open(&path).unwrap();
         let before = reader.committed().unwrap();
-        store
-            .append(&[crate::statistics::metric::tests::record()])
-            .unwrap();
+        store.append(&[crate::sample::record()]).unwrap();
         (before, reader.committed().unwrap())
     }
 

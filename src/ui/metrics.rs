@@ -3,7 +3,7 @@
 //! Source: open-telemetry/semantic-conventions-genai, `gen-ai-metrics.md` (client instruments),
 //! spelled as the Prometheus exporter spells them. Quantiles are never made of these buckets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -31,9 +31,17 @@ use super::probes;
 /// The content type of the exposition.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Sets of labels over all families: model names come from clients, who may invent them without
-/// end. Further ones are counted as `other`.
-const LABEL_SETS_MAX: usize = 1_000;
+/// Models that have labels of their own: their names come from clients, who may invent them without
+/// end. Further ones are `other`, but for those of the config, whose failures nobody else's names
+/// are to hide.
+const MODELS_MAX: usize = 500;
+/// Sets of labels over all families: with names of which each is let in, providers may still answer
+/// by any of the others. In further sets each model that is none of the config is `other`.
+const LABEL_SETS_MAX: usize = 10_000;
+/// Handles kept for records of kinds seen before.
+const KINDS_MAX: usize = 1_000;
+/// The label of what has none of its own.
+const OTHER: &str = "other";
 /// What is shown of a name.
 const NAME_BYTES_MAX: usize = 128;
 
@@ -64,13 +72,20 @@ const OWN: [f64; 13] = [
 ];
 
 type Labels = Vec<(&'static str, String)>;
+/// Tells which models the config names.
+type Configured<'a> = &'a dyn Fn(&str) -> bool;
 type Histograms = Family<Labels, Histogram, fn() -> Histogram>;
+
+/// Labels whose texts clients and providers choose.
+const MODEL_LABELS: [&str; 3] = ["model", "gen_ai_request_model", "gen_ai_response_model"];
 
 /// What is counted of finished exchanges.
 #[derive(Debug)]
 pub(super) struct Metrics {
     registry: Registry,
     sets: AtomicUsize,
+    models: Mutex<HashSet<String, RandomState>>,
+    folded: Counter,
     duration: Histograms,
     first_chunk: Histograms,
     per_chunk: Histograms,
@@ -137,6 +152,8 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::default(),
             sets: AtomicUsize::new(0),
+            models: Mutex::default(),
+            folded: Counter::default(),
             duration: Family::new_with_constructor(seconds),
             first_chunk: Family::new_with_constructor(seconds),
             per_chunk: Family::new_with_constructor(seconds),
@@ -218,6 +235,8 @@ impl Metrics {
         registry.register("tollgate_read_on", help, self.read_on.clone());
         let help = "Committed records that these counts missed because they came too fast";
         registry.register("tollgate_metrics_missed_records", help, self.missed.clone());
+        let help = "Times that a new series got the model `other`, for the number of models";
+        registry.register("tollgate_metrics_models_folded", help, self.folded.clone());
     }
 
     /// Records that the feed lost before they were counted.
@@ -225,23 +244,24 @@ impl Metrics {
         self.missed.inc_by(count);
     }
 
-    /// Counts a finished exchange.
-    pub(super) fn observe(&self, record: &ExchangeRecord) {
+    /// Counts a finished exchange; `configured` tells which models the config names.
+    pub(super) fn observe(&self, record: &ExchangeRecord, configured: Configured<'_>) {
         let last = record.attempts.last();
         let series = self.series(record, last);
         let counter = |cell: &OnceLock<Counter>, family, labels: &dyn Fn() -> Labels| {
-            cell.get_or_init(|| self.counter(family, labels())).clone()
+            cell.get_or_init(|| self.counter(family, labels(), configured))
+                .clone()
         };
         counter(&series.exchanges, &self.exchanges, &|| {
-            let mut labels = route(record, last);
+            let mut labels = self.route(configured, record, last);
             labels.push(("outcome", record.outcome.name().to_owned()));
             labels
         })
         .inc();
         let lost = record.attempts.len().saturating_sub(1);
         for attempt in &record.attempts[..lost] {
-            self.counter(&self.attempts_lost, route(record, Some(attempt)))
-                .inc();
+            let labels = self.route(configured, record, Some(attempt));
+            self.counter(&self.attempts_lost, labels, configured).inc();
             // Without an error another route was faster: a hedge's loser.
             if let Some(class) = attempt.error_class {
                 let labels = vec![("class", class.name().to_owned())];
@@ -259,23 +279,26 @@ impl Metrics {
             self.read_on.inc();
         }
         if let Some(cost) = record.cost {
-            counter(&series.cost, &self.cost, &|| route(record, last)).inc_by(cost.0);
+            counter(&series.cost, &self.cost, &|| {
+                self.route(configured, record, last)
+            })
+            .inc_by(cost.0);
         }
         if !record.language.is_inference() {
             return;
         }
         let whole = record.closed_at.since(record.started_at);
-        self.held(&series.duration, &self.duration, || {
-            let mut labels = otel(record, last);
+        self.held(configured, &series.duration, &self.duration, || {
+            let mut labels = self.otel(configured, record, last);
             if let Some(error) = error_type(record, last) {
                 labels.push(("error_type", error.to_owned()));
             }
             labels
         })
         .observe(whole.as_secs());
-        self.observe_tokens(&series, record, last);
+        self.observe_tokens(configured, &series, record, last);
         if let Some(attempt) = last.filter(|_| metric::in_latency(record)) {
-            self.observe_times(&series, record, attempt);
+            self.observe_times(configured, &series, record, attempt);
         }
     }
 
@@ -287,7 +310,7 @@ impl Metrics {
             return Arc::clone(series);
         }
         // Names come from clients: what is kept of them is bounded, and made again.
-        if known.len() >= LABEL_SETS_MAX {
+        if known.len() >= KINDS_MAX {
             known.clear();
         }
         Arc::clone(known.entry(kind).or_default())
@@ -295,16 +318,18 @@ impl Metrics {
 
     fn held(
         &self,
+        configured: Configured<'_>,
         cell: &OnceLock<Histogram>,
         family: &Histograms,
         labels: impl FnOnce() -> Labels,
     ) -> Histogram {
-        cell.get_or_init(|| self.histogram(family, labels()))
+        cell.get_or_init(|| self.histogram(family, labels(), configured))
             .clone()
     }
 
     fn observe_tokens(
         &self,
+        configured: Configured<'_>,
         series: &Series,
         record: &ExchangeRecord,
         last: Option<&AttemptRecord>,
@@ -315,8 +340,8 @@ impl Metrics {
             (&series.output, "output", usage.output),
         ] {
             if let Some(count) = count {
-                self.held(cell, &self.tokens, || {
-                    let mut labels = otel(record, last);
+                self.held(configured, cell, &self.tokens, || {
+                    let mut labels = self.otel(configured, record, last);
                     labels.push(("gen_ai_token_type", kind.to_owned()));
                     labels
                 })
@@ -325,63 +350,141 @@ impl Metrics {
         }
     }
 
-    fn observe_times(&self, series: &Series, record: &ExchangeRecord, attempt: &AttemptRecord) {
+    fn observe_times(
+        &self,
+        configured: Configured<'_>,
+        series: &Series,
+        record: &ExchangeRecord,
+        attempt: &AttemptRecord,
+    ) {
         let figures = Figures::of(record);
         let last = Some(attempt);
         if let Some(own) = figures.own_delay {
-            self.held(&series.own_delay, &self.own_delay, || route(record, last))
-                .observe(own.as_secs());
+            self.held(configured, &series.own_delay, &self.own_delay, || {
+                self.route(configured, record, last)
+            })
+            .observe(own.as_secs());
         }
         let timeline = &attempt.timeline;
         if let Some(span) = timeline.span(Mark::SendStart, Mark::FirstEvent) {
-            self.held(&series.first_chunk, &self.first_chunk, || {
-                otel(record, last)
+            self.held(configured, &series.first_chunk, &self.first_chunk, || {
+                self.otel(configured, record, last)
             })
             .observe(span.as_secs());
         }
         if let Ok(span) = figures.first_token {
-            self.held(&series.first_token, &self.first_token, || {
-                route(record, last)
+            self.held(configured, &series.first_token, &self.first_token, || {
+                self.route(configured, record, last)
             })
             .observe(span.as_secs());
         }
         let Some(gaps) = attempt.gaps.as_ref().filter(|gaps| gaps.token_events > 1) else {
             return;
         };
-        let per_chunk = self.held(&series.per_chunk, &self.per_chunk, || otel(record, last));
+        let per_chunk = self.held(configured, &series.per_chunk, &self.per_chunk, || {
+            self.otel(configured, record, last)
+        });
         for (bin, count) in &gaps.sketch.bins {
             let seconds = value_of(*bin) as f64 / 1e9;
             (0..*count).for_each(|_| per_chunk.observe(seconds));
         }
     }
 
-    fn histogram(&self, family: &Histograms, labels: Labels) -> Histogram {
+    fn histogram(
+        &self,
+        family: &Histograms,
+        labels: Labels,
+        configured: Configured<'_>,
+    ) -> Histogram {
         let fresh = family.get(&labels).is_none();
-        family.get_or_create_owned(&self.capped(labels, fresh))
+        family.get_or_create_owned(&self.capped(labels, fresh, configured))
     }
 
-    fn counter(&self, family: &Family<Labels, Counter>, labels: Labels) -> Counter {
+    fn counter(
+        &self,
+        family: &Family<Labels, Counter>,
+        labels: Labels,
+        configured: Configured<'_>,
+    ) -> Counter {
         let fresh = family.get(&labels).is_none();
-        family.get_or_create_owned(&self.capped(labels, fresh))
+        family.get_or_create_owned(&self.capped(labels, fresh, configured))
     }
 
-    /// The labels, or `other` in the place of every name where there are too many sets.
-    fn capped(&self, labels: Labels, fresh: bool) -> Labels {
+    /// The labels; with `other` in the place of the models where there are too many sets. All the
+    /// other labels are of the config, or of lists that end.
+    fn capped(&self, labels: Labels, fresh: bool, configured: Configured<'_>) -> Labels {
         if !fresh || self.sets.fetch_add(1, Ordering::Relaxed) < LABEL_SETS_MAX {
             return labels;
         }
         self.sets.fetch_sub(1, Ordering::Relaxed);
-        let bounded = [
-            "outcome",
-            "error_type",
-            "gen_ai_token_type",
-            "gen_ai_operation_name",
-        ];
-        let other = |(name, value): (&'static str, String)| {
-            let keep = bounded.contains(&name);
-            (name, if keep { value } else { "other".to_owned() })
+        self.folded.inc();
+        let fold = |(name, value): (&'static str, String)| {
+            let is_model = MODEL_LABELS.contains(&name) && !value.is_empty();
+            let keep = !is_model || configured(&value);
+            (name, if keep { value } else { OTHER.to_owned() })
         };
-        labels.into_iter().map(other).collect()
+        labels.into_iter().map(fold).collect()
+    }
+
+    fn route(
+        &self,
+        configured: Configured<'_>,
+        record: &ExchangeRecord,
+        attempt: Option<&AttemptRecord>,
+    ) -> Labels {
+        let model = attempt.and_then(|attempt| attempt.model.as_deref());
+        let asked = record.model.as_deref();
+        let model = model.or(asked);
+        vec![
+            ("provider", name(attempt.map(|attempt| &*attempt.provider))),
+            ("model", self.model(configured, asked, model)),
+            ("origin", record.origin.name().to_owned()),
+        ]
+    }
+
+    fn otel(
+        &self,
+        configured: Configured<'_>,
+        record: &ExchangeRecord,
+        attempt: Option<&AttemptRecord>,
+    ) -> Labels {
+        let asked = record.model.as_deref();
+        let answered = attempt.and_then(|attempt| attempt.model_answered.as_deref());
+        let provider = name(attempt.map(|attempt| &*attempt.provider));
+        vec![
+            (
+                "gen_ai_operation_name",
+                operation(record.language).to_owned(),
+            ),
+            ("gen_ai_provider_name", provider),
+            ("gen_ai_request_model", self.model(configured, None, asked)),
+            (
+                "gen_ai_response_model",
+                self.model(configured, asked, answered),
+            ),
+        ]
+    }
+
+    /// The label of a model: its name, or `other` where there are too many. What the config's own
+    /// models are called where they were `asked` for has a room of its own.
+    fn model(
+        &self,
+        configured: Configured<'_>,
+        asked: Option<&str>,
+        model: Option<&str>,
+    ) -> String {
+        let label = name(model);
+        let mut known = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        if label.is_empty() || known.contains(&label) {
+            return label;
+        }
+        let of_ours = asked.is_some_and(configured) && known.len() < 2 * MODELS_MAX;
+        if known.len() >= MODELS_MAX && !of_ours && !configured(&label) {
+            self.folded.inc();
+            return OTHER.to_owned();
+        }
+        known.insert(label.clone());
+        label
     }
 
     /// The exposition, with what services count themselves.
@@ -524,31 +627,6 @@ fn register_routes(registry: &mut Registry, standing: &StandingNow) {
     registry.register("tollgate_route_utilisation", help, used);
     let help = "Times that the route's breaker opened";
     registry.register("tollgate_route_breaker_openings", help, opened);
-}
-
-fn route(record: &ExchangeRecord, attempt: Option<&AttemptRecord>) -> Labels {
-    let model = attempt.and_then(|attempt| attempt.model.as_deref());
-    vec![
-        ("provider", name(attempt.map(|attempt| &*attempt.provider))),
-        ("model", name(model.or(record.model.as_deref()))),
-        ("origin", record.origin.name().to_owned()),
-    ]
-}
-
-fn otel(record: &ExchangeRecord, attempt: Option<&AttemptRecord>) -> Labels {
-    let answered = attempt.and_then(|attempt| attempt.model_answered.as_deref());
-    vec![
-        (
-            "gen_ai_operation_name",
-            operation(record.language).to_owned(),
-        ),
-        (
-            "gen_ai_provider_name",
-            name(attempt.map(|attempt| &*attempt.provider)),
-        ),
-        ("gen_ai_request_model", name(record.model.as_deref())),
-        ("gen_ai_response_model", name(answered)),
-    ]
 }
 
 const fn operation(language: Language) -> &'static str {

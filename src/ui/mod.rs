@@ -4,6 +4,8 @@ pub mod reading;
 
 pub mod rows;
 
+mod charges;
+
 pub mod papers;
 
 pub mod listing;

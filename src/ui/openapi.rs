@@ -5,6 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::active::asked::KINDS;
 use crate::routing::health::State;
 
+use super::papers::REPORTS;
+
 /// A path of the API.
 struct Operation {
     path: &'static str,
@@ -22,7 +24,13 @@ enum Answer {
     Json(&'static str),
     /// Another content type.
     Other(&'static str),
+    /// A report in the format asked for: JSON of the schema of that name, where it has one.
+    Report(Option<&'static str>),
 }
+
+/// What a query's `format` may be, and the content types of those that are not JSON.
+const FORMATS: [&str; 4] = ["json", "csv", "markdown", "html"];
+const FILES: [&str; 3] = ["text/csv", "text/markdown", "text/html"];
 
 const REPORT: &[Parameter] = &[
     (
@@ -65,9 +73,9 @@ const OPERATIONS: &[Operation] = &[
     Operation { path: "/api/live", summary: "Server-sent events: `overview`, and `exchanges` once they are on the disk", parameters: &[
         ("standing", "Given, also `standing`: how the routes stand, in the page's words"),
     ], answer: Answer::Other("text/event-stream") },
-    Operation { path: "/api/routes", summary: "The report of routes", parameters: ROUTES, answer: Answer::Json("RoutesReport") },
+    Operation { path: "/api/routes", summary: "The report of routes", parameters: ROUTES, answer: Answer::Report(Some("RoutesReport")) },
     Operation { path: "/api/standing", summary: "How the routes stand now: state, expectation, load, and what a typical request would be given", parameters: &[], answer: Answer::Json("Standing") },
-    Operation { path: "/api/reports/{name}", summary: "A report of whole records by name (tax, experiments, models, regions, backends, consistency, trend, length, errors, cost, cache, json-tax), with intervals and the reasons where there is none; `schema` names its version", parameters: &[
+    Operation { path: "/api/reports/{name}", summary: "A report of whole records by name, with intervals and the reasons where there is none; `schema` names its version", parameters: &[
         ("since", "Beginning: an age (90m, 24h, 7d) or a date; the last 24 hours otherwise"),
         ("until", "End, in the same words; now otherwise"),
         ("origin", "live, live+probe, real (all but simulated), all, probe, bench, load, eval, shadow or demo"),
@@ -80,7 +88,7 @@ const OPERATIONS: &[Operation] = &[
         ("compare", "Two windows side by side, as 14d..7d, 2026-11-01..2026-11-08 or FROM/UNTIL..FROM/UNTIL: schema tollgate.report.compare/1"),
         ("experiment", "Of experiments: only this one"),
         ("format", "json, csv, markdown or html; json otherwise"),
-    ], answer: Answer::Other("application/json") },
+    ], answer: Answer::Report(None) },
     Operation { path: "/api/throughput", summary: "Latency, throughput, health and cost of each route, for agents", parameters: REPORT, answer: Answer::Json("Throughput") },
     Operation { path: "/api/exchanges", summary: "Exchanges, newest first", parameters: &[
         ("limit", "How many, 1 to 500; 50 otherwise"),
@@ -95,16 +103,16 @@ const OPERATIONS: &[Operation] = &[
     ], answer: Answer::Json("Exchanges") },
     Operation { path: "/api/exchanges/{id}", summary: "One exchange with every field", parameters: &[], answer: Answer::Json("Exchange") },
     Operation { path: "/api/charts/{chart}", summary: "Points of a chart: latency, volume, first-token", parameters: REPORT, answer: Answer::Json("Chart") },
-    Operation { path: "/api/notes", summary: "What users wrote of changes. POST `{text, at, route}` writes one, DELETE with `?id=` removes one", parameters: &[], answer: Answer::Json("Notes") },
+    Operation { path: "/api/notes", summary: "What users wrote of changes", parameters: &[], answer: Answer::Json("Notes") },
     Operation { path: "/api/runs", summary: "Benchmarks, loads, probes and evaluations in the folder of results, and the one that goes on", parameters: &[], answer: Answer::Json("Runs") },
     Operation { path: "/api/runs/{run}", summary: "A run, as far as it has come", parameters: &[], answer: Answer::Json("Run") },
     Operation { path: "/api/runs/{run}/compared", summary: "What this benchmark measured less what another did", parameters: &[
         ("with", "The run that is compared with"),
         ("format", "json, csv, markdown or html; json otherwise"),
-    ], answer: Answer::Other("application/json") },
+    ], answer: Answer::Report(None) },
     Operation { path: "/api/runs/{run}/files/{file}", summary: "A file of its results", parameters: &[], answer: Answer::Other("application/octet-stream") },
-    Operation { path: "/api/scores", summary: "What evaluations found of routes. POST `{scores}` adds some, as `tollgate eval` does beside a running server", parameters: &[], answer: Answer::Json("Scores") },
-    Operation { path: "/api/baselines", summary: "Saved results. POST one as `tollgate baseline` makes it saves it, DELETE with `?name=` removes one", parameters: &[], answer: Answer::Json("Baselines") },
+    Operation { path: "/api/scores", summary: "What evaluations found of routes", parameters: &[], answer: Answer::Json("Scores") },
+    Operation { path: "/api/baselines", summary: "Saved results", parameters: &[], answer: Answer::Json("Baselines") },
     Operation { path: "/api/health", summary: "How services do, and the settings without secrets", parameters: &[], answer: Answer::Json("Health") },
     Operation { path: "/api/openapi.json", summary: "This document", parameters: &[], answer: Answer::Other("application/json") },
     Operation { path: "/metrics", summary: "Metrics for Prometheus", parameters: &[], answer: Answer::Other("application/openmetrics-text") },
@@ -112,20 +120,28 @@ const OPERATIONS: &[Operation] = &[
     Operation { path: "/readyz", summary: "Whether records reach the disk; 503 where they do not", parameters: &[], answer: Answer::Json("Ready") },
 ];
 
-/// What is begun and stopped, with the status of that.
+/// What changes something.
 struct Deed {
     path: &'static str,
+    method: &'static str,
     summary: &'static str,
+    /// The parameter that is needed, where one is.
+    parameter: Option<Parameter>,
     /// The schema of the body, where one is sent.
     body: Option<&'static str>,
-    /// The schema of the answer, where there is one.
-    answer: Option<&'static str>,
+    /// What is answered: the status, and the schema where there is one.
+    answers: &'static [(&'static str, Option<&'static str>)],
 }
 
 #[rustfmt::skip]
 const DEEDS: &[Deed] = &[
-    Deed { path: "/api/runs", summary: "Begins a run; with `dry_run` it says only what would be asked and cost (200). 400: not possible, or over a cap; 403: switched off, or another web page asks; 409: one goes on already, or has that name", body: Some("RunAsked"), answer: Some("RunAnnounced") },
-    Deed { path: "/api/runs/{run}/stop", summary: "Stops a run; what was measured is kept. 404: none of that name goes on", body: None, answer: None },
+    Deed { path: "/api/runs", method: "post", summary: "Begins a run (202); with `dry_run` it says only what would be asked and cost (200). 400: not possible, or over a cap; 403: switched off, or another web page asks; 409: one goes on already, or has that name", parameter: None, body: Some("RunAsked"), answers: &[("200", Some("RunAnnounced")), ("202", Some("RunAnnounced"))] },
+    Deed { path: "/api/runs/{run}/stop", method: "post", summary: "Stops a run; what was measured is kept. 404: none of that name goes on", parameter: None, body: None, answers: &[("202", None)] },
+    Deed { path: "/api/notes", method: "post", summary: "Writes a note", parameter: None, body: Some("NoteSent"), answers: &[("201", Some("Note"))] },
+    Deed { path: "/api/notes", method: "delete", summary: "Removes a note. 404: there is none", parameter: Some(("id", "Which")), body: None, answers: &[("204", None)] },
+    Deed { path: "/api/scores", method: "post", summary: "Adds what an evaluation found, as `tollgate eval` does beside a running server", parameter: None, body: Some("ScoresSent"), answers: &[("204", None)] },
+    Deed { path: "/api/baselines", method: "post", summary: "Saves a baseline, as `tollgate baseline` makes it. 409: there is one of that name", parameter: None, body: Some("Baseline"), answers: &[("201", Some("Named"))] },
+    Deed { path: "/api/baselines", method: "delete", summary: "Removes a baseline. 404: there is none", parameter: Some(("name", "Which")), body: None, answers: &[("204", None)] },
 ];
 
 /// The document.
@@ -141,7 +157,7 @@ pub(super) fn document() -> Value {
         .collect();
     for deed in DEEDS {
         let place = paths.entry(deed.path).or_insert_with(|| json!({}));
-        place["post"] = done(deed);
+        place[deed.method] = done(deed);
     }
     json!({
         "openapi": "3.1.0",
@@ -153,7 +169,7 @@ pub(super) fn document() -> Value {
         },
         "paths": paths,
         "components": {
-            "schemas": schemas(),
+            "schemas": all_schemas(),
             "securitySchemes": {
                 "token": {
                     "type": "http",
@@ -168,17 +184,20 @@ pub(super) fn document() -> Value {
 
 fn described(operation: &Operation) -> Value {
     let in_path = in_path(operation.path);
-    let in_query = operation.parameters.iter().map(|(name, meaning)| {
-        json!({
-            "name": name, "in": "query", "description": meaning, "schema": { "type": "string" },
-        })
-    });
+    let in_query = operation.parameters.iter().map(in_query);
     let parameters: Vec<Value> = in_path.chain(in_query).collect();
     let content = match operation.answer {
         Answer::Json(name) => json!({
             "application/json": { "schema": { "$ref": format!("#/components/schemas/{name}") } },
         }),
         Answer::Other(kind) => json!({ kind: {} }),
+        Answer::Report(schema) => {
+            let files = FILES.map(|kind| (kind.to_owned(), json!({})));
+            let schema = schema.map_or_else(|| json!({ "type": "object" }), to);
+            let mut content = Map::from_iter(files);
+            content.insert("application/json".to_owned(), json!({ "schema": schema }));
+            Value::Object(content)
+        }
     };
     json!({
         "summary": operation.summary,
@@ -200,25 +219,84 @@ fn in_path(path: &'static str) -> impl Iterator<Item = Value> {
     let names = path
         .split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    names.map(|name| {
-        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+    let reports: Vec<&str> = REPORTS.iter().map(|(name, _)| *name).collect();
+    names.map(move |name| {
+        let schema = if path == "/api/reports/{name}" {
+            json!({ "enum": reports })
+        } else {
+            text()
+        };
+        json!({ "name": name, "in": "path", "required": true, "schema": schema })
     })
+}
+
+/// A parameter of a query.
+fn in_query((name, meaning): &Parameter) -> Value {
+    let schema = if *name == "format" {
+        json!({ "enum": FORMATS })
+    } else {
+        text()
+    };
+    json!({ "name": name, "in": "query", "description": meaning, "schema": schema })
 }
 
 fn done(deed: &Deed) -> Value {
     let of = |name: &str| json!({ "application/json": { "schema": to(name) } });
+    let mut responses: Map<String, Value> = deed
+        .answers
+        .iter()
+        .map(|(status, schema)| {
+            let content = schema.map_or_else(|| json!({}), of);
+            let answer = json!({ "description": "It is done", "content": content });
+            ((*status).to_owned(), answer)
+        })
+        .collect();
+    let why = json!({ "description": "Why it is not", "content": of("Error") });
+    responses.insert("default".to_owned(), why);
+    let needed = deed.parameter.iter().map(|parameter| {
+        let mut parameter = in_query(parameter);
+        parameter["required"] = true.into();
+        parameter
+    });
     let mut value = json!({
         "summary": deed.summary,
-        "parameters": in_path(deed.path).collect::<Vec<_>>(),
-        "responses": {
-            "202": { "description": "It is done", "content": deed.answer.map_or_else(|| json!({}), of) },
-            "default": { "description": "Why it is not", "content": of("Error") },
-        },
+        "parameters": in_path(deed.path).chain(needed).collect::<Vec<_>>(),
+        "responses": responses,
     });
     if let Some(body) = deed.body {
         value["requestBody"] = json!({ "required": true, "content": of(body) });
     }
     value
+}
+
+fn all_schemas() -> Map<String, Value> {
+    let parts = [schemas(), of_changes()].into_iter();
+    parts
+        .filter_map(|part| match part {
+            Value::Object(part) => Some(part),
+            _ => None,
+        })
+        .flatten()
+        .collect()
+}
+
+/// What is sent and answered where something is changed.
+fn of_changes() -> Value {
+    json!({
+        "Note": object("id at route text", json!({
+            "id": whole(), "at": text(), "route": nullable("string"), "text": text(),
+        })),
+        "NoteSent": object("text", json!({
+            "text": text(), "at": nullable("string"), "route": nullable("string"),
+        })),
+        "ScoresSent": object("scores", json!({
+            "scores": { "type": "array", "items": object(
+                "run at model provider there scorer score low high items", json!({}),
+            ) },
+        })),
+        "Baseline": { "type": "object" },
+        "Named": object("name", json!({ "name": text() })),
+    })
 }
 
 fn schemas() -> Value {
@@ -288,12 +366,16 @@ fn schemas() -> Value {
         ),
         "RoutesReport": object(
             "schema definitions program design made window span selection configs scanned taken \
-             damaged lost_unread source relative_error excluded unrouted routes",
+             damaged lost_unread source relative_error excluded unrouted routes \
+             further",
             json!({
                 "schema": { "const": "tollgate.report.routes/1" }, "definitions": whole(),
                 "window": object("from until", json!({ "from": text(), "until": text() })),
                 "excluded": counts(), "unrouted": counts(),
                 "routes": { "type": "array", "items": to("RouteReport") },
+                "further": object("routes exchanges", json!({
+                    "routes": whole(), "exchanges": whole(),
+                })),
             }),
         ),
         "Standing": object("schema time models others spending", json!({
@@ -354,9 +436,7 @@ fn schemas() -> Value {
         })),
         "Notes": object("schema notes", json!({
             "schema": { "const": "tollgate.notes/1" },
-            "notes": { "type": "array", "items": object("id at route text", json!({
-                "id": whole(), "at": text(), "route": nullable("string"), "text": text(),
-            })) },
+            "notes": { "type": "array", "items": to("Note") },
         })),
         "Scores": object("schema scores", json!({
             "schema": { "const": "tollgate.scores/1" },
@@ -410,7 +490,7 @@ fn schemas() -> Value {
         ),
         "Baselines": object("schema baselines", json!({
             "schema": { "const": "tollgate.baselines/1" },
-            "baselines": { "type": "array", "items": { "type": "object" } },
+            "baselines": { "type": "array", "items": to("Baseline") },
         })),
         "Health": object(
             "schema ready program started simulated store in_flight connections \
@@ -427,7 +507,7 @@ fn schemas() -> Value {
         "Throughput": object(
             "schema service endpoint description providers rankings fastest_latency \
              highest_throughput sampled_one_in total_tested successful_tests failed_tests \
-             performance_summary ai_guidance human_readable_summary timestamp window definitions",
+             further performance_summary ai_guidance human_readable_summary timestamp window definitions",
             json!({
                 "schema": { "const": "tollgate.report.throughput/1" }, "service": text(),
                 "description": text(),
@@ -438,6 +518,7 @@ fn schemas() -> Value {
                 })),
                 "sampled_one_in": nullable("number"),
                 "total_tested": whole(), "successful_tests": whole(), "failed_tests": whole(),
+                "further": whole(),
                 "performance_summary": object(
                     "best_latency_ms best_throughput_tokens_per_sec avg_latency_ms \
                      avg_throughput_tokens_per_sec",
@@ -494,7 +575,7 @@ const ROUTE_NOW: &str = "provider model region state since until seconds_left wh
 
 fn route_now() -> Value {
     let mut expected = object(
-        "first_token_ms first_token_low_ms first_token_high_ms per_token_ms success \
+        "first_token_ms first_token_low_ms first_token_high_ms prompt_tokens per_token_ms success \
          success_lower samples",
         json!({
             "first_token_ms": { "type": "number" }, "per_token_ms": nullable("number"),

@@ -33,6 +33,7 @@ use crate::record::{
 use crate::routing::catalogue::ModelFacts;
 use crate::routing::experiment::Experiment;
 
+use super::charges::Charges;
 use super::reading::{self, Missing, Most};
 
 /// A report that can be asked for.
@@ -219,6 +220,7 @@ pub struct Known {
     same: Arc<SameModel>,
     /// What is known of models: the config's own entries before the shipped ones.
     catalogue: Arc<[ModelFacts]>,
+    charges: Charges,
 }
 
 impl Known {
@@ -236,6 +238,7 @@ impl Known {
                 hosted: Vec::new(),
                 same: Arc::new(SameModel::new(catalogue(), &GEOGRAPHIES, &[])),
                 catalogue: Arc::clone(catalogue()),
+                charges: Charges::default(),
             };
         };
         let providers = settings.providers.iter();
@@ -245,6 +248,7 @@ impl Known {
             hosted: hosted.collect(),
             same: Arc::new(SameModel::new(&settings.catalogue, &GEOGRAPHIES, &models)),
             catalogue: Arc::clone(&settings.catalogue),
+            charges: Charges::of(settings),
         }
     }
 }
@@ -306,6 +310,9 @@ pub fn of_records<E>(
     let origins = question.which.origins(question.origins);
     let mut gathered = Gathered::new(&mut *report, origins, &question.choice);
     gathered.name(&question.known.same);
+    if question.which == MODELS {
+        gathered.price(question.known.charges.asked(made));
+    }
     let mut ends: Option<(WallTime, WallTime)> = None;
     for record in records {
         let record = record?;
@@ -317,7 +324,18 @@ pub fn of_records<E>(
         from,
         until: WallTime(until.0 + 1),
     });
-    Ok(gathered.paper(window, made, Source::Records))
+    let paper = gathered.paper(window, made, Source::Records);
+    Ok(priced(paper, question, made))
+}
+
+const MODELS: Which = Which::Listed(Listed::Models);
+
+/// The paper, with the prices that it tells.
+fn priced(mut paper: Paper, question: &Question, at: WallTime) -> Paper {
+    if question.which == MODELS && !paper.sheets.is_empty() {
+        paper.notes.push(question.known.charges.said(at));
+    }
+    paper
 }
 
 fn of_window(
@@ -376,13 +394,17 @@ fn of_kept(
     let origins = question.which.origins(question.origins);
     let mut gathered = Gathered::new(&mut *report, origins, &question.choice);
     gathered.name(&question.known.same);
+    let end = window.until.min(made);
+    if question.which == MODELS {
+        gathered.price(question.known.charges.asked(end));
+    }
     let (source, scanned) = reading::records(reader, window, count, most.records, |record| {
         seen();
         gathered.add(&record);
     })?;
     gathered.remark(remarks(reader, window)?);
     gathered.host(question.known.hosted.clone());
-    let paper = gathered.paper(window, made, source);
+    let paper = priced(gathered.paper(window, made, source), question, end);
     Ok(told(paper, scanned, "records"))
 }
 
@@ -597,7 +619,7 @@ pub fn throughput(
             chosen.for_each(|call| found.add(&call));
         }
     })?;
-    let mut value = found.json(made, served, &known.catalogue);
+    let mut value = found.json(made, served, &known.catalogue, most.routes);
     value["origin"] = origins.name().into();
     value["sampled_one_in"] = match source {
         Source::Sample { share, .. } => share.one_in().into(),

@@ -16,6 +16,8 @@ pub struct Most {
     pub records: u64,
     /// Fixed-width summaries; of more roll-ups answer.
     pub summaries: u64,
+    /// Routes told, the busiest: clients make up names of models without end.
+    pub routes: Option<usize>,
 }
 
 impl Most {
@@ -23,12 +25,14 @@ impl Most {
     pub const PAGE: Self = Self {
         records: 25_000,
         summaries: 300_000,
+        routes: Some(500),
     };
 
     /// What a command reads.
     pub const COMMAND: Self = Self {
         records: 100_000,
         summaries: 1_000_000,
+        routes: None,
     };
 }
 

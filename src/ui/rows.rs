@@ -73,10 +73,10 @@ pub fn routes(
     // Roll-ups are kept longer than records.
     let gone = reading::missing(reader, asked.window)?.is_some();
     if gone || reading::count(reader, asked.window)? > most.summaries {
-        return rolled(reader, asked, settings, made);
+        return rolled(reader, asked, settings, most, made);
     }
     let names = reader.names()?;
-    let mut builder = RoutesBuilder::new(selection(asked, &names), asked.window);
+    let mut builder = builder(asked, &names, most);
     let mut several = Vec::new();
     let mut ends: Option<(ExchangeId, ExchangeId)> = None;
     let scanned = reader.scan(asked.window.range(), |summary| {
@@ -119,10 +119,11 @@ fn rolled(
     reader: &StoreReader,
     asked: &Asked,
     settings: Option<&Settings>,
+    most: Most,
     made: WallTime,
 ) -> Result<RoutesReport, StoreError> {
     let names = reader.names()?;
-    let mut builder = RoutesBuilder::new(selection(asked, &names), asked.window);
+    let mut builder = builder(asked, &names, most);
     let whole = reading::whole(reader, asked.window)?;
     let scanned = reading::rollups(reader, &whole, |span, key, rollup| {
         let of = RollupOf {
@@ -147,6 +148,14 @@ fn rolled(
     Ok(builder.finish(head, |provider, model| {
         route_name(&names, settings, NameId(provider), NameId(model))
     }))
+}
+
+fn builder(asked: &Asked, names: &Names, most: Most) -> RoutesBuilder {
+    let builder = RoutesBuilder::new(selection(asked, names));
+    match most.routes {
+        Some(most) => builder.at_most(most),
+        None => builder,
+    }
 }
 
 /// The text of a name's number, as it is shown; nothing where there is no name.
@@ -186,7 +195,8 @@ fn add_lost(record: &ExchangeRecord, names: &Names, builder: &mut RoutesBuilder)
     };
     let asked = number(record.model.as_ref());
     for attempt in &record.attempts[..lost] {
-        builder.add_lost(route(attempt), asked, attempt, record.request.stream);
+        let (started, stream) = (record.started, record.request.stream);
+        builder.add_lost(route(attempt), started, asked, attempt, stream);
     }
     if let Some(last) = record.attempts.last() {
         builder.amend(route(last), asked, record);

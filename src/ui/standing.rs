@@ -88,6 +88,8 @@ fn of_canary(canary: &CanaryNow) -> Value {
         "failure_rates": judged.failure_rates,
         "failures_more": judged.failures.as_ref().map(estimate),
         "first_token_ratio": judged.first_token.as_ref().map(estimate),
+        "first_tokens": judged.first_tokens,
+        "first_tokens_not_awaited": judged.cut,
         "worse": judged.worse.map(Worse::words),
         "score_more": judged.score.as_ref().map(estimate),
         "stopped": canary.stopped.as_ref().map(stopped),
@@ -157,6 +159,12 @@ fn canary_words(canary: &CanaryNow) -> String {
         let Interval { low, high } = interval;
         parts.push(format!("first token {value:.3} × [{low:.3}, {high:.3}]"));
     }
+    if judged.cut != [0, 0] {
+        let [own, others] = judged.cut.map(thousands);
+        parts.push(format!(
+            "of which {own} and {others} were not waited for and count as the least that they can be"
+        ));
+    }
     if let Some(Estimate { value, interval }) = judged.score {
         let Interval { low, high } = interval;
         parts.push(format!("score {value:+.3} [{low:+.3}, {high:+.3}]"));
@@ -213,6 +221,7 @@ fn of_route(route: &RouteNow, at: WallTime) -> Value {
             "first_token_ms": of.first_token_ms,
             "first_token_low_ms": of.between_ms.0,
             "first_token_high_ms": of.between_ms.1,
+            "prompt_tokens": route.prompt_tokens,
             "per_token_ms": of.per_token_ms,
             "success": of.success,
             "success_lower": of.success_lower,

@@ -121,7 +121,8 @@ impl State {
     }
 
     pub(super) fn take(&self, record: &ExchangeRecord) {
-        self.metrics.observe(record);
+        let names_it = |model: &str| (self.handles.settings)().names_model(model);
+        self.metrics.observe(record, &names_it);
         let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
         lately.add(record);
     }
@@ -199,6 +200,10 @@ impl State {
                 return Ok(paper);
             }
             let paper = papers::paper(reader, &question, Most::PAGE, made, || {})?;
+            let paper = match Most::PAGE.routes {
+                Some(most) => paper.at_most(most),
+                None => paper,
+            };
             Ok(state.papers.keep(question, committed, now, paper))
         })
         .await

@@ -162,6 +162,29 @@ fn clients_over_http2_have_the_time_that_others_have() {
 }
 
 #[test]
+fn a_request_that_crosses_the_word_to_leave_over_http2_is_answered() {
+    let certificates = Certificates::new();
+    let rig = hasty_rig(&certificates);
+    let mut client = Flood::open(rig.addr(), &certificates);
+    // Longer than whoever does not leave is waited for.
+    let ask = Ask::chat("sim:gap-400ms:n-6", true);
+    let mut asked = false;
+    let (fate, kinds) = client.answer_pings_and(LONG, |client, kind| {
+        if kind == GOAWAY && !asked {
+            asked = true;
+            let head = post_head("/oa/v1/chat/completions");
+            client.frame(HEADERS, END_HEADERS, 1, &head).unwrap();
+            client.frame(DATA, 1, 1, ask.json()).unwrap();
+        }
+    });
+    assert!(asked, "{kinds:?}");
+    assert_eq!(fate, Fate::Closed);
+    // A frame for each token at least: cut after a second, there are three.
+    let events: usize = kinds.iter().map(|kind| usize::from(*kind == DATA)).sum();
+    assert!(events >= 6, "{events} of its answer came: {kinds:?}");
+}
+
+#[test]
 fn an_answer_that_is_left_unread_over_http2_is_taken_away() {
     let certificates = Certificates::new();
     let rig = hasty_rig(&certificates);

@@ -212,6 +212,32 @@ fn a_limited_or_refused_key_is_left_alone_and_the_next_one_is_a_step_of_its_own(
 }
 
 #[test]
+fn many_keys_leave_the_last_try_to_another_route() {
+    let desk = Desk::open(Box::new(|heard| match heard.header("authorization") {
+        "Bearer sk-well" => (200, "", chat()),
+        _ => (429, "retry-after: 60\r\n", refusal("rate_limit_exceeded")),
+    }));
+    let keys: Vec<String> = (0..12).map(|n| format!("\"sk-{n}\"")).collect();
+    for attempts in [3, 8] {
+        let text = format!(
+            "[failover]\nattempts = {attempts}\n\
+             [providers.many]\nbase_url = \"http://{at}/v1\"\napi_keys = [{}]\n\
+             [providers.good]\nbase_url = \"http://{at}/v1\"\napi_key = \"sk-well\"\n\
+             [models.m]\nroutes = [{{ provider = \"many\" }}, {{ provider = \"good\" }}]\n",
+            keys.join(", "),
+            at = desk.address,
+        );
+        let rig = rig(settings(&text, &[]));
+        let ask = Ask::chat("m", false).to("");
+        let reading = rig.send(&ask);
+        assert_eq!(reading.status, 200, "{}", reading.text());
+        let record = rig.record(&ask);
+        assert_eq!(record.attempts.len(), attempts);
+        assert_eq!(record.attempts[attempts - 1].provider.as_str(), "good");
+    }
+}
+
+#[test]
 fn keys_take_turns_and_the_one_nearest_its_limit_comes_last() {
     let desk = Desk::open(Box::new(|heard| {
         let left = match heard.header("authorization") {

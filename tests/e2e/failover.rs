@@ -639,14 +639,18 @@ const PRICES: &str =
 #[test]
 fn a_slow_first_token_is_hedged_and_the_loser_is_cancelled_and_kept() {
     let hedge = "hedge = { share = 1, after = \"80ms\", max_cost_per_day = 1 }";
-    for (first, second, winner) in [
-        ("ft-2s:n-3", "ft-10ms:n-4", "inj"),
-        ("ft-300ms:n-3", "ft-2s:n-4", "oa"),
+    let overdue = "[timeouts]\nfirst_token = \"250ms\"\n";
+    for (first, second, winner, deadline) in [
+        ("ft-2s:n-3", "ft-10ms:n-4", "inj", ""),
+        ("ft-300ms:n-3", "ft-2s:n-4", "oa", ""),
         // The loser has not even sent its headers.
-        ("hd-2s:ft-2s:n-3", "ft-10ms:n-4", "inj"),
+        ("hd-2s:ft-2s:n-3", "ft-10ms:n-4", "inj", ""),
+        // The other route is at work already: there is nowhere to go at the deadline.
+        ("ft-600ms:n-3", "ft-3s:n-4", "oa", overdue),
+        ("hd-600ms:ft-600ms:n-3", "ft-3s:n-4", "oa", overdue),
     ] {
         let rig = Rig::configured(&format!(
-            "{PRICES}[models.m]\n{hedge}\nroutes = [{{ provider = \"oa\", model = \"sim:{first}\" }}, \
+            "{deadline}{PRICES}[models.m]\n{hedge}\nroutes = [{{ provider = \"oa\", model = \"sim:{first}\" }}, \
              {{ provider = \"inj\", model = \"sim:{second}\" }}]\n"
         ));
         let ask = Ask::chat("m", true).to("");
@@ -886,7 +890,9 @@ fn a_shadow_gets_a_copy_and_nobody_sees_its_answer() {
          [models.poor]\nroutes = [{{ provider = \"oa\", model = \"sim:n-4\" }}]\n\
          shadow = {{ provider = \"inj\", model = \"sim:n-9\", share = 1, max_cost_per_day = 0 }}\n\
          [models.bound]\nregions = [\"eu\"]\nroutes = [{{ provider = \"oa\", model = \"sim:n-4\", region = \"eu\" }}]\n\
-         shadow = {{ provider = \"inj\", model = \"sim:n-9\", share = 1, max_cost_per_day = 1 }}\n"
+         shadow = {{ provider = \"inj\", model = \"sim:n-9\", share = 1, max_cost_per_day = 1 }}\n\
+         [models.limited]\nroutes = [{{ provider = \"oa\", model = \"sim:n-4\" }}]\n\
+         shadow = {{ provider = \"inj\", model = \"sim:fault-rate_limit:ra-60s\", share = 1, max_cost_per_day = 1 }}\n"
     ));
     let of = |ask: &Ask| {
         let tag = &ask.tag;
@@ -913,6 +919,14 @@ fn a_shadow_gets_a_copy_and_nobody_sees_its_answer() {
         assert_eq!(shadow.attempts[0].provider.as_str(), "inj");
         assert_eq!(shadow.tokens.usage.output, Some(9));
         assert_ne!(records[0].id, records[1].id);
+    }
+    // One that asks to be left alone gets no second copy.
+    for copies in [1, 0] {
+        let ask = Ask::chat("limited", true).to("");
+        assert_eq!(rig.send(&ask).status, 200);
+        rig.record(&ask);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert_eq!(of(&ask).len(), 1 + copies);
     }
     // Tools may act, a day's money may be spent, and the data may have to stay where it is.
     let tool = json!([{"type": "function", "function": {"name": "f", "parameters": {}}}]);

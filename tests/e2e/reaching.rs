@@ -437,6 +437,33 @@ fn raw_server(pieces: Vec<Vec<u8>>, forever: bool) -> (SocketAddr, Arc<AtomicUsi
     (address, written)
 }
 
+#[test]
+fn a_compressed_error_keeps_its_words_under_translation() {
+    let error = json!({"error": {
+        "message": "This model's maximum context length is 8192 tokens.",
+        "type": "invalid_request_error", "code": "context_length_exceeded",
+    }});
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(error.to_string().as_bytes()).unwrap();
+    let packed = gzip.finish().unwrap();
+    let head = format!(
+        "HTTP/1.1 400 X\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n\
+         content-length: {}\r\n\r\n",
+        packed.len()
+    );
+    let (address, _) = raw_server(vec![[head.as_bytes(), &packed].concat()], false);
+    let rig = rig_with(&format!("http://{address}/v1"), "");
+    let ask = Ask::messages("model", false).to("/there");
+    let reading = rig.send(&ask);
+    let record = rig.record(&ask);
+    assert_eq!(reading.status, 400, "{}", reading.text());
+    let said: Value = serde_json::from_slice(&reading.body).unwrap();
+    let message = said["error"]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("maximum context length"), "{said}");
+    let class = record.attempts[0].error_class;
+    assert_eq!(class, Some(Class::ContextLength));
+}
+
 const EARLY: &str = "HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n";
 
 /// A whole answer whose head has a header of `size` bytes.

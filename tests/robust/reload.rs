@@ -210,6 +210,19 @@ fn secrets_are_rotated_though_nothing_else_changes() {
     until("the file's next key", || {
         (answer_to(&program, TOKENS[1]) == 200).then_some(())
     });
+    // A config that names a file which comes later is taken when it comes.
+    let late = home.folder.join("late");
+    let text = fs::read_to_string(home.config()).unwrap();
+    let text = text.replace("/key\"", "/late\"");
+    fs::write(home.config(), text.replace(TOKENS[1], TOKENS[0])).unwrap();
+    program.hear("config not reloaded");
+    let new = home.folder.join("new");
+    fs::write(&new, KEY).unwrap();
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(&new, &late).unwrap();
+    until("the late file's key", || {
+        (answer_to(&program, TOKENS[0]) == 200).then_some(())
+    });
     let (_, said) = program.stop();
     for secret in [TOKENS[0], TOKENS[1], KEY, "sk-not-yet"] {
         assert!(!said.contains(secret), "{secret} in {said}");

@@ -137,15 +137,19 @@ fn learned_state_is_not_lost_on_reload() {
     assert_eq!(since(&before), since(&after));
 }
 
-/// The address of a server that knows no path.
+/// The address of a server that has no model.
 fn nobody() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for mut client in listener.incoming().map_while(Result::ok) {
             let _ = client.read(&mut [0; 4096]);
-            let head = "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
-            let _ = client.write_all(head.as_bytes());
+            let body = r#"{"error":{"code":"model_not_found"}}"#;
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            );
+            let _ = client.write_all(answer.as_bytes());
         }
     });
     address

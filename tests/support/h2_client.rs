@@ -64,6 +64,15 @@ impl Flood {
     /// Reads for `patience` and answers pings, as every honest client does: whether the node closed,
     /// and what kinds of frames it sent.
     pub(crate) fn answer_pings(&mut self, patience: Duration) -> (Fate, Vec<u8>) {
+        self.answer_pings_and(patience, |_, _| {})
+    }
+
+    /// The same; `also` is told of the kind of each frame before the next is answered.
+    pub(crate) fn answer_pings_and(
+        &mut self,
+        patience: Duration,
+        mut also: impl FnMut(&mut Self, u8),
+    ) -> (Fate, Vec<u8>) {
         let (mut kinds, mut bytes) = (Vec::new(), Vec::new());
         let deadline = Instant::now() + patience;
         let mut read = [0; 4096];
@@ -82,6 +91,7 @@ impl Flood {
                 };
                 bytes.drain(..9 + length);
                 kinds.push(kind);
+                also(self, kind);
                 if kind == PING && flags == 0 && self.frame(PING, 1, 0, &payload).is_err() {
                     return (Fate::Closed, kinds);
                 }

@@ -143,6 +143,27 @@ impl Finished {
         records.filter(|record| !is_warm_up(record))
     }
 
+    /// What it asked of every route, in words that tell one from another; the only one has none.
+    #[must_use]
+    pub fn variants(&self) -> Vec<Option<String>> {
+        let kinds = self.kinds.iter().take(self.variants);
+        kinds.map(|kind| kind.variant(self.kinds.iter())).collect()
+    }
+
+    /// The records of what was measured of `variant`, one of [`Self::variants`].
+    pub fn records_of(&self, variant: Option<&str>) -> impl Iterator<Item = &ExchangeRecord> + '_ {
+        let asked = |item: &Item<'_>| {
+            let kind = item.kind_among(&self.kinds)?;
+            kind.variant(self.kinds.iter())
+        };
+        let wanted = variant.map(str::to_owned);
+        let items = self.items().into_iter();
+        items
+            .filter(move |item| asked(item) == wanted)
+            .map(|item| item.record)
+            .filter(|record| !is_warm_up(record))
+    }
+
     /// What it can tell beside how fast each route is.
     #[must_use]
     pub fn asked(&self) -> Asked {

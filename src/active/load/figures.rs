@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
+use super::bill::Bill;
 use super::rising::Rise;
 use super::sample::Sample;
 use super::spread::Spread;
-use crate::record::{Moment, Nanos, Outcome, PicoDollars};
+use crate::record::{Moment, Nanos, Outcome};
 use crate::statistics::interval::design_effect;
 use crate::statistics::interval::{ALPHA, Estimate, effective_count, wilson};
 use crate::workload::schedule::{Lag, Phases};
@@ -92,7 +93,7 @@ pub struct Figures {
     pub offered: f64,
     /// Answers per second that came to a good end.
     pub completed: f64,
-    /// Requests per second that were served within the level asked for.
+    /// Those of them per second that were served within the level asked for.
     pub goodput: f64,
     /// Prompt tokens per second of what was answered.
     pub input_tokens: f64,
@@ -123,9 +124,7 @@ pub struct Figures {
     /// Why it says nothing, where it does not.
     pub void: Option<String>,
     /// What it cost, as far as known.
-    pub cost: PicoDollars,
-    /// Requests whose cost is known.
-    pub priced: u64,
+    pub bill: Bill,
 }
 
 impl Figures {
@@ -142,12 +141,18 @@ impl Figures {
             .collect();
         let seconds = window.length().as_secs();
         let per_second = |count: f64| if seconds > 0.0 { count / seconds } else { 0.0 };
+        let is_served = |sample: &Sample| {
+            let total = sample.total_intended();
+            total.is_some_and(|total| sla.is_met(total, sample.first_token_intended()))
+        };
         let ended = own
             .iter()
             .filter(|sample| sample.total.is_some() && window.holds(sample.ended));
-        let (mut completed, mut input, mut output) = (0_u64, 0_u64, 0_u64);
+        let (mut completed, mut goodput) = (0_u64, 0_u64);
+        let (mut input, mut output) = (0_u64, 0_u64);
         for sample in ended {
             completed += 1;
+            goodput += u64::from(is_served(sample));
             input += sample.input.unwrap_or_default();
             output += sample.output.unwrap_or_default();
         }
@@ -156,13 +161,8 @@ impl Figures {
             .map(|sample| u128::from(window.shares(sample.sent, sample.ended).0))
             .sum();
         let n = measured.len() as u64 + of.unrecorded;
-        let is_served = |sample: &Sample| {
-            let total = sample.total_intended();
-            total.is_some_and(|total| sla.is_met(total, sample.first_token_intended()))
-        };
         let good: Vec<bool> = measured.iter().map(|sample| is_served(sample)).collect();
         let fine: Vec<bool> = measured.iter().map(|of| of.total.is_some()).collect();
-        let served = good.iter().filter(|good| **good).count();
         let failed = fine.iter().filter(|fine| !**fine).count() as u64 + of.unrecorded;
         let spread = |span: &dyn Fn(&Sample) -> Option<Nanos>| {
             let spans = measured.iter().map(|sample| {
@@ -207,7 +207,7 @@ impl Figures {
             unrecorded: of.unrecorded,
             offered: per_second(n as f64),
             completed: per_second(completed as f64),
-            goodput: per_second(served as f64),
+            goodput: per_second(goodput as f64),
             input_tokens: per_second(input as f64),
             output_tokens: per_second(output as f64),
             user_rate: Spread::in_time(&rates),
@@ -222,8 +222,7 @@ impl Figures {
             own: Spread::in_time(&own_delays),
             rising: Rise::of(&in_time).filter(|_| of.is_steady),
             lag,
-            cost: PicoDollars(own.iter().filter_map(|of| of.cost).map(|cost| cost.0).sum()),
-            priced: own.iter().filter(|of| of.cost.is_some()).count() as u64,
+            bill: Bill::of(own.iter().copied()),
         }
     }
 
@@ -265,15 +264,6 @@ impl Figures {
             Finding::Missed if self.rising.is_some() => "rising",
             Finding::Missed => "not_shown",
         }
-    }
-
-    /// US dollars for a thousand good answers, of those of which the cost is known.
-    #[must_use]
-    pub fn cost_per_thousand(&self) -> Option<f64> {
-        let good = self.outcomes.get(Outcome::Ok.name()).copied()?;
-        (self.priced > 0 && good > 0).then(|| {
-            self.cost.as_dollars() / self.priced as f64 * 1e3 * self.n as f64 / good as f64
-        })
     }
 }
 

@@ -55,7 +55,7 @@ fn a_steady_load_has_its_rates() {
         ("latency", found.latency.middle().unwrap(), 200e6),
         ("first token", found.first_token.middle().unwrap(), 100e6),
         ("own delay", found.own.middle().unwrap(), 50e3),
-        ("per thousand", found.cost_per_thousand().unwrap(), 0.001),
+        ("per thousand", found.bill.per_thousand().unwrap(), 0.001),
     ] {
         assert!(
             (found - expected).abs() < expected * 1e-3,
@@ -99,6 +99,17 @@ fn a_system_that_falls_behind_completes_less_than_is_offered() {
     assert!((found.completed - 10.0).abs() < 0.2, "{}", found.completed);
     assert_eq!(found.verdict(&sla), "missed");
     assert!(found.in_flight > 50.0);
+    // However patient: what is answered in time after the load was full is no throughput of it.
+    let patient = sla_and(&samples, 60_000);
+    assert!(patient.served.unwrap().value > 0.999, "all were in time");
+    assert!((patient.goodput - patient.completed).abs() < 1e-9);
+    let strict = sla_and(&samples, 3_000);
+    assert!(strict.goodput < strict.completed, "{}", strict.goodput);
+}
+
+fn sla_and(samples: &[Sample], latency: u64) -> Figures {
+    let sla = sla(latency);
+    Figures::of(samples, of(&sla))
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub mod spread;
 
 pub mod rising;
 
+mod bill;
+
 pub mod figures;
 
 mod collect;

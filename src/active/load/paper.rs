@@ -9,7 +9,7 @@ use crate::analysis::paper::{
     Band, Cell, Chart, Column, Head, Line, Paper, Plot, Sheet, Source, Unit,
 };
 use crate::analysis::render::units;
-use crate::analysis::tables::Window;
+use crate::analysis::tables::{Share, Window};
 use crate::record::{KeyedHash, Nanos, Origin, WallTime};
 use crate::statistics::interval::Estimate;
 use crate::workload::sweep::Over;
@@ -69,8 +69,9 @@ fn notes(plan: &Plan) -> Vec<String> {
     let mut notes = vec![
         "Latency counts from the moment at which a request was to be sent: a generator that waits \
          for slow answers would leave out those who would have waited in the meantime. Failures \
-         take infinitely long and are in every quantile. Completed and tokens count what ended \
-         while the load was full."
+         take infinitely long and are in every quantile. Answers, those in time, and tokens count \
+         what ended while the load was full. Per 1,000: of good answers with a price, failures' \
+         cost shared out."
             .to_owned(),
     ];
     if plan.search.is_some() {
@@ -310,6 +311,7 @@ fn cost(plan: &Plan, results: &[TargetResult]) -> Sheet {
         Column::new("errors", "failed", Unit::Share),
         Column::new("rate_limited", "429s", Unit::Count),
         Column::new("cost", "cost", Unit::Dollars),
+        Column::new("priced", "with a price", Unit::Share),
         Column::new("cost_per_1000", "per 1,000", Unit::Dollars),
         Column::new("requests_per_minute", "requests/min", Unit::Number),
         Column::new("requests_limit_used", "of limit", Unit::Share),
@@ -325,12 +327,13 @@ fn cost(plan: &Plan, results: &[TargetResult]) -> Sheet {
             let figures = &of.figures;
             let (requests, tokens) = (Use::requests(plan, of), Use::tokens(plan, of));
             let used = |of: Use| Cell::maybe(of.share(), "nobody says");
-            let cost = (figures.priced > 0).then(|| figures.cost.as_dollars());
+            let bill = figures.bill;
             vec![
                 share(figures.errors, figures.n),
                 Cell::count(figures.rate_limited),
-                Cell::maybe(cost, "no price"),
-                Cell::maybe(figures.cost_per_thousand(), "no price"),
+                Cell::maybe(bill.known(), "no price"),
+                Cell::share(Share::of(bill.priced, bill.answered)),
+                Cell::maybe(bill.per_thousand(), "no price"),
                 Cell::Value(requests.used),
                 used(requests),
                 Cell::Value(tokens.used),

@@ -11,8 +11,8 @@
 //! (`latency_ms` and `first_token_ms` from the intended start, `…_from_send_ms` from the request's
 //! first byte), `served` and `errors` (shares with intervals), `verdict` (`held`, `missed`,
 //! `rising`, `not_shown`, `void`), `rising_ms` (from what to what latency rose, where it did so all
-//! the time), `lag`, `own_delay_ms` (what Tollgate added), cost and use of limits. The exchanges themselves are in
-//! `exchanges.jsonl`: lines of the schema `tollgate.load.exchange/1`, `step` and `exchange`, the
+//! the time), `lag`, `own_delay_ms` (what Tollgate added), cost (of `answered` good answers of the
+//! whole step as far as `priced`) and use of limits. The exchanges themselves are in `exchanges.jsonl`: lines of the schema `tollgate.load.exchange/1`, `step` and `exchange`, the
 //! record as `tollgate export` has it.
 
 use serde::Serialize;
@@ -265,8 +265,10 @@ fn step(plan: &Plan, of: &StepResult) -> Value {
         "first_token_from_send_ms": figures.first_token_sent.value(1e6),
         "own_delay_ms": figures.own.value(1e6),
         "lag": figures.lag.map(lag),
-        "cost_usd": (figures.priced > 0).then(|| figures.cost.as_dollars()),
-        "cost_per_1000_usd": figures.cost_per_thousand(),
+        "cost_usd": figures.bill.known(),
+        "answered": figures.bill.answered,
+        "priced": figures.bill.priced,
+        "cost_per_1000_usd": figures.bill.per_thousand(),
         "limits": {
             "requests_per_minute": Use::requests(plan, of).value(),
             "tokens_per_minute": Use::tokens(plan, of).value(),

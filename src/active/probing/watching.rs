@@ -8,13 +8,14 @@ use tokio::sync::Notify;
 use super::history::{self, Series};
 use super::outbox::Outbox;
 use crate::analysis::watch::states::Found;
-use crate::analysis::watch::{Alert, Condition, Point, States, Thresholds};
+use crate::analysis::watch::{Alert, Condition, Point, States};
 use crate::clock::Clock;
 use crate::config::settings::AlertSettings;
 use crate::edge::store::KeptText;
 use crate::record::{ExchangeId, Name, PicoDollars, WallTime};
 use crate::recorder::Recorder;
 use crate::routing::route::RouteKey;
+use crate::statistics::drift::Thresholds;
 
 /// Under which name the store keeps it.
 const KEPT: &str = "alerts";

@@ -36,6 +36,25 @@ pub struct Paper {
     pub notes: Vec<String>,
 }
 
+impl Paper {
+    /// The same with at most `most` rows in each table, those of the greatest counts; a note says
+    /// what is left out.
+    #[must_use]
+    pub fn at_most(mut self, most: usize) -> Self {
+        for sheet in &mut self.sheets {
+            let left_out = sheet.at_most(most);
+            if left_out > 0 {
+                self.notes.push(format!(
+                    "{}: the {most} rows of the most requests are here; `tollgate report {}` has the \
+                     other {left_out} too.",
+                    sheet.title, self.name
+                ));
+            }
+        }
+        self
+    }
+}
+
 /// What the numbers of a report are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Source {

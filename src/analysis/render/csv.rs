@@ -1,22 +1,40 @@
 //! Writes reports and records as comma-separated values (RFC 4180).
 
-use crate::analysis::tables::{Figure, RouteReport, RoutesReport, Share, Spread};
+use crate::analysis::tables::{Figure, Further, RouteReport, RoutesReport, Share, Spread};
 use crate::record::{Outcome, TokenSource};
 use crate::statistics::DEFINITIONS;
 
 /// The report `routes`: one line per route. Spans are in milliseconds; what is unknown or
-/// withheld is empty; what falls among failures is `inf`.
+/// withheld is empty; what falls among failures is `inf`. Routes that a bounded report leaves out
+/// are one line, `(further)`, with how many they are and their exchanges.
 #[must_use]
 pub fn routes(report: &RoutesReport) -> String {
     let mut lines = Vec::new();
+    let mut names = Vec::new();
     for route in &report.routes {
         let columns = columns(report, route);
         if lines.is_empty() {
             lines.push(line(columns.iter().map(|(name, _)| name.as_str())));
         }
         lines.push(line(columns.iter().map(|(_, value)| value.as_str())));
+        names = columns;
+    }
+    if report.further.routes > 0 {
+        let fields = names.iter().map(|(name, _)| further(report.further, name));
+        let fields: Vec<String> = fields.collect();
+        lines.push(line(fields.iter().map(String::as_str)));
     }
     lines.concat()
+}
+
+/// What the line of the routes left out says under `column`.
+fn further(further: Further, column: &str) -> String {
+    match column {
+        "provider" => "(further)".to_owned(),
+        "model" => format!("({} routes)", further.routes),
+        "exchanges" => further.exchanges.to_string(),
+        _ => String::new(),
+    }
 }
 
 /// One line of RFC 4180, its fields safe in spreadsheets: what would be read as a formula gets a

@@ -92,12 +92,7 @@ fn timing_row(route: &RouteReport) -> Vec<Lines> {
             format!("stream {}", short(route.streams)),
             format!("whole {}", short(route.exchanges - route.streams)),
         ],
-        vec![
-            percent(route.failure_rate),
-            format!("limit {}", percent(route.rate_limited)),
-            format!("key {}", percent(route.credential_faults)),
-            format!("lost {}", short(route.lost.attempts)),
-        ],
+        failed(route),
         quantiles,
         of_spread(&route.first_token, span),
         of_spread(&route.first_answer, span),
@@ -105,6 +100,20 @@ fn timing_row(route: &RouteReport) -> Vec<Lines> {
         of_spread(&route.output_rate, rate),
         of_spread(&route.own_delay, span),
     ]
+}
+
+/// The failure rate of exchanges, and that of all tries where more failed than exchanges did.
+fn failed(route: &RouteReport) -> Lines {
+    let mut lines = vec![percent(route.failure_rate)];
+    if route.lost.failures > 0 {
+        lines.push(format!("tries {}", percent(route.attempt_failure_rate)));
+    }
+    lines.extend([
+        format!("limit {}", percent(route.rate_limited)),
+        format!("key {}", percent(route.credential_faults)),
+        format!("lost {}", short(route.lost.attempts)),
+    ]);
+    lines
 }
 
 fn sureness(report: &RoutesReport) -> Sheet {
@@ -322,6 +331,14 @@ fn notes(report: &RoutesReport) -> Vec<String> {
             minute(last)
         ));
     }
+    if report.further.routes > 0 {
+        notes.push(format!(
+            "{} further routes, of {} exchanges together, are left out here: `tollgate report \
+             routes` has them all.",
+            thousands(report.further.routes),
+            thousands(report.further.exchanges)
+        ));
+    }
     let excluded = Exclusion::ALL.into_iter().zip(report.excluded);
     let excluded = listed(excluded.map(|(reason, count)| (reason.name(), count)));
     if let Some(excluded) = excluded {
@@ -359,13 +376,15 @@ fn notes(report: &RoutesReport) -> Vec<String> {
         "Observational: routes saw different requests at different times. Failures count as \
          infinitely long (∞). `41 of 368` means that the quantile needs 368 numbers and has 41. \
          `failed` is of exchanges that ended well or by the route's fault; `limit` and `key` are \
-         of all attempts; `lost` are attempts after which another route was tried."
+         of all attempts; `lost` are attempts after which another route was tried; `tries` is the \
+         rate with those of them that failed, which the quantiles have too, and which `report \
+         models` calls failed."
             .to_owned(),
     );
     notes.push(
         "Intervals of quantiles are of two order statistics, exact, 95 %, of as many numbers as are \
-         independent (those of an hour, of a few hours those of a minute, of weeks those of a day may \
-         be alike: design effect); those of rates Wilson's, which takes all as independent. Both are \
+         independent (those that came near each other, within a 24th of the whole or more, may be \
+         alike: design effect); those of rates Wilson's, which takes all as independent. Both are \
          for one look at a window chosen before. p50 needs 6 numbers, p95 72, p99 368; n is with \
          failures. No draws are made."
             .to_owned(),
@@ -403,6 +422,12 @@ fn route_note(route: &RouteReport) -> Option<String> {
                 "first token not waited out of {} (the client left, or a hedge was sooner: at least \
                  as long as the wait, by Kaplan and Meier)",
                 thousands(route.first_token.cut)
+            )
+        }),
+        (route.total.cut > 0).then(|| {
+            format!(
+                "total not waited out of {}, likewise",
+                thousands(route.total.cut)
             )
         }),
         missing("first token", &route.first_token),

@@ -45,6 +45,7 @@ pub fn routes(report: &RoutesReport) -> Value {
         "excluded": counts(excluded.map(|(reason, count)| (reason.name(), count))),
         "unrouted": outcomes(&report.unrouted),
         "routes": report.routes.iter().map(route).collect::<Vec<Value>>(),
+        "further": { "routes": report.further.routes, "exchanges": report.further.exchanges },
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::tables::routes::tests::{ended, report, stream};
 use super::*;
-use crate::analysis::tables::Row;
+use crate::analysis::tables::{Further, Row};
 use crate::record::{ErrorClass, Outcome};
 
 fn sample() -> RoutesReport {
@@ -43,6 +43,41 @@ fn a_table_fits_100_columns() {
         }
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
     }
+}
+
+#[test]
+fn a_bounded_report_says_in_every_format_what_it_leaves_out() {
+    let whole = sample();
+    let mut report = sample();
+    report.routes.truncate(1);
+    report.further = Further {
+        routes: 1,
+        exchanges: 7,
+    };
+    for format in [Format::Table, Format::Markdown, Format::Html] {
+        let text = routes(&report, format).replace('\n', " ");
+        assert!(
+            text.contains("1 further routes, of 7 exchanges together"),
+            "{text}"
+        );
+        assert!(!routes(&whole, format).contains("further routes"));
+    }
+    let json: serde_json::Value = serde_json::from_str(&routes(&report, Format::Json)).unwrap();
+    assert_eq!(
+        json["further"],
+        serde_json::json!({"routes": 1, "exchanges": 7})
+    );
+    // The sum of a spreadsheet's column stays that of all.
+    let csv = routes(&report, Format::Csv);
+    let lines: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(lines.len(), 3, "{csv}");
+    assert_eq!(lines[0].len(), lines[2].len());
+    let at = lines[0]
+        .iter()
+        .position(|name| *name == "exchanges")
+        .unwrap();
+    assert_eq!(lines[2][..2], ["(further)", "(1 routes)"]);
+    assert_eq!(lines[2][at], "7");
 }
 
 #[test]
@@ -132,7 +167,7 @@ fn json_keeps_its_schema() {
     assert_eq!(value["schema"], "tollgate.report.routes/1");
     assert_eq!(
         keys(&value),
-        "configs damaged definitions design excluded lost_unread made program relative_error \
+        "configs damaged definitions design excluded further lost_unread made program relative_error \
          routes scanned schema selection source span taken unrouted window"
     );
     let route = &value["routes"][0];

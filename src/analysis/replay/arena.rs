@@ -11,14 +11,17 @@ use super::world::World;
 /// How a player fared in a world.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
-    /// How much longer the first token took in expectation than for the oracle: a fraction.
+    /// How much longer the first token took in expectation than for the oracle: a fraction. A
+    /// failure counts as [`super::Answer::LOST`].
     pub regret: f64,
-    /// The mean time to the first token, in milliseconds.
+    /// The mean time to the first token, in milliseconds, a failure counted as that.
     pub mean_ms: f64,
-    /// Its 95th percentile.
+    /// Its 95th percentile; infinite where that many failed.
     pub p95_ms: f64,
-    /// The share of requests whose first token came within the limit.
+    /// The share of requests whose first token came within the limit: of a failure it did not.
     pub within_slo: f64,
+    /// The share of requests that failed.
+    pub failed: f64,
     /// What a thousand requests cost, in US dollars.
     pub cost_per_1000: f64,
     /// The share of requests that went elsewhere than the one before.
@@ -58,24 +61,31 @@ fn seen(world: &World, number: usize, route: usize, at: Moment) -> Seen {
 fn score(world: &World, chosen: &[usize], limit: Nanos) -> Score {
     let count = chosen.len().max(1) as f64;
     let (mut own, mut best, mut cost, mut within) = (0.0, 0.0, 0.0, 0.0);
+    let (mut sum, mut failed) = (0.0, 0.0);
     let mut spans = Vec::with_capacity(chosen.len());
     for (number, route) in chosen.iter().enumerate() {
         let answer = &world.answers[number][*route];
         own += answer.expected_ms;
         best += world.answers[number][world.oracle(number)].expected_ms;
         cost += world.cost(number, *route);
-        within += f64::from(u8::from(answer.first_token <= limit));
-        spans.push(answer.first_token);
+        within += f64::from(u8::from(!answer.failed && answer.first_token <= limit));
+        failed += f64::from(u8::from(answer.failed));
+        sum += answer.waited().as_millis();
+        spans.push(if answer.failed {
+            f64::INFINITY
+        } else {
+            answer.first_token.as_millis()
+        });
     }
-    spans.sort_unstable();
+    spans.sort_unstable_by(f64::total_cmp);
     let switches = chosen.windows(2).filter(|pair| pair[0] != pair[1]).count();
-    let sum: f64 = spans.iter().map(|span| span.as_millis()).sum();
     let p95 = (spans.len() * 95).div_ceil(100).saturating_sub(1);
     Score {
         regret: own / best - 1.0,
         mean_ms: sum / count,
-        p95_ms: spans.get(p95).map_or(0.0, |span| span.as_millis()),
+        p95_ms: spans.get(p95).copied().unwrap_or(0.0),
         within_slo: within / count,
+        failed: failed / count,
         cost_per_1000: cost / count * 1e3,
         switches: switches as f64 / count,
     }

@@ -82,7 +82,7 @@ impl Player for LastTen {
         if spans.len() == Self::COUNT {
             spans.pop_front();
         }
-        spans.push_back((seen.at, seen.answer.first_token.as_millis()));
+        spans.push_back((seen.at, seen.answer.waited().as_millis()));
     }
 }
 
@@ -141,7 +141,7 @@ impl Player for PeakEwma {
     fn see(&mut self, seen: &Seen) {
         let peak = &mut self.routes[seen.route];
         peak.pending = peak.pending.saturating_sub(1);
-        let span = seen.answer.first_token.as_millis();
+        let span = seen.answer.waited().as_millis();
         let weight = (-seen.at.since(peak.at).as_secs() / Self::DECAY_S).exp();
         peak.cost = if span > peak.cost {
             span

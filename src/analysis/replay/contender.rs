@@ -1,6 +1,6 @@
 //! Plays a world by one of our policies: with the very code that serves.
 
-use crate::record::{KeyedHash, Name};
+use crate::record::{ErrorClass, KeyedHash, Name};
 use crate::routing::candidate::{Ask, Candidate, ModelMemory};
 use crate::routing::health::{Event, Health, Ticket};
 use crate::routing::learned::{Ended, Learned, LearnedTuning, Observation};
@@ -11,6 +11,12 @@ use crate::statistics::compare::Random;
 
 use super::player::{Player, Seen};
 use super::world::{Request, World};
+
+/// What health is told of a failure: one that counts.
+const FAILED: Event = Event::Failed {
+    class: ErrorClass::ServerError,
+    until: None,
+};
 
 /// One of our policies with all that it remembers.
 #[derive(Debug)]
@@ -38,6 +44,7 @@ impl Contender {
             .map(|facts| {
                 let mut route = Candidate::new(facts.name.as_str(), Some(model.clone()), true);
                 route.quote = Some(facts.quote);
+                route.weight = facts.weight;
                 route
             })
             .collect();
@@ -100,6 +107,12 @@ impl Player for Contender {
     }
 
     fn see(&mut self, seen: &Seen) {
+        let waited = seen.answer.first_token;
+        let (came, event, ended) = if seen.answer.failed {
+            (None, FAILED, Ended::Failed { waited })
+        } else {
+            (Some(waited), Event::Success, Ended::Well)
+        };
         let tickets = &mut self.tickets[seen.route];
         let at = tickets
             .iter()
@@ -107,11 +120,13 @@ impl Player for Contender {
         if let Some(at) = at {
             let (_, ticket) = tickets.swap_remove(at);
             let draw = self.random.unit();
-            self.health.end(ticket, Event::Success, seen.at, draw);
+            self.health.end(ticket, event, seen.at, draw);
         }
-        self.memory.came(Some(seen.answer.first_token));
-        let tokens = seen.request.output_tokens;
-        self.learned.lengths.observe(&self.model, None, tokens);
+        self.memory.came(came);
+        let tokens = came.map(|_| seen.request.output_tokens);
+        if let Some(tokens) = tokens {
+            self.learned.lengths.observe(&self.model, None, tokens);
+        }
         self.learned.observe(
             &self.keys[seen.route],
             &Observation {
@@ -119,11 +134,11 @@ impl Player for Contender {
                 setup: None,
                 at: seen.at,
                 prompt_tokens: seen.request.prompt_tokens,
-                first_token: Some(seen.answer.first_token),
+                first_token: came,
                 whole: None,
-                per_token: Some(seen.answer.per_token),
-                output_tokens: Some(tokens),
-                ended: Ended::Well,
+                per_token: came.map(|_| seen.answer.per_token),
+                output_tokens: tokens,
+                ended,
             },
         );
     }

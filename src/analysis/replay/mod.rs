@@ -36,4 +36,4 @@ pub use simulated::{Kind, SimulatedSpec, simulate};
 pub use snips::{Refused, Snips, snips};
 pub use tournament::{Entrant, Line, Standings, Terms, tournament};
 pub use trace::{Sizes, Trace, TraceFault, TraceRow, read_trace};
-pub use world::{Answer, Request, RouteFacts, World};
+pub use world::{Answer, Configured, Request, RouteFacts, World};

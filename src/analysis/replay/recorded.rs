@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 
 use crate::record::{Moment, Nanos};
-use crate::routing::learned::{Prior, Slope, size};
-use crate::routing::pricing::Quote;
+use crate::routing::learned::{Ended, Prior, Slope, size};
 use crate::routing::route::RouteKey;
 use crate::statistics::compare::Random;
 
 use super::logged::{Logged, routes};
-use super::world::{Answer, Request, RouteFacts, World};
+use super::world::{Answer, Configured, Request, RouteFacts, World};
 
 /// First tokens that a route must have to be played.
 const ENOUGH: usize = 20;
@@ -29,12 +28,21 @@ pub enum RecordedFault {
     Routes(usize),
 }
 
+/// What one exchange says of its route.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Residual {
+    /// The logarithm of the milliseconds to the first token, free of the prompt's size.
+    Came(f64),
+    /// It failed after so long.
+    Failed(Nanos),
+}
+
 /// A route as it was recorded.
 struct Recorded {
     key: RouteKey,
     slope: f64,
-    /// Logarithms of milliseconds, free of the prompt's size, by hour.
-    hours: Vec<Vec<f64>>,
+    /// What became of its exchanges, by hour.
+    hours: Vec<Vec<Residual>>,
     per_token: Nanos,
 }
 
@@ -55,11 +63,11 @@ impl std::fmt::Debug for Recording {
 }
 
 impl Recording {
-    /// What worlds are made of. `quote` says what a route charges; what has no price is free here,
-    /// and its cost says nothing.
+    /// What worlds are made of. `configured` says what settings say of a route; what has no price
+    /// is free here, and its cost says nothing.
     pub fn new(
         logged: &[Logged],
-        quote: impl Fn(&RouteKey) -> Option<Quote>,
+        configured: impl Fn(&RouteKey) -> Configured,
     ) -> Result<Self, RecordedFault> {
         let found = routes(logged);
         let enough: Vec<_> = found
@@ -75,9 +83,13 @@ impl Recording {
             .collect();
         let facts = routes
             .iter()
-            .map(|route| RouteFacts {
-                name: route.key.to_string(),
-                quote: quote(&route.key).unwrap_or_default(),
+            .map(|route| {
+                let Configured { quote, weight } = configured(&route.key);
+                RouteFacts {
+                    name: route.key.to_string(),
+                    quote: quote.unwrap_or_default(),
+                    weight,
+                }
             })
             .collect();
         let mut requests: Vec<Request> = logged
@@ -134,19 +146,39 @@ impl Recorded {
     fn answer(&self, request: &Request, block: usize, random: &mut Random) -> Answer {
         let residuals = &self.hours[block];
         let size = self.slope * size(request.prompt_tokens);
-        let ms = |residual: f64| (residual + size).exp();
-        let sum: f64 = residuals.iter().map(|residual| ms(*residual)).sum();
-        let one = residuals[random.below(residuals.len())];
+        let answer = |residual: Residual| {
+            let (first_token, failed) = match residual {
+                Residual::Came(y) => (Nanos(((y + size).exp() * 1e6) as u64), false),
+                Residual::Failed(waited) => (waited, true),
+            };
+            Answer {
+                first_token,
+                failed,
+                expected_ms: 0.0,
+                per_token: self.per_token,
+            }
+        };
+        let all = residuals.iter().map(|residual| answer(*residual).waited());
+        let sum: f64 = all.map(Nanos::as_millis).sum();
         Answer {
-            first_token: Nanos((ms(one) * 1e6) as u64),
             expected_ms: sum / residuals.len() as f64,
-            per_token: self.per_token,
+            ..answer(residuals[random.below(residuals.len())])
         }
     }
 }
 
+/// What the `n`th number that was cut off at `least` may have come to: one of those of `sorted`
+/// beyond it, each as often (Efron 1967: its weight goes to those on its right); `least` itself
+/// where there are none. Places follow the golden ratio, which spreads them evenly.
+fn beyond(sorted: &[f64], least: f64, n: u32) -> f64 {
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    let beyond = &sorted[sorted.partition_point(|y| *y <= least)..];
+    let place = (f64::from(n) * GOLDEN).fract() * beyond.len() as f64;
+    beyond.get(place as usize).copied().unwrap_or(least)
+}
+
 fn recorded(key: &RouteKey, logged: &[Logged]) -> Recorded {
-    let own = || logged.iter().filter(|of| of.route == *key);
+    let own = || logged.iter().filter(|of| of.route.as_ref() == Some(key));
     // What connecting took is no part of how fast a route answers.
     let span = |of: &Logged| {
         let setup = of.setup.unwrap_or(Nanos(0));
@@ -159,13 +191,26 @@ fn recorded(key: &RouteKey, logged: &[Logged]) -> Recorded {
         slope.observe(&Prior::SIZE, size(of.prompt_tokens), y(span));
     }
     let slope = slope.slope(&Prior::SIZE);
-    let mut hours: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-    for (of, span) in seen() {
-        let residual = y(span) - slope * size(of.prompt_tokens);
+    let free = |of: &Logged, span| y(span) - slope * size(of.prompt_tokens);
+    let mut whole: Vec<f64> = seen().map(|(of, span)| free(of, span)).collect();
+    whole.sort_unstable_by(f64::total_cmp);
+    let mut cut = 0;
+    let mut hours: BTreeMap<u64, Vec<Residual>> = BTreeMap::new();
+    // Of whole answers there are no first tokens beside which their failures would have a share.
+    for of in own().filter(|of| of.stream) {
+        let residual = match (of.ended, span(of)) {
+            (Ended::Failed { waited }, _) => Residual::Failed(waited),
+            (_, Some(span)) => Residual::Came(free(of, span)),
+            (Ended::Censored { waited }, None) => {
+                cut += 1;
+                Residual::Came(beyond(&whole, free(of, waited), cut))
+            }
+            _ => continue,
+        };
         let Moment(at) = of.at;
         hours.entry(at / HOUR).or_default().push(residual);
     }
-    let mut full: Vec<Vec<f64>> = hours
+    let mut full: Vec<Vec<Residual>> = hours
         .values()
         .filter(|residuals| residuals.len() >= HOUR_MIN)
         .cloned()
@@ -181,5 +226,20 @@ fn recorded(key: &RouteKey, logged: &[Logged]) -> Recorded {
         slope,
         hours: full,
         per_token: paces.get(paces.len() / 2).copied().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_cut_off_comes_to_what_lies_beyond() {
+        let sorted: Vec<f64> = (0..100).map(f64::from).collect();
+        let drawn: Vec<f64> = (1..=50).map(|n| beyond(&sorted, 79.0, n)).collect();
+        let mean = drawn.iter().sum::<f64>() / 50.0;
+        assert!((mean - 89.5).abs() < 0.5, "of 80 to 99: {mean}");
+        assert!(drawn.iter().all(|y| *y >= 80.0));
+        assert!((beyond(&sorted, 120.0, 1) - 120.0).abs() < 1e-9);
     }
 }

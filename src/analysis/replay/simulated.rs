@@ -119,6 +119,7 @@ pub fn simulate(spec: &SimulatedSpec) -> World {
             output: 4.0 * price / 1e6,
             request: 0.0,
         },
+        weight: 1.0,
     });
     World {
         routes: routes.collect(),
@@ -186,6 +187,7 @@ fn answer(nature: &Nature, request: &Request, random: &mut Random) -> Answer {
     let pace = nature.per_token_ms * (0.15 * normal_quantile(random.unit().max(1e-12))).exp();
     Answer {
         first_token: millis(expected_ms * noise),
+        failed: false,
         expected_ms,
         per_token: millis(pace),
     }

@@ -9,12 +9,12 @@ use crate::routing::candidate::{Ask, Candidate, ModelMemory};
 use crate::routing::learned::{Ended, Learned, LearnedTuning, Observation};
 use crate::routing::plan::{Draws, plan};
 use crate::routing::policy::Policy;
-use crate::routing::pricing::Quote;
 use crate::routing::route::RouteKey;
 use crate::statistics::compare::Random;
 use crate::statistics::interval::{Estimate, Interval};
 
 use super::logged::Logged;
+use super::world::Configured;
 
 /// Below this effective number nothing is told.
 const EFFECTIVE_MIN: f64 = 100.0;
@@ -32,10 +32,15 @@ pub struct Snips {
     pub first_token_ms: Estimate,
     /// The same of what was really chosen.
     pub logged_ms: f64,
+    /// Exchanges whose first token was cut off, by a hedge or by the client: they count with what
+    /// was waited, which it took at least.
+    pub cut_off: usize,
     /// US dollars per thousand requests, where costs are known.
     pub cost_per_1000: Option<f64>,
     /// The share that failed.
     pub failed: f64,
+    /// The same of what was really chosen.
+    pub logged_failed: f64,
 }
 
 /// Why nothing is told.
@@ -60,16 +65,17 @@ pub enum Refused {
 pub fn snips(
     logged: &[Logged],
     policy: &Policy,
-    quote: impl Fn(&RouteKey) -> Option<Quote>,
+    configured: impl Fn(&RouteKey) -> Configured,
     seed: u64,
 ) -> Result<Snips, Refused> {
     let mut learned = Learned::new(LearnedTuning::default());
     let mut memory = ModelMemory::default();
     let mut weighed: Vec<Weighed<'_>> = Vec::new();
     for of in logged.iter().filter(|of| of.chances.len() > 1) {
-        let own = of.chances.iter().find(|(route, _)| *route == of.route);
+        let mut chances = of.chances.iter();
+        let own = chances.find(|(route, _)| Some(route) == of.route.as_ref());
         if let Some((_, chance)) = own {
-            let would = propensity(of, policy, &learned, &mut memory, &quote);
+            let would = propensity(of, policy, &learned, &mut memory, &configured);
             weighed.push((would / chance, of));
         }
         learn(&mut learned, of);
@@ -99,15 +105,31 @@ pub fn snips(
         },
         logged_ms: mean(&as_chosen, first_token).unwrap_or(f64::NAN),
         cost_per_1000: priced.then(cost).flatten().map(|cost| cost * 1e3),
-        failed: mean(&weighed, |of| Some(f64::from(u8::from(of.failed)))).unwrap_or(0.0),
+        cut_off: weighed.iter().filter(|(_, of)| is_cut_off(of)).count(),
+        failed: failed(&weighed),
+        logged_failed: failed(&as_chosen),
     })
 }
 
 /// A weight and what it weighs.
 type Weighed<'a> = (f64, &'a Logged);
 
+/// Milliseconds to the first token; of one that was cut off, what was waited at least.
 fn first_token(of: &Logged) -> Option<f64> {
-    of.first_token.map(Nanos::as_millis)
+    let least = match of.ended {
+        Ended::Censored { waited } => Some(waited),
+        _ => None,
+    };
+    of.first_token.or(least).map(Nanos::as_millis)
+}
+
+const fn is_cut_off(of: &Logged) -> bool {
+    of.first_token.is_none() && matches!(of.ended, Ended::Censored { .. })
+}
+
+/// The share of those weighed that failed.
+fn failed(weighed: &[Weighed<'_>]) -> f64 {
+    mean(weighed, |of| Some(f64::from(u8::from(of.failed())))).unwrap_or(0.0)
 }
 
 /// `Σ w r / Σ w` over those that have `r`.
@@ -127,7 +149,7 @@ fn propensity(
     policy: &Policy,
     learned: &Learned,
     memory: &mut ModelMemory,
-    quote: &impl Fn(&RouteKey) -> Option<Quote>,
+    configured: &impl Fn(&RouteKey) -> Configured,
 ) -> f64 {
     let candidates: Vec<Candidate> = of
         .chances
@@ -135,7 +157,10 @@ fn propensity(
         .map(|(route, _)| {
             let mut candidate = Candidate::new(route.provider.clone(), route.model.clone(), true);
             candidate.expected = learned.expect(route, of.at);
-            candidate.quote = quote(route);
+            Configured {
+                quote: candidate.quote,
+                weight: candidate.weight,
+            } = configured(route);
             candidate
         })
         .collect();
@@ -154,7 +179,8 @@ fn propensity(
     if let Some(first) = plan.steps.first() {
         memory.chosen(&candidates[*first].route(), of.at);
     }
-    let asked = candidates.iter().position(|route| route.is(&of.route));
+    let asked = of.route.as_ref();
+    let asked = asked.and_then(|asked| candidates.iter().position(|route| route.is(asked)));
     asked.map_or(0.0, |at| plan.propensities[at])
 }
 
@@ -162,11 +188,11 @@ fn propensity(
 const ANY: &str = "any";
 
 fn learn(learned: &mut Learned, of: &Logged) {
+    let Some(route) = &of.route else { return };
     let model = Name::from(ANY);
     if of.output_tokens > 0 {
         learned.lengths.observe(&model, None, of.output_tokens);
     }
-    let waited = of.first_token.unwrap_or_default();
     let seen = Observation {
         reasons: of.reasons,
         setup: of.setup,
@@ -176,13 +202,9 @@ fn learn(learned: &mut Learned, of: &Logged) {
         whole: None,
         per_token: of.per_token,
         output_tokens: Some(of.output_tokens),
-        ended: if of.failed {
-            Ended::Failed { waited }
-        } else {
-            Ended::Well
-        },
+        ended: of.ended,
     };
-    learned.observe(&of.route, &seen);
+    learned.observe(route, &seen);
 }
 
 fn interval(weighed: &[Weighed<'_>], seed: u64) -> Interval {

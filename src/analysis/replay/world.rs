@@ -10,6 +10,26 @@ pub struct RouteFacts {
     pub name: String,
     /// What it charges.
     pub quote: Quote,
+    /// Its share where a policy draws by weight.
+    pub weight: f64,
+}
+
+/// What settings say of a route.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Configured {
+    /// What it charges, where that is known.
+    pub quote: Option<Quote>,
+    /// Its share where a policy draws by weight.
+    pub weight: f64,
+}
+
+impl Default for Configured {
+    fn default() -> Self {
+        Self {
+            quote: None,
+            weight: 1.0,
+        }
+    }
 }
 
 /// One request.
@@ -26,18 +46,37 @@ pub struct Request {
 /// What one route would answer to one request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Answer {
-    /// From the request to the first token.
+    /// From the request to the first token, or to the failure.
     pub first_token: Nanos,
-    /// The expectation of that, free of noise, in milliseconds.
+    /// Whether it fails.
+    pub failed: bool,
+    /// The expectation of [`Self::waited`], free of noise, in milliseconds.
     pub expected_ms: f64,
     /// Per token after it.
     pub per_token: Nanos,
 }
 
 impl Answer {
-    /// From the request to the last of so many tokens.
+    /// What a failure counts as where a span is needed, however soon it came: as long as a first
+    /// token is waited for at least before another route is tried.
+    pub const LOST: Nanos = Nanos::from_millis(8_000);
+
+    /// From the request to the first token, [`Self::LOST`] where it fails.
+    #[must_use]
+    pub const fn waited(&self) -> Nanos {
+        if self.failed {
+            Self::LOST
+        } else {
+            self.first_token
+        }
+    }
+
+    /// From the request to the last of so many tokens, or to the failure.
     #[must_use]
     pub fn total(&self, output_tokens: u64) -> Nanos {
+        if self.failed {
+            return self.first_token;
+        }
         Nanos(self.first_token.0 + self.per_token.0 * output_tokens.saturating_sub(1))
     }
 }

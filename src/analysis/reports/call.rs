@@ -41,9 +41,9 @@ pub struct Call {
     pub first_token: Option<f64>,
     /// Time to first answer.
     pub first_answer: Option<f64>,
-    /// How long a first token and a first answer were waited for at least, where the client left or
-    /// a hedge was sooner.
-    pub waited: [Option<f64>; 2],
+    /// How long a first token, a first answer and the whole were waited for at least, where the
+    /// client left or a hedge was sooner.
+    pub waited: [Option<f64>; 3],
     /// Output rate in tokens per second; zero of a failure.
     pub rate: Option<f64>,
     /// Why it has no time to first token, of an answer that ended.
@@ -64,6 +64,9 @@ pub struct Call {
     pub reported: Option<f64>,
     /// Cost in dollars by the price table.
     pub cost: Option<f64>,
+    /// US dollars that its route charges for 1,000,000 tokens of answers when the report's window
+    /// ends, where the report asks for it and the price is known.
+    pub output_price: Option<f64>,
     /// Cost in dollars that the provider billed.
     pub billed: Option<f64>,
     /// Whether the provider may bill it although it failed.
@@ -230,8 +233,12 @@ fn gone(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
     } else {
         failed(record, attempt, &usage)
     };
-    let waited = [Mark::FirstToken, Mark::FirstAnswer]
-        .map(|mark| metric::lost_wait(attempt, mark).map(|span| span.0 as f64));
+    let waited = [
+        metric::lost_wait(attempt, Mark::FirstToken),
+        metric::lost_wait(attempt, Mark::FirstAnswer),
+        metric::lost_wait_whole(attempt),
+    ]
+    .map(|span| span.map(|span| span.0 as f64));
     Call {
         lost: true,
         waited,
@@ -278,8 +285,12 @@ fn answered(record: &ExchangeRecord, attempt: &AttemptRecord) -> Call {
         failed: record.outcome.in_failure_rate().then_some(false),
         first_token: keep(nanos(metric::ttft_up(attempt))),
         first_answer: keep(nanos(metric::ttfa(attempt))),
-        waited: [Mark::FirstToken, Mark::FirstAnswer]
-            .map(|mark| metric::wait(record, mark).map(|span| span.0 as f64)),
+        waited: [
+            metric::wait(record, Mark::FirstToken),
+            metric::wait(record, Mark::FirstAnswer),
+            metric::wait_whole(record),
+        ]
+        .map(|span| span.map(|span| span.0 as f64)),
         no_first_token: metric::ttft_up(attempt).err().filter(|_| timed),
         no_rate: metric::output_rate(record).err().filter(|_| timed),
         rate: keep(
@@ -366,7 +377,7 @@ fn bare(record: &ExchangeRecord, attempt: &AttemptRecord, usage: &Usage) -> Call
         failed: None,
         first_token: None,
         first_answer: None,
-        waited: [None; 2],
+        waited: [None; 3],
         rate: None,
         no_first_token: None,
         no_rate: None,
@@ -377,6 +388,7 @@ fn bare(record: &ExchangeRecord, attempt: &AttemptRecord, usage: &Usage) -> Call
         streaming: None,
         reported: None,
         cost: None,
+        output_price: None,
         billed: None,
         maybe_billed: attempt.maybe_billed,
         own_delay: None,

@@ -91,7 +91,9 @@ impl Report for Canaries {
             notes: vec![
                 "RANDOMISED: weights drew the route of each request, so a difference is the effect \
                  of the route. A failure is the drawn route's own, also where another one served \
-                 the request after it. First tokens are of streams that had one."
+                 the request after it. First tokens are of streams; one that nobody waited for, because \
+                 the client left or a request begun beside it was first, counts as what was waited: \
+                 the least that it can be. Whether those failed is not known."
                     .to_owned(),
                 "Worse means: surely more failures by half a point, or a first token surely later \
                  by 3 %. A canary that is no worse is called so with a chance of 5 % at most, over \
@@ -151,15 +153,18 @@ fn sheet(judged: &[(&Name, &Model, Judged)]) -> Sheet {
             Column::new("others_failed", "others failed", Unit::Share),
             Column::new("failures_more", "failures, more", Unit::Points),
             Column::new("first_token", "first token, over others", Unit::Times),
+            Column::new("not_awaited", "not waited for", Unit::Share),
+            Column::new("others_not_awaited", "others not waited for", Unit::Share),
             Column::words("verdict", "verdict"),
         ],
     );
     for (name, model, judged) in judged {
         let rate = |at: usize| {
-            let all = judged.requests[at];
+            let all = judged.ended[at];
             let failed = judged.failure_rates[at].unwrap_or(0.0) * all as f64;
             Cell::share(Share::of(failed.round() as u64, all))
         };
+        let cut = |at: usize| Cell::share(Share::of(judged.cut[at], judged.first_tokens[at]));
         let few = || Cell::absent("needs 30 of either");
         sheet.rows.push(vec![
             Cell::text(name.as_str()),
@@ -172,6 +177,8 @@ fn sheet(judged: &[(&Name, &Model, Judged)]) -> Sheet {
             rate(1),
             judged.failures.as_ref().map_or_else(few, Cell::estimate),
             judged.first_token.as_ref().map_or_else(few, Cell::estimate),
+            cut(0),
+            cut(1),
             Cell::text(match model.found {
                 Some((_, worse)) => worse.words(),
                 None if judged.failures.is_some() => "not seen to be worse",

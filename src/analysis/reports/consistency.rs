@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::figures::{
     METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, head, model_cell, named, nothing,
-    numbers, rate, share, to_first_token, total,
+    numbers, rate, share, to_first_token, to_total,
 };
 use super::sums::Routes;
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
@@ -31,7 +31,7 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
         let metrics = [
             to_first_token(&calls).lacking(&calls, |call| call.no_first_token),
             numbers(&calls, rate).lacking(&calls, |call| call.no_rate),
-            numbers(&calls, total).lacking(&calls, |call| call.no_rate),
+            to_total(&calls).lacking(&calls, |call| call.no_rate),
         ];
         let streamed: Vec<&Call> = calls
             .into_iter()

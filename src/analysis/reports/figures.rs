@@ -8,10 +8,11 @@ use super::call::{Call, plain_model};
 use crate::analysis::paper::{Bar, Cell, Cut, Drawn, Head, HeatCell, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
-use crate::record::NullReason;
+use crate::record::{NullReason, WallTime};
 use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide};
 use crate::statistics::interval::{
-    ALPHA, Estimate, Interval, cluster_effect, counted_cluster_effect, design_effect, order_ci_deff,
+    ALPHA, Estimate, Interval, Nearby, Pool as _, cluster_effect, counted_cluster_effect,
+    order_ci_deff,
 };
 use crate::statistics::metric::{is_credential_fault, is_rate_limit};
 use crate::statistics::quantile::{Sample, minimum_count, sorted, waited_quantile};
@@ -22,8 +23,9 @@ pub(super) const SEED: u64 = 1;
 
 /// How quantiles and shares are made, where nothing more is said.
 pub(super) const METHOD: &str = "Quantiles are of type 7 with the exact binomial interval of two \
-    order statistics, 95 %, of as many requests as are independent by the autocorrelation of their \
-    ranks, of roll-ups by how alike those of an hour (beyond two weeks of a day) are (design effect); a quantile needs 6 numbers at p50, 72 \
+    order statistics, 95 %, of as many requests as are independent by how alike those are that came near \
+    each other (design effect: of spans of time, an hour halved or doubled, of which the numbers' \
+    own extent has 24 at most); a quantile needs 6 numbers at p50, 72 \
     at p95 and p5, 368 at p99. Shares have Wilson's interval, 95 %. Failures count as infinitely \
     long in times and are not in rates. Who leads is decided by the index bootstrap of the \
     difference of medians, 10,000 draws, Bonferroni over all pairs.";
@@ -91,23 +93,34 @@ impl Numbers {
         }
     }
 
-    /// The same of numbers in the order of time: those near each other may be alike.
-    pub(super) fn in_time(values: impl IntoIterator<Item = f64>) -> Self {
-        let values: Vec<f64> = values.into_iter().collect();
+    /// The same of numbers with their dates: those near each other may be alike.
+    pub(super) fn in_time(values: impl IntoIterator<Item = (WallTime, f64)>) -> Self {
+        let values: Vec<(WallTime, f64)> = values.into_iter().collect();
+        let numbers = Self::of(values.iter().map(|(_, value)| *value));
+        let middle = numbers.sample().quantile(0.5);
+        let effect = middle.filter(|one| one.is_finite()).map_or(1.0, |middle| {
+            let mut nearby = Nearby::<(u64, u64)>::default();
+            for (date, value) in values {
+                nearby.at(date).pool((u64::from(value <= middle), 1));
+            }
+            counted_cluster_effect(&nearby.groups().copied().collect::<Vec<_>>())
+        });
         Self {
-            effect: Some(design_effect(&values)),
-            ..Self::of(values)
+            effect: Some(effect),
+            ..numbers
         }
     }
 
     /// The same where some, which say so, were not waited out: of those a number is the least that
     /// they can have been.
-    pub(super) fn waited(values: impl IntoIterator<Item = (f64, bool)>) -> Self {
-        let values: Vec<(f64, bool)> = values.into_iter().collect();
-        let longest = |&(value, cut): &(f64, bool)| if cut { f64::INFINITY } else { value };
+    pub(super) fn waited(values: impl IntoIterator<Item = (WallTime, f64, bool)>) -> Self {
+        let values: Vec<(WallTime, f64, bool)> = values.into_iter().collect();
+        let longest = |&(date, value, cut): &(WallTime, f64, bool)| {
+            (date, if cut { f64::INFINITY } else { value })
+        };
         let numbers = Self::in_time(values.iter().map(longest));
-        let cut = values.iter().filter(|(_, cut)| *cut);
-        numbers.cut_short(cut.map(|(wait, _)| (*wait, 1)).collect())
+        let cut = values.iter().filter(|(.., cut)| *cut);
+        numbers.cut_short(cut.map(|(_, wait, _)| (*wait, 1)).collect())
     }
 
     /// The same with `waits` that were not waited out, which are among its failures.
@@ -378,23 +391,45 @@ pub(super) fn first_token(call: &Call) -> Option<f64> {
 
 /// Times to first token of streams, those that nobody waited out among them.
 pub(super) fn to_first_token<'a>(calls: impl IntoIterator<Item = &'a &'a Call>) -> Numbers {
-    waits(calls, first_token, 0)
+    waits(calls, first_token, |call| call.waited[0])
 }
 
 /// Times to first answer of streams, those that nobody waited out among them.
 pub(super) fn to_first_answer<'a>(calls: impl IntoIterator<Item = &'a &'a Call>) -> Numbers {
-    waits(calls, first_answer, 1)
+    waits(calls, first_answer, |call| call.waited[1])
+}
+
+/// Times to the 500th token of streams, those of whose answer nobody waited out the beginning among
+/// them: they are at least as long as the wait was.
+pub(super) fn to_total<'a>(calls: impl IntoIterator<Item = &'a &'a Call>) -> Numbers {
+    let calls: Vec<&&Call> = calls.into_iter().collect();
+    // Of answers of a few tokens each, nobody left before a 500th.
+    if !calls.iter().any(|call| total(call).is_some()) {
+        return Numbers::default();
+    }
+    waits(calls, total, |call| call.waited[1])
+}
+
+/// Times of whole answers, those that nobody waited out among them.
+pub(super) fn to_whole<'a>(calls: impl IntoIterator<Item = &'a &'a Call>) -> Numbers {
+    Numbers::waited(calls.into_iter().filter_map(|call| whole(call)))
+}
+
+/// The time of a whole answer, and whether nobody waited it out and it is longer than that.
+pub(super) fn whole(call: &Call) -> Option<(WallTime, f64, bool)> {
+    let number = call.whole.map(|value| (call.started, value, false));
+    number.or_else(|| call.waited[2].map(|wait| (call.started, wait, true)))
 }
 
 fn waits<'a>(
     calls: impl IntoIterator<Item = &'a &'a Call>,
     of: impl Fn(&Call) -> Option<f64>,
-    which: usize,
+    wait: impl Fn(&Call) -> Option<f64>,
 ) -> Numbers {
     Numbers::waited(calls.into_iter().filter_map(|call| {
-        let wait = call.waited[which].filter(|_| call.traits.stream);
-        let number = of(call).map(|value| (value, false));
-        number.or_else(|| wait.map(|wait| (wait, true)))
+        let wait = wait(call).filter(|_| call.traits.stream);
+        let number = of(call).map(|value| (call.started, value, false));
+        number.or_else(|| wait.map(|wait| (call.started, wait, true)))
     }))
 }
 
@@ -435,12 +470,16 @@ pub(super) fn rate(call: &Call) -> Option<f64> {
         .filter(|_| call.traits.stream && call.failed != Some(true))
 }
 
-/// The numbers `of` some calls, which come in the order of time.
+/// The numbers `of` some calls.
 pub(super) fn numbers<'a>(
     calls: impl IntoIterator<Item = &'a &'a Call>,
     of: impl Fn(&Call) -> Option<f64>,
 ) -> Numbers {
-    Numbers::in_time(calls.into_iter().filter_map(|call| of(call)))
+    Numbers::in_time(
+        calls
+            .into_iter()
+            .filter_map(|call| Some((call.started, of(call)?))),
+    )
 }
 
 impl Numbers {
@@ -746,7 +785,7 @@ mod tests {
                 let cut = n % 50 < 9;
                 Call {
                     first_token: (!cut).then(|| first(n)),
-                    waited: [cut.then_some(150e6), None],
+                    waited: [cut.then_some(150e6), None, None],
                     ..made_up(n, 300.0)
                 }
             })
@@ -759,7 +798,10 @@ mod tests {
         let why = numbers.estimate(0.95, ALPHA).unwrap_err();
         assert!(why.contains("72 not waited out"), "{why}");
         // Where the least that they can have been would move an end, it does.
-        let early = Numbers::waited((0..400).map(|n| (100.0 + f64::from(n), n % 4 == 0)));
+        let early = Numbers::waited((0..400).map(|n| {
+            let date = WallTime(i64::from(n) * 1_000_000);
+            (date, 100.0 + f64::from(n), n % 4 == 0)
+        }));
         let found = early.estimate(0.5, ALPHA).unwrap();
         let known = Numbers::of((0..400).filter(|n| n % 4 > 0).map(|n| 100.0 + f64::from(n)));
         let known = known.estimate(0.5, ALPHA).unwrap();

@@ -44,7 +44,12 @@ pub struct Gathered<'a> {
     remarks: Vec<Note>,
     hosted: Vec<(Name, PicoDollars)>,
     same: Option<&'a SameModel>,
+    output_prices: Option<OutputPrices<'a>>,
 }
+
+/// What a provider charges for 1,000,000 tokens of a model's answers, in US dollars, by the names
+/// of both.
+pub type OutputPrices<'a> = Box<dyn FnMut(&Name, &Name) -> Option<f64> + 'a>;
 
 impl std::fmt::Debug for Gathered<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -86,7 +91,13 @@ impl<'a> Gathered<'a> {
             remarks: Vec::new(),
             hosted: Vec::new(),
             same: None,
+            output_prices: None,
         }
+    }
+
+    /// Says what answers cost.
+    pub fn price(&mut self, output_prices: OutputPrices<'a>) {
+        self.output_prices = Some(output_prices);
     }
 
     /// Says which names mean one model.
@@ -119,7 +130,7 @@ impl<'a> Gathered<'a> {
             }
         };
         let found = found.into_iter().map(|call| named(call, self.same));
-        let chosen: Vec<Call> = if self.choice.takes_record(record) {
+        let mut chosen: Vec<Call> = if self.choice.takes_record(record) {
             let takes = |call: &Call| self.choice.takes(call);
             found.filter(takes).collect()
         } else {
@@ -130,6 +141,12 @@ impl<'a> Gathered<'a> {
             return;
         }
         self.taken += 1;
+        if let Some(price) = &mut self.output_prices {
+            for call in &mut chosen {
+                let there = call.model.as_ref().or(call.asked.as_ref());
+                call.output_price = there.and_then(|there| price(&call.provider, there));
+            }
+        }
         self.own_delays
             .extend(chosen.iter().filter_map(|call| call.own_delay));
         if !self.configs.contains(&record.config) && self.configs.len() < CONFIGS_MAX {

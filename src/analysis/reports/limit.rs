@@ -85,7 +85,7 @@ fn is_daily(attempt: &AttemptRecord, most: u64, then: WallTime) -> bool {
 mod tests {
     use super::*;
     use crate::record::RateLimitHeader;
-    use crate::statistics::metric::tests::record;
+    use crate::sample::record;
 
     #[test]
     fn a_limit_of_requests_is_of_a_minute_or_of_a_day() {

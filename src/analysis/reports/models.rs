@@ -6,7 +6,7 @@ use super::call::Call;
 use super::ecdf::first_tokens;
 use super::figures::{
     Good, METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, failures, head, leader, mean,
-    model_cell, named, nothing, numbers, price, rate, to_first_answer, to_first_token, total,
+    model_cell, named, nothing, numbers, price, rate, to_first_answer, to_first_token, to_total,
 };
 use super::sums::Routes;
 use crate::analysis::paper::{Cell, Chart, Column, Head, Paper, Plot, Point, Sheet, Unit};
@@ -27,6 +27,8 @@ struct Way {
     /// Mean cost of those whose cost is known, and how many they are.
     cost: Option<(f64, u64)>,
     spent: Numbers,
+    /// US dollars for 1,000,000 tokens of answers; or why that is not one number.
+    output_price: Result<f64, &'static str>,
 }
 
 const TITLE: &str = "Models";
@@ -41,9 +43,10 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
             first_token: to_first_token(&calls).lacking(&calls, |call| call.no_first_token),
             first_answer: to_first_answer(&calls).lacking(&calls, |call| call.no_first_token),
             rate: numbers(&calls, rate).lacking(&calls, |call| call.no_rate),
-            total: numbers(&calls, total).lacking(&calls, |call| call.no_rate),
+            total: to_total(&calls).lacking(&calls, |call| call.no_rate),
             cost: mean(calls.iter().filter_map(|call| price(call))),
             spent: numbers(&calls, price),
+            output_price: output_price(&calls),
             route,
         })
         .collect();
@@ -65,6 +68,7 @@ pub(super) fn rolled(routes: &Routes, of: Head) -> Paper {
             total: Numbers::unkept(),
             cost: sums.cost(),
             spent: Numbers::unkept(),
+            output_price: Err("roll-ups do not say what it is called there"),
         })
         .collect();
     written(&ways, head(of, METHOD))
@@ -91,8 +95,10 @@ fn written(ways: &[Way], of: Head) -> Paper {
              `[models]`, else by its name without the maker's. Tokens of two models are not the same tokens: rates across \
              families compare what is billed, not what is read."
                 .to_owned(),
+            "Requests are tries: those after which another route was asked are among them.".to_owned(),
             "Total is to the 500th token: first answer and 499 times the time per token, of each \
-             request."
+             request. A stream that had no answer yet when its client left counts as at least as \
+             long as it was waited for; of one that was left in the middle nothing is told here."
                 .to_owned(),
         ],
     }
@@ -222,24 +228,47 @@ fn money(ways: &[Way]) -> Sheet {
         Column::new("cost_per_1000", "per 1,000", Unit::Dollars),
         Column::new("cost_p50", "each p50", Unit::Dollars),
         Column::new("rate_per_usd", "tokens/s per $ a request", Unit::Number),
+        Column::new("output_price", "1M output tokens", Unit::Dollars),
+        Column::new(
+            "rate_per_output_usd",
+            "tokens/s per $ of that",
+            Unit::Number,
+        ),
     ];
     sheet("money", "Cost", columns, ways, |way| {
         let each = way.cost.map(|cost| cost.0);
         let priced = way.cost.map_or(0, |cost| cost.1);
-        let value = way
-            .rate
-            .median()
-            .zip(each)
-            .filter(|(_, each)| *each > 0.0)
-            .map(|(rate, each)| rate / each);
+        let each_told = each.filter(|each| *each > 0.0).ok_or("no price");
         vec![
             Cell::share(Share::of(priced, way.answers)),
             Cell::maybe(each, "no price"),
             Cell::maybe(each.map(|each| each * 1e3), "no price"),
             way.spent.at(0.5),
-            Cell::maybe(value, "no price"),
+            by_price(way, each_told),
+            way.output_price.map_or_else(Cell::absent, Cell::Value),
+            by_price(way, way.output_price),
         ]
     })
+}
+
+/// The output rate by a price: by that of answers what a model's speed costs, whatever it was asked.
+fn by_price(way: &Way, price: Result<f64, &'static str>) -> Cell {
+    match (way.rate.median(), price) {
+        (Some(rate), Ok(price)) => Cell::Value(rate / price),
+        (None, Ok(_)) => way.rate.at(0.5),
+        (_, Err(why)) => Cell::absent(why),
+    }
+}
+
+/// The price of answers that all calls of a route have.
+fn output_price(calls: &[&Call]) -> Result<f64, &'static str> {
+    let mut prices: Vec<Option<f64>> = calls.iter().map(|call| call.output_price).collect();
+    prices.dedup();
+    match prices[..] {
+        [Some(price)] => Ok(price),
+        [None] | [] => Err("no price"),
+        _ => Err("several prices"),
+    }
 }
 
 fn distribution(ways: &[Way]) -> Option<Chart> {
@@ -299,15 +328,22 @@ mod tests {
         let mut calls = Vec::new();
         for n in 0..400 {
             let jitter = (n % 40) as f64;
-            calls.push(made_up(n, 300.0 + jitter));
+            calls.push(Call {
+                output_price: Some(8.0),
+                ..made_up(n, 300.0 + jitter)
+            });
             let other = Call {
                 rate: Some(40.0),
                 cost: Some(0.0011),
+                output_price: Some(if n == 7 { 9.0 } else { 8.0 }),
                 ..made_up(n, 400.0 + jitter)
             };
             calls.push(routed(other, None));
         }
-        calls.push(failing(400));
+        calls.push(Call {
+            output_price: Some(8.0),
+            ..failing(400)
+        });
         let paper = paper(&calls, head());
         let speed = &paper.sheets[0];
         assert_eq!(speed.rows.len(), 2);
@@ -332,5 +368,10 @@ mod tests {
             panic!("a cost");
         };
         assert!((cost - 1.0).abs() < 1e-9, "{cost}");
+        let [direct, router] = [0, 1].map(|row| &paper.sheets[2].rows[row]);
+        let rate = paper.sheets[0].rows[0][6].number().unwrap();
+        assert_eq!(direct[7], Cell::Value(8.0));
+        assert_eq!(direct[8], Cell::Value(rate / 8.0));
+        assert_eq!(router[8], Cell::absent("several prices"));
     }
 }

@@ -10,9 +10,10 @@ use crate::analysis::paper::{Band, Cell, Chart, Column, Head, Line, Paper, Plot,
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::{Share, Window};
 use crate::analysis::watch::cold::{Warm, cold_starts};
-use crate::analysis::watch::drift::{Question, THRESHOLD, drift};
+use crate::analysis::watch::drift::{Question, drift};
 use crate::analysis::watch::{Drift, Point};
-use crate::record::{ExchangeId, ExchangeRecord, Origin, WallTime};
+use crate::record::{ExchangeId, ExchangeRecord, Origin, Outcome, WallTime};
+use crate::statistics::drift::Thresholds;
 use crate::statistics::drift::slow_trend;
 use crate::statistics::interval::{ALPHA, Estimate, wilson};
 
@@ -156,7 +157,7 @@ impl<'a> Found<'a> {
                 points,
                 &Question {
                     now: window.until,
-                    threshold: THRESHOLD,
+                    threshold: Thresholds::default().drift,
                     held: None,
                 },
             ),
@@ -207,8 +208,8 @@ fn availability(points: &[Point]) -> Share {
 /// A number of the probes, in the order of time; a failure takes infinitely long.
 fn numbers(points: &[Point], of: impl Fn(&Point) -> Option<f64>) -> Numbers {
     let values = points.iter().filter_map(|point| match point.answered {
-        Some(false) => Some(f64::INFINITY),
-        _ => of(point),
+        Some(false) => Some((point.at, f64::INFINITY)),
+        _ => Some((point.at, of(point)?)),
     });
     Numbers::in_time(values)
 }
@@ -265,13 +266,15 @@ fn routes_sheet(all: &[Found<'_>]) -> Sheet {
             Column::new("cold_starts", "cold starts", Unit::Share),
             Column::new("warm_first_token", "warm median", Unit::Span),
             Column::new("cost", "cost", Unit::Dollars),
+            Column::new("priced", "with a price", Unit::Share),
         ]),
     );
     for found in all {
         let points = found.points;
-        let costs: Vec<f64> = points.iter().filter_map(|point| point.cost).collect();
-        let cost = (!costs.is_empty()).then(|| costs.iter().sum());
-        let connect = points.iter().filter_map(|point| point.connect);
+        let (cost, priced) = cost(points);
+        let connect = points
+            .iter()
+            .filter_map(|point| Some((point.at, point.connect?)));
         let warm = found.warm.filter(|warm| warm.is_warm);
         sheet.rows.push(row(
             found,
@@ -287,10 +290,25 @@ fn routes_sheet(all: &[Found<'_>]) -> Sheet {
                 ),
                 Cell::maybe(warm.map(|warm| warm.median()), "needs 6 warm"),
                 Cell::maybe(cost, "no price"),
+                Cell::share(priced),
             ],
         ));
     }
     sheet
+}
+
+/// US dollars of the probes whose cost is known, and how many that is of those that were answered.
+/// A refused one costs nothing, which is no price of a probe.
+fn cost(points: &[Point]) -> (Option<f64>, Share) {
+    let costs = points.iter().filter_map(|point| point.cost);
+    let sum: f64 = costs.sum();
+    let answered = || points.iter().filter(|point| point.outcome == Outcome::Ok);
+    let priced = answered().filter(|point| point.cost.is_some()).count() as u64;
+    let known = priced > 0 || sum > 0.0;
+    (
+        known.then_some(sum),
+        Share::of(priced, answered().count() as u64),
+    )
 }
 
 fn baseline_sheet(all: &[Found<'_>]) -> Sheet {
@@ -444,4 +462,34 @@ fn charts(all: &[Found<'_>], window: Window) -> Vec<Chart> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::watch::point::tests::answered;
+
+    #[test]
+    fn a_refused_probe_is_no_price() {
+        let of = |outcome, cost| Point {
+            outcome,
+            cost,
+            ..answered(1, 1.0)
+        };
+        let refused = of(Outcome::RateLimited, Some(0.0));
+        for (points, expected, known) in [
+            (vec![of(Outcome::Ok, None), refused], None, (0, 1)),
+            (vec![refused], None, (0, 0)),
+            (vec![of(Outcome::Ok, Some(0.0)), refused], Some(0.0), (1, 1)),
+            (
+                vec![of(Outcome::Ok, Some(2.0)), of(Outcome::Ok, None), refused],
+                Some(2.0),
+                (1, 2),
+            ),
+            (vec![of(Outcome::Truncated, Some(1.0))], Some(1.0), (0, 0)),
+        ] {
+            let (cost, Share { part, whole, .. }) = cost(&points);
+            assert_eq!((cost, (part, whole)), (expected, known), "{points:?}");
+        }
+    }
 }

@@ -441,7 +441,7 @@ mod tests {
     use super::*;
     use crate::analysis::reports::tests::{failing, head, made_up, routed};
     use crate::record::Active;
-    use crate::statistics::metric::tests::record;
+    use crate::sample::record;
 
     fn around(count: usize, first_ms: f64) -> Vec<Call> {
         let call = |n: usize| made_up(n, first_ms + (n * 7 % 11) as f64);

@@ -149,8 +149,7 @@ impl<'a> Rolled<'a> {
         } else {
             self.routes.entry(route).or_default()
         };
-        let cluster = of.span.start.0.div_euclid(self.window.alike());
-        sums.add(rollup, of.stream, cluster);
+        sums.add(rollup, of.stream, of.span.start);
     }
 
     /// The report over everything added.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::figures::{Numbers, Route};
 use crate::analysis::tables::Share;
-use crate::record::PicoDollars;
+use crate::record::{PicoDollars, WallTime};
 use crate::statistics::Rollup;
+use crate::statistics::interval::{Nearby, Pool};
 use crate::statistics::sketch::Sketch;
 
 /// The sums of every route.
@@ -17,7 +18,7 @@ pub(super) struct Sums {
     pub(super) streams: Rollup,
     pub(super) wholes: Rollup,
     /// Streams by what may be alike in time.
-    alike: BTreeMap<i64, Alike>,
+    alike: Nearby<Alike>,
 }
 
 /// The numbers of streams that came near each other.
@@ -30,15 +31,26 @@ struct Alike {
     longer: [u64; 2],
 }
 
+impl Pool for Alike {
+    fn pool(&mut self, more: Self) {
+        self.first_token.merge(&more.first_token);
+        self.first_answer.merge(&more.first_answer);
+        self.rate.merge(&more.rate);
+        for (count, more) in self.longer.iter_mut().zip(more.longer) {
+            *count += more;
+        }
+    }
+}
+
 impl Sums {
-    /// Adds a roll-up, whose numbers may be like those of the others of `cluster`.
-    pub(super) fn add(&mut self, rollup: &Rollup, stream: bool, cluster: i64) {
+    /// Adds a roll-up begun `at`, whose numbers may be like those of the others near it.
+    pub(super) fn add(&mut self, rollup: &Rollup, stream: bool, at: WallTime) {
         if !stream {
             self.wholes.merge(rollup);
             return;
         }
         self.streams.merge(rollup);
-        let alike = self.alike.entry(cluster).or_default();
+        let alike = self.alike.at(at);
         alike.first_token.merge(&rollup.first_token);
         alike.first_answer.merge(&rollup.first_answer);
         alike.rate.merge(&rollup.output_rate);
@@ -58,15 +70,7 @@ impl Sums {
     pub(super) fn merge(&mut self, other: &Self) {
         self.streams.merge(&other.streams);
         self.wholes.merge(&other.wholes);
-        for (cluster, more) in &other.alike {
-            let alike = self.alike.entry(*cluster).or_default();
-            alike.first_token.merge(&more.first_token);
-            alike.first_answer.merge(&more.first_answer);
-            alike.rate.merge(&more.rate);
-            for (count, more) in alike.longer.iter_mut().zip(more.longer) {
-                *count += more;
-            }
-        }
+        self.alike.merge(other.alike.clone());
     }
 
     fn of_both(&self, of: impl Fn(&Rollup) -> u64) -> u64 {
@@ -111,7 +115,7 @@ impl Sums {
     }
 
     fn clusters(&self, of: impl Fn(&Alike) -> (&Sketch, u64)) -> Vec<(&Sketch, u64)> {
-        self.alike.values().map(of).collect()
+        self.alike.groups().map(of).collect()
     }
 
     /// Time to first token of streams.
@@ -176,7 +180,7 @@ mod tests {
                     let noise = level + 0.2 * normal(&mut random);
                     rollup.first_token.insert((300e6 * noise.exp()) as u64);
                 }
-                sums.add(&rollup, true, hour);
+                sums.add(&rollup, true, WallTime(hour * 3_600_000_000));
             }
             let numbers = sums.first_token();
             assert!(numbers.effect_of() > 5.0, "seed {seed}");

@@ -1,12 +1,13 @@
 //! The report `throughput`: for agents, in the shape of `InferenceLatency.com`'s endpoint, from
 //! what was measured. A key without a source is null.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::call::{Call, plain_model};
-use super::figures::{Numbers, Route, first_token, named, rate, spent};
+use super::figures::{Numbers, Route, first_token, named, rate, spent, whole};
 use crate::analysis::tables::Window;
 use crate::record::{Language, WallTime};
 use crate::routing::catalogue::{ModelFacts, facts_of};
@@ -33,13 +34,16 @@ pub struct Throughput {
     routes: BTreeMap<Route, Seen>,
 }
 
+/// A date, a time in nanoseconds, and whether nobody waited it out: it is longer then.
+type Time = (WallTime, f64, bool);
+
 /// One route: all times in nanoseconds.
 #[derive(Debug, Default)]
 struct Seen {
-    whole: Vec<f64>,
-    cold: Vec<f64>,
-    warm: Vec<f64>,
-    first_token: Vec<f64>,
+    whole: Vec<Time>,
+    cold: Vec<Time>,
+    warm: Vec<Time>,
+    first_token: Vec<Time>,
     rate: Vec<f64>,
     answers: u64,
     judged: u64,
@@ -58,7 +62,7 @@ struct Seen {
 
 #[derive(Debug, Default)]
 struct Day {
-    whole: Vec<f64>,
+    whole: Vec<Time>,
     tokens: u64,
     elapsed: f64,
 }
@@ -86,7 +90,7 @@ pub fn throughput(
 ) -> Value {
     let mut throughput = Throughput::new(window);
     calls.iter().for_each(|call| throughput.add(call));
-    throughput.json(made, served, models)
+    throughput.json(made, served, models, None)
 }
 
 impl Throughput {
@@ -119,11 +123,12 @@ impl Throughput {
         }
         let route = (plain_model(call), call.provider.to_string());
         let seen = self.routes.entry(route).or_default();
-        let whole = call.whole.filter(|_| call.failed.is_some());
+        let whole = whole(call).filter(|(.., cut)| *cut || call.failed.is_some());
         // Tokens over the time of the same answers: of failures neither is known.
-        let made = call
-            .output
-            .zip(whole.filter(|whole| whole.is_finite() && *whole > 0.0));
+        let made = call.output.zip(whole.and_then(|(_, time, cut)| {
+            let came = !cut && time.is_finite() && time > 0.0;
+            came.then_some(time)
+        }));
         if in_week && let Some(day) = seen.days.get_mut((DAYS - 1 - back) as usize) {
             day.whole.extend(whole);
             if let Some((tokens, elapsed)) = made {
@@ -136,26 +141,41 @@ impl Throughput {
         }
     }
 
-    /// The answer; `models` is what is known of models wherever they are served.
+    /// The answer; `models` is what is known of models wherever they are served. Of more than
+    /// `most` routes the busiest are told, and how many further ones there are.
     #[must_use]
-    pub fn json(&self, made: WallTime, served: bool, models: &[ModelFacts]) -> Value {
-        let told: Vec<Told> = self
-            .routes
+    pub fn json(
+        &self,
+        made: WallTime,
+        served: bool,
+        models: &[ModelFacts],
+        most: Option<usize>,
+    ) -> Value {
+        let tested = self.routes.iter();
+        let mut tested: Vec<_> = tested.filter(|(_, seen)| seen.newest.is_some()).collect();
+        let total = tested.len();
+        let responding = tested.iter().filter(|(_, seen)| seen.answers > 0).count();
+        // Of whom nobody waited for an answer, nobody knows whether it would have come.
+        let judged = tested.iter().filter(|(_, seen)| seen.judged > 0).count();
+        if let Some(most) = most.filter(|most| *most < total) {
+            tested.sort_by_key(|(_, seen)| Reverse(seen.judged));
+            tested.truncate(most);
+            tested.sort_by_key(|(route, _)| *route);
+        }
+        let told: Vec<Told> = tested
             .iter()
-            .filter(|(_, seen)| seen.newest.is_some())
             .map(|(route, seen)| seen.told(route, served, facts_of(&route.0, models)))
             .collect();
         let mut by_latency: Vec<&Told> = told.iter().filter(|t| t.latency.is_some()).collect();
         by_latency.sort_by(|a, b| order(a.latency, b.latency));
         let mut by_throughput: Vec<&Told> = told.iter().filter(|t| t.rate.is_some()).collect();
         by_throughput.sort_by(|a, b| order(b.rate, a.rate));
-        let responding = told.iter().filter(|told| told.answers > 0).count();
         let objects = |list: &[&Told]| {
             list.iter()
                 .map(|told| told.object.clone())
                 .collect::<Value>()
         };
-        let (fastest, most) = (by_latency.first(), by_throughput.first());
+        let (fastest, highest) = (by_latency.first(), by_throughput.first());
         let name = |told: Option<&&Told>| told.map(|told| told.name.clone());
         let answered = |told: &&Seen| told.elapsed > 0.0;
         let seen = || self.routes.values().filter(answered);
@@ -163,7 +183,8 @@ impl Throughput {
         let elapsed: f64 = seen().map(|seen| seen.elapsed).sum();
         let finite = || {
             let whole = self.routes.values().flat_map(|seen| &seen.whole);
-            whole.copied().filter(|whole| whole.is_finite())
+            let came = whole.filter(|(_, time, cut)| !cut && time.is_finite());
+            came.map(|(_, time, _)| *time)
         };
         let count = finite().count();
         let average = (count > 0).then(|| finite().sum::<f64>() / count as f64 / 1e6);
@@ -179,19 +200,20 @@ impl Throughput {
                 "by_throughput": objects(&by_throughput),
             },
             "fastest_latency": fastest.map(|told| told.object.clone()),
-            "highest_throughput": most.map(|told| told.object.clone()),
-            "total_tested": told.len(),
+            "highest_throughput": highest.map(|told| told.object.clone()),
+            "total_tested": total,
             "successful_tests": responding,
-            "failed_tests": told.len() - responding,
+            "failed_tests": judged - responding,
+            "further": total - told.len(),
             "performance_summary": {
                 "best_latency_ms": fastest.and_then(|told| told.latency),
-                "best_throughput_tokens_per_sec": most.and_then(|told| told.rate),
+                "best_throughput_tokens_per_sec": highest.and_then(|told| told.rate),
                 "avg_latency_ms": average,
                 "avg_throughput_tokens_per_sec":
                     (elapsed > 0.0).then(|| tokens as f64 / (elapsed / 1e9)),
             },
-            "ai_guidance": guidance(&told, name(fastest), name(most)),
-            "human_readable_summary": summary(fastest, most, responding, told.len()),
+            "ai_guidance": guidance(&told, name(fastest), name(highest)),
+            "human_readable_summary": summary(fastest, highest, responding, judged),
             "timestamp": made.rfc3339(),
             "window": {
                 "from": self.window.from.rfc3339(),
@@ -200,11 +222,14 @@ impl Throughput {
             "definitions": {
                 "version": crate::statistics::DEFINITIONS,
                 "latency_ms": "median time from the request's first byte to the last token, \
-                    failures infinitely long; null below 6 requests",
+                    failures infinitely long, and what was not waited out (the client left, a \
+                    hedge was sooner) at least as long as its wait, by Kaplan and Meier; null \
+                    below 6 requests and beyond what was waited for",
+                "avg_latency_ms": "mean of the answers that came",
                 "throughput_tokens_per_sec": "tokens_generated / elapsed_seconds, sums over the \
                     answers whose tokens are known; waiting for the first token is in it",
-                "tests": "a provider object is a model at a provider; it failed if nothing was \
-                    answered in the window",
+                "tests": "a provider object is a model at a provider; it failed if what was \
+                    judged in the window failed; of many the busiest are told, and `further` are not",
                 "cold_start": "the connection was opened for the request",
                 "unhealthy": "the last 5 requests failed, or half of all",
                 "cost_per_1k_tokens_usd": "cost over prompt and generated tokens together",
@@ -231,7 +256,7 @@ fn bands(bands: &[(f64, &str)], rest: &str) -> Value {
 }
 
 impl Seen {
-    fn add(&mut self, call: &Call, whole: Option<f64>, made: Option<(u64, f64)>) {
+    fn add(&mut self, call: &Call, whole: Option<Time>, made: Option<(u64, f64)>) {
         self.whole.extend(whole);
         let of = if call.traits.reused {
             &mut self.warm
@@ -239,7 +264,10 @@ impl Seen {
             &mut self.cold
         };
         of.extend(whole);
-        self.first_token.extend(first_token(call));
+        let wait = call.waited[0].filter(|_| call.traits.stream);
+        let first = first_token(call).map(|time| (call.started, time, false));
+        self.first_token
+            .extend(first.or_else(|| wait.map(|wait| (call.started, wait, true))));
         self.rate.extend(rate(call));
         if let Some(failed) = call.failed {
             self.judged += 1;
@@ -282,9 +310,9 @@ impl Seen {
     }
 
     fn told(&self, route: &Route, served: bool, facts: Option<&ModelFacts>) -> Told {
-        let whole = Numbers::of(self.whole.iter().copied());
-        let millis = |values: &[f64]| {
-            let numbers = Numbers::of(values.iter().copied());
+        let whole = Numbers::waited(self.whole.iter().copied());
+        let millis = |values: &[Time]| {
+            let numbers = Numbers::waited(values.iter().copied());
             numbers.median().map(|median| median / 1e6)
         };
         let latency = whole.median().map(|median| median / 1e6);
@@ -314,6 +342,7 @@ impl Seen {
                 "latency_ms": latency,
                 "throughput_tokens_per_sec": rate,
                 "n": whole.count(),
+                "not_waited_out": whole.cut_count(),
                 "latency_interval_95_ms": interval.ok(),
                 "latency_why": whole.estimate(0.5, ALPHA).err(),
                 "first_token_p50_ms": millis(&self.first_token),
@@ -381,7 +410,6 @@ impl Seen {
             latency,
             rate,
             first_token: millis(&self.first_token),
-            answers: self.answers,
             object,
         }
     }
@@ -393,7 +421,6 @@ struct Told {
     latency: Option<f64>,
     rate: Option<f64>,
     first_token: Option<f64>,
-    answers: u64,
     object: Value,
 }
 
@@ -595,6 +622,68 @@ mod tests {
             "Fastest: gpt-4.1 at openai, 5000 ms (Slow); highest throughput: gpt-4.1 at openai, \
              40.0 tokens/s (Medium); 1/2 providers responding."
         );
+    }
+
+    /// 60 of 100 clients left after 300 ms: what they would have waited for is not left out.
+    #[test]
+    fn what_was_not_waited_out_is_no_fast_answer() {
+        let calls: Vec<Call> = (0..100)
+            .map(|n| match n % 5 {
+                0 | 1 => Call {
+                    whole: Some(100e6),
+                    ..made_up(n, 20.0)
+                },
+                _ => Call {
+                    failed: None,
+                    first_token: None,
+                    first_answer: None,
+                    whole: None,
+                    waited: [Some(300e6); 3],
+                    outcome: crate::record::Outcome::ClientGone,
+                    ..made_up(n, 20.0)
+                },
+            })
+            .collect();
+        let value = told(&calls);
+        let metrics = &value["providers"][0]["metrics"];
+        assert_eq!(metrics["latency_ms"], Value::Null);
+        assert_eq!(metrics["first_token_p50_ms"], Value::Null);
+        let counts = ["n", "not_waited_out", "first_token_n"].map(|key| metrics[key].as_u64());
+        assert_eq!(counts, [Some(100), Some(60), Some(100)]);
+        assert_eq!(value["fastest_latency"], Value::Null);
+        // A route of which nothing is known but that it was too slow has failed at nothing.
+        let gone: Vec<Call> = calls
+            .into_iter()
+            .filter(|call| call.failed.is_none())
+            .collect();
+        assert_eq!(told(&gone)["failed_tests"], 0);
+    }
+
+    #[test]
+    fn of_many_routes_the_busiest_are_told_and_how_many_are_not() {
+        let window = head().window;
+        let mut found = Throughput::new(window);
+        for n in 0..30_u64 {
+            let named = Call {
+                model: Some(format!("made-up-{n}").into()),
+                ..made_up(0, 300.0)
+            };
+            // The last name is the busiest.
+            (0..=n / 29).for_each(|_| found.add(&named));
+        }
+        let value = found.json(window.until, true, &[], Some(3));
+        let told = value["providers"].as_array().unwrap();
+        assert_eq!((told.len(), &value["further"]), (3, &json!(27)));
+        assert!(told.iter().any(|told| told["model"] == "made-up-29"));
+        assert_eq!(value["total_tested"], 30);
+        assert_eq!(value["successful_tests"], 30);
+        assert_eq!(
+            value["rankings"]["by_throughput"].as_array().unwrap().len(),
+            3
+        );
+        let all = found.json(window.until, true, &[], None);
+        assert_eq!(all["providers"].as_array().unwrap().len(), 30);
+        assert_eq!(all["further"], 0);
     }
 
     #[test]

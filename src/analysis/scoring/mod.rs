@@ -8,9 +8,9 @@ mod answer;
 
 mod grade;
 
-mod words;
-
 mod number;
+
+mod words;
 
 mod pattern;
 

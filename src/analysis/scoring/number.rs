@@ -1,17 +1,20 @@
 //! Finds the number that an answer ends with, and says how near it is to the right one.
 
-/// The last number of a text. Thousands may be parted by commas; a sign counts where it does not
-/// join two words or numbers (`2020-21` ends with 21); a point or an exponent needs a digit behind
-/// it (`42.` is 42).
+/// The last number of a text. Thousands may be parted by commas or spaces; a sign counts where it
+/// does not join two words or numbers (`2020-21` ends with 21), also before a currency's (`-$5`),
+/// and a real minus sign with space behind it; a point or an exponent needs a digit behind it
+/// (`42.` is 42).
 #[must_use]
 pub(super) fn last_number(text: &str) -> Option<f64> {
-    let chars: Vec<char> = text.chars().map(plain).collect();
+    let raw: Vec<char> = text.chars().collect();
+    let chars: Vec<char> = raw.iter().copied().map(plain).collect();
     let mut found = None;
     let mut at = 0;
     while at < chars.len() {
         if starts_number(&chars, at) {
             let (end, digits) = number_at(&chars, at);
-            let sign = sign_before(&chars, at);
+            let is_negative = has_minus(&chars, at) || has_minus_apart(&raw, at);
+            let sign = if is_negative { -1.0 } else { 1.0 };
             found = digits.parse::<f64>().ok().map(|value| sign * value);
             at = end;
         } else {
@@ -21,16 +24,24 @@ pub(super) fn last_number(text: &str) -> Option<f64> {
     found.filter(|value| value.is_finite())
 }
 
-/// Other minus signs and wide digits as ASCII has them.
-fn plain(c: char) -> char {
+const MINUS: char = '\u{2212}';
+
+/// Other minus signs, fraction bars and wide digits as ASCII has them.
+pub(super) fn plain(c: char) -> char {
     match c {
-        '\u{2212}' | '\u{2013}' => '-',
+        MINUS | '\u{2010}' | '\u{2011}' | '\u{2013}' => '-',
+        '\u{2044}' => '/',
         '\u{ff10}'..='\u{ff19}' => char::from(b'0' + (c as u32 - 0xff10) as u8),
         other => other,
     }
 }
 
-fn is_digit(chars: &[char], at: usize) -> bool {
+/// The sign of a currency that stands before amounts.
+pub(super) const fn is_currency(c: char) -> bool {
+    matches!(c, '$' | '¢' | '£' | '¤' | '¥' | '\u{20a0}'..='\u{20c0}')
+}
+
+pub(super) fn is_digit(chars: &[char], at: usize) -> bool {
     chars.get(at).is_some_and(char::is_ascii_digit)
 }
 
@@ -38,7 +49,7 @@ fn starts_number(chars: &[char], at: usize) -> bool {
     is_digit(chars, at) || chars[at] == '.' && is_digit(chars, at + 1)
 }
 
-/// Where the number at `at` ends, and what it reads without commas.
+/// Where the number at `at` ends, and what it reads without what parts its thousands.
 fn number_at(chars: &[char], mut at: usize) -> (usize, String) {
     let mut digits = String::new();
     let from = at;
@@ -46,8 +57,9 @@ fn number_at(chars: &[char], mut at: usize) -> (usize, String) {
         digits.push(chars[at]);
         at += 1;
     }
-    if (1..=3).contains(&(at - from)) {
-        while is_thousand(chars, at) {
+    let parted_by = chars.get(at).copied().filter(|c| parts_thousands(*c));
+    if let Some(sign) = parted_by.filter(|_| (1..=3).contains(&(at - from))) {
+        while is_thousand(chars, at, sign) {
             digits.extend(&chars[at + 1..at + 4]);
             at += 4;
         }
@@ -72,21 +84,36 @@ fn number_at(chars: &[char], mut at: usize) -> (usize, String) {
     (at, digits)
 }
 
-/// A comma and three digits, with no fourth behind them.
-fn is_thousand(chars: &[char], at: usize) -> bool {
-    chars.get(at) == Some(&',')
+/// A comma, a space, or one of the spaces that break no line.
+const fn parts_thousands(c: char) -> bool {
+    matches!(c, ',' | ' ' | '\u{a0}' | '\u{2009}' | '\u{202f}')
+}
+
+/// That sign and three digits, with no fourth behind them.
+fn is_thousand(chars: &[char], at: usize, sign: char) -> bool {
+    chars.get(at) == Some(&sign)
         && (1..4).all(|place| is_digit(chars, at + place))
         && !is_digit(chars, at + 4)
 }
 
-fn sign_before(chars: &[char], at: usize) -> f64 {
+/// Whether a minus stands right before the number at `at`, or before its currency.
+fn has_minus(chars: &[char], at: usize) -> bool {
     let before = |back: usize| at.checked_sub(back).map(|place| chars[place]);
-    let joins = before(2).is_some_and(|c| c.is_alphanumeric() || matches!(c, '.' | ')'));
-    if before(1) == Some('-') && !joins {
-        -1.0
-    } else {
-        1.0
-    }
+    let sign = 1 + usize::from(before(1).is_some_and(is_currency));
+    let joins = before(sign + 1).is_some_and(|c| c.is_alphanumeric() || matches!(c, '.' | ')'));
+    before(sign) == Some('-') && !joins
+}
+
+/// Whether a real minus sign stands before the number at `at` with space between, and nothing
+/// before it that it takes from. A hyphen there is a dash, or marks an item of a list.
+fn has_minus_apart(raw: &[char], at: usize) -> bool {
+    let mut before = raw[..at].iter().rev().skip_while(|c| c.is_whitespace());
+    let is_minus = before.next() == Some(&MINUS);
+    let mut from = before.skip_while(|c| c.is_whitespace());
+    is_minus
+        && !from
+            .next()
+            .is_some_and(|c| c.is_numeric() || matches!(c, ')' | '%'))
 }
 
 /// How near `found` is to `expected`: within `tolerance` 1 and else 0; without one
@@ -134,6 +161,19 @@ mod tests {
             ("42%", Some(42.0)),
             ("１２", Some(12.0)),
             ("v1.2.3", Some(0.3)),
+            ("the balance is -$1,200", Some(-1_200.0)),
+            ("\u{2212}€5", Some(-5.0)),
+            ("$-5", Some(-5.0)),
+            ("from $3-$5", Some(5.0)),
+            ("it is \u{2212} 3", Some(-3.0)),
+            ("10 \u{2212} 3", Some(3.0)),
+            ("- 3", Some(3.0)),
+            ("1 000 000", Some(1e6)),
+            ("1\u{a0}000\u{202f}000", Some(0.0)),
+            ("1\u{202f}234,5", Some(5.0)),
+            ("12\u{2009}345.5 km", Some(12_345.5)),
+            ("in 2026 100 came", Some(100.0)),
+            ("7 1000", Some(1_000.0)),
             ("1e999", None),
             ("none", None),
             ("", None),

@@ -13,7 +13,7 @@ mod tally;
 pub mod routes;
 
 pub use route::{Costs, Lost, OutcomeCounts, RouteName, RouteReport, Share};
-pub use routes::{ReportHead, RollupOf, RoutesBuilder, RoutesReport};
+pub use routes::{Further, ReportHead, RollupOf, RoutesBuilder, RoutesReport};
 pub use row::{Exclusion, Origins, Row, Selection};
 pub use spread::{Figure, Spread};
 pub use window::Window;

@@ -1,5 +1,6 @@
 //! The report `routes`: what each way to a model did in a span of time.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use crate::record::{AttemptRecord, ExchangeRecord, KeyedHash, Origin, Outcome, WallTime};
@@ -63,13 +64,25 @@ pub struct RoutesReport {
     pub unrouted: OutcomeCounts,
     /// The routes, the busiest first.
     pub routes: Vec<RouteReport>,
+    /// Those behind them that are left out.
+    pub further: Further,
+}
+
+/// Routes that a bounded report leaves out, all of them together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Further {
+    /// How many.
+    pub routes: u64,
+    /// Their exchanges.
+    pub exchanges: u64,
 }
 
 /// Makes a report of rows handed in one by one.
 #[derive(Debug, Default)]
 pub struct RoutesBuilder {
     selection: Selection,
-    window: Window,
+    /// Routes told at most.
+    most: Option<usize>,
     routes: HashMap<(u32, u32), Tally>,
     excluded: [u64; Exclusion::ALL.len()],
     unrouted: OutcomeCounts,
@@ -79,14 +92,21 @@ pub struct RoutesBuilder {
 }
 
 impl RoutesBuilder {
-    /// An empty report of what `selection` takes in `window`.
+    /// An empty report of what `selection` takes.
     #[must_use]
-    pub fn new(selection: Selection, window: Window) -> Self {
+    pub fn new(selection: Selection) -> Self {
         Self {
             selection,
-            window,
             ..Self::default()
         }
+    }
+
+    /// The same, of which the report tells the busiest `most` routes: clients make up names of
+    /// models without end, and each route takes thousands of bytes.
+    #[must_use]
+    pub const fn at_most(mut self, most: usize) -> Self {
+        self.most = Some(most);
+        self
     }
 
     /// Adds one exchange, and says whether it is in the report.
@@ -102,8 +122,7 @@ impl RoutesBuilder {
         if row.provider == 0 {
             self.unrouted.add(row.outcome);
         } else {
-            let at = self.cluster(row.started);
-            self.tally((row.provider, row.model)).add(at, row);
+            self.tally((row.provider, row.model)).add(row.started, row);
         }
         true
     }
@@ -135,7 +154,6 @@ impl RoutesBuilder {
                 *count += more;
             }
         } else {
-            let at = self.cluster(at);
             let tally = self.tally((of.provider, of.model));
             tally.add_rollup(at, rollup, of.stream);
         }
@@ -157,20 +175,22 @@ impl RoutesBuilder {
     #[must_use]
     pub fn wants_wait(row: &Row) -> bool {
         let left = matches!(row.outcome, Outcome::ClientGone | Outcome::Shutdown);
-        left && row.stream && row.provider != 0 && row.figures.first_answer.is_err()
+        left && row.provider != 0 && row.figures.total.is_err()
     }
 
-    /// Adds an attempt after which its exchange, asked of the model `asked`, went elsewhere;
-    /// `stream` says whether a stream was asked for.
+    /// Adds an attempt after which its exchange, begun at `started` and asked of the model `asked`,
+    /// went elsewhere; `stream` says whether a stream was asked for.
     pub fn add_lost(
         &mut self,
         (provider, model): (u32, u32),
+        started: WallTime,
         asked: u32,
         attempt: &AttemptRecord,
         stream: bool,
     ) {
         if self.takes_route((provider, model), asked) {
-            self.tally((provider, model)).add_lost(attempt, stream);
+            self.tally((provider, model))
+                .add_lost(started, attempt, stream);
         }
     }
 
@@ -190,20 +210,27 @@ impl RoutesBuilder {
         is(selection.provider, provider, provider) && is(selection.model, model, asked)
     }
 
-    /// The minute of a short window, the hour of a longer one and the day of a long one: numbers
-    /// that came in the same may be alike.
-    const fn cluster(&self, at: WallTime) -> i64 {
-        at.0.div_euclid(self.window.alike())
-    }
-
     /// The report; `name` gives the texts of a provider's and a model's number.
     pub fn finish(self, head: ReportHead, name: impl Fn(u32, u32) -> RouteName) -> RoutesReport {
-        let mut routes: Vec<RouteReport> = self
+        let mut tallies: Vec<(RouteName, Tally)> = self
             .routes
             .into_iter()
-            .map(|((provider, model), tally)| tally.into_report(name(provider, model)))
+            .map(|((provider, model), tally)| (name(provider, model), tally))
             .collect();
-        routes.sort_by_cached_key(|report| (u64::MAX - report.exchanges, report.route.text()));
+        tallies.sort_by_cached_key(|(name, tally)| (Reverse(tally.exchanges()), name.text()));
+        let rest = tallies.split_off(
+            self.most
+                .map_or(tallies.len(), |most| most.min(tallies.len())),
+        );
+        let further = Further {
+            routes: rest.len() as u64,
+            exchanges: rest.iter().map(|(_, tally)| tally.exchanges()).sum(),
+        };
+        drop(rest);
+        let routes = tallies.into_iter();
+        let routes = routes
+            .map(|(name, tally)| tally.into_report(name))
+            .collect();
         RoutesReport {
             head,
             scanned: self.scanned,
@@ -212,6 +239,7 @@ impl RoutesBuilder {
             excluded: self.excluded,
             unrouted: self.unrouted,
             routes,
+            further,
         }
     }
 

@@ -101,7 +101,7 @@ pub(in crate::analysis) fn head() -> ReportHead {
 }
 
 pub(in crate::analysis) fn report(rows: impl IntoIterator<Item = Row>) -> RoutesReport {
-    let mut builder = RoutesBuilder::new(Selection::default(), Window::default());
+    let mut builder = RoutesBuilder::new(Selection::default());
     for row in rows {
         builder.add(&row);
     }
@@ -111,6 +111,26 @@ pub(in crate::analysis) fn report(rows: impl IntoIterator<Item = Row>) -> Routes
         region: None,
         kind: None,
     })
+}
+
+#[test]
+fn of_many_routes_the_busiest_are_told_and_the_others_summed() {
+    let rows = (0..20).map(|n| Row {
+        model: n,
+        ..stream(1)
+    });
+    let mut builder = RoutesBuilder::new(Selection::default()).at_most(3);
+    rows.clone().chain(rows.skip(18)).for_each(|row| {
+        builder.add(&row);
+    });
+    let found = builder.finish(head(), |_, model| RouteName {
+        model: Some(format!("model-{model:02}")),
+        ..RouteName::default()
+    });
+    let told: Vec<_> = found.routes.iter().map(|route| route.exchanges).collect();
+    assert_eq!(told, [2, 2, 1]);
+    assert_eq!((found.further.routes, found.further.exchanges), (17, 17));
+    assert_eq!(found.taken, 22);
 }
 
 #[test]
@@ -206,7 +226,7 @@ fn what_is_not_taken_is_counted_by_reason() {
         model: Some(3),
         ..Selection::default()
     };
-    let mut builder = RoutesBuilder::new(selection, Window::default());
+    let mut builder = RoutesBuilder::new(selection);
     let rows = [
         (stream(1), None),
         (
@@ -282,7 +302,7 @@ fn rejected_exchanges_belong_to_no_route() {
 
 #[test]
 fn lost_attempts_count_for_the_route_that_lost_them() {
-    let mut builder = RoutesBuilder::new(Selection::default(), Window::default());
+    let mut builder = RoutesBuilder::new(Selection::default());
     builder.add(&stream(5));
     for (class, cancelled_by) in [
         (Some(ErrorClass::ServerError), None),
@@ -297,7 +317,7 @@ fn lost_attempts_count_for_the_route_that_lost_them() {
             cancelled_by,
             ..lost(class)
         };
-        builder.add_lost((7, 2), 2, &attempt, true);
+        builder.add_lost((7, 2), stream(5).started, 2, &attempt, true);
     }
     let found = builder.finish(head(), |provider, _| RouteName {
         provider: provider.to_string(),
@@ -310,6 +330,34 @@ fn lost_attempts_count_for_the_route_that_lost_them() {
     assert_eq!(lost.failure_rate.fraction(), None);
     assert_eq!(lost.rate_limited, Share::of(1, 6));
     assert_eq!(found.routes[0].attempt_failure_rate, Share::of(0, 1));
+    assert_eq!(lost.first_token.failures, 2);
+}
+
+/// A route that fails every fourth time is no faster for it that another one comes to its help.
+#[test]
+fn lost_failures_are_as_slow_as_those_that_nobody_rescued() {
+    for is_stream in [true, false] {
+        let mut builder = RoutesBuilder::new(Selection::default());
+        for _ in 0..300 {
+            builder.add(&Row {
+                stream: is_stream,
+                ..stream(20)
+            });
+        }
+        for _ in 0..100 {
+            let failed = lost(Some(ErrorClass::ServerError));
+            builder.add_lost((1, 2), stream(20).started, 2, &failed, is_stream);
+        }
+        let found = builder.finish(head(), |_, _| RouteName::default());
+        let route = &found.routes[0];
+        assert_eq!(route.failure_rate, Share::of(0, 300));
+        assert_eq!(route.attempt_failure_rate, Share::of(100, 400));
+        assert_eq!((route.total.failures, route.total.count()), (100, 400));
+        assert!(route.total.p50.value().is_some());
+        assert_eq!(route.total.p95, Figure::AmongFailures);
+        let of_streams = if is_stream { 100 } else { 0 };
+        assert_eq!(route.first_token.failures, of_streams);
+    }
 }
 
 /// Whoever asks for one provider is told its lost tries, whoever answered in the end, and nobody
@@ -320,7 +368,7 @@ fn lost_attempts_of_one_provider_are_all_of_its_own() {
         provider: Some(7),
         ..Selection::default()
     };
-    let mut builder = RoutesBuilder::new(selection, Window::default());
+    let mut builder = RoutesBuilder::new(selection);
     let answered = |provider: u32| Row {
         provider,
         ..stream(5)
@@ -338,7 +386,8 @@ fn lost_attempts_of_one_provider_are_all_of_its_own() {
         assert_eq!(builder.wants_lost(&row), wanted, "{row:?}");
     }
     for provider in [7, 1, 7] {
-        builder.add_lost((provider, 2), 2, &lost(Some(ErrorClass::RateLimited)), true);
+        let limited = lost(Some(ErrorClass::RateLimited));
+        builder.add_lost((provider, 2), stream(5).started, 2, &limited, true);
     }
     let found = builder.finish(head(), |_, _| RouteName::default());
     let [only] = found.routes.as_slice() else {
@@ -399,7 +448,7 @@ fn why_no_exchange_has_a_price_is_said_as_the_records_say_it() {
 /// A lost attempt's cost is its route's, and a hedge's wait says how long a first token took at least.
 #[test]
 fn a_lost_attempt_costs_its_own_route_and_was_waited_for() {
-    let mut builder = RoutesBuilder::new(Selection::default(), Window::default());
+    let mut builder = RoutesBuilder::new(Selection::default());
     let mut waited = AttemptRecord {
         cancelled_by: Some(CancelledBy::Hedge),
         lost_cost: Some(PicoDollars(500_000_000)),
@@ -416,7 +465,7 @@ fn a_lost_attempt_costs_its_own_route_and_was_waited_for() {
             attempts: vec![waited.clone(), AttemptRecord::default()],
             cost: Some(PicoDollars(3_000_000_000)),
             outcome: Outcome::Ok,
-            ..crate::statistics::metric::tests::record()
+            ..crate::sample::record()
         };
         let answered = Row {
             provider: 9,
@@ -424,7 +473,7 @@ fn a_lost_attempt_costs_its_own_route_and_was_waited_for() {
             ..stream(90)
         };
         builder.add(&answered);
-        builder.add_lost((1, 2), 3, &record.attempts[0], true);
+        builder.add_lost((1, 2), record.started, 3, &record.attempts[0], true);
         builder.amend((9, 2), 3, &record);
     }
     let found = builder.finish(head(), |provider, _| RouteName {
@@ -434,6 +483,7 @@ fn a_lost_attempt_costs_its_own_route_and_was_waited_for() {
     let (near, far) = (&found.routes[1], &found.routes[0]);
     assert_eq!((near.first_token.seen, near.first_token.cut), (8, 72));
     assert_eq!(near.first_token.p50, Figure::NotWaitedOut);
+    assert_eq!((near.total.seen, near.total.cut), (8, 72));
     assert_eq!(near.attempt_failure_rate, Share::of(0, 8));
     assert_eq!((near.costs.lost, near.costs.priced), (36_000_000_000, 8));
     assert_eq!(far.costs.cost, 72 * 2_500_000_000);

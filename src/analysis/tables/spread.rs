@@ -1,9 +1,8 @@
 //! Finds the quantiles of many numbers, and withholds those that too few numbers stand behind.
 
-use std::collections::BTreeMap;
-
-use crate::record::NullReason;
+use crate::record::{NullReason, WallTime};
 use crate::statistics::interval::order::{counted_cluster_effect, ranks_deff};
+use crate::statistics::interval::{Nearby, Pool};
 use crate::statistics::quantile::{minimum_count, of_sorted_among, waited_quantile};
 use crate::statistics::sketch::{RELATIVE_ERROR, Sketch, value_of};
 
@@ -79,8 +78,8 @@ pub struct Spread {
     pub failures: u64,
     /// Numbers that nobody waited out: they are at least as long as the wait was.
     pub cut: u64,
-    /// How many numbers say what one independent one would: those of an hour, or of a minute of a
-    /// short span, may be alike.
+    /// How many numbers say what one independent one would: those that came near each other may be
+    /// alike.
     pub effect: f64,
     /// 5th percentile: of rates, the slow end.
     pub p5: Figure,
@@ -127,8 +126,9 @@ pub(super) struct Gathered {
     /// How long it was waited for what nobody waited out.
     waits: Vec<u64>,
     nulls: [u64; NullReason::ALL.len()],
-    /// Of hours or minutes.
-    clusters: Vec<Cluster>,
+    clusters: Nearby<Cluster>,
+    /// The date of the newest.
+    newest: Option<WallTime>,
     /// Numbers that roll-ups summarised, instead of `values` and `waits`.
     rolled: Rolled,
 }
@@ -138,22 +138,41 @@ struct Rolled {
     sketch: Sketch,
     waits: Sketch,
     /// The numbers of each span, with how many are larger than all.
-    spans: BTreeMap<i64, (Sketch, u64)>,
+    spans: Nearby<Span>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Span {
+    numbers: Sketch,
+    larger: u64,
+}
+
+impl Pool for Span {
+    fn pool(&mut self, later: Self) {
+        self.numbers.merge(&later.numbers);
+        self.larger += later.larger;
+    }
 }
 
 /// Numbers that came near each other.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Cluster {
-    at: i64,
     /// How many numbers there are up to its end.
     upto: usize,
     /// Its failures.
     failures: u64,
 }
 
+impl Pool for Cluster {
+    fn pool(&mut self, later: Self) {
+        self.upto = self.upto.max(later.upto);
+        self.failures += later.failures;
+    }
+}
+
 impl Gathered {
-    /// Adds a number of the cluster `at`.
-    pub(super) fn add(&mut self, at: i64, number: Result<u64, NullReason>) {
+    /// Adds a number that came `at` that date.
+    pub(super) fn add(&mut self, at: WallTime, number: Result<u64, NullReason>) {
         match number {
             Ok(value) => {
                 self.values.push(value);
@@ -163,40 +182,49 @@ impl Gathered {
         }
     }
 
-    pub(super) fn fail(&mut self, at: i64) {
+    pub(super) fn fail(&mut self, at: WallTime) {
         self.failures += 1;
         self.cluster(at, 1);
     }
 
-    fn cluster(&mut self, at: i64, failures: u64) {
-        let upto = self.values.len();
-        match self.clusters.last_mut().filter(|last| last.at == at) {
-            Some(last) => {
-                last.upto = upto;
-                last.failures += failures;
-            }
-            None => self.clusters.push(Cluster { at, upto, failures }),
-        }
+    /// A failure of that date that is told only after all numbers.
+    pub(super) fn fail_late(&mut self, at: WallTime) {
+        self.failures += 1;
+        self.clusters.at(at).failures += 1;
     }
 
-    /// Adds what nobody waited out, and was counted as missing before.
-    pub(super) fn wait(&mut self, wait: u64, counted: bool) {
+    fn cluster(&mut self, at: WallTime, failures: u64) {
+        let upto = self.values.len();
+        // Clusters are parts of the numbers as they came: a date that goes back is of the newest.
+        let at = self.newest.map_or(at, |newest| newest.max(at));
+        self.newest = Some(at);
+        self.clusters.at(at).pool(Cluster { upto, failures });
+    }
+
+    /// Adds what nobody waited out, and was `counted` as missing before, if it was.
+    pub(super) fn wait(&mut self, wait: u64, counted: Option<NullReason>) {
         self.waits.push(wait);
-        if counted {
-            let missing = &mut self.nulls[NullReason::NoToken as usize];
+        if let Some(reason) = counted {
+            let missing = &mut self.nulls[reason as usize];
             *missing = missing.saturating_sub(1);
         }
     }
 
-    /// Numbers of the cluster `at` of which only a sketch is known, with how many failures stand
+    /// Numbers begun `at` that date of which only a sketch is known, with how many failures stand
     /// behind them, and what was not waited out.
-    pub(super) fn add_sketch(&mut self, at: i64, sketch: &Sketch, failures: u64, waits: &Sketch) {
+    pub(super) fn add_sketch(
+        &mut self,
+        at: WallTime,
+        sketch: &Sketch,
+        failures: u64,
+        waits: &Sketch,
+    ) {
         self.rolled.sketch.merge(sketch);
         self.rolled.waits.merge(waits);
         self.failures += failures;
-        let (numbers, larger) = self.rolled.spans.entry(at).or_default();
-        numbers.merge(sketch);
-        *larger += failures + waits.count();
+        let span = self.rolled.spans.at(at);
+        span.numbers.merge(sketch);
+        span.larger += failures + waits.count();
     }
 
     pub(super) fn into_spread(self) -> Spread {
@@ -222,9 +250,9 @@ impl Gathered {
         };
         let middle = of_sketch(sketch, self.failures + waits.count(), 0.5);
         let effect = middle.value().map_or(1.0, |middle| {
-            let clusters = spans.values().map(|(numbers, larger)| {
-                let below = numbers.count_upto(middle as u64);
-                (below, numbers.count() + larger)
+            let clusters = spans.groups().map(|span| {
+                let below = span.numbers.count_upto(middle as u64);
+                (below, span.numbers.count() + span.larger)
             });
             counted_cluster_effect(&clusters.collect::<Vec<_>>())
         });
@@ -309,9 +337,6 @@ impl Gathered {
 
     /// How many of `values`, in the order of time, say what one independent one would.
     fn effect(&self, values: &[u64], failures: usize) -> f64 {
-        if self.clusters.len() < 2 {
-            return 1.0;
-        }
         let mut copy = values.to_vec();
         arrange(&mut copy, failures, &[0.5], &[]);
         let Some(middle) = of_sorted_among(&copy, failures, 0.5).filter(|one| one.is_finite())
@@ -319,9 +344,11 @@ impl Gathered {
             return 1.0;
         };
         let mut from = 0;
-        let clusters = self.clusters.iter().map(|cluster| {
-            let own = &values[from..cluster.upto];
-            from = cluster.upto;
+        let clusters = self.clusters.groups().map(|cluster| {
+            // Of a span with late failures alone no number is.
+            let upto = cluster.upto.max(from);
+            let own = &values[from..upto];
+            from = upto;
             let below = own.iter().filter(|value| **value as f64 <= middle).count();
             (below as u64, own.len() as u64 + cluster.failures)
         });
@@ -491,8 +518,8 @@ mod tests {
         let mut gathered = Gathered::default();
         values
             .into_iter()
-            .for_each(|value| gathered.add(0, Ok(value)));
-        (0..failures).for_each(|_| gathered.fail(0));
+            .for_each(|value| gathered.add(WallTime(0), Ok(value)));
+        (0..failures).for_each(|_| gathered.fail(WallTime(0)));
         gathered.into_spread()
     }
 
@@ -518,7 +545,7 @@ mod tests {
         (0..5_000_u64).for_each(|n| sketch.insert(n * 1_000 + 1_000_000));
         let exact = spread((0..5_000).map(|n| n * 1_000 + 1_000_000), 7);
         let mut gathered = Gathered::default();
-        gathered.add_sketch(0, &sketch, 7, &Sketch::default());
+        gathered.add_sketch(WallTime(0), &sketch, 7, &Sketch::default());
         let rolled = gathered.into_spread();
         assert_eq!((rolled.seen, rolled.failures), (exact.seen, exact.failures));
         for (found, expected) in [

@@ -4,12 +4,12 @@ use std::array;
 
 use crate::record::{
     AttemptRecord, ExchangeRecord, Mark, Nanos, NullReason, Outcome, PicoDollars, TokenSource,
-    Usage,
+    Usage, WallTime,
 };
 use crate::statistics::Rollup;
 use crate::statistics::metric::{
     in_latency, is_called_off, is_callers_fault, is_credential_fault, is_rate_limit, is_timed,
-    lost_cost, lost_wait, own_cost, telling_cost, wait,
+    lost_cost, lost_wait, lost_wait_whole, own_cost, telling_cost, total, wait, wait_whole,
 };
 use crate::statistics::rollup::TokenSums;
 use crate::statistics::sketch::Sketch;
@@ -72,8 +72,13 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Adds an exchange that came in the hour or minute `at`.
-    pub(super) fn add(&mut self, at: i64, row: &Row) {
+    /// Exchanges so far.
+    pub(super) fn exchanges(&self) -> u64 {
+        self.outcomes.all()
+    }
+
+    /// Adds an exchange that came `at` that date.
+    pub(super) fn add(&mut self, at: WallTime, row: &Row) {
         self.outcomes.add(row.outcome);
         for (count, holds) in [
             (&mut self.streams, row.stream),
@@ -100,7 +105,7 @@ impl Tally {
 
     /// A roll-up of the hour or minute `at` of exchanges of the route, of streams or of whole
     /// answers.
-    pub(super) fn add_rollup(&mut self, at: i64, rollup: &Rollup, stream: bool) {
+    pub(super) fn add_rollup(&mut self, at: WallTime, rollup: &Rollup, stream: bool) {
         let (exchanges, further) = (rollup.exchanges(), &rollup.further);
         self.rolled += exchanges;
         for (count, more) in self.outcomes.0.iter_mut().zip(rollup.outcomes) {
@@ -123,11 +128,12 @@ impl Tally {
         self.lost.credential_faults += further.lost_refused;
         self.lost.client_errors += further.lost_callers;
         // Roll-ups of old did not say which failures were in latency: nearly all are.
-        let infinite = if rollup.untold() == 0 {
+        let failed = if rollup.untold() == 0 {
             further.infinite
         } else {
             rollup.failures()
         };
+        let infinite = failed + further.lost_failures;
         let first = if stream { infinite } else { 0 };
         let none = Sketch::default();
         let [waited, waited_answer] = if stream {
@@ -143,7 +149,8 @@ impl Tally {
                 first,
                 waited_answer,
             ),
-            (&mut self.total, &rollup.total, infinite, &none),
+            // Whoever waited in vain for a token waited as long for the whole.
+            (&mut self.total, &rollup.total, infinite, waited),
             (&mut self.output_rate, &rollup.output_rate, 0, &none),
             (&mut self.own_delay, &rollup.own_delay, 0, &none),
         ] {
@@ -158,8 +165,9 @@ impl Tally {
         self.costs.without_reason += exchanges.saturating_sub(further.costed);
     }
 
-    /// An attempt after which the exchange went elsewhere, of a stream or of a whole answer.
-    pub(super) fn add_lost(&mut self, attempt: &AttemptRecord, stream: bool) {
+    /// An attempt of the hour or minute `at` after which the exchange went elsewhere, of a stream or
+    /// of a whole answer. One that failed is as slow for this route as if none had come to its help.
+    pub(super) fn add_lost(&mut self, at: WallTime, attempt: &AttemptRecord, stream: bool) {
         self.lost.attempts += 1;
         let cost = lost_cost(attempt).map_or(0, |cost| cost.0);
         self.costs.lost = self.costs.lost.saturating_add(cost);
@@ -172,8 +180,18 @@ impl Tally {
                 if stream {
                     self.add_waits(|mark| lost_wait(attempt, mark), false);
                 }
+                if let Some(wait) = lost_wait_whole(attempt) {
+                    self.total.wait(wait.0, None);
+                }
             }
-            _ => self.lost.failures += 1,
+            _ => {
+                self.lost.failures += 1;
+                self.total.fail_late(at);
+                if stream {
+                    self.first_token.fail_late(at);
+                    self.first_answer.fail_late(at);
+                }
+            }
         }
     }
 
@@ -191,6 +209,10 @@ impl Tally {
         self.costs.priced -= u64::from(told.is_some() && own.is_none() && self.costs.priced > 0);
         if in_latency(record) {
             self.add_waits(|mark| wait(record, mark), true);
+            if let Some(wait) = wait_whole(record) {
+                let told = record.attempts.last().map(total);
+                self.total.wait(wait.0, told.and_then(Result::err));
+            }
         }
     }
 
@@ -200,12 +222,12 @@ impl Tally {
             (&mut self.first_answer, Mark::FirstAnswer),
         ] {
             if let Some(wait) = of(mark) {
-                into.wait(wait.0, counted);
+                into.wait(wait.0, counted.then_some(NullReason::NoToken));
             }
         }
     }
 
-    fn add_times(&mut self, at: i64, row: &Row) {
+    fn add_times(&mut self, at: WallTime, row: &Row) {
         if row.background || row.cached_answer {
             return;
         }
@@ -252,7 +274,7 @@ impl Tally {
     }
 
     pub(super) fn into_report(self, route: RouteName) -> RouteReport {
-        let exchanges = self.outcomes.all();
+        let exchanges = self.exchanges();
         let attempts = exchanges + self.lost.attempts;
         let limited = self.rate_limited + self.lost.rate_limited;
         let refused = self.credential_faults + self.lost.credential_faults;

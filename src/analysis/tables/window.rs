@@ -67,22 +67,10 @@ impl Window {
         self.from..self.until
     }
 
-    /// The microseconds within which numbers of it may be alike: a minute of a few hours, an hour
-    /// of days, a day of weeks.
-    #[must_use]
-    pub const fn alike(&self) -> i64 {
-        const HOUR: i64 = 3_600;
-        match self.seconds() {
-            ..21_600 => 60 * 1_000_000,
-            21_600..1_209_600 => HOUR * 1_000_000,
-            _ => 24 * HOUR * 1_000_000,
-        }
-    }
-
-    /// Its length in seconds.
+    /// Its length in seconds: one that was asked for to the second lacks part of one.
     #[must_use]
     pub const fn seconds(&self) -> i64 {
-        (self.until.0 - self.from.0) / 1_000_000
+        (self.until.0 - self.from.0 + 999_998) / 1_000_000
     }
 }
 
@@ -219,6 +207,11 @@ mod tests {
     fn a_window_ends_after_it_begins() {
         let day = Window::read(None, None, NOW).unwrap();
         assert_eq!((day.seconds(), day.until.0), (86_400, NOW.0 + 1));
+        let to_the_second = Window {
+            until: WallTime(day.until.0 / 1_000_000 * 1_000_000),
+            from: WallTime(day.from.0 + 300_000),
+        };
+        assert_eq!(to_the_second.seconds(), 86_400);
         assert!(Window::read(Some("1h"), Some("2h"), NOW).is_err());
     }
 }

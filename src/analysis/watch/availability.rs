@@ -3,8 +3,6 @@
 use crate::analysis::watch::Point;
 use crate::statistics::interval::{ALPHA, Estimate, wilson};
 
-/// The share of answered probes that a route is to keep to unless one says otherwise.
-pub const LIMIT: f64 = 0.95;
 /// The probes that decide whether it has fallen: the last ones.
 const LAST: usize = 10;
 /// The fewest of them.
@@ -61,6 +59,7 @@ mod tests {
     use super::*;
     use crate::analysis::watch::point::tests::{answered, failed};
     use crate::record::Outcome;
+    use crate::statistics::drift::Thresholds;
 
     /// Points of a text: `o` answered, `x` failed, `.` a rate limit.
     fn points(text: &str) -> Vec<Point> {
@@ -95,14 +94,15 @@ mod tests {
             ("xxxooooo", true, false),
             ("xxxoo..ooo", true, false),
         ] {
-            let found = Availability::of(&points(text), LIMIT, was_down);
+            let found =
+                Availability::of(&points(text), Thresholds::default().availability, was_down);
             assert_eq!(found.down, down, "{text:?}, was down: {was_down}");
         }
     }
 
     #[test]
     fn rate_limits_are_in_neither_part() {
-        let found = Availability::of(&points("ox.o"), LIMIT, false);
+        let found = Availability::of(&points("ox.o"), Thresholds::default().availability, false);
         assert_eq!((found.answered, found.judged), (2, 3));
     }
 }

@@ -12,8 +12,6 @@ use crate::record::WallTime;
 use crate::statistics::drift::{Cusum, Direction, Reference};
 use crate::statistics::quantile::{Sample, sorted};
 
-/// How far a median may be off unless one says otherwise: a fifth.
-pub const THRESHOLD: f64 = 0.2;
 /// Steps that a baseline needs.
 pub const REFERENCE_MIN: usize = 20;
 /// Steps that are the baseline where a week has fewer than [`REFERENCE_MIN`].
@@ -218,6 +216,7 @@ mod tests {
     use super::*;
     use crate::analysis::watch::point::tests::answered;
     use crate::statistics::compare::Random;
+    use crate::statistics::drift::Thresholds;
 
     const QUARTER: i64 = 900;
 
@@ -238,7 +237,7 @@ mod tests {
             points,
             &Question {
                 now,
-                threshold: THRESHOLD,
+                threshold: Thresholds::default().drift,
                 held: held.map(|seconds| WallTime(seconds * 1_000_000)),
             },
         )

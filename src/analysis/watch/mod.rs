@@ -16,4 +16,4 @@ pub use alert::{Alert, Change, Condition};
 pub use availability::Availability;
 pub use drift::Drift;
 pub use point::Point;
-pub use states::{States, Thresholds};
+pub use states::States;

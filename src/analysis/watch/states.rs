@@ -6,29 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::alert::{Alert, Change, Condition};
-use super::availability::{self, Availability};
-use super::drift::{self, Drift, Judged, Question, drift};
+use super::availability::Availability;
+use super::drift::{Drift, Judged, Question, drift};
 use super::point::Point;
 use crate::record::{Name, WallTime};
 use crate::routing::route::RouteKey;
-
-/// From where on it is told.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Thresholds {
-    /// How far a median first token may be off its baseline, as a share of it.
-    pub drift: f64,
-    /// The least share of answered probes.
-    pub availability: f64,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self {
-            drift: drift::THRESHOLD,
-            availability: availability::LIMIT,
-        }
-    }
-}
+use crate::statistics::drift::Thresholds;
 
 /// What holds.
 #[derive(Debug, Clone, PartialEq, Default)]

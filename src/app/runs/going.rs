@@ -13,13 +13,13 @@ use crate::active::{bench, eval, load, probing};
 use crate::analysis::paper::Paper;
 use crate::analysis::render::{self, Format};
 use crate::analysis::reports::probed::{self, Limits};
-use crate::analysis::watch::Thresholds;
 use crate::app::fault::AppFault;
 use crate::app::results::{unusable, write_whole};
 use crate::app::{Surroundings, bench_papers};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::record::KeyedHash;
+use crate::statistics::drift::Thresholds;
 use crate::ui::papers::Known;
 
 /// How a run goes on.

@@ -437,14 +437,21 @@ impl Text for PathBuf {
     }
 }
 
+/// What stands for a secret that is not there, where none is needed: as long as one should be, and
+/// another one for every `place`.
+pub(super) fn stand_in(place: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let place: String = place.chars().map(plain).collect();
+    format!("not-set-where-this-was-read-{place}")
+}
+
 /// A credential or token: never shown, never part of a message.
 #[derive(Debug, Clone)]
 pub(super) struct Secret(pub(super) SecretString);
 
 impl Setting for Secret {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
-        reader.findings.hide(value.span());
-        let text = reader.text(value, "a text, best as \"${NAME}\"")?;
+        let text = reader.secret(value, "a text, best as \"${NAME}\"", stand_in)?;
         Some(Self(SecretString::from(text.trim().to_owned())))
     }
 
@@ -460,8 +467,7 @@ pub(super) struct HeaderText(pub(super) String);
 impl Setting for HeaderText {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
         const EXPECTED: &str = "a header's value: printable ASCII";
-        reader.findings.hide(value.span());
-        let text = reader.text(value, EXPECTED)?;
+        let text = reader.secret(value, EXPECTED, stand_in)?;
         if text
             .bytes()
             .all(|byte| byte == b' ' || byte.is_ascii_graphic())

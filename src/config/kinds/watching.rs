@@ -48,8 +48,7 @@ pub(in crate::config) struct HookText(pub(in crate::config) WebhookSettings);
 impl Setting for HookText {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
         const EXPECTED: &str = "an http:// or https:// URL, best as \"${NAME}\"";
-        reader.findings.hide(value.span());
-        let text = reader.text(value, EXPECTED)?;
+        let text = reader.secret(value, EXPECTED, |_| "https://unset.invalid/".to_owned())?;
         let text = text.trim();
         let Ok(base) = base_url(text) else {
             reader.refuse(value.span(), "a text that is no such URL", EXPECTED, None);

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::analysis::watch::Thresholds;
 use crate::config::probes::{ProbeSettings, SCHEDULED_TOKENS};
 use crate::config::raw_routing::{RawAlerts, RawProbes};
 use crate::config::settings::{AlertSettings, ModelRoutes};
 use crate::record::{PicoDollars, WallTime};
 use crate::routing::catalogue::owner_of;
+use crate::statistics::drift::Thresholds;
 use crate::workload::cron::Cron;
 
 use super::numbers::{count, span};

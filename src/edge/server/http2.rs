@@ -73,7 +73,7 @@ pub(super) async fn serve<T, S, B>(
         biased;
         _ = connection.as_mut() => return,
         () = drain.stopping() => true,
-        () = idle(is_idle, &answers, limits, clock) => false,
+        () = idle(is_idle, &answers, limits, (limits.idle, clock)) => false,
     };
     connection.as_mut().graceful_shutdown();
     if is_stopping {
@@ -84,8 +84,13 @@ pub(super) async fn serve<T, S, B>(
             () = never_unread(&answers, limits) => {}
         }
     } else {
-        // There is nothing to finish: whoever does not take the word is cut.
-        let _ = tokio::time::timeout(limits.request_headers, connection).await;
+        // There is nothing to finish but what was asked before the word was read; whoever does not
+        // take it is cut.
+        tokio::select! {
+            biased;
+            _ = connection => {}
+            () = idle(is_idle, &answers, limits, (limits.request_headers, clock)) => {}
+        }
     }
 }
 
@@ -96,23 +101,23 @@ async fn preface(io: &mut (impl AsyncRead + Unpin)) -> Option<BytesMut> {
     (first == PREFACE).then(|| BytesMut::from(&first[..]))
 }
 
-/// Returns once no exchange was at work for as long as a connection may be idle. What is left unread
-/// meanwhile is taken from its client.
+/// Returns once no exchange was at work for so long, and no client was taking an answer. What is left
+/// unread meanwhile is taken from its client.
 async fn idle<B>(
     is_idle: &(dyn Fn() -> bool + Send + Sync),
     answers: &Answers<B>,
     limits: ConnectionLimits,
-    clock: &Clock,
+    (span, clock): (Duration, &Clock),
 ) {
     let patience = nanos(limits.write);
     let mut since = clock.now();
     loop {
-        tokio::time::sleep(look(limits)).await;
+        tokio::time::sleep(look(limits.write.min(span))).await;
         answers.take_unread(patience);
         let now = clock.now();
-        if !is_idle() {
+        if !is_idle() || answers.are_taken(patience) {
             since = now;
-        } else if now >= since.plus(nanos(limits.idle)) {
+        } else if now >= since.plus(nanos(span)) {
             return;
         }
     }
@@ -120,13 +125,13 @@ async fn idle<B>(
 
 async fn never_unread<B>(answers: &Answers<B>, limits: ConnectionLimits) {
     loop {
-        tokio::time::sleep(look(limits)).await;
+        tokio::time::sleep(look(limits.write)).await;
         answers.take_unread(nanos(limits.write));
     }
 }
 
-fn look(limits: ConnectionLimits) -> Duration {
-    (limits.write.min(limits.idle) / LOOKS).max(Duration::from_millis(1))
+fn look(shortest: Duration) -> Duration {
+    (shortest / LOOKS).max(Duration::from_millis(1))
 }
 
 fn nanos(span: Duration) -> Nanos {

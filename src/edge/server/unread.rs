@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 
@@ -24,9 +24,37 @@ pub(super) struct Answers<B> {
 struct Answer<B> {
     /// Absent once it was taken away from a client that does not read it.
     body: Option<B>,
-    /// When the last frame was given out and none was asked for since; absent while the body itself
-    /// has none.
+    /// When the client last took some of it, where a frame was given out and none was asked for
+    /// since; absent while the body itself has none.
     since: Option<Moment>,
+    /// When some of it was last given out or taken.
+    moved: Moment,
+}
+
+/// Bytes of an answer on their way: the library holds them until there is room in the client's window.
+#[derive(Debug)]
+pub(super) struct Taken<B> {
+    bytes: Bytes,
+    answer: Arc<Mutex<Answer<B>>>,
+    clock: Clock,
+}
+
+impl<B> Buf for Taken<B> {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+        let now = self.clock.now();
+        let mut answer = lock(&self.answer);
+        answer.moved = now;
+        answer.since = answer.since.map(|_| now);
+    }
 }
 
 /// A body that may be taken away from its client.
@@ -50,6 +78,7 @@ impl<B> Answers<B> {
             let answer = Arc::new(Mutex::new(Answer {
                 body: Some(body),
                 since: Some(self.clock.now()),
+                moved: self.clock.now(),
             }));
             let mut list = lock(&self.list);
             list.retain(|answer| answer.strong_count() > 0);
@@ -59,6 +88,15 @@ impl<B> Answers<B> {
                 clock: self.clock.clone(),
             }
         })
+    }
+
+    /// Whether some answer is on its way to a client that took some of it within `patience`: the
+    /// exchange may be over long before.
+    pub(super) fn are_taken(&self, patience: Nanos) -> bool {
+        let now = self.clock.now();
+        let list = lock(&self.list);
+        let mut left = list.iter().filter_map(Weak::upgrade);
+        left.any(|answer| now < lock(&answer).moved.plus(patience))
     }
 
     /// Takes away what was left unread for `patience`: dropped, it is settled as any answer is whose
@@ -93,13 +131,13 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    type Data = Bytes;
+    type Data = Taken<B>;
     type Error = Box<dyn std::error::Error + Send + Sync>;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    ) -> Poll<Option<Result<Frame<Taken<B>>, Self::Error>>> {
         let mut answer = lock(&self.answer);
         let Some(body) = answer.body.as_mut() else {
             return Poll::Ready(Some(Err(LeftUnread.into())));
@@ -109,7 +147,15 @@ where
             Poll::Ready(Some(Ok(_))) => Some(self.clock.now()),
             Poll::Ready(_) | Poll::Pending => None,
         };
-        polled.map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+        answer.moved = answer.since.unwrap_or(answer.moved);
+        drop(answer);
+        let taken = |bytes| Taken {
+            bytes,
+            answer: Arc::clone(&self.answer),
+            clock: self.clock.clone(),
+        };
+        let frame = |frame: Frame<Bytes>| frame.map_data(taken);
+        polled.map(|polled| polled.map(|polled| polled.map(frame).map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -152,6 +198,41 @@ mod tests {
             self.0 -= 1;
             Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
         }
+    }
+
+    #[test]
+    fn who_takes_an_answer_bit_by_bit_reads_it() {
+        let clock = Clock::manual(Moment(0), WallTime(0));
+        let answers = Answers::new(clock.clone());
+        let mut body = answers.watch(Response::new(Frames(2))).into_body();
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut cx) else {
+            panic!("no frame");
+        };
+        let mut frame = frame.into_data().unwrap();
+        clock.advance(Nanos(9));
+        frame.advance(1);
+        clock.advance(Nanos(9));
+        // Taken nine ago, though the next frame was not asked for in eighteen.
+        answers.take_unread(Nanos(10));
+        assert!(answers.are_taken(Nanos(10)));
+        // The exchange is over, and what it gave out is on its way.
+        drop(body);
+        assert!(answers.are_taken(Nanos(10)));
+        clock.advance(Nanos(1));
+        assert!(!answers.are_taken(Nanos(10)), "nobody takes it");
+        clock.advance(Nanos(9));
+        frame.advance(0);
+        assert!(answers.are_taken(Nanos(10)));
+        drop(frame);
+        assert!(!answers.are_taken(Nanos(10)), "it is taken");
+        let mut body = answers.watch(Response::new(Frames(2))).into_body();
+        let first = Pin::new(&mut body).poll_frame(&mut cx);
+        assert!(matches!(first, Poll::Ready(Some(Ok(_)))));
+        clock.advance(Nanos(10));
+        answers.take_unread(Nanos(10));
+        let next = Pin::new(&mut body).poll_frame(&mut cx);
+        assert!(matches!(next, Poll::Ready(Some(Err(_)))), "left unread");
     }
 
     #[test]

@@ -47,14 +47,34 @@ impl Store {
     /// file is moved aside to `<name>.corrupt-<date>` and a new one begun. What a killed process
     /// left in the journal is taken up.
     pub fn open(settings: &StoreSettings, clock: &Clock) -> Result<(Self, Opened), StoreError> {
-        let (mut store, mut opened) = Self::open_again(settings, clock)?;
+        Self::open_by(settings, clock, || Self::open_again(settings, clock))
+    }
+
+    /// The same for who looks after a store, or writes a line into it: a damaged file stays where
+    /// and as it is, and that it is damaged is the error. Only who serves begins a new one.
+    pub fn open_in_place(
+        settings: &StoreSettings,
+        clock: &Clock,
+    ) -> Result<(Self, Opened), StoreError> {
+        Self::open_by(settings, clock, || {
+            prepare(&settings.path)?;
+            guarded(&settings.path, || Self::open_file(settings))
+        })
+    }
+
+    fn open_by(
+        settings: &StoreSettings,
+        clock: &Clock,
+        open: impl Fn() -> Result<(Self, Opened), StoreError>,
+    ) -> Result<(Self, Opened), StoreError> {
+        let (mut store, mut opened) = open()?;
         if journal_is_left(&settings.path) {
             match store.replay(clock.wall()) {
                 Ok(replayed) => opened.replayed = replayed,
                 Err(error) => {
                     drop(store);
                     opened.replayed = Replayed::refused(&settings.path, &error);
-                    (store, _) = Self::open_again(settings, clock)?;
+                    (store, _) = open()?;
                 }
             }
             store.keeps_journal = opened.replayed.kept;

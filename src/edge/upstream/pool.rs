@@ -13,7 +13,7 @@ use super::connect::{self, ConnectTimes, Connection, Http2, Target};
 use super::fault::{Phase, SendFault};
 use super::http1::Http1;
 use super::network::Network;
-use super::tls::{self, TlsFault};
+use super::tls::{self, FileState, TlsFault};
 use crate::clock::Clock;
 use crate::config::settings::{BaseUrl, Provider};
 use crate::record::{ErrorClass, Moment, Name, Nanos};
@@ -36,17 +36,36 @@ pub struct PoolLimits {
 pub struct TlsConfigs(Arc<Mutex<MadeConfigs>>);
 
 /// TLS settings by file of further roots, and by whether HTTP/2 is offered.
-type MadeConfigs = HashMap<(Option<PathBuf>, bool), Arc<ClientConfig>>;
+type MadeConfigs = HashMap<(Option<PathBuf>, bool), MadeConfig>;
+
+#[derive(Debug)]
+struct MadeConfig {
+    config: Arc<ClientConfig>,
+    /// The file as it was when this was made of it.
+    file: Option<FileState>,
+}
 
 impl TlsConfigs {
+    /// Roots are renewed while the program runs: a file that was replaced is read again for the next
+    /// connection. Where nothing can be made of it, the roots before it go on.
     fn get(&self, ca_file: Option<&PathBuf>, http2: bool) -> Result<Arc<ClientConfig>, TlsFault> {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (ca_file.cloned(), http2);
-        if let Some(config) = made.get(&key) {
-            return Ok(Arc::clone(config));
+        let file = ca_file.and_then(|path| FileState::of(path));
+        let before = made.get(&key);
+        if let Some(before) = before.filter(|before| before.file == file) {
+            return Ok(Arc::clone(&before.config));
         }
-        let config = tls::client_config(ca_file.map(PathBuf::as_path), http2)?;
-        made.insert(key, Arc::clone(&config));
+        let config = match tls::client_config(ca_file.map(PathBuf::as_path), http2) {
+            Ok(config) => config,
+            Err(fault) => {
+                let before = before.ok_or(fault.clone())?;
+                tracing::error!(%fault, "the roots before it stay in force");
+                Arc::clone(&before.config)
+            }
+        };
+        let kept = Arc::clone(&config);
+        made.insert(key, MadeConfig { config: kept, file });
         Ok(config)
     }
 }
@@ -371,5 +390,43 @@ impl Lease {
         let until = self.pool.clock.now().plus(idle);
         self.pool
             .give_back(&self.provider, connection, permit, until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> String {
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])
+            .unwrap()
+            .cert
+            .pem()
+    }
+
+    #[test]
+    fn renewed_roots_are_taken_and_broken_ones_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("root.pem");
+        let configs = TlsConfigs::default();
+        let get = || configs.get(Some(&path), false);
+        assert!(get().is_err(), "there is no file");
+        let put = |text: &str| {
+            let new = folder.path().join("new.pem");
+            std::fs::write(&new, text).unwrap();
+            std::fs::rename(&new, &path).unwrap();
+        };
+        put(&root());
+        let first = get().unwrap();
+        assert!(Arc::ptr_eq(&first, &get().unwrap()), "it is made once");
+        put(&root());
+        let second = get().unwrap();
+        assert!(!Arc::ptr_eq(&first, &second), "it is made of the new file");
+        for broken in ["no certificate", ""] {
+            put(broken);
+            assert!(Arc::ptr_eq(&second, &get().unwrap()), "{broken}");
+        }
+        put(&root());
+        assert!(!Arc::ptr_eq(&second, &get().unwrap()), "it is mended");
     }
 }

@@ -1,7 +1,9 @@
 //! Builds the TLS settings towards providers: the system's roots, or a given file's beside them.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -9,7 +11,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::ConfigVerifierExt as _;
 
 /// A TLS setting that could not be made.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum TlsFault {
     /// The file of further roots could not be read.
     #[error("ca_file {0}: {1}")]
@@ -17,6 +19,26 @@ pub enum TlsFault {
     /// The system's roots could not be had.
     #[error("system root certificates: {0}")]
     System(String),
+}
+
+/// What tells a file from the one that took its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileState {
+    inode: u64,
+    bytes: u64,
+    written: Option<SystemTime>,
+}
+
+impl FileState {
+    /// Of the file there now, where there is one.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let found = std::fs::metadata(path).ok()?;
+        Some(Self {
+            inode: found.ino(),
+            bytes: found.len(),
+            written: found.modified().ok(),
+        })
+    }
 }
 
 /// The TLS settings for providers with these roots.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{StatusCode, header};
 
 use super::loss::Loss;
 use super::slot::Slot;
@@ -21,6 +21,7 @@ use crate::proxy::tap::Source;
 use crate::record::{AttemptRecord, End, ErrorClass, Mark, Moment, Outcome};
 use crate::wire::dialect::errors::{self, Classified, Verdict};
 use crate::wire::dialect::headers::read_headers;
+use crate::wire::framing::inflate::decode;
 
 /// Body of a failing response that is read before the next route is tried.
 const ERROR_BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -107,19 +108,24 @@ fn failing_status(
         .flat_map(|chunk| chunk.bytes.iter().copied())
         .collect();
     let provider = &this.way.provider;
+    let coding = reached.headers.get(header::CONTENT_ENCODING);
+    let coding = coding.and_then(|coding| coding.to_str().ok());
+    // It may come compressed unasked; what cannot be decoded says nothing.
+    let told = decode(coding.unwrap_or_default(), &whole, ERROR_BODY_BYTES_MAX);
+    let told = told.unwrap_or_default();
     let classified = errors::classify(
         provider.dialect,
         provider.preset.as_deref().unwrap_or_default(),
         reached.status.as_u16(),
         &reached.headers,
-        &whole,
+        &told,
     );
-    slot.note(|record| record.rate_limits.extend(errors::limits_in_body(&whole)));
+    slot.note(|record| record.rate_limits.extend(errors::limits_in_body(&told)));
     let stamp = slot.note_exchange(|draft| stamp_of(draft));
     let stamp = stamp.unwrap_or_default();
-    retell::error(this, &mut reached, &classified, &whole, &stamp);
+    retell::error(this, &mut reached, &classified, &told, &stamp);
     let loss = Loss::Status(classified.clone(), whole.len());
-    if may_reject_injection && memchr::memmem::find(&whole, b"stream_options").is_some() {
+    if may_reject_injection && memchr::memmem::find(&told, b"stream_options").is_some() {
         loss.write(slot, None, this.means.shared);
         return Tried::WithoutInjection;
     }
@@ -130,7 +136,7 @@ fn failing_status(
         loss.write(slot, None, this.means.shared);
         return Tried::WithFreshCredential;
     }
-    let verdict = errors::failover(&classified, false);
+    let verdict = errors::failover_of_status(&classified, reached.status.as_u16());
     reached.released = chunks.back().map_or(reached.released, |last| last.at);
     reached.source = Source::Read(chunks);
     let detail = format!("answered with status {}", reached.status.as_u16());

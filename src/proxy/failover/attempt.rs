@@ -92,7 +92,7 @@ pub(super) async fn attempt(
         let waited = wait(sending.as_mut(), patience, upload).await;
         // Nowhere to go: a slow answer is better than none.
         let is_late = matches!(waited, Err(Waited::Provider));
-        if is_late && class == ErrorClass::FirstTokenTimeout && !this.takes_leave() {
+        if is_late && class == ErrorClass::FirstTokenTimeout && !this.takes_leave(slot) {
             let (rest, class) = this.within(None, patience);
             overdue = (patience.saturating_add(rest), class);
             wait(sending, rest, upload).await
@@ -234,10 +234,13 @@ async fn gather(outgoing: &mut Outgoing, (limit, patience): (u64, Duration)) -> 
 }
 
 impl Try<'_> {
-    /// Takes leave to go on elsewhere, now that its deadline is over.
-    pub(super) fn takes_leave(&self) -> bool {
-        self.elsewhere
-            .is_some_and(|onto| may_retry(self.means, onto))
+    /// Takes leave to go on elsewhere, now that its deadline is over. Where another attempt was begun
+    /// beside it, the request has gone there already, and whoever is first wins.
+    pub(super) fn takes_leave(&self, slot: Slot<'_, '_>) -> bool {
+        !slot.is_raced()
+            && self
+                .elsewhere
+                .is_some_and(|onto| may_retry(self.means, onto))
     }
 
     /// How long the response headers may take, and what it is called where they take longer. A

@@ -219,6 +219,11 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
             Verdict::Larger => left.retain(|index| takes_more(&ways[*index], failed)),
             Verdict::Policy | Verdict::No => left.clear(),
         }
+        // The last try is for another route: a provider's many keys do not use up all of them.
+        let is_last = self.tries + 1 >= failover.attempts;
+        if is_last && left.iter().any(|index| !same_route(&ways[*index], failed)) {
+            left.retain(|index| !same_route(&ways[*index], failed));
+        }
         // Nobody waits for another try's answer.
         if has_left(self.draft) {
             left.clear();
@@ -252,40 +257,39 @@ fn patience(
     })
 }
 
-/// How many times what is expected of a whole answer's tokens it may take.
-const WHOLE_FACTOR: f64 = 3.0;
-
 /// The first-token deadline of a route: by what was measured of it, and never longer than one that
 /// the config shortens; none for models that are asked to think before they speak. A whole answer
-/// comes with its last token, and has the time of those that are expected besides.
+/// comes with its last token, and has the time of those besides that are expected or allowed.
 fn deadline(job: &Job<'_>, way: &Way, now: Moment, means: Means<'_>) -> Option<Nanos> {
     if job.reasons {
         return None;
     }
-    let configured = means.settings.timeouts.first_token;
+    let usual = means.settings.timeouts.first_token >= DEADLINE_USUAL;
+    let configured = nanos(means.settings.timeouts.first_token);
     let (route, prompt) = (way.key(), job.prompt_tokens);
     let standing = &means.shared.settler.standing;
-    let (measured, tokens) = standing.with(|board| {
+    let deadline = standing.with(|board| {
         let learned = &board.learned;
         let measured = learned.p95(&route, prompt, now);
         let measured = measured.and_then(|_| learned.deadline(&route, prompt, false, now));
-        let whole = (!job.stream)
-            .then(|| learned.whole_deadline(&route, prompt, now))
-            .flatten();
-        let measured = whole.or(measured);
-        let tokens = (!job.stream).then(|| {
-            let count = learned.lengths.expected(&job.model, None, job.max_tokens);
-            count * learned.expect(&route, now).per_token_ms()
-        });
-        (measured, tokens)
+        let measured = measured.unwrap_or(configured);
+        if job.stream {
+            return if usual {
+                measured
+            } else {
+                measured.min(configured)
+            };
+        }
+        // What is short for a first token is none for all tokens.
+        let first = if usual {
+            measured.max(configured)
+        } else {
+            configured
+        };
+        let expected = learned.lengths.expected(&job.model, None, job.max_tokens);
+        learned.whole_deadline(&route, prompt, (expected, job.max_tokens), first, now)
     });
-    let first = match measured {
-        Some(measured) if configured < DEADLINE_USUAL => measured.min(nanos(configured)),
-        Some(measured) => measured,
-        None => nanos(configured),
-    };
-    let rest = Duration::from_secs_f64(WHOLE_FACTOR * tokens.unwrap_or(0.0) / 1e3);
-    Some(Nanos(first.0.saturating_add(nanos(rest).0)))
+    Some(deadline)
 }
 
 fn same_route(one: &Way, other: &Way) -> bool {

@@ -55,6 +55,7 @@ pub(super) async fn hold(
         },
     };
     let mut holding = Holding {
+        slot,
         observer: watching,
         frames: VecDeque::new(),
         bytes: 0,
@@ -225,7 +226,8 @@ enum Stopped {
     Broken(BodyEnd, ErrorClass),
 }
 
-struct Holding<'a> {
+struct Holding<'a, 'd, 'e> {
+    slot: Slot<'d, 'e>,
     observer: Observer,
     frames: VecDeque<HeldFrame>,
     bytes: usize,
@@ -233,14 +235,14 @@ struct Holding<'a> {
     clock: &'a Clock,
 }
 
-impl Holding<'_> {
+impl Holding<'_, '_, '_> {
     async fn read(&mut self, this: Try<'_>, body: &mut AnswerBody, limits: &mut Limits) -> Stopped {
         let mut activity = self.clock.now();
         loop {
             let (wait, late) = limits.next(self.clock.now(), activity);
             let Ok(chunk) = tokio::time::timeout(wait, body.chunk()).await else {
                 let overdue = Stopped::Broken(BodyEnd::Stalled, ErrorClass::FirstTokenTimeout);
-                if late == overdue && !this.takes_leave() {
+                if late == overdue && !this.takes_leave(self.slot) {
                     limits.patience.first_token = None;
                     continue;
                 }

@@ -12,6 +12,7 @@ use crate::proxy::candidates::Way;
 use crate::proxy::shared::Shared;
 use crate::record::{CancelledBy, End, Mark};
 use crate::routing::budget::HedgeTerms;
+use crate::routing::learned::of_choices;
 
 /// Runs `first`, and beside it an attempt at the next way once it is slower than is usual for it
 /// and the budget of hedges allows one. The loser is cancelled, and what is known of it stays in
@@ -104,16 +105,21 @@ fn count(chain: &Chain<'_, '_, '_>, hedge: &HedgeSettings) {
     });
 }
 
-/// How long the first may be silent; absent while nothing is known of it.
+/// How long the first may be silent; absent while nothing is known of it, and where it is asked to
+/// think, which is learned by nobody's spans.
 fn patience(chain: &Chain<'_, '_, '_>, way: &Way, hedge: &HedgeSettings) -> Option<Duration> {
     let shared = chain.means.shared;
     let (route, now) = (way.key(), shared.clock.now());
     let prompt = chain.job.prompt_tokens;
     hedge.after.or_else(|| {
+        if chain.job.reasons {
+            return None;
+        }
+        let stream = chain.job.stream;
         let learned = shared
             .settler
             .standing
-            .with(|board| board.learned.hedge_after(&route, prompt, now));
+            .with(|board| board.learned.hedge_after(&route, prompt, stream, now));
         learned.map(|after| Duration::from_nanos(after.0))
     })
 }
@@ -130,7 +136,7 @@ fn booked(
     let standing = &shared.settler.standing;
     let tokens = standing.with(|board| {
         let lengths = &board.learned.lengths;
-        lengths.expected(&job.model, None, job.max_tokens)
+        lengths.expected(&job.model, None, job.max_tokens) * of_choices(job.choices)
     });
     let cost = |way: &Way| {
         let sizes = (job.prompt_tokens, tokens);

@@ -37,6 +37,12 @@ impl<'a, 'e> Slot<'a, 'e> {
         self.index
     }
 
+    /// Whether another attempt was begun beside this one.
+    pub(super) fn is_raced(self) -> bool {
+        let begun = with(self.draft, |record| record.attempts.len());
+        begun.is_some_and(|begun| begun > self.index + 1)
+    }
+
     /// Writes into the record of this attempt; an exchange that was settled has none any more.
     pub(super) fn note<R>(&self, note: impl FnOnce(&mut AttemptRecord) -> R) -> Option<R> {
         with(self.draft, |record| {

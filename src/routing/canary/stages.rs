@@ -13,6 +13,9 @@ use crate::record::WallTime;
 pub const FAILURES_BEARABLE: f64 = 0.02;
 /// Nor a first token that comes later by more than this share.
 pub const FIRST_TOKEN_BEARABLE: f64 = 0.1;
+/// Nor first tokens that nobody waits for more often than the others' by more than this (five
+/// points): of those it is only known that they would have come later.
+pub const CUT_BEARABLE: f64 = 0.05;
 /// Nor a score that is lower by more than this, of a score from 0 to 1.
 pub const SCORE_BEARABLE: f64 = 0.05;
 
@@ -84,15 +87,6 @@ impl Stages {
             .unwrap_or(0.0)
     }
 
-    /// The weight by which a canary has that share beside routes whose weights are `others`.
-    #[must_use]
-    pub fn weight(share: f64, others: f64) -> f64 {
-        if share >= 1.0 {
-            return others * 1e6;
-        }
-        others * share / (1.0 - share)
-    }
-
     /// Why a canary that was judged so stays where it is; nothing where it may go on.
     #[must_use]
     pub fn waits(&self, progress: &Progress, judged: &Judged) -> Option<Waits> {
@@ -113,6 +107,11 @@ impl Stages {
         let timed = judged.first_tokens.iter().any(|count| *count > 0);
         let first = judged.first_token.map(|found| found.interval.high);
         if timed && first.is_none_or(|high| high > 1.0 + FIRST_TOKEN_BEARABLE) {
+            return Some(Waits::FirstToken);
+        }
+        let cut = judged.cut.iter().any(|count| *count > 0);
+        let more = judged.cut_more.map(|found| found.interval.high);
+        if cut && more.is_none_or(|high| high > CUT_BEARABLE) {
             return Some(Waits::FirstToken);
         }
         let score = judged.score.map(|found| found.interval.low);
@@ -255,6 +254,9 @@ mod tests {
         };
         let good = Judged {
             requests: [900, 9_000],
+            ended: [900, 9_000],
+            cut: [0, 0],
+            cut_more: None,
             failure_rates: [Some(0.0), Some(0.0)],
             failures: high(0.0, 0.01),
             first_tokens: [800, 8_000],
@@ -306,6 +308,24 @@ mod tests {
             (
                 at(200, false),
                 Judged {
+                    cut: [90, 400],
+                    cut_more: high(0.05, 0.08),
+                    ..good
+                },
+                Some(Waits::FirstToken),
+            ),
+            (
+                at(200, false),
+                Judged {
+                    cut: [40, 400],
+                    cut_more: high(0.0, 0.015),
+                    ..good
+                },
+                None,
+            ),
+            (
+                at(200, false),
+                Judged {
                     first_token: None,
                     first_tokens: [0, 0],
                     ..good
@@ -334,18 +354,6 @@ mod tests {
                 waits,
                 "{progress:?} {judged:?}"
             );
-        }
-    }
-
-    #[test]
-    fn a_share_becomes_a_weight_beside_the_others() {
-        for (share, others, expected) in [(0.05, 19.0, 1.0), (0.5, 3.0, 3.0), (0.1, 0.9, 0.1)] {
-            let weight = Stages::weight(share, others);
-            assert!(
-                (weight - expected).abs() < 1e-9,
-                "{share} {others}: {weight}"
-            );
-            assert!((weight / (weight + others) - share).abs() < 1e-9);
         }
     }
 }

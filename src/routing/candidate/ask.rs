@@ -1,6 +1,7 @@
 //! Holds what routing needs to know of a request.
 
 use crate::record::{KeyedHash, Moment, Name, Nanos, PicoDollars};
+use crate::routing::learned::of_choices;
 use crate::routing::pricing::Rate;
 use crate::routing::score::MinScore;
 
@@ -52,6 +53,8 @@ pub struct Ask {
     pub output_tokens: f64,
     /// The limit on them that the request sets.
     pub max_tokens: Option<u64>,
+    /// How many answers in one are asked for: the tokens are those of each.
+    pub choices: Option<u32>,
     /// The conversation that it belongs to.
     pub session: Option<KeyedHash>,
     /// The beginning that its prompt has in common with others.
@@ -61,6 +64,12 @@ pub struct Ask {
 }
 
 impl Ask {
+    /// Tokens to expect of all answers together: what is paid and what counts against limits.
+    #[must_use]
+    pub fn all_output_tokens(&self) -> f64 {
+        self.output_tokens * of_choices(self.choices)
+    }
+
     /// The window that a route must have for the prompt and the answer that is asked for.
     #[must_use]
     pub fn context(&self) -> u64 {

@@ -32,6 +32,8 @@ pub struct Candidate {
     pub residency: Option<Name>,
     /// Its share among the others, as configured.
     pub weight: f64,
+    /// Its share of the requests where it is a canary by plan: beside whichever others stand.
+    pub share: Option<f64>,
     /// Tokens of prompt and answer that it takes, where known.
     pub context: Option<u64>,
     /// Whether it serves another model than the one asked for: only after all others.
@@ -59,6 +61,7 @@ impl Candidate {
             region: None,
             residency: None,
             weight: 1.0,
+            share: None,
             context: None,
             other_model: false,
             terms: None,

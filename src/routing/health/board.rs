@@ -118,18 +118,19 @@ impl Health {
         }
     }
 
-    /// The tokens that an attempt used, for the use of declared limits.
+    /// The tokens that an attempt used, for the use of declared limits, and whether its answer
+    /// declared how many are left.
     pub fn tokens(
         &mut self,
         route: &RouteKey,
         credential: Option<KeyedHash>,
-        tokens: u64,
+        (tokens, is_declared): (u64, bool),
         now: Moment,
     ) {
         self.route(route, now)
             .lane(credential)
             .used
-            .tokens(tokens, now);
+            .tokens(tokens, is_declared, now);
     }
 
     /// What the headers of a response declare to be left.
@@ -172,8 +173,8 @@ impl Health {
             own_at_work: lane.map_or(0, |lane| lane.at_work),
             own_requests: lane.map_or(0, |lane| lane.used.minute(Meter::Requests, now)),
             limit: lane.and_then(|lane| lane.pace.limit()),
-            requests_left: lane.and_then(|lane| lane.used.left(Meter::Requests, now)),
-            tokens_left: lane.and_then(|lane| lane.used.left(Meter::Tokens, now)),
+            requests_left: lane.and_then(|lane| lane.used.fewest(Meter::Requests, now)),
+            tokens_left: lane.and_then(|lane| lane.used.fewest(Meter::Tokens, now)),
             utilisation: lane.and_then(|lane| lane.used.utilisation(now)),
         }
     }

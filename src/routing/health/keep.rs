@@ -9,6 +9,7 @@ use super::HealthTuning;
 use super::board::Health;
 use super::breaker::{Breaker, BreakerState, Tripped};
 use super::cooling::Cooling;
+use super::pace::Pace;
 
 /// What is kept of health.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,6 +46,8 @@ pub struct KeptLane {
     pub cooling: Option<KeptSpan>,
     /// How it is held.
     pub held: Option<KeptSpan>,
+    /// How many requests may be at work with it ([`super::pace::Pace::keep`]).
+    pub pace: Option<(u32, bool, u32)>,
 }
 
 /// What is kept of something that is left alone.
@@ -107,6 +110,7 @@ impl Health {
                         credential: lane.credential,
                         cooling: left(&lane.cooling),
                         held: left(&lane.held),
+                        pace: lane.pace.keep(),
                     })
                     .collect(),
             })
@@ -162,6 +166,7 @@ impl Health {
                 let lane = route.lane(kept.credential);
                 lane.cooling = cooling(kept.cooling);
                 lane.held = cooling(kept.held);
+                lane.pace = Pace::kept(kept.pace);
             }
         }
         for of in &kept.credentials {

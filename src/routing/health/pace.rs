@@ -29,6 +29,26 @@ impl Pace {
         self.limit.map(|limit| limit.floor().max(1.0) as u32)
     }
 
+    /// What is to be kept: the limit in thousandths, whether it doubles, and at which number,
+    /// in thousandths too, it is lifted; absent without a limit.
+    #[must_use]
+    pub fn keep(&self) -> Option<(u32, bool, u32)> {
+        let thousandths = |number: f64| (number * 1e3).round() as u32;
+        let limit = self.limit.map(thousandths)?;
+        Some((limit, self.doubling, thousandths(self.lift)))
+    }
+
+    /// As it was kept.
+    #[must_use]
+    pub fn kept(kept: Option<(u32, bool, u32)>) -> Self {
+        kept.map_or_else(Self::default, |(limit, doubling, lift)| Self {
+            limit: Some((f64::from(limit) / 1e3).max(1.0)),
+            doubling,
+            lift: f64::from(lift) / 1e3,
+            cut_at: Moment(0),
+        })
+    }
+
     /// A route came back: one at a time first.
     pub fn recover(&mut self) {
         self.limit = Some(1.0);

@@ -338,7 +338,7 @@ fn a_straggler_of_before_decides_nothing() {
 
 #[test]
 fn declared_limits_are_known_until_they_are_old() {
-    use crate::routing::limits::{Declared, Limit};
+    use crate::routing::limits::{Declared, Limit, Meter};
     let mut health = Health::default();
     let declared = Declared {
         requests: Some(Limit {
@@ -347,7 +347,7 @@ fn declared_limits_are_known_until_they_are_old() {
             reset: Some(Nanos(30 * S)),
             window: None,
         }),
-        tokens: None,
+        ..Declared::default()
     };
     health.declare(&route("a"), None, &declared, at(0));
     let view = |health: &Health, now| health.view(&route("a"), None, now);
@@ -358,4 +358,30 @@ fn declared_limits_are_known_until_they_are_old() {
     assert!(view(&health, at(4)).is_near_limit(0));
     assert!((view(&health, at(4)).utilisation.unwrap() - 1.0).abs() < 1e-9);
     assert!(!view(&health, at(30)).is_near_limit(0));
+
+    // A minute's limit of tokens behind a day's whose share is smaller, and what its own answer took.
+    let limit = |limit, left, reset| {
+        Some(Limit {
+            limit: Some(limit),
+            left: Some(left),
+            reset: Some(Nanos(reset * S)),
+            window: None,
+        })
+    };
+    let declared = Declared {
+        tokens: limit(1_000_000, 40_000, 9_000),
+        fewest: [None, limit(1_000, 150, 20)],
+        ..Declared::default()
+    };
+    let mut health = Health::default();
+    health.declare(&route("a"), None, &declared, at(0));
+    health.tokens(&route("a"), None, (100, true), at(1));
+    assert_eq!(view(&health, at(1)).tokens_left, Some(150));
+    assert!(!view(&health, at(1)).is_near_limit(100));
+    health.tokens(&route("a"), None, (100, false), at(1));
+    assert_eq!(view(&health, at(1)).tokens_left, Some(50));
+    assert!(view(&health, at(1)).is_near_limit(100));
+    assert!(!view(&health, at(21)).is_near_limit(100));
+    let lane = &health.lanes(&route("a"))[0];
+    assert_eq!(lane.meter(Meter::Tokens, at(1)).left, Some(39_900));
 }

@@ -14,6 +14,8 @@ const SAID_MAX: Nanos = Nanos(120_000_000_000);
 pub(super) struct Used {
     slots: [(u64, u64, u64); SLOTS],
     said: [Option<Said>; 2],
+    /// Of requests and of tokens the limit with the fewest left, where that is another one.
+    fewest: [Option<Said>; 2],
 }
 
 /// How much of one meter is in use.
@@ -37,6 +39,14 @@ struct Said {
     since: u64,
 }
 
+impl Said {
+    fn left(&self, now: Moment) -> Option<u64> {
+        let holds = self.limit.reset.unwrap_or(SAID_MAX).min(SAID_MAX);
+        (now.since(self.at) < holds).then_some(())?;
+        Some(self.limit.left?.saturating_sub(self.since))
+    }
+}
+
 impl Used {
     /// A request went out.
     pub(super) fn request(&mut self, now: Moment) {
@@ -44,34 +54,38 @@ impl Used {
         self.since(Meter::Requests, 1);
     }
 
-    /// Tokens were used.
-    pub(super) fn tokens(&mut self, tokens: u64, now: Moment) {
+    /// Tokens were used. What the answer's own headers said to be left is less them already:
+    /// `is_declared` says that they did.
+    pub(super) fn tokens(&mut self, tokens: u64, is_declared: bool, now: Moment) {
         self.slot(now).2 += tokens;
-        self.since(Meter::Tokens, tokens);
+        if !is_declared {
+            self.since(Meter::Tokens, tokens);
+        }
     }
 
     /// What the headers of a response say.
     pub(super) fn declare(&mut self, declared: &Declared, now: Moment) {
+        let said = |limit| Said {
+            limit,
+            at: now,
+            since: 0,
+        };
         for (meter, limit) in declared.meters() {
-            self.said[meter as usize] = Some(Said {
-                limit,
-                at: now,
-                since: 0,
-            });
+            self.said[meter as usize] = Some(said(limit));
+            self.fewest[meter as usize] = declared.fewest[meter as usize].map(said);
         }
+    }
+
+    /// What is left of a meter in number, by whichever of its limits leaves the fewest.
+    pub(super) fn fewest(&self, meter: Meter, now: Moment) -> Option<u64> {
+        let fewest = self.fewest[meter as usize].as_ref();
+        let fewest = fewest.and_then(|said| said.left(now));
+        [self.left(meter, now), fewest].into_iter().flatten().min()
     }
 
     /// What is left of a meter, where that is known and still holds.
     pub(super) fn left(&self, meter: Meter, now: Moment) -> Option<u64> {
-        let said = self.said[meter as usize].as_ref()?;
-        let holds = said
-            .limit
-            .reset
-            .map_or(SAID_MAX, |reset| reset.min(SAID_MAX));
-        if now.since(said.at) >= holds {
-            return None;
-        }
-        Some(said.limit.left?.saturating_sub(said.since))
+        self.said[meter as usize].as_ref()?.left(now)
     }
 
     /// The share of what is allowed that is in use: of both meters the higher.
@@ -128,7 +142,11 @@ impl Used {
     }
 
     fn since(&mut self, meter: Meter, amount: u64) {
-        if let Some(said) = &mut self.said[meter as usize] {
+        let both = [&mut self.said, &mut self.fewest];
+        for said in both
+            .into_iter()
+            .filter_map(|of| of[meter as usize].as_mut())
+        {
             said.since = said.since.saturating_add(amount);
         }
     }

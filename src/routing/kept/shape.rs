@@ -31,6 +31,9 @@ pub(super) struct Shape {
 /// A span left in milliseconds, for the how-manieth time, the span passed, and the error's name.
 type Left = (u64, u32, Option<u64>, Option<String>);
 
+/// A credential's hash, how it cools, how it is held.
+type Lane = (Option<u64>, Option<Left>, Option<Left>);
+
 #[derive(Debug, Serialize, Deserialize)]
 struct HealthShape {
     provider: String,
@@ -40,7 +43,10 @@ struct HealthShape {
     why: Option<String>,
     times: u32,
     consecutive: u32,
-    lanes: Vec<(Option<u64>, Option<Left>, Option<Left>)>,
+    lanes: Vec<Lane>,
+    /// Of each lane the limit of requests at work; texts of before it was kept have none.
+    #[serde(default)]
+    paces: Vec<Option<(u32, bool, u32)>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,6 +64,8 @@ struct RouteShape {
     per_token: Option<FilterShape>,
     success: (f64, f64),
     slope: (f64, f64),
+    #[serde(default)]
+    middle: Option<f64>,
     /// Of reasoning; texts of before it was learned have none.
     #[serde(default)]
     reasoning: (f64, f64),
@@ -150,14 +158,18 @@ impl HealthShape {
             times: kept.times,
             consecutive: kept.consecutive,
             lanes: kept.lanes.iter().map(lane).collect(),
+            paces: kept.lanes.iter().map(|lane| lane.pace).collect(),
         }
     }
 
     fn kept(&self) -> KeptRouteHealth {
-        let lane = |(hash, cooling, held): &(Option<u64>, Option<Left>, Option<Left>)| KeptLane {
+        let paces = self.paces.iter().copied().chain(std::iter::repeat(None));
+        let lanes = self.lanes.iter().zip(paces);
+        let lane = |((hash, cooling, held), pace): (&Lane, _)| KeptLane {
             credential: hash.map(KeyedHash),
             cooling: cooling.as_ref().map(unleft),
             held: held.as_ref().map(unleft),
+            pace,
         };
         KeptRouteHealth {
             route: route(&self.provider, self.model.as_deref()),
@@ -167,7 +179,7 @@ impl HealthShape {
             why: self.why.as_deref().and_then(tripped),
             times: self.times,
             consecutive: self.consecutive,
-            lanes: self.lanes.iter().map(lane).collect(),
+            lanes: lanes.map(lane).collect(),
         }
     }
 }
@@ -182,6 +194,7 @@ impl RouteShape {
             per_token: kept.per_token.map(FilterShape::of),
             success: kept.success,
             slope: kept.slope,
+            middle: kept.middle,
             reasoning: kept.reasoning,
             setup_ms: kept.setup_ms,
             recent: kept.recent.iter().map(span).collect(),
@@ -198,6 +211,7 @@ impl RouteShape {
             per_token: self.per_token.as_ref().map(FilterShape::kept),
             success: self.success,
             slope: self.slope,
+            middle: self.middle,
             reasoning: self.reasoning,
             setup_ms: self.setup_ms,
             recent: self.recent.iter().map(span).collect(),

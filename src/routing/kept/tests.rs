@@ -69,6 +69,9 @@ fn what_was_learned_is_not_lost_on_a_restart() {
     assert!((old.level.mean - found.level.mean).abs() < 1e-9);
     assert!((old.level.variance - found.level.variance).abs() < 1e-6);
     assert!((old.slope - found.slope).abs() < 1e-9);
+    let prompt = |of: &Learned| of.routes().next().unwrap().1.typical_prompt();
+    assert_eq!(prompt(&learned), prompt(&new));
+    assert!(prompt(&new).unwrap() > 2_000);
     assert!((old.success - found.success).abs() < 1e-9);
     assert_eq!(old.samples, found.samples);
     assert_eq!(
@@ -98,6 +101,10 @@ fn what_was_learned_is_not_lost_on_a_restart() {
         );
     }
     assert_eq!(new_health.at_work(), 0);
+    // One that was found to bear one at once gets no herd.
+    let limit = |health: &Health, now| health.view(&key("c"), Some(KeyedHash(3)), now).limit;
+    assert_eq!(limit(&new_health, now), Some(1));
+    assert_eq!(limit(&health, then), Some(1));
     // Who answered before the restart is remembered: another one begins a new epoch.
     let mut new = new;
     let other = || new.answered(&key("a"), &"m-2".into());

@@ -19,6 +19,8 @@ const ROUTES_MAX: usize = 1_024;
 const DEADLINE_UNKNOWN: Nanos = Nanos(60_000_000_000);
 /// The shortest and the longest one.
 const DEADLINES: (Nanos, Nanos) = (Nanos(8_000_000_000), Nanos(120_000_000_000));
+/// How many times what is expected of a whole answer's tokens it may take.
+const WHOLE_FACTOR: f64 = 3.0;
 /// A hedge waits at least so long.
 const HEDGE_MIN: Nanos = Nanos(2_000_000_000);
 
@@ -99,26 +101,62 @@ impl Learned {
         }))
     }
 
-    /// What stands for the first-token deadline of a whole answer, which has none: 3 × the longest
-    /// of the last ones to prompts of that size, from 8 to 120 s; absent below 20 of them. Not their
-    /// 95th percentile: nobody sees that a long answer lives while it is made.
+    /// How long a whole answer may take while another route is left. It comes with its last token,
+    /// and nobody sees that a long one lives while it is made: it has `first`, and three times what
+    /// `expected` tokens take. Where the request allows `most` tokens and no more, also no longer
+    /// than 3 × the longest of the last whole answers to prompts of that size (8 to 120 s, from 20
+    /// of them on) and three times what so many tokens take: of others it cannot be known.
     #[must_use]
     pub fn whole_deadline(
         &self,
         route: &RouteKey,
         prompt_tokens: u64,
+        (expected, most): (f64, Option<u64>),
+        first: Nanos,
         now: Moment,
-    ) -> Option<Nanos> {
-        let longest = self.routes.get(route)?.whole.longest(prompt_tokens, now)?;
-        Some(Nanos(longest.0.saturating_mul(3)).clamp(DEADLINES.0, DEADLINES.1))
+    ) -> Nanos {
+        let per_token = self.expect(route, now);
+        let (known, typical) = (per_token.per_token.is_some(), per_token.per_token_ms());
+        let after = |first: Nanos, tokens: f64, millis: f64| {
+            Nanos(
+                first
+                    .0
+                    .saturating_add((WHOLE_FACTOR * tokens * millis * 1e6) as u64),
+            )
+        };
+        let usual = after(first, expected, typical);
+        let bounded = most.and_then(|most| {
+            let whole = &self.routes.get(route)?.whole;
+            let longest = whole.longest(prompt_tokens, now)?;
+            // Of whole answers alone nobody knows what a token takes: their span is the most.
+            let each = (longest.as_millis() / expected.max(1.0)).max(typical);
+            let first = Nanos(longest.0.saturating_mul(3)).clamp(DEADLINES.0, DEADLINES.1);
+            Some(after(
+                first,
+                most as f64,
+                if known { typical } else { each },
+            ))
+        });
+        bounded.map_or(usual, |bounded| bounded.min(usual))
     }
 
-    /// How long to wait for the first token before a hedge: the 95th percentile of the stratum, at
-    /// least 2 s; absent below 20 samples.
+    /// How long to wait before a hedge: the 95th percentile of the stratum's first tokens, or of
+    /// whole answers to their end where one is asked for; at least 2 s, absent below 20 samples.
     #[must_use]
-    pub fn hedge_after(&self, route: &RouteKey, prompt_tokens: u64, now: Moment) -> Option<Nanos> {
-        let p95 = self.p95(route, prompt_tokens, now)?;
-        Some(p95.max(HEDGE_MIN))
+    pub fn hedge_after(
+        &self,
+        route: &RouteKey,
+        prompt_tokens: u64,
+        stream: bool,
+        now: Moment,
+    ) -> Option<Nanos> {
+        let learned = self.routes.get(route)?;
+        let spans = if stream {
+            learned.recent()
+        } else {
+            &learned.whole
+        };
+        Some(spans.p95(prompt_tokens, now)?.max(HEDGE_MIN))
     }
 
     /// The 95th percentile of the last first tokens of prompts of that size.

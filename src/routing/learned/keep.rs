@@ -34,6 +34,8 @@ pub struct KeptRoute {
     pub success: (f64, f64),
     /// The sums of the slope.
     pub slope: (f64, f64),
+    /// The size around which prompts lately were.
+    pub middle: Option<f64>,
     /// The same of reasoning.
     pub reasoning: (f64, f64),
     /// Milliseconds that connecting takes.
@@ -79,6 +81,7 @@ impl Learned {
                     .map(|of| filter(of, &tuning.per_token)),
                 success: learned.success.counts(),
                 slope: learned.slope.sums(),
+                middle: learned.slope.middle(),
                 reasoning: learned.reasoning.sums(),
                 setup_ms: learned.setup.millis,
                 recent: spans(&learned.recent, now),
@@ -147,7 +150,7 @@ fn restored(kept: &KeptRoute, tuning: &LearnedTuning, age: Nanos, now: Moment) -
         .as_ref()
         .and_then(|kept| filter(kept, &tuning.per_token));
     learned.success = Chance::kept(kept.success.0, kept.success.1, now);
-    learned.slope = slope(kept.slope);
+    learned.slope = slope(kept.slope).around(kept.middle);
     learned.reasoning = slope(kept.reasoning);
     learned.setup.millis = kept
         .setup_ms

@@ -9,7 +9,13 @@ use crate::record::{KeyedHash, Name};
 /// The mean of the logarithm, and how many were seen.
 type Mean = (f64, u64);
 
-/// Answers' lengths by model and client.
+/// How many answers in one a request asks for: each is as long as one alone.
+#[must_use]
+pub fn of_choices(choices: Option<u32>) -> f64 {
+    f64::from(choices.unwrap_or(1).max(1))
+}
+
+/// Lengths of answers, each choice for itself, by model and client.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Lengths {
     means: HashMap<(Name, Option<KeyedHash>), Mean, FixedState>,
@@ -25,6 +31,18 @@ const ENOUGH: u64 = 5;
 const PAIRS_MAX: usize = 4_096;
 
 impl Lengths {
+    /// Takes in an answer whose `choices` have so many tokens together.
+    pub fn observe_choices(
+        &mut self,
+        model: &Name,
+        client: Option<KeyedHash>,
+        tokens: u64,
+        choices: Option<u32>,
+    ) {
+        let each = tokens / u64::from(choices.unwrap_or(1).max(1));
+        self.observe(model, client, each);
+    }
+
     /// Takes in an answer of so many tokens.
     pub fn observe(&mut self, model: &Name, client: Option<KeyedHash>, tokens: u64) {
         let y = (1.0 + tokens as f64).ln();
@@ -98,9 +116,16 @@ mod tests {
                 if n % 2 == 0 { 50 } else { 2_000 },
             );
         }
-        let expected = |client| lengths.expected(&model, client, None);
-        assert!((expected(Some(KeyedHash(0))) - 50.0).abs() < 1.0);
-        assert!((expected(Some(KeyedHash(1))) - 2_000.0).abs() < 40.0);
-        assert!((50.0..2_000.0).contains(&expected(Some(KeyedHash(9)))));
+        let expected = |lengths: &Lengths, client| lengths.expected(&Name::from("m"), client, None);
+        assert!((expected(&lengths, Some(KeyedHash(0))) - 50.0).abs() < 1.0);
+        assert!((expected(&lengths, Some(KeyedHash(1))) - 2_000.0).abs() < 40.0);
+        // Ten choices of one answer are as long as ten answers, each.
+        let two = KeyedHash(2);
+        for _ in 0..20 {
+            lengths.observe_choices(&model, Some(two), 10_000, Some(10));
+        }
+        let found = expected(&lengths, Some(two));
+        assert!((found - 1_000.0).abs() < 20.0, "{found}");
+        assert!((50.0..2_000.0).contains(&expected(&lengths, Some(KeyedHash(9)))));
     }
 }

@@ -26,7 +26,7 @@ mod slope;
 pub use board::Learned;
 pub use expectation::{Expectation, Prompt};
 pub use keep::{KeptFilter, KeptLearned, KeptRoute};
-pub use length::Lengths;
+pub use length::{Lengths, of_choices};
 pub use observation::{Ended, Observation, setup};
 pub use recent::{RecentSpans, Stratum};
 pub use route::RouteLearned;

@@ -90,6 +90,21 @@ impl RecentSpans {
         p95.map(|millis| Nanos::from_millis(u64::from(millis)))
     }
 
+    /// Between which spans of the stratum eight of ten lie; absent where there is no percentile of
+    /// them.
+    #[must_use]
+    pub fn eight_of_ten(&self, prompt_tokens: u64, now: Moment) -> Option<(Nanos, Nanos)> {
+        self.p95(prompt_tokens, now)?;
+        let spans = self.spans(Stratum::of(prompt_tokens));
+        let mut sorted: Vec<u32> = spans.map(|(_, millis)| millis).collect();
+        sorted.sort_unstable();
+        let of = |tenths: usize| {
+            let rank = (sorted.len() * tenths).div_ceil(10).max(1);
+            Nanos::from_millis(u64::from(sorted[rank - 1]))
+        };
+        Some((of(1), of(9)))
+    }
+
     /// The longest of the last spans of the stratum; absent where there is no percentile of them.
     #[must_use]
     pub fn longest(&self, prompt_tokens: u64, now: Moment) -> Option<Nanos> {
@@ -124,6 +139,9 @@ mod tests {
             Some(Nanos::from_millis(2_000))
         );
         assert_eq!(recent.longest(1_000, Moment(20)), None);
+        let eight = (Nanos::from_millis(200), Nanos::from_millis(1_800));
+        assert_eq!(recent.eight_of_ten(5, Moment(20)), Some(eight));
+        assert_eq!(recent.eight_of_ten(1_000, Moment(20)), None);
         // A day later nothing is known.
         assert_eq!(recent.p95(5, Moment(21).plus(AGE_MAX)), None);
     }

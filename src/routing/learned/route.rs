@@ -8,7 +8,7 @@ use super::epoch::Epoch;
 use super::expectation::Expectation;
 use super::observation::{Ended, Observation};
 use super::recent::RecentSpans;
-use super::slope::{Prior, Slope, size};
+use super::slope::{Prior, Slope, size, tokens_of};
 
 /// What is known of one route.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,6 +159,12 @@ impl RouteLearned {
         }
     }
 
+    /// Prompt tokens of the requests that it lately had; absent where it had none.
+    #[must_use]
+    pub fn typical_prompt(&self) -> Option<u64> {
+        self.slope.middle().map(tokens_of)
+    }
+
     /// The last spans to the first token.
     #[must_use]
     pub const fn recent(&self) -> &RecentSpans {
@@ -271,7 +277,8 @@ mod tests {
     fn whole_answers_have_a_deadline_of_their_own_once_twenty_are_known() {
         let route = RouteKey::new("p", Some("m".into()));
         let mut learned = Learned::default();
-        let mut whole = |millis: u64, n: u64| {
+        let minute = Nanos::from_millis(60_000);
+        let mut whole = |millis: u64, n: u64, most: Option<u64>| {
             let seen = Observation {
                 at: Moment(n * SECOND),
                 prompt_tokens: 100,
@@ -284,19 +291,23 @@ mod tests {
                 ended: Ended::Well,
             };
             learned.observe(&route, &seen);
-            learned.whole_deadline(&route, 100, Moment(n * SECOND))
+            let now = Moment(n * SECOND);
+            let deadline = learned.whole_deadline(&route, 100, (4.0, most), minute, now);
+            deadline.0 / 1_000_000_000
         };
         for n in 1..20 {
-            assert_eq!(whole(60, n), None);
+            assert_eq!(whole(60, n, Some(10)), 60);
         }
-        assert_eq!(whole(60, 20), Some(Nanos::from_millis(8_000)), "no less");
+        assert_eq!(whole(60, 20, Some(10)), 8, "one that must be short");
+        // Of one that may be long it is not known whether it hangs.
+        assert_eq!(whole(60, 21, Some(4_000)), 60);
+        assert_eq!(whole(60, 22, None), 60);
         // One long answer of many is as alive as the short ones.
-        assert_eq!(whole(20_000, 21), Some(Nanos::from_millis(60_000)));
-        assert_eq!(
-            whole(90_000, 22),
-            Some(Nanos::from_millis(120_000)),
-            "no more"
-        );
+        assert_eq!(whole(14_000, 23, Some(1)), 52);
+        assert_eq!(whole(90_000, 24, Some(10)), 60, "no more than without");
+        let hedge = |stream, now| learned.hedge_after(&route, 100, stream, Moment(now * SECOND));
+        assert_eq!(hedge(true, 24), None, "no stream was seen");
+        assert_eq!(hedge(false, 24), Some(Nanos::from_millis(14_000)));
     }
 
     #[test]

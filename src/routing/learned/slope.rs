@@ -7,6 +7,12 @@ pub fn size(prompt_tokens: u64) -> f64 {
     (1.0 + prompt_tokens as f64).ln() - LN_1001
 }
 
+/// The prompt of that size, in whole tokens.
+#[must_use]
+pub(super) fn tokens_of(size: f64) -> u64 {
+    ((size + LN_1001).exp() - 1.0).round().max(0.0) as u64
+}
+
 const LN_1001: f64 = 6.908_754_779_315_221;
 /// What is believed of a slope, and how strongly.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,6 +74,19 @@ impl Slope {
         }
     }
 
+    /// The same around that size of prompts, where it was kept.
+    #[must_use]
+    pub fn around(self, mean_x: Option<f64>) -> Self {
+        let mean_x = mean_x.filter(|x| x.is_finite()).unwrap_or(0.0);
+        Self { mean_x, ..self }
+    }
+
+    /// The size of what was lately seen; absent where nothing was.
+    #[must_use]
+    pub fn middle(&self) -> Option<f64> {
+        (self.count > 0 || self.mean_x != 0.0).then_some(self.mean_x)
+    }
+
     /// The sums, for keeping.
     #[must_use]
     pub const fn sums(&self) -> (f64, f64) {
@@ -127,5 +146,8 @@ mod tests {
         }
         assert!((slope.slope(&Prior::SIZE) - Prior::SIZE.slope).abs() < 1e-12);
         assert!(size(1_000).abs() < 1e-9);
+        for tokens in [0, 1, 100, 1_000, 200_000] {
+            assert_eq!(tokens_of(size(tokens)), tokens);
+        }
     }
 }

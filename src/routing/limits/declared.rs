@@ -1,5 +1,7 @@
 //! Reads how many requests and tokens a provider declares to be left.
 
+use std::cmp::Reverse;
+
 use crate::record::{Nanos, RateLimitHeader, WallTime};
 
 use super::date::dated;
@@ -7,14 +9,19 @@ use super::fields::fields;
 use super::meter::{Limit, Meter, has};
 use super::span::reset;
 
-/// What the headers of one response declare: of several meters of a kind the one that is nearest
-/// to its end.
+/// What the headers of one response declare: of several limits of a kind the one that is nearest
+/// to its end, and what the others say where that is not enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Declared {
     /// Requests.
     pub requests: Option<Limit>,
     /// Tokens.
     pub tokens: Option<Limit>,
+    /// Of requests and of tokens the limit with the fewest left in number, where it is another:
+    /// the next request runs into that one first, however small its share of a day's limit is.
+    pub fewest: [Option<Limit>; 2],
+    /// When the last of all limits of which nothing is left is whole again.
+    pub used_up: Option<Nanos>,
 }
 
 impl Declared {
@@ -68,11 +75,22 @@ pub fn declared(headers: &[RateLimitHeader], now: WallTime) -> Declared {
         let of_kind = all.iter().filter(|(kind, _)| *kind == meter);
         of_kind
             .map(|(_, limit)| *limit)
-            .min_by_key(|limit| share_left(*limit))
+            .min_by_key(|limit| (share_left(*limit), Reverse(limit.reset)))
     };
+    let fewest = |meter: Meter| {
+        let of_kind = all.iter().filter(|(kind, _)| *kind == meter);
+        let fewest = of_kind
+            .map(|(_, limit)| *limit)
+            .filter(|limit| limit.left.is_some())
+            .min_by_key(|limit| (limit.left, Reverse(limit.reset)));
+        fewest.filter(|fewest| nearest(meter) != Some(*fewest))
+    };
+    let used_up = all.iter().filter(|(_, limit)| limit.left == Some(0));
     Declared {
         requests: nearest(Meter::Requests),
         tokens: nearest(Meter::Tokens),
+        fewest: [fewest(Meter::Requests), fewest(Meter::Tokens)],
+        used_up: used_up.filter_map(|(_, limit)| limit.reset).max(),
     }
 }
 
@@ -225,6 +243,16 @@ mod tests {
         ]);
         let requests = cerebras.requests.unwrap();
         assert_eq!(requests.window, Some(Nanos(86_400_000_000_000)));
+        assert_eq!(cerebras.fewest, [None, None]);
+        // A minute's limit behind a day's whose share is smaller.
+        let minute = read(&[
+            ("x-ratelimit-limit-tokens-day", "1000000"),
+            ("x-ratelimit-remaining-tokens-day", "40000"),
+            ("x-ratelimit-limit-tokens-minute", "1000"),
+            ("x-ratelimit-remaining-tokens-minute", "50"),
+        ]);
+        assert_eq!(minute.tokens.unwrap().left, Some(40_000));
+        assert_eq!(minute.fewest[1].unwrap().left, Some(50));
 
         let together = read(&[("x-ratelimit-limit", "10"), ("x-tokenlimit-remaining", "5")]);
         assert_eq!(together.requests.unwrap().limit, Some(10));

@@ -33,12 +33,7 @@ pub fn wait(headers: &[RateLimitHeader], declared: &Declared, now: WallTime) -> 
     // The same in whole seconds says no more than the exact number does.
     let told =
         told.filter(|told| exact.is_none_or(|exact| told.0 >= exact.0.saturating_add(SECOND)));
-    let used_up = declared
-        .meters()
-        .filter(|(_, limit)| limit.left == Some(0))
-        .filter_map(|(_, limit)| limit.reset)
-        .max();
-    [exact, told, used_up]
+    [exact, told, declared.used_up]
         .into_iter()
         .flatten()
         .max()
@@ -137,6 +132,31 @@ mod tests {
                     ("x-ratelimit-reset-requests", "1h0m0s"),
                 ],
                 Some(360_000),
+            ),
+            // Two limits of one kind are used up: the later one counts, in either order.
+            (
+                &[
+                    ("x-ratelimit-remaining-requests-minute", "0"),
+                    ("x-ratelimit-reset-requests-minute", "20.5"),
+                    ("x-ratelimit-remaining-requests-day", "0"),
+                    ("x-ratelimit-reset-requests-day", "3011.38"),
+                ],
+                Some(3_011_380),
+            ),
+            (
+                &[
+                    ("anthropic-ratelimit-output-tokens-remaining", "0"),
+                    (
+                        "anthropic-ratelimit-output-tokens-reset",
+                        "2026-11-22T12:01:30Z",
+                    ),
+                    ("anthropic-ratelimit-input-tokens-remaining", "0"),
+                    (
+                        "anthropic-ratelimit-input-tokens-reset",
+                        "2026-11-22T12:00:20Z",
+                    ),
+                ],
+                Some(90_000),
             ),
         ] {
             let headers = headers(pairs);

@@ -227,7 +227,7 @@ type ByHealth = (Vec<usize>, Vec<usize>, Vec<(usize, LeftOut)>);
 
 /// The candidates that may be tried, those about to be limited, and those that health bars.
 fn sorted_by_health(ask: &Ask, candidates: &[Candidate], group: &[usize]) -> ByHealth {
-    let tokens = ask.prompt_tokens + ask.output_tokens as u64;
+    let tokens = ask.prompt_tokens + ask.all_output_tokens() as u64;
     let (mut open, mut near, mut barred) = (Vec::new(), Vec::new(), Vec::new());
     for at in group.iter().copied() {
         let health = &candidates[at].health;
@@ -338,7 +338,7 @@ fn broken(limits: &Constraints, ask: &Ask, candidate: &Candidate) -> Option<Left
     if above(quote.input, limits.input_max) || above(quote.output, limits.output_max) {
         return Some(LeftOut::PriceCap);
     }
-    let cost = quote.expected(ask.prompt_tokens, 0, ask.output_tokens);
+    let cost = quote.expected(ask.prompt_tokens, 0, ask.all_output_tokens());
     let over = limits.cost_max.is_some_and(|max| cost > max.as_dollars());
     over.then_some(LeftOut::Cost)
 }

@@ -164,6 +164,14 @@ fn what_no_route_may_break_is_never_broken() {
     // 1,100 tokens at $10 a million are 1.1 cents.
     let plan = with(|ask| ask.constraints.cost_max = Some(PicoDollars(10_000_000_000)));
     assert_eq!(names(&plan), [(0, "max_cost")]);
+    // One choice is within a cent and a half, ten are not.
+    let plan = with(|ask| ask.constraints.cost_max = Some(PicoDollars(15_000_000_000)));
+    assert!(!names(&plan).contains(&(0, "max_cost")));
+    let plan = with(|ask| {
+        ask.choices = Some(10);
+        ask.constraints.cost_max = Some(PicoDollars(15_000_000_000));
+    });
+    assert!(names(&plan).contains(&(0, "max_cost")));
     let plan = with(|ask| ask.constraints.input_max = Rate::per_million("3"));
     assert_eq!(names(&plan), [(0, "price_cap")]);
     let mut unpriced = candidates.clone();

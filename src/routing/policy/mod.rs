@@ -29,7 +29,7 @@ pub use fastest::By;
 pub use outlook::Outlook;
 pub use ranking::Ranking;
 pub use sticky::Anchor;
-pub use weighted::Ramp;
+pub use weighted::{Ramp, weight_of};
 
 use crate::record::Nanos;
 use crate::routing::candidate::{Ask, ModelMemory};

@@ -89,7 +89,11 @@ impl<'a> Outlook<'a> {
     #[must_use]
     pub fn cost(&self, ask: &Ask) -> Option<f64> {
         let quote = self.candidate.quote?;
-        let once = quote.expected(ask.prompt_tokens, self.cached_tokens, ask.output_tokens);
+        let once = quote.expected(
+            ask.prompt_tokens,
+            self.cached_tokens,
+            ask.all_output_tokens(),
+        );
         Some(once / self.success())
     }
 

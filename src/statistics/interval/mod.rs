@@ -6,11 +6,14 @@ pub mod binomial;
 
 pub mod order;
 
+pub mod nearby;
+
 pub mod rate;
 
 pub mod bounded;
 
 pub use bounded::{bounded_difference, bounded_mean};
+pub use nearby::{Nearby, Pool};
 pub use order::{
     OrderEnd, OrderInterval, cluster_effect, counted_cluster_effect, design_effect,
     effective_count, numbered_cluster_effect, of_sketch, order_ci, order_ci_deff,

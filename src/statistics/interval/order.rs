@@ -165,7 +165,8 @@ pub fn numbered_cluster_effect(
 /// them the effect is times `c / (c − 1)`. And few clusters say little of how they differ: it is
 /// times `(t / z)²` too, Student's quantile of `c' − 1` degrees of freedom over the normal one at
 /// 95 %, where `c'` clusters of one size would be as uneven as these (Kish, "Survey Sampling",
-/// 1965; Korn and Graubard 1998).
+/// 1965; Korn and Graubard 1998). Both count by `1 − 1/m`, where a number has `m` in its cluster in
+/// the mean: clusters of one number each have no spread that could be told badly.
 #[must_use]
 pub fn counted_cluster_effect(clusters: &[(u64, u64)]) -> f64 {
     let known = || clusters.iter().filter(|(_, all)| *all > 0);
@@ -183,7 +184,9 @@ pub fn counted_cluster_effect(clusters: &[(u64, u64)]) -> f64 {
     let freedom = (all * all / sizes - 1.0).max(1.0);
     let tail = 1.0 - ALPHA / 2.0;
     let few = (student_quantile(tail, freedom) / normal_quantile(tail)).powi(2);
-    (squares / single * count / (count - 1.0) * few).max(1.0)
+    let shared = 1.0 - all / sizes;
+    let surely = 1.0 + (count / (count - 1.0) * few - 1.0) * shared;
+    (squares / single * surely).max(1.0)
 }
 
 /// The rank of each number, counted from 1; equal numbers share the mean of their ranks.
@@ -314,7 +317,7 @@ mod tests {
             // surely as four tell their own spread: 3.182446 over 1.959964.
             (
                 vec![(10, 10), (0, 10), (10, 10), (0, 10)],
-                10.0 * 4.0 / 3.0 * (3.182_446_305_f64 / 1.959_963_985).powi(2),
+                10.0 + 9.0 * (4.0 / 3.0 * (3.182_446_305_f64 / 1.959_963_985).powi(2) - 1.0),
             ),
             (vec![(5, 10); 4], 1.0),
             (vec![(10, 10); 4], 1.0),

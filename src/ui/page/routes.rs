@@ -37,17 +37,23 @@ const ROUTES_MAX: usize = 200;
 
 /// What is said of the routes that are not shown.
 fn left_out(report: &RoutesReport) -> Option<String> {
-    let rest = report
-        .routes
-        .get(ROUTES_MAX..)
-        .filter(|rest| !rest.is_empty())?;
-    let exchanges: u64 = rest.iter().map(|route| route.exchanges).sum();
-    Some(format!(
-        "{} further routes, of {} exchanges together, are in the files below and in `tollgate \
-         report routes`: or choose a provider or a model.",
-        thousands(rest.len() as u64),
-        thousands(exchanges)
-    ))
+    let rest = report.routes.get(ROUTES_MAX..).unwrap_or_default();
+    let routes = rest.len() as u64 + report.further.routes;
+    let known: u64 = rest.iter().map(|route| route.exchanges).sum();
+    let exchanges = known + report.further.exchanges;
+    let where_else = if report.further.routes == 0 {
+        "the files below and in "
+    } else {
+        ""
+    };
+    (routes > 0).then(|| {
+        format!(
+            "{} further routes, of {} exchanges together, are in {where_else}`tollgate report \
+             routes`: or choose a provider or a model.",
+            thousands(routes),
+            thousands(exchanges)
+        )
+    })
 }
 
 pub(in crate::ui) async fn page(Extract(state): Shared, asking: Asking<ReportQuery>) -> Response {
@@ -183,6 +189,7 @@ fn route_rows(route: &RouteReport) -> Markup {
                     span.detail {
                         (between(route.failure_rate.ends(), percent_of)) br;
                         "of " (thousands(route.failure_rate.whole)) br;
+                        @if route.lost.failures > 0 { "tries " (percent(route.attempt_failure_rate)) br; }
                         "limited " (percent(route.rate_limited)) br;
                         "key refused " (percent(route.credential_faults))
                         @if route.lost.attempts > 0 { br; "lost attempts " (short(route.lost.attempts)) }
@@ -275,9 +282,9 @@ fn notes(report: &RoutesReport) -> Markup {
         details.notes {
             summary { "How to read these numbers" }
             ul {
-                li { "Failures count as infinitely long (∞). Failed is of exchanges that ended well or by the route's fault." }
+                li { "Failures count as infinitely long (∞). Failed is of exchanges that ended well or by the route's fault; tries is the same with those after which another route was asked, which the quantiles have too." }
                 li { "“41 of 368” means that the quantile needs 368 numbers and has 41: p50 needs 6, p95 72, p99 368." }
-                li { "In brackets: intervals of 95 % for one look at a window chosen before, of quantiles two order statistics, of rates Wilson's; requests of one hour (of a few hours: of one minute) may be alike, and count for as many as they say (design effect). Routes saw different requests: these are no comparisons." }
+                li { "In brackets: intervals of 95 % for one look at a window chosen before, of quantiles two order statistics, of rates Wilson's; requests that came near each other may be alike, and count for as many as they say (design effect). Routes saw different requests: these are no comparisons." }
                 @if !excluded.is_empty() { li { "Not in this report, of " (thousands(report.scanned)) " looked at: " (excluded.join(", ")) "." } }
                 @if !unrouted.is_empty() { li { "Reached no provider: " (unrouted.join(", ")) "." } }
                 @if head.damaged > 0 { li { (head.damaged) " damaged rows are missing." } }
@@ -317,6 +324,7 @@ fn missing(route: &RouteReport) -> Markup {
             ": quartiles apart by " (figure(steady.iqr_over_median, three_digits)) " of the median, p95 "
             (figure(steady.p95_over_p50, three_digits)) " times it"
             @if route.first_token.cut > 0 { "; first token not waited out of " (thousands(route.first_token.cut)) ": at least as long as the wait, by Kaplan and Meier" }
+            @if route.total.cut > 0 { "; total not waited out of " (thousands(route.total.cut)) ", likewise" }
             @if !times.is_empty() { "; no first token of " (times.join(", ")) }
             @if !rates.is_empty() { "; no output rate of " (rates.join(", ")) }
             @if !sources.is_empty() { "; tokens counted by " (sources.join(", ")) }

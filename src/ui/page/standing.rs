@@ -23,8 +23,8 @@ pub(super) fn section(now: &StandingNow) -> Markup {
             }
             p.detail {
                 "This month: " span data-said="spent" { (said.spent) }
-                " · times and expectations for a prompt of " (thousands(TYPICAL_PROMPT))
-                " tokens; eight of ten first tokens are expected within the spread"
+                " · times for prompts as large as each route lately had, " (thousands(TYPICAL_PROMPT))
+                " tokens where it had none; eight of ten first tokens are within the spread"
             }
         }
     }

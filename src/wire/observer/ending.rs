@@ -19,6 +19,7 @@ use crate::wire::dialect::finish::fault_class;
 use crate::wire::dialect::language::{
     Form, counts_as_it_goes, ends_with_body, ends_with_done, form, is_handed_on, learn_whole,
 };
+use crate::wire::dialect::learned::Kinds;
 use crate::wire::framing::sse::Splitter;
 
 /// How a body ended, and what that means.
@@ -71,6 +72,30 @@ impl Ending {
 }
 
 impl Observer {
+    /// Whether a stream whose body is over, whole by its framing, is not by its language: neither a
+    /// finish nor a terminator nor an error has come. Nothing is read after this. `false` where that
+    /// cannot be told, or where the language has no terminator of its own.
+    pub fn is_cut_short(&mut self) -> bool {
+        let reader = &mut self.reader;
+        match &mut self.body {
+            Body::Stream(splitter) => {
+                if !self.pending_read {
+                    read_pending(reader, splitter);
+                    self.pending_read = true;
+                }
+                if reader.events == 0 || is_error_body(splitter.raw()) {
+                    return false;
+                }
+            }
+            Body::Framed(_) => {}
+            _ => return false,
+        }
+        let ends = reader.done || reader.failed || !reader.learned.finish.is_empty();
+        let language = reader.language;
+        let endless = ends_with_body(language) || is_handed_on(language);
+        !ends && !endless && reader.learned.blocked.is_none() && !is_unread(reader)
+    }
+
     /// Concludes, when the body ended at `at` in this way.
     #[must_use]
     pub fn end(mut self, at: Moment, how: BodyEnd) -> Observation {
@@ -145,20 +170,28 @@ fn is_unread(reader: &Reader) -> bool {
             .any(&[Oddity::Undecodable, Oddity::DecodedTooLarge])
 }
 
+/// Reads the event that the end of a stream left without its blank line, once.
+fn read_pending(reader: &mut Reader, splitter: &mut Splitter) {
+    let Some(event) = splitter.finish() else {
+        return;
+    };
+    // The standard drops it; but servers forget the last blank line, and it may be the usage.
+    let read = event.data.starts_with(b"[DONE]") || is_json(event.data);
+    let whole = read || event.is_unread();
+    reader.oddities.add(if read {
+        Oddity::PendingEvent
+    } else {
+        Oddity::PartialEvent
+    });
+    if whole {
+        let _ = reader.event(event);
+    }
+}
+
 fn stream(observer: &mut Observer, mut splitter: Splitter, how: BodyEnd) -> Ending {
     let reader = &mut observer.reader;
-    if let Some(event) = splitter.finish() {
-        // The standard drops it; but servers forget the last blank line, and it may be the usage.
-        let read = event.data.starts_with(b"[DONE]") || is_json(event.data);
-        let whole = read || event.is_unread();
-        reader.oddities.add(if read {
-            Oddity::PendingEvent
-        } else {
-            Oddity::PartialEvent
-        });
-        if whole {
-            let _ = reader.event(event);
-        }
+    if !observer.pending_read {
+        read_pending(reader, &mut splitter);
     }
     if reader.done || reader.failed {
         return over(observer, how);
@@ -346,20 +379,30 @@ fn assemble(observer: Observer, ending: Ending, streamed: bool, comments: u32) -
         oddities.add(Oddity::LimitReached);
     }
     let token_events = meter.events();
+    let counted = tokens(
+        usage,
+        observer.usage_injected,
+        (token_events, reader.usage_early),
+    );
+    let summary = oddities.any(&[Oddity::ReasoningSummary]);
+    let plain = reader.kinds.any(Kinds::REASONING) && !summary;
+    // The time of an answer behind a summary begins with the answer (measurement.md 2.6).
+    let text = if summary { reader.answer } else { reader.text };
+    // Of an event that was too large to be read, nobody knows how much it was.
+    let first_tokens =
+        text.first_tokens(streamed_tokens(&counted.usage, plain).filter(|_| !reader.blind));
     let timed = streamed && !reader.untimed;
     if streamed && reader.untimed {
         oddities.add(Oddity::DecodedLate);
     }
     Observation {
-        gaps: meter.finish(observer.started).filter(|_| timed),
+        gaps: meter
+            .finish(observer.started, first_tokens)
+            .filter(|_| timed),
         timeline: reader.timeline,
         events: reader.events,
         comments,
-        tokens: tokens(
-            usage,
-            observer.usage_injected,
-            (token_events, reader.usage_early),
-        ),
+        tokens: counted,
         provider_usage: usage,
         finish: learned
             .finish
@@ -386,6 +429,12 @@ fn assemble(observer: Observer, ending: Ending, streamed: bool, comments: u32) -
         token_events,
         streamed,
     }
+}
+
+/// Output tokens that were streamed; reasoning is of them where it came in plain.
+fn streamed_tokens(usage: &Usage, plain: bool) -> Option<u64> {
+    let hidden = usage.reasoning.filter(|_| !plain).unwrap_or(0);
+    usage.output.map(|output| output.saturating_sub(hidden))
 }
 
 /// The counts to record: the provider's, or of the output at least the number of token events.

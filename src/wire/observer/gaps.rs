@@ -26,7 +26,6 @@ impl GapMeter {
     pub(super) fn token(&mut self, at: Moment, read: u32) {
         if self.first.is_none() {
             self.first = Some(at);
-            self.gaps.first_event_tokens = 1;
             self.gaps.token_reads = 1;
         } else {
             self.gap(at.since(self.last));
@@ -58,10 +57,12 @@ impl GapMeter {
         self.long_lost
     }
 
-    /// The gaps of the stream; `started` is when its request was sent. `None` without a token.
-    pub(super) fn finish(self, started: Option<Moment>) -> Option<Gaps> {
+    /// The gaps of the stream; `started` is when its request was sent, `first_tokens` what came with
+    /// its first token event. `None` without a token.
+    pub(super) fn finish(self, started: Option<Moment>, first_tokens: u32) -> Option<Gaps> {
         let first = self.first?;
         let mut gaps = self.gaps;
+        gaps.first_event_tokens = first_tokens;
         // The lower median, within the sketch's error.
         let median = self.sketch.quantile(0.5).unwrap_or(0);
         let median = Nanos(median.saturating_mul(STALL_MEDIANS));
@@ -103,12 +104,12 @@ mod tests {
         for (at, read) in events {
             meter.token(Moment(at * MILLI), *read);
         }
-        meter.finish(Some(Moment(started * MILLI))).unwrap()
+        meter.finish(Some(Moment(started * MILLI)), 1).unwrap()
     }
 
     #[test]
     fn nothing_is_measured_without_a_token() {
-        assert_eq!(GapMeter::default().finish(Some(Moment(0))), None);
+        assert_eq!(GapMeter::default().finish(Some(Moment(0)), 1), None);
         let gaps = measure(0, &[(5, 0)]);
         assert_eq!((gaps.token_events, gaps.token_reads), (1, 1));
         assert_eq!(gaps.sketch, Bins::default());
@@ -174,7 +175,7 @@ mod tests {
             meter.token(at, read as u32 + 1);
             expected.insert(*span);
         }
-        let gaps = meter.finish(None).unwrap();
+        let gaps = meter.finish(None, 1).unwrap();
         assert_eq!(gaps.sketch, expected.into_bins());
         for (index, _) in &gaps.sketch.bins {
             let value = crate::statistics::sketch::value_of(*index);

@@ -2,6 +2,8 @@
 
 mod seen;
 
+mod share;
+
 mod gaps;
 
 mod oddities;

@@ -27,6 +27,8 @@ pub struct Observer {
     /// Bytes of a BOM met before everything else.
     mark_bytes: usize,
     pub(super) asked_stream: bool,
+    /// What the end of the stream left without a blank line has been read.
+    pub(super) pending_read: bool,
     event_bytes_max: usize,
     whole_bytes_max: usize,
 }
@@ -95,6 +97,7 @@ impl Observer {
             announced: announced(expect.content_type),
             mark_bytes: 0,
             asked_stream: expect.stream,
+            pending_read: false,
             event_bytes_max: expect.event_bytes_max,
             whole_bytes_max: if failing {
                 expect.decoded_bytes_max.min(ERROR_BYTES_MAX)
@@ -130,11 +133,10 @@ impl Observer {
             None => self.take(bytes),
             Some(mut inflate) => {
                 let result = inflate.feed(bytes, |piece| self.take(piece));
-                if let Err(failure) = result {
-                    self.reader.oddities.add(match failure {
-                        Failure::Undecodable => Oddity::Undecodable,
-                        Failure::TooLarge => Oddity::DecodedTooLarge,
-                    });
+                match result {
+                    Ok(()) => {}
+                    Err(Failure::Undecodable) => self.reader.oddities.add(Oddity::Undecodable),
+                    Err(Failure::TooLarge) => self.too_large(Oddity::DecodedTooLarge),
                 }
                 self.inflate = Some(inflate);
             }
@@ -222,6 +224,14 @@ impl Observer {
         streams.then_some(cut)
     }
 
+    /// Gives up the copy of a body that is larger than may be kept: nothing is known of a part.
+    fn too_large(&mut self, why: Oddity) {
+        self.reader.oddities.add(why);
+        if matches!(self.body, Body::Whole(_)) {
+            self.body = Body::Dropped;
+        }
+    }
+
     /// Looks at bytes of which nothing counts any more.
     fn after(&mut self, bytes: &[u8]) {
         if self.reader.done && !bytes.trim_ascii().is_empty() {
@@ -289,12 +299,7 @@ impl Observer {
             Body::Over { .. } => self.after(bytes),
             Body::Whole(kept) => {
                 if kept.len() + bytes.len() > self.whole_bytes_max {
-                    self.reader.oddities.add(if self.inflate.is_some() {
-                        Oddity::DecodedTooLarge
-                    } else {
-                        Oddity::LimitReached
-                    });
-                    self.body = Body::Dropped;
+                    self.too_large(Oddity::LimitReached);
                 } else {
                     kept.extend_from_slice(bytes);
                 }

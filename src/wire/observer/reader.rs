@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use super::gaps::GapMeter;
 use super::oddities::Oddities;
 use super::seen::{Seen, TokenKind};
-use super::template::Template;
+use super::share::Share;
+use super::template::{Template, text_bytes};
 use crate::record::{Dialect, ErrorClass, Language, Mark, Moment, Oddity, Timeline};
 use crate::wire::dialect::errors::{Classified, classify_typed, in_band};
 use crate::wire::dialect::language::{counts_as_it_goes, learn_event, learn_frame};
@@ -21,6 +22,10 @@ pub(super) struct Reader {
     pub(super) learned: Learned,
     pub(super) timeline: Timeline,
     pub(super) meter: GapMeter,
+    /// The text of all token events.
+    pub(super) text: Share,
+    /// That of those with an answer.
+    pub(super) answer: Share,
     template: Template,
     pub(super) oddities: Oddities,
     /// Events with data, `[DONE]` aside.
@@ -35,7 +40,7 @@ pub(super) struct Reader {
     /// Nothing that follows counts.
     pub(super) over: bool,
     /// An event was too large to be read: what was not seen before it may have been in it.
-    blind: bool,
+    pub(super) blind: bool,
     /// So was the last one.
     pub(super) ends_unread: bool,
     /// The copy is decoded late: what came is read, and when it came is not known.
@@ -58,6 +63,8 @@ impl Reader {
             learned: Learned::default(),
             timeline: Timeline::default(),
             meter: GapMeter::default(),
+            text: Share::default(),
+            answer: Share::default(),
             template: Template::default(),
             oddities: Oddities::default(),
             events: 0,
@@ -97,9 +104,9 @@ impl Reader {
         }
         let index = self.begin();
         if !event.error
-            && let Some(signal) = self.template.recognise(event.data)
+            && let Some((signal, text)) = self.template.recognise(event.data)
         {
-            self.take(index, signal);
+            self.take(index, signal, text);
             return ControlFlow::Continue(());
         }
         let signal = learn_event(self.dialect, self.language, event.data, &mut self.learned);
@@ -133,8 +140,8 @@ impl Reader {
         };
         // Its name is a part of what an event says.
         let delta = kind == "contentBlockDelta";
-        if delta && let Some(signal) = self.template.recognise(frame.payload) {
-            self.take(index, signal);
+        if delta && let Some((signal, text)) = self.template.recognise(frame.payload) {
+            self.take(index, signal, text);
             return ControlFlow::Continue(());
         }
         let (dialect, language) = (self.dialect, self.language);
@@ -161,7 +168,8 @@ impl Reader {
         let Some(signal) = signal else {
             return self.unreadable();
         };
-        self.take(index, signal);
+        let text = alike.filter(|_| !signal.kinds.is_empty()).map(text_bytes);
+        self.take(index, signal, text.unwrap_or(0));
         if let Some(error) = self.learned.error.take() {
             return self.fail(error);
         }
@@ -189,15 +197,15 @@ impl Reader {
         self.fail(Classified::bare(ErrorClass::ProtocolError))
     }
 
-    /// Takes what an event is, wherever it came from.
-    fn take(&mut self, index: u32, signal: Signal) {
+    /// Takes what an event is, wherever it came from, and of how many bytes its text is.
+    fn take(&mut self, index: u32, signal: Signal, text: u64) {
         self.kinds.add(signal.kinds, true);
         if signal.kinds.is_empty() {
             if signal.role {
                 self.mark_first(Mark::FirstRole);
             }
         } else {
-            self.token(index, signal.kinds);
+            self.token(index, signal.kinds, text);
         }
         if signal.usage {
             self.usage_early = false;
@@ -213,7 +221,7 @@ impl Reader {
         }
     }
 
-    fn token(&mut self, index: u32, kinds: Kinds) {
+    fn token(&mut self, index: u32, kinds: Kinds, text: u64) {
         if self.first_token.is_none() {
             self.first_token = Some((index, TokenKind::of(kinds)));
             self.seen.first_token = true;
@@ -224,6 +232,10 @@ impl Reader {
         self.usage_early = true;
         self.seen.token_events = self.seen.token_events.saturating_add(1);
         self.meter.token(self.at, self.read);
+        self.text.event(text);
+        if kinds.any(Kinds::ANSWER) {
+            self.answer.event(text);
+        }
         for (kind, mark) in [
             (Kinds::REASONING, Mark::FirstReasoning),
             (Kinds::ANSWER, Mark::FirstAnswer),

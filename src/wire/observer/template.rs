@@ -26,6 +26,8 @@ const FREE_KEYS: [&[u8]; 15] = [
     b"obfuscation",
     b"p",
 ];
+/// Those of them whose text was not generated.
+const BESIDE_KEYS: [&[u8]; 3] = [b"created_at", b"obfuscation", b"p"];
 /// Strings that may differ in one event; more are none of this kind.
 const FREE_MAX: usize = 4;
 /// Longest event that is kept to compare with.
@@ -44,17 +46,26 @@ pub(super) struct Template {
 struct Last {
     data: Box<[u8]>,
     /// The insides of the strings that may differ, in order.
-    free: Vec<Range<usize>>,
+    free: Vec<Free>,
     signal: Signal,
 }
 
+/// A string that may differ.
+#[derive(Debug)]
+struct Free {
+    /// Where its inside is.
+    inside: Range<usize>,
+    /// Whether it holds generated text.
+    text: bool,
+}
+
 impl Template {
-    /// What `data` says, if it is the last event with other text.
-    pub(super) fn recognise(&mut self, data: &[u8]) -> Option<Signal> {
+    /// What `data` says, if it is the last event with other text, and of how many bytes that is.
+    pub(super) fn recognise(&mut self, data: &[u8]) -> Option<(Signal, u64)> {
         let last = self.last.as_ref()?;
-        if matches(last, data) {
+        if let Some(text) = matches(last, data) {
             self.misses = 0;
-            return Some(last.signal);
+            return Some((last.signal, text));
         }
         self.misses += 1;
         if self.misses >= MISSES_MAX {
@@ -81,23 +92,83 @@ impl Template {
     }
 }
 
-fn matches(last: &Last, data: &[u8]) -> bool {
+/// Bytes of the text in `data`, if nothing else differs from the last.
+fn matches(last: &Last, data: &[u8]) -> Option<u64> {
     let (mut in_last, mut in_data) = (0, 0);
-    for free in &last.free {
-        let fixed = &last.data[in_last..free.start];
-        let Some(rest) = data
-            .get(in_data..)
-            .and_then(|rest| rest.strip_prefix(fixed))
-        else {
-            return false;
-        };
-        let Some(length) = string_length(rest).filter(|length| *length > 0) else {
-            return false;
-        };
+    let mut text = Text::default();
+    for Free {
+        inside,
+        text: is_text,
+    } in &last.free
+    {
+        let fixed = &last.data[in_last..inside.start];
+        let rest = data.get(in_data..)?.strip_prefix(fixed)?;
+        let length = string_length(rest).filter(|length| *length > 0)?;
+        if *is_text {
+            text.add(&rest[..length]);
+        }
         in_data = data.len() - rest.len() + length;
-        in_last = free.end;
+        in_last = inside.end;
     }
-    data.get(in_data..) == Some(&last.data[in_last..])
+    (data.get(in_data..)? == &last.data[in_last..]).then_some(text.bytes)
+}
+
+/// Counts bytes of generated text. What is told under two names, one after the other, counts once.
+#[derive(Default)]
+struct Text<'a> {
+    bytes: u64,
+    last: &'a [u8],
+}
+
+impl<'a> Text<'a> {
+    fn add(&mut self, inside: &'a [u8]) {
+        if self.last != inside {
+            self.bytes += inside.len() as u64;
+            self.last = inside;
+        }
+    }
+}
+
+/// Bytes of the generated text in an event known to be JSON, as they stand in it; zero where there is
+/// none in a string of its own.
+pub(super) fn text_bytes(data: &[u8]) -> u64 {
+    let mut text = Text::default();
+    let mut at = 0;
+    while let Some(quote) = memchr::memchr(b'"', &data[at..]) {
+        let start = at + quote + 1;
+        let Some(length) = inside_length(&data[start..]) else {
+            break;
+        };
+        at = start + length + 1;
+        let key = &data[start..start + length];
+        let blanks = data[at..]
+            .iter()
+            .take_while(|byte| matches!(byte, b':' | b' '));
+        let value = at + blanks.count();
+        if value == at || data.get(value) != Some(&b'"') {
+            continue;
+        }
+        let Some(length) = inside_length(&data[value + 1..]) else {
+            break;
+        };
+        if FREE_KEYS.contains(&key) && !BESIDE_KEYS.contains(&key) {
+            text.add(&data[value + 1..value + 1 + length]);
+        }
+        at = value + length + 2;
+    }
+    text.bytes
+}
+
+/// The length of a string's inside, whatever escapes it has.
+fn inside_length(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[at] == b'"' {
+            return Some(at);
+        }
+        at += 2;
+    }
 }
 
 /// The length of a string's inside, up to its closing quote. `None` where that takes a real
@@ -118,7 +189,7 @@ fn string_length(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The insides of the non-empty string values of free keys, in an event known to be JSON.
-fn free_strings(data: &[u8]) -> Vec<Range<usize>> {
+fn free_strings(data: &[u8]) -> Vec<Free> {
     let mut free = Vec::new();
     let mut at = 0;
     while let Some(quote) = memchr::memchr(b'"', &data[at..]) {
@@ -137,7 +208,10 @@ fn free_strings(data: &[u8]) -> Vec<Range<usize>> {
             return Vec::new();
         };
         if length > 0 {
-            free.push(inside..inside + length);
+            free.push(Free {
+                inside: inside..inside + length,
+                text: !BESIDE_KEYS.contains(&key),
+            });
         }
         at = inside + length + 1;
     }
@@ -166,6 +240,45 @@ mod tests {
             (br#"{"id":"a","choices":[{"delta":{"content":"\u00e9"},"finish":null}],"p":"x"}"#, false),
         ] {
             assert_eq!(template.recognise(data).is_some(), same, "{}", String::from_utf8_lossy(data));
+        }
+    }
+
+    #[test]
+    fn text_has_the_same_bytes_compared_and_read() {
+        for (first, data, bytes) in [
+            (
+                r#"{"delta":{"content":"one"},"p":"xx"}"#,
+                r#"{"delta":{"content":"a\nbc"},"p":"xxxxxx"}"#,
+                5,
+            ),
+            // Under two names, one text.
+            (
+                r#"{"reasoning":"x","details":[{"text":"x"}]}"#,
+                r#"{"reasoning":"why","details":[{"text":"why"}]}"#,
+                3,
+            ),
+            (
+                r#"{"parts":[{"text":"x"},{"text":"y"}]}"#,
+                r#"{"parts":[{"text":"one"},{"text":"two"}]}"#,
+                6,
+            ),
+        ] {
+            let mut template = Template::default();
+            template.keep(first.as_bytes(), Signal::default());
+            let compared = template.recognise(data.as_bytes());
+            assert_eq!(compared.map(|(_, text)| text), Some(bytes), "{data}");
+            assert_eq!(text_bytes(data.as_bytes()), bytes, "{data}");
+        }
+        for (data, bytes) in [
+            (
+                r#"{"id": "text", "content": "\u00e9\"", "created_at":"2026"}"#,
+                8,
+            ),
+            (r#"{"functionCall":{"name":"f","args":{"n":1}}}"#, 0),
+            (r#"{"text":"broken"#, 0),
+            ("\"text\":", 0),
+        ] {
+            assert_eq!(text_bytes(data.as_bytes()), bytes, "{data}");
         }
     }
 

@@ -40,7 +40,10 @@ pub(super) fn stamp() -> Stamp {
 
 /// A sample of a provider's bytes.
 pub(super) fn sample(name: &str) -> Vec<u8> {
-    let path = format!("{}/tests/fixtures/wire/{name}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/../tests/fixtures/wire/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    );
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 

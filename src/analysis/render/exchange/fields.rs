@@ -112,7 +112,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("attempts[].timeline_ns", "offset of each mark from started_mono_ns; a mark that never came is absent"),
     ("attempts[].gaps.token_events", "events with tokens"),
     ("attempts[].gaps.token_reads", "socket reads with tokens"),
-    ("attempts[].gaps.first_event_tokens", "tokens in the first of them"),
+    ("attempts[].gaps.first_event_tokens", "tokens in the first of them, estimated by its share of their bytes; 1 where not known"),
     ("attempts[].gaps.longest_ns", "longest gap between token events"),
     ("attempts[].gaps.stalls", "gaps over max(1 s, 10 x median)"),
     ("attempts[].gaps.stalled_ns", "time in them"),

@@ -1,7 +1,7 @@
 //! The report `drift`: whether each route is still what a baseline says, by a test that is made to
 //! be looked at all the time.
 
-use super::make::{RATE, known, size, watched_of};
+use super::make::{RATE, known, size, watched_numbers, watched_of};
 use super::shown::cell;
 use super::{Baseline, Known, NUMBERS, Watched};
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
@@ -9,12 +9,12 @@ use crate::analysis::render::paper::number;
 use crate::analysis::render::units::minute;
 use crate::analysis::reports::Report;
 use crate::analysis::reports::call::{Call, plain_model};
-use crate::analysis::reports::figures::{head, numbers, verdict};
+use crate::analysis::reports::figures::{Numbers, head, verdict};
 use crate::record::{ExchangeRecord, WallTime};
 use crate::statistics::compare::{Margin, Verdict, decide};
 use crate::statistics::drift::cusum::STEP;
 use crate::statistics::drift::{Cusum, Direction, Reference};
-use crate::statistics::interval::{Estimate, Interval};
+use crate::statistics::interval::{ALPHA, Estimate, Interval, order_ci_deff};
 
 /// Fewer steps than this say too little of how a route varies.
 const STEPS_MIN: u64 = 5;
@@ -29,7 +29,8 @@ const METHOD: &str = "Two-sided CUSUM (Page 1954) of medians of ten residuals, i
     has not changed gives one false alarm a week at the pace of its requests (Siegmund 1985). \
     Residuals are of the logarithm, less what the prompt's size explains. Differences of medians \
     are B less A of two independent estimates (Zou and Donner 2008), beside a margin of 20 ms or \
-    3 %.";
+    3 %. A first token that was not waited out is at least as long as the wait: the sum of what is \
+    slower takes the wait, the sum of what is faster takes it as longer than all.";
 
 /// The report at work.
 #[derive(Debug)]
@@ -81,8 +82,14 @@ pub fn has_drifted(paper: &Paper) -> bool {
 struct Found<'a> {
     of: &'a Watched,
     now: Option<Known>,
+    /// Why there is no median now.
+    why: String,
     n: u64,
+    /// Of those, how many nobody waited out.
+    cut: u64,
     difference: Option<(Estimate, Verdict)>,
+    /// Whether the median is surely larger than it was, of which nobody knows by how much.
+    beyond: bool,
     test: Test,
 }
 
@@ -139,29 +146,40 @@ pub(super) fn looked_at(calls: &[Call], of: &Head) -> f64 {
 }
 
 fn found<'a>(of: &'a Watched, calls: &[Call], seconds: f64) -> Found<'a> {
-    let take = watched_of(of.metric);
     let own: Vec<&Call> = calls
         .iter()
         .filter(|call| call.provider.as_str() == of.provider && plain_model(call) == of.model)
         .collect();
-    let values = numbers(&own, take);
+    let values = watched_numbers(of.metric, &own);
     let now = known(&values, 0.5);
+    let margin = match NUMBERS[of.metric].2 {
+        Unit::Span => Margin::NANOS.beside(of.median.value),
+        _ => 0.03 * of.median.value,
+    };
     let difference = now.and_then(|now| {
         let found = estimate(&now)?.less(&estimate(&of.median)?);
-        let margin = match NUMBERS[of.metric].2 {
-            Unit::Span => Margin::NANOS.beside(of.median.value),
-            _ => 0.03 * of.median.value,
-        };
         let count = usize::try_from(now.n.min(of.median.n)).unwrap_or(usize::MAX);
         Some((found, decide(&found, margin, count)))
     });
     Found {
         of,
         now,
+        why: values.estimate(0.5, ALPHA).err().unwrap_or_default(),
         n: values.count(),
+        cut: values.cut_count(),
         difference,
-        test: test(of, &own, take, seconds),
+        beyond: now.is_none() && is_beyond(&values, of.median, margin),
+        test: test(of, &own, seconds),
     }
+}
+
+/// Whether the median of `values`, were none longer than it was waited for, is surely larger than
+/// the one before, and by more than `margin`.
+fn is_beyond(values: &Numbers, before: Known, margin: f64) -> bool {
+    let least = order_ci_deff(values.least(), 0.5, ALPHA, values.effect_of());
+    let low = least.lower.map(|end| end.value);
+    low.zip(before.high)
+        .is_some_and(|(low, high)| values.cut_count() > 0 && low - high > margin)
 }
 
 fn estimate(known: &Known) -> Option<Estimate> {
@@ -174,16 +192,19 @@ fn estimate(known: &Known) -> Option<Estimate> {
     })
 }
 
-fn test(of: &Watched, own: &[&Call], take: fn(&Call) -> Option<f64>, seconds: f64) -> Test {
+fn test(of: &Watched, own: &[&Call], seconds: f64) -> Test {
     if of.steps < STEPS_MIN {
         return Test::TooFew(format!(
             "the baseline has {} steps of {STEP}, {STEPS_MIN} are needed",
             of.steps
         ));
     }
-    let residuals: Vec<(WallTime, f64)> = own
+    let residuals: Vec<(WallTime, f64, bool)> = own
         .iter()
-        .filter_map(|call| Some((call.started, take(call)?.ln() - of.slope * size(call))))
+        .filter_map(|call| {
+            let (value, cut) = watched_of(of.metric, call)?;
+            Some((call.started, value.ln() - of.slope * size(call), cut))
+        })
         .collect();
     let steps = residuals.len() / STEP;
     if steps == 0 {
@@ -195,12 +216,20 @@ fn test(of: &Watched, own: &[&Call], take: fn(&Call) -> Option<f64>, seconds: f6
     };
     // One false alarm a week, however many steps a week has.
     let a_week = (steps as f64 / seconds * WEEK).clamp(100.0, 1e8);
-    let Some(mut sums) = Cusum::calibrated(reference, a_week) else {
+    let Some(mut slower) = Cusum::calibrated(reference, a_week) else {
         return Test::TooFew("the baseline does not vary".to_owned());
     };
+    // What was not waited out is neither faster than it was nor slower than its wait: of each sum
+    // only the one side counts. Where all was waited out the two are one.
+    let mut faster = slower.clone();
     let (mut first, mut alarms) = (None, 0);
-    for (at, (moment, residual)) in residuals.iter().enumerate() {
-        let Some(alarm) = sums.push(*residual) else {
+    for (at, (moment, least, cut)) in residuals.iter().enumerate() {
+        let most = if *cut { f64::INFINITY } else { *least };
+        let up = slower.push(*least);
+        let down = faster.push(most);
+        let up = up.filter(|alarm| alarm.direction == Direction::Up);
+        let down = down.filter(|alarm| alarm.direction == Direction::Down);
+        let Some(alarm) = up.or(down) else {
             continue;
         };
         alarms += 1;
@@ -252,6 +281,7 @@ fn findings(baseline: &Baseline, all: &[Found<'_>]) -> Vec<String> {
             matches!(said, Verdict::Equivalent | Verdict::RealButNegligible)
         });
         let rest = match share(found) {
+            None if found.beyond => ", the median by more than was waited for: find out why",
             _ if small => ", which is within the margin",
             Some(share) if share.abs() >= WORTH => ": find out why",
             _ => "",
@@ -299,6 +329,7 @@ fn sheet(all: &[Found<'_>]) -> Sheet {
             Column::remark("drift", "drift"),
             Column::new("alarms", "alarms", Unit::Count),
             Column::remark("since", "since about"),
+            Column::new("not_waited_out", "not waited out", Unit::Count),
         ],
     );
     for found in all {
@@ -314,7 +345,11 @@ fn sheet(all: &[Found<'_>]) -> Sheet {
                 Cell::estimate(difference).in_unit(more),
                 Cell::text(verdict(said)),
             ),
-            None => (Cell::absent("too few"), Cell::absent("too few")),
+            None if found.beyond => (
+                Cell::absent(&found.why),
+                Cell::text(verdict(&Verdict::Different)),
+            ),
+            None => (Cell::absent(&found.why), Cell::absent(&found.why)),
         };
         let (drift, alarms, since) = match &found.test {
             Test::TooFew(why) => (Cell::absent(why), Cell::absent(why), Cell::absent("")),
@@ -336,14 +371,15 @@ fn sheet(all: &[Found<'_>]) -> Sheet {
             cell(&of.median).in_unit(unit),
             found
                 .now
-                .map_or_else(|| Cell::absent("needs 6"), |now| cell(&now).in_unit(unit)),
+                .map_or_else(|| Cell::absent(&found.why), |now| cell(&now).in_unit(unit)),
             Cell::count(found.n),
             difference,
-            Cell::maybe(share(found), "too few"),
+            Cell::maybe(share(found), "no median"),
             said,
             drift,
             alarms,
             since,
+            Cell::count(found.cut),
         ]);
     }
     sheet

@@ -8,12 +8,12 @@ use super::{Baseline, Known, NUMBERS, Row, Watched};
 use crate::analysis::paper::{Head, Source, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::render::units::minute;
-use crate::analysis::reports::bench::{Run, names_and_groups};
+use crate::analysis::reports::bench::{Run, rows_of_runs};
 use crate::analysis::reports::call::Call;
 use crate::analysis::reports::call::plain_model;
 use crate::analysis::reports::figures::{
     Good, Numbers, by, by_route, failures, first_token, leader, mean, named, numbers, price, rate,
-    region, to_first_token,
+    region, to_first_token, to_whole,
 };
 use crate::analysis::reports::gather::named as named_as;
 use crate::analysis::reports::same::SameModel;
@@ -31,9 +31,23 @@ use crate::statistics::quantile::{Sample, sorted};
 pub(super) const FIRST_TOKEN: usize = 0;
 pub(super) const RATE: usize = 2;
 
-/// What a metric that is watched takes from a call.
-pub(super) fn watched_of(metric: usize) -> fn(&Call) -> Option<f64> {
-    if metric == RATE { rate } else { first_token }
+/// What a metric that is watched takes from a call, and whether nobody waited it out: it is larger
+/// then.
+pub(super) fn watched_of(metric: usize, call: &Call) -> Option<(f64, bool)> {
+    if metric == RATE {
+        return rate(call).map(|value| (value, false));
+    }
+    let wait = call.waited[0].filter(|_| call.traits.stream);
+    let first = first_token(call).map(|value| (value, false));
+    first.or_else(|| wait.map(|wait| (wait, true)))
+}
+
+/// The numbers of a metric that is watched.
+pub(super) fn watched_numbers(metric: usize, calls: &[&Call]) -> Numbers {
+    match metric {
+        RATE => numbers(calls, rate),
+        _ => to_first_token(calls),
+    }
 }
 
 /// The baseline of `runs`, which `head` is of; `same` knows which names mean one model.
@@ -45,14 +59,21 @@ pub fn of_runs(
     saved: WallTime,
 ) -> Baseline {
     let mut rows = Vec::new();
-    let mut calls: Vec<Call> = Vec::new();
-    for (names, asked, failed, own) in names_and_groups(runs) {
-        let all: Vec<&Call> = own.iter().collect();
-        rows.push(row(names, asked, Share::of(failed, asked), &all));
-        calls.extend(own.into_iter().map(|call| named_as(call, same)));
+    let mut variants: BTreeMap<Option<String>, Vec<Call>> = BTreeMap::new();
+    for of in rows_of_runs(runs) {
+        let all: Vec<&Call> = of.calls.iter().collect();
+        rows.push(row(of.names, of.failed.whole, of.failed, &all));
+        let calls = of.calls.into_iter().map(|call| named_as(call, same));
+        variants.entry(of.variant).or_default().extend(calls);
     }
+    let mut said = Vec::new();
+    for (variant, calls) in &mut variants {
+        calls.sort_by_key(|call| call.started);
+        said.extend(leaders(calls, variant.as_deref()));
+    }
+    let mut calls: Vec<Call> = variants.into_values().flatten().collect();
     calls.sort_by_key(|call| call.started);
-    finished(rows, &calls, head, saved)
+    finished(rows, &calls, said, head, saved)
 }
 
 /// The baseline of the traffic that `calls` are.
@@ -75,12 +96,12 @@ pub fn of_calls(calls: &[Call], head: &Head, saved: WallTime) -> Baseline {
         ];
         row(names, own.len() as u64, failures(&own), &own)
     });
-    finished(rows.collect(), calls, head, saved)
+    finished(rows.collect(), calls, leaders(calls, None), head, saved)
 }
 
 fn row(names: [String; 5], requests: u64, failed: Share, calls: &[&Call]) -> Row {
     let first = to_first_token(calls);
-    let (rates, totals) = (numbers(calls, rate), numbers(calls, |call| call.whole));
+    let (rates, totals) = (numbers(calls, rate), to_whole(calls));
     Row {
         names,
         requests,
@@ -106,7 +127,17 @@ pub(super) fn known(numbers: &Numbers, p: f64) -> Option<Known> {
     })
 }
 
-fn finished(rows: Vec<Row>, calls: &[Call], head: &Head, saved: WallTime) -> Baseline {
+fn finished(
+    rows: Vec<Row>,
+    calls: &[Call],
+    mut recommendation: Vec<String>,
+    head: &Head,
+    saved: WallTime,
+) -> Baseline {
+    if recommendation.is_empty() {
+        let none = "No model has two routes with a median: there is nothing to choose.";
+        recommendation.push(none.to_owned());
+    }
     Baseline {
         name: String::new(),
         saved,
@@ -132,7 +163,7 @@ fn finished(rows: Vec<Row>, calls: &[Call], head: &Head, saved: WallTime) -> Bas
         prices: None,
         workload: Value::Null,
         anomalies: anomalies(&rows),
-        recommendation: recommendation(calls),
+        recommendation,
         watched: watched(calls),
         rows,
     }
@@ -157,8 +188,9 @@ fn anomalies(rows: &[Row]) -> Vec<String> {
     said
 }
 
-/// Who leads each model, and how surely.
-fn recommendation(calls: &[Call]) -> Vec<String> {
+/// Who leads each model, and how surely, among `calls` that asked the same: that `variant`, where
+/// there are others.
+fn leaders(calls: &[Call], variant: Option<&str>) -> Vec<String> {
     let mut models: BTreeMap<String, Vec<(String, Numbers, Numbers)>> = BTreeMap::new();
     for (route, own) in by_route(calls) {
         let name = named(&route);
@@ -167,25 +199,23 @@ fn recommendation(calls: &[Call]) -> Vec<String> {
     }
     let mut said = Vec::new();
     for (model, ways) in models {
+        let asked = variant.map_or_else(|| model.clone(), |of| format!("{model}, {of}"));
         let first: Vec<(String, &Numbers)> =
             ways.iter().map(|way| (way.0.clone(), &way.1)).collect();
         let rates: Vec<(String, &Numbers)> =
             ways.iter().map(|way| (way.0.clone(), &way.2)).collect();
         said.extend(leader(
-            &format!("{model}, first token"),
+            &format!("{asked}, first token"),
             &first,
             Good::Low,
             Unit::Span,
         ));
         said.extend(leader(
-            &format!("{model}, output rate"),
+            &format!("{asked}, output rate"),
             &rates,
             Good::High,
             Unit::Rate,
         ));
-    }
-    if said.is_empty() {
-        said.push("No model has two routes with a median: there is nothing to choose.".to_owned());
     }
     said
 }
@@ -196,10 +226,14 @@ fn watched(calls: &[Call]) -> Vec<Watched> {
     let mut list = Vec::new();
     for ((model, provider), own) in by_route(calls) {
         for metric in [FIRST_TOKEN, RATE] {
-            let of = watched_of(metric);
+            // As in the interval: what was not waited out is larger than all.
             let points: Vec<(f64, f64)> = own
                 .iter()
-                .filter_map(|call| Some((size(call), of(call)?.ln())))
+                .filter_map(|call| {
+                    let (value, cut) = watched_of(metric, call)?;
+                    let value = if cut { f64::INFINITY } else { value.ln() };
+                    Some((size(call), value))
+                })
                 .collect();
             let finite: Vec<(f64, f64)> = points
                 .iter()
@@ -208,7 +242,7 @@ fn watched(calls: &[Call]) -> Vec<Watched> {
                 .collect();
             let slope = resistant_slope(&finite).unwrap_or(0.0);
             let residuals: Vec<f64> = points.iter().map(|(x, y)| y - slope * x).collect();
-            let median = known(&numbers(&own, of), 0.5);
+            let median = known(&watched_numbers(metric, &own), 0.5);
             if let (Some(median), Some(reference)) = (median, Reference::of(&residuals)) {
                 list.push(Watched {
                     model: model.clone(),

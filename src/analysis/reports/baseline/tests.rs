@@ -9,8 +9,8 @@ use crate::analysis::reports::call::Call;
 use crate::analysis::reports::tests::{failing, head, made_up, routed};
 use crate::analysis::tables::Window;
 use crate::record::WallTime;
+use crate::sample::record;
 use crate::statistics::compare::Random;
-use crate::statistics::metric::tests::record;
 
 /// `count` calls around `first_ms` with a deviation of a tenth, from the `from`th second on.
 fn calls(seed: u64, from: usize, count: usize, first_ms: f64) -> Vec<Call> {
@@ -106,6 +106,47 @@ fn two_baselines_are_compared_with_verdicts() {
         "{:?}",
         same.findings
     );
+}
+
+/// Clients leave after 800 ms: the few that were answered in time were as fast as ever.
+#[test]
+fn a_route_that_nobody_waits_for_any_more_has_drifted() {
+    let left = |call: Call| Call {
+        failed: None,
+        first_token: None,
+        first_answer: None,
+        whole: None,
+        total: None,
+        rate: None,
+        waited: [Some(800e6); 3],
+        ..call
+    };
+    let cut = |calls: Vec<Call>, one_in: usize| -> Vec<Call> {
+        let each = calls.into_iter().enumerate();
+        each.map(|(n, call)| if n % 7 < one_in { left(call) } else { call })
+            .collect()
+    };
+    for (seed, before, after, slower) in [(1, 0, 6, true), (3, 1, 1, false), (5, 2, 2, false)] {
+        let before = baseline(&cut(calls(seed, 0, 350, 300.0), before));
+        let found = drifted(&before, cut(calls(seed + 1, 400, 350, 300.0), after));
+        let row = &found.sheets[0].rows[0];
+        assert_eq!(super::has_drifted(&found), slower, "seed {seed}: {row:?}");
+        let cut = Cell::count(50 * after as u64);
+        assert_eq!((&row[5], &row[12]), (&Cell::count(350), &cut));
+        if slower {
+            assert!(matches!(row[4], Cell::Absent(_)), "{row:?}");
+            assert_eq!(row[8], Cell::text("different"), "{row:?}");
+            assert!(
+                found.findings[0].contains("slower since"),
+                "{:?}",
+                found.findings
+            );
+        }
+    }
+    // Totals know of those that nobody waited out: that they are longer than the wait is all that is sure.
+    let few = baseline(&cut(calls(7, 0, 350, 300.0), 5));
+    let total = few.rows[0].numbers[3].unwrap();
+    assert_eq!((total.n, total.low, total.high), (350, Some(800e6), None));
 }
 
 #[test]

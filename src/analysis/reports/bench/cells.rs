@@ -6,6 +6,7 @@ use super::{Item, Kind, Quality, Run};
 use crate::analysis::paper::{Cell, Column};
 use crate::analysis::reports::call::{Call, calls};
 use crate::analysis::reports::figures::UNKNOWN;
+use crate::analysis::tables::Share;
 use crate::record::Outcome;
 
 /// The exchanges of one kind, in the order of time.
@@ -27,25 +28,33 @@ impl Group {
     }
 }
 
-/// The groups of `items`; what only warmed connections is left out. Of an answer it is the
-/// connection that it came over which counts, of a failure the one that was asked for.
+impl Item<'_> {
+    /// What it asked, of `kinds`. Of an answer it is the connection that it came over which counts,
+    /// of a failure the one that was asked for.
+    #[must_use]
+    pub fn kind_among(&self, kinds: &[Kind]) -> Option<Kind> {
+        let kind = kinds.get(self.kind)?;
+        let ok = self.record.outcome == Outcome::Ok;
+        let over = self.record.attempts.last().filter(|_| ok);
+        Some(Kind {
+            cold: over.map_or(kind.cold, |attempt| !attempt.reused),
+            ..kind.clone()
+        })
+    }
+}
+
+/// The groups of `items`; what only warmed connections is left out.
 pub(super) fn groups(kinds: &[Kind], items: &[Item<'_>]) -> BTreeMap<Kind, Group> {
     let mut groups: BTreeMap<Kind, Group> = BTreeMap::new();
     for item in items {
         let active = item.record.active.as_ref();
-        let Some(kind) = kinds.get(item.kind) else {
+        let Some(kind) = item.kind_among(kinds) else {
             continue;
         };
         if active.is_some_and(|active| active.warm_up) {
             continue;
         }
         let ok = item.record.outcome == Outcome::Ok;
-        let over = item.record.attempts.last().filter(|_| ok);
-        let cold = over.map_or(kind.cold, |attempt| !attempt.reused);
-        let kind = Kind {
-            cold,
-            ..kind.clone()
-        };
         let group = groups.entry(kind).or_default();
         group.asked += 1;
         group.failed += u64::from(!ok);
@@ -97,15 +106,26 @@ impl Kind {
 
     /// The row in words, with what tells it from others of `all`.
     pub(super) fn named<'a>(&self, all: impl Iterator<Item = &'a Self> + Clone) -> String {
-        let differ = |of: &dyn Fn(&Self) -> bool| all.clone().any(|other| !of(other));
-        let mut name = format!("{} at {}", self.model, self.route(all.clone()));
+        let name = format!("{} at {}", self.model, self.route(all.clone()));
+        match self.variant(all) {
+            Some(variant) => format!("{name}, {variant}"),
+            None => name,
+        }
+    }
+
+    /// What was asked for, of whatever route, with what tells it from others of `all`; absent where
+    /// all ask the same.
+    #[must_use]
+    pub fn variant<'a>(&self, all: impl Iterator<Item = &'a Self> + Clone) -> Option<String> {
+        let differ = |of: &dyn Fn(&Self) -> bool| all.clone().any(of) && !all.clone().all(of);
+        let mut parts = Vec::new();
         if differ(&|other| other.cold == self.cold) {
-            name = format!("{name}, {}", self.connection());
+            parts.push(self.connection().to_owned());
         }
         if differ(&|other| other.words() == self.words()) {
-            name = format!("{name}, {}", self.short());
+            parts.push(self.short());
         }
-        name
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
     const fn connection(&self) -> &'static str {
@@ -113,11 +133,20 @@ impl Kind {
     }
 }
 
-/// What stands in the rows of all `runs` together: model, provider, region, connection, what was
-/// asked for; how many were asked and failed; and the calls.
-pub(in crate::analysis::reports) fn names_and_groups(
-    runs: &[Run<'_>],
-) -> Vec<([String; 5], u64, u64, Vec<Call>)> {
+/// What stands in a row of runs.
+pub(in crate::analysis::reports) struct RowOfRuns {
+    /// Model, provider, region, connection, what was asked for.
+    pub(in crate::analysis::reports) names: [String; 5],
+    /// What tells what was asked for from other rows; absent where all ask the same.
+    pub(in crate::analysis::reports) variant: Option<String>,
+    /// How many were asked, and failed.
+    pub(in crate::analysis::reports) failed: Share,
+    /// Those that answered.
+    pub(in crate::analysis::reports) calls: Vec<Call>,
+}
+
+/// The rows of all `runs` together.
+pub(in crate::analysis::reports) fn rows_of_runs(runs: &[Run<'_>]) -> Vec<RowOfRuns> {
     let mut all: BTreeMap<Kind, Group> = BTreeMap::new();
     for run in runs {
         for (kind, group) in groups(&run.kinds, &run.items) {
@@ -136,7 +165,12 @@ pub(in crate::analysis::reports) fn names_and_groups(
             kind.connection().to_owned(),
             kind.words(),
         ];
-        (names, group.asked, group.failed, group.calls)
+        RowOfRuns {
+            names,
+            variant: kind.variant(kinds.iter()),
+            failed: Share::of(group.failed, group.asked),
+            calls: group.calls,
+        }
     };
     all.into_iter().map(row).collect()
 }

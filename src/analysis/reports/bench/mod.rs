@@ -6,7 +6,7 @@ mod one;
 
 mod runs;
 
-pub(in crate::analysis::reports) use cells::names_and_groups;
+pub(in crate::analysis::reports) use cells::rows_of_runs;
 pub use one::paper;
 pub use runs::{Run, analysis};
 

@@ -2,7 +2,7 @@
 
 use super::Kind;
 use crate::record::{Active, ExchangeRecord, Mark, Moment};
-use crate::statistics::metric::tests::record;
+use crate::sample::record;
 
 /// What one route is asked.
 pub(super) fn kind(cold: bool) -> Kind {

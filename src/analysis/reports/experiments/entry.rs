@@ -99,13 +99,13 @@ pub(super) fn unit_key(record: &ExchangeRecord, unit: AssignedUnit) -> Option<u1
 
 /// The route that was tried first, and thus is the arm's.
 pub(super) fn first_route(record: &ExchangeRecord) -> Option<(Name, Option<Name>)> {
-    let first = record.attempts.first()?;
+    let first = record.first_begun()?;
     Some((first.provider.clone(), first.model.clone()))
 }
 
 fn moved(record: &ExchangeRecord) -> bool {
     let place = |attempt: &AttemptRecord| (attempt.provider.clone(), attempt.model.clone());
-    let (first, last) = (record.attempts.first(), record.attempts.last());
+    let (first, last) = (record.first_begun(), record.attempts.last());
     first.map(place) != last.map(place)
 }
 
@@ -153,7 +153,7 @@ fn span(record: &ExchangeRecord, metric: Metric, ending: Ending) -> Option<Known
     if metric != Metric::Total && !record.request.stream {
         return None;
     }
-    let zero = record.attempts.first()?.timeline.get(Mark::RouteChosen);
+    let zero = record.first_begun()?.timeline.get(Mark::RouteChosen);
     let zero = zero.unwrap_or(record.started_at);
     match ending {
         Ending::Failed | Ending::Limited => return Some(Known::exactly(f64::INFINITY)),

@@ -47,7 +47,7 @@ impl Plans {
     fn concerns(&self, record: &ExchangeRecord) -> bool {
         let arm = |arm: Arm| {
             let route = self.experiment.route(arm);
-            record.attempts.first().is_some_and(|first| {
+            record.first_begun().is_some_and(|first| {
                 first.provider == route.provider && first.model.as_ref() == Some(&route.model)
             })
         };
@@ -92,7 +92,7 @@ impl Plans {
         if self.seen == 0 {
             return Err(format!(
                 "no history: no exchange with {} or its arms' routes is recorded in this window. \
-                 Send its traffic through Tollgate for a day, then plan.",
+                 Send its traffic through Tollgate for a day, then plan",
                 one.model
             ));
         }

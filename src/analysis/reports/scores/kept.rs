@@ -20,8 +20,8 @@ const METHOD: &str = "A score is the mean over the items of a data set of the me
     trials; its interval is Wilson's, 95 %, for as many items as their spread is worth. Two scores \
     of one data set are compared on the items that both have (exact McNemar's p where all are 0 or \
     1, Wilcoxon's signed ranks elsewhere, by Holm over the pairs of a scorer); where the items are \
-    not known or not the same, by the interval of the difference of two independent scores (Zou \
-    and Donner 2008), which is wider. Durations and costs are those of the run's answers that are \
+    not known, by the interval of the difference of two independent scores (Zou and Donner 2008), \
+    which is wider. Scores of different data sets are never compared. Durations and costs are those of the run's answers that are \
     in the store still, without its judges'.";
 
 /// A route at which a run was scored.
@@ -128,7 +128,7 @@ impl Report for Evaluations {
             notes: vec![
                 "Scores are means of 0 to 1. A difference under 0.02 is taken for none; whether \
                  intervals overlap is never asked. What `min_score` goes by is the newest score of \
-                 each route."
+                 each route, whichever data set it is of."
                     .to_owned(),
             ],
         }
@@ -179,16 +179,34 @@ impl Found<'_> {
     }
 }
 
-/// Scores of each scorer, in the order in which they were found.
-fn by_scorer<'a>(found: &'a [Found<'a>]) -> Vec<(&'a str, Vec<&'a Found<'a>>)> {
-    let mut scorers: BTreeMap<&str, Vec<&Found<'_>>> = BTreeMap::new();
+/// Digits of a data set's digest that tell it from the others of a scorer.
+const SET_DIGITS: usize = 8;
+
+/// Scores of each scorer on each data set, in the order in which they were found: what one data set
+/// finds easy says nothing of another. The set is named where a scorer has several.
+fn by_scorer<'a>(found: &'a [Found<'a>]) -> Vec<(String, Vec<&'a Found<'a>>)> {
+    let mut sets: BTreeMap<&str, BTreeMap<Option<&str>, Vec<&Found<'_>>>> = BTreeMap::new();
     for one in found {
-        scorers
-            .entry(one.score.scorer.as_str())
-            .or_default()
-            .push(one);
+        let set = one.score.each.as_ref().map(|each| each.set.as_str());
+        let scorer = sets.entry(one.score.scorer.as_str()).or_default();
+        scorer.entry(set).or_default().push(one);
     }
-    scorers.into_iter().collect()
+    let mut scorers = Vec::new();
+    for (scorer, of) in sets {
+        let is_alone = of.len() == 1;
+        for (set, all) in of {
+            let name = match set {
+                _ if is_alone => scorer.to_owned(),
+                Some(set) => {
+                    let short: String = set.chars().take(SET_DIGITS).collect();
+                    format!("{scorer}, data set {short}")
+                }
+                None => format!("{scorer}, data set not known"),
+            };
+            scorers.push((name, all));
+        }
+    }
+    scorers
 }
 
 /// Scores of each route at one scorer, the oldest first.
@@ -202,7 +220,7 @@ fn by_route<'a>(all: &[&'a Found<'a>]) -> BTreeMap<Place, Vec<&'a Found<'a>>> {
     routes
 }
 
-/// What is told of a scorer: the newest score of each route.
+/// What is told of a scorer on a data set: the newest score of each route.
 struct Told<'a> {
     scorer: &'a str,
     newest: Vec<&'a Found<'a>>,
@@ -266,7 +284,7 @@ fn newest_sheet(told: &[Told<'_>]) -> Sheet {
     for of in told {
         for found in &of.newest {
             let score = found.score;
-            let gone = || Cell::absent("no record of the run is left");
+            let gone = || Cell::absent("no record of the run is in this store");
             let cost = found.cost.map(|each| each * 1e3);
             sheet.rows.push(vec![
                 Cell::text(of.scorer),
@@ -305,7 +323,7 @@ fn pairs_sheet(told: &[Told<'_>]) -> Option<Sheet> {
 }
 
 /// Every score of routes that were scored more than once, with what changed since the one before.
-fn history_sheet(scorers: &[(&str, Vec<&Found<'_>>)]) -> Option<Sheet> {
+fn history_sheet(scorers: &[(String, Vec<&Found<'_>>)]) -> Option<Sheet> {
     let columns = vec![
         Column::words("scorer", "scorer"),
         Column::words("model", "model"),
@@ -328,7 +346,7 @@ fn history_sheet(scorers: &[(&str, Vec<&Found<'_>>)]) -> Option<Sheet> {
                 let change = before.map(|before| found.less(before, [1, 0]));
                 let first = || Cell::absent("the first");
                 sheet.rows.push(vec![
-                    Cell::text(*scorer),
+                    Cell::text(scorer.as_str()),
                     Cell::text(model.as_str()),
                     Cell::text(provider.as_str()),
                     Cell::text(found.score.run.as_str()),

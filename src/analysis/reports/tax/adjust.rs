@@ -91,7 +91,7 @@ impl Metric {
     fn waited(self, call: &Call) -> Option<f64> {
         let wait = match self {
             Self::FirstToken => call.waited[0],
-            Self::FirstAnswer => call.waited[1],
+            Self::FirstAnswer | Self::Total => call.waited[1],
             _ => None,
         };
         wait.filter(|_| call.traits.stream && self.of(call).is_none())

@@ -7,9 +7,9 @@ use crate::analysis::reports::Report as _;
 use crate::analysis::reports::call::Call;
 use crate::analysis::reports::tests::{head, made_up};
 use crate::record::{Active, ExchangeRecord, Name, Pair, ProviderKind, WallTime};
+use crate::sample::record;
 use crate::statistics::compare::{Random, Verdict};
 use crate::statistics::interval::{ALPHA, order_ci, wilson};
-use crate::statistics::metric::tests::record;
 use crate::statistics::quantile::{Sample, sorted};
 
 /// Half a pair: its number, whether it is the route's, its place, milliseconds to its first token.

@@ -100,15 +100,41 @@ fn class(dialect: Dialect, provider: &str, status: u16, said: &Said) -> ErrorCla
     } else {
         Some(status)
     };
-    by_word(&SPECIFIC, said)
+    let class = by_word(&SPECIFIC, said)
         .or_else(|| googles(dialect, status, said))
         .or_else(|| by_message(status, said))
         .or_else(|| said.moderation.then_some(ErrorClass::ContentFilter))
         .or_else(|| by_provider(provider, status))
         .or_else(|| status.map(by_status))
         .or_else(|| by_word(&GENERAL, said))
-        .unwrap_or(ErrorClass::ServerError)
+        .unwrap_or(ErrorClass::ServerError);
+    // What is not there may be the request's own: a file, an item of a conversation, a path.
+    let about_model = matches!(status, Some(400)) || speaks_of_model(said);
+    match class {
+        ErrorClass::NotFound if !about_model => ErrorClass::BadRequest,
+        class => class,
+    }
 }
+
+/// Whether an error says that the model is what is not there.
+fn speaks_of_model(said: &Said) -> bool {
+    let word = said
+        .words
+        .iter()
+        .any(|word| word.contains("model") || MODEL_WORDS.contains(&word.as_str()));
+    word || MODEL_TEXTS.iter().any(|text| said.message.contains(text))
+}
+
+const MODEL_WORDS: [&str; 2] = ["deploymentnotfound", "resourcenotfoundexception"];
+const MODEL_TEXTS: [&str; 6] = [
+    "model",
+    "deployment",
+    "engine",
+    "endpoint",
+    // OpenRouter has an endpoint for each model at each of its providers; NVIDIA calls them functions.
+    "function '",
+    "inference profile",
+];
 
 fn by_word(table: &[(ErrorClass, &[&str])], said: &Said) -> Option<ErrorClass> {
     table

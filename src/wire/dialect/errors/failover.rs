@@ -32,6 +32,16 @@ impl Verdict {
     }
 }
 
+/// What may follow `error`, which came under `status`. What a request names and one provider does not
+/// have, a path, an item or a file, another may.
+#[must_use]
+pub fn failover_of_status(error: &Classified, status: u16) -> Verdict {
+    match error.class {
+        ErrorClass::BadRequest if matches!(status, 404 | 410) => Verdict::Yes,
+        _ => failover(error, false),
+    }
+}
+
 /// What may follow `error`. Once a token has gone to the client (`mid_stream`) nothing may.
 #[must_use]
 pub fn failover(error: &Classified, mid_stream: bool) -> Verdict {

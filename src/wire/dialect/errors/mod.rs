@@ -11,7 +11,7 @@ mod report;
 mod wait;
 
 pub use classify::{Classified, ERROR_TYPE, classify, outcome};
-pub use failover::{Verdict, failover};
+pub use failover::{Verdict, failover, failover_of_status};
 pub use report::{Report, message};
 pub use wait::limits_in_body;
 

@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use super::{Verdict, classify, failover, in_band};
+use super::{Verdict, classify, failover, failover_of_status, in_band};
 use crate::record::Dialect::{Anthropic, Azure, Bedrock, Gemini, OpenAi};
 use crate::record::ErrorClass::{
     Auth, BadRequest, ContentFilter, ContextLength, NotFound, Overloaded, PayloadTooLarge,
@@ -39,6 +39,14 @@ const ROWS: &[Row] = &[
     (OpenAi, "", 502, "", "<html><body>502 Bad Gateway</body></html>", ServerError, Yes),
     (OpenAi, "", 520, "", "<!DOCTYPE html>", ServerError, Yes),
     (OpenAi, "", 524, "", "<!DOCTYPE html>", Timeout, Yes),
+    // What is not there is the request's own, or a path: it says nothing of the model.
+    (OpenAi, "openai", 404, "", r#"{"error":{"message":"Item with id 'rs_1' not found. Items are not persisted when `store` is set to false.","type":"invalid_request_error","param":"input","code":null}}"#, BadRequest, Yes),
+    (Anthropic, "anthropic", 404, "", r#"{"type":"error","error":{"type":"not_found_error","message":"File not found: file_1"}}"#, BadRequest, Yes),
+    (Anthropic, "anthropic", 404, "", r#"{"type":"error","error":{"type":"not_found_error","message":"model: claude-x"}}"#, NotFound, Alert),
+    (OpenAi, "", 404, "", r#"{"detail":"Not Found"}"#, BadRequest, Yes),
+    (OpenAi, "", 404, "", "404 page not found", BadRequest, Yes),
+    (OpenAi, "llamacpp", 404, "", r#"{"error":{"code":404,"message":"File Not Found","type":"not_found_error"}}"#, BadRequest, Yes),
+    (OpenAi, "openrouter", 404, "", r#"{"error":{"code":404,"message":"No endpoints found for a/b."}}"#, NotFound, Alert),
     // Azure.
     (Azure, "azure", 400, "", r#"{"error":{"code":"content_filter","message":"The response was filtered","innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#, ContentFilter, Policy),
     (Azure, "azure", 429, "", r#"{"error":{"code":"429","message":"Requests have exceeded call rate limit. Please retry after 12 seconds."}}"#, RateLimited, Yes),
@@ -123,7 +131,7 @@ fn documented_errors_have_their_classes() {
         let error = classify(*dialect, provider, *status, &headers, body.as_bytes());
         let place = format!("{provider} {status} {kind} {body}");
         assert_eq!(error.class, *class, "{place}");
-        assert_eq!(failover(&error, false), *verdict, "{place}");
+        assert_eq!(failover_of_status(&error, *status), *verdict, "{place}");
         // Once a token is the client's, nothing follows.
         assert_eq!(failover(&error, true), No, "{place}");
     }

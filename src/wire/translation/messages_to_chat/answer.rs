@@ -11,7 +11,8 @@ use crate::record::{FinishReason, Usage};
 
 /// Says the answer `body`.
 pub(super) fn answer(body: &[u8], kept: &Kept, stamp: &Stamp) -> Result<Vec<u8>, Unreadable> {
-    let said = whole(body, Whole::default())?;
+    let mut said = whole(body, Whole::default())?;
+    text_last(&mut said.blocks);
     let mut blocks = Vec::with_capacity(said.blocks.len());
     let mut calls = 0;
     for block in said.blocks {
@@ -52,6 +53,19 @@ pub(super) fn answer(body: &[u8], kept: &Kept, stamp: &Stamp) -> Result<Vec<u8>,
         "usage": usage(&finish.usage),
     });
     Ok(message.to_string().into_bytes())
+}
+
+/// Puts proofs of reasoning that come behind the last text before it, as Anthropic's own stand: many
+/// clients take the last block for the answer.
+fn text_last(blocks: &mut [Block]) {
+    let proofs = blocks.iter().rev();
+    let proofs = proofs.take_while(|block| matches!(block, Block::Redacted(_)));
+    let text = blocks.len() - proofs.count();
+    if let Some(at) = text.checked_sub(1)
+        && let Some(end @ [Block::Text(_), ..]) = blocks.get_mut(at..)
+    {
+        end.rotate_left(1);
+    }
 }
 
 /// A tool call; its input is an object, or the answer is no message.

@@ -22,6 +22,7 @@ pub(super) fn stream(kept: &Kept, stamp: &Stamp) -> Box<dyn Restream> {
         seal: Seal::default(),
         calls: 0,
         refused: false,
+        held: Vec::new(),
     }))
 }
 
@@ -40,6 +41,9 @@ struct Blocks {
     seal: Seal,
     calls: usize,
     refused: bool,
+    /// Proofs of reasoning that came behind text. An answer ends with what it says: many clients take
+    /// its last block for it. They go before the next block, or nowhere: nobody asks for them back.
+    held: Vec<String>,
 }
 
 /// The kind of the block that is open.
@@ -58,11 +62,26 @@ impl Blocks {
             return;
         }
         self.close(out);
+        for detail in std::mem::take(&mut self.held) {
+            self.redacted(out, &detail);
+        }
         self.open = kind;
         let index = self.index;
         event(out, "content_block_start");
         let _ = write!(out, ",\"index\":{index},\"content_block\":{start}");
         end(out);
+    }
+
+    /// A block of thought that nobody can read.
+    fn redacted(&mut self, out: &mut Vec<u8>, detail: &str) {
+        self.close(out);
+        let mut seal = Seal::default();
+        seal.detail(detail);
+        let data = escaped(&seal.take(&self.there));
+        let start = format!("{{\"type\":\"redacted_thinking\",\"data\":\"{data}\"}}");
+        // A kind of its own would be open for no event at all.
+        self.open(out, Open::Text, &start);
+        self.close(out);
     }
 
     /// Closes the block that is open.
@@ -127,14 +146,11 @@ impl Voice for Blocks {
             self.close(out);
             return;
         }
-        self.close(out);
-        let mut seal = Seal::default();
-        seal.detail(detail);
-        let data = escaped(&seal.take(&self.there));
-        let start = format!("{{\"type\":\"redacted_thinking\",\"data\":\"{data}\"}}");
-        // A kind of its own would be open for no event at all.
-        self.open(out, Open::Text, &start);
-        self.close(out);
+        if self.open == Open::Text {
+            self.held.push(detail.to_owned());
+        } else {
+            self.redacted(out, detail);
+        }
     }
 
     fn text(&mut self, out: &mut Vec<u8>, text: &str) {

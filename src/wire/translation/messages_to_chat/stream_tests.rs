@@ -546,6 +546,28 @@ const STREAMS: &[(&[&str], &str, &str, &str)] = &[
         "ProtocolError",
         "error api_error: the provider calls a tool without a name",
     ),
+    // Proof behind text (Gemini ends so): before the next block, and never the last.
+    (
+        &[
+            r#"{"content":"A"}"#,
+            r#"{"reasoning_details":[{"type":"reasoning.encrypted","data":"e"}]}"#,
+            r#"{"content":"B"}"#,
+            r#"{"reasoning_details":[{"type":"reasoning.encrypted","data":"f"}]}"#,
+        ],
+        "stop",
+        "Whole",
+        "0:text | 0+A | 0+B | 0. | end_turn",
+    ),
+    (
+        &[
+            r#"{"content":"A"}"#,
+            r#"{"reasoning_details":[{"type":"reasoning.encrypted","data":"e"}]}"#,
+            r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}"#,
+        ],
+        "tool_calls",
+        "Whole",
+        r#"0:text | 0+A | 0. | 1:redacted_thinking tollgate:{"model":"there","field":"","details":[{"type":"reasoning.encrypted","data":"e"}]} | 1. | 2:tool_use a f | 2+{} | 2. | tool_use"#,
+    ),
     // Reasoning: Mistral's lists; signed, twice, before and between calls; a signature that is late.
     (
         &[
