@@ -19,6 +19,7 @@ use crate::config::Loaded;
 use crate::config::settings::Settings;
 use crate::edge::server::Certificates;
 use crate::proxy::Shared;
+use crate::record::Moment;
 use crate::recorder::{Addresses, Standing};
 use crate::ui::Reloads;
 
@@ -203,9 +204,12 @@ impl Reloading {
         for key in &waiting {
             tracing::warn!("{key} changed: takes effect at the next start");
         }
+        let settings = Arc::new(loaded.settings);
+        self.shared.settings.store(Arc::clone(&settings));
+        let settler = &self.shared.settler;
+        // Only now: what is asked with the old settings in hand came before this moment.
+        move_to(&settler.standing, &settings, settler.clock.now());
         tracing::info!("config reloaded");
-        move_to(&self.shared.settler.standing, &loaded.settings);
-        self.shared.settings.store(Arc::new(loaded.settings));
         self.origins.seen = seen;
         self.said.send_modify(|reloads| {
             reloads.taken += 1;
@@ -215,9 +219,10 @@ impl Reloading {
     }
 }
 
-/// Forgets what was found of providers at other addresses than these.
-pub fn move_to(standing: &Standing, settings: &Settings) {
-    for name in standing.move_to(Addresses::of(settings)) {
+/// Forgets what was found of providers at other addresses than these, in force since `now` at the
+/// latest.
+pub fn move_to(standing: &Standing, settings: &Settings, now: Moment) {
+    for name in standing.move_to(Addresses::of(settings), now) {
         tracing::info!(
             "provider {name} is at another address: what was known of its routes is not"
         );

@@ -52,7 +52,7 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
     }
     let now = (clock.now(), clock.wall());
     let standing = kept::restored(&recorder.reader(), now);
-    reload::move_to(&standing, &settings);
+    reload::move_to(&standing, &settings, now.0);
     let node = Node::start(Parts {
         settings: settings.clone(),
         offer: offer_to(&recorder),

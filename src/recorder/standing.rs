@@ -48,6 +48,8 @@ pub struct Board {
     pub used: Option<Moment>,
     /// What all this was found at.
     pub addresses: Addresses,
+    /// When providers moved to other addresses.
+    moved: HashMap<Name, Moment>,
 }
 
 /// Models remembered: clients may ask for models without end.
@@ -59,14 +61,17 @@ impl Standing {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Says what the providers' names stand for from now on, and forgets what was found of those
-    /// that stand for something else; gives their names.
-    pub fn move_to(&self, addresses: Addresses) -> Vec<Name> {
+    /// Says what the providers' names stand for from `now` on, and forgets what was found of those
+    /// that stand for something else; gives their names. What requests from before `now` still
+    /// find, was found at the old address and counts for nothing: nobody may read the old settings
+    /// any more.
+    pub fn move_to(&self, addresses: Addresses, now: Moment) -> Vec<Name> {
         self.with(|board| {
             let moved = addresses.moved_from(&board.addresses);
             for name in &moved {
                 board.health.forget(name);
                 board.learned.forget(name);
+                board.moved.insert(name.clone(), now);
             }
             board.addresses.take_over(addresses);
             moved
@@ -103,6 +108,12 @@ impl Standing {
         let until = wait.map(|wait| now.plus(wait));
         let event = Event::of(attempt, until);
         let changes = self.with(|board| {
+            match board.moved_since(attempt) {
+                // What it counted in was forgotten.
+                Some(moved) if ticket.begun() < moved => return Vec::new(),
+                Some(_) => return board.health.end(ticket, Event::Cancelled, now, draw),
+                None => {}
+            }
             let route = route_of(attempt);
             let changes = board.health.end(ticket, event, now, draw);
             board
@@ -136,6 +147,9 @@ impl Standing {
                 return;
             }
             for (index, attempt) in record.attempts.iter().enumerate() {
+                if board.moved_since(attempt).is_some() {
+                    continue;
+                }
                 let usage = if index == last {
                     Some(&record.tokens.usage)
                 } else {
@@ -183,6 +197,14 @@ impl Standing {
 }
 
 impl Board {
+    /// When the provider moved, if it did so after the request of this attempt came: it asked at the
+    /// old address, however late it did.
+    fn moved_since(&self, attempt: &AttemptRecord) -> Option<Moment> {
+        let moved = *self.moved.get(&attempt.provider)?;
+        let came = attempt.timeline.get(Mark::RequestFirstByte)?;
+        (came < moved).then_some(moved)
+    }
+
     /// What a good answer tells of the model: how long it was, and whose cache holds its prompt.
     fn answered(&mut self, record: &ExchangeRecord, prefix: Option<Prefix>, now: Moment) {
         let (Some(model), Some(attempt)) = (&record.model, record.attempts.last()) else {
@@ -286,5 +308,78 @@ fn tell(change: &Change, now: Moment) {
             seconds = seconds(until),
             "the provider refuses the route; look at its model and region"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load};
+    use crate::record::ErrorClass;
+    use crate::sample;
+
+    fn addresses(base: &str) -> Addresses {
+        let text = format!("[providers.openai]\nbase_url = \"{base}\"\napi_key = \"k\"\n");
+        let loaded = load(&Sources {
+            text: Some(&text),
+            file: "tollgate.toml",
+            env: &|_| None,
+            read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
+            read_text: &|_| Err(std::io::ErrorKind::NotFound.into()),
+            data_dir: "/data".into(),
+            cores: 2,
+        });
+        Addresses::of(&loaded.unwrap().settings)
+    }
+
+    #[test]
+    fn what_a_request_from_before_a_move_finds_counts_for_nothing() {
+        let came = sample::record().attempts[0]
+            .timeline
+            .get(Mark::RequestFirstByte)
+            .unwrap();
+        let later = |by: u64| came.plus(Nanos(by));
+        // When the provider moved, when the attempt began, whether it counts.
+        for (moved, begun, counts) in [
+            (None, later(5), true),
+            (Some(came), later(5), true),
+            // It was on its way over the move, or still began with the old settings in hand.
+            (Some(later(9)), later(5), false),
+            (Some(later(3)), later(5), false),
+        ] {
+            let standing = Standing::default();
+            let _ = standing.move_to(addresses("http://10.0.0.1/v1"), Moment(0));
+            let mut record = sample::record();
+            let attempt = &mut record.attempts[0];
+            attempt.timeline.set(Mark::RouteChosen, begun);
+            let learned = ExchangeRecord {
+                attempts: vec![attempt.clone()],
+                ..sample::record()
+            };
+            attempt.error_class = Some(ErrorClass::NotFound);
+            attempt.end = None;
+            let (route, attempt) = (route_of(attempt), attempt.clone());
+            let go = |at: Moment| {
+                if moved == Some(at) {
+                    let gone = standing.move_to(addresses("http://10.0.0.2/v1"), at);
+                    assert_eq!(gone, ["openai".into()]);
+                }
+            };
+            [came, later(3)].into_iter().for_each(go);
+            let ticket = standing.begin(&route, None, true, begun);
+            go(later(9));
+            standing.end(ticket, &attempt, (later(20), record.started), 0.5);
+            standing.settled(&learned, None);
+            let (is_held, is_learned, at_work) = standing.with(|board| {
+                let view = board.health.view(&route, None, later(20));
+                let learned = board.learned.routes().count() > 0;
+                (view.barred.is_some(), learned, view.at_work)
+            });
+            assert_eq!(
+                (is_held, is_learned, at_work),
+                (counts, counts, 0),
+                "{moved:?}"
+            );
+        }
     }
 }

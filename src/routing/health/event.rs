@@ -58,6 +58,12 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// When the attempt began.
+    #[must_use]
+    pub const fn begun(&self) -> Moment {
+        self.begun
+    }
+
     /// Whether the attempt is the trial that decides whether the route is well again.
     #[must_use]
     pub const fn is_trial(&self) -> bool {
