@@ -231,6 +231,8 @@ fn write_provider(out: &mut impl Write, provider: &Provider) -> std::fmt::Result
         per_hour,
         // The preset says it.
         local: _,
+        // Said in reports, and changes no request.
+        hardware: _,
     } = provider;
     writeln!(
         out,

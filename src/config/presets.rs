@@ -52,6 +52,10 @@ pub struct Preset {
     pub local: bool,
     /// Another door to a house that has a preset already: there only when configured.
     pub named_only: bool,
+    /// What it runs its models on, where a source says.
+    pub hardware: Option<Name>,
+    /// Where that is from.
+    pub hardware_source: Option<String>,
     /// Where its API is documented.
     pub docs: Option<String>,
     /// What is not certain.
@@ -289,6 +293,8 @@ impl Preset {
             headers: pairs(raw.headers, |header| header.0),
             local: flag(raw.local),
             named_only: flag(raw.named_only),
+            hardware: raw.hardware.map(|at| at.value.0),
+            hardware_source: raw.hardware_source.map(|at| at.value),
             docs: raw.docs.map(|at| at.value),
             note: raw.note.map(|at| at.value),
         }
@@ -397,6 +403,18 @@ mod tests {
                 "litellm",
             ]
         );
+    }
+
+    #[test]
+    fn hardware_is_said_with_its_source() {
+        for preset in presets() {
+            assert_eq!(
+                preset.hardware.is_some(),
+                preset.hardware_source.is_some(),
+                "{}",
+                preset.name
+            );
+        }
     }
 
     #[test]

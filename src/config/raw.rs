@@ -13,8 +13,8 @@ use crate::routing::experiment::{Metric, Mode, Stop};
 use super::catalogue::RawModelFacts;
 use super::choices::{Direction, LoginWord, ProfileWord};
 use super::kinds::{
-    Amount, DateText, Deadline, HashText, HeaderText, HostText, MarginText, ModelText, OriginText,
-    Part, PatternText, Secret, Size, VersionText,
+    Amount, DateText, Deadline, HardwareText, HashText, HeaderText, HostText, MarginText,
+    ModelText, OriginText, Part, PatternText, Secret, Size, VersionText,
 };
 use super::prices::RawPriceRow;
 use super::raw_routing::{RawAlerts, RawFailover, RawModel, RawProbes, RawRule};
@@ -277,6 +277,8 @@ table! {
         discount: Part,
         /// US dollars that it costs per hour, where it is not paid by the token.
         per_hour: Amount,
+        /// What it runs its models on, for reports.
+        hardware: HardwareText,
     }
 }
 
@@ -397,6 +399,10 @@ table! {
         local: bool,
         /// Another door to a house that has a preset already: there only when configured.
         named_only: bool,
+        /// What it runs its models on, where a source says, and which one does.
+        hardware: HardwareText,
+        /// Where `hardware` is from.
+        hardware_source: String,
         /// Where its API is documented.
         docs: String,
         /// What is not certain.

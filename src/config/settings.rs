@@ -458,6 +458,8 @@ pub struct Provider {
     pub discount: Option<Share>,
     /// What it costs per hour, where it is not paid by the token.
     pub per_hour: Option<PicoDollars>,
+    /// What it runs its models on, as its preset or the config says; for reports.
+    pub hardware: Option<Name>,
     /// Whether its preset is a model server of one's own, which takes no key unless it is told to.
     pub local: bool,
 }
@@ -495,6 +497,7 @@ impl Provider {
             translating: Translating::default(),
             discount: None,
             per_hour: None,
+            hardware: None,
             local: false,
         }
     }

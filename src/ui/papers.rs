@@ -17,7 +17,7 @@ use crate::analysis::reports::listed::{Calls, Listed};
 use crate::analysis::reports::production::Production;
 use crate::analysis::reports::same::Routed;
 use crate::analysis::reports::scores::kept::Evaluations;
-use crate::analysis::reports::throughput::Throughput;
+use crate::analysis::reports::throughput::{Metadata, Throughput};
 use crate::analysis::reports::{
     Choice, Gathered, Report, Rolled, SameModel, canary, experiments, probes, rolled, runs, tax,
 };
@@ -221,6 +221,8 @@ pub struct Known {
     /// What is known of models: the config's own entries before the shipped ones.
     catalogue: Arc<[ModelFacts]>,
     charges: Charges,
+    /// What providers run their models on.
+    hardware: Vec<(Name, Name)>,
 }
 
 impl Known {
@@ -239,16 +241,20 @@ impl Known {
                 same: Arc::new(SameModel::new(catalogue(), &GEOGRAPHIES, &[])),
                 catalogue: Arc::clone(catalogue()),
                 charges: Charges::default(),
+                hardware: Vec::new(),
             };
         };
         let providers = settings.providers.iter();
         let hosted = providers.filter_map(|of| Some((of.name.clone(), of.per_hour?)));
+        let hardware = settings.providers.iter();
+        let hardware = hardware.filter_map(|of| Some((of.name.clone(), of.hardware.clone()?)));
         let models: Vec<Routed> = settings.models.iter().map(|model| routed(model)).collect();
         Self {
             hosted: hosted.collect(),
             same: Arc::new(SameModel::new(&settings.catalogue, &GEOGRAPHIES, &models)),
             catalogue: Arc::clone(&settings.catalogue),
             charges: Charges::of(settings),
+            hardware: hardware.collect(),
         }
     }
 }
@@ -619,7 +625,11 @@ pub fn throughput(
             chosen.for_each(|call| found.add(&call));
         }
     })?;
-    let mut value = found.json(made, served, &known.catalogue, most.routes);
+    let metadata = Metadata {
+        models: &known.catalogue,
+        hardware: &known.hardware,
+    };
+    let mut value = found.json(made, served, metadata, most.routes);
     value["origin"] = origins.name().into();
     value["sampled_one_in"] = match source {
         Source::Sample { share, .. } => share.one_in().into(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::call::{Call, plain_model};
 use super::figures::{Numbers, Route, first_token, named, rate, spent, whole};
 use crate::analysis::tables::Window;
-use crate::record::{Language, WallTime};
+use crate::record::{Language, Name, WallTime};
 use crate::routing::catalogue::{ModelFacts, facts_of};
 use crate::statistics::interval::ALPHA;
 
@@ -26,6 +26,23 @@ const LATENCY_BANDS: [(f64, &str); 3] =
     [(500.0, "Excellent"), (1_500.0, "Good"), (4_000.0, "Fair")];
 /// Words for tokens a second, each from so many on.
 const THROUGHPUT_BANDS: [(f64, &str); 3] = [(200.0, "Very high"), (80.0, "High"), (30.0, "Medium")];
+
+/// What is known of models and providers beside what was measured.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Metadata<'a> {
+    /// Of models.
+    pub models: &'a [ModelFacts],
+    /// What providers run their models on, by their name.
+    pub hardware: &'a [(Name, Name)],
+}
+
+impl Metadata<'_> {
+    fn hardware(&self, provider: &str) -> Option<&str> {
+        let mut known = self.hardware.iter();
+        let found = known.find(|(name, _)| name.as_str() == provider)?;
+        Some(found.1.as_str())
+    }
+}
 
 /// What routes did in a window, and by the day in the week up to its end.
 #[derive(Debug)]
@@ -86,11 +103,11 @@ pub fn throughput(
     window: Window,
     made: WallTime,
     served: bool,
-    models: &[ModelFacts],
+    metadata: Metadata<'_>,
 ) -> Value {
     let mut throughput = Throughput::new(window);
     calls.iter().for_each(|call| throughput.add(call));
-    throughput.json(made, served, models, None)
+    throughput.json(made, served, metadata, None)
 }
 
 impl Throughput {
@@ -148,7 +165,7 @@ impl Throughput {
         &self,
         made: WallTime,
         served: bool,
-        models: &[ModelFacts],
+        metadata: Metadata<'_>,
         most: Option<usize>,
     ) -> Value {
         let tested = self.routes.iter();
@@ -164,7 +181,7 @@ impl Throughput {
         }
         let told: Vec<Told> = tested
             .iter()
-            .map(|(route, seen)| seen.told(route, served, facts_of(&route.0, models)))
+            .map(|(route, seen)| seen.told(route, served, metadata))
             .collect();
         let mut by_latency: Vec<&Told> = told.iter().filter(|t| t.latency.is_some()).collect();
         by_latency.sort_by(|a, b| order(a.latency, b.latency));
@@ -309,7 +326,8 @@ impl Seen {
         }
     }
 
-    fn told(&self, route: &Route, served: bool, facts: Option<&ModelFacts>) -> Told {
+    fn told(&self, route: &Route, served: bool, metadata: Metadata<'_>) -> Told {
+        let facts = facts_of(&route.0, metadata.models);
         let whole = Numbers::waited(self.whole.iter().copied());
         let millis = |values: &[Time]| {
             let numbers = Numbers::waited(values.iter().copied());
@@ -373,8 +391,7 @@ impl Seen {
                     .and_then(|facts| facts.released)
                     .map(|date| date.rfc3339()[..10].to_owned()),
                 "context_length": facts.and_then(|facts| facts.context_length),
-                // Nobody's public table says on what a host runs a model.
-                "hardware": null,
+                "hardware": metadata.hardware(&route.1),
                 "source": facts.map(|facts| facts.source.as_str()),
                 "api_type": newest.and_then(|newest| api_type(newest.language)),
             },
@@ -560,9 +577,9 @@ mod tests {
     fn told(calls: &[Call]) -> Value {
         let window = head().window;
         let facts = ModelFacts {
-            name: crate::record::Name::from("gpt-4.1"),
+            name: Name::from("gpt-4.1"),
             aliases: Vec::new(),
-            family: crate::record::Name::from("gpt-4.1"),
+            family: Name::from("gpt-4.1"),
             rung: None,
             released: WallTime::of_day(2025, 4, 14),
             retired: None,
@@ -573,7 +590,11 @@ mod tests {
             docs: None,
             source: "a table".to_owned(),
         };
-        let value = throughput(calls, window, window.until, true, &[facts]);
+        let metadata = Metadata {
+            models: &[facts],
+            hardware: &[("openai".into(), "8 x H100".into())],
+        };
+        let value = throughput(calls, window, window.until, true, metadata);
         for key in KEYS {
             assert!(value.pointer(key).is_some(), "{key}");
         }
@@ -601,7 +622,8 @@ mod tests {
         let ratio = number(&good["tokens_generated"]) / number(&good["elapsed_seconds"]);
         assert!((ratio - 40.0).abs() < 1e-9);
         assert_eq!(good["health"]["status"], "healthy");
-        assert_eq!(good["model_metadata"]["hardware"], Value::Null);
+        assert_eq!(good["model_metadata"]["hardware"], "8 x H100");
+        assert_eq!(bad["model_metadata"]["hardware"], Value::Null);
         assert_eq!(good["model_metadata"]["release_date"], "2025-04-14");
         assert_eq!(good["model_metadata"]["context_length"], 1_047_576);
         assert_eq!(good["history"]["latency_trend_7d"][0], Value::Null);
@@ -671,7 +693,7 @@ mod tests {
             // The last name is the busiest.
             (0..=n / 29).for_each(|_| found.add(&named));
         }
-        let value = found.json(window.until, true, &[], Some(3));
+        let value = found.json(window.until, true, Metadata::default(), Some(3));
         let told = value["providers"].as_array().unwrap();
         assert_eq!((told.len(), &value["further"]), (3, &json!(27)));
         assert!(told.iter().any(|told| told["model"] == "made-up-29"));
@@ -681,7 +703,7 @@ mod tests {
             value["rankings"]["by_throughput"].as_array().unwrap().len(),
             3
         );
-        let all = found.json(window.until, true, &[], None);
+        let all = found.json(window.until, true, Metadata::default(), None);
         assert_eq!(all["providers"].as_array().unwrap().len(), 30);
         assert_eq!(all["further"], 0);
     }

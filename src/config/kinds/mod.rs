@@ -200,6 +200,22 @@ impl Text for VersionText {
     }
 }
 
+/// What a provider runs its models on.
+#[derive(Debug, Clone)]
+pub(super) struct HardwareText(pub(super) Name);
+
+impl Text for HardwareText {
+    const EXPECTED: &'static str = "a few words such as \"8 x H100\", 64 characters at most";
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let fits = !text.trim().is_empty()
+            && text.chars().count() <= 64
+            && !text.chars().any(char::is_control);
+        let hardware = fits.then(|| Self(Name::from(text.trim())));
+        hardware.ok_or_else(Refusal::default)
+    }
+}
+
 /// A date or a minute in UTC.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DateText(pub(super) WallTime);

@@ -169,6 +169,10 @@ fn one(
     Some(Provider {
         discount,
         per_hour: raw.per_hour.map(|at| at.value.0),
+        hardware: raw
+            .hardware
+            .map(|at| at.value.0)
+            .or_else(|| preset?.hardware.clone()),
         name: Name::from(key.value.as_str()),
         preset: preset.map(|preset| preset.name.clone()),
         dialect: traits.dialect,
