@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::analysis::tables::{Figure, Share};
-use crate::statistics::interval::{ALPHA, Estimate, wilson};
+use crate::statistics::interval::Estimate;
 use crate::statistics::quantile::Sample;
 
 /// What a number is measured in. Machine-readable formats name it in the column.
@@ -186,7 +186,7 @@ impl Cell {
     #[must_use]
     pub fn written(&self) -> Self {
         match self {
-            Self::Share(share) => wilson(share.part, share.whole, ALPHA).map_or_else(
+            Self::Share(share) => share.estimate().map_or_else(
                 || Self::absent("of none"),
                 |found| Self::quantile(&found, share.whole),
             ),

@@ -384,7 +384,7 @@ fn notes(report: &RoutesReport) -> Vec<String> {
     notes.push(
         "Intervals of quantiles are of two order statistics, exact, 95 %, of as many numbers as are \
          independent (those that came near each other, within a 24th of the whole or more, may be \
-         alike: design effect); those of rates Wilson's, which takes all as independent. Both are \
+         alike: design effect); those of rates Wilson's, of as many in the same way. Both are \
          for one look at a window chosen before. p50 needs 6 numbers, p95 72, p99 368; n is with \
          failures. No draws are made."
             .to_owned(),

@@ -11,7 +11,7 @@ use crate::analysis::render::units::{length, minute};
 use crate::analysis::tables::Window;
 use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide, holm};
 use crate::statistics::interval::special::{normal_cdf, normal_quantile};
-use crate::statistics::interval::{ALPHA, Estimate, Interval, newcombe};
+use crate::statistics::interval::{ALPHA, Estimate, Interval};
 
 /// Differences told in words at most.
 const FINDINGS_MAX: usize = 8;
@@ -83,8 +83,9 @@ pub fn compared(a: &Paper, b: &Paper, what: &Sides) -> Paper {
         "OBSERVATIONAL: nobody assigned requests to the two sides by lot. Prompts, hours and \
          traffic may differ between them; a difference is what was experienced."
             .to_owned(),
-        "Quantiles are compared of as many requests as are independent (design effect); of shares all are taken as independent. What has no interval (counts, sums, means of money) \
-         is shown beside each other and not judged."
+        "Quantiles and shares are compared of as many requests as are independent (design effect). \
+         What has no interval (counts, sums, means of money) is shown beside each other and not \
+         judged."
             .to_owned(),
     ];
     if !timed.is_empty() {
@@ -266,7 +267,7 @@ fn difference(a: &Cell, b: &Cell) -> Option<(Estimate, Option<u64>)> {
     let found = match (a, b) {
         (Cell::In(_, a), Cell::In(_, b)) => return difference(a, b),
         (Cell::Share(a), Cell::Share(b)) => {
-            let of = newcombe((b.part, b.whole), (a.part, a.whole), ALPHA)?;
+            let of = b.less(*a)?;
             (of, Some(a.whole.min(b.whole)))
         }
         (

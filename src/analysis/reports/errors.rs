@@ -90,10 +90,10 @@ fn way_rolled(route: Route, sums: &Sums) -> Way {
         route,
         tries,
         failed: sums.failed(),
-        limited: Share::of(all.rate_limits(), tries),
-        refused: Share::of(all.credential_faults(), tries),
-        timed_out: Share::of(all.further.timed_out, tries),
-        callers: Share::of(all.further.callers, tries),
+        limited: sums.of_tries(|ends| ends.limited),
+        refused: sums.of_tries(|ends| ends.refused),
+        timed_out: sums.of_tries(|ends| ends.timed_out),
+        callers: sums.of_tries(|ends| ends.callers),
         lost: all.lost,
         kinds: known
             .iter()
@@ -164,7 +164,7 @@ fn findings(ways: &[Way]) -> Vec<String> {
     for way in ways {
         let mut said = Vec::new();
         let mut say = |share: Share, what: &str| {
-            if let Some(found) = wilson(share.part, share.whole, ALPHA).filter(|_| share.part > 0) {
+            if let Some(found) = share.estimate().filter(|_| share.part > 0) {
                 said.push(format!(
                     "{} {what} ({} of {}, {})",
                     number(found.value, Unit::Share),
@@ -428,9 +428,12 @@ mod tests {
         let paper = paper(&calls, head());
         let rates = &paper.sheets[0].rows[0];
         assert_eq!(rates[2], Cell::count(101));
-        assert_eq!(rates[3], Cell::share(Share::of(5, 95)));
-        assert_eq!(rates[4], Cell::share(Share::of(6, 101)));
-        assert_eq!(rates[6], Cell::share(Share::of(1, 101)));
+        for (cell, expected) in [(3, [5, 95]), (4, [6, 101]), (6, [1, 101])] {
+            let Cell::Share(share) = &rates[cell] else {
+                panic!("no share: {:?}", rates[cell]);
+            };
+            assert_eq!([share.part, share.whole], expected);
+        }
         assert_eq!(rates[8], Cell::count(1));
         let classes: Vec<_> = paper.sheets[1]
             .rows

@@ -26,7 +26,8 @@ pub(super) const METHOD: &str = "Quantiles are of type 7 with the exact binomial
     order statistics, 95 %, of as many requests as are independent by how alike those are that came near \
     each other (design effect: of spans of time, an hour halved or doubled, of which the numbers' \
     own extent has 24 at most); a quantile needs 6 numbers at p50, 72 \
-    at p95 and p5, 368 at p99. Shares have Wilson's interval, 95 %. Failures count as infinitely \
+    at p95 and p5, 368 at p99. Shares have Wilson's interval, 95 %, of as many in the \
+    same way. Failures count as infinitely \
     long in times and are not in rates. Who leads is decided by the index bootstrap of the \
     difference of medians, 10,000 draws, Bonferroni over all pairs.";
 
@@ -511,19 +512,22 @@ impl Numbers {
 
 /// How many of those that ended well or by the route's fault failed.
 pub(super) fn failures(calls: &[&Call]) -> Share {
-    let judged = calls.iter().filter_map(|call| call.failed);
-    let (mut failed, mut all) = (0, 0);
-    for each in judged {
-        all += 1;
-        failed += u64::from(each);
+    let judged = calls.iter();
+    near(judged.filter_map(|call| Some((call.started, call.failed?))))
+}
+
+/// The share of those that are so; each with its date.
+fn near(each: impl Iterator<Item = (WallTime, bool)>) -> Share {
+    let mut groups = Nearby::<(u64, u64)>::default();
+    for (date, is_so) in each {
+        groups.at(date).pool((u64::from(is_so), 1));
     }
-    Share::of(failed, all)
+    Share::nearby(&groups)
 }
 
 /// How many hold `that`.
 pub(super) fn share(calls: &[&Call], that: impl Fn(&Call) -> bool) -> Share {
-    let part = calls.iter().filter(|call| that(call)).count();
-    Share::of(part as u64, calls.len() as u64)
+    near(calls.iter().map(|call| (call.started, that(call))))
 }
 
 /// Whether a rate limit or a quota was met.

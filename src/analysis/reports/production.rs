@@ -14,7 +14,7 @@ use crate::analysis::render::paper::number;
 use crate::record::{ExchangeRecord, Name, Origin};
 use crate::statistics::compare::{Margin, Resampling, Verdict, decide, holm};
 use crate::statistics::interval::special::{normal_cdf, normal_quantile};
-use crate::statistics::interval::{ALPHA, Estimate, newcombe};
+use crate::statistics::interval::{ALPHA, Estimate};
 
 use super::figures::SEED;
 
@@ -150,8 +150,7 @@ fn differences(live: &[&Call], bench: &[&Call]) -> [Option<Found>; 3] {
     let [a, b] = [live, bench].map(speeds);
     let of = |at: usize, unit: Unit| quantiles(&a[at], &b[at], unit);
     let (a, b) = (failures(live), failures(bench));
-    let failed = newcombe((a.part, a.whole), (b.part, b.whole), ALPHA);
-    let failed = failed.and_then(|difference| {
+    let failed = a.less(b).and_then(|difference| {
         Some(Found {
             difference,
             beside: b.fraction()?,

@@ -19,6 +19,52 @@ pub(super) struct Sums {
     pub(super) wholes: Rollup,
     /// Streams by what may be alike in time.
     alike: Nearby<Alike>,
+    /// How tries ended that came near each other, of streams and of whole answers.
+    ends: Nearby<Ends>,
+}
+
+/// How many of the tries that came near each other ended how, lost ones included.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ends {
+    failed: u64,
+    /// Those that failed or ended well.
+    judged: u64,
+    tries: u64,
+    pub(super) limited: u64,
+    pub(super) refused: u64,
+    pub(super) timed_out: u64,
+    pub(super) callers: u64,
+}
+
+impl Ends {
+    fn of(rollup: &Rollup) -> Self {
+        let further = &rollup.further;
+        Self {
+            failed: rollup.failures() + further.lost_failures,
+            judged: rollup.judged() + further.lost_failures,
+            tries: rollup.exchanges() + rollup.lost,
+            limited: rollup.rate_limits(),
+            refused: rollup.credential_faults(),
+            timed_out: further.timed_out,
+            callers: further.callers,
+        }
+    }
+}
+
+impl Pool for Ends {
+    fn pool(&mut self, more: Self) {
+        for (sum, more) in [
+            (&mut self.failed, more.failed),
+            (&mut self.judged, more.judged),
+            (&mut self.tries, more.tries),
+            (&mut self.limited, more.limited),
+            (&mut self.refused, more.refused),
+            (&mut self.timed_out, more.timed_out),
+            (&mut self.callers, more.callers),
+        ] {
+            *sum += more;
+        }
+    }
 }
 
 /// The numbers of streams that came near each other.
@@ -45,6 +91,7 @@ impl Pool for Alike {
 impl Sums {
     /// Adds a roll-up begun `at`, whose numbers may be like those of the others near it.
     pub(super) fn add(&mut self, rollup: &Rollup, stream: bool, at: WallTime) {
+        self.ends.at(at).pool(Ends::of(rollup));
         if !stream {
             self.wholes.merge(rollup);
             return;
@@ -71,6 +118,7 @@ impl Sums {
         self.streams.merge(&other.streams);
         self.wholes.merge(&other.wholes);
         self.alike.merge(other.alike.clone());
+        self.ends.merge(other.ends.clone());
     }
 
     fn of_both(&self, of: impl Fn(&Rollup) -> u64) -> u64 {
@@ -89,10 +137,21 @@ impl Sums {
 
     /// Those that failed by its fault, lost tries included.
     pub(super) fn failed(&self) -> Share {
-        let lost = self.of_both(|part| part.further.lost_failures);
-        Share::of(
-            self.of_both(Rollup::failures) + lost,
-            self.of_both(Rollup::judged) + lost,
+        let groups = self.ends.groups();
+        Share::alike(
+            &groups
+                .map(|ends| (ends.failed, ends.judged))
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    /// Those of all tries that ended so.
+    pub(super) fn of_tries(&self, so: impl Fn(&Ends) -> u64) -> Share {
+        let groups = self.ends.groups();
+        Share::alike(
+            &groups
+                .map(|ends| (so(ends), ends.tries))
+                .collect::<Vec<_>>(),
         )
     }
 

@@ -1,7 +1,7 @@
 //! Holds what one route did: the numbers of a report with both ends of every fraction.
 
 use crate::record::{Name, NoCost, Outcome, ProviderKind, TokenSource};
-use crate::statistics::interval::{ALPHA, wilson};
+use crate::statistics::interval::{ALPHA, Estimate, Nearby, counted_cluster_effect, wilson_deff};
 use crate::statistics::rollup::TokenSums;
 
 use super::spread::Spread;
@@ -29,25 +29,76 @@ impl RouteName {
 }
 
 /// A part of a whole, with both ends of the fraction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Share {
     /// The part.
     pub part: u64,
     /// The whole.
     pub whole: u64,
+    /// How many of the whole say as much as one that came alone would.
+    alike: f64,
 }
 
 impl Share {
     /// `part` of `whole`.
     #[must_use]
     pub const fn of(part: u64, whole: u64) -> Self {
-        Self { part, whole }
+        Self {
+            part,
+            whole,
+            alike: 1.0,
+        }
     }
 
-    /// Wilson's interval of the fraction, 95 %; absent of nothing.
+    /// How many of them say as much as one that came alone would.
+    #[must_use]
+    pub const fn design_effect(self) -> f64 {
+        self.alike
+    }
+
+    /// The same share, where it is known how alike they are.
+    #[must_use]
+    pub const fn with_design_effect(self, alike: f64) -> Self {
+        Self { alike, ..self }
+    }
+
+    /// The share of those that are so, of which those that came near each other may be alike: an
+    /// outage fails many at once.
+    #[must_use]
+    pub fn nearby(groups: &Nearby<(u64, u64)>) -> Self {
+        Self::alike(&groups.groups().copied().collect::<Vec<_>>())
+    }
+
+    /// The same of groups as they are: the part and the whole of each.
+    #[must_use]
+    pub fn alike(groups: &[(u64, u64)]) -> Self {
+        let sum = |(part, whole): (u64, u64), group: &(u64, u64)| (part + group.0, whole + group.1);
+        let (part, whole) = groups.iter().fold((0, 0), sum);
+        Self {
+            part,
+            whole,
+            alike: counted_cluster_effect(groups),
+        }
+    }
+
+    /// The fraction with Wilson's interval, 95 %, of as many as say something of their own; absent
+    /// of nothing.
+    #[must_use]
+    pub fn estimate(self) -> Option<Estimate> {
+        wilson_deff(self.part, self.whole, self.alike, ALPHA)
+    }
+
+    /// How much larger it is than `other`, with Newcombe's interval of those of both; absent where
+    /// one is of nothing.
+    #[must_use]
+    pub fn less(self, other: Self) -> Option<Estimate> {
+        Some(self.estimate()?.less(&other.estimate()?))
+    }
+
+    /// The interval of the fraction, 95 %; absent of nothing.
     #[must_use]
     pub fn ends(self) -> Option<(f64, f64)> {
-        let found = wilson(self.part, self.whole, ALPHA)?.interval;
+        let found = self.estimate()?.interval;
         Some((found.low, found.high))
     }
 
@@ -227,4 +278,66 @@ pub struct RouteReport {
     pub token_sources: Option<[u64; TokenSource::ALL.len()]>,
     /// What was paid.
     pub costs: Costs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::WallTime;
+    use crate::statistics::compare::Random;
+    use crate::statistics::interval::{Pool as _, wilson};
+
+    const HOUR: i64 = 3_600_000_000;
+
+    /// Of 24 hours of 60 requests each: which of them failed.
+    fn day(failed: impl Fn(i64, i64) -> bool) -> Share {
+        let mut groups = Nearby::<(u64, u64)>::default();
+        for (hour, minute) in (0..24).flat_map(|hour| (0..60).map(move |minute| (hour, minute))) {
+            let at = WallTime(hour * HOUR + minute * HOUR / 60);
+            groups.at(at).pool((u64::from(failed(hour, minute)), 1));
+        }
+        Share::nearby(&groups)
+    }
+
+    #[test]
+    fn failures_of_one_outage_say_less_than_as_many_that_came_alone() {
+        let width = |share: Share| share.ends().map(|(low, high)| high - low).unwrap();
+        let alone = day(|hour, minute| minute == hour);
+        let outage = day(|hour, minute| hour == 7 && minute < 24);
+        let none = day(|_, _| false);
+        for (share, part) in [(alone, 24), (outage, 24), (none, 0)] {
+            assert_eq!((share.part, share.whole), (part, 1_440));
+        }
+        let plain = wilson(24, 1_440, ALPHA).unwrap().interval;
+        assert!(width(alone) < 1.2 * (plain.high - plain.low));
+        assert!(width(outage) > 3.0 * (plain.high - plain.low));
+        assert_eq!(none.ends(), Share::of(0, 1_440).ends());
+        // After one outage nobody can say that it will be the worse one; of failures that came
+        // alone one can.
+        let few = day(|hour, minute| minute == hour && hour % 3 == 0);
+        let less = |a: Share, b: Share| a.less(b).unwrap().interval;
+        assert!(less(outage, few).low <= 0.0);
+        assert!(less(alone, few).low > 0.0);
+    }
+
+    /// Seeds 0 to 400: an hour is one of trouble in ten, and a fifth fails in it.
+    #[test]
+    fn intervals_hold_the_rate_where_hours_of_trouble_come() {
+        let (mut held, mut plain, worlds) = (0, 0, 400);
+        for seed in 0..worlds {
+            let mut random = Random::new(seed);
+            let trouble: Vec<bool> = (0..24).map(|_| random.unit() < 0.1).collect();
+            let draws: Vec<f64> = (0..1_440).map(|_| random.unit()).collect();
+            let share = day(|hour, minute| {
+                let draw = draws[(hour * 60 + minute) as usize];
+                draw < if trouble[hour as usize] { 0.2 } else { 0.01 }
+            });
+            let holds = |found: Estimate| u64::from(found.interval.contains(0.029));
+            held += holds(share.estimate().unwrap());
+            plain += holds(wilson(share.part, share.whole, ALPHA).unwrap());
+        }
+        eprintln!("seeds 0 to {worlds}: {held} hold, as independent ones {plain}");
+        assert!(held * 100 >= worlds * 88, "{held} of {worlds}");
+        assert!(plain * 100 < worlds * 75, "{plain} of {worlds}");
+    }
 }

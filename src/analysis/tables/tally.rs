@@ -3,10 +3,11 @@
 use std::array;
 
 use crate::record::{
-    AttemptRecord, ExchangeRecord, Mark, Nanos, NullReason, Outcome, PicoDollars, TokenSource,
-    Usage, WallTime,
+    AttemptRecord, ErrorClass, ExchangeRecord, Mark, Nanos, NullReason, Outcome, PicoDollars,
+    TokenSource, Usage, WallTime,
 };
 use crate::statistics::Rollup;
+use crate::statistics::interval::{Nearby, Pool as _};
 use crate::statistics::metric::{
     in_latency, is_called_off, is_callers_fault, is_credential_fault, is_rate_limit, is_timed,
     lost_cost, lost_wait, lost_wait_whole, own_cost, telling_cost, total, wait, wait_whole,
@@ -29,8 +30,6 @@ pub(super) struct Tally {
     background: u64,
     cached_answers: u64,
     untimed: u64,
-    rate_limited: u64,
-    credential_faults: u64,
     lost: Lost,
     first_token: Gathered,
     first_answer: Gathered,
@@ -40,8 +39,27 @@ pub(super) struct Tally {
     tokens: TokenSums,
     sources: [u64; TokenSource::ALL.len()],
     costs: Costs,
+    /// Failures and those judged, of those that came near each other.
+    failed: Nearby<(u64, u64)>,
+    /// The same with lost tries.
+    failed_tries: Nearby<(u64, u64)>,
+    /// Limited tries, of all.
+    limited: Nearby<(u64, u64)>,
+    /// Refused keys, of all tries.
+    refused: Nearby<(u64, u64)>,
     /// Exchanges that came in roll-ups.
     rolled: u64,
+}
+
+/// Exchanges or lost tries that came at one moment, as far as shares of them are told.
+#[derive(Default)]
+struct Ends {
+    failed: u64,
+    judged: u64,
+    lost_failures: u64,
+    tries: u64,
+    limited: u64,
+    refused: u64,
 }
 
 impl Default for Tally {
@@ -55,9 +73,11 @@ impl Default for Tally {
             background: 0,
             cached_answers: 0,
             untimed: 0,
-            rate_limited: 0,
-            credential_faults: 0,
             lost: Lost::default(),
+            failed: Nearby::default(),
+            failed_tries: Nearby::default(),
+            limited: Nearby::default(),
+            refused: Nearby::default(),
             first_token: Gathered::default(),
             first_answer: Gathered::default(),
             total: Gathered::default(),
@@ -90,10 +110,18 @@ impl Tally {
         ] {
             *count += u64::from(holds);
         }
-        if let Some(class) = row.error_class {
-            self.rate_limited += u64::from(is_rate_limit(class));
-            self.credential_faults += u64::from(is_credential_fault(class));
-        }
+        let met = |fault: fn(ErrorClass) -> bool| u64::from(row.error_class.is_some_and(fault));
+        self.ended(
+            at,
+            &Ends {
+                failed: u64::from(row.outcome.is_route_failure()),
+                judged: u64::from(row.outcome.in_failure_rate()),
+                lost_failures: 0,
+                tries: 1,
+                limited: met(is_rate_limit),
+                refused: met(is_credential_fault),
+            },
+        );
         self.add_times(at, row);
         self.add_usage(&row.usage, row.token_source);
         let cost = telling_cost(row.outcome, row.cost);
@@ -118,10 +146,17 @@ impl Tally {
         self.background += further.background;
         self.cached_answers += further.cached_answers;
         self.untimed += further.untimed;
-        self.rate_limited += rollup.rate_limits().saturating_sub(further.lost_limited);
-        self.credential_faults += rollup
-            .credential_faults()
-            .saturating_sub(further.lost_refused);
+        self.ended(
+            at,
+            &Ends {
+                failed: rollup.failures(),
+                judged: rollup.judged(),
+                lost_failures: further.lost_failures,
+                tries: exchanges + rollup.lost,
+                limited: rollup.rate_limits(),
+                refused: rollup.credential_faults(),
+            },
+        );
         self.lost.attempts += rollup.lost;
         self.lost.failures += further.lost_failures;
         self.lost.rate_limited += further.lost_limited;
@@ -171,9 +206,19 @@ impl Tally {
         self.lost.attempts += 1;
         let cost = lost_cost(attempt).map_or(0, |cost| cost.0);
         self.costs.lost = self.costs.lost.saturating_add(cost);
+        let mut ends = Ends {
+            tries: 1,
+            ..Ends::default()
+        };
         match attempt.error_class {
-            Some(class) if is_rate_limit(class) => self.lost.rate_limited += 1,
-            Some(class) if is_credential_fault(class) => self.lost.credential_faults += 1,
+            Some(class) if is_rate_limit(class) => {
+                self.lost.rate_limited += 1;
+                ends.limited = 1;
+            }
+            Some(class) if is_credential_fault(class) => {
+                self.lost.credential_faults += 1;
+                ends.refused = 1;
+            }
             Some(class) if is_callers_fault(class) => self.lost.client_errors += 1,
             // What was called off is no failure: its first token was only not waited out.
             None if is_called_off(attempt) => {
@@ -186,6 +231,7 @@ impl Tally {
             }
             _ => {
                 self.lost.failures += 1;
+                ends.lost_failures = 1;
                 self.total.fail_late(at);
                 if stream {
                     self.first_token.fail_late(at);
@@ -193,6 +239,7 @@ impl Tally {
                 }
             }
         }
+        self.ended(at, &ends);
     }
 
     /// An exchange whose row was added, with what its row does not say: what its lost attempts cost,
@@ -213,6 +260,22 @@ impl Tally {
                 let told = record.attempts.last().map(total);
                 self.total.wait(wait.0, told.and_then(Result::err));
             }
+        }
+    }
+
+    fn ended(&mut self, at: WallTime, ends: &Ends) {
+        let lost = ends.lost_failures;
+        for (groups, part, whole) in [
+            (&mut self.failed, ends.failed, ends.judged),
+            (
+                &mut self.failed_tries,
+                ends.failed + lost,
+                ends.judged + lost,
+            ),
+            (&mut self.limited, ends.limited, ends.tries),
+            (&mut self.refused, ends.refused, ends.tries),
+        ] {
+            groups.at(at).pool((part, whole));
         }
     }
 
@@ -276,21 +339,15 @@ impl Tally {
     pub(super) fn into_report(self, route: RouteName) -> RouteReport {
         let exchanges = self.exchanges();
         let attempts = exchanges + self.lost.attempts;
-        let limited = self.rate_limited + self.lost.rate_limited;
-        let refused = self.credential_faults + self.lost.credential_faults;
-        let (failures, judged) = (self.outcomes.failures(), self.outcomes.judged());
         RouteReport {
             route,
             exchanges,
             streams: self.streams,
             attempts,
-            failure_rate: Share::of(failures, judged),
-            attempt_failure_rate: Share::of(
-                failures + self.lost.failures,
-                judged + self.lost.failures,
-            ),
-            rate_limited: Share::of(limited, attempts),
-            credential_faults: Share::of(refused, attempts),
+            failure_rate: Share::nearby(&self.failed),
+            attempt_failure_rate: Share::nearby(&self.failed_tries),
+            rate_limited: Share::nearby(&self.limited),
+            credential_faults: Share::nearby(&self.refused),
             lost: self.lost,
             outcomes: self.outcomes,
             reused: self.reused,

@@ -18,7 +18,7 @@ pub use order::{
     OrderEnd, OrderInterval, cluster_effect, counted_cluster_effect, design_effect,
     effective_count, numbered_cluster_effect, of_sketch, order_ci, order_ci_deff,
 };
-pub use rate::{newcombe, wilson};
+pub use rate::{newcombe, wilson, wilson_deff};
 
 /// The chance of missing the truth that intervals are made for unless one says otherwise.
 pub const ALPHA: f64 = 0.05;

@@ -10,10 +10,19 @@ use super::{Estimate, Interval};
 /// `(p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n)`.
 #[must_use]
 pub fn wilson(hits: u64, all: u64, alpha: f64) -> Option<Estimate> {
+    wilson_deff(hits, all, 1.0, alpha)
+}
+
+/// The same of trials of which `deff` say what one independent trial would, as those of an outage do:
+/// Wilson's interval around the rate of `all / deff` trials (Korn and Graubard, Survey Methodology
+/// 24, 1998).
+#[must_use]
+pub fn wilson_deff(hits: u64, all: u64, deff: f64, alpha: f64) -> Option<Estimate> {
     if all == 0 || hits > all {
         return None;
     }
-    let found = wilson_of(hits as f64 / all as f64, all as f64, alpha);
+    let worth = (all as f64 / deff.max(1.0)).max(1.0);
+    let found = wilson_of(hits as f64 / all as f64, worth, alpha);
     let Interval { low, high } = found.interval;
     Some(Estimate {
         interval: Interval {

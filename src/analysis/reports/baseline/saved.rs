@@ -105,7 +105,11 @@ fn row_json(row: &Row) -> Value {
     of.insert("requests".to_owned(), row.requests.into());
     of.insert(
         "failed".to_owned(),
-        json!([row.failed.part, row.failed.whole]),
+        json!([
+            row.failed.part,
+            row.failed.whole,
+            row.failed.design_effect()
+        ]),
     );
     for ((key, _, _), known) in NUMBERS.iter().zip(&row.numbers) {
         of.insert((*key).to_owned(), known.as_ref().map(known_json).into());
@@ -140,7 +144,9 @@ fn row(value: &Value) -> Result<Row, String> {
     Ok(Row {
         names,
         requests: count(&value["requests"])?,
-        failed: Share::of(count(&value["failed"][0])?, count(&value["failed"][1])?),
+        // Those of older versions do not say how alike they were.
+        failed: Share::of(count(&value["failed"][0])?, count(&value["failed"][1])?)
+            .with_design_effect(value["failed"][2].as_f64().unwrap_or(1.0)),
         numbers,
         cost: value["cost_mean_usd"].as_f64(),
     })

@@ -9,7 +9,7 @@ use crate::statistics::compare::{
     stratified_difference,
 };
 use crate::statistics::interval::special::normal_quantile;
-use crate::statistics::interval::{Estimate, Interval, effective_count, newcombe};
+use crate::statistics::interval::{Estimate, Interval, effective_count, newcombe, wilson_deff};
 use crate::statistics::quantile::{Sample, sorted};
 use crate::statistics::sequence::arms::looked_at;
 use crate::statistics::sequence::{CENTRE, rate_sequence, subtract};
@@ -377,8 +377,8 @@ fn effect(
 }
 
 /// The interval of the difference as an asymptotic confidence sequence after as many calls as are
-/// independent; of rates at which nobody failed, whose variance says nothing, the exact sequences
-/// of both, subtracted.
+/// independent; of rates at which all or none failed, whose variance says nothing, the exact
+/// sequences of both, subtracted.
 fn at_any_time(
     found: &Groups,
     difference: &Estimate,
@@ -387,16 +387,12 @@ fn at_any_time(
 ) -> Option<Interval> {
     let counts = [0, 1]
         .map(|arm: usize| effective_count(found.inside[arm] as u64, found.effects[arm]) as usize);
-    let failed = |group: &Group| {
-        group
-            .route
-            .iter()
-            .chain(&group.reference)
-            .any(|hit| *hit > 0.0)
-    };
-    if metric == Metric::Failures && !found.list.iter().any(failed) {
-        let [route, reference] = counts.map(|count| rate_sequence(0, count, alpha / 2.0, CENTRE));
-        return Some(subtract(route, reference));
+    if let (Metric::Failures, Some(all)) = (metric, all_or_none(found)) {
+        let sequence = |arm: usize| {
+            let failed = if all[arm] { counts[arm] } else { 0 };
+            rate_sequence(failed, counts[arm], alpha / 2.0, CENTRE)
+        };
+        return Some(subtract(sequence(0), sequence(1)));
     }
     let looked = looked_at(difference, counts[0] + counts[1], alpha)?;
     Some(looked.interval)
@@ -417,9 +413,19 @@ fn widened(estimate: &Estimate, alpha: f64, family: usize) -> Estimate {
     }
 }
 
+/// Of each side whether all failed, where all or none did on both.
+fn all_or_none(found: &Groups) -> Option<[bool; 2]> {
+    let arm = |of: fn(&Group) -> &Vec<f64>| {
+        let mut failed = found.list.iter().flat_map(of).map(|hit| *hit > 0.0);
+        let first = failed.next()?;
+        failed.all(|fails| fails == first).then_some(first)
+    };
+    Some([arm(|group| &group.route)?, arm(|group| &group.reference)?])
+}
+
 /// The Mantel–Haenszel difference of failure rates over the groups, whose weights are those of
-/// overlap, with Sato's variance (Sato 1989). Where nobody fails the variance says nothing: then
-/// it is Newcombe's interval of the calls in the groups.
+/// overlap, with Sato's variance (Sato 1989). Where all or none of a side fail the variance says
+/// nothing: then it is Newcombe's interval of the calls in the groups, of as many as are independent.
 fn risk_difference(found: &Groups, alpha: f64) -> Option<Estimate> {
     // Sato's P and Q.
     let (mut weights, mut sum, mut spread, mut noise) = (0.0, 0.0, 0.0, 0.0);
@@ -442,8 +448,12 @@ fn risk_difference(found: &Groups, alpha: f64) -> Option<Estimate> {
     if weights <= 0.0 {
         return None;
     }
-    if counts[0][0] + counts[1][0] == 0 {
-        return newcombe((0, counts[0][1]), (0, counts[1][1]), alpha);
+    if all_or_none(found).is_some() {
+        let rate = |arm: usize| {
+            let [failed, all] = counts[arm];
+            wilson_deff(failed, all, found.effects[arm], alpha)
+        };
+        return Some(rate(0)?.less(&rate(1)?));
     }
     let value = sum / weights;
     // What is alike in a conversation or a minute says less.

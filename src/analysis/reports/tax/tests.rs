@@ -7,6 +7,7 @@ use crate::analysis::reports::call::{Call, Traits};
 use crate::analysis::reports::tests::{head, made_up};
 use crate::record::{Name, ProviderKind, WallTime};
 use crate::statistics::compare::{Random, Resampling, Verdict};
+use crate::statistics::interval::{Interval, newcombe};
 
 /// A world in which short prompts are more likely to go through the router, so that it seems
 /// faster than it is: its true tax on the first token is `tax` milliseconds.
@@ -172,6 +173,46 @@ fn few_failing_none_and_one_call_are_told_and_break_nothing() {
             assert!(!crate::analysis::render::paper::write(&paper, format).is_empty());
         }
     }
+}
+
+#[test]
+fn where_all_or_none_fail_the_interval_is_as_wide_as_their_number_says() {
+    // Whether the route's calls fail, and the reference's; the true difference of what was seen.
+    for (route, reference, value) in [(true, true, 0.0), (true, false, 1.0), (false, true, -1.0)] {
+        let calls: Vec<Call> = (0..40)
+            .map(|n| {
+                let routed = n % 2 == 0;
+                let mut one = call(routed, 9, 600.0, n, 300.0);
+                one.failed = Some(if routed { route } else { reference });
+                one
+            })
+            .collect();
+        let [routed, direct] = arms(&calls);
+        let how = Resampling::seeded(1);
+        let found = &compare(&routed, &direct, &[Metric::Failures], &how, 1)[0];
+        let effect = found.effect.unwrap();
+        let plain = naive_failures(route, reference);
+        assert!(
+            (effect.difference.value - value).abs() < 1e-12,
+            "{effect:?}"
+        );
+        let Interval { low, high } = effect.difference.interval;
+        assert!(high - low >= plain.high - plain.low - 1e-9, "{effect:?}");
+        let at_any_time = effect.at_any_time.unwrap();
+        assert!(
+            at_any_time.high - at_any_time.low > high - low,
+            "{effect:?}"
+        );
+        if value == 0.0 {
+            assert!(matches!(effect.verdict, Verdict::Inconclusive { .. }));
+        }
+    }
+}
+
+/// Newcombe's interval of 20 calls a side of which all or none fail.
+fn naive_failures(route: bool, reference: bool) -> Interval {
+    let of = |fail: bool| (if fail { 20 } else { 0 }, 20);
+    newcombe(of(route), of(reference), 0.05).unwrap().interval
 }
 
 #[test]
