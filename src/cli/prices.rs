@@ -343,7 +343,10 @@ fn compare(args: &Args, table: &PriceTable, file: &Path) -> Result<ExitCode, Sto
             problems.list.len()
         ))
     })?;
-    let changes: Vec<Change> = diff(table.rows(), new.rows())
+    // The config's own rows go before those of any file: they stay.
+    let (own, shared): (Vec<PriceRow>, Vec<PriceRow>) =
+        table.rows().iter().cloned().partition(|row| row.own);
+    let changes: Vec<Change> = diff(&shared, new.rows())
         .into_iter()
         .filter(|change| args.takes(of(change)))
         .collect();
@@ -359,6 +362,12 @@ fn compare(args: &Args, table: &PriceTable, file: &Path) -> Result<ExitCode, Sto
         ),
         Shape::Table | Shape::Csv => changes_text(table, &new, &changes),
     });
+    if !own.is_empty() {
+        output::note(&format!(
+            "{} row(s) of the config's own stay as they are, and go before those of the file",
+            own.len()
+        ));
+    }
     let Some(target) = args.output.as_ref().filter(|_| args.refresh.is_some()) else {
         return Ok(ExitCode::from(u8::from(!changes.is_empty())));
     };

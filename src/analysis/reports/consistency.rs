@@ -9,6 +9,7 @@ use super::sums::Routes;
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
+use crate::statistics::compare::dispersion::MAD_FACTOR;
 use crate::statistics::interval::{ALPHA, Estimate, Interval};
 use crate::statistics::rollup::Further;
 
@@ -80,7 +81,7 @@ fn written(ways: &[Way], of: Head) -> Paper {
             Column::new("n", "n", Unit::Count),
             Column::new("design_effect", "n for one", Unit::Number),
             Column::new("iqr_over_p50", "IQR / p50", Unit::Times),
-            Column::new("mad_over_p50", "MAD / p50", Unit::Times),
+            Column::new("scaled_mad_over_p50", "1.4826 MAD / p50", Unit::Times),
             Column::new("p95_over_p50", "p95 / p50", Unit::Times),
             Column::new("cv", "CV", Unit::Times),
         ],
@@ -149,7 +150,8 @@ fn written(ways: &[Way], of: Head) -> Paper {
              would (design effect); intervals are as wide as that asks."
                 .to_owned(),
             "IQR / p50: the middle half of the requests over the median, 0 is steady. MAD: median \
-             distance from the median. Intervals of ratios are made of the exact intervals of \
+             distance from the median, times 1.4826 as large as the deviation of normal numbers. \
+             Intervals of ratios are made of the exact intervals of \
              their quantiles at once (Bonferroni): at least 95 %, rather wide. Prompt size is \
              part of the spread."
                 .to_owned(),
@@ -209,11 +211,12 @@ fn ratio(numbers: &Numbers, p: f64) -> Result<Estimate, String> {
     over(tail.value, tail.interval.low, tail.interval.high, &middle)
 }
 
-/// The median distance from the median, over the median; without an interval.
+/// The median distance from the median over the median, scaled to be the CV of normal numbers;
+/// without an interval.
 fn mad_over_median(numbers: &Numbers) -> Result<Estimate, String> {
     let middle = numbers.estimate(0.5, ALPHA)?;
     let away = numbers.away_from(middle.value).estimate(0.5, ALPHA)?;
-    bare(away.value, middle.value)
+    bare(MAD_FACTOR * away.value, middle.value)
 }
 
 /// The standard deviation over the mean; without an interval.
@@ -314,7 +317,7 @@ mod tests {
         let tail = ratio(&numbers, 0.95).unwrap();
         assert!((tail.value - 949.1 / 500.0).abs() < 1e-9, "{tail:?}");
         let mad = mad_over_median(&numbers).unwrap();
-        assert!((mad.value - 0.5).abs() < 1e-9, "{mad:?}");
+        assert!((mad.value - 0.7413).abs() < 1e-9, "{mad:?}");
         let cv = variation(&numbers).unwrap();
         assert!((cv.value - 0.577_06).abs() < 1e-4, "{cv:?}");
     }

@@ -1,7 +1,5 @@
 //! The report `cost`: what requests cost, what retries add, and what was computed against billed.
 
-use std::collections::BTreeMap;
-
 use super::call::Call;
 use super::figures::{
     METHOD, NO_CALLS, Numbers, OBSERVATIONAL, Route, by_route, head, model_cell, named, nothing,
@@ -243,13 +241,11 @@ fn findings(routes: &[Costs]) -> Vec<String> {
             number(billed / computed, Unit::Times)
         ));
     }
-    let without: BTreeMap<&str, u64> = routes
+    let without = routes
         .iter()
-        .filter(|costs| costs.priced == 0 && costs.exchanges > 0)
-        .map(|costs| (costs.route.0.as_str(), costs.exchanges))
-        .collect();
-    if priced > 0 && !without.is_empty() {
-        let names: Vec<&str> = without.into_keys().collect();
+        .filter(|costs| costs.priced == 0 && costs.exchanges > 0);
+    let names: Vec<String> = without.map(|costs| named(&costs.route)).collect();
+    if priced > 0 && !names.is_empty() {
         findings.push(format!("Without any price: {}.", names.join(", ")));
     }
     findings

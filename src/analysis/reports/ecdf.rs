@@ -7,8 +7,8 @@ use super::figures::Numbers;
 use crate::analysis::paper::{Chart, Curve, Plot, Step, Unit};
 use crate::statistics::interval::ALPHA;
 
-/// Fewest numbers of a curve: below, its band is wider than three tenths.
-const NUMBERS_MIN: u64 = 20;
+/// Fewest independent numbers of a curve: below, its band is wider than three tenths.
+const NUMBERS_MIN: f64 = 20.0;
 /// Points of a curve at most.
 const POINTS_MAX: usize = 160;
 /// Curves of a chart at most: those of most numbers.
@@ -18,7 +18,7 @@ const CURVES_MAX: usize = 6;
 pub(super) fn first_tokens(title: &str, groups: Vec<(String, &Numbers)>) -> Option<Chart> {
     let mut known: Vec<(String, &Numbers)> = groups
         .into_iter()
-        .filter(|(_, numbers)| numbers.count() >= NUMBERS_MIN && finite(numbers) > 0)
+        .filter(|(_, numbers)| worth(numbers) >= NUMBERS_MIN && finite(numbers) > 0)
         .collect();
     known.sort_by_key(|(_, numbers)| std::cmp::Reverse(numbers.count()));
     let curves: Vec<Curve> = known
@@ -32,10 +32,15 @@ pub(super) fn first_tokens(title: &str, groups: Vec<(String, &Numbers)>) -> Opti
         plot: Plot::Curves(curves),
         note: "Share of the requests whose first token had come by then, on a scale of \
                logarithms; the band holds the whole curve with 95 % confidence (Dvoretzky, \
-               Kiefer, Wolfowitz, Massart). Failures never come: a curve that ends below 100 % \
+               Kiefer, Wolfowitz, Massart; of as many requests as are independent). Failures never come: a curve that ends below 100 % \
                ends at its failures."
             .to_owned(),
     })
+}
+
+/// How many independent numbers say as much.
+fn worth(numbers: &Numbers) -> f64 {
+    numbers.count() as f64 / numbers.effect_of().max(1.0)
 }
 
 /// How many of the numbers are none of a failure.
@@ -46,7 +51,7 @@ fn finite(numbers: &Numbers) -> usize {
 
 fn curve(name: String, numbers: &Numbers) -> Curve {
     let (sample, finite, count) = (numbers.sample(), finite(numbers), numbers.count() as f64);
-    let reach = ((2.0 / ALPHA).ln() / (2.0 * count)).sqrt();
+    let reach = ((2.0 / ALPHA).ln() / (2.0 * worth(numbers))).sqrt();
     let points = finite.min(POINTS_MAX);
     let steps = (1..=points)
         .map(|point| {
@@ -92,6 +97,26 @@ mod tests {
             "{last:?}"
         );
         assert!(steps.is_sorted_by(|a, b| a.at <= b.at && a.share <= b.share));
+        assert_eq!(first_tokens("x", vec![("b".to_owned(), &few)]), None);
+    }
+
+    #[test]
+    fn the_band_of_numbers_that_are_alike_is_as_wide_as_what_they_are_worth() {
+        // Forty clusters of ten equal numbers each.
+        let values = (0..400_u64).map(|n| (1e6 + (n / 10) as f64 * 1e6, n / 10));
+        let numbers = Numbers::clustered(values.collect());
+        assert!((numbers.effect_of() - 10.0).abs() < 1e-9);
+        let chart = first_tokens("x", vec![("a".to_owned(), &numbers)]).unwrap();
+        let Plot::Curves(curves) = &chart.plot else {
+            panic!("curves");
+        };
+        let middle = curves[0].steps[80];
+        // √(ln 40 / 80).
+        assert!(
+            (middle.high - middle.share - 0.214_735).abs() < 1e-5,
+            "{middle:?}"
+        );
+        let few = Numbers::clustered((0..190_u64).map(|n| ((n / 10) as f64, n / 10)).collect());
         assert_eq!(first_tokens("x", vec![("b".to_owned(), &few)]), None);
     }
 }

@@ -332,18 +332,23 @@ fn minute(calls: &[&Call]) -> Option<Vec<Cell>> {
         let share = limit.map(|limit| seen as f64 / limit as f64);
         Cell::maybe(share, "no limit known")
     };
+    let uncounted = || Cell::absent("no counts");
     Some(vec![
         Cell::text(WallTime(at * MINUTE).rfc3339()),
         Cell::count(busiest.0),
         if tokens > 0 {
             Cell::count(tokens)
         } else {
-            Cell::absent("no counts")
+            uncounted()
         },
         count(most(0), "not sent"),
         count(most(1), "not sent"),
         used(asked, most(0)),
-        used(tokens, most(1)),
+        if tokens > 0 {
+            used(tokens, most(1))
+        } else {
+            uncounted()
+        },
         count(least, "never met"),
         match per {
             Some(Per::Day) => Cell::text("day"),

@@ -173,8 +173,11 @@ impl Numbers {
 
     /// How many of them say what one independent one would.
     pub(super) fn effect(&self) -> Cell {
-        let why = self.unkept.unwrap_or("not in roll-ups");
-        Cell::maybe(self.effect.filter(|_| self.count() > 1), why)
+        match (self.effect, self.count()) {
+            (None, _) => Cell::absent(self.unkept.unwrap_or("not in roll-ups")),
+            (Some(_), has @ 0..=1) => Cell::absent(format!("needs 2, has {has}")),
+            (Some(effect), _) => Cell::Value(effect),
+        }
     }
 
     /// The same as a number: one where nobody knows.

@@ -11,7 +11,8 @@ use super::call::plain_name;
 ///
 /// The catalogue goes first: two names of different models there are never taken for one. A name
 /// that it does not know (a deployment, an alias of a router, a model of one's own) is what the
-/// config says: routes of one model lead to that model. What neither knows is its own name.
+/// config says: routes of one model lead to that model, and models of the config that share a route
+/// are one, under the name of the first. What neither knows is its own name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SameModel {
     /// In small letters.
@@ -62,13 +63,34 @@ impl SameModel {
         if known.len() > 1 {
             return;
         }
-        let model = known.into_iter().next().unwrap_or(name).clone();
+        let told = known.into_iter().next();
+        let told_before = || routes.iter().find_map(|route| self.routed_as(route));
+        let model = told.or_else(told_before).unwrap_or(name).clone();
+        self.join(&model, routes);
         for (provider, there) in routes {
             let names = self.routed.entry(provider.clone()).or_default();
             names
                 .entry(there.to_ascii_lowercase())
                 .or_insert_with(|| model.clone());
         }
+    }
+
+    /// What shares one of these routes is `model` from now on, unless the catalogue knows it.
+    fn join(&mut self, model: &Name, routes: &[(Name, Name)]) {
+        let shared = routes.iter().filter_map(|route| self.routed_as(route));
+        let others: HashSet<Name> = shared
+            .filter(|other| *other != model && self.catalogued(other.as_str()).is_none())
+            .cloned()
+            .collect();
+        for known in self.routed.values_mut().flat_map(HashMap::values_mut) {
+            if others.contains(&*known) {
+                *known = model.clone();
+            }
+        }
+    }
+
+    fn routed_as(&self, (provider, there): &(Name, Name)) -> Option<&Name> {
+        self.routed.get(provider)?.get(&there.to_ascii_lowercase())
     }
 
     fn catalogued(&self, name: &str) -> Option<&Name> {
@@ -154,6 +176,10 @@ mod tests {
                 ],
             ),
             routed("local", &[("vllm", "Qwen-A"), ("sglang", "qwen-b")]),
+            // Models that share a route are one, also where a later one joins two.
+            routed("night", &[("box", "qwen-c"), ("SHOP", "q")]),
+            routed("day", &[("box2", "qwen-c"), ("sglang", "qwen-b")]),
+            routed("both", &[("SHOP", "Q"), ("box2", "qwen-c")]),
             // Two models under one name: a mixture, of which nothing is concluded.
             routed(
                 "best",
@@ -198,6 +224,8 @@ mod tests {
             ("other", Direct, "our-deployment", "our-deployment"),
             ("vllm", Direct, "Qwen-A", "local"),
             ("sglang", Direct, "qwen-b", "local"),
+            ("box2", Direct, "qwen-c", "night"),
+            ("box", Direct, "qwen-c", "night"),
             ("mine", Direct, "own", "own"),
             // A dated version is a version of its own.
             ("openai", Direct, "gpt-4.1-2025-04-14", "gpt-4.1-2025-04-14"),

@@ -207,13 +207,18 @@ pub enum Refusal {
     NoCalls,
     /// Too little of their traffic is alike.
     NoOverlap,
-    /// What is alike still differs in prompt size or hour.
-    Imbalanced,
+    /// What is alike still differs in prompt size.
+    Sizes,
+    /// What is alike still differs in the hour of the day.
+    Hours,
     /// So many fail that there is no median.
     AmongFailures,
 }
 
 impl Refusal {
+    /// In the order of what is held against each other.
+    const IMBALANCED: [Self; 2] = [Self::Sizes, Self::Hours];
+
     /// The reason in words.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -222,7 +227,8 @@ impl Refusal {
             Self::NoOverlap => {
                 "no comparable traffic: fewer than half of the requests have their like at the other route"
             }
-            Self::Imbalanced => "no comparable traffic: prompt size or hour differ still",
+            Self::Sizes => "no comparable traffic: prompt sizes differ still",
+            Self::Hours => "no comparable traffic: hours of the day differ still",
             Self::AmongFailures => "half of the requests fail: there is no median",
         }
     }
@@ -339,12 +345,11 @@ fn effect(
     if found.overlap().iter().any(|share| *share < OVERLAP_MIN) {
         return Err(Refusal::NoOverlap);
     }
-    if found
-        .imbalance()
-        .iter()
-        .any(|left| left.abs() >= IMBALANCE_MAX)
-    {
-        return Err(Refusal::Imbalanced);
+    let imbalance = found.imbalance();
+    for (left, refusal) in imbalance.into_iter().zip(Refusal::IMBALANCED) {
+        if left.abs() >= IMBALANCE_MAX {
+            return Err(refusal);
+        }
     }
     let (difference, ratio) = if metric == Metric::Failures {
         let difference = risk_difference(found, how.alpha).ok_or(Refusal::NoCalls)?;

@@ -245,6 +245,10 @@ fn group(arms: &[Vec<Numbered>; 2], means: [[f64; 2]; 2]) -> Group {
     }
 }
 
+/// Prompts of one size differ by the rounding of their mean only. And traffic of some minutes has no
+/// day and night: a difference is held against an hour there, not against those minutes.
+const DEVIATIONS_MIN: [f64; 2] = [1e-9, 1.0];
+
 fn deviation(values: &[[f64; 2]], at: usize) -> f64 {
     let count = values.len().max(1) as f64;
     let mean = values.iter().map(|value| value[at]).sum::<f64>() / count;
@@ -259,7 +263,7 @@ impl Groups {
     }
 
     /// What is left of the difference in prompt size and in hour after weighting, in standard
-    /// deviations.
+    /// deviations, which are [`DEVIATIONS_MIN`] at least.
     pub(super) fn imbalance(&self) -> [f64; 2] {
         let whole: f64 = self.list.iter().map(|group| group.stratum().weight).sum();
         [0, 1].map(|at: usize| {
@@ -268,9 +272,9 @@ impl Groups {
                 .iter()
                 .map(|group| group.stratum().weight * (group.means[0][at] - group.means[1][at]))
                 .sum();
-            // Prompts of one size differ by the rounding of their mean only.
-            if whole > 0.0 && self.deviations[at] > 1e-9 {
-                difference / whole / self.deviations[at]
+            let deviation = self.deviations[at].max(DEVIATIONS_MIN[at]);
+            if whole > 0.0 {
+                difference / whole / deviation
             } else {
                 0.0
             }
