@@ -36,7 +36,21 @@ impl Sides {
         }
         Window::pair(text, until, now)
             .map(Self::Windows)
-            .map_err(Stop::Usage)
+            .map_err(|fault| Stop::Usage(format!("{fault}{}", of_file(text))))
+    }
+}
+
+/// What is to be added where a side is a file that is no export as it is compared.
+fn of_file(text: &str) -> &'static str {
+    let mut splits = text.match_indices("..");
+    let is_file = splits.any(|(at, _)| {
+        let sides = [&text[..at], &text[at + 2..]];
+        sides.iter().any(|side| Path::new(side).is_file())
+    });
+    if is_file {
+        "; of files, two exports as JSON lines are compared: `tollgate export --format jsonl --output a.jsonl`"
+    } else {
+        ""
     }
 }
 

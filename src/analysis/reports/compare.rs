@@ -10,7 +10,8 @@ use crate::analysis::render::paper::number;
 use crate::analysis::render::units::{length, minute};
 use crate::analysis::tables::Window;
 use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide, holm};
-use crate::statistics::interval::special::{normal_cdf, normal_quantile};
+
+use crate::statistics::interval::special::normal_quantile;
 use crate::statistics::interval::{ALPHA, Estimate, Interval};
 
 /// Differences told in words at most.
@@ -220,7 +221,7 @@ fn shown_names(sheet: &Sheet, row: &[Cell]) -> String {
 fn judge(pairs: &mut [Pair<'_>]) {
     for pair in pairs.iter_mut() {
         pair.found = difference(pair.a, pair.b).map(|(difference, count)| Found {
-            p: p_value(&difference),
+            p: difference.p_value(ALPHA),
             difference,
             count,
             verdict: Verdict::Inconclusive {
@@ -339,22 +340,6 @@ fn estimate(cell: &Cell) -> Option<(Estimate, Option<u64>)> {
         high: high?,
     };
     Some((Estimate { value, interval }, n))
-}
-
-/// How surely the difference is none, by its interval on the normal scale: one when nothing can
-/// be said.
-fn p_value(difference: &Estimate) -> f64 {
-    let Estimate { value, interval } = *difference;
-    let reach = if value > 0.0 {
-        value - interval.low
-    } else {
-        interval.high - value
-    };
-    if value == 0.0 || !reach.is_finite() {
-        return 1.0;
-    }
-    let z = value.abs() / reach * normal_quantile(1.0 - ALPHA / 2.0);
-    (2.0 * (1.0 - normal_cdf(z))).clamp(0.0, 1.0)
 }
 
 /// The level at which Holm tests each: α over those not yet rejected, and for all after the first
@@ -690,8 +675,8 @@ mod tests {
                 high: 2.0,
             },
         };
-        assert!((p_value(&edge) - ALPHA).abs() < 1e-9);
-        assert!(p_value(&widened(&edge, 0.01)) > 2.0 * ALPHA);
+        assert!((edge.p_value(ALPHA) - ALPHA).abs() < 1e-9);
+        assert!(widened(&edge, 0.01).p_value(ALPHA) > 2.0 * ALPHA);
     }
 
     #[test]

@@ -51,12 +51,25 @@ pub(super) fn nothing(name: &'static str, title: &str, head: Head, why: &str) ->
         name,
         version: 1,
         title: title.to_owned(),
-        findings: vec![why.to_owned()],
+        findings: vec![unchosen(&head).unwrap_or_else(|| why.to_owned())],
         head,
         sheets: Vec::new(),
         charts: Vec::new(),
         notes: Vec::new(),
     }
+}
+
+/// What is said where there are exchanges and none is what the report was narrowed to.
+pub(super) fn unchosen(head: &Head) -> Option<String> {
+    let mut excluded = head.excluded.iter();
+    let (_, count) = excluded.find(|(reason, _)| reason == "not_chosen")?;
+    (head.taken == 0 && *count > 0).then(|| {
+        format!(
+            "None of the {} exchanges of this window is what the report was narrowed to ({}).",
+            number(*count as f64, Unit::Count),
+            head.selection.join("; ")
+        )
+    })
 }
 
 /// What is said where a window holds no call.

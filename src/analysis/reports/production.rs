@@ -13,7 +13,7 @@ use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet,
 use crate::analysis::render::paper::number;
 use crate::record::{ExchangeRecord, Name, Origin};
 use crate::statistics::compare::{Margin, Resampling, Verdict, decide, holm};
-use crate::statistics::interval::special::{normal_cdf, normal_quantile};
+
 use crate::statistics::interval::{ALPHA, Estimate};
 
 use super::figures::SEED;
@@ -156,7 +156,7 @@ fn differences(live: &[&Call], bench: &[&Call]) -> [Option<Found>; 3] {
             beside: b.fraction()?,
             margin: 0.005,
             count: usize::try_from(a.whole.min(b.whole)).unwrap_or(usize::MAX),
-            p: p_value(&difference),
+            p: difference.p_value(ALPHA),
             verdict: Verdict::Inconclusive {
                 need_about_more: None,
             },
@@ -186,26 +186,11 @@ fn quantiles(live: &Numbers, bench: &Numbers, unit: Unit) -> Option<Found> {
         beside,
         margin,
         count: usize::try_from(live.count().min(bench.count())).unwrap_or(usize::MAX),
-        p: p_value(&difference),
+        p: difference.p_value(ALPHA),
         verdict: Verdict::Inconclusive {
             need_about_more: None,
         },
     })
-}
-
-/// How surely the difference is none, by its interval on the normal scale.
-fn p_value(difference: &Estimate) -> f64 {
-    let Estimate { value, interval } = *difference;
-    let reach = if value > 0.0 {
-        value - interval.low
-    } else {
-        interval.high - value
-    };
-    if value == 0.0 || !reach.is_finite() || reach <= 0.0 {
-        return 1.0;
-    }
-    let z = value.abs() / reach * normal_quantile(1.0 - ALPHA / 2.0);
-    (2.0 * (1.0 - normal_cdf(z))).clamp(0.0, 1.0)
 }
 
 /// Judges all differences as one family.
@@ -349,7 +334,7 @@ fn beside(ways: &[Way<'_>]) -> Sheet {
         Column::new("live", "live", Unit::Number),
         Column::new("bench", "benchmark", Unit::Number),
         Column::new("difference", "live less benchmark", Unit::Number),
-        Column::new("change", "change", Unit::Points),
+        Column::new("change", "change", Unit::Share),
         Column::new("p_value", "p (Holm)", Unit::Number),
         Column::remark("verdict", "verdict"),
     ]);

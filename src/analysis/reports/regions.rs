@@ -210,7 +210,7 @@ fn heat(
             columns: columns.into_iter().map(str::to_owned).collect(),
             values,
         }),
-        note: "Darker is more. A dash has too few answers. Pointing at one shows its interval."
+        note: "Stronger colour is more. A dash has too few answers. Pointing at one shows its interval."
             .to_owned(),
     })
 }

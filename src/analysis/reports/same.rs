@@ -12,7 +12,7 @@ use super::call::plain_name;
 /// The catalogue goes first: two names of different models there are never taken for one. A name
 /// that it does not know (a deployment, an alias of a router, a model of one's own) is what the
 /// config says: routes of one model lead to that model, and models of the config that share a route
-/// are one, under the name of the first. What neither knows is its own name.
+/// are one, under the name that the first of these routes has. What neither knows is its own name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SameModel {
     /// In small letters.
@@ -177,9 +177,9 @@ mod tests {
             ),
             routed("local", &[("vllm", "Qwen-A"), ("sglang", "qwen-b")]),
             // Models that share a route are one, also where a later one joins two.
-            routed("night", &[("box", "qwen-c"), ("SHOP", "q")]),
-            routed("day", &[("box2", "qwen-c"), ("sglang", "qwen-b")]),
-            routed("both", &[("SHOP", "Q"), ("box2", "qwen-c")]),
+            routed("night", &[("box", "qwen-c"), ("shop", "q")]),
+            routed("day", &[("box2", "qwen-c"), ("shop2", "q")]),
+            routed("both", &[("shop", "Q"), ("box2", "qwen-c")]),
             // Two models under one name: a mixture, of which nothing is concluded.
             routed(
                 "best",
@@ -226,6 +226,7 @@ mod tests {
             ("sglang", Direct, "qwen-b", "local"),
             ("box2", Direct, "qwen-c", "night"),
             ("box", Direct, "qwen-c", "night"),
+            ("shop2", Direct, "q", "night"),
             ("mine", Direct, "own", "own"),
             // A dated version is a version of its own.
             ("openai", Direct, "gpt-4.1-2025-04-14", "gpt-4.1-2025-04-14"),

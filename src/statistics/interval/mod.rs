@@ -77,6 +77,23 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// How surely a difference is none, by its interval of confidence `1 − alpha` on the normal
+    /// scale; one when nothing can be said. Never zero: so far out no interval tells the tail.
+    #[must_use]
+    pub fn p_value(&self, alpha: f64) -> f64 {
+        let Self { value, interval } = *self;
+        let reach = if value > 0.0 {
+            value - interval.low
+        } else {
+            interval.high - value
+        };
+        if value == 0.0 || !reach.is_finite() || reach <= 0.0 {
+            return 1.0;
+        }
+        let z = value.abs() / reach * special::normal_quantile(1.0 - alpha / 2.0);
+        (2.0 * (1.0 - special::normal_cdf(z))).clamp(f64::EPSILON, 1.0)
+    }
+
     /// The difference `self − other` of two independent estimates, with the interval that follows
     /// from theirs: `d − √((a−l_a)² + (u_b−b)²)` to `d + √((u_a−a)² + (b−l_b)²)`.
     ///

@@ -10,7 +10,7 @@ use crate::analysis::reports::Report;
 use crate::analysis::reports::call::{Call, plain_model};
 use crate::analysis::reports::ecdf::first_tokens;
 use crate::analysis::reports::experiments::{Taxed, Trials};
-use crate::analysis::reports::figures::{Numbers, to_first_token, verdict};
+use crate::analysis::reports::figures::{Numbers, to_first_token, unchosen, verdict};
 use crate::record::{ExchangeRecord, Name, ProviderKind};
 use crate::statistics::compare::Resampling;
 use crate::statistics::interval::Estimate;
@@ -242,11 +242,11 @@ fn is_pinned(calls: &[&Call], reference: &str) -> bool {
 fn write(pairs: &[Pair<'_>], alone: &[String], family: usize, head: Head) -> Paper {
     let mut findings: Vec<String> = pairs.iter().map(finding).collect();
     if pairs.is_empty() {
-        findings.push(
+        findings.push(unchosen(&head).unwrap_or_else(|| {
             "No model went through two routes in this window: there is nothing to compare. Send \
              part of a model's traffic through another provider, or choose a longer --since."
-                .to_owned(),
-        );
+                .to_owned()
+        }));
     }
     let mut notes = vec![
         "OBSERVATIONAL: nobody assigned these requests by lot. Requests are compared only with \
