@@ -507,7 +507,7 @@ fn schemas() -> Value {
         "Throughput": object(
             "schema service endpoint description providers rankings fastest_latency \
              highest_throughput sampled_one_in total_tested successful_tests failed_tests \
-             further performance_summary ai_guidance human_readable_summary timestamp window definitions",
+             not_judged further performance_summary ai_guidance human_readable_summary timestamp window definitions",
             json!({
                 "schema": { "const": "tollgate.report.throughput/1" }, "service": text(),
                 "description": text(),

@@ -21,6 +21,8 @@ const DAY: i64 = 86_400_000_000;
 /// Failures in a row, or the share of failures, that make a route unhealthy.
 const LAST: usize = 5;
 const FAILED_MOST: f64 = 0.5;
+/// Routes of which more fail are in no advice, however fast those are that come.
+const ADVISED_FAILED_MOST: f64 = 0.1;
 /// Words for a median total, each below so many milliseconds.
 const LATENCY_BANDS: [(f64, &str); 3] =
     [(500.0, "Excellent"), (1_500.0, "Good"), (4_000.0, "Fair")];
@@ -193,7 +195,6 @@ impl Throughput {
                 .collect::<Value>()
         };
         let (fastest, highest) = (by_latency.first(), by_throughput.first());
-        let name = |told: Option<&&Told>| told.map(|told| told.name.clone());
         let answered = |told: &&Seen| told.elapsed > 0.0;
         let seen = || self.routes.values().filter(answered);
         let tokens: u64 = seen().map(|seen| seen.tokens).sum();
@@ -218,9 +219,10 @@ impl Throughput {
             },
             "fastest_latency": fastest.map(|told| told.object.clone()),
             "highest_throughput": highest.map(|told| told.object.clone()),
-            "total_tested": total,
+            "total_tested": judged,
             "successful_tests": responding,
             "failed_tests": judged - responding,
+            "not_judged": total - judged,
             "further": total - told.len(),
             "performance_summary": {
                 "best_latency_ms": fastest.and_then(|told| told.latency),
@@ -229,7 +231,7 @@ impl Throughput {
                 "avg_throughput_tokens_per_sec":
                     (elapsed > 0.0).then(|| tokens as f64 / (elapsed / 1e9)),
             },
-            "ai_guidance": guidance(&told, name(fastest), name(highest)),
+            "ai_guidance": guidance(&told, &by_latency, &by_throughput),
             "human_readable_summary": summary(fastest, highest, responding, judged),
             "timestamp": made.rfc3339(),
             "window": {
@@ -246,7 +248,9 @@ impl Throughput {
                 "throughput_tokens_per_sec": "tokens_generated / elapsed_seconds, sums over the \
                     answers whose tokens are known; waiting for the first token is in it",
                 "tests": "a provider object is a model at a provider; it failed if what was \
-                    judged in the window failed; of many the busiest are told, and `further` are not",
+                    judged in the window failed; `not_judged` were left by the client or refused \
+                    for the caller's fault; of many the busiest are told, and `further` are not",
+                "ai_guidance": "of routes at which a tenth failed at most",
                 "cold_start": "the connection was opened for the request",
                 "unhealthy": "the last 5 requests failed, or half of all",
                 "cost_per_1k_tokens_usd": "cost over prompt and generated tokens together",
@@ -427,6 +431,7 @@ impl Seen {
             latency,
             rate,
             first_token: millis(&self.first_token),
+            advised: self.failed as f64 <= ADVISED_FAILED_MOST * self.judged as f64,
             object,
         }
     }
@@ -438,6 +443,8 @@ struct Told {
     latency: Option<f64>,
     rate: Option<f64>,
     first_token: Option<f64>,
+    /// Whether it answers surely enough to be advised.
+    advised: bool,
     object: Value,
 }
 
@@ -459,9 +466,14 @@ const fn api_type(language: Language) -> Option<&'static str> {
     }
 }
 
-fn guidance(told: &[Told], fastest: Option<String>, most: Option<String>) -> Value {
-    let chat = told
-        .iter()
+fn guidance(told: &[Told], by_latency: &[&Told], by_throughput: &[&Told]) -> Value {
+    let first = |list: &[&Told]| {
+        let found = list.iter().find(|told| told.advised)?;
+        Some(found.name.clone())
+    };
+    let (fastest, most) = (first(by_latency), first(by_throughput));
+    let advised = || told.iter().filter(|told| told.advised);
+    let chat = advised()
         .filter(|told| told.first_token.is_some())
         .min_by(|a, b| order(a.first_token, b.first_token))
         .map(|told| told.name.clone());
@@ -470,8 +482,7 @@ fn guidance(told: &[Told], fastest: Option<String>, most: Option<String>) -> Val
         let more = |other: &&Told| order(one.rate, other.rate).is_lt();
         told.iter().filter(ahead).count() + told.iter().filter(more).count()
     };
-    let balanced = told
-        .iter()
+    let balanced = advised()
         .filter(|told| told.latency.is_some() && told.rate.is_some())
         .min_by_key(|told| rank(told))
         .map(|told| told.name.clone());
@@ -678,7 +689,49 @@ mod tests {
             .into_iter()
             .filter(|call| call.failed.is_none())
             .collect();
-        assert_eq!(told(&gone)["failed_tests"], 0);
+        let gone = told(&gone);
+        assert_eq!(
+            (&gone["failed_tests"], &gone["total_tested"]),
+            (&json!(0), &json!(0))
+        );
+        assert_eq!(gone["not_judged"], 1);
+    }
+
+    #[test]
+    fn a_route_that_loses_answers_is_not_advised_however_fast_the_others_come() {
+        let steady = (0..20).map(|n| made_up(n, 300.0));
+        let losing = (0..20).map(|n| {
+            let call = Call {
+                model: Some("quick".into()),
+                whole: Some(50e6),
+                ..made_up(n, 20.0)
+            };
+            if n % 3 > 0 {
+                return call;
+            }
+            Call {
+                model: Some("quick".into()),
+                ..failing(n)
+            }
+        });
+        let value = told(&steady.chain(losing).collect::<Vec<_>>());
+        let highest = value["highest_throughput"]["model"].as_str().unwrap();
+        assert_eq!(highest, "quick");
+        let guidance = &value["ai_guidance"];
+        for key in [
+            "/best_for_speed",
+            "/best_for_throughput",
+            "/use_case_guidance/bulk_generation",
+            "/use_case_guidance/real_time_chat",
+        ] {
+            let name = guidance.pointer(key).unwrap().as_str().unwrap();
+            assert!(!name.contains("quick"), "{key}: {name}");
+        }
+        let count = |key: &str| value[key].as_u64().unwrap();
+        assert_eq!(
+            count("total_tested"),
+            count("successful_tests") + count("failed_tests")
+        );
     }
 
     #[test]
