@@ -261,3 +261,25 @@ fn a_window_of_which_records_are_gone_is_told_whole_or_said_not_to_be() {
     assert!(routes.head.rolled);
     assert_eq!(routes.scanned, all.len() as u64);
 }
+
+/// A clock that was ahead and was set back: what it dated is in no window that ends now, which is
+/// said.
+#[test]
+fn exchanges_of_after_now_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let reader = reader(&directory);
+    let now = WallTime(START.0 + 2 * 3_600_000_000);
+    for (until, told) in [(now, true), (WallTime(now.0 - 1), false)] {
+        let question = Question {
+            which: Which::Listed(Listed::Models),
+            window: Window { until, ..window() },
+            compare: None,
+            origins: Origins::All,
+            choice: Choice::default(),
+            known: Known::of(None),
+        };
+        let paper = papers::paper(&reader, &question, EVERYTHING, now, || {}).unwrap();
+        let said = paper.findings[0].contains("exchanges are dated after now");
+        assert_eq!(said, told, "{:?}", paper.findings);
+    }
+}

@@ -283,12 +283,30 @@ pub fn paper(
 ) -> Result<Paper, StoreError> {
     let Some(windows) = question.compare else {
         let (paper, gone) = of_window(reader, question, question.window, most, made, &mut seen)?;
-        return Ok(lacking(paper, gone, ""));
+        let ahead = if question.window.until >= made {
+            reading::ahead(reader, made)?
+        } else {
+            0
+        };
+        return Ok(lacking(early(paper, ahead), gone, ""));
     };
     let [a, b] = windows.map(|window| of_window(reader, question, window, most, made, &mut seen));
     let ((a, gone), (b, gone_too)) = (a?, b?);
     let paper = compared(&a, &b, &windows.map(span));
     Ok(lacking(lacking(paper, gone_too, "B: "), gone, "A: "))
+}
+
+/// The paper with how many exchanges are dated after it: they are in none until then.
+fn early(mut paper: Paper, ahead: u64) -> Paper {
+    if ahead > 0 {
+        let said = format!(
+            "{} exchanges are dated after now, as of a clock that was ahead and was set back: they \
+             are in no window that ends now.",
+            thousands(ahead)
+        );
+        paper.findings.insert(0, said);
+    }
+    paper
 }
 
 /// The paper with what its records are no longer all of, before everything: what is told is of the

@@ -61,6 +61,11 @@ pub(super) fn count(reader: &StoreReader, window: Window) -> Result<u64, StoreEr
     Ok(if minutes > 0 { minutes } else { hours })
 }
 
+/// How many exchanges are dated after the hour of `now`.
+pub(super) fn ahead(reader: &StoreReader, now: WallTime) -> Result<u64, StoreError> {
+    reader.count(Grain::Hour, now..WallTime(i64::MAX))
+}
+
 /// What is no longer kept of a window's records, and only in roll-ups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Missing {
