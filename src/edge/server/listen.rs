@@ -57,7 +57,8 @@ pub fn listen(
             error,
         },
     };
-    drop(open(address, false).map_err(fault)?);
+    // It does not listen: whoever called in this moment would be cut off.
+    drop(bound(address, false).map_err(fault)?);
     let first = open(address, count > 1).map_err(fault)?;
     let address = first.local_addr().map_err(fault)?;
     let mut listeners = vec![first];
@@ -68,6 +69,12 @@ pub fn listen(
 }
 
 fn open(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = bound(address, shared)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn bound(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -83,13 +90,20 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.set_tcp_notsent_lowat(UNSENT_MAX)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_calls_before_the_port_is_ours_is_refused_and_not_cut_off() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let first = bound(any, false).unwrap();
+        let address = first.local_addr().unwrap().as_socket().unwrap();
+        assert!(std::net::TcpStream::connect(address).is_err());
+    }
 
     #[test]
     fn a_port_in_use_is_named_with_its_key() {
