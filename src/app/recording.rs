@@ -12,9 +12,9 @@ use crate::proxy::settle::Offer;
 use crate::recorder::{Recorder, Running};
 
 /// How long a start waits for a store in use: a report that puts a killed writer's store in order
-/// holds it for milliseconds, a writer that stops for its last commit. A second program is refused
-/// after it.
-const IN_USE_WAIT: Duration = Duration::from_secs(2);
+/// holds it for milliseconds, a writer that stops for its last commit, and both for seconds on a
+/// machine that has much else to do. A second program is refused after it.
+const IN_USE_WAIT: Duration = Duration::from_secs(10);
 /// Time between two looks.
 const IN_USE_PAUSE: Duration = Duration::from_millis(50);
 

@@ -165,10 +165,10 @@ impl Reloading {
             }
             Ok((loaded, seen)) => self.put_in_force(loaded, seen),
             Err(fault) => {
-                tracing::error!("config not reloaded, the old one stays in force:\n{fault}");
                 let fault = fault.to_string();
                 self.said
-                    .send_modify(|reloads| reloads.refused = Some(fault));
+                    .send_modify(|reloads| reloads.refused = Some(fault.clone()));
+                tracing::error!("config not reloaded, the old one stays in force:\n{fault}");
             }
         }
         files
@@ -186,6 +186,13 @@ impl Reloading {
 
     /// What was read, where it may be put in force; renewed certificates are by then.
     fn allowed(&self, loaded: Loaded, seen: Seen) -> Result<(Loaded, Seen), AppFault> {
+        // So it is for a moment when it is written anew, and no word in it would drop every provider.
+        if seen.empty && !self.origins.seen.empty {
+            return Err(AppFault::Usage(
+                "the config file is empty: write it anew, or restart to serve without one"
+                    .to_owned(),
+            ));
+        }
         if let Some(why) = Listening::of(&self.started).laid_bare(&loaded.settings) {
             return Err(AppFault::Usage(why));
         }
@@ -209,13 +216,14 @@ impl Reloading {
         let settler = &self.shared.settler;
         // Only now: what is asked with the old settings in hand came before this moment.
         move_to(&settler.standing, &settings, settler.clock.now());
-        tracing::info!("config reloaded");
         self.origins.seen = seen;
         self.said.send_modify(|reloads| {
             reloads.taken += 1;
             reloads.refused = None;
             reloads.waiting = waiting;
         });
+        // Whoever hears it finds all of it done.
+        tracing::info!("config reloaded");
     }
 }
 

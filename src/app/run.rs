@@ -85,6 +85,8 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
             () = tokio::time::sleep(drain) => tracing::warn!("drain time is over"),
             () = told.word_to_stop() => tracing::warn!("told to stop again: now"),
         }
+        // From here on one more word ends the program, and not the drain.
+        tracing::info!("drained: what is recorded goes to the store");
     });
     let shared = Arc::clone(&node.shared);
     let flushed = unless_told(&runtime, &mut told, move || {

@@ -81,6 +81,8 @@ pub fn load_to_read(path: Option<&Path>) -> Result<Loaded, AppFault> {
 pub struct Seen {
     /// The files, also those that were not there.
     pub files: BTreeSet<PathBuf>,
+    /// Whether there is a config file, and nothing in it.
+    pub empty: bool,
     /// Of all that was read; to be compared with marks of the same `state` only.
     mark: u64,
 }
@@ -96,12 +98,19 @@ pub fn load_seen(
     let files = RefCell::new(files);
     let found = read_seen(path, state, &files, config::load);
     let files = files.into_inner();
-    let seen = |mark| Seen {
+    let seen = |Read { mark, empty }| Seen {
         files: files.clone(),
+        empty,
         mark,
     };
-    let found = found.map(|(loaded, mark)| (loaded, seen(mark)));
+    let found = found.map(|(loaded, read)| (loaded, seen(read)));
     (files, found)
+}
+
+/// What is left of what was read.
+struct Read {
+    mark: u64,
+    empty: bool,
 }
 
 /// What makes settings of sources.
@@ -113,7 +122,7 @@ fn read_seen(
     state: &RandomState,
     files: &RefCell<BTreeSet<PathBuf>>,
     load: Load,
-) -> Result<(Loaded, u64), AppFault> {
+) -> Result<(Loaded, Read), AppFault> {
     let text = match path {
         Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
             AppFault::Usage(format!(
@@ -161,5 +170,9 @@ fn read_seen(
         }
     }
     text.hash(&mut *mark.borrow_mut());
-    Ok((loaded, mark.into_inner().finish()))
+    let read = Read {
+        mark: mark.into_inner().finish(),
+        empty: text.is_some_and(|text| text.trim().is_empty()),
+    };
+    Ok((loaded, read))
 }

@@ -245,10 +245,11 @@ impl Writer {
         let counts = &self.shared.counts;
         tracing::debug!(records = self.in_hand.len(), "committed");
         self.shared.inbox().forget();
+        // Before it is counted: whoever sees it written sees the store well.
+        self.heal();
         counts
             .written
-            .fetch_add(self.in_hand.len() as u64, Ordering::Relaxed);
-        self.heal();
+            .fetch_add(self.in_hand.len() as u64, Ordering::Release);
         self.failed = 0;
         self.retry = self.pace.retry_min;
         if self.shared.feed.receiver_count() == 0 {
