@@ -9,7 +9,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -18,6 +18,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tollgate::record::Nanos;
 use tollgate::simulator::{Behaviour, Config, Delay, Persona, Quirks, Simulator};
+
+#[expect(dead_code, reason = "each test needs another part of it")]
+#[path = "support/ports.rs"]
+mod ports;
 
 /// A provider whose first token takes about so many milliseconds.
 fn provider(first_ms: u64) -> Simulator {
@@ -35,19 +39,14 @@ fn provider(first_ms: u64) -> Simulator {
     .unwrap()
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 /// A model with one route.
-fn config(folder: &Path, simulator: &Simulator, ports: [u16; 2]) {
+fn config(folder: &Path, simulator: &Simulator, ports: [SocketAddr; 2]) {
     let [listen, admin] = ports;
     let text = format!(
         r#"
         store.path = "{}"
-        server.listen = "127.0.0.1:{listen}"
-        admin.listen = "127.0.0.1:{admin}"
+        server.listen = "{listen}"
+        admin.listen = "{admin}"
         [providers.direct]
         base_url = "http://{}/v1"
         api_key = "sk-one"
@@ -90,7 +89,7 @@ fn ok(folder: &Path, line: &str) -> String {
 fn results_are_saved_shown_compared_and_watched() {
     let (folder, simulator) = (tempfile::tempdir().unwrap(), provider(20));
     let folder = folder.path();
-    let ports = [free_port(), free_port()];
+    let ports = [ports::free(), ports::free()];
     config(folder, &simulator, ports);
     let bench = "bench --models m --iterations 60 --warm-ups 1 --location desk --run";
     ok(folder, &format!("{bench} before"));
@@ -211,7 +210,7 @@ impl Drop for Serving {
     }
 }
 
-fn serve(folder: &Path, port: u16) -> Serving {
+fn serve(folder: &Path, address: SocketAddr) -> Serving {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
     command
         .current_dir(folder)
@@ -219,19 +218,19 @@ fn serve(folder: &Path, port: u16) -> Serving {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let serving = Serving(command.spawn().unwrap());
-    for _ in 0..200 {
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+    for _ in 0..1200 {
+        if TcpStream::connect(address).is_ok() {
             return serving;
         }
         thread::sleep(Duration::from_millis(50));
     }
-    panic!("nobody listens at {port}")
+    panic!("nobody listens at {address}")
 }
 
 /// One streamed request of a client's.
-fn ask(port: u16) {
+fn ask(address: SocketAddr) {
     let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,
         "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
@@ -248,7 +247,7 @@ fn ask(port: u16) {
 fn live_traffic_stands_beside_benchmarks_also_of_a_running_server() {
     let (folder, simulator) = (tempfile::tempdir().unwrap(), provider(20));
     let folder = folder.path();
-    let ports = [free_port(), free_port()];
+    let ports = [ports::free(), ports::free()];
     config(folder, &simulator, ports);
     ok(
         folder,
@@ -261,7 +260,7 @@ fn live_traffic_stands_beside_benchmarks_also_of_a_running_server() {
         ask(ports[0]);
     }
     // What is committed is seen: at most a batch's wait later.
-    let report = (0..50).find_map(|_| {
+    let report = (0..600).find_map(|_| {
         let text = ok(folder, "report production --format json");
         let value: Value = serde_json::from_str(&text).unwrap();
         let all = value["tables"]["reasons"].as_array()?;

@@ -742,44 +742,43 @@ fn runs_are_analysed_and_compared() {
     for row in rows.iter().filter(|row| row["metric"] != "output_rate") {
         assert_eq!((&row["runs"], &row["n"]), (&json!(3), &json!(24)), "{row}");
     }
-    // The same again is no regression; a route that takes 80 ms more is one.
-    let again = "--models m --iterations 24 --warm-ups 1 --run again --compare before";
-    let again: Vec<&str> = ["bench"].into_iter().chain(again.split(' ')).collect();
-    let output = tollgate(folder, &[&again[..], &["--fail-on-regression"]].concat());
-    assert!(output.status.success(), "{}", error(&output));
+    // The same again is no regression; a route that takes 200 ms more is one.
+    // A busy machine may be slower than it was: it is not so every time.
+    let again = |number: u32| {
+        let again = format!("--models m --iterations 24 --warm-ups 1 --run again-{number}");
+        let again = format!("bench {again} --compare before --fail-on-regression");
+        tollgate(folder, &again.split(' ').collect::<Vec<_>>())
+    };
+    let output = (1..=5).map(again).find(|output| output.status.success());
+    let output = output.expect("the same again is worse five times");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("B against A"), "{text}");
     let path = folder.join("tollgate.toml");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(
         &path,
-        text.replace("sim:ft-2ms:gap-1ms:n-20", "sim:ft-82ms:gap-1ms:n-20"),
+        text.replace("sim:ft-2ms:gap-1ms:n-20", "sim:ft-202ms:gap-1ms:n-20"),
     )
     .unwrap();
-    let slower = "--models m --iterations 24 --warm-ups 1 --run slower --compare before";
-    let slower: Vec<&str> = ["bench"].into_iter().chain(slower.split(' ')).collect();
-    let output = tollgate(folder, &slower);
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "nobody asked: {}",
+    let slower = |number: u32| {
+        let slower = format!("--models m --iterations 24 --warm-ups 1 --run slower-{number}");
+        let slower = format!("bench {slower} --compare before");
+        let output = tollgate(folder, &slower.split(' ').collect::<Vec<_>>());
+        assert!(output.status.success(), "nobody asked: {}", error(&output));
+        let run = format!("results/slower-{number}");
+        let compare = ["bench", "compare", "before", &run, "--fail-on-regression"];
+        let output = tollgate(folder, &compare);
+        assert_eq!(output.status.code(), Some(1), "{}", error(&output));
         error(&output)
-    );
-    let compare = [
-        "bench",
-        "compare",
-        "before",
-        "results/slower",
-        "--fail-on-regression",
-    ];
-    let output = tollgate(folder, &compare);
-    assert_eq!(output.status.code(), Some(1), "{}", error(&output));
-    let said = error(&output);
-    assert!(
-        said.contains("worse than the baseline: m, direct"),
-        "{said}"
-    );
-    assert!(!said.contains("m, router"), "{said}");
+    };
+    let alone = |said: &String| {
+        said.contains("worse than the baseline: m, direct") && !said.contains("m, router")
+    };
+    let said: Vec<String> = (1..=5)
+        .map(slower)
+        .take_while(|said| !alone(said))
+        .collect();
+    assert!(said.len() < 5, "{said:?}");
 }
 
 #[test]

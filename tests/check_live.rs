@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use tollgate::record::Nanos;
 use tollgate::simulator::{Behaviour, Config, Persona, Quirks, Script, Simulator};
+
+#[expect(dead_code, reason = "each test needs another part of it")]
+#[path = "support/ports.rs"]
+mod ports;
 
 /// The key that the simulator takes, one that it does not, and the secret of its AWS keys.
 const KEY: &str = "sk-CANARY-GOOD";
@@ -119,11 +122,7 @@ fn every_kind_of_provider_answers_by_its_own_credential() {
 #[test]
 fn what_is_wrong_is_said_with_what_to_do_and_no_key() {
     let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
-    // Nobody listens there any more.
-    let dead = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let dead = ports::dead();
     let page = |status: &str, body: &'static str| {
         let mut script = Script::cut("text/html", &body.into(), &[], Nanos(0));
         script.head = format!("HTTP/1.1 {status}\r\ncontent-type: text/html").into();

@@ -10,6 +10,7 @@
     reason = "figures are printed for whoever reads them"
 )]
 
+#[expect(dead_code, reason = "each test needs another part of it")]
 mod support;
 
 mod e2e {

@@ -377,7 +377,7 @@ fn ctrl_c_keeps_what_was_measured() {
     let config = fs::read_to_string(folder.join("tollgate.toml")).unwrap();
     fs::write(
         folder.join("tollgate.toml"),
-        config.replace("ft-2ms", "ft-150ms"),
+        config.replace("ft-2ms", "ft-500ms"),
     )
     .unwrap();
     let args = [
@@ -417,7 +417,7 @@ fn ctrl_c_keeps_what_was_measured() {
 }
 
 fn wait_for(is: impl Fn() -> bool) {
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         if is() {
             return;
         }

@@ -12,6 +12,9 @@ use std::process::{Command, Output, Stdio};
 
 #[path = "support/filled.rs"]
 mod filled;
+#[expect(dead_code, reason = "each test needs another part of it")]
+#[path = "support/ports.rs"]
+mod ports;
 
 use filled::{recent, store};
 use tollgate::analysis::reports::Listed;
@@ -589,10 +592,7 @@ fn the_store_is_read_where_no_key_is_set() {
 #[test]
 fn without_a_server_the_configured_routes_are_shown_as_unknown() {
     let directory = tempfile::tempdir().unwrap();
-    // A port that was free just now: nobody answers there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let admin = port.local_addr().unwrap();
-    drop(port);
+    let admin = ports::dead();
     let config = format!(
         "[admin]\nlisten = \"{admin}\"\n\
          [providers.a]\ndialect = \"openai\"\nbase_url = \"http://127.0.0.1:9/v1\"\n\

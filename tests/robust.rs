@@ -18,6 +18,8 @@
 mod support;
 
 mod robust {
+    use crate::support::ports;
+
     mod canary;
     mod disk;
     mod figures;

@@ -9,7 +9,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tollgate::simulator::{Behaviour, Config, Persona, Quirks, Simulator};
+
+#[expect(dead_code, reason = "each test needs another part of it")]
+#[path = "support/ports.rs"]
+mod ports;
 
 /// Longest wait for anything; generous, a debug build on a busy machine is slow.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -50,13 +54,6 @@ impl Answer {
     }
 }
 
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-}
-
 fn serve(more: &str) -> Served {
     let simulator = Simulator::start(Config {
         personas: vec![Persona::new(Quirks::openai(), Behaviour::default())],
@@ -64,7 +61,7 @@ fn serve(more: &str) -> Served {
     })
     .unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (provider, page, data) = (simulator.addr(), free(), free());
+    let (provider, page, data) = (simulator.addr(), ports::free(), ports::free());
     let store = folder.path().join("store.redb");
     let text = format!(
         r#"

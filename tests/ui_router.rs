@@ -188,7 +188,7 @@ async fn names_from_outside_are_only_text() {
     }
     // The follower first recalls what the store has: on a busy machine that takes its time.
     let mut got = get(&ui.router(), "/metrics").await;
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if got.text.matches("\ntollgate_exchanges_total").count() >= 5 {
             break;
         }
@@ -1006,7 +1006,7 @@ async fn the_live_feed_follows_the_commits() {
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let mut body = response.into_body();
     let mut next = async || {
-        let frame = tokio::time::timeout(Duration::from_secs(5), body.frame())
+        let frame = tokio::time::timeout(Duration::from_mins(1), body.frame())
             .await
             .unwrap();
         frame.map(|frame| String::from_utf8(frame.unwrap().into_data().unwrap().to_vec()).unwrap())
@@ -1045,7 +1045,6 @@ async fn how_the_routes_stand_is_shown_told_and_counted() {
         (down, "why", Value::from("consecutive_failures")),
         (down, "consecutive_failures", Value::from(5)),
         (down, "opened", Value::from(1)),
-        (down, "seconds_left", Value::from(30)),
         (down, "left_out", Value::from("breaker_open")),
         (down, "place", Value::Null),
         (down, "expected", Value::Null),
@@ -1056,12 +1055,16 @@ async fn how_the_routes_stand_is_shown_told_and_counted() {
         (down, "keys", Value::Array(Vec::new())),
         (&up["keys"][0], "number", Value::from(1)),
         (&up["keys"][0], "state", Value::from("cooling")),
-        (&up["keys"][0], "seconds_left", Value::from(40)),
         (&up["keys"][0], "at_work_limit", Value::from(3)),
         (&up["keys"][0], "next", Value::from(false)),
         (&up["keys"][1], "next", Value::from(true)),
     ] {
         assert_eq!(route[key], value, "{key} of {route}");
+    }
+    // Of the real clock: some are over by now.
+    for (route, of) in [(down, 30), (&up["keys"][0], 40)] {
+        let left = route["seconds_left"].as_u64().unwrap();
+        assert!((of - 20..=of).contains(&left), "{route}");
     }
     assert_eq!(now["spending"]["usd"], 12.34);
     let page = get(&site.router, "/routes").await.text;
@@ -1178,17 +1181,24 @@ async fn labels_without_end_are_counted_as_other_and_the_configs_own_as_what_the
     for record in [named("main", "prod", "served-as"), failed] {
         site.held.feed.send(Arc::new(record)).unwrap();
     }
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    following.abort();
-    let text = get(&ui.router(), "/metrics").await.text;
     let origin = sample.origin.name();
+    let last = format!(
+        "tollgate_exchanges_total{{provider=\"main\",model=\"served-as\",origin=\"{origin}\",outcome=\"upstream_error\"}} 1"
+    );
+    let mut text = String::new();
+    for _ in 0..3_000 {
+        text = get(&ui.router(), "/metrics").await.text;
+        if text.contains(&last) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    following.abort();
     for wanted in [
         format!(
             "tollgate_exchanges_total{{provider=\"main\",model=\"served-as\",origin=\"{origin}\",outcome=\"ok\"}} 1"
         ),
-        format!(
-            "tollgate_exchanges_total{{provider=\"main\",model=\"served-as\",origin=\"{origin}\",outcome=\"upstream_error\"}} 1"
-        ),
+        last,
         format!(
             "tollgate_exchanges_total{{provider=\"router\",model=\"other\",origin=\"{origin}\",outcome=\"ok\"}} 700"
         ),
@@ -1221,7 +1231,7 @@ async fn a_body_that_does_not_come_ends_its_connection() {
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    let read = tokio::time::timeout(Duration::from_secs(20), read).await;
+    let read = tokio::time::timeout(Duration::from_mins(1), read).await;
     assert!(read.is_ok(), "it is closed");
     let answer = String::from_utf8(answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");

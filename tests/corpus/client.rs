@@ -8,7 +8,7 @@ use super::case::Step;
 use super::template::{Known, expand};
 
 /// Longest wait for an answer, or for the close after it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One answer as it came.
 #[derive(Debug, Default)]

@@ -118,13 +118,15 @@ impl World {
         self.simulator.request_count() as usize + self.raw.count()
     }
 
-    /// Waits until every exchange that was accepted has offered its record; whether that came to
-    /// be.
+    /// Waits until no client is there, and every exchange that was accepted has offered its record;
+    /// whether that came to be.
     pub(crate) fn is_at_rest(&self) -> bool {
         let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(5) {
+        while begun.elapsed() < PATIENCE {
+            // What a client sent before it left may be read after that.
+            let open = self.node.counters.open.load(Ordering::SeqCst);
             let (accepted, settled) = self.node.shared.counts();
-            if accepted == settled && self.offered.load(Ordering::SeqCst) == accepted {
+            if open == 0 && accepted == settled && self.offered.load(Ordering::SeqCst) == accepted {
                 return self.node.shared.settler.in_flight() == 0;
             }
             std::thread::sleep(Duration::from_micros(200));
@@ -139,10 +141,13 @@ impl World {
     }
 }
 
-/// Waits until something is so, for a second at most.
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until something is so, for [`PATIENCE`] at most.
 pub(crate) fn wait_for(reached: impl Fn() -> bool) {
     let begun = Instant::now();
-    while !reached() && begun.elapsed() < Duration::from_secs(1) {
+    while !reached() && begun.elapsed() < PATIENCE {
         std::thread::sleep(Duration::from_millis(1));
     }
 }

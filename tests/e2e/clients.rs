@@ -15,8 +15,11 @@ use crate::support::records::until;
 use crate::support::rig::{KEY, simulator};
 use crate::support::{Ask, Rig};
 
-/// What is asserted of the delay; what is aimed at (10 ms) is only printed: the machine is noisy.
+/// What is asserted of the median delay; what is aimed at (10 ms) is only printed: the machine is
+/// noisy.
 const CANCEL_MAX: Duration = Duration::from_millis(250);
+/// And of each: the provider would not have said its next word, or its last one, by then.
+const CANCEL_EACH_MAX: Duration = Duration::from_secs(15);
 
 /// How a client goes.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +105,7 @@ fn a_client_that_goes_takes_the_providers_work_with_it() {
                 let (closed_at, _) = truth.peer_end.unwrap_or_else(|| panic!("{place}: unseen"));
                 let delay = Duration::from_nanos(closed_at.since(left_at).0);
                 assert!(
-                    delay < CANCEL_MAX,
+                    delay < CANCEL_EACH_MAX,
                     "{place}: upstream closed after {delay:?}"
                 );
                 delays.push(delay);
@@ -149,6 +152,7 @@ fn a_client_that_goes_takes_the_providers_work_with_it() {
         delays[delays.len() - 1],
         delays.len()
     );
+    assert!(delays[delays.len() / 2] < CANCEL_MAX, "{delays:?}");
 }
 
 /// Requests sent at once on one connection are answered one after the other: the wait behind the
@@ -156,7 +160,7 @@ fn a_client_that_goes_takes_the_providers_work_with_it() {
 #[test]
 fn the_wait_behind_an_answer_on_the_same_connection_is_no_delay() {
     let rig = Rig::start();
-    let asks = [0, 1, 2].map(|_| Ask::chat("sim:ft-300ms:n-4", true));
+    let asks = [0, 1, 2].map(|_| Ask::chat("sim:ft-1500ms:n-4", true));
     let mut stream = TcpStream::connect(rig.addr()).unwrap();
     let requests: Vec<u8> = asks.iter().flat_map(Ask::bytes).collect();
     stream.write_all(&requests).unwrap();
@@ -164,7 +168,7 @@ fn the_wait_behind_an_answer_on_the_same_connection_is_no_delay() {
         let record = rig.record(ask);
         assert_eq!(record.outcome, Outcome::Ok);
         let own = record.own.inbound.unwrap();
-        assert!(own < Nanos::from_millis(150), "{own:?}");
+        assert!(own < Nanos::from_millis(1_200), "{own:?}");
         assert_in_order(&record.attempts[0], "pipelined");
     }
 }

@@ -135,9 +135,16 @@ fn what_fails_before_its_first_token_is_followed_by_the_next_route() {
         let timing = reading.header("server-timing").unwrap();
         assert!(timing.starts_with("tollgate;dur="), "{name}: {timing}");
         assert!(timing.contains(", tollgate-tries;dur="), "{name}: {timing}");
-        // What the first try took is no delay of ours.
-        let own = record.own.inbound.unwrap();
-        assert!(own < Nanos::from_millis(500), "{name}: {own:?}");
+        // What the first try took is no delay of ours. A busy machine's may be, but not always.
+        let own = || {
+            rig.forget();
+            let again = ask.again();
+            rig.send(&again);
+            rig.record(&again).own.inbound.unwrap()
+        };
+        let mut own = std::iter::once(record.own.inbound.unwrap()).chain((0..5).map(|_| own()));
+        let few = Nanos::from_millis(500);
+        assert!(own.any(|own| own < few), "{name}");
         let [lost, won] = record.attempts.as_slice() else {
             panic!("{name}: {} attempts", record.attempts.len());
         };
@@ -357,7 +364,7 @@ fn a_breaker_opens_after_five_failures_and_the_next_route_goes_first() {
 
 #[test]
 fn a_limited_route_cools_as_long_as_it_asks_and_is_used_again() {
-    let rig = pair("", "n-6:fault-rate_limit:ra-2s", "");
+    let rig = pair("", "n-6:fault-rate_limit:ra-5s", "");
     let limited = Ask::chat("m", false).to("");
     assert_eq!(served(&rig, &limited), ("inj".to_owned(), 2));
     let cooled = Ask::chat("m", false).to("");
@@ -371,13 +378,13 @@ fn a_limited_route_cools_as_long_as_it_asks_and_is_used_again() {
             .map(|why| why.to_string())
     };
     assert_eq!(why(&record).as_deref(), Some("cooling"));
-    std::thread::sleep(std::time::Duration::from_millis(2_100));
-    let after = Ask::chat("m", false).to("");
-    assert_eq!(
-        served(&rig, &after),
-        ("inj".to_owned(), 2),
-        "it is asked again"
-    );
+    let asked_again = || {
+        let (provider, tries) = served(&rig, &Ask::chat("m", false).to(""));
+        assert_eq!(provider, "inj");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        (tries == 2).then_some(())
+    };
+    until("it is asked again", asked_again);
 }
 
 #[test]
@@ -641,13 +648,13 @@ fn a_slow_first_token_is_hedged_and_the_loser_is_cancelled_and_kept() {
     let hedge = "hedge = { share = 1, after = \"80ms\", max_cost_per_day = 1 }";
     let overdue = "[timeouts]\nfirst_token = \"250ms\"\n";
     for (first, second, winner, deadline) in [
-        ("ft-2s:n-3", "ft-10ms:n-4", "inj", ""),
-        ("ft-300ms:n-3", "ft-2s:n-4", "oa", ""),
+        ("ft-5s:n-3", "ft-10ms:n-4", "inj", ""),
+        ("ft-1s:n-3", "ft-5s:n-4", "oa", ""),
         // The loser has not even sent its headers.
-        ("hd-2s:ft-2s:n-3", "ft-10ms:n-4", "inj", ""),
+        ("hd-5s:ft-5s:n-3", "ft-10ms:n-4", "inj", ""),
         // The other route is at work already: there is nowhere to go at the deadline.
-        ("ft-600ms:n-3", "ft-3s:n-4", "oa", overdue),
-        ("hd-600ms:ft-600ms:n-3", "ft-3s:n-4", "oa", overdue),
+        ("ft-1200ms:n-3", "ft-5s:n-4", "oa", overdue),
+        ("hd-1200ms:ft-1200ms:n-3", "ft-5s:n-4", "oa", overdue),
     ] {
         let rig = Rig::configured(&format!(
             "{deadline}{PRICES}[models.m]\n{hedge}\nroutes = [{{ provider = \"oa\", model = \"sim:{first}\" }}, \
@@ -850,10 +857,10 @@ fn hedges_keep_to_their_share_and_are_not_made_blindly() {
 fn a_hedge_that_fails_leaves_the_slow_one_alone_and_the_other_way_round() {
     let hedge = "hedge = { share = 1, after = \"60ms\", max_cost_per_day = 1 }";
     for (first, second, winner, class) in [
-        ("ft-400ms:n-3", "fault-http_500", "oa", Class::ServerError),
+        ("ft-1200ms:n-3", "fault-http_500", "oa", Class::ServerError),
         (
             "fault-role_then_silence:for-300ms",
-            "ft-500ms:n-4",
+            "ft-1500ms:n-4",
             "inj",
             Class::Truncated,
         ),
@@ -925,6 +932,7 @@ fn a_shadow_gets_a_copy_and_nobody_sees_its_answer() {
         let ask = Ask::chat("limited", true).to("");
         assert_eq!(rig.send(&ask).status, 200);
         rig.record(&ask);
+        until("the copy", || (of(&ask).len() > copies).then_some(()));
         std::thread::sleep(std::time::Duration::from_millis(300));
         assert_eq!(of(&ask).len(), 1 + copies);
     }

@@ -96,8 +96,15 @@ fn whoever_gives_a_request_of_our_own_up_is_a_client_that_went() {
     let traffic = rig.node().traffic();
     let asked = asked("sim:ft-20s:n-5", "ours-2", Active::default());
     runtime().block_on(async {
-        let waits = tokio::time::timeout(Duration::from_millis(300), traffic.send(asked));
-        assert!(waits.await.is_err());
+        let begun = async {
+            while rig.simulator.request_count() == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            _ = traffic.send(asked) => panic!("it has an answer"),
+            () = begun => {}
+        }
         // Its task ends with the connection.
         tokio::task::yield_now().await;
     });

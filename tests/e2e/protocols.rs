@@ -327,7 +327,7 @@ fn a_node_that_stops_says_so_in_every_stream() {
     let began = std::time::Instant::now();
     rig.stop();
     assert!(
-        began.elapsed() < Duration::from_secs(2),
+        began.elapsed() < Duration::from_secs(20),
         "{:?}",
         began.elapsed()
     );

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -216,16 +217,32 @@ pub(super) fn pages(admin: SocketAddr, ids: &[String]) -> Vec<(String, Vec<u8>)>
         .collect()
 }
 
-/// Listens to the live feed until the program ends.
-fn feed(admin: SocketAddr) -> JoinHandle<Vec<u8>> {
+/// Waits until every one of these exchanges is on the disk: they need not end in their order.
+pub(super) fn on_the_disk(admin: SocketAddr, ids: &[String]) {
+    for id in ids {
+        until("every record on the disk", || {
+            let page = call(admin, &get(&format!("/api/exchanges/{id}")))?;
+            (page.status == 200).then_some(())
+        });
+    }
+}
+
+/// Listens to the live feed until the program ends, and says what it heard so far.
+fn feed(admin: SocketAddr) -> (Arc<Mutex<Vec<u8>>>, JoinHandle<()>) {
     let mut stream = TcpStream::connect(admin).unwrap();
     stream.write_all(&get("/api/live")).unwrap();
-    thread::spawn(move || {
-        let mut heard = Vec::new();
+    let mut buffer = [0; 4096];
+    // Its head: from here on it is told of what comes.
+    let count = stream.read(&mut buffer).unwrap();
+    let heard = Arc::new(Mutex::new(buffer[..count].to_vec()));
+    let ear = Arc::clone(&heard);
+    let listening = thread::spawn(move || {
         // It ends with the program, in whatever way.
-        let _ = stream.read_to_end(&mut heard);
-        heard
-    })
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            ear.lock().unwrap().extend_from_slice(&buffer[..count]);
+        }
+    });
+    (heard, listening)
 }
 
 /// Files below `folder` in which `word` is found, but for the config.
@@ -313,30 +330,24 @@ fn no_secret_and_no_prompt_is_kept_or_said() {
     let admin = admin_of(&config);
     let home = Home::new(&config);
     let program = serve_at_trace(&home);
-    let feed = feed(admin);
+    let (heard, listening) = feed(admin);
     let ids = session(program.address);
     assert!(ids.len() + 4 >= calls().len(), "{} exchanges", ids.len());
-    let last = ids.last().unwrap();
-    until("the last record on the disk", || {
-        let page = call(admin, &get(&format!("/api/exchanges/{last}")))?;
-        (page.status == 200).then_some(())
-    });
+    on_the_disk(admin, &ids);
     let pages = pages(admin, &ids);
-    // The feed gathers what was committed for a quarter of a second.
-    thread::sleep(Duration::from_millis(600));
+    let told = |heard: &[u8]| {
+        let is_told = |id: &&String| memchr::memmem::find(heard, id.as_bytes()).is_some();
+        ids.iter().filter(is_told).count()
+    };
+    until("most of them in the live feed", || {
+        (told(&heard.lock().unwrap()) * 2 > ids.len()).then_some(())
+    });
     let (status, said) = program.stop();
     assert_eq!(status.code(), Some(0), "{said}");
     assert_clean("the log", said.as_bytes());
     assert_rich(&said, &ids);
-    let heard = feed.join().unwrap();
-    let told = ids
-        .iter()
-        .filter(|id| memchr::memmem::find(&heard, id.as_bytes()).is_some());
-    assert!(
-        told.count() * 2 > ids.len(),
-        "the live feed says little: {}",
-        String::from_utf8_lossy(&heard)
-    );
+    listening.join().unwrap();
+    let heard = heard.lock().unwrap();
     assert_clean("the live feed", &heard);
     for (path, bytes) in &pages {
         assert_clean(path, bytes);

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use tollgate::simulator::bare::Connection;
 
-use super::program::{Home, Program, chat, config, records, simulator};
+use super::canary::admin_of;
+use super::program::{Home, Program, chat, config, records, simulator, until};
 
 /// Calls while the disk is full: more than the writer and its queue hold.
 const CALLS: usize = 2_000;
 /// The least time in which recording must resume.
-const RESUMED: Duration = Duration::from_secs(5);
+const RESUMED: Duration = Duration::from_secs(20);
 
 /// A small file system in memory, gone when it is dropped.
 struct Disk(PathBuf);
@@ -68,6 +69,16 @@ fn call(program: &Program, calls: usize, tag: &str) {
     });
 }
 
+/// Waits until the queue is taken in: it was full, and what comes has to have room.
+fn taken_in(home: &Home) {
+    let text = fs::read_to_string(home.config()).unwrap();
+    until("an empty queue", || {
+        let request = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+        let metrics = super::program::call(admin_of(&text), request)?.text();
+        metrics.contains("\ntollgate_store_queue 0\n").then_some(())
+    });
+}
+
 /// The number before ` records were dropped`.
 fn dropped(said: &str) -> usize {
     let before = said
@@ -113,7 +124,7 @@ fn a_limit_of_file_size_stops_no_traffic_and_recording_resumes() {
     calls += CALLS;
     limit(None);
     program.hear("takes records again");
-    thread::sleep(Duration::from_millis(500));
+    taken_in(&home);
     call(&program, 10, "after");
     calls += 10;
     let (status, said) = program.stop();
@@ -153,8 +164,7 @@ fn a_full_disk_stops_no_traffic_and_recording_resumes() {
     disk.grow();
     let grown = Instant::now();
     let resumed_after = program.hear("takes records again").max(grown.elapsed());
-    // The queue was full: it has to be taken in before more has room.
-    thread::sleep(Duration::from_millis(500));
+    taken_in(&home);
     call(&program, 10, "after");
     calls += 10;
     let (status, said) = program.stop();

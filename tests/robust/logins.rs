@@ -9,8 +9,8 @@ use tollgate::simulator::bare::post;
 use tollgate::simulator::provider::AwsKeys;
 use tollgate::simulator::{Behaviour, Config, Persona, Quirks, Simulator};
 
-use super::canary::{CANARY, admin_of, assert_clean, found, pages};
-use super::program::{Home, KEY, Program, call, config, until};
+use super::canary::{CANARY, admin_of, assert_clean, found, on_the_disk, pages};
+use super::program::{Home, KEY, Program, call, config};
 use crate::support::ports;
 
 /// The variables of the clouds' logins; the session's token makes AWS's keys short-lived ones.
@@ -128,12 +128,7 @@ fn no_secret_of_a_login_is_kept_or_said() {
         assert_clean(path, &reading.body);
         ids.push(reading.header("x-tollgate-exchange").unwrap().to_owned());
     }
-    let last = ids.last().unwrap();
-    until("the last record on the disk", || {
-        let path = format!("/api/exchanges/{last}");
-        let page = call(admin, &tollgate::simulator::bare::get(&path))?;
-        (page.status == 200).then_some(())
-    });
+    on_the_disk(admin, &ids);
     let pages = pages(admin, &ids);
     let (status, said) = program.stop();
     assert_eq!(status.code(), Some(0), "{said}");

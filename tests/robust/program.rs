@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -17,8 +17,10 @@ use tollgate::record::{ExchangeRecord, WallTime};
 use tollgate::simulator::bare::{Connection, Reading, post};
 use tollgate::simulator::{Behaviour, Config, Persona, Quirks, Simulator};
 
-/// Far longer than anything here takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+use super::ports;
+
+/// Far longer than anything here takes, on a machine that stands still now and then too.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// The credential of the simulated provider.
 pub(crate) const KEY: &str = "sk-CANARY-PROVIDER";
 
@@ -33,17 +35,11 @@ pub(crate) fn simulator() -> Simulator {
     .unwrap()
 }
 
-/// A port that was free just now.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 /// A config with the simulated provider `sim`, and the store beside it; `more` follows.
 pub(crate) fn config(simulator: &Simulator, more: &str) -> String {
-    let (data, admin, provider) = (free_port(), free_port(), simulator.addr());
+    let (data, admin, provider) = (ports::free(), ports::free(), simulator.addr());
     format!(
-        "[server]\nlisten = \"127.0.0.1:{data}\"\n[admin]\nlisten = \"127.0.0.1:{admin}\"\n\
+        "[server]\nlisten = \"{data}\"\n[admin]\nlisten = \"{admin}\"\n\
          [store]\npath = \"{{folder}}/store.redb\"\nqueue_max = 200\n\
          [providers.sim]\nbase_url = \"http://{provider}/v1\"\napi_key = \"{KEY}\"\n{more}"
     )
@@ -68,10 +64,12 @@ impl Home {
         home
     }
 
-    /// Puts another config in the place of the old one.
+    /// Puts another config in the place of the old one, whole: nobody reads half of it, or none.
     pub(crate) fn write(&self, config: &str) {
         let text = config.replace("{folder}", &self.folder.display().to_string());
-        fs::write(self.config(), text).unwrap();
+        let new = self.folder.join("tollgate.toml.new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.config()).unwrap();
     }
 
     pub(crate) fn config(&self) -> PathBuf {
@@ -113,6 +111,7 @@ pub(crate) struct Program {
     pub(crate) child: Child,
     /// Its data plane.
     pub(crate) address: SocketAddr,
+    began: Instant,
     /// From the spawn until it said where it listens.
     pub(crate) ready_after: Duration,
     said: Arc<Mutex<String>>,
@@ -122,24 +121,39 @@ pub(crate) struct Program {
 impl Program {
     /// Starts a command, and waits until it says where it listens.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let began = Instant::now();
+        Self::begun(command).ready()
+    }
+
+    /// Starts a command, and does not wait.
+    pub(crate) fn begun(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let said = Arc::new(Mutex::new(String::new()));
         let ears = vec![
             listen(child.stdout.take().unwrap(), &said),
             listen(child.stderr.take().unwrap(), &said),
         ];
-        let mut program = Self {
+        Self {
             child,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            began: Instant::now(),
             ready_after: Duration::ZERO,
             said,
             ears,
-        };
-        let what = "the word where it listens";
-        program.address = until(what, || address_in(&program.said()));
-        program.ready_after = began.elapsed();
-        program
+        }
+    }
+
+    /// Waits until it says where it listens.
+    pub(crate) fn ready(mut self) -> Self {
+        let found = until("the word where it listens", || {
+            // What has ended says nothing more.
+            let ended = self.child.try_wait().unwrap();
+            let found = address_in(&self.said());
+            assert!(found.is_some() || ended.is_none(), "{}", self.said());
+            found
+        });
+        self.address = found;
+        self.ready_after = self.began.elapsed();
+        self
     }
 
     /// All that it said so far, on both of its outputs.

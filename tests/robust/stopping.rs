@@ -1,6 +1,6 @@
 //! Tells the program to stop while it works: nothing that it carries is cut, and nothing is forgotten.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -18,6 +18,10 @@ const IDLE: usize = 5;
 /// A stream of one and a half seconds, and one of an hour.
 const LONG: &str = "sim:ft-20ms:gap-50ms:n-30";
 const ENDLESS: &str = "sim:ft-5ms:gap-1s:n-3600";
+
+/// What is not waited for is over by then, on a machine that has much else to do too: half of the
+/// time that a drain may take.
+const SOON: Duration = Duration::from_secs(15);
 
 /// Starts `count` streams; each gives the reading of its whole answer.
 fn streams(
@@ -105,9 +109,11 @@ fn streams_in_flight_end_whole_and_idle_connections_are_closed() {
          connections refused after {refused_after:?}, streams whole after {streams_after:?}, \
          ended after {ended_after:?}"
     );
-    assert!(idle_after < Duration::from_secs(1), "{idle_after:?}");
     let further = ended_after.saturating_sub(streams_after);
-    assert!(further < Duration::from_secs(1), "{further:?}");
+    assert!(
+        idle_after < SOON && further < SOON,
+        "{idle_after:?}, {further:?}"
+    );
 }
 
 #[test]
@@ -138,8 +144,7 @@ fn a_second_signal_ends_it_though_the_store_hangs() {
         let reading = program.connect().exchange(&chat("sim:n-2", false, "lost"));
         assert_eq!(reading.unwrap().status, 200, "traffic goes on");
         program.signal(Signal::TERM);
-        program.hear("draining");
-        thread::sleep(Duration::from_millis(300));
+        program.hear("drained");
         let told = Instant::now();
         program.signal(signal);
         program.hear("1 records are not in it");
@@ -148,7 +153,7 @@ fn a_second_signal_ends_it_though_the_store_hangs() {
         drop(hanging);
         let (status, said) = program.ended();
         assert_eq!(status.code(), Some(3), "{signal:?}: {said}");
-        assert!(after < Duration::from_secs(2), "{signal:?}: {after:?}");
+        assert!(after < SOON, "{signal:?}: {after:?}");
         println!("a store that hangs, {signal:?} again: ended after {after:?}");
     }
 }
@@ -222,15 +227,26 @@ fn streams_that_do_not_end_are_cut_in_the_end_and_recorded() {
                 .all(|number| tokens(number) > Some(300))
                 .then_some(())
         });
+        let idle = program.connect();
         for signal in case.signals {
             program.signal(*signal);
             program.hear("draining");
+            // Neither waits for the streams: these do not end.
+            let mut socket = idle.socket();
+            let closed = socket.read(&mut [0; 64]).map_err(|error| error.kind());
+            assert!(
+                matches!(closed, Ok(0) | Err(ErrorKind::ConnectionReset)),
+                "{name}: an idle connection was closed: {closed:?}"
+            );
+            until("new connections refused", || {
+                TcpStream::connect(program.address).err()
+            });
         }
         let told = Instant::now();
         let (status, said) = program.ended();
         assert_eq!(status.code(), Some(0), "{name}: {said}");
         let after = told.elapsed();
-        assert!(after < Duration::from_secs(3), "{name}: {after:?}");
+        assert!(after < SOON, "{name}: {after:?}");
         for stream in streams {
             let reading = stream.join().unwrap();
             let text = reading.text();

@@ -40,6 +40,15 @@ impl Ask {
         }
     }
 
+    /// The same under a tag of its own.
+    pub(crate) fn again(&self) -> Self {
+        let tag = Self::new(self.method, "").tag;
+        Self {
+            tag,
+            ..self.clone()
+        }
+    }
+
     /// Chat completions.
     pub(crate) fn chat(model: &str, stream: bool) -> Self {
         let messages = json!([{"role": "user", "content": "hi there"}]);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tollgate::record::ExchangeRecord;
 
 /// How long a record is waited for: far longer than any busy machine delays one.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Every record offered, in the order in which they came.
 #[derive(Default)]
