@@ -291,6 +291,7 @@ fn write_speech(
         max_tokens,
         anthropic_version,
         efforts,
+        refused,
     } = translating;
     // Only what differs, so that the fingerprints of before there were translations stay.
     if speaks != spoken_by(dialect) {
@@ -299,6 +300,8 @@ fn write_speech(
     }
     let usual = Translating {
         efforts: efforts.clone(),
+        // By the preset, or by `inject_usage`, which is in it already.
+        refused: refused.clone(),
         ..Translating::default()
     };
     // What is known of a preset comes with the program's version.

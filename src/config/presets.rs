@@ -46,6 +46,8 @@ pub struct Preset {
     pub models: Vec<String>,
     /// Patterns of model names there that take an effort of reasoning.
     pub effort_models: Vec<String>,
+    /// Fields of a chat request that it is known to refuse.
+    pub refuses: Vec<String>,
     /// Headers on every request, lower-case name and value.
     pub headers: Vec<(String, String)>,
     /// Runs on one's own machine: there only when configured.
@@ -290,6 +292,7 @@ impl Preset {
             resource_variables: list(raw.resource_variables),
             models: patterns(raw.models),
             effort_models: patterns(raw.effort_models),
+            refuses: list(raw.refuses),
             headers: pairs(raw.headers, |header| header.0),
             local: flag(raw.local),
             named_only: flag(raw.named_only),

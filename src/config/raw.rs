@@ -393,6 +393,8 @@ table! {
         models: Vec<At<PatternText>>,
         /// Model names there that take an effort of reasoning, beside those whose name tells.
         effort_models: Vec<At<PatternText>>,
+        /// Fields of a chat request that it is known to refuse.
+        refuses: Vec<At<String>>,
         /// Headers on every request.
         headers: Entries<HeaderText>,
         /// Runs on one's own machine: there only when configured.

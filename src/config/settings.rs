@@ -384,6 +384,9 @@ pub struct Translating {
     pub anthropic_version: Name,
     /// Which models there take an effort of reasoning.
     pub efforts: Efforts,
+    /// Fields of a chat request that it refuses, hints all of them: left out of what is said to
+    /// it, and listed.
+    pub refused: Vec<String>,
 }
 
 /// Which models of a provider take an effort of reasoning, by patterns of their names there.
@@ -407,6 +410,7 @@ impl Default for Translating {
             max_tokens: None,
             anthropic_version: Name::from(ANTHROPIC_VERSION),
             efforts: Efforts::Also(Vec::new()),
+            refused: Vec::new(),
         }
     }
 }

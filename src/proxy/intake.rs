@@ -78,7 +78,7 @@ pub async fn read(
         }
         return Ok((Body::Streamed(body, Arc::default()), peer.log.last_read()));
     }
-    content_headers(headers, settings.limits.request_body_bytes)?;
+    content_headers(headers, language, settings.limits.request_body_bytes)?;
     let (bytes, complete) = collect(body, settings, peer, clock).await?;
     let reading = request::read(language, &bytes, settings.limits.json_depth);
     let mut reading = reading.map_err(|fault| unfit(&fault))?;
@@ -109,7 +109,15 @@ fn unfit(fault: &request::RequestFault) -> Reject {
     reject
 }
 
-fn content_headers(headers: &HeaderMap, bytes_max: u64) -> Result<(), Reject> {
+/// Whether a body without a type is JSON all the same: that of Amazon's SDKs, which leave it to the
+/// service to know, and have a credential in a header that no page of the web may set unasked.
+fn is_json_untold(headers: &HeaderMap, language: Language) -> bool {
+    language == Language::BedrockInvoke
+        && !headers.contains_key(header::CONTENT_TYPE)
+        && headers.contains_key(header::AUTHORIZATION)
+}
+
+fn content_headers(headers: &HeaderMap, language: Language, bytes_max: u64) -> Result<(), Reject> {
     let unsupported = |code, message: String| {
         Err(Reject::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -131,7 +139,7 @@ fn content_headers(headers: &HeaderMap, bytes_max: u64) -> Result<(), Reject> {
                 || (essence.len() > 5
                     && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json"))
         });
-    if !is_json {
+    if !is_json && !is_json_untold(headers, language) {
         return unsupported(
             "content_type",
             "this endpoint takes JSON only; add the header `content-type: application/json`, once \

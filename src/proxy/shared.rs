@@ -58,7 +58,8 @@ impl Shared {
     }
 
     /// Whether the usage event is to be asked for on this way. Where a request is translated there
-    /// is no usage in a client's language without it: there it is asked for until it is refused.
+    /// is no usage in a client's language without it: there it is asked for wherever it is not known
+    /// to be refused.
     pub(super) fn may_inject(&self, way: &Way, language: Language, body: &Body) -> bool {
         let said = way.speech.said();
         let reading = match (body, said) {
@@ -73,7 +74,7 @@ impl Shared {
             && reading.stream
             && match said {
                 // In a translated request nobody but us asks for it.
-                Some(_) => reading.include_usage != Some(false),
+                Some(_) => reading.include_usage == Some(true),
                 None => reading.include_usage.is_none() && way.provider.inject_usage,
             }
             && (self.refuses_injection.is_empty()

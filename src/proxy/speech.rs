@@ -290,9 +290,11 @@ fn terms(
         thinks_by_budget: manners.thinks_by_budget,
         takes_effort: takes_effort(provider, model, catalogue),
         takes_labels: paths::is_vertex(provider),
+        takes_tier: !paths::is_vertex(provider),
         takes_top_k: there != Language::OpenAiChat,
         limits_completion: provider.dialect == Dialect::Azure
             || provider.preset.as_deref() == Some("openai"),
+        refused: said.refused.clone(),
     }
 }
 

@@ -103,9 +103,11 @@ class OpenAiChat:
 
     def stream(self, *asked, stop=None):
         got, parts, ids = answer(), {}, {}
-        stream = self.client.chat.completions.create(
-            **self.body(*asked), stream=True, stream_options={"include_usage": True}
-        )
+        body = self.body(*asked)
+        # Mistral refuses to be asked, and tells usage anyway.
+        if "mistral" not in f"{self.client.base_url} {body['model']}":
+            body["stream_options"] = {"include_usage": True}
+        stream = self.client.chat.completions.create(**body, stream=True)
         for chunk in stream:
             if chunk.usage:
                 got.tokens = chunk.usage.completion_tokens

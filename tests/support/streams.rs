@@ -36,9 +36,11 @@ pub(crate) fn way(client: Language, provider: Language) -> (Translation, Back) {
         thinks_by_budget: false,
         takes_effort: true,
         takes_labels: true,
+        takes_tier: true,
         takes_top_k: true,
         limits_completion: false,
         pass_urls: false,
+        refused: Vec::new(),
     };
     let translation = Translation::between(client, provider).unwrap();
     let asked = Asked {

@@ -164,6 +164,7 @@ fn one(
                 Efforts::Also(preset.effort_models.clone())
             }),
         },
+        refused: refused(own, raw.inject_usage.as_ref().map(|at| at.value)),
     };
     let discount = discount(path, raw.discount.as_ref(), raw.per_hour.as_ref(), work);
     Some(Provider {
@@ -194,6 +195,20 @@ fn one(
         local: preset.is_some_and(|preset| preset.local),
         base: place.base,
     })
+}
+
+/// The fields of a chat request that are not said to a provider: those that its preset is known to
+/// refuse, and what asks for usage, as the config has it.
+fn refused(preset: Option<&Preset>, inject_usage: Option<bool>) -> Vec<String> {
+    const ASKING: &str = "stream_options";
+    let mut fields = preset.map_or_else(Vec::new, |preset| preset.refuses.clone());
+    if let Some(asks) = inject_usage {
+        fields.retain(|field| field != ASKING);
+        if !asks {
+            fields.push(ASKING.to_owned());
+        }
+    }
+    fields
 }
 
 /// The geography of the profiles by which bare Claude ids are asked for.

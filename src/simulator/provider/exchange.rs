@@ -319,6 +319,9 @@ impl Exchange<'_> {
         let counter = self.counter();
         let vertex = self.address.cloud == Cloud::Vertex;
         let endpoint = &self.address.endpoint;
+        if let Some(fields) = check::extra_fields(endpoint, tree, &self.manner().owner) {
+            return Some(Problem::of_extra_fields(&fields));
+        }
         let objection = check::objection(endpoint, tree, model, vertex, counter)?;
         Some(Problem::new(400, "invalid_value", objection.message))
     }

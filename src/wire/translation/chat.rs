@@ -198,6 +198,15 @@ impl Chunks {
         });
     }
 
+    /// Sound of the choice `index`, in base 64.
+    pub(super) fn sound_of(&self, out: &mut Vec<u8>, index: u64, data: &str) {
+        self.delta_of(out, index, |out| {
+            out.extend_from_slice(b"\"audio\":{\"data\":");
+            string(out, data);
+            out.push(b'}');
+        });
+    }
+
     /// The probabilities of the last tokens of the choice `index`.
     pub(super) fn logprobs_of(&self, out: &mut Vec<u8>, index: u64, logprobs: &Value) {
         self.open(out, index);
@@ -255,6 +264,8 @@ pub(super) struct Choice {
     pub(super) calls: Vec<(String, String, String)>,
     /// Images, as `data:` URLs.
     pub(super) images: Vec<String>,
+    /// Sound, in base 64; empty where there is none.
+    pub(super) sound: String,
     /// Probabilities of its tokens.
     pub(super) logprobs: Option<Value>,
     /// Why the model stopped.
@@ -274,7 +285,8 @@ impl Answer {
         } else {
             self.model
         };
-        let choices = self.choices.into_iter().map(Choice::said);
+        let choices = self.choices.into_iter();
+        let choices = choices.map(|choice| choice.said(&id, stamp));
         let mut answer = json!({
             "id": id,
             "object": "chat.completion",
@@ -297,7 +309,7 @@ impl Answer {
 }
 
 impl Choice {
-    fn said(self) -> Value {
+    fn said(self, id: &str, stamp: &Stamp) -> Value {
         let mut message = Map::new();
         message.insert("role".into(), "assistant".into());
         message.insert("content".into(), self.content.into());
@@ -319,6 +331,14 @@ impl Choice {
             let images = self.images.into_iter();
             let images = images.map(|url| json!({"type": "image_url", "image_url": {"url": url}}));
             message.insert("images".into(), images.collect());
+        }
+        if !self.sound.is_empty() {
+            // Nobody keeps it: it can be referred to for as long as it was there, not at all.
+            let sound = json!({
+                "id": format!("audio-{id}"), "data": self.sound,
+                "expires_at": stamp.created, "transcript": "",
+            });
+            message.insert("audio".into(), sound);
         }
         json!({
             "index": self.index,

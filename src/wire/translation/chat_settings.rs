@@ -1,6 +1,6 @@
 //! Puts the settings of a chat request together that clients of other languages give alike.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::efforts::Effort;
 use super::fields::{Fields, Left};
@@ -15,6 +15,30 @@ pub(super) fn limit(max: Option<u64>, terms: &Terms, chat: &mut Map<String, Valu
     };
     if let Some(max) = max {
         chat.insert(name.into(), max.into());
+    }
+}
+
+/// Puts a hint into `chat` under `key`, where the provider takes it. It stood at `at`.
+pub(super) fn hint(
+    (key, at): (&str, &str),
+    value: Value,
+    terms: &Terms,
+    chat: &mut Map<String, Value>,
+    left: &mut Left,
+) {
+    if terms.takes(key) {
+        chat.insert(key.into(), value);
+    } else {
+        left.hint(at);
+    }
+}
+
+/// Asks for a stream. The client always gets the numbers, so they are asked for wherever that may
+/// be: who refuses to be asked tells them anyway.
+pub(super) fn stream(terms: &Terms, chat: &mut Map<String, Value>) {
+    chat.insert("stream".into(), true.into());
+    if terms.takes("stream_options") {
+        chat.insert("stream_options".into(), json!({"include_usage": true}));
     }
 }
 

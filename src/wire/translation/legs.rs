@@ -247,9 +247,11 @@ mod tests {
             thinks_by_budget: false,
             takes_effort: true,
             takes_labels: true,
+            takes_tier: true,
             takes_top_k: true,
             limits_completion: true,
             pass_urls: false,
+            refused: Vec::new(),
         };
         let translation = among(
             MARKED,

@@ -28,6 +28,9 @@ pub struct Terms {
     /// Whether a provider of Gemini's language takes labels on a request: Vertex AI does, and the
     /// Gemini API refuses them.
     pub takes_labels: bool,
+    /// Whether a provider of Gemini's language takes a service tier in the body: the Gemini API
+    /// does, and Vertex AI, where it goes by a header, refuses it.
+    pub takes_tier: bool,
     /// Whether `top_k` may stand in a chat request that is said again in another language: OpenAI
     /// chat itself has no place for it.
     pub takes_top_k: bool,
@@ -37,6 +40,16 @@ pub struct Terms {
     /// An image named by its address is passed on by name, for the provider to fetch, where the
     /// provider's language has a place for that. Nobody fetches it on the way.
     pub pass_urls: bool,
+    /// Fields of a chat request that the provider refuses, where it is known for that. They are
+    /// hints, all of them.
+    pub refused: Vec<String>,
+}
+
+impl Terms {
+    /// Whether the field `key` of a chat request may be sent.
+    pub(super) fn takes(&self, key: &str) -> bool {
+        !self.refused.iter().any(|refused| refused == key)
+    }
 }
 
 /// A request to be said in the provider's language.

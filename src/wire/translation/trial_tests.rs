@@ -15,9 +15,11 @@ pub(super) const STRICT: Terms = Terms {
     thinks_by_budget: false,
     takes_effort: true,
     takes_labels: true,
+    takes_tier: true,
     takes_top_k: false,
     limits_completion: true,
     pass_urls: false,
+    refused: Vec::new(),
 };
 
 /// Says `body` to a provider by `pair`.

@@ -435,6 +435,16 @@ fn tools(body: &Value) -> Option<Objection> {
              [a-zA-Z0-9_-]+"
         )));
     }
+    let untyped = offered.iter().position(|tool| {
+        let schema = tool.pointer("/toolSpec/inputSchema/json");
+        schema.is_some_and(|schema| schema["type"] != "object")
+    });
+    if let Some(place) = untyped {
+        return Some(Objection::new(format!(
+            "The value at toolConfig.tools.{place}.toolSpec.inputSchema.json.type must be one of \
+             the following: object."
+        )));
+    }
     let chosen = config["toolChoice"]["tool"]["name"].as_str()?;
     (!names.contains(&chosen)).then(|| {
         Objection::new(format!(

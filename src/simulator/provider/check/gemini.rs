@@ -195,6 +195,13 @@ pub(super) fn request(body: &Value, model: &str, vertex: bool) -> Option<Objecti
         let message = "labels parameter is not supported in Gemini API.";
         return Some(Objection::new(message));
     }
+    // There the tier goes by a header.
+    if let Some(tier) = field(body, "serviceTier").filter(|_| vertex) {
+        return Some(Objection::new(format!(
+            "Invalid value at 'service_tier' (type.googleapis.com/google.cloud.aiplatform.v1.\
+             ServiceTier), {tier}"
+        )));
+    }
     contents(body, model).or_else(|| wishes(body))
 }
 

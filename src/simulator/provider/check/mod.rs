@@ -12,6 +12,8 @@ mod gemini;
 
 mod messages;
 
+mod mistral;
+
 use serde_json::Value;
 
 use crate::record::Language;
@@ -21,6 +23,13 @@ use super::endpoints::Endpoint;
 pub(super) use gemini::field as google_field;
 pub(super) use messages::Counter;
 pub(super) use turns::{Objection, SIGNATURE};
+
+/// The fields of a request's body that the provider `owner` does not take, in its words; absent
+/// where it takes them all. Whoever copies `OpenAI`'s chat has fields of its own and takes others'.
+pub(super) fn extra_fields(endpoint: &Endpoint, body: &Value, owner: &str) -> Option<Value> {
+    let closed = owner == "mistral" && *endpoint == Endpoint::Generate(Language::OpenAiChat);
+    closed.then(|| mistral::extra(body)).flatten()
+}
 
 /// What is wrong with a request's body. `vertex`: it came to Vertex AI.
 pub(super) fn objection(

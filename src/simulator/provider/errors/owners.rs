@@ -1,6 +1,6 @@
 //! Words keys, models and limits as providers do that do not follow the shape of their errors.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Problem;
 
@@ -69,6 +69,18 @@ impl Problem {
             ),
             _ => problem,
         }
+    }
+
+    /// Fields that the provider does not take, as it tells of each.
+    pub(in super::super) fn of_extra_fields(fields: &Value) -> Self {
+        let body = json!({
+            "object": "error",
+            "message": {"detail": fields},
+            "type": "invalid_request_error",
+            "param": null,
+            "code": null,
+        });
+        Self::of_status(422).worded(422, body, "")
     }
 
     /// A model that the provider `owner` does not have. Not everybody says 404.

@@ -233,7 +233,7 @@ fn block(answer: &Answer, index: usize, part: &Part, out: &mut Vec<u8>) {
         _ => {
             out.extend_from_slice(br#"{"type":"text","text":""#);
             answer.push_part(index, 0, out);
-            out.extend_from_slice(br#"","citations":null}"#);
+            out.extend_from_slice(br#""}"#);
         }
     }
 }

@@ -49,7 +49,7 @@ impl<'a> Report<'a> {
         match language {
             // OpenAI's shape, which Anthropic's SDK reads too with `type` and `request_id`.
             Language::AnthropicMessages | Language::AnthropicCountTokens => {
-                let message = self.anthropic_message();
+                let (kind, message) = (self.anthropic_kind(), self.anthropic_message());
                 let error = json!({
                     "message": message, "type": kind, "param": self.param, "code": code,
                 });
@@ -73,6 +73,15 @@ impl<'a> Report<'a> {
             }),
         }
         .to_string()
+    }
+
+    /// The type in Anthropic's words.
+    fn anthropic_kind(&self) -> &'a str {
+        if self.status == 413 {
+            "request_too_large"
+        } else {
+            anthropic(self.kind)
+        }
     }
 
     /// The message for Anthropic's clients: Claude Code knows by these words alone that a
@@ -124,7 +133,7 @@ impl<'a> Report<'a> {
         let code = Some(self.code).filter(|code| !code.is_empty());
         match language {
             Language::AnthropicMessages => {
-                let (kind, message) = (anthropic(kind), self.anthropic_message());
+                let (kind, message) = (self.anthropic_kind(), self.anthropic_message());
                 let error = json!({"type": kind, "message": message, "code": code});
                 let data = json!({"type": "error", "error": error});
                 format!("event: error\ndata: {data}\n\n")

@@ -167,7 +167,12 @@ fn image(part: &mut Fields, left: &mut Left) -> Result<Source, Refusal> {
     };
     let scheme = url.split(':').next().unwrap_or_default();
     if scheme.eq_ignore_ascii_case("data") {
-        Ok(Source::Data(data_url(&place, url)?))
+        let mut data = data_url(&place, url)?;
+        // The commonest way to misspell a type, which OpenAI takes and Anthropic does not.
+        if data.mime == "image/jpg" {
+            "image/jpeg".clone_into(&mut data.mime);
+        }
+        Ok(Source::Data(data))
     } else if ["http", "https", "gs", "s3"]
         .iter()
         .any(|known| scheme.eq_ignore_ascii_case(known))

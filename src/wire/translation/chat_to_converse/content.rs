@@ -142,7 +142,7 @@ fn image(at: &str, source: Source, terms: &Terms) -> Result<Block, Refusal> {
         Source::Data(data) => {
             let format = match data.mime.as_str() {
                 "image/png" => "png",
-                "image/jpeg" | "image/jpg" => "jpeg",
+                "image/jpeg" => "jpeg",
                 "image/gif" => "gif",
                 "image/webp" => "webp",
                 other => {

@@ -933,3 +933,14 @@ fn what_is_kept_does_not_grow_with_the_stream() {
     assert!(late <= early + 8, "{early} grew to {late}");
     assert_eq!(said, same);
 }
+
+#[test]
+fn a_schema_without_a_type_is_that_of_an_object() {
+    for parameters in [json!({}), json!({"anyOf": [{"required": ["a"]}]})] {
+        let asked = with(json!({"tools": [
+            {"type": "function", "function": {"name": "f", "parameters": parameters}}]}));
+        let (body, _) = said_to(CLAUDE, &STRICT, &asked);
+        let schema = &body["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"];
+        assert_eq!(schema["type"], "object");
+    }
+}

@@ -81,7 +81,11 @@ pub(super) fn tool_config(
 
 fn spec(tool: Tool) -> Value {
     let nothing = || json!({"type": "object", "properties": {}});
-    let schema = tool.parameters.unwrap_or_else(nothing);
+    let mut schema = tool.parameters.unwrap_or_else(nothing);
+    // OpenAI needs no type at the root, and Bedrock refuses any but this one.
+    if let Value::Object(members) = &mut schema {
+        members.entry("type").or_insert_with(|| "object".into());
+    }
     let mut spec = json!({"name": tool.name, "inputSchema": {"json": schema}});
     if let Some(description) = tool.description {
         spec["description"] = description.into();

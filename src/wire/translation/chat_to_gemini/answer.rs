@@ -106,6 +106,7 @@ fn choice(candidate: &Candidate<'_>, stamp: &str, number: &mut u32) -> Result<Ch
                 choice.calls.push((id, call.name().to_owned(), arguments));
             }
             Kind::Data(url) => choice.images.push(url),
+            Kind::Sound(data) => choice.sound.push_str(data),
         }
     }
     choice.details = details.iter().map(Detail::write).collect();

@@ -217,6 +217,8 @@ pub(super) enum Kind<'a, 'de> {
     Call(&'a Call<'de>),
     /// An image, or other bytes, as a `data:` URL.
     Data(String),
+    /// Sound, in base 64.
+    Sound(&'a str),
 }
 
 impl<'de> Part<'de> {
@@ -226,7 +228,11 @@ impl<'de> Part<'de> {
             Kind::Call(call)
         } else if let Some(blob) = &self.data.0 {
             let (mime, data) = (blob.mime.as_str(), blob.data.as_str());
-            Kind::Data(format!("data:{mime};base64,{data}"))
+            if mime.starts_with("audio/") {
+                Kind::Sound(data)
+            } else {
+                Kind::Data(format!("data:{mime};base64,{data}"))
+            }
         } else if self.thought.0 == Some(true) {
             Kind::Thought(self.text)
         } else {

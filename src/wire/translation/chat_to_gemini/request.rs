@@ -48,7 +48,7 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
         labels: labels(&mut fields, &mut left, |key, value| {
             asked.terms.takes_labels && is_label(key, value)
         })?,
-        service_tier: service_tier(&mut fields, &mut left)?,
+        service_tier: service_tier(&mut fields, asked, &mut left)?,
     };
     common_hints(&mut fields, &mut left);
     fields.finish(&mut left)?;
@@ -137,10 +137,20 @@ fn is_label(key: &str, value: &str) -> bool {
     fits(key) && fits(value) && key.starts_with(|first: char| first.is_ascii_lowercase())
 }
 
-fn service_tier(fields: &mut Fields, left: &mut Left) -> Result<Option<&'static str>, Refusal> {
+fn service_tier(
+    fields: &mut Fields,
+    asked: &Asked<'_>,
+    left: &mut Left,
+) -> Result<Option<&'static str>, Refusal> {
     let tier = fields.text("service_tier")?;
     Ok(match tier.as_deref() {
         None => None,
+        // Where it cannot be said, it is what happens anyway.
+        Some("default") if !asked.terms.takes_tier => None,
+        Some(_) if !asked.terms.takes_tier => {
+            left.hint("service_tier");
+            None
+        }
         Some("default") => Some("standard"),
         Some("flex") => Some("flex"),
         Some("priority") => Some("priority"),

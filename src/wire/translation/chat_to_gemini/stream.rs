@@ -259,6 +259,7 @@ fn say(chunks: &Chunks, choice: &mut Choice, part: &Part<'_>, out: &mut Vec<u8>)
             }
         }
         Kind::Data(url) => chunks.image_of(out, index, &url),
+        Kind::Sound(data) => chunks.sound_of(out, index, data),
         Kind::Call(_) => {}
     }
 }

@@ -1057,3 +1057,38 @@ fn what_is_kept_does_not_grow_with_the_stream() {
     assert!(late <= early + 8, "{early} grew to {late}");
     assert_eq!(piece, same);
 }
+
+#[test]
+fn vertex_is_told_no_service_tier() {
+    let terms = Terms {
+        takes_tier: false,
+        ..STRICT
+    };
+    for (tier, listed) in [("flex", 1), ("priority", 1), ("default", 0), ("auto", 0)] {
+        let (body, dropped) = said_to(FLASH, &terms, &with(json!({"service_tier": tier})));
+        assert_eq!(body.get("serviceTier"), None, "{tier}");
+        assert_eq!(dropped.len(), listed, "{tier}");
+    }
+}
+
+#[test]
+fn an_image_misspelt_as_jpg_is_a_jpeg() {
+    let asked = json!({"messages": [{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": "data:image/JPG;base64,aGk="}}]}]});
+    let (body, _) = said_to(FLASH, &STRICT, &asked);
+    let part = json!({"inlineData": {"mimeType": "image/jpeg", "data": "aGk="}});
+    assert_eq!(body["contents"][0]["parts"][0], part);
+}
+
+#[test]
+fn sound_is_no_picture() {
+    let answer = json!({"candidates": [{"finishReason": "STOP", "content": {"parts": [
+        {"inlineData": {"mimeType": "audio/L16;rate=24000", "data": "AAAA"}}]}}]});
+    let whole = (PAIR.answer)(answer.to_string().as_bytes(), &kept(), &Stamp::default()).unwrap();
+    let whole: Value = serde_json::from_slice(&whole).unwrap();
+    let message = &whole["choices"][0]["message"];
+    assert_eq!(message["audio"]["data"], "AAAA");
+    assert_eq!(message.get("images"), None);
+    let (out, _) = said(&PAIR, &Kept::default(), format!("data: {answer}\r\n\r\n").as_bytes());
+    assert!(out.contains(r#"{"audio":{"data":"AAAA"}}"#), "{out}");
+}

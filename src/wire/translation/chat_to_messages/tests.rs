@@ -14,9 +14,11 @@ const TERMS: Terms = Terms {
     thinks_by_budget: false,
     takes_effort: true,
     takes_labels: true,
+    takes_tier: true,
     takes_top_k: true,
     limits_completion: false,
     pass_urls: false,
+    refused: Vec::new(),
 };
 
 fn sent(body: &Value, terms: &Terms) -> Result<Sent, Refusal> {

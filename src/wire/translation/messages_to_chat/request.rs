@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::chat_settings::{effort, limit, sampling};
+use super::super::chat_settings::{
+    effort, hint, limit, sampling, stream as ask_for_stream,
+};
 use super::super::chat_turns::Turns;
 use super::super::fields::{Fields, Left, missing, refusal};
 use super::super::shape::{Asked, Kept, Refusal, Sent};
@@ -42,7 +44,7 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     if let Some(choice) = body.object("tool_choice")? {
         tools::choice(choice, &mut chat, &mut left)?;
     }
-    metadata(&mut body, &mut chat, &mut left)?;
+    metadata(&mut body, asked, &mut chat, &mut left)?;
     context(&mut body, &mut left)?;
     // Choices of price and speed, and where a prompt may be cached: the answer is the same.
     body.hints(
@@ -51,9 +53,7 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     );
     let stream = body.truth("stream")?.unwrap_or(false);
     if stream {
-        chat.insert("stream".into(), true.into());
-        // The client always gets the numbers, so they are always asked for.
-        chat.insert("stream_options".into(), json!({"include_usage": true}));
+        ask_for_stream(asked.terms, &mut chat);
     }
     body.finish(&mut left)?;
     let kept = Kept {
@@ -196,6 +196,7 @@ fn response_format(mut format: Fields, left: &mut Left) -> Result<Value, Refusal
 /// Who asks. OpenAI takes no long names, and Claude Code's is one: it is a label.
 fn metadata(
     body: &mut Fields,
+    asked: &Asked<'_>,
     chat: &mut Map<String, Value>,
     left: &mut Left,
 ) -> Result<(), Refusal> {
@@ -204,7 +205,8 @@ fn metadata(
     };
     if let Some(user) = metadata.text("user_id")? {
         if user.len() <= USER_BYTES_MAX {
-            chat.insert("user".into(), user.into());
+            let place = ("user", "metadata.user_id");
+            hint(place, user.into(), asked.terms, chat, left);
         } else {
             left.hint("metadata.user_id");
         }

@@ -447,3 +447,19 @@ fn a_claude_s_own_thoughts_go_to_a_claude_behind_chat() {
         })
     );
 }
+
+#[test]
+fn what_the_provider_is_known_to_refuse_is_not_sent_to_it() {
+    let terms = Terms {
+        refused: vec!["stream_options".to_owned(), "user".to_owned()],
+        ..STRICT
+    };
+    let asked = json!({"model": "asked", "max_tokens": 9, "stream": true,
+        "metadata": {"user_id": "u1"}, "messages": [{"role": "user", "content": "q"}]});
+    let sent = sent(&PAIR, &asked, "there", &terms).unwrap();
+    let body: Value = serde_json::from_slice(&sent.body).unwrap();
+    assert_eq!(body["stream"], true);
+    assert_eq!((body.get("stream_options"), body.get("user")), (None, None));
+    assert_eq!(sent.dropped, ["metadata.user_id"]);
+    assert!(sent.kept.include_usage);
+}

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::chat_settings::{effort, limit, sampling};
+use super::super::chat_settings::{
+    effort, hint, limit, sampling, stream as ask_for_stream,
+};
 use super::super::chat_turns::Turns;
 use super::super::fields::{Fields, Left, missing, refusal, wrong};
 use super::super::shape::{Asked, Kept, Refusal, Sent};
@@ -47,7 +49,7 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
     chat.insert("messages".into(), messages.into());
     limits(&mut body, asked, &mut chat, &mut left)?;
     reasoning(&mut body, asked, &mut chat, &mut left)?;
-    text(&mut body, &mut chat, &mut left)?;
+    text(&mut body, asked, &mut chat, &mut left)?;
     for (index, tool) in body
         .list("tools")?
         .unwrap_or_default()
@@ -61,12 +63,10 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
         chat.insert("parallel_tool_calls".into(), false.into());
     }
     let encrypted = include(&mut body, &mut left)?;
-    labels(&mut body, &mut chat, &mut left)?;
+    labels(&mut body, asked, &mut chat, &mut left)?;
     let stream = body.truth("stream")?.unwrap_or(false);
     if stream {
-        chat.insert("stream".into(), true.into());
-        // The client always gets the numbers, so they are always asked for.
-        chat.insert("stream_options".into(), json!({"include_usage": true}));
+        ask_for_stream(asked.terms, &mut chat);
     }
     // Padding is never added.
     body.take("stream_options");
@@ -160,12 +160,18 @@ fn reasoning(
 }
 
 /// What the answer must look like.
-fn text(body: &mut Fields, chat: &mut Map<String, Value>, left: &mut Left) -> Result<(), Refusal> {
+fn text(
+    body: &mut Fields,
+    asked: &Asked<'_>,
+    chat: &mut Map<String, Value>,
+    left: &mut Left,
+) -> Result<(), Refusal> {
     let Some(mut text) = body.object("text")? else {
         return Ok(());
     };
     if let Some(verbosity) = text.text("verbosity")?.filter(|word| word != "medium") {
-        chat.insert("verbosity".into(), verbosity.into());
+        let place = ("verbosity", "text.verbosity");
+        hint(place, verbosity.into(), asked.terms, chat, left);
     }
     if let Some(mut format) = text.object("format")? {
         match format.needed_text("type")?.as_str() {
@@ -213,15 +219,17 @@ fn include(body: &mut Fields, left: &mut Left) -> Result<bool, Refusal> {
 /// Whose request it is, and what it may cost: of no effect on the answer.
 fn labels(
     body: &mut Fields,
+    asked: &Asked<'_>,
     chat: &mut Map<String, Value>,
     left: &mut Left,
 ) -> Result<(), Refusal> {
     if let Some(user) = body.text("user")? {
-        chat.insert("user".into(), user.into());
+        hint(("user", "user"), user.into(), asked.terms, chat, left);
     }
     match body.text("service_tier")? {
         Some(tier) if !matches!(tier.as_str(), "auto" | "default") => {
-            chat.insert("service_tier".into(), tier.into());
+            let place = ("service_tier", "service_tier");
+            hint(place, tier.into(), asked.terms, chat, left);
         }
         _ => {}
     }

@@ -349,3 +349,20 @@ fn a_route_says_what_its_model_takes() {
     let error = said(r#"{"temperature":0.2}"#, &plain).unwrap_err();
     assert!(error.starts_with("temperature|"), "{error}");
 }
+
+#[test]
+fn what_the_provider_is_known_to_refuse_is_not_sent_to_it() {
+    let fields = ["stream_options", "user", "service_tier", "verbosity"];
+    let terms = Terms {
+        refused: fields.map(str::to_owned).to_vec(),
+        ..STRICT
+    };
+    let asked = json!({"model": "asked", "input": "q", "stream": true, "user": "u",
+        "service_tier": "flex", "text": {"verbosity": "low"}});
+    let sent = sent(&PAIR, &asked, "there", &terms).unwrap();
+    let body: Value = serde_json::from_slice(&sent.body).unwrap();
+    for field in fields {
+        assert_eq!(body.get(field), None, "{field}");
+    }
+    assert_eq!(sent.dropped, ["service_tier", "text.verbosity", "user"]);
+}
