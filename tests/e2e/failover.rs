@@ -681,6 +681,62 @@ fn a_slow_first_token_is_hedged_and_the_loser_is_cancelled_and_kept() {
     }
 }
 
+/// The attempt beside a late one fails, at once or after the deadline: the next route is asked then,
+/// and where none is left the slow one is waited for.
+#[test]
+fn a_hedge_that_fails_leaves_the_deadline_of_the_first_in_force() {
+    let hedge = "hedge = { share = 1, after = \"60ms\", max_cost_per_day = 1 }";
+    let third = ", { provider = \"an\", model = \"sim:n-4\" }";
+    for (first, second, third, served_by, attempts) in [
+        ("hd-60s:ft-60s:n-3", "fault-http_500", third, "an", 3),
+        ("ft-60s:n-3", "fault-http_500", third, "an", 3),
+        (
+            "hd-60s:ft-60s:n-3",
+            "fault-role_then_silence:for-700ms",
+            third,
+            "an",
+            3,
+        ),
+        (
+            "ft-60s:n-3",
+            "fault-role_then_silence:for-700ms",
+            third,
+            "an",
+            3,
+        ),
+        ("hd-1200ms:ft-1200ms:n-3", "fault-http_500", "", "oa", 2),
+        (
+            "ft-1200ms:n-3",
+            "fault-role_then_silence:for-500ms",
+            "",
+            "oa",
+            2,
+        ),
+    ] {
+        let rig = Rig::configured(&format!(
+            "[timeouts]\nfirst_token = \"300ms\"\n{}[models.m]\n{hedge}\n\
+             routes = [{{ provider = \"oa\", model = \"sim:{first}\" }}, \
+             {{ provider = \"inj\", model = \"sim:{second}\" }}{third}]\n",
+            PRICES.replace("\"inj\"", "\"inj\", \"an\"")
+        ));
+        let ask = Ask::chat("m", true).to("");
+        assert_eq!(
+            served(&rig, &ask),
+            (served_by.to_owned(), attempts),
+            "{first} {second}"
+        );
+        let record = rig.record(&ask);
+        assert_eq!(record.outcome, Outcome::Ok, "{first} {second}");
+        if attempts == 3 {
+            let late = record
+                .attempts
+                .iter()
+                .find(|of| of.provider.as_str() == "oa");
+            assert_eq!(late.unwrap().error_class, Some(Class::FirstTokenTimeout));
+        }
+    }
+}
+
 /// Expected are 256 tokens, so long as nothing was seen: two such copies are within the cap.
 #[test]
 fn what_second_requests_did_cost_counts_and_not_what_was_expected() {

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Limited};
 
 use super::answer::read_answer;
 use super::leave::may_retry;
-use super::slot::Slot;
+use super::slot::{Beside, Slot};
 use super::tried::{Failure, Tried, Try};
 use super::{Job, Means};
 use crate::config::credentials::CredentialFrom;
@@ -73,15 +73,14 @@ pub(super) async fn attempt(
         connections: settings.limits.connections_per_provider,
         fresh: job.fresh,
     };
-    let mut overdue = this.for_headers();
-    let (patience, class) = overdue;
+    let (patience, _) = this.for_headers();
     let mut noting = Noting {
         slot,
         phases: Phases::default(),
     };
     let body_patience = settings.timeouts.request_body.min(patience);
-    let sent = {
-        let mut sending = pin!(pool.send(
+    let (sent, overdue) = {
+        let sending = pin!(pool.send(
             &way.provider,
             outgoing,
             &limits,
@@ -89,16 +88,7 @@ pub(super) async fn attempt(
             &mut noting.phases,
         ));
         let upload = upload.zip(Some(body_patience));
-        let waited = wait(sending.as_mut(), patience, upload).await;
-        // Nowhere to go: a slow answer is better than none.
-        let is_late = matches!(waited, Err(Waited::Provider));
-        if is_late && class == ErrorClass::FirstTokenTimeout && !this.takes_leave(slot) {
-            let (rest, class) = this.within(None, patience);
-            overdue = (patience.saturating_add(rest), class);
-            wait(sending, rest, upload).await
-        } else {
-            waited
-        }
+        wait_late(this, slot, sending, upload).await
     };
     let phases = noting.phases;
     drop(noting);
@@ -233,14 +223,34 @@ async fn gather(outgoing: &mut Outgoing, (limit, patience): (u64, Duration)) -> 
     Ok(())
 }
 
+/// What an attempt does whose first token is overdue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    /// It took leave to go on elsewhere.
+    Leaves,
+    /// Nowhere to go: a slow answer is better than none.
+    Stays,
+    /// Another attempt runs beside it: the request has gone elsewhere already, and whoever is first
+    /// wins. It is asked again after [`RACE_LOOK`], as the other one may fail.
+    Raced,
+}
+
+/// Time between two looks whether the attempt beside a late one still runs.
+pub(super) const RACE_LOOK: Duration = Duration::from_millis(50);
+
 impl Try<'_> {
-    /// Takes leave to go on elsewhere, now that its deadline is over. Where another attempt was begun
-    /// beside it, the request has gone there already, and whoever is first wins.
-    pub(super) fn takes_leave(&self, slot: Slot<'_, '_>) -> bool {
-        !slot.is_raced()
-            && self
-                .elsewhere
-                .is_some_and(|onto| may_retry(self.means, onto))
+    /// What is to be done, now that its deadline is over.
+    pub(super) fn late(&self, slot: Slot<'_, '_>) -> Late {
+        let onto = match slot.beside() {
+            Beside::AtWork => return Late::Raced,
+            Beside::Nobody => self.elsewhere,
+            Beside::Over => self.further,
+        };
+        if onto.is_some_and(|onto| may_retry(self.means, onto)) {
+            Late::Leaves
+        } else {
+            Late::Stays
+        }
     }
 
     /// How long the response headers may take, and what it is called where they take longer. A
@@ -298,6 +308,32 @@ enum Waited {
     Client,
     /// The provider.
     Provider,
+}
+
+/// Waits for the response headers, past the deadline of the first token while there is no leave to
+/// go elsewhere; says also how long that was, and what it is called where they did not come.
+async fn wait_late<T>(
+    this: Try<'_>,
+    slot: Slot<'_, '_>,
+    mut sending: Pin<&mut impl Future<Output = T>>,
+    upload: Option<(&Upload, Duration)>,
+) -> (Result<T, Waited>, (Duration, ErrorClass)) {
+    let (mut patience, mut class) = this.for_headers();
+    let mut waited = wait(sending.as_mut(), patience, upload).await;
+    while class == ErrorClass::FirstTokenTimeout && matches!(waited, Err(Waited::Provider)) {
+        let (rest, beyond) = this.within(None, patience);
+        let span = match this.late(slot) {
+            Late::Leaves => break,
+            Late::Stays => rest,
+            Late::Raced => rest.min(RACE_LOOK),
+        };
+        if span == rest {
+            class = beyond;
+        }
+        patience = patience.saturating_add(span);
+        waited = wait(sending.as_mut(), span, upload).await;
+    }
+    (waited, (patience, class))
 }
 
 /// Waits for the response headers. While an upload moves, nobody is silent; one that the client

@@ -129,6 +129,7 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
             way,
             index,
             elsewhere: self.elsewhere().and_then(|place| self.way_left(place)),
+            further: self.further(),
             inject: manner.injection && shared.may_inject(way, job.language, &self.body),
             may_renew: manner.renewal && !matches!(self.body, Body::Streamed(..)),
             patience,
@@ -165,6 +166,16 @@ impl<'a, 'd, 'e> Chain<'a, 'd, 'e> {
         self.left
             .iter()
             .position(|index| !same_route(&ways[*index], current))
+    }
+
+    /// The way behind that one, by another route again; absent where no try would be left for it.
+    fn further(&self) -> Option<&'a Way> {
+        let ways = self.ways;
+        let onto = self.way_left(self.elsewhere()?)?;
+        let current = &ways[self.current?];
+        let mut left = self.left.iter().map(|index| &ways[*index]);
+        let found = left.find(|way| !same_route(way, onto) && !same_route(way, current));
+        found.filter(|_| self.tries + 1 < self.means.settings.failover.attempts)
     }
 
     fn way_left(&self, place: usize) -> Option<&'a Way> {

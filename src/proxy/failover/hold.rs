@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::attempt::{Late, RACE_LOOK};
 use super::loss::Loss;
 use super::slot::Slot;
 use super::tried::{Failure, Patience, Tried, Try, is_of_credential};
@@ -13,7 +14,7 @@ use crate::edge::upstream::{AnswerBody, Chunk};
 use crate::proxy::reject::Reject;
 use crate::proxy::speech::stamp_of;
 use crate::proxy::tap::{HeldFrame, Source, end_of};
-use crate::record::{CancelledBy, ErrorClass, Mark, Moment, Outcome};
+use crate::record::{CancelledBy, ErrorClass, Mark, Moment, Nanos, Outcome};
 use crate::wire::dialect::errors::{self, Classified};
 use crate::wire::observer::{BodyEnd, Observation, Observer, Seen};
 
@@ -242,11 +243,15 @@ impl Holding<'_, '_, '_> {
             let (wait, late) = limits.next(self.clock.now(), activity);
             let Ok(chunk) = tokio::time::timeout(wait, body.chunk()).await else {
                 let overdue = Stopped::Broken(BodyEnd::Stalled, ErrorClass::FirstTokenTimeout);
-                if late == overdue && !this.takes_leave(self.slot) {
-                    limits.patience.first_token = None;
-                    continue;
-                }
-                return late;
+                limits.patience.first_token = match (late == overdue).then(|| this.late(self.slot))
+                {
+                    Some(Late::Stays) => None,
+                    Some(Late::Raced) => {
+                        Some(self.clock.now().plus(Nanos(RACE_LOOK.as_nanos() as u64)))
+                    }
+                    Some(Late::Leaves) | None => return late,
+                };
+                continue;
             };
             activity = match chunk {
                 None => {

@@ -4,10 +4,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::proxy::booking::Booking;
 use crate::proxy::settle::Exchange;
-use crate::record::{AttemptRecord, ExchangeRecord};
+use crate::record::{AttemptRecord, ExchangeRecord, Mark};
 
 /// The exchange, as its attempts reach it. Nobody waits for the lock: all run on one thread.
 pub(super) type Draft<'e> = Mutex<&'e mut Exchange>;
+
+/// Whether another attempt runs beside one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// None was begun.
+    Nobody,
+    /// It may be first yet.
+    AtWork,
+    /// It failed.
+    Over,
+}
 
 /// The place of one attempt. Its record stands in the draft from the first moment on, so that it
 /// is there whatever happens.
@@ -37,10 +48,17 @@ impl<'a, 'e> Slot<'a, 'e> {
         self.index
     }
 
-    /// Whether another attempt was begun beside this one.
-    pub(super) fn is_raced(self) -> bool {
-        let begun = with(self.draft, |record| record.attempts.len());
-        begun.is_some_and(|begun| begun > self.index + 1)
+    /// What became of the attempt that was begun beside this one.
+    pub(super) fn beside(self) -> Beside {
+        let is_over = |of: &AttemptRecord| of.timeline.get(Mark::Closed).is_some();
+        let found = with(self.draft, |record| {
+            match record.attempts.get(self.index + 1..) {
+                None | Some([]) => Beside::Nobody,
+                Some(later) if later.iter().all(is_over) => Beside::Over,
+                Some(_) => Beside::AtWork,
+            }
+        });
+        found.unwrap_or(Beside::Nobody)
     }
 
     /// Writes into the record of this attempt; an exchange that was settled has none any more.

@@ -22,6 +22,8 @@ pub(super) struct Try<'a> {
     pub(super) may_renew: bool,
     /// Where the request goes on where this one is too slow.
     pub(super) elsewhere: Option<&'a Way>,
+    /// Where it goes on where the attempt beside this one has been there in vain.
+    pub(super) further: Option<&'a Way>,
     /// How long its answer may be held back; absent where no other route is left.
     pub(super) patience: Option<Patience>,
     /// What it works with.

@@ -1089,6 +1089,10 @@ fn sound_is_no_picture() {
     let message = &whole["choices"][0]["message"];
     assert_eq!(message["audio"]["data"], "AAAA");
     assert_eq!(message.get("images"), None);
-    let (out, _) = said(&PAIR, &Kept::default(), format!("data: {answer}\r\n\r\n").as_bytes());
+    let (out, _) = said(
+        &PAIR,
+        &Kept::default(),
+        format!("data: {answer}\r\n\r\n").as_bytes(),
+    );
     assert!(out.contains(r#"{"audio":{"data":"AAAA"}}"#), "{out}");
 }

@@ -2,9 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::chat_settings::{
-    effort, hint, limit, sampling, stream as ask_for_stream,
-};
+use super::super::chat_settings::{effort, hint, limit, sampling, stream as ask_for_stream};
 use super::super::chat_turns::Turns;
 use super::super::fields::{Fields, Left, missing, refusal};
 use super::super::shape::{Asked, Kept, Refusal, Sent};
