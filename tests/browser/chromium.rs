@@ -19,7 +19,7 @@ pub(crate) struct Browser {
     _profile: TempDir,
 }
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 impl Browser {
     /// Starts it. The protocol's descriptors 3 and 4 are made of stdin and stdout by a shell.
@@ -149,7 +149,7 @@ impl Browser {
 
     /// Asks until the answer is `true`.
     pub(crate) fn wait_for(&mut self, expression: &str) {
-        for _ in 0..100 {
+        for _ in 0..1_200 {
             if self.ask(expression) == true {
                 return;
             }
