@@ -79,7 +79,7 @@ const BOUND: &[&str] = &[
 const GOOD: &[(&str, bool)] = &[
     ("n-6:gap-2ms", true),
     ("n-6", false),
-    ("n-6:hd-300ms:ft-1200ms:gap-5ms", false),
+    ("n-6:hd-300ms:ft-2500ms:gap-5ms", false),
     ("n-6:ka-20ms:ft-300ms", true),
     ("n-6:fault-comment_flood", true),
     ("n-6:think-8:gap-20ms", true),
@@ -109,7 +109,7 @@ fn rig() -> Rig {
         )
     });
     let models: String = models.collect();
-    Rig::configured(&format!("[timeouts]\nfirst_token = \"700ms\"\n{models}"))
+    Rig::configured(&format!("[timeouts]\nfirst_token = \"1500ms\"\n{models}"))
 }
 
 #[test]
@@ -785,7 +785,7 @@ fn with_nothing_held_what_fails_at_its_status_still_moves_on() {
         // The role chunk has gone to the client.
         ("n-6:fault-error_first", Outcome::InBandError, 1),
     ] {
-        let more = "[failover]\nheld = \"none\"\n[timeouts]\nfirst_token = \"500ms\"\n";
+        let more = "[failover]\nheld = \"none\"\n[timeouts]\nfirst_token = \"1500ms\"\n";
         let rig = pair("", first, more);
         let ask = Ask::chat("m", true).to("");
         assert_eq!(rig.send(&ask).status, 200, "{first}");

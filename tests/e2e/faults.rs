@@ -374,7 +374,7 @@ fn odd_ends_that_are_none() {
 
 #[test]
 fn silence_is_cut_after_its_deadline() {
-    let rig = Rig::configured("[timeouts]\nsilence = \"300ms\"");
+    let rig = Rig::configured("[timeouts]\nsilence = \"1s\"");
     let late = || InBand("upstream_silence_timeout");
     let (stalled, end, class) = (Outcome::Stalled, End::Stalled, Class::SilenceTimeout);
     let own = || Own(504, "upstream_silence_timeout");
@@ -391,7 +391,7 @@ fn silence_is_cut_after_its_deadline() {
             responses("stall_mid:at-3:for-5s", late(), stalled, end).class(class),
             // Comments are life.
             row(
-                Ask::messages("sim:n-2:ft-900ms:ka-50ms", true),
+                Ask::messages("sim:n-2:ft-3s:ka-50ms", true),
                 "pings",
                 Passed(200),
                 Outcome::Ok,
@@ -403,7 +403,7 @@ fn silence_is_cut_after_its_deadline() {
 
 #[test]
 fn an_exchange_ends_with_its_total() {
-    let rig = Rig::configured("[timeouts]\ntotal = \"400ms\"");
+    let rig = Rig::configured("[timeouts]\ntotal = \"1500ms\"");
     let late = || InBand("upstream_total_timeout");
     let class = Class::TotalTimeout;
     judge(
