@@ -93,6 +93,8 @@ impl Home {
             .current_dir(&self.folder)
             .env_clear()
             .env("HOME", &self.folder)
+            // Where it may use some processors only, the allocator says so in a line of its own.
+            .env("_RJEM_MALLOC_CONF", "percpu_arena:disabled")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
