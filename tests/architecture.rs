@@ -55,7 +55,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("analysis", &["scoring", "replay", "watch", "tables", "paper", "render", "reports"]),
     ("config", &["routes", "probes", "runs", "profiles", "credentials", "settings", "problem", "expand", "quantity", "address", "read", "yaml", "kinds", "choices", "prices", "workload", "catalogue", "raw_routing", "raw", "presets", "resolve", "fingerprint", "load", "schema", "template"]),
     ("config/resolve", &["work", "numbers", "listeners", "logins", "credentials", "endpoint", "providers", "policies", "models", "rules", "probes", "runs", "experiments", "prices", "vain"]),
-    ("edge", &["stamp", "server", "upstream", "credentials", "store", "telemetry", "alert"]),
+    ("edge", &["stamp", "known_names", "server", "upstream", "credentials", "store", "telemetry", "alert"]),
     ("edge/credentials", &["material", "call", "file", "command", "sign", "aws", "entra", "program", "federated", "google", "keyring"]),
     ("proxy", &["names", "secret", "inband", "bill", "booking", "canaries", "presence", "settle", "read_on", "tap", "reject", "filter", "address", "paths", "speech", "unknown", "candidates", "quotes", "weigh", "headers", "authorise", "intake", "described", "inquiry", "models", "lot", "ours", "shared", "outlook", "failover", "relay", "shadow", "street"]),
     ("active", &["traffic", "named", "digest", "targets", "spending", "probing", "bench", "load", "eval", "asked"]),

@@ -2,6 +2,8 @@
 
 pub mod stamp;
 
+mod known_names;
+
 pub mod server;
 
 pub mod upstream;

@@ -6,15 +6,14 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use httparse::Status;
 
+use crate::edge::known_names::KnownNames;
 use crate::edge::server::limits::ConnectionLimits;
 
 /// Headers of a plain request, at most.
 const HEADERS_MAX: usize = 64;
-/// Bytes of a name that is remembered, at most.
-const NAME_KEPT: usize = 64;
 /// Digits of a length that is read here, at most.
 const LENGTH_DIGITS: usize = 15;
 
@@ -44,12 +43,8 @@ pub(super) struct Plain {
     pub(super) body: u64,
 }
 
-/// The names of the headers of the latest request, in order: a client sends the same ones again.
-#[derive(Debug, Default)]
-pub(super) struct Names(Vec<HeaderName>);
-
 /// Reads the head at the beginning of `bytes`. Nothing is copied.
-pub(super) fn read(bytes: &Bytes, names: &mut Names, limits: &ConnectionLimits) -> Begun {
+pub(super) fn read(bytes: &Bytes, names: &mut KnownNames, limits: &ConnectionLimits) -> Begun {
     let mut room = [const { MaybeUninit::uninit() }; HEADERS_MAX];
     let mut parsed = httparse::Request::new(&mut []);
     let head = match parsed.parse_with_uninit_headers(bytes, &mut room) {
@@ -68,7 +63,7 @@ fn plain(
     bytes: &Bytes,
     parsed: &httparse::Request<'_, '_>,
     head: usize,
-    names: &mut Names,
+    names: &mut KnownNames,
 ) -> Option<Plain> {
     if parsed.version != Some(1) {
         return None;
@@ -107,24 +102,6 @@ fn plain(
     })
 }
 
-impl Names {
-    /// The name of the header at `place`: the one that was there the last time, if it is the same.
-    fn at(&mut self, place: usize, text: &[u8]) -> Option<HeaderName> {
-        let known = self.0.get(place);
-        let same = known.filter(|known| known.as_str().as_bytes().eq_ignore_ascii_case(text));
-        if let Some(same) = same {
-            return Some(same.clone());
-        }
-        let name = HeaderName::from_bytes(text).ok()?;
-        self.0.truncate(place);
-        // One that is long is not worth being kept.
-        if self.0.len() == place && text.len() <= NAME_KEPT {
-            self.0.push(name.clone());
-        }
-        Some(name)
-    }
-}
-
 /// Digits and nothing else (RFC 9110, 8.6).
 fn number(text: &[u8]) -> Option<u64> {
     let is_plain = (1..=LENGTH_DIGITS).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
@@ -149,7 +126,7 @@ mod tests {
     fn of(text: &str) -> Begun {
         read(
             &Bytes::copy_from_slice(text.as_bytes()),
-            &mut Names::default(),
+            &mut KnownNames::default(),
             &LIMITS,
         )
     }
@@ -208,7 +185,7 @@ mod tests {
 
     #[test]
     fn names_are_remembered_by_their_place() {
-        let mut names = Names::default();
+        let mut names = KnownNames::default();
         for text in [
             "GET / HTTP/1.1\r\nA: 1\r\nX-Long-Name: 2\r\n\r\n",
             "GET / HTTP/1.1\r\na: 1\r\nX-Other-Name: 2\r\nB: 3\r\n\r\n",

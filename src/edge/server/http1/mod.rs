@@ -24,7 +24,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use super::limits::ConnectionLimits;
 use super::request_body::{Feed, RequestBody, passage};
 use crate::clock::Clock;
-use head::{Begun, Names, Plain};
+use crate::edge::known_names::KnownNames;
+use head::{Begun, Plain};
 use outbound::Outbound;
 
 /// Room for a request: most come with one read.
@@ -50,7 +51,7 @@ pub(super) struct Http1<T, S: Service<Request<RequestBody>>, B> {
     service: S,
     limits: ConnectionLimits,
     clock: Clock,
-    names: Names,
+    names: KnownNames,
     /// Read and not taken yet.
     buffer: BytesMut,
     call: Pin<Box<Option<S::Future>>>,
@@ -90,7 +91,7 @@ where
             service,
             limits,
             clock,
-            names: Names::default(),
+            names: KnownNames::default(),
             buffer: BytesMut::new(),
             call: Box::pin(None),
             work: Work::Idle,

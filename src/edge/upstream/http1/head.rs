@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use httparse::Status;
 
 use super::chunked::Chunked;
+use crate::edge::known_names::KnownNames;
 
 /// Bytes of one head, at most.
 const HEAD_MAX: usize = 64 * 1024;
@@ -17,8 +18,6 @@ const HEADERS_MAX: usize = 100;
 
 /// Headers that are put on top for the client: a map that grows hashes all anew.
 const OURS: usize = 6;
-/// Bytes of a name that is remembered, at most.
-const NAME_KEPT: usize = 64;
 
 const TOO_LARGE: &str = "too many bytes, and still no head of an answer";
 const TWO_LENGTHS: &str = "its answer has more than one content-length";
@@ -59,7 +58,7 @@ pub(super) struct HeadReader {
     looked_at: usize,
     /// The names of the headers of the latest head, in order: most providers send the same ones
     /// each time.
-    names: Vec<HeaderName>,
+    names: KnownNames,
 }
 
 impl HeadReader {
@@ -170,14 +169,14 @@ impl Parsed {
         self,
         buffer: &mut BytesMut,
         to_head: bool,
-        names: &mut Vec<HeaderName>,
+        names: &mut KnownNames,
     ) -> Result<Head, &'static str> {
         let bytes = buffer.split_to(self.length).freeze();
         let status = StatusCode::from_u16(self.status).map_err(|_| BAD_STATUS)?;
         let mut facts = Facts::default();
         let mut headers = HeaderMap::with_capacity(self.headers.len() + OURS);
         for (place, (name, value)) in self.headers.into_iter().enumerate() {
-            let name = named(&bytes[name], place, names)?;
+            let name = names.at(place, &bytes[name]).ok_or(BAD_HEADER)?;
             facts.note(&name, &bytes[value.clone()])?;
             // A slice of what was read: nothing is copied.
             let value = HeaderValue::from_maybe_shared(bytes.slice(value));
@@ -185,26 +184,6 @@ impl Parsed {
         }
         facts.head(status, headers, self.is_http_11, to_head)
     }
-}
-
-/// The name of the header at `place`: the one that was there the last time, if it is the same.
-fn named(
-    text: &[u8],
-    place: usize,
-    names: &mut Vec<HeaderName>,
-) -> Result<HeaderName, &'static str> {
-    let known = names.get(place);
-    let same = known.filter(|known| known.as_str().as_bytes().eq_ignore_ascii_case(text));
-    if let Some(same) = same {
-        return Ok(same.clone());
-    }
-    let name = HeaderName::from_bytes(text).map_err(|_| BAD_HEADER)?;
-    names.truncate(place);
-    // One that is long is not worth being kept.
-    if names.len() == place && text.len() <= NAME_KEPT {
-        names.push(name.clone());
-    }
-    Ok(name)
 }
 
 /// What the headers say of the body and of the connection.
