@@ -174,8 +174,7 @@ impl Standing {
                 let used = usage.and_then(|usage| Some(usage.input? + usage.output.unwrap_or(0)));
                 if let Some(tokens) = used {
                     let credential = attempt.credential;
-                    let declared = limits::declared(&attempt.rate_limits, record.started);
-                    let tokens = (tokens, declared.tokens.is_some());
+                    let tokens = (tokens, limits::declares_tokens(&attempt.rate_limits));
                     board.health.tokens(&route, credential, tokens, now);
                 }
             }

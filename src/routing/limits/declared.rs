@@ -36,12 +36,15 @@ impl Declared {
     }
 }
 
+/// Meters that a provider tells of, usually at most.
+const USUAL: usize = 4;
+
 /// Reads the headers of one response, of whichever provider. `now` is the response's date.
 #[must_use]
 pub fn declared(headers: &[RateLimitHeader], now: WallTime) -> Declared {
     let now = dated(headers, now);
     // Meters by what their names have in common: `tokens-minute`, `input-tokens`.
-    let mut found: Vec<(What<'_>, Meter, Limit)> = Vec::new();
+    let mut found: Vec<(What<'_>, Meter, Limit)> = Vec::with_capacity(USUAL);
     for header in headers {
         let Some(what) = What::of(&header.name) else {
             continue;
@@ -50,7 +53,8 @@ pub fn declared(headers: &[RateLimitHeader], now: WallTime) -> Declared {
             continue;
         };
         let same = |(other, kind, _): &(What<'_>, Meter, Limit)| {
-            *kind == meter && other.words().eq(what.words())
+            // Lengths first: they nearly always tell.
+            *kind == meter && other.length == what.length && other.words().eq(what.words())
         };
         let at = found.iter().position(same);
         let at = at.unwrap_or_else(|| {
@@ -77,21 +81,39 @@ pub fn declared(headers: &[RateLimitHeader], now: WallTime) -> Declared {
             .map(|(_, limit)| *limit)
             .min_by_key(|limit| (share_left(*limit), Reverse(limit.reset)))
     };
-    let fewest = |meter: Meter| {
+    let fewest = |meter: Meter, nearest: Option<Limit>| {
         let of_kind = all.iter().filter(|(kind, _)| *kind == meter);
         let fewest = of_kind
             .map(|(_, limit)| *limit)
             .filter(|limit| limit.left.is_some())
             .min_by_key(|limit| (limit.left, Reverse(limit.reset)));
-        fewest.filter(|fewest| nearest(meter) != Some(*fewest))
+        fewest.filter(|fewest| nearest != Some(*fewest))
     };
     let used_up = all.iter().filter(|(_, limit)| limit.left == Some(0));
+    let (requests, tokens) = (nearest(Meter::Requests), nearest(Meter::Tokens));
     Declared {
-        requests: nearest(Meter::Requests),
-        tokens: nearest(Meter::Tokens),
-        fewest: [fewest(Meter::Requests), fewest(Meter::Tokens)],
+        requests,
+        tokens,
+        fewest: [
+            fewest(Meter::Requests, requests),
+            fewest(Meter::Tokens, tokens),
+        ],
         used_up: used_up.filter_map(|(_, limit)| limit.reset).max(),
     }
+}
+
+/// Whether the headers of one response declare anything of tokens: whether [`declared()`] would
+/// find [`Declared::tokens`], for a fraction of what that costs.
+#[must_use]
+pub fn declares_tokens(headers: &[RateLimitHeader]) -> bool {
+    let of_tokens = |header: &RateLimitHeader| {
+        let what = What::of(&header.name);
+        what.is_some_and(|what| what.part.is_some() && what.meter == Some(Meter::Tokens))
+    };
+    headers.iter().any(of_tokens)
+        || fields(headers)
+            .iter()
+            .any(|(meter, _)| *meter == Meter::Tokens)
 }
 
 /// What is left of a limit in thousandths; unknown counts as all.
@@ -111,11 +133,11 @@ enum Part {
 }
 
 impl Part {
-    fn of(word: &str) -> Option<Self> {
+    fn of(word: &[u8]) -> Option<Self> {
         match word {
-            "limit" => Some(Self::Limit),
-            "remaining" => Some(Self::Left),
-            "reset" => Some(Self::Reset),
+            b"limit" => Some(Self::Limit),
+            b"remaining" => Some(Self::Left),
+            b"reset" => Some(Self::Reset),
             _ => None,
         }
     }
@@ -128,6 +150,8 @@ struct What<'a> {
     rest: &'a str,
     part: Option<Part>,
     meter: Option<Meter>,
+    /// Bytes of its words that are no part.
+    length: usize,
 }
 
 impl<'a> What<'a> {
@@ -144,9 +168,9 @@ impl<'a> What<'a> {
         let (rest, of_tokens) = FAMILIES
             .iter()
             .find_map(|(family, of_tokens)| Some((name.strip_prefix(family)?, *of_tokens)))?;
-        let mut part = None;
+        let (mut part, mut length) = (None, 0);
         let (mut tokens, mut requests, mut nothing) = (of_tokens, false, true);
-        for word in rest.split('-') {
+        for word in words(rest) {
             if let Some(is) = Part::of(word) {
                 part = Some(is);
                 continue;
@@ -154,6 +178,7 @@ impl<'a> What<'a> {
             tokens |= has(word, b"token") || has(word, b"bysize");
             requests |= has(word, b"requests");
             nothing &= word.is_empty();
+            length += word.len();
         }
         // OpenRouter and Together name nothing: they count requests. Others' further words (over,
         // type, renewalperiod) are no meters.
@@ -162,49 +187,104 @@ impl<'a> What<'a> {
             (false, true) => Some(Meter::Requests),
             (false, false) => None,
         };
-        Some(Self { rest, part, meter })
+        Some(Self {
+            rest,
+            part,
+            meter,
+            length,
+        })
     }
 
     /// The words that are no part.
-    fn words(self) -> impl Iterator<Item = &'a str> {
-        let words = self.rest.split('-');
-        words.filter(|word| Part::of(word).is_none())
+    fn words(self) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+        words(self.rest).filter(|word| Part::of(word).is_none())
     }
 
     fn window(self) -> Option<Nanos> {
-        let seconds: u64 = match self.words().last()? {
-            "minute" => 60,
-            "hour" => 3_600,
-            "day" => 86_400,
-            "month" => 30 * 86_400,
+        let seconds: u64 = match self.words().next_back()? {
+            b"minute" => 60,
+            b"hour" => 3_600,
+            b"day" => 86_400,
+            b"month" => 30 * 86_400,
             _ => return None,
         };
         Some(Nanos(seconds * 1_000_000_000))
     }
 }
 
+/// The words of a name. They are short: to look for hyphens as in long text would cost more.
+fn words(name: &str) -> impl DoubleEndedIterator<Item = &[u8]> {
+    name.as_bytes().split(|byte| *byte == b'-')
+}
+
 /// A whole number; -1 stands for unknown at Azure.
 fn count(text: &str) -> Option<u64> {
-    // `100, 100;window=60` of the IETF's draft.
-    let first = text.split([',', ';']).next()?.trim();
-    let whole = first.parse().ok().filter(|n| *n < 1_000_000_000_000_000);
-    let number = || first.parse::<f64>().ok();
-    whole.or_else(|| Some(number().filter(|n| (0.0..1e15).contains(n))? as u64))
+    let whole = |text: &str| text.parse().ok().filter(|n| *n < 1_000_000_000_000_000);
+    // Nearly always it is that and nothing else; `100, 100;window=60` of the IETF's draft is not.
+    whole(text).or_else(|| {
+        let first = text.split([',', ';']).next()?.trim();
+        let number = || first.parse::<f64>().ok();
+        whole(first).or_else(|| Some(number().filter(|n| (0.0..1e15).contains(n))? as u64))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn headers(pairs: &[(&str, &str)]) -> Vec<RateLimitHeader> {
+        let header = |(name, value): &(&str, &str)| RateLimitHeader {
+            name: (*name).into(),
+            value: (*value).into(),
+        };
+        pairs.iter().map(header).collect()
+    }
+
     fn read(pairs: &[(&str, &str)]) -> Declared {
-        let headers: Vec<_> = pairs
-            .iter()
-            .map(|(name, value)| RateLimitHeader {
-                name: (*name).into(),
-                value: (*value).into(),
-            })
-            .collect();
-        declared(&headers, WallTime(1_795_348_800_000_000))
+        declared(&headers(pairs), WallTime(1_795_348_800_000_000))
+    }
+
+    #[test]
+    fn tokens_are_declared_where_some_are_found() {
+        for (pairs, expected) in [
+            (&[("x-ratelimit-limit-requests", "5")][..], false),
+            (&[("x-ratelimit-limit-tokens", "many")], true),
+            (&[("x-ratelimit-limit-tokens-minute", "5")], true),
+            (&[("x-ratelimit-over-tokens", "5")], false),
+            (&[("x-tokenlimit-remaining", "5")], true),
+            (&[("ratelimit", r#""tpm";r=5"#)], false),
+            (
+                &[
+                    ("ratelimit-policy", r#""a";q=5;qu="tokens""#),
+                    ("ratelimit", r#""a";r=5"#),
+                ],
+                true,
+            ),
+            (&[("retry-after", "5")], false),
+            (&[], false),
+        ] {
+            let declared = read(pairs);
+            assert_eq!(declared.tokens.is_some(), expected, "{pairs:?}");
+            assert_eq!(declares_tokens(&headers(pairs)), expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn counts_are_whole_numbers() {
+        for (text, expected) in [
+            ("100", Some(100)),
+            (" 100 ", Some(100)),
+            ("100, 100;window=60", Some(100)),
+            ("99.5", Some(99)),
+            ("1e3", Some(1_000)),
+            ("999999999999999", Some(999_999_999_999_999)),
+            ("1000000000000000", None),
+            ("-1", None),
+            ("many", None),
+            ("", None),
+        ] {
+            assert_eq!(count(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl<'a> Policy<'a> {
     }
 
     fn meter(&self) -> Option<Meter> {
-        let of_tokens = |word: &str| has(word, b"token");
+        let of_tokens = |word: &str| has(word.as_bytes(), b"token");
         match self.unit {
             Some(unit) if of_tokens(unit) => Some(Meter::Tokens),
             Some("requests") => Some(Meter::Requests),

@@ -25,7 +25,6 @@ pub struct Limit {
 }
 
 /// Whether a short word holds another.
-pub(super) fn has(word: &str, other: &[u8]) -> bool {
-    let mut windows = word.as_bytes().windows(other.len());
-    windows.any(|window| window == other)
+pub(super) fn has(word: &[u8], other: &[u8]) -> bool {
+    word.windows(other.len()).any(|window| window == other)
 }

@@ -13,7 +13,7 @@ mod span;
 mod wait;
 
 pub use date::http_date;
-pub use declared::{Declared, declared};
+pub use declared::{Declared, declared, declares_tokens};
 pub use meter::{Limit, Meter};
 pub use span::reset;
 pub use wait::wait;

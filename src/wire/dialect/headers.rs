@@ -32,6 +32,9 @@ pub fn read_headers(headers: &HeaderMap) -> HeaderReading {
     let mut id_rank = usize::MAX;
     for (name, value) in headers {
         let name = name.as_str();
+        if tells_nothing(name) {
+            continue;
+        }
         let Ok(value) = value.to_str() else { continue };
         if value.is_empty() || value.len() > VALUE_BYTES_MAX {
             continue;
@@ -85,6 +88,15 @@ pub fn read_headers(headers: &HeaderMap) -> HeaderReading {
     reading
 }
 
+/// Whether it is one of those that nearly every answer has, and that are of no use here: not even its
+/// value is looked at.
+fn tells_nothing(name: &str) -> bool {
+    matches!(
+        name,
+        "content-type" | "content-length" | "date" | "server" | "vary" | "connection"
+    )
+}
+
 /// The counts that Bedrock tells of an invocation beside the model's own answer, which may tell
 /// none; those of the cache are beside the input.
 #[must_use]
@@ -105,11 +117,10 @@ pub fn counts(headers: &HeaderMap) -> Option<Usage> {
 
 /// Whether a reset is a moment and not a span.
 fn is_moment(value: &str) -> bool {
-    value.contains(':')
-        || value
-            .trim()
-            .parse::<f64>()
-            .is_ok_and(|number| number >= 1e9)
+    // So large a number is long, but for those with an exponent, and the infinite ones.
+    let may_be_large = || value.len() > 9 || value.contains(['e', 'E', 'i', 'I']);
+    let is_large = |value: &str| value.parse::<f64>().is_ok_and(|number| number >= 1e9);
+    value.contains(':') || (may_be_large() && is_large(value.trim()))
 }
 
 /// Headers that name the request at the provider, best first; `cf-ray` names it at Cloudflare.
@@ -285,6 +296,23 @@ mod tests {
         assert_eq!(reading.served_by.as_deref(), Some("cerebras"));
         assert_eq!(reading.region.as_deref(), Some("Sweden Central"));
         assert!(reading.cached_answer);
+    }
+
+    #[test]
+    fn moments_are_told_from_spans() {
+        for (value, expected) in [
+            ("2026-11-22T00:00:00Z", true),
+            ("1795348805", true),
+            (" 1795348805 ", true),
+            ("1e9", true),
+            ("inf", true),
+            ("999999999", false),
+            ("999999.999", false),
+            ("6m0s", false),
+            ("", false),
+        ] {
+            assert_eq!(is_moment(value), expected, "{value}");
+        }
     }
 
     #[test]
