@@ -372,11 +372,8 @@ impl Health {
     }
 
     pub(super) fn route(&mut self, route: &RouteKey, now: Moment) -> &mut RouteHealth {
-        if !self.routes.contains_key(route) {
-            if self.routes.len() >= ROUTES_MAX {
-                self.forget_one();
-            }
-            self.routes.insert(route.clone(), RouteHealth::default());
+        if self.routes.len() >= ROUTES_MAX && !self.routes.contains_key(route) {
+            self.forget_one();
         }
         let health = self.routes.entry(route.clone()).or_default();
         health.touched = health.touched.max(now);

@@ -57,16 +57,13 @@ impl Learned {
 
     /// Takes in what an attempt tells of its route.
     pub fn observe(&mut self, route: &RouteKey, seen: &Observation) {
-        if !self.routes.contains_key(route) {
-            if self.routes.len() >= ROUTES_MAX {
-                self.forget_one();
-            }
-            self.routes
-                .insert(route.clone(), RouteLearned::new(seen.at));
+        if self.routes.len() >= ROUTES_MAX && !self.routes.contains_key(route) {
+            self.forget_one();
         }
-        if let Some(learned) = self.routes.get_mut(route) {
-            learned.observe(seen, &self.tuning);
-        }
+        let learned = self.routes.entry(route.clone());
+        learned
+            .or_insert_with(|| RouteLearned::new(seen.at))
+            .observe(seen, &self.tuning);
     }
 
     /// Takes the name that an answer of a known route gives its model; see [`RouteLearned::answered`].

@@ -74,10 +74,15 @@ impl RecentSpans {
             spans.pop_front();
         }
         *p95 = (spans.len() >= ENOUGH).then(|| {
-            let mut sorted: Vec<u32> = spans.iter().map(|(_, span)| *span).collect();
-            sorted.sort_unstable();
-            // The rank that 95 of 100 do not exceed: ⌈0.95 n⌉.
-            sorted[(sorted.len() * 95).div_ceil(100) - 1]
+            let mut millis = [0; KEPT];
+            let millis = &mut millis[..spans.len()];
+            for (place, (_, span)) in millis.iter_mut().zip(spans.iter()) {
+                *place = *span;
+            }
+            // The rank that 95 of 100 do not exceed: ⌈0.95 n⌉. A few lie above it: to put all in
+            // order for that would cost seven times as much.
+            let rank = (millis.len() * 95).div_ceil(100) - 1;
+            *millis.select_nth_unstable(rank).1
         });
     }
 

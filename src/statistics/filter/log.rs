@@ -209,9 +209,15 @@ impl LogFilter {
         let most = 2.0 * STEP_MAX * STEP_MAX * self.noise;
         let steps = self.recent.iter().map(|of| f64::from(of.step).min(most));
         let by_steps = steps.sum::<f64>() / (2.0 * self.recent.len() as f64);
-        let mut sorted: Vec<f32> = self.recent.iter().map(|of| of.surprise).collect();
-        sorted.sort_unstable_by(f32::total_cmp);
-        let sigma = 1.4826 * f64::from(sorted[sorted.len() / 2]);
+        let mut surprises = [0.0; RECENT];
+        let surprises = &mut surprises[..self.recent.len()];
+        for (place, of) in surprises.iter_mut().zip(&self.recent) {
+            *place = of.surprise;
+        }
+        // Nobody asks for the order of the others.
+        let middle = surprises.len() / 2;
+        let (_, median, _) = surprises.select_nth_unstable_by(middle, f32::total_cmp);
+        let sigma = 1.4826 * f64::from(*median);
         self.scatter = (sigma * sigma).max(tuning.noise_min);
         self.noise = by_steps.clamp(tuning.noise_min, self.scatter);
     }
