@@ -1,8 +1,10 @@
 //! Splits a request's path into the provider it names and the path there.
 
+use std::ops::Range;
+
 use crate::config::settings::Settings;
 use crate::record::{Language, Name};
-use crate::wire::dialect::identify::endpoint;
+use crate::wire::dialect::identify::{Endpoint, House, endpoint};
 
 /// Where a request's path points, before its model is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +111,13 @@ impl Address<'_> {
     pub fn endpoint(&self, language: Language) -> Name {
         let path = self.path.strip_suffix('/').unwrap_or(self.path);
         if language.is_inference() {
-            return Name::from(without_names(path).as_str());
+            return match endpoint(path) {
+                Endpoint {
+                    house: House::Plain(_) | House::Ollama,
+                    ..
+                } => Name::from(path),
+                named => Name::from(without_names(path, named.model)),
+            };
         }
         PREFIXES
             .iter()
@@ -126,8 +134,8 @@ impl Address<'_> {
 
 /// The path of an inference endpoint with `*` for the model, and for the project and the place that
 /// it names. What is left are words that identifying it has compared.
-fn without_names(path: &str) -> String {
-    let model = endpoint(path).model.unwrap_or(path.len()..path.len());
+fn without_names(path: &str, model: Option<Range<usize>>) -> String {
+    let model = model.unwrap_or(path.len()..path.len());
     let mut named = path[..model.start].to_owned();
     if !model.is_empty() {
         // What kind of thing it is may be a part of its name.

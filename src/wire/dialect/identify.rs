@@ -58,7 +58,9 @@ pub const GOOGLE_VERSIONS: [&str; 4] = ["v1beta1", "v1beta", "v1alpha", "v1"];
 
 /// `/{version}/…/{model}:{verb}`.
 fn google(path: &str) -> Option<Endpoint> {
-    let (resource, verb) = path.rsplit_once(':')?;
+    // Nearly every path has none, and each request's is looked at a few times.
+    let colon = memchr::memrchr(b':', path.as_bytes())?;
+    let (resource, verb) = (path.get(..colon)?, path.get(colon + 1..)?);
     let (language, stream) = match verb {
         "generateContent" => (Language::GeminiGenerate, Some(false)),
         "streamGenerateContent" => (Language::GeminiGenerate, Some(true)),

@@ -6,6 +6,9 @@ pub(super) fn is_changed(asked: Option<&str>, answered: Option<&str>) -> bool {
     let (Some(asked), Some(answered)) = (asked, answered) else {
         return false;
     };
+    if asked == answered {
+        return false;
+    }
     let (asked, answered) = (core(asked), core(answered));
     let rest = answered
         .strip_prefix(&asked)
