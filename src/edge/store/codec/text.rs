@@ -16,6 +16,21 @@ const DATE: u8 = 5;
 /// What rate-limit values are made of: digits, times, durations. Half a byte each.
 const PACKED_CHARS: &[u8; 16] = b"0123456789.smh-:";
 
+/// The place of each byte among them; [`NOT_PACKED`] where it is none.
+static PACKED_CODES: [u8; 256] = packed_codes();
+
+const NOT_PACKED: u8 = 16;
+
+const fn packed_codes() -> [u8; 256] {
+    let mut codes = [NOT_PACKED; 256];
+    let mut code = 0;
+    while code < PACKED_CHARS.len() {
+        codes[PACKED_CHARS[code] as usize] = code as u8;
+        code += 1;
+    }
+    codes
+}
+
 impl Writer<'_> {
     /// A text of which each is another one.
     pub(in super::super) fn text(&mut self, text: &str) {
@@ -35,9 +50,8 @@ pub(in super::super) fn write(w: &mut Writer<'_>, text: &str) {
     if let Some(number) = canonical_integer(text) {
         w.byte(INTEGER | (number as u8 & 31) << 3);
         w.number(number >> 5);
-    } else if bytes.len() > 1 && bytes.iter().all(|byte| PACKED_CHARS.contains(byte)) {
+    } else if bytes.len() > 1 && bytes.iter().all(|byte| code(*byte) != NOT_PACKED) {
         head(w, PACKED, bytes.len());
-        let code = |byte: u8| PACKED_CHARS.iter().position(|c| *c == byte).unwrap_or(0) as u8;
         for pair in bytes.chunks(2) {
             let high = pair.get(1).map_or(0, |byte| code(*byte));
             w.byte(code(pair[0]) | high << 4);
@@ -51,6 +65,10 @@ pub(in super::super) fn write(w: &mut Writer<'_>, text: &str) {
     } else {
         hex_or_raw(w, bytes);
     }
+}
+
+fn code(byte: u8) -> u8 {
+    PACKED_CODES[usize::from(byte)]
 }
 
 /// Reads what [`write`] wrote.
