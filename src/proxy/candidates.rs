@@ -128,7 +128,7 @@ pub struct Ways {
 pub fn find(
     settings: &Settings,
     address: &Address<'_>,
-    model: Option<&str>,
+    model: Option<&Name>,
     headers: &HeaderMap,
 ) -> Result<Ways, Reject> {
     let pinned = pin(headers)?;
@@ -337,7 +337,7 @@ fn pin(headers: &HeaderMap) -> Result<Option<String>, Reject> {
         })
 }
 
-fn pinned_target(settings: &Settings, pin: &str, model: Option<&str>) -> Result<Targets, Reject> {
+fn pinned_target(settings: &Settings, pin: &str, model: Option<&Name>) -> Result<Targets, Reject> {
     let (name, there) = match pin.split_once('/') {
         Some((name, there)) if !there.is_empty() => (name, Some(there)),
         _ => (pin, None),
@@ -358,7 +358,7 @@ fn pinned_target(settings: &Settings, pin: &str, model: Option<&str>) -> Result<
     let called = there
         .map(Name::from)
         .or_else(|| configured.as_ref()?.route().model.clone())
-        .or_else(|| model.map(Name::from));
+        .or_else(|| model.cloned());
     let called = called.filter(|_| model.is_some());
     let mut found = Targets::one(provider, called, "pinned", false);
     found.list[0].configured = configured;
@@ -380,25 +380,24 @@ fn routes_of<'a>(settings: &'a Settings, model: &str) -> Option<&'a Arc<ModelRou
 fn targets(
     settings: &Settings,
     address: &Address<'_>,
-    model: Option<&str>,
+    model: Option<&Name>,
 ) -> Result<Targets, Reject> {
-    let asked = || model.map(Name::from);
+    let asked = || model.cloned();
     if let Some(provider) = address.provider.and_then(|name| settings.provider(name)) {
         let found = Targets::one(provider, asked(), "base_url", true);
-        return Ok(found.within(settings, model));
+        return Ok(found.within(settings, model.map(Name::as_str)));
     }
-    let default = settings
-        .server
-        .default_provider
-        .as_ref()
-        .and_then(|name| settings.provider(name))
-        .map(|provider| Targets::one(provider, asked(), "default_provider", false));
-    let only = match settings.providers.as_slice() {
+    let default = || {
+        let name = settings.server.default_provider.as_ref()?;
+        let provider = settings.provider(name)?;
+        Some(Targets::one(provider, asked(), "default_provider", false))
+    };
+    let only = || match settings.providers.as_slice() {
         [only] => Some(Targets::one(only, asked(), "only_provider", true)),
         _ => None,
     };
     let Some(model) = model else {
-        return default.or(only).ok_or_else(|| {
+        return default().or_else(only).ok_or_else(|| {
             Reject::new(
                 StatusCode::NOT_FOUND,
                 "no_provider",
@@ -434,7 +433,7 @@ fn targets(
         let own = settings.providers.len() == 1;
         return Ok(Targets::one(provider, Some(there), "catalogue", own));
     }
-    only.or(default).ok_or_else(|| {
+    only().or_else(default).ok_or_else(|| {
         let known = unknown::hint(settings, model);
         let mut message = format!(
             "no provider here claims the model `{model}`{}; {}",

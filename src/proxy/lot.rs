@@ -25,6 +25,9 @@ pub(super) fn draw(
     let Some(model) = draft.model.as_deref() else {
         return;
     };
+    if settings.experiments.is_empty() {
+        return;
+    }
     // The place of a route among the steps: what routing left out is no candidate.
     let step_of = |route: &Route, steps: &[usize]| {
         steps.iter().position(|index| {

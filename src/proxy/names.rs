@@ -4,6 +4,9 @@ use http::HeaderName;
 
 use crate::wire::dialect::errors::ERROR_TYPE;
 
+/// How the names begin of headers that speak to us.
+pub(super) const OURS: &str = "x-tollgate-";
+
 /// Declares header names.
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {

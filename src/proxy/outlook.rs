@@ -52,7 +52,7 @@ pub fn standing(shared: &Shared) -> StandingNow {
 fn model(board: &Board, scales: Scales<'_>, routes: &ModelRoutes) -> Option<ModelNow> {
     let draft = typical(&routes.name, scales.settings, scales.now);
     let headers = HeaderMap::new();
-    let name = Some(routes.name.as_str());
+    let name = Some(&routes.name);
     // What the config names is there; a model that cannot be found is nothing to show.
     let found = candidates::find(scales.settings, &Address::root(), name, &headers).ok()?;
     let foreseen = weigh::foreseen(board, scales, &found, &draft);

@@ -274,7 +274,7 @@ impl Proxy {
 
     /// What a request of our own was announced as. A client's header says nothing.
     fn announced(&self, parts: &Parts, peer: &Peer) -> Option<Mark> {
-        let number = parts.headers.get(ours::HEADER).filter(|_| peer.is_ours)?;
+        let number = peer.is_ours.then(|| parts.headers.get(ours::HEADER))??;
         self.shared
             .announced
             .take(number.to_str().ok()?.parse().ok()?)
@@ -329,7 +329,7 @@ impl Proxy {
             let made = Box::pin(answering).await?;
             return Ok(Answered::Made(made));
         }
-        let mut found = candidates::find(settings, address, model.as_deref(), &parts.headers)?;
+        let mut found = candidates::find(settings, address, model.as_ref(), &parts.headers)?;
         if let Body::Read(bytes, reading) = &body {
             let request = speech::Request {
                 language,

@@ -82,7 +82,9 @@ impl PriceTable {
     fn near(&self, asked: &Asked<'_>) -> Vec<usize> {
         // A pattern of nothing but `*` is near every model.
         let firsts = [asked.model.bytes().next().unwrap_or_default(), b'*'];
-        let mut near: Vec<usize> = [Some(asked.provider), asked.preset]
+        // Most providers are called as their preset is.
+        let preset = asked.preset.filter(|preset| *preset != asked.provider);
+        let mut near: Vec<usize> = [Some(asked.provider), preset]
             .into_iter()
             .flatten()
             .filter_map(|provider| self.places.get(provider))
