@@ -17,7 +17,7 @@ pub(super) struct Abandoned {
     /// The server's word on how long it keeps the connection.
     pub(super) keep_alive: Option<Duration>,
     /// Reads the stream.
-    pub(super) observer: Observer,
+    pub(super) observer: Box<Observer>,
     /// The exchange to settle.
     pub(super) exchange: Exchange,
     /// Longest silence.

@@ -367,7 +367,7 @@ impl Told {
 #[derive(Debug)]
 pub struct Ended {
     /// What observed the body; it concludes once the client has its bytes.
-    pub observer: Observer,
+    pub observer: Box<Observer>,
     /// How the body ended.
     pub end: BodyEnd,
     /// A failure of the transport or a deadline of ours, where there was one.

@@ -122,7 +122,7 @@ pub struct TapParts {
     /// The server's word on how long it keeps the connection.
     pub keep_alive: Option<Duration>,
     /// Reads the stream.
-    pub observer: Observer,
+    pub observer: Box<Observer>,
     /// What the client gets of it.
     pub voice: Voice,
     /// The exchange to settle.

@@ -229,7 +229,7 @@ enum Stopped {
 
 struct Holding<'a, 'd, 'e> {
     slot: Slot<'d, 'e>,
-    observer: Observer,
+    observer: Box<Observer>,
     frames: VecDeque<HeldFrame>,
     bytes: usize,
     seen: Seen,

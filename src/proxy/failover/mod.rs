@@ -104,7 +104,7 @@ pub struct Retold {
 #[derive(Debug)]
 pub struct Begun {
     /// What has observed it.
-    pub observer: Observer,
+    pub observer: Box<Observer>,
     /// What it saw last.
     pub seen: Seen,
     /// The frames held, in order.

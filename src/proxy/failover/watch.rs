@@ -10,9 +10,10 @@ use crate::record::Language;
 use crate::wire::dialect::headers::counts;
 use crate::wire::observer::{Expect, Observer};
 
-/// The observer of `reached`, an answer of `way` to `job`.
+/// The observer of `reached`, an answer of `way` to `job`. In a box: it is large, and goes through many
+/// hands.
 #[must_use]
-pub fn observer(reached: &Reached, way: &Way, job: &Job<'_>, settings: &Settings) -> Observer {
+pub fn observer(reached: &Reached, way: &Way, job: &Job<'_>, settings: &Settings) -> Box<Observer> {
     let language = way.speech.language(job.language);
     let watching = Observer::new(&Expect {
         dialect: way.provider.dialect,
@@ -30,10 +31,10 @@ pub fn observer(reached: &Reached, way: &Way, job: &Job<'_>, settings: &Settings
         decoded_bytes_max: settings.limits.decoded_bytes,
         started: reached.send_start,
     });
-    match language {
+    Box::new(match language {
         Language::BedrockInvoke => watching.counted(counts(&reached.headers)),
         _ => watching,
-    }
+    })
 }
 
 /// Whether a client reads the body as a stream of plain events: into a compressed stream nothing

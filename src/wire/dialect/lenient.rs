@@ -198,6 +198,13 @@ impl<'de, T: Lenient<'de>> Lenient<'de> for Maybe<T> {
     }
 }
 
+/// A value that is large and seldom there, apart.
+impl<'de, T: Lenient<'de>> Lenient<'de> for Box<T> {
+    fn read(json: &mut Json<'de>) -> Result<Self, NotJson> {
+        T::read(json).map(Self::new)
+    }
+}
+
 /// Every element of an array; of anything else, none.
 #[derive(Debug)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);

@@ -38,7 +38,7 @@ struct Choices<'de> {
     kinds: Kinds,
     role: bool,
     finish: Vec<(u32, Text<'de>)>,
-    usage: Maybe<UsageObject<'de>>,
+    usage: Option<Box<UsageObject<'de>>>,
     error: Raw<'de>,
 }
 
@@ -63,7 +63,7 @@ impl<'de> Lenient<'de> for Choices<'de> {
                 all.finish.push((index, choice.finish));
             }
             if choice.usage.0.is_some() {
-                all.usage = choice.usage;
+                all.usage = choice.usage.0;
             }
         }
         Ok(all)
@@ -78,8 +78,8 @@ lenient_object! {
         message: Delta<'de> = "message",
         text: Filled = "text",
         finish: Text<'de> = "finish_reason",
-        // Moonshot's place for it, in the last choice.
-        usage: Maybe<UsageObject<'de>> = "usage",
+        // Moonshot's place for it, in the last choice. Few have it, and choices are moved about.
+        usage: Maybe<Box<UsageObject<'de>>> = "usage",
         // OpenRouter's, of the provider behind it.
         error: Raw<'de> = "error",
     }
@@ -290,8 +290,7 @@ pub(super) fn learn(dialect: Dialect, data: &[u8], learned: &mut Learned) -> Opt
     // All places may carry the same numbers: they are merged, never added.
     let mut usage =
         chunk.groq.is_some() && openai_usage::learn(groq.usage, "x_groq.usage", learned);
-    for object in [&chunk.choices.usage, &chunk.usage] {
-        let object = object.0.as_ref();
+    for object in [chunk.choices.usage.as_deref(), chunk.usage.0.as_ref()] {
         usage |= object.is_some_and(|object| openai_usage::learn_read(object, "usage", learned));
     }
     if chunk
