@@ -327,6 +327,7 @@ impl Tap {
                     self.failed(end, Broken::Fault(class));
                 }
                 Poll::Ready(None) => self.over(BodyEnd::Complete, None),
+                Poll::Pending if self.waits_on(cx) => return Poll::Pending,
                 Poll::Pending => {
                     if let Some((end, class)) = self.overdue(cx) {
                         self.failed(end, Broken::Fault(class));
@@ -650,18 +651,22 @@ impl Tap {
         });
     }
 
+    /// Whether nothing but a chunk is to be waited for: timer and word would wake this same task, and
+    /// neither has come. Nearly every chunk is followed by such a wait.
+    fn waits_on(&self, cx: &Context<'_>) -> bool {
+        let (Some(parts), Some(timer), Some(aborting)) = (&self.parts, &self.timer, &self.aborting)
+        else {
+            return false;
+        };
+        aborting.waker.will_wake(cx.waker()) && !timer.is_elapsed() && !parts.exchange.is_stopping()
+    }
+
     /// Whether the program drops what is still at work. The wait is made once, when the stream
     /// first has nothing to hand on.
     fn is_aborting(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(parts) = &self.parts else {
             return false;
         };
-        if let Some(aborting) = &self.aborting
-            && aborting.waker.will_wake(cx.waker())
-            && !parts.exchange.is_stopping()
-        {
-            return false;
-        }
         let aborting = self.aborting.get_or_insert_with(|| {
             let drain = parts.exchange.drain().clone();
             Aborting {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,6 +24,7 @@ use super::library::OfLibrary;
 use super::limits::ConnectionLimits;
 use super::request_body::RequestBody;
 use super::resumed::Resumed;
+use super::seldom::Seldom;
 use crate::clock::Clock;
 use crate::edge::stamp::{IoLog, Stamped};
 use crate::record::{Moment, Nanos, Protocol};
@@ -195,12 +197,20 @@ async fn watched<F: Future>(
     clock: &Clock,
     drain: &Drain,
 ) -> Result<F::Output, Overdue> {
-    tokio::select! {
-        biased;
-        served = serving => Ok(served),
-        verdict = watch_over(peer, limits, clock) => Err(verdict),
-        () = drain.stopping() => Err(Overdue::Draining),
-    }
+    let mut serving = pin!(serving);
+    let verdict = pin!(async {
+        tokio::select! {
+            biased;
+            verdict = watch_over(peer, limits, clock) => verdict,
+            () = drain.stopping() => Overdue::Draining,
+        }
+    });
+    let mut verdict = Seldom::new(verdict);
+    poll_fn(|cx| match serving.as_mut().poll(cx) {
+        Poll::Ready(served) => Poll::Ready(Ok(served)),
+        Poll::Pending => verdict.poll(cx).map(Err),
+    })
+    .await
 }
 
 enum Overdue {

@@ -16,6 +16,8 @@ mod http1;
 
 mod resumed;
 
+mod seldom;
+
 mod library;
 
 mod unread;

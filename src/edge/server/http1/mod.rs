@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::limits::ConnectionLimits;
 use super::request_body::{Feed, RequestBody, passage};
+use super::seldom::Bell;
 use crate::clock::Clock;
 use crate::edge::known_names::KnownNames;
 use head::{Begun, Plain};
@@ -63,6 +64,8 @@ pub(super) struct Http1<T, S: Service<Request<RequestBody>>, B> {
     closes: bool,
     /// The client has said that nothing more comes.
     is_silent: bool,
+    /// Rung by a client that says something while its exchange is at work.
+    bell: Bell,
 }
 
 enum Work<B> {
@@ -99,6 +102,7 @@ where
             out: Outbound::new(),
             closes: false,
             is_silent: false,
+            bell: Bell::new(),
         }
     }
 
@@ -295,7 +299,8 @@ where
         }
         let mut bytes = [MaybeUninit::uninit(); PEEK];
         let mut bytes = ReadBuf::uninit(&mut bytes);
-        match Pin::new(&mut self.io).poll_read(cx, &mut bytes) {
+        let io = Pin::new(&mut self.io);
+        match self.bell.ask(cx, |cx| io.poll_read(cx, &mut bytes)) {
             Poll::Pending => Ok(false),
             Poll::Ready(Err(_)) => Err(Over),
             Poll::Ready(Ok(())) if bytes.filled().is_empty() => Err(Over),
@@ -311,6 +316,7 @@ where
         let Some(feed) = &self.feed else {
             return Ok(false);
         };
+        self.bell.ring();
         let mut piece = BytesMut::with_capacity(room.min(PIECE as u64) as usize);
         let mut limited = (&mut self.io).take(room);
         match pin!(limited.read_buf(&mut piece)).poll(cx) {
@@ -327,6 +333,7 @@ where
 
     /// Reads once; says whether the client still speaks.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Over>> {
+        self.bell.ring();
         self.buffer.reserve(ROOM);
         let reading = pin!(self.io.read_buf(&mut self.buffer));
         let length = ready!(reading.poll(cx)).map_err(|_: io::Error| Over)?;

@@ -75,23 +75,28 @@ impl Outbound {
             rest.connection |= *name == header::CONNECTION;
             write_header(&mut self.text, name.as_str(), value.as_bytes());
         }
-        // Into memory: it does not fail.
-        let _ = match self.framing {
-            Framing::Length(length) => write!(self.text, "content-length: {length}\r\n"),
-            Framing::Chunked => write!(self.text, "transfer-encoding: chunked\r\n"),
-            Framing::None => match announced(&parts.headers) {
-                // Of what it stands for (RFC 9110, 8.6).
-                Some(length) if parts.status == StatusCode::NOT_MODIFIED => {
-                    write!(self.text, "content-length: {length}\r\n")
-                }
-                _ => Ok(()),
-            },
+        let length = match self.framing {
+            Framing::Length(length) => Some(length),
+            Framing::Chunked => None,
+            // Of what it stands for (RFC 9110, 8.6).
+            Framing::None => {
+                announced(&parts.headers).filter(|_| parts.status == StatusCode::NOT_MODIFIED)
+            }
         };
+        if self.framing == Framing::Chunked {
+            self.text
+                .extend_from_slice(b"transfer-encoding: chunked\r\n");
+        }
+        if let Some(length) = length {
+            self.text.extend_from_slice(b"content-length: ");
+            push_number(&mut self.text, length);
+        }
         if closes && !rest.connection {
             self.text.extend_from_slice(b"connection: close\r\n");
         }
         if !rest.date {
             let at = SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs().max(0) as u64);
+            // Into memory: it does not fail.
             let _ = write!(self.text, "date: {}\r\n", httpdate::HttpDate::from(at));
         }
         self.text.extend_from_slice(b"\r\n");
@@ -232,6 +237,14 @@ fn write_status(into: &mut Vec<u8>, status: StatusCode) -> Has {
     Has::default()
 }
 
+/// A number and the end of its line. Nearly each answer has one: `fmt` takes as long as for a size.
+fn push_number(into: &mut Vec<u8>, number: u64) {
+    for place in (0..=number.max(1).ilog10()).rev() {
+        into.push(b'0' + (number / 10_u64.pow(place) % 10) as u8);
+    }
+    into.extend_from_slice(b"\r\n");
+}
+
 /// The size of a chunk, in hexadecimal digits. Each chunk has one: `fmt` takes 300 instructions.
 fn push_size(into: &mut Vec<u8>, size: usize) {
     let mut digits = size.max(1).ilog2() / 4 + 1;
@@ -302,6 +315,15 @@ mod tests {
             outbound.advance(some);
         }
         (String::from_utf8(written).unwrap(), whole)
+    }
+
+    #[test]
+    fn numbers_are_decimal() {
+        for number in [0, 1, 9, 10, 11, 99, 100, 598, 1 << 40, u64::MAX] {
+            let mut text = Vec::new();
+            push_number(&mut text, number);
+            assert_eq!(text, format!("{number}\r\n").into_bytes());
+        }
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub(super) enum Piece {
 impl Chunked {
     /// Takes the next piece off `buffer`.
     pub(super) fn next(&mut self, buffer: &mut BytesMut) -> Result<Piece, &'static str> {
-        let mut taken = 0;
+        let mut taken = self.plain_frame(buffer);
         while self.state != State::Data && self.state != State::Over {
             let Some(byte) = buffer.get(taken).copied() else {
                 break;
@@ -89,6 +89,24 @@ impl Chunked {
             self.state = State::DataEnd;
         }
         Ok(Piece::Data(buffer.split_to(length).freeze()))
+    }
+
+    /// Takes what nearly every chunk has around it: the end of the one before, a size, the end of its
+    /// line. Gives the number of its bytes. What is cut off, and whatever else there may be, is left
+    /// for [`Self::step`].
+    fn plain_frame(&mut self, bytes: &[u8]) -> usize {
+        let mut taken = 0;
+        if self.state == State::DataEnd && bytes.starts_with(b"\r\n") {
+            self.state = State::Start;
+            taken = 2;
+        }
+        if self.state == State::Start
+            && let Some((size, length)) = plain_size(&bytes[taken..])
+        {
+            (self.state, self.left) = (State::Data, size);
+            taken += length;
+        }
+        taken
     }
 
     /// One byte of what is not data.
@@ -139,6 +157,23 @@ impl Chunked {
         };
         Ok(())
     }
+}
+
+/// Digits of a size that is plain, at most.
+const PLAIN_DIGITS: usize = 8;
+
+/// A size that is not zero, and the bytes of its line, where nothing else stands there.
+fn plain_size(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut size = 0;
+    for (place, byte) in bytes.iter().enumerate().take(PLAIN_DIGITS + 1) {
+        if byte.is_ascii_hexdigit() {
+            size = size << 4 | u64::from(value(*byte));
+        } else {
+            let ends = *byte == b'\r' && bytes.get(place + 1) == Some(&b'\n');
+            return (ends && size > 0).then_some((size, place + 2));
+        }
+    }
+    None
 }
 
 const fn value(digit: u8) -> u8 {
