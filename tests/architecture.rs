@@ -57,7 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config/resolve", &["work", "numbers", "listeners", "logins", "credentials", "endpoint", "providers", "policies", "models", "rules", "probes", "runs", "experiments", "prices", "vain"]),
     ("edge", &["stamp", "known_names", "server", "upstream", "credentials", "store", "telemetry", "alert"]),
     ("edge/credentials", &["material", "call", "file", "command", "sign", "aws", "entra", "program", "federated", "google", "keyring"]),
-    ("proxy", &["names", "secret", "inband", "bill", "booking", "canaries", "presence", "settle", "read_on", "tap", "reject", "filter", "address", "paths", "speech", "unknown", "candidates", "quotes", "weigh", "headers", "authorise", "intake", "described", "inquiry", "models", "lot", "ours", "shared", "outlook", "failover", "relay", "shadow", "street"]),
+    ("proxy", &["names", "secret", "inband", "bill", "booking", "canaries", "presence", "accounts", "settle", "read_on", "tap", "reject", "filter", "address", "paths", "speech", "unknown", "candidates", "quotes", "weigh", "headers", "authorise", "intake", "described", "inquiry", "models", "lot", "ours", "shared", "outlook", "failover", "relay", "shadow", "stateful", "street"]),
     ("active", &["traffic", "named", "digest", "targets", "spending", "probing", "bench", "load", "eval", "asked"]),
     ("simulator", &["truth", "provider", "bare", "cast", "habit", "history", "selftest"]),
 ];

@@ -24,6 +24,7 @@ use crate::edge::server::{
 };
 use crate::edge::upstream::pool::TlsConfigs;
 use crate::edge::upstream::{Network, Pool, ProxyRules};
+use crate::proxy::accounts::Accounts;
 use crate::proxy::models::ModelLists;
 use crate::proxy::quotes::Quotes;
 use crate::proxy::settle::{Offer, Settler};
@@ -137,6 +138,7 @@ impl Node {
             offer: parts.offer,
             standing: Arc::new(parts.standing),
             clock: parts.clock.clone(),
+            accounts: Accounts::default(),
             accepted: AtomicU64::new(0),
             settled: AtomicU64::new(0),
         };

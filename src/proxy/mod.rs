@@ -14,6 +14,8 @@ mod canaries;
 
 mod presence;
 
+pub mod accounts;
+
 pub mod settle;
 
 mod read_on;
@@ -63,6 +65,8 @@ pub mod failover;
 pub mod relay;
 
 mod shadow;
+
+mod stateful;
 
 pub mod street;
 

@@ -31,6 +31,7 @@ pub fn standing(shared: &Shared) -> StandingNow {
         standing: &shared.settler.standing,
         quotes: &shared.quotes,
         hasher: &shared.hasher,
+        in_order: false,
         now,
         prefix: None,
     };

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::Response;
 use http_body::Body;
 
+use super::accounts::{Account, Accounts};
 use super::bill;
 use super::booking::Booking;
 use super::canaries;
@@ -16,7 +17,7 @@ use crate::edge::server::connection::AtWork;
 use crate::edge::server::{Drain, Peer};
 use crate::edge::stamp::Writes;
 use crate::record::{
-    AttemptRecord, CancelledBy, End, ErrorClass, ExchangeRecord, Mark, Moment, Nanos, Oddity,
+    AttemptRecord, CancelledBy, End, ErrorClass, ExchangeRecord, Mark, Moment, Name, Nanos, Oddity,
     Outcome, PicoDollars, Protocol, Timeline, TokenSource, Tokens,
 };
 use crate::recorder::standing::{self, Standing};
@@ -34,6 +35,8 @@ pub struct Settler {
     pub offer: Offer,
     /// What is known of every route.
     pub standing: Arc<Standing>,
+    /// Who made the last answers that are kept.
+    pub accounts: Accounts,
     /// The clock.
     pub clock: Clock,
     /// Exchanges begun.
@@ -263,16 +266,16 @@ impl Exchange {
         if !ended.writes_awaited {
             // Of what left before, the marks stand, however it ended.
             let writes = log.take_writes();
+            self.apply(ended);
             if let Some(draft) = self.draft() {
-                ended.apply(draft);
                 apply_writes(draft, &writes);
             }
             self.offer();
             return;
         }
         log.when_written(Box::new(move |writes, all_written| {
+            self.apply(ended);
             if let Some(draft) = self.draft() {
-                ended.apply(draft);
                 apply_writes(draft, &writes);
                 if !all_written {
                     not_taken(draft);
@@ -280,6 +283,15 @@ impl Exchange {
             }
             self.offer();
         }));
+    }
+
+    fn apply(&mut self, ended: Ended) {
+        let Some(draft) = self.draft.as_deref_mut() else {
+            return;
+        };
+        if let Some((id, account)) = ended.apply(draft) {
+            self.settler.accounts.note(&id, account);
+        }
     }
 
     fn offer(&mut self) {
@@ -392,14 +404,20 @@ pub struct Ended {
 
 impl Ended {
     /// Writes the ending into the record's last attempt, and what follows from it for the whole.
-    fn apply(self, draft: &mut ExchangeRecord) {
+    /// Who made the answer, where the provider keeps it.
+    fn apply(self, draft: &mut ExchangeRecord) -> Option<(Name, Account)> {
         let usage_injected = draft.request.usage_injected;
         let asked_to_stream = draft.request.stream;
         let generates = draft.language.generates();
-        let Some(attempt) = draft.attempts.last_mut() else {
-            return;
-        };
-        let observation = self.observer.end(self.at, self.end);
+        let attempt = draft.attempts.last_mut()?;
+        let mut observation = self.observer.end(self.at, self.end);
+        let kept = observation.kept_as.take().map(|id| {
+            let account = Account {
+                provider: attempt.provider.clone(),
+                credential: attempt.credential,
+            };
+            (id, account)
+        });
         attempt.timeline.set(Mark::Closed, self.at);
         attempt.cancelled_by = self.cancelled_by;
         attempt.oddities.extend(self.oddities);
@@ -421,6 +439,7 @@ impl Ended {
         draft.cost_billed = learned.cost_billed;
         draft.cached_answer |= learned.cached_answer;
         draft.outcome = outcome_of(attempt, generates, asked_to_stream);
+        kept
     }
 }
 

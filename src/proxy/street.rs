@@ -28,6 +28,7 @@ use super::settle::{Exchange, Told};
 use super::shadow;
 use super::shared::Shared;
 use super::speech;
+use super::stateful::{self, Tie};
 use super::tap::ProxyBody;
 use super::weigh::{self, Scales};
 use crate::config::settings::Settings;
@@ -340,6 +341,9 @@ impl Proxy {
             };
             found.say(request, &parts.headers, settings)?;
         }
+        let accounts = &self.shared.settler.accounts;
+        let tie = stateful::tie(&body, (address.path, language), accounts);
+        stateful::keep(&mut found, &tie, &self.shared.hasher);
         let prefix = weigh::asks_for_prefix(&found, settings)
             .then(|| intake::common_prefix(&body, &self.shared.hasher))
             .flatten();
@@ -349,6 +353,7 @@ impl Proxy {
             standing: &self.shared.settler.standing,
             quotes: &self.shared.quotes,
             hasher: &self.shared.hasher,
+            in_order: tie == Tie::Stores,
             now: (clock.now(), clock.wall()),
             prefix,
         };

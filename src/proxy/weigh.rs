@@ -34,6 +34,8 @@ pub(super) struct Scales<'a> {
     pub(super) quotes: &'a Quotes,
     /// Hashes credentials.
     pub(super) hasher: &'a Hasher,
+    /// Whether a provider's credentials go in their order, and do not take turns.
+    pub(super) in_order: bool,
     /// Now, and its date.
     pub(super) now: (Moment, WallTime),
     /// What the prompt has in common with others, where a policy asks.
@@ -402,7 +404,11 @@ fn least_limited(
     };
     for group in groups.iter_mut().filter(|group| group.len() > 1) {
         let mut seen: Vec<_> = group.iter().map(|index| (view(*index), *index)).collect();
-        seen.sort_by(|(one, _), (other, _)| one.goes_before(other, tokens));
+        if scales.in_order {
+            seen.sort_by_key(|(view, _)| !view.is_open());
+        } else {
+            seen.sort_by(|(one, _), (other, _)| one.goes_before(other, tokens));
+        }
         let tried = seen.iter().enumerate();
         let tried = tried.filter(|(place, (view, _))| *place == 0 || view.is_open());
         *group = tried.map(|(_, (_, index))| *index).collect();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use serde_json::json;
+use serde_json::{Value, json};
 use tollgate::clock::Clock;
 use tollgate::config::settings::Settings;
 use tollgate::config::{self, Sources};
@@ -502,4 +502,114 @@ fn a_login_that_fails_tells_the_client_no_files_and_the_next_route_answers() {
         "{:?}",
         desk.heard()[0]
     );
+}
+
+/// An answer of the responses' API, made by the key that asked for it.
+fn response(heard: &Heard) -> String {
+    let key = heard.header("authorization").replace("Bearer sk-", "");
+    json!({
+        "id": format!("resp_{key}"), "object": "response", "created_at": 1, "status": "completed",
+        "model": "m", "output": [{"type": "message", "id": "msg_1", "role": "assistant",
+            "status": "completed", "content": [{"type": "output_text", "text": "hi"}]}],
+        "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2},
+    })
+    .to_string()
+}
+
+/// The same, of one that speaks the responses' API.
+fn three_keys_of_responses(desk: &Desk) -> Rig {
+    let text = format!(
+        "[providers.three]\nbase_url = \"http://{}/v1\"\napi_keys = [\"sk-one\", \"sk-two\", \
+         \"sk-three\"]\nspeaks = [\"openai-responses\"]\n",
+        desk.address
+    );
+    rig(settings(&text, &[]))
+}
+
+#[test]
+fn what_refers_to_an_answer_goes_with_the_key_that_made_it() {
+    let desk = Desk::open(Box::new(|heard| (200, "", response(heard))));
+    let rig = three_keys_of_responses(&desk);
+    let send = |extra: Value| {
+        let ask = Ask::responses("m", false).with(&extra).to("/three");
+        assert_eq!(rig.send(&ask).status, 200);
+        // An answer is known once its exchange is settled.
+        rig.record(&ask);
+    };
+    // Keys take turns where nothing is referred to, and each is asked again for what it made.
+    for _ in 0..3 {
+        send(json!({}));
+    }
+    assert_eq!(shown(&desk), ["one", "two", "three"]);
+    for key in ["three", "two", "two", "three", "one"] {
+        send(json!({"previous_response_id": format!("resp_{key}")}));
+        assert_eq!(shown(&desk).last().unwrap(), key);
+    }
+    for method in ["GET", "DELETE"] {
+        let ask = Ask::new(method, "/v1/responses/resp_two").to("/three");
+        assert_eq!(rig.send(&ask).status, 200);
+        rig.record(&ask);
+        assert_eq!(shown(&desk).last().unwrap(), "two", "{method}");
+    }
+    // What nobody here saw made goes with the first key, always the same.
+    for _ in 0..2 {
+        for extra in [
+            json!({"previous_response_id": "resp_of_yesterday"}),
+            json!({"conversation": "conv_1"}),
+            json!({"background": true}),
+            json!({"store": true}),
+        ] {
+            send(extra);
+            assert_eq!(shown(&desk).last().unwrap(), "one");
+        }
+    }
+}
+
+#[test]
+fn a_bound_request_gets_the_refusal_of_its_own_key() {
+    let desk = Desk::open(Box::new(|heard| match heard.header("authorization") {
+        "Bearer sk-one" => (429, "retry-after: 60\r\n", refusal("rate_limit_exceeded")),
+        _ => (200, "", response(heard)),
+    }));
+    let rig = three_keys_of_responses(&desk);
+    for _ in 0..2 {
+        let bound = json!({"conversation": "conv_1"});
+        let ask = Ask::responses("m", false).with(&bound).to("/three");
+        assert_eq!(rig.send(&ask).status, 429);
+        assert_eq!(rig.record(&ask).attempts.len(), 1);
+    }
+    // To keep an answer is no reason not to get one.
+    let kept = json!({"store": true});
+    let ask = Ask::responses("m", false).with(&kept).to("/three");
+    assert_eq!(rig.send(&ask).status, 200);
+    assert_eq!(shown(&desk), ["one", "one", "two"]);
+}
+
+#[test]
+fn amazons_sdks_need_not_say_that_they_send_json() {
+    let desk = Desk::open(Box::new(|_| {
+        let answer = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+            "content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn",
+            "usage": {"input_tokens": 1, "output_tokens": 1}});
+        (200, "", answer.to_string())
+    }));
+    let text = format!(
+        "[providers.bedrock-eu-west-1]\nbase_url = \"http://{}\"\napi_key = \"k\"\n",
+        desk.address
+    );
+    let rig = rig(settings(&text, &[]));
+    let body = json!({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9,
+        "messages": [{"role": "user", "content": "hi"}]});
+    let path = "/model/eu.anthropic.claude-haiku-4-5-20251001-v1%3A0/invoke";
+    for (credential, expected) in [(true, 200), (false, 415)] {
+        let ask = Ask::new("POST", path)
+            .to("/bedrock-eu-west-1")
+            .body(body.to_string());
+        let ask = if credential {
+            ask.header("authorization", CLIENT)
+        } else {
+            ask
+        };
+        assert_eq!(rig.send(&ask).status, expected, "{credential}");
+    }
 }

@@ -84,6 +84,8 @@ pub(crate) struct Learned {
     pub(crate) model: Option<Name>,
     /// The answer's id, of providers that say none in a header.
     pub(crate) answer_id: Option<Name>,
+    /// The id by which the provider keeps the answer.
+    pub(crate) kept_as: Option<Name>,
     /// The prompt was refused for its content, for this reason.
     pub(crate) blocked: Option<Name>,
     pub(crate) fingerprint: Option<Name>,

@@ -32,6 +32,7 @@ lenient_object! {
 lenient_object! {
     /// The response as a whole.
     struct Response {
+        id: Text<'de> = "id",
         status: Text<'de> = "status",
         model: Text<'de> = "model",
         service_tier: Text<'de> = "service_tier",
@@ -127,6 +128,7 @@ pub(super) fn learn_event(dialect: Dialect, data: &[u8], learned: &mut Learned) 
         }
         "response.created" | "response.in_progress" | "response.queued" => {
             let response: Response<'_> = reread(event.response);
+            name(&mut learned.kept_as, response.id.as_str());
             name(&mut learned.model, response.model.as_str());
         }
         "response.failed" => {
@@ -157,6 +159,7 @@ pub(super) fn learn_whole(dialect: Dialect, data: &[u8], learned: &mut Learned) 
 
 fn learn_response(raw: Raw<'_>, learned: &mut Learned) -> Signal {
     let response: Response<'_> = reread(raw);
+    name(&mut learned.kept_as, response.id.as_str());
     name(&mut learned.model, response.model.as_str());
     name(&mut learned.service_tier, response.service_tier.as_str());
     learned.tool_called |= response.output.tool_called;

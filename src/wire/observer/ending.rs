@@ -416,6 +416,7 @@ fn assemble(observer: Observer, ending: Ending, streamed: bool, comments: u32) -
         outcome_hint: ending.outcome,
         model_answered: learned.model,
         answer_id: learned.answer_id,
+        kept_as: learned.kept_as,
         fingerprint: learned.fingerprint,
         service_tier: learned.service_tier,
         served_by: learned.served_by,

@@ -163,6 +163,8 @@ pub struct Observation {
     pub model_answered: Option<Name>,
     /// The answer's id, of providers that say none in a header.
     pub answer_id: Option<Name>,
+    /// The id by which the provider keeps the answer, where requests may refer to it.
+    pub kept_as: Option<Name>,
     /// The provider's `system_fingerprint`.
     pub fingerprint: Option<Name>,
     /// The service tier that the response names.

@@ -157,6 +157,8 @@ impl<'a> Counter<'a, '_> {
                 .into_iter()
                 .flatten()
                 .any(|raw| raw.get() != "null");
+        self.reading.previous_response_id = owned(reread(top.previous_response_id));
+        self.reading.stores = reread::<Truth>(top.store).0 == Some(true);
         self.reading.prompt_cache_key = owned(reread(top.prompt_cache_key));
         self.reading.metadata_user_id = owned(kind_of(top.metadata).user_id);
     }

@@ -46,6 +46,10 @@ pub struct RequestReading {
     /// The request refers to state that only one provider account holds (`previous_response_id`,
     /// `conversation`, `background`): it must not fail over.
     pub bound_to_account: bool,
+    /// The answer that it goes on from (`previous_response_id`).
+    pub previous_response_id: Option<String>,
+    /// It asks for its answer to be kept (`store: true`).
+    pub stores: bool,
     /// Offset just after the opening brace.
     pub(super) inside: usize,
     /// Whether the object has no members.
@@ -97,7 +101,7 @@ top_level! {
     messages input prompt system instructions
     max_tokens max_completion_tokens max_output_tokens n
     tools functions reasoning_effort reasoning thinking output_config response_format text
-    background prompt_cache_key metadata previous_response_id conversation
+    background prompt_cache_key metadata previous_response_id conversation store
     contents content requests systemInstruction system_instruction generationConfig
     generation_config cachedContent cached_content
     inferenceConfig toolConfig outputConfig additionalModelRequestFields max_gen_len inputText
