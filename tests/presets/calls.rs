@@ -104,7 +104,8 @@ pub(crate) fn all(rig: &Rig, preset: &Preset, place: &Place) -> Seen {
     let left_open = subject.good(&subject.ask(true));
     subject.check_keepalives(&left_open);
     let mut streamed = stream_cell(&left_open.1);
-    if preset.speaks[0] == Language::OpenAiChat {
+    let refuses = preset.refuses.iter().any(|field| field == "stream_options");
+    if preset.speaks[0] == Language::OpenAiChat && !refuses {
         let options = json!({"stream_options": {"include_usage": true}});
         let asked = subject.good(&subject.ask(true).with(&options));
         assert_eq!(
