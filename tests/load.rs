@@ -565,6 +565,10 @@ fn what_is_too_much_is_refused_before_anything_is_made() {
             "a file is taken whole",
         ),
         (&["--rate", "10", "--since", "1h"], "--trace store takes"),
+        (
+            &["--users", "2", "--sweep", "--start", "10", "--max", "5"],
+            "--start 10 is over --max 5",
+        ),
     ] {
         let output = load(folder, &[&["--models", "quick"], args, &cap[..]].concat());
         assert_eq!(

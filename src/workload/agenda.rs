@@ -52,6 +52,16 @@ impl Agenda {
         }
     }
 
+    /// How long the full load lasts, where that is not what was planned: a closed loop knew enough
+    /// before.
+    #[must_use]
+    pub const fn sustained(&self) -> Option<Nanos> {
+        match self {
+            Self::Open(_) => None,
+            Self::Closed(users) => Some(users.phases.sustain),
+        }
+    }
+
     /// A request ended at this offset. An open loop does not care.
     pub fn ended(&mut self, at: Nanos) {
         if let Self::Closed(users) = self {
@@ -60,13 +70,26 @@ impl Agenda {
     }
 }
 
+/// With how many requests, and after how long at the full load, enough is known of a closed loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Enough {
+    /// Requests that were sent at the full load, and as many answers since it began.
+    pub requests: u64,
+    /// How long it lasts at least.
+    pub least: Nanos,
+}
+
 /// Users of a closed loop, each with one request at a time.
 #[derive(Debug, Clone)]
 pub struct Users {
     due: BinaryHeap<Reverse<u64>>,
     at_work: usize,
     think: Nanos,
-    end: Nanos,
+    phases: Phases,
+    enough: Option<Enough>,
+    /// Requests sent and ended at the full load.
+    sent: u64,
+    ended: u64,
 }
 
 impl Users {
@@ -79,13 +102,24 @@ impl Users {
             due: (0..count).map(|user| Reverse(comes(user))).collect(),
             at_work: 0,
             think,
-            end: phases.total(),
+            phases,
+            enough: None,
+            sent: 0,
+            ended: 0,
         }
+    }
+
+    /// The same, over as soon as `enough` is there: it counts what is asked and answered, and looks
+    /// at no answer, so that what the answers say does not hang on when it ends.
+    #[must_use]
+    pub const fn until(mut self, enough: Option<Enough>) -> Self {
+        self.enough = enough;
+        self
     }
 
     fn due(&self) -> Due {
         match self.due.peek() {
-            Some(Reverse(at)) if *at < self.end.0 => Due::At(Nanos(*at)),
+            Some(Reverse(at)) if *at < self.phases.total().0 => Due::At(Nanos(*at)),
             // Everyone else would come later still.
             _ if self.at_work > 0 => Due::Waiting,
             _ => Due::Over,
@@ -93,14 +127,21 @@ impl Users {
     }
 
     fn sent(&mut self) {
-        if self.due.pop().is_some() {
+        if let Some(Reverse(at)) = self.due.pop() {
             self.at_work += 1;
+            self.sent += u64::from(at >= self.phases.ramp.0);
         }
     }
 
     fn ended(&mut self, at: Nanos) {
         self.at_work = self.at_work.saturating_sub(1);
         self.due.push(Reverse(at.0.saturating_add(self.think.0)));
+        self.ended += u64::from(at >= self.phases.ramp);
+        let is_enough = |of: &Enough| self.sent.min(self.ended) >= of.requests;
+        if let Some(enough) = self.enough.take_if(|of| is_enough(of)) {
+            let sustained = Nanos(at.0.saturating_sub(self.phases.ramp.0)).max(enough.least);
+            self.phases.sustain = self.phases.sustain.min(sustained);
+        }
     }
 }
 

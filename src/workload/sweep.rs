@@ -74,15 +74,19 @@ impl Over {
         }
     }
 
-    /// What that means, in words.
+    /// What that means, in words, where a load held or none did.
     #[must_use]
-    pub const fn says(self) -> &'static str {
-        match self {
-            Self::Found => "the next load that was tried missed it twice",
-            Self::AtMax => "the largest load allowed held: more may hold too (--max)",
-            Self::Nowhere => "the smallest load that was tried missed it twice",
-            Self::Generator => {
+    pub const fn says(self, any_held: bool) -> &'static str {
+        match (self, any_held) {
+            (Self::Found, _) => "the next load that was tried missed it twice",
+            (Self::AtMax, _) => "the largest load allowed held: more may hold too (--max)",
+            (Self::Nowhere, _) => "the smallest load that was tried missed it twice",
+            (Self::Generator, true) => {
                 "this machine could not keep the schedule of the next load: a lower bound"
+            }
+            // Nothing was found out of the route, and nothing bounds what it bears.
+            (Self::Generator, false) => {
+                "this machine could not keep the schedule of the load, and no load was shown to hold"
             }
         }
     }
@@ -99,7 +103,7 @@ const FLOOR: f64 = 1.0 / 64.0;
 /// What follows on what was tried, in the order in which it was tried.
 #[must_use]
 pub fn next(rule: &Rule, tried: &[Tried]) -> Next {
-    let start = rule.settle(rule.start.min(rule.max));
+    let start = rule.first();
     let Some(last) = tried.last() else {
         return Next::Try(start);
     };
@@ -131,6 +135,24 @@ pub fn next(rule: &Rule, tried: &[Tried]) -> Next {
         }
         (None, None) => Next::Try(start),
     }
+}
+
+/// The loads of the searches that are over soonest: of a route that bears nothing, one that bears
+/// the first load alone, and one that bears all.
+#[must_use]
+pub fn soonest(rule: &Rule) -> [Vec<f64>; 3] {
+    [0.0, rule.first(), rule.max].map(|capacity| {
+        let mut tried: Vec<Tried> = Vec::new();
+        while let Next::Try(load) = next(rule, &tried) {
+            let finding = if load <= capacity {
+                Finding::Held
+            } else {
+                Finding::Missed
+            };
+            tried.push(Tried { load, finding });
+        }
+        tried.iter().map(|of| of.load).collect()
+    })
 }
 
 /// The end of a search whose answer is `load`, once that has held often enough.
@@ -178,6 +200,12 @@ fn judged(tried: &[Tried], load: f64) -> Option<Finding> {
 }
 
 impl Rule {
+    /// The load that is tried first, as it can be asked for.
+    #[must_use]
+    pub fn first(&self) -> f64 {
+        self.settle(self.start.min(self.max))
+    }
+
     /// A load as it can be asked for: whole users, or a rate of three digits.
     fn settle(&self, load: f64) -> f64 {
         if self.whole {
@@ -270,6 +298,13 @@ mod tests {
     }
 
     #[test]
+    fn the_soonest_ends_are_known_beforehand() {
+        let [nothing, first, all] = soonest(&rates(8.0, 35.0));
+        assert_eq!((nothing.len(), all.len()), (14, 5), "{nothing:?} {all:?}");
+        assert_eq!(first[..3], [8.0, 16.0, 16.0]);
+    }
+
+    #[test]
     fn every_search_ends_within_its_resolution() {
         for capacity in [0.3, 1.0, 7.7, 33.3, 512.0, 900.0] {
             let rule = rates(5.0, 100_000.0);
@@ -278,6 +313,18 @@ mod tests {
             let held = loads.iter().copied().filter(|load| *load <= capacity);
             let held = held.fold(0.0, f64::max);
             assert!(held > capacity / 1.12, "{capacity}: {held}");
+        }
+    }
+
+    #[test]
+    fn only_a_load_that_held_is_a_bound() {
+        assert!(Over::Generator.says(true).contains("a lower bound"));
+        let nothing = Over::Generator.says(false);
+        assert!(!nothing.contains("bound") && nothing.contains("could not keep"));
+        // What is announced and what is tried first are the same.
+        for (rule, first) in [(rates(50.0, 35.0), 35.0), (rates(2.0, 35.0), 2.0)] {
+            assert_eq!(next(&rule, &[]), Next::Try(first));
+            assert!((rule.first() - first).abs() < 1e-9);
         }
     }
 

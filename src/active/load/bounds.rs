@@ -4,6 +4,7 @@ use super::estimate::requests;
 use super::plan::Plan;
 use crate::analysis::render::units::thousands as grouped;
 use crate::record::Nanos;
+use crate::workload::sweep::Rule;
 
 /// Requests of a step at most: a few numbers of each stay in memory until its figures are made.
 pub const REQUESTS_MAX: u64 = 10_000_000;
@@ -14,7 +15,7 @@ const BYTES_PER_TOKEN: u64 = 4;
 
 /// Whether a load can be sent, and if not, why; `body_max` is how many bytes a request may have.
 pub fn fits(plan: &Plan, body_max: u64) -> Result<(), String> {
-    let step = plan.step(0, plan.search.as_ref().map(|rule| rule.start));
+    let step = plan.step(0, plan.search.as_ref().map(Rule::first));
     if step.phases.total() > SPAN_MAX {
         let shorter = if plan.trace.is_some() {
             "--duration takes its beginning, --speed sends it faster"

@@ -3,12 +3,12 @@
 use super::plan::{Plan, Step};
 use crate::active::targets::Target;
 use crate::config::settings::Settings;
-use crate::record::{PicoDollars, WallTime};
+use crate::record::{Nanos, PicoDollars, WallTime};
 use crate::routing::pricing::Quote;
 use crate::workload::agenda::Due;
 use crate::workload::sizes::Size;
 use crate::workload::spec::Demand;
-use crate::workload::sweep::{Next, next};
+use crate::workload::sweep::{Rule, soonest};
 
 /// What a run will cost.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -31,11 +31,7 @@ const LOOKED_AT: u64 = 10_000;
 /// What `plan` will cost by the prices of `now`.
 #[must_use]
 pub fn estimate(plan: &Plan, settings: &Settings, now: WallTime) -> Estimate {
-    let first = plan.search.as_ref().map(|rule| match next(rule, &[]) {
-        Next::Try(load) => load,
-        Next::Over(_) => rule.start,
-    });
-    let step = plan.step(0, first);
+    let step = plan.step(0, plan.search.as_ref().map(Rule::first));
     let (due, counted) = requests(plan, &step);
     let requests = due.saturating_add(u64::from(plan.workload.warm_ups));
     let looked_at = requests.clamp(1, LOOKED_AT);
@@ -56,6 +52,37 @@ pub fn estimate(plan: &Plan, settings: &Settings, now: WallTime) -> Estimate {
         estimate.cost.0 = estimate.cost.0.saturating_add(all);
     }
     estimate
+}
+
+/// How long a search takes at least, of all routes together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Searching {
+    /// Steps of each route, at least.
+    pub steps: usize,
+    /// The shortest and the longest time of the first of them.
+    pub first: (Nanos, Nanos),
+    /// The shortest time of all.
+    pub least: Nanos,
+}
+
+/// How long the search of `plan` takes; absent where nothing is searched for.
+#[must_use]
+pub fn searching(plan: &Plan) -> Option<Searching> {
+    let rule = plan.search.as_ref()?;
+    let ways = soonest(rule);
+    let length = |loads: &Vec<f64>| {
+        let spans = loads
+            .iter()
+            .map(|load| plan.step(0, Some(*load)).shortest());
+        spans.fold(0_u64, |sum, span| sum.saturating_add(span.0))
+    };
+    let each = ways.iter().map(length).min().unwrap_or_default();
+    let first = plan.step(0, Some(rule.first()));
+    Some(Searching {
+        steps: ways.iter().map(Vec::len).min().unwrap_or_default(),
+        first: (first.shortest(), first.phases.total()),
+        least: Nanos(each.saturating_mul(plan.targets.len() as u64)),
+    })
 }
 
 /// Requests that are drawn to be counted, at most.
@@ -106,4 +133,35 @@ pub(super) fn most(quote: Option<&Quote>, size: Size) -> PicoDollars {
         quote.expected(size.input_tokens, 0, size.output_tokens as f64)
     });
     PicoDollars((dollars * 1e12) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::active::load::plan::tests::plan;
+
+    #[test]
+    fn a_search_says_how_long_it_takes_at_least() {
+        let mut plan = plan(Demand::Users {
+            count: 2,
+            think: Nanos(0),
+        });
+        assert_eq!(searching(&plan), None);
+        plan.search = Some(Rule {
+            start: 2.0,
+            max: 4.0,
+            resolution: 0.5,
+            whole: true,
+        });
+        plan.targets.push(plan.targets[0].clone());
+        let found = searching(&plan).unwrap();
+        // A ramp of 1 s and 10 s; 2, 4 and 4 users, each route for itself.
+        let seconds = |seconds: u64| Nanos::from_millis(seconds * 1_000);
+        assert_eq!((found.steps, found.least), (3, seconds(2 * 3 * 11)));
+        let (shortest, longest) = found.first;
+        assert!(
+            shortest == seconds(11) && longest > seconds(100),
+            "{found:?}"
+        );
+    }
 }

@@ -30,6 +30,8 @@ pub mod run;
 
 pub mod result;
 
+mod told;
+
 pub mod paper;
 
 pub mod charts;

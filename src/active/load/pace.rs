@@ -61,7 +61,7 @@ pub(super) fn pace(clock: &Clock, start: Moment, agenda: &mut Agenda, paced: &mu
 mod tests {
     use super::*;
     use crate::record::WallTime;
-    use crate::workload::agenda::Users;
+    use crate::workload::agenda::{Enough, Users};
     use crate::workload::schedule::{Arrivals, Phases, Schedule};
 
     const fn ms(millis: u64) -> Nanos {
@@ -163,6 +163,34 @@ mod tests {
         pace(&clock, Moment(0), &mut Agenda::Closed(users), &mut world);
         let at: Vec<u64> = world.sent.iter().map(|(_, at)| *at).collect();
         assert_eq!(at, [0, 0, 40, 40, 80, 80]);
+    }
+
+    #[test]
+    fn users_are_done_when_enough_is_known() {
+        let enough = |requests, least| {
+            Some(Enough {
+                requests,
+                least: ms(least),
+            })
+        };
+        for (enough, sent, sustained) in [
+            // 2 users and 30 ms an answer for 10 s.
+            (None, 668, 10_000),
+            // The sixth answer comes at 90 ms, and nobody asks after it.
+            (enough(6, 50), 6, 90),
+            // As long as was asked for, at least.
+            (enough(6, 200), 14, 200),
+            // No longer than was planned, though too few were answered by then.
+            (enough(100_000, 50), 668, 10_000),
+        ] {
+            let mut world = World::new(ms(30), ms(0));
+            let users = Users::new(2, ms(0), phases(10_000)).until(enough);
+            let mut agenda = Agenda::Closed(users);
+            let clock = world.clock.clone();
+            pace(&clock, Moment(0), &mut agenda, &mut world);
+            let found = (world.sent.len(), agenda.sustained());
+            assert_eq!(found, (sent, Some(ms(sustained))), "{enough:?}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Lays out what a load came to: what each route bears, step by step, as tables and charts.
 
 use super::figures::Figures;
-use super::plan::{Plan, Step};
-use super::result::{Knees, STOP_RULE, Use, unit};
+use super::plan::Plan;
+use super::result::{STOP_RULE, Use};
 use super::run::{StepResult, TargetResult};
 use super::spread::Spread;
+pub use super::told::level;
+use super::told::{findings, words};
 use crate::analysis::paper::{
     Band, Cell, Chart, Column, Head, Line, Paper, Plot, Sheet, Source, Unit,
 };
@@ -12,7 +14,6 @@ use crate::analysis::render::units;
 use crate::analysis::tables::{Share, Window};
 use crate::record::{KeyedHash, Nanos, Origin, WallTime};
 use crate::statistics::interval::Estimate;
-use crate::workload::sweep::Over;
 
 /// Steps of a route that make a curve.
 const CURVE_MIN: usize = 3;
@@ -78,118 +79,6 @@ fn notes(plan: &Plan) -> Vec<String> {
         notes.push(STOP_RULE.to_owned());
     }
     notes
-}
-
-/// The level in words: `95 % within 2.00 s`.
-#[must_use]
-pub fn level(plan: &Plan) -> String {
-    let sla = &plan.workload.sla;
-    let share = units::percent_of(sla.within);
-    let first = sla.first_token.map_or_else(String::new, |first| {
-        format!(", the first token within {}", units::span(first.0 as f64))
-    });
-    format!(
-        "{share} within {}{first}",
-        units::span(sla.latency.0 as f64)
-    )
-}
-
-fn findings(plan: &Plan, results: &[TargetResult]) -> Vec<String> {
-    let mut all = Vec::new();
-    for of in results {
-        let name = format!("{} at {}", of.target.model, of.target.route);
-        if plan.search.is_some() {
-            all.push(format!("{name}: {}", searched(plan, of)));
-        } else if let Some(step) = of.steps.last() {
-            all.push(format!("{name}: {}", single(plan, step)));
-        }
-        let knees = Knees::of(&of.steps);
-        let first = of.steps.first().map(|of| &of.step);
-        let unit = first.map_or("", |step| words(step));
-        let grown = of.steps.iter().filter(|of| {
-            let verdict = of.figures.verdict(&plan.workload.sla);
-            plan.search.is_some() && verdict == "rising"
-        });
-        let least = grown.min_by(|a, b| a.step.load().total_cmp(&b.step.load()));
-        if let Some(step) = least {
-            all.push(format!(
-                "{name}: at {} in time, but not for long: {}",
-                step.step.label(),
-                rising(&step.figures)
-            ));
-        }
-        if let Some(load) = knees.saturation {
-            all.push(format!(
-                "{name}: saturated from {} {unit} on: more load brings nearly no more answers",
-                units::three_digits(load)
-            ));
-        }
-        if let Some(load) = knees.rate_limits {
-            all.push(format!(
-                "{name}: meets a rate limit from {} {unit} on",
-                units::three_digits(load)
-            ));
-        }
-    }
-    all
-}
-
-fn searched(plan: &Plan, of: &TargetResult) -> String {
-    let why = of
-        .over
-        .map_or("the run ended before its search", Over::says);
-    let Some(found) = of.at_capacity(plan) else {
-        return format!("nowhere {}: {why}", level(plan));
-    };
-    format!(
-        "{} {} hold {} ({} answers/s, {} of them served so); {why}",
-        units::three_digits(found.step.load()),
-        words(&found.step),
-        level(plan),
-        units::three_digits(found.figures.completed),
-        units::three_digits(found.figures.goodput),
-    )
-}
-
-fn single(plan: &Plan, of: &StepResult) -> String {
-    let figures = &of.figures;
-    let level = level(plan);
-    let says = match figures.verdict(&plan.workload.sla) {
-        "held" => format!("holds {level}"),
-        "missed" => format!("misses {level}"),
-        "rising" => format!("does not hold {level} for long ({})", rising(figures)),
-        "void" => return format!("void: {}", figures.void.as_deref().unwrap_or_default()),
-        _ => format!("whether it holds {level} could not be shown"),
-    };
-    format!(
-        "{says} at {}; {} requests measured, {} failed",
-        of.step.label(),
-        figures.n,
-        figures.failed
-    )
-}
-
-/// From what to what latency rose.
-fn rising(figures: &Figures) -> String {
-    figures.rising.map_or_else(String::new, |rise| {
-        let to = if rise.to.is_finite() {
-            units::span(rise.to)
-        } else {
-            "failure".to_owned()
-        };
-        format!(
-            "latency rose all the time, from {} to {to}: a queue grew",
-            units::span(rise.from)
-        )
-    })
-}
-
-fn words(step: &Step) -> &'static str {
-    if unit(step) == "users" {
-        "users"
-    } else {
-        "requests/s"
-    }
 }
 
 /// The columns that name a row.

@@ -7,7 +7,7 @@ use crate::record::{Name, Nanos};
 use crate::statistics::compare::Random;
 use crate::statistics::interval::ALPHA;
 use crate::statistics::quantile::minimum_count;
-use crate::workload::agenda::{Agenda, Users};
+use crate::workload::agenda::{Agenda, Enough, Users};
 use crate::workload::prompts::{Pool, mixed};
 use crate::workload::schedule::{Arrivals, Phases, Schedule};
 use crate::workload::sizes::Size;
@@ -59,9 +59,35 @@ pub struct Step {
     pub demand: Demand,
     /// Its phases.
     pub phases: Phases,
+    /// With what it is over before them: of users, who ask the sooner the sooner they are answered,
+    /// where a load is searched for.
+    pub enough: Option<Enough>,
 }
 
 impl Step {
+    /// The same, twice as long at the full load.
+    #[must_use]
+    pub fn twice(mut self) -> Self {
+        let double = |of: Nanos| Nanos(of.0.saturating_mul(2));
+        self.phases.sustain = double(self.phases.sustain);
+        if let Some(enough) = &mut self.enough {
+            enough.requests = enough.requests.saturating_mul(2);
+            enough.least = double(enough.least);
+        }
+        self
+    }
+
+    /// The shortest time that it takes.
+    #[must_use]
+    pub fn shortest(&self) -> Nanos {
+        let sustain = self.enough.map_or(self.phases.sustain, |of| of.least);
+        let phases = Phases {
+            sustain: sustain.min(self.phases.sustain),
+            ..self.phases
+        };
+        phases.total()
+    }
+
     /// The load as one number: requests per second, or users.
     #[must_use]
     pub fn load(&self) -> f64 {
@@ -125,21 +151,32 @@ impl Plan {
                 ..Phases::default()
             };
         }
+        let asked = phases.sustain;
         if load.is_some() {
-            phases.sustain = phases.sustain.max(self.least(demand));
+            phases.sustain = asked.max(self.least(demand));
         }
+        let enough = matches!(demand, Demand::Users { .. }).then(|| Enough {
+            requests: self.fewest().ceil() as u64,
+            least: asked,
+        });
         Step {
             number,
             demand,
             phases,
+            enough: enough.filter(|_| load.is_some()),
         }
     }
 
-    /// How long a step must last for enough requests; users ask as often as they must for the
-    /// level to hold.
+    /// Requests of a step of a search.
+    fn fewest(&self) -> f64 {
+        minimum_count(self.workload.sla.within, ALPHA).unwrap_or_default() as f64 * ENOUGH
+    }
+
+    /// How long a step must last at most for enough requests; users ask as often as they must for
+    /// the level to hold.
     fn least(&self, demand: Demand) -> Nanos {
         let sla = &self.workload.sla;
-        let fewest = minimum_count(sla.within, ALPHA).unwrap_or_default() as f64 * ENOUGH;
+        let fewest = self.fewest();
         let seconds = match demand {
             Demand::Rate { rate, .. } => fewest / rate,
             Demand::Users { count, think } => {
@@ -156,7 +193,8 @@ impl Plan {
         let arrivals = match (&self.trace, step.demand) {
             (Some(trace), _) => Arrivals::Recorded(trace.offsets.clone()),
             (None, Demand::Users { count, think }) => {
-                return Agenda::Closed(Users::new(count, think, step.phases));
+                let users = Users::new(count, think, step.phases);
+                return Agenda::Closed(users.until(step.enough));
             }
             (None, Demand::Rate { rate, constant }) if constant => Arrivals::Constant { rate },
             (None, Demand::Rate { rate, .. }) => Arrivals::Poisson { rate },
@@ -276,6 +314,18 @@ pub(super) mod tests {
         });
         let step = closed.step(0, Some(4.0));
         assert!((step.phases.sustain.as_secs() - fewest * 2.5 / 4.0).abs() < 1e-6);
+        // Users that are answered sooner are done sooner, and not before what was asked for.
+        let enough = step.enough.unwrap();
+        assert_eq!(enough.least, Nanos::from_millis(10_000));
+        assert_eq!(enough.requests, fewest.ceil() as u64);
+        assert_eq!(step.shortest(), Nanos::from_millis(11_000));
+        let twice = step.twice();
+        assert_eq!(twice.shortest(), Nanos::from_millis(21_000));
+        assert_eq!(twice.phases.sustain.0, step.phases.sustain.0 * 2);
+        assert_eq!(
+            (open.step(3, Some(1.0)).enough, closed.step(0, None).enough),
+            (None, None)
+        );
         // What the user asked for alone lasts as long as was asked.
         assert_eq!(
             closed.step(0, None).phases.sustain,

@@ -220,7 +220,7 @@ fn route(plan: &Plan, of: &TargetResult) -> Value {
             "unit": of.steps.first().map(|of| unit(&of.step)),
             "requests_per_s": at_capacity.map(|of| of.figures.completed),
             "why": of.over.map(Over::name),
-            "says": of.over.map(Over::says),
+            "says": of.over.map(|over| over.says(capacity.is_some())),
         })),
         "knees": {
             "saturation": knees.saturation,

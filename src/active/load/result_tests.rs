@@ -118,6 +118,67 @@ fn limits_are_the_users_or_those_of_the_headers() {
     assert!((found.share().unwrap() - 0.5).abs() < 0.01, "{found:?}");
 }
 
+/// The first sentence of a search that came to `steps` and was over for `over`.
+fn told(plan: &Plan, steps: Vec<StepResult>, over: Option<Over>) -> String {
+    let target = plan.targets[0].clone();
+    let result = TargetResult {
+        target,
+        steps,
+        over,
+    };
+    let span = (WallTime(0), WallTime(9));
+    let paper = super::super::paper::paper(plan, &[result], span, KeyedHash(1));
+    paper.findings[0].clone()
+}
+
+#[test]
+fn nowhere_is_said_only_of_what_missed_and_a_bound_only_of_what_held() {
+    let plan = searching();
+    let held = || step(&plan, 10.0, |_| 100, usize::MAX);
+    let missed = || step(&plan, 20.0, |_| 3_000, usize::MAX);
+    let void = || {
+        let mut of = held();
+        of.figures.void = Some("late".to_owned());
+        of
+    };
+    let cut = || StepResult {
+        whole: false,
+        ..held()
+    };
+    let over = Some(Over::Generator);
+    for (steps, over, says, does_not) in [
+        (vec![void(), void()], over, "not known", "bound"),
+        (
+            vec![missed(), missed(), void(), void()],
+            over,
+            "20.0 requests/s missed it",
+            "bound",
+        ),
+        (
+            vec![held(), void(), void()],
+            over,
+            "a lower bound",
+            "not known",
+        ),
+        (
+            vec![cut()],
+            None,
+            "10/s held it until they were cut off",
+            "nowhere",
+        ),
+        (vec![], None, "not known: the run ended before", "nowhere"),
+        (
+            vec![missed(), missed()],
+            Some(Over::Nowhere),
+            "nowhere 95",
+            "not known",
+        ),
+    ] {
+        let found = told(&plan, steps, over);
+        assert!(found.contains(says) && !found.contains(does_not), "{found}");
+    }
+}
+
 #[test]
 fn the_file_says_what_held_and_why_the_search_was_over() {
     let plan = searching();

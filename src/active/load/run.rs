@@ -162,6 +162,12 @@ impl TargetResult {
         sweep::highest_held(&self.tried(plan))
     }
 
+    /// The lowest load that missed the level; absent where none did.
+    #[must_use]
+    pub fn missed(&self, plan: &Plan) -> Option<f64> {
+        sweep::lowest_missed(&self.tried(plan))
+    }
+
     /// The last step at that load that held; the only step where nothing is searched for.
     #[must_use]
     pub fn at_capacity(&self, plan: &Plan) -> Option<&StepResult> {
@@ -275,7 +281,7 @@ impl Going<'_> {
             };
             let mut step = plan.step(self.steps, load);
             if load.is_some() && result.was_tried(plan, step.load()) {
-                step.phases.sustain = Nanos(step.phases.sustain.0.saturating_mul(2));
+                step = step.twice();
             }
             self.steps += 1;
             if result.steps.is_empty() {
@@ -385,7 +391,7 @@ impl Going<'_> {
     async fn step(
         &self,
         asker: &Arc<Asker>,
-        step: Step,
+        mut step: Step,
         quote: Option<Quote>,
         outside: &mut impl Outside,
     ) -> Result<Option<StepResult>, LoadFault> {
@@ -402,7 +408,7 @@ impl Going<'_> {
             .name("pacing".to_owned())
             .spawn(move || {
                 pace(&pacing_clock, start, &mut agenda, &mut sender);
-                sender.unsent
+                (sender.unsent, agenda.sustained())
             })?;
         let mut cut = None;
         while !pacing.is_finished() || self.post.in_flight() > 0 {
@@ -423,7 +429,9 @@ impl Going<'_> {
             self.tell(asker, &step, (stage, elapsed), outside);
             tokio::time::sleep(TICK).await;
         }
-        let unsent = pacing.join().unwrap_or_default();
+        let (unsent, sustained) = pacing.join().unwrap_or_default();
+        // Of users enough may have been known before its time.
+        step.phases.sustain = sustained.unwrap_or(step.phases.sustain);
         self.records(outside).await;
         let samples = self.load.collected.take_samples();
         let window = Window::of(start, step.phases, cut);

@@ -165,7 +165,11 @@ impl Wish {
             run,
             seed,
             targets,
-            search: self.sweep.then(|| self.rule(&load)),
+            search: if self.sweep {
+                Some(self.rule(&load)?)
+            } else {
+                None
+            },
             workload: load,
             trace: self.trace.clone(),
             patience: self.timeout.unwrap_or(PATIENCE),
@@ -179,18 +183,25 @@ impl Wish {
         Ok(plan)
     }
 
-    fn rule(&self, load: &Workload) -> Rule {
+    fn rule(&self, load: &Workload) -> Result<Rule, String> {
         let (own, whole) = match load.demand {
             Demand::Users { count, .. } => (f64::from(count), true),
             Demand::Rate { rate, .. } => (rate, false),
         };
+        if let (Some(start), Some(max)) = (self.start, self.max)
+            && start > max
+        {
+            return Err(format!(
+                "--start {start} is over --max {max}, and no load over that is tried"
+            ));
+        }
         let start = self.start.unwrap_or(own);
-        Rule {
+        Ok(Rule {
             start,
             max: self.max.unwrap_or(start * SEARCHED),
             resolution: self.resolution,
             whole,
-        }
+        })
     }
 
     fn change(&self, load: &mut Workload) -> Result<(), String> {

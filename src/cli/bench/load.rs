@@ -9,11 +9,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::traced::OfStore;
 use super::{Temperature, pool, temperature, tokens};
+use crate::active::load::estimate::{Searching, searching};
 use crate::active::load::result::{is_void, unanswered};
 use crate::active::load::{Ended, Plan, Progress, Wish, paper};
 use crate::active::named::run_name;
 use crate::analysis::render;
-use crate::analysis::render::units::dollars;
+use crate::analysis::render::units::{self, dollars};
 use crate::app::Surroundings;
 use crate::app::load::{Outcome, Run};
 use crate::app::{AppFault, sources};
@@ -24,8 +25,9 @@ use crate::cli::stored::Stop;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::config::{duration, workload};
-use crate::record::{KeyedHash, PicoDollars};
+use crate::record::{KeyedHash, Nanos, PicoDollars};
 use crate::workload::spec::{Demand, Workload};
+use crate::workload::sweep::Rule;
 
 /// Load routes by a schedule or by users at once: what do they bear at a level of service?
 #[derive(Debug, clap::Args)]
@@ -46,7 +48,8 @@ use crate::workload::spec::{Demand, Workload};
     tried again; found so twice (of three where the findings differ) it is missed. Then the middle\n\
     between the highest that held and the lowest that missed is tried, until the two are within\n\
     --resolution; what would be the answer must hold twice. Steps are lengthened until they can show\n\
-    it, and last twice as long where a load that was not refuted is tried again.\n\n\
+    it (users as soon as enough of them were answered), and last twice as long where a load that was\n\
+    not refuted is tried again. How long the search takes at least is said first.\n\n\
     A workload file is YAML, JSON or TOML; the one that is used without --workload is in\n\
     config/workloads/chat.yaml of the source. A trace is CSV with TIMESTAMP, ContextTokens and\n\
     GeneratedTokens (or Timestamp, Request tokens, Response tokens), a JSON object a line with\n\
@@ -278,7 +281,7 @@ fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
     let plan = run.plan;
     let routes: Vec<String> = plan.targets.iter().map(|of| of.route.to_string()).collect();
     let (cost, cap) = (estimate.cost.as_dollars(), run.cost_max.as_dollars());
-    let step = plan.step(0, plan.search.as_ref().map(|rule| rule.start));
+    let step = plan.step(0, plan.search.as_ref().map(Rule::first));
     let users = matches!(step.demand, Demand::Users { .. });
     let about = match (users, estimate.open) {
         // The sooner they are answered, the more they ask.
@@ -304,6 +307,12 @@ fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
         estimate.requests,
         dollars(cost)
     ));
+    if let Some(of) = searching(plan) {
+        output::note(&format!(
+            "the search takes {}",
+            lasts(&of, plan.targets.len())
+        ));
+    }
     if !estimate.unpriced.is_empty() {
         output::note(&format!(
             "no price is known for {}: what they cost is neither in this nor under the cap",
@@ -320,6 +329,23 @@ fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
         )));
     }
     Ok(())
+}
+
+/// How long a search takes, in words.
+fn lasts(of: &Searching, routes: usize) -> String {
+    let span = |span: Nanos| units::span(span.0 as f64);
+    let (shortest, longest) = of.first;
+    let first = if shortest == longest {
+        span(longest)
+    } else {
+        format!("{} to {}", span(shortest), span(longest))
+    };
+    let each = if routes > 1 { " for each route" } else { "" };
+    format!(
+        "{} or more steps{each}, the first of {first}: at least {} in all",
+        of.steps,
+        span(of.least)
+    )
 }
 
 fn measure(run: &Run<'_>) -> Result<Outcome, Stop> {
