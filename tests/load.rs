@@ -262,7 +262,21 @@ fn a_search_says_what_held_and_why_it_was_over() {
         let file = fs::read(folder.join(format!("charts/holds-load.{kind}"))).unwrap();
         assert!(!file.is_empty(), "{kind}");
     }
+    let pivot = fs::read_to_string(folder.join("results/holds/pivot.csv")).unwrap();
+    assert!(
+        pivot.starts_with("model,figure,not said\nquick,requests_per_s,"),
+        "{pivot}"
+    );
+    assert!(pivot.contains("\nquick,requests_per_s_at_sla,"), "{pivot}");
+    let text = error(&output);
+    assert!(
+        text.contains("the search takes ") && text.contains(" in all"),
+        "{text}"
+    );
     let route = &found["routes"][0];
+    for step in route["steps"].as_array().unwrap() {
+        assert!(step["over_time"].is_array(), "{step}");
+    }
     let why = route["capacity"]["why"].as_str().unwrap();
     assert!(["at_max", "found", "generator"].contains(&why), "{route}");
     assert!(route["steps"].as_array().unwrap().len() >= 2, "{route}");

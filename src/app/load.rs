@@ -30,6 +30,8 @@ use crate::workload::spec::Demand;
 pub const FILE: &str = "load.json";
 /// The name of the file with its figures as a table.
 pub const CSV: &str = "load.csv";
+/// The name of the file with what each route bears, by model and region.
+pub const PIVOT: &str = "pivot.csv";
 /// The name of the file with the trace that was sent, where one was.
 pub const TRACE: &str = "trace.jsonl";
 
@@ -156,6 +158,7 @@ impl Run<'_> {
     /// Writes the result's figures as CSV beside it.
     fn csv(&self, value: &Value, made: WallTime) -> io::Result<()> {
         let finished = Finished::read(&value.to_string()).map_err(io::Error::other)?;
+        write_whole(&self.folder.join(PIVOT), &finished.pivot())?;
         let text = render::paper::write(&finished::paper(&[finished], made), Format::Csv);
         write_whole(&self.folder.join(CSV), &text)
     }

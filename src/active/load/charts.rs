@@ -1,8 +1,11 @@
-//! Draws what a load came to out of its result file: latency against the load with the level of
-//! service, throughput, and how late requests were sent.
+//! Draws what a load came to out of its result file: what each route bears, how requests ended and
+//! what answers cost; of each route latency against the load with the level of service, throughput,
+//! how late requests were sent, and latency over time.
 
 use serde_json::Value;
 
+use super::bears::{Bears, heat};
+use super::pictures::{cost, outcomes, over_time};
 use super::result::SCHEMA;
 use crate::analysis::paper::{Band, Bar, Chart, Line, Mark, Plot, Unit};
 use crate::analysis::render::units;
@@ -11,6 +14,9 @@ use crate::analysis::render::units;
 const CURVE_MIN: usize = 2;
 /// The quantiles that are drawn.
 const DRAWN: [&str; 3] = ["p50", "p95", "p99"];
+
+/// How a result says that a quantile is infinite.
+const AMONG_FAILURES: &str = "among failures";
 
 /// What is drawn of a load.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,16 +40,35 @@ pub fn read(text: &str) -> Result<Drawn, String> {
     let routes = file["routes"].as_array().ok_or("has no list `routes`")?;
     let sla = file["workload"]["latency_sla_ms"].as_f64();
     let within = file["workload"]["served_within_sla"].as_f64();
-    let mut charts = Vec::new();
-    for route in routes {
+    let all: Vec<Bears<'_>> = routes.iter().map(Bears::of).collect();
+    let mut charts: Vec<Chart> = [
+        heat(&all, &level(&file["workload"])),
+        outcomes(&all),
+        cost(&all),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    for (route, bears) in routes.iter().zip(&all) {
         let route = Route::read(route)?;
         if route.loads() >= CURVE_MIN {
             charts.extend([route.latency(sla, within), route.throughput(), route.lag()]);
         } else if let Some(step) = route.steps.first() {
             charts.extend(route.quantiles(step));
         }
+        charts.extend(over_time(bears));
     }
     Ok(Drawn { run, charts })
+}
+
+/// The level of service in words.
+fn level(workload: &Value) -> String {
+    let within = workload["latency_sla_ms"].as_f64();
+    let within = within.map_or_else(|| "its level".to_owned(), |ms| units::span(ms * 1e6));
+    match workload["served_within_sla"].as_f64() {
+        Some(share) => format!("{} within {within}", units::percent_of(share)),
+        None => within,
+    }
 }
 
 /// What a route came to.
@@ -224,9 +249,16 @@ impl<'a> Route<'a> {
             DRAWN.iter().filter_map(move |p| {
                 let at = &step[*key][*p];
                 let ends = at["low"].as_f64().zip(at["high"].as_f64());
+                let why = at["why"].as_str().unwrap_or_default();
+                // What falls among failures is there, and longer than anything.
+                let (value, why) = match at["value"].as_f64() {
+                    Some(value) => (value * 1e6, String::new()),
+                    None if why.starts_with(AMONG_FAILURES) => (f64::INFINITY, format!(" ({why})")),
+                    None => return None,
+                };
                 Some(Bar {
-                    name: format!("{name} {p}"),
-                    value: at["value"].as_f64()? * 1e6,
+                    name: format!("{name} {p}{why}"),
+                    value,
                     interval: ends.map(|(low, high)| (low * 1e6, high * 1e6)),
                 })
             })
@@ -257,7 +289,11 @@ mod tests {
             |value: f64| json!({"value": value, "low": value - 1.0, "high": value + 2.0});
         json!({
             "load": {"requests_per_s": load},
-            "n": 100,
+            "n": 100, "failed": 10, "rate_limited": 5, "timed_out": 2, "verdict": "held",
+            "over_time": [
+                {"from_s": 0.0, "to_s": 10.0, "latency_p50_ms": 90.0, "latency_p95_ms": null},
+                {"from_s": 10.0, "to_s": 20.0, "latency_p50_ms": null, "latency_p95_ms": null},
+            ],
             "latency_ms": {
                 "p50": quantile(100.0), "p99": {"value": null, "why": "needs 459, has 100"},
                 "p95": p95.map_or_else(|| json!({"value": null, "why": "among failures"}), quantile),
@@ -292,10 +328,31 @@ mod tests {
             step(8.0, None),
         ];
         let drawn = read(&file(&steps)).unwrap();
-        assert_eq!(drawn.charts.len(), 3);
+        let titles: Vec<&str> = drawn.charts.iter().map(|of| of.title.as_str()).collect();
+        let of_route = "by requests/s: m at p/m";
+        assert_eq!(
+            titles,
+            [
+                "How requests ended".to_owned(),
+                format!("Latency {of_route}"),
+                format!("Requests per second {of_route}"),
+                format!("Lag of the generator {of_route}"),
+                "Latency over time: m at p/m, 4.00 requests/s".to_owned(),
+            ]
+        );
+        let Plot::Heat(ended) = &drawn.charts[0].plot else {
+            panic!("a heat map");
+        };
+        let shares: Vec<f64> = ended.values[0].iter().map(|of| of.unwrap().0).collect();
+        assert_eq!(shares, [0.9, 0.05, 0.02, 0.03]);
+        let Plot::Lines { lines, x, .. } = &drawn.charts[4].plot else {
+            panic!("lines");
+        };
+        assert_eq!((lines.len(), *x), (1, (0.0, 20.0)), "no p95 is told");
+        assert_eq!(lines[0].points, [(5.0, Some(90e6)), (15.0, None)]);
         let Plot::Lines {
             lines, x, marks, ..
-        } = &drawn.charts[0].plot
+        } = &drawn.charts[1].plot
         else {
             panic!("lines");
         };
@@ -315,7 +372,7 @@ mod tests {
             said,
             ["held: 4.00 requests/s", "rate limit: 8.00 requests/s"]
         );
-        let Plot::Lines { lines, .. } = &drawn.charts[1].plot else {
+        let Plot::Lines { lines, .. } = &drawn.charts[2].plot else {
             panic!("lines");
         };
         assert_eq!(lines[1].points[1], (4.0, Some(3.6)));
@@ -323,12 +380,15 @@ mod tests {
 
     #[test]
     fn a_single_load_is_drawn_as_its_quantiles_and_what_is_none_says_why() {
-        let drawn = read(&file(&[step(3.0, None)])).unwrap();
-        let Plot::Forest { bars, .. } = &drawn.charts[0].plot else {
+        let one = file(&[step(3.0, None)]).replace("\"load\":4.0", "\"load\":3.0");
+        let drawn = read(&one).unwrap();
+        let Plot::Forest { bars, .. } = &drawn.charts[1].plot else {
             panic!("bars");
         };
         let names: Vec<&str> = bars.iter().map(|bar| bar.name.as_str()).collect();
-        assert_eq!(names, ["latency p50", "first token p50"]);
+        let among = "latency p95 (among failures)";
+        assert_eq!(names, ["latency p50", among, "first token p50"]);
+        assert!(bars[1].value.is_infinite());
         assert_eq!(bars[0].interval, Some((99e6, 102e6)));
         assert_eq!(read(&file(&[])).unwrap().charts, []);
         for (text, says) in [

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::bill::Bill;
+use super::over_time::{Slice, slices};
 use super::rising::Rise;
 use super::sample::Sample;
 use super::spread::Spread;
@@ -119,6 +120,8 @@ pub struct Figures {
     pub own: Spread,
     /// Latency rose all through it: a queue grew.
     pub rising: Option<Rise>,
+    /// How latency went on through the step.
+    pub over_time: Vec<Slice>,
     /// How late requests were sent.
     pub lag: Option<Lag>,
     /// Why it says nothing, where it does not.
@@ -221,6 +224,10 @@ impl Figures {
             errors: share(&fine, of.unrecorded).map(opposite),
             own: Spread::in_time(&own_delays),
             rising: Rise::of(&in_time).filter(|_| of.is_steady),
+            over_time: slices(
+                window,
+                measured.iter().map(|sample| sample.intended).zip(in_time),
+            ),
             lag,
             bill: Bill::of(own.iter().copied()),
         }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::bears::{self, Bears};
 use super::result::SCHEMA;
 use crate::analysis::paper::{Cell, Column, Head, Paper, Sheet, Source, Unit};
+use crate::analysis::render::pivot;
 use crate::analysis::render::units::{minute, three_digits};
 use crate::analysis::tables::Window;
 use crate::analysis::tables::window::date;
@@ -72,6 +74,14 @@ impl Finished {
         })
     }
 
+    /// What each route bears, by model and region, as comma-separated values.
+    #[must_use]
+    pub fn pivot(&self) -> String {
+        let routes = self.file["routes"].as_array().into_iter().flatten();
+        let all: Vec<Bears<'_>> = routes.map(Bears::of).collect();
+        pivot(&bears::sheet(&all), &bears::places(&all), "model")
+    }
+
     fn routes(&self) -> impl Iterator<Item = Route<'_>> {
         let routes = self.file["routes"].as_array().into_iter().flatten();
         routes.map(|value| Route { run: self, value })
@@ -120,8 +130,8 @@ impl<'a> Route<'a> {
     }
 }
 
-/// A number of a step, with its interval where it has one.
-fn number(step: &Value, (_, _, _, place, scale): Number) -> Cell {
+/// A number of a step, at `place` in it and times `scale`, with its interval where it has one.
+pub(super) fn number(step: &Value, place: &str, scale: f64) -> Cell {
     let Some(found) = step.pointer(place) else {
         return Cell::absent("not in the file");
     };
@@ -222,7 +232,7 @@ pub fn paper(runs: &[Finished], made: WallTime) -> Paper {
         let mut row: Vec<Cell> = route.names().map(Cell::text).to_vec();
         row.push(Cell::text(&key.1));
         row.push(Cell::count(step["n"].as_u64().unwrap_or(0)));
-        row.extend(NUMBERS.map(|of| number(step, of)));
+        row.extend(NUMBERS.map(|(.., place, scale)| number(step, place, scale)));
         let verdict = step["void"].as_str().map_or("", |_| "void");
         let verdict = if verdict.is_empty() {
             step["verdict"].as_str().unwrap_or_default()
@@ -304,7 +314,10 @@ pub fn analysis(runs: &[Finished], made: WallTime) -> Paper {
     }
     for ((names, load), steps) in &groups {
         for of in NUMBERS {
-            let found = steps.iter().filter_map(|step| number(step, of).number());
+            let (.., place, scale) = of;
+            let found = steps
+                .iter()
+                .filter_map(|step| number(step, place, scale).number());
             add(names, load, of.1, of.2, &found.collect::<Vec<_>>());
         }
     }

@@ -34,6 +34,12 @@ mod told;
 
 pub mod paper;
 
+pub mod over_time;
+
+pub mod bears;
+
+mod pictures;
+
 pub mod charts;
 
 pub mod finished;

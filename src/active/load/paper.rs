@@ -1,8 +1,12 @@
 //! Lays out what a load came to: what each route bears, step by step, as tables and charts.
 
+use serde_json::Value;
+
+use super::bears::{self, Bears};
 use super::figures::Figures;
+use super::pictures::{cost as cost_of, outcomes};
 use super::plan::Plan;
-use super::result::{STOP_RULE, Use};
+use super::result::{STOP_RULE, Use, route};
 use super::run::{StepResult, TargetResult};
 use super::spread::Spread;
 pub use super::told::level;
@@ -28,6 +32,9 @@ pub fn paper(
 ) -> Paper {
     let steps: Vec<&StepResult> = results.iter().flat_map(|of| &of.steps).collect();
     let taken = steps.iter().map(|of| of.figures.n).sum();
+    // As the result's file has them: the charts of the file are those of the report.
+    let routes: Vec<Value> = results.iter().map(|of| route(plan, of)).collect();
+    let all: Vec<Bears<'_>> = routes.iter().map(Bears::of).collect();
     let own = |p: f64| Spread::of_all(steps.iter().map(|of| &of.figures.own), p);
     Paper {
         name: "load",
@@ -56,12 +63,21 @@ pub fn paper(
             sides: Vec::new(),
         },
         sheets: vec![
+            bears::sheet(&all),
             speed(plan, results),
             sent(results),
             throughput(results),
             cost(plan, results),
         ],
-        charts: charts(results),
+        charts: [
+            bears::heat(&all, &level(plan)),
+            outcomes(&all),
+            cost_of(&all),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(charts(results))
+        .collect(),
         notes: notes(plan),
     }
 }
@@ -73,6 +89,10 @@ fn notes(plan: &Plan) -> Vec<String> {
          take infinitely long and are in every quantile. Answers, those in time, and tokens count \
          what ended while the load was full. Per 1,000: of good answers with a price, failures' \
          cost shared out."
+            .to_owned(),
+        "What each bears: of a search the highest load that held, else the load that was asked for; \
+         answers per second are those that it measured there. `pivot.csv` beside the results has \
+         the same by model and region."
             .to_owned(),
     ];
     if plan.search.is_some() {

@@ -11,7 +11,8 @@
 //! (`latency_ms` and `first_token_ms` from the intended start, `…_from_send_ms` from the request's
 //! first byte), `served` and `errors` (shares with intervals), `verdict` (`held`, `missed`,
 //! `rising`, `not_shown`, `void`), `rising_ms` (from what to what latency rose, where it did so all
-//! the time), `lag`, `own_delay_ms` (what Tollgate added), cost (of `answered` good answers of the
+//! the time), `over_time` (slices of the time that was measured, with their latency), `lag`,
+//! `own_delay_ms` (what Tollgate added), cost (of `answered` good answers of the
 //! whole step as far as `priced`) and use of limits. The exchanges themselves are in `exchanges.jsonl`: lines of the schema `tollgate.load.exchange/1`, `step` and `exchange`, the
 //! record as `tollgate export` has it.
 
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 
 use super::estimate::Estimate;
 use super::figures::Figures;
+use super::over_time::Slice;
 use super::plan::{Plan, Step};
 use super::run::{StepResult, TargetResult};
 use crate::active::bench::result::{Environment, environment_value};
@@ -206,7 +208,9 @@ pub fn unit(step: &Step) -> &'static str {
     }
 }
 
-fn route(plan: &Plan, of: &TargetResult) -> Value {
+/// What the file has of a route.
+#[must_use]
+pub fn route(plan: &Plan, of: &TargetResult) -> Value {
     let capacity = of.capacity(plan);
     let at_capacity = of.at_capacity(plan);
     let knees = Knees::of(&of.steps);
@@ -264,6 +268,7 @@ fn step(plan: &Plan, of: &StepResult) -> Value {
         "first_token_ms": figures.first_token.value(1e6),
         "first_token_from_send_ms": figures.first_token_sent.value(1e6),
         "own_delay_ms": figures.own.value(1e6),
+        "over_time": figures.over_time.iter().map(Slice::value).collect::<Vec<_>>(),
         "lag": figures.lag.map(lag),
         "cost_usd": figures.bill.known(),
         "answered": figures.bill.answered,

@@ -10,6 +10,8 @@ mod markdown;
 
 pub mod csv;
 
+mod pivot;
+
 pub mod json;
 
 pub mod exchange;
@@ -17,6 +19,8 @@ pub mod exchange;
 pub mod explain;
 
 pub mod paper;
+
+pub use pivot::pivot;
 
 use super::tables::RoutesReport;
 

@@ -378,17 +378,35 @@ impl Numbers {
         Some((found.value, ends))
     }
 
-    /// The median as a bar of a chart.
+    /// The median as a bar of a chart: infinite, and with how many failed, where it falls among
+    /// failures. A chart without those would show who survived.
     pub(super) fn bar(&self, name: impl Into<String>) -> Option<Bar> {
-        let found = self.estimate(0.5, ALPHA).ok()?;
+        let name = name.into();
+        let Ok(found) = self.estimate(0.5, ALPHA) else {
+            return self.mostly_failed().then(|| Bar {
+                name: format!("{name} ({} of {} failed)", self.failures, self.count()),
+                value: f64::INFINITY,
+                interval: None,
+            });
+        };
         Some(Bar {
-            name: name.into(),
+            name,
             value: found.value,
             interval: found
                 .interval
                 .is_finite()
                 .then_some((found.interval.low, found.interval.high)),
         })
+    }
+
+    /// Whether so many failed that the median is one of them, of as many as a median needs.
+    fn mostly_failed(&self) -> bool {
+        let needs = minimum_count(0.5, ALPHA).unwrap_or(u64::MAX);
+        let middle = || self.sample().quantile(0.5);
+        self.unkept.is_none()
+            && self.cut.is_none()
+            && self.count() >= needs
+            && middle().is_some_and(f64::is_infinite)
     }
 }
 

@@ -48,7 +48,14 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
             calls,
         })
         .collect();
-    let seconds = looked_at(calls, &of);
+    let of_runs = is_of_runs(&of);
+    let seconds = |place: &Place<'_>| {
+        if of_runs {
+            lasted(&place.calls)
+        } else {
+            looked_at(calls, &of)
+        }
+    };
     Paper {
         name: "regions",
         version: 1,
@@ -75,13 +82,39 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
         head: of,
         notes: vec![
             OBSERVATIONAL.to_owned(),
-            "A region is the configured one of the provider, or the one its answers name. \
-             Requests per second are those answered well, from the first request of this window to \
-             its end or to now: what was asked for, not what the region could do."
-                .to_owned(),
+            format!(
+                "A region is the configured one of the provider, or the one its answers name. \
+                 Requests per second are those answered well, {}: what was asked for, not what the \
+                 region could do.",
+                if of_runs {
+                    "from a row's first request to the end of its last"
+                } else {
+                    "from the first request of this window to its end or to now"
+                }
+            ),
             "One row per model, provider and region: as csv it can be pivoted as it is.".to_owned(),
         ],
     }
+}
+
+/// Whether the calls are of runs by name: those are over, and what comes after them is no part of
+/// them.
+fn is_of_runs(of: &Head) -> bool {
+    let is_run = |words: &String| words.starts_with("runs ") || words.starts_with("run ");
+    of.selection.iter().any(is_run)
+}
+
+/// The seconds from the first request of `calls` to the end of the last: a run asks one route after
+/// the other, and each has its own time.
+fn lasted(calls: &[&Call]) -> f64 {
+    let ended = |call: &&Call| {
+        let whole = call.whole.filter(|whole| whole.is_finite());
+        call.started.0 + whole.map_or(0, |nanos| (nanos / 1e3) as i64)
+    };
+    let from = calls.iter().map(|call| call.started.0).min();
+    let until = calls.iter().map(ended).max();
+    let micros = until.unwrap_or_default() - from.unwrap_or_default();
+    (micros as f64 / 1e6).max(1.0)
 }
 
 /// The seconds that the calls are of: from the first of them on, for what was before nobody knows,
@@ -139,7 +172,7 @@ fn findings(places: &[Place<'_>]) -> Vec<String> {
     findings
 }
 
-fn sheet(places: &[Place<'_>], seconds: f64) -> Sheet {
+fn sheet(places: &[Place<'_>], seconds: impl Fn(&Place<'_>) -> f64) -> Sheet {
     let mut sheet = Sheet::new(
         "regions",
         "Models by region",
@@ -170,7 +203,7 @@ fn sheet(places: &[Place<'_>], seconds: f64) -> Sheet {
             Cell::text(&place.region),
             Cell::text(&place.provider),
             Cell::count(place.calls.len() as u64),
-            Cell::Value(well as f64 / seconds),
+            Cell::Value(well as f64 / seconds(place)),
             Cell::share(Share::of(failed.whole - failed.part, failed.whole)),
             place.rate.at(0.5),
             place.first_token.at(0.5),
@@ -256,6 +289,31 @@ mod tests {
             csv.starts_with("table,model,region,provider,requests,"),
             "{csv}"
         );
+    }
+
+    #[test]
+    fn requests_per_second_of_a_run_end_with_it() {
+        // Two regions in turn, 100 s each, one a second; asked for a day later.
+        let calls: Vec<Call> = (0..200)
+            .map(|n| Call {
+                region: Some(Name::from(if n < 100 { "eu-west-1" } else { "us-east-1" })),
+                whole: Some(1e9),
+                ..made_up(n, 300.0)
+            })
+            .collect();
+        let of = |selection: &str| {
+            let head = Head {
+                selection: vec![selection.to_owned()],
+                ..head()
+            };
+            let paper = paper(&calls, head);
+            let rates = paper.sheets[0].rows.iter();
+            let rates: Vec<f64> = rates.map(|row| row[4].number().unwrap()).collect();
+            (rates, paper.notes[1].contains("to now"))
+        };
+        assert_eq!(of("runs lr"), (vec![1.0, 1.0], false));
+        let (rates, to_now) = of("models gpt-4.1");
+        assert!(to_now && rates.iter().all(|rate| *rate < 0.01), "{rates:?}");
     }
 
     #[test]

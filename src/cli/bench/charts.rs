@@ -26,8 +26,10 @@ use crate::ui::papers::Known;
     tollgate bench charts results/monday/benchmark.json --out monday\n\n\
     Of each run it draws what it was made for: routers against the direct provider, regions, who\n\
     served behind a router, the prompt cache by turn, rate by length of answers, JSON, and how\n\
-    steady each route was; of several runs also how they differ. Of a load: latency against the load\n\
-    with the level of service, requests per second, and how late they were sent. Each chart is an SVG, a PNG, and a\n\
+    steady each route was; of several runs also how they differ. Of a load: answers per second by model\n\
+    and region, how requests ended, what answers cost, and of each route latency against the load\n\
+    with the level of service, requests per second, how late they were sent, and latency over time.\n\
+    A route that mostly failed is drawn as ∞. Each chart is an SVG, a PNG, and a\n\
     text with the exact numbers and their 95 % intervals."
 )]
 pub(super) struct Charts {

@@ -59,7 +59,8 @@ use crate::workload::sweep::Rule;
     sent is kept beside the results as trace.jsonl.\n\n\
     What it may cost is shown first; nothing is sent that might pass --max-cost by that, or by what\n\
     answers cost so far (those at work when the first dear one comes are not foreseen). Ctrl-C keeps what was measured.\n\
-    Results: exchanges.jsonl as they come, load.json (schema tollgate.load/1) at the end.")]
+    Results: exchanges.jsonl as they come, load.json (schema tollgate.load/1), load.csv (a row a step)\n\
+    and pivot.csv (answers per second and the rest by model and region) at the end.")]
 pub(super) struct Args {
     /// Models, comma-separated, as applications ask for them; each route is measured on its own
     #[arg(long, value_delimiter = ',', required = true, value_name = "MODELS")]

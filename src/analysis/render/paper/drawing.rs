@@ -20,6 +20,8 @@ pub(super) const BOTTOM: f64 = 262.0;
 const ROW: f64 = 30.0;
 /// Where the intervals of a forest plot begin and end: names left of it, numbers right.
 const FOREST: (f64, f64) = (280.0, 640.0);
+/// Length of the head of an arrow.
+const ARROW: f64 = 9.0;
 /// Letters of a point's name at most.
 const NAME_LETTERS: usize = 36;
 /// Looks that series can have.
@@ -112,6 +114,26 @@ fn tick_text(value: f64, step: f64, unit: Unit) -> String {
 /// Height, what is inside, and the legend.
 pub(super) type Drawn = (f64, String, String);
 
+/// Off the scale, at its end.
+fn arrow(y: f64, to_the_right: bool) -> String {
+    let (tip, back) = if to_the_right {
+        (FOREST.1, -ARROW)
+    } else {
+        (FOREST.0, ARROW)
+    };
+    [
+        (tip + 2.0 * back, y),
+        (tip + back, y - 6.0),
+        (tip + back, y + 6.0),
+    ]
+    .map(|(x, from)| {
+        format!(
+            "<line class=\"whisker\" x1=\"{x:.1}\" x2=\"{tip:.1}\" y1=\"{from:.1}\" y2=\"{y:.1}\"/>"
+        )
+    })
+    .concat()
+}
+
 pub(super) fn forest(bars: &[Bar], zero: f64, unit: Unit) -> Drawn {
     let ends = bars.iter().flat_map(|bar| {
         let (low, high) = bar.interval.unwrap_or((bar.value, bar.value));
@@ -139,7 +161,15 @@ pub(super) fn forest(bars: &[Bar], zero: f64, unit: Unit) -> Drawn {
     );
     for (row, bar) in bars.iter().enumerate() {
         let y = TOP + (row as f64 + 0.5) * ROW;
-        let value = number(bar.value, unit);
+        let mut value = number(bar.value, unit);
+        let mut name = bar.name.as_str();
+        if bar.value.is_infinite() {
+            svg.push_str(&arrow(y, bar.value > 0.0));
+            // Why stands behind the name in brackets: here beside the value, where there is room.
+            if let Some((of, why)) = name.rsplit_once(" (") {
+                (name, value) = (of, format!("{value} ({why}"));
+            }
+        }
         let shown = match bar.interval {
             Some((low, high)) => {
                 let _ = write!(
@@ -152,17 +182,18 @@ pub(super) fn forest(bars: &[Bar], zero: f64, unit: Unit) -> Drawn {
             }
             None => value,
         };
+        let radius = if bar.value.is_finite() { 5 } else { 0 };
         let _ = write!(
             svg,
-            "<circle class=\"dot\" cx=\"{:.1}\" cy=\"{y:.1}\" r=\"5\"><title>{}: {}</title></circle>\
+            "<circle class=\"dot\" cx=\"{:.1}\" cy=\"{y:.1}\" r=\"{radius}\"><title>{}: {}</title></circle>\
              <text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\
              <text class=\"value\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
             scale.at(bar.value),
-            escaped(&bar.name),
+            escaped(name),
             escaped(&shown),
             FOREST.0 - 12.0,
             y + 4.0,
-            escaped(&clipped(&bar.name, 36)),
+            escaped(&clipped(name, 36)),
             FOREST.1 + 14.0,
             y + 4.0,
             escaped(&shown),

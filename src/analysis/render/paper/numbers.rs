@@ -3,11 +3,13 @@
 use super::drawing::escaped;
 use super::words::number;
 use crate::analysis::paper::{Chart, Curve, Line, Plot, Unit};
-use crate::analysis::render::units::minute;
+use crate::analysis::render::units::{minute, three_digits};
 use crate::record::WallTime;
 
 /// Rows of such a table at most.
 const ROWS_MAX: usize = 400;
+/// Places of a scale of dates, microseconds since 1970, are over this.
+const DATES: f64 = 1e12;
 /// Shares at which a curve is read off.
 const READ_OFF: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
@@ -99,6 +101,8 @@ fn of_lines(lines: &[Line], labels: &[String], x: (f64, f64), unit: Unit) -> Row
     let is_named = (x.1 - x.0 + 1.0 - labels.len() as f64).abs() < 0.5;
     let place = |at: f64| match labels.get((at - x.0) as usize).filter(|_| is_named) {
         Some(label) => label.clone(),
+        // No date: a load, or seconds.
+        None if at.abs() < DATES => three_digits(at),
         None => minute(WallTime(at as i64)),
     };
     let value = |line: &Line, at: f64| {

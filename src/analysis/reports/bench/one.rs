@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cells::{Group, columns, groups};
 use super::{Item, Kind, Quality};
-use crate::analysis::paper::{
-    Band, Bar, Cell, Chart, Column, Head, Line, Paper, Plot, Sheet, Unit,
-};
+use crate::analysis::paper::{Band, Cell, Chart, Column, Head, Line, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
 use crate::analysis::reports::call::Call;
 use crate::analysis::reports::figures::{
@@ -201,19 +199,26 @@ fn answers(groups: &Groups) -> Sheet {
 
 fn charts(groups: &Groups) -> Vec<Chart> {
     let drawn = |title: &str, unit, take: fn(&Call) -> Option<f64>, note: &str| {
-        let bars: Vec<Bar> = groups
-            .iter()
-            .filter_map(|(key, group)| of(group, take).bar(key.named(groups.keys())))
-            .take(BARS_MAX)
-            .collect();
+        let (mut bars, mut without) = (Vec::new(), Vec::new());
+        for (key, group) in groups {
+            let name = key.named(groups.keys());
+            match of(group, take).bar(name.clone()) {
+                Some(bar) if bars.len() < BARS_MAX => bars.push(bar),
+                _ => without.push(name),
+            }
+        }
+        let without = match without.as_slice() {
+            [] => String::new(),
+            names => format!(" Not drawn, see the table: {}.", names.join("; ")),
+        };
         (!bars.is_empty()).then(|| Chart {
             title: title.to_owned(),
             unit,
             plot: Plot::Forest { bars, zero: 0.0 },
-            note: note.to_owned(),
+            note: format!("{note}{without}"),
         })
     };
-    let whiskers = "Medians with their exact 95 % intervals. Whether two differ is not seen by \
+    let whiskers = "Medians with their exact 95 % intervals; ∞ where most requests failed. Whether two differ is not seen by \
                     whether these overlap: compare the difference.";
     [
         drawn(
@@ -332,6 +337,37 @@ mod tests {
                 "m at p, cold: of 9 answers 8 too short."
             ]
         );
+    }
+
+    #[test]
+    fn a_route_that_mostly_failed_is_in_the_picture() {
+        let kinds = [
+            kind(false),
+            Kind {
+                provider: "q".to_owned(),
+                ..kind(false)
+            },
+        ];
+        let mut records = run(&[(0, true); 10], 20.0);
+        records.extend(run(&[(1, true); 10], 20.0));
+        for (_, record) in &mut records[12..] {
+            record.outcome = crate::record::Outcome::UpstreamError;
+            record.attempts[0].error_class = Some(crate::record::ErrorClass::Overloaded);
+            record.attempts[0].timeline = crate::record::Timeline::default();
+        }
+        let items = records.iter().map(|(kind, record)| Item {
+            kind: *kind,
+            record,
+            quality: None,
+        });
+        let items: Vec<Item<'_>> = items.collect();
+        let paper = paper(&kinds, &items, head());
+        let Plot::Forest { bars, .. } = &paper.charts[0].plot else {
+            panic!("bars");
+        };
+        let names: Vec<&str> = bars.iter().map(|bar| bar.name.as_str()).collect();
+        assert_eq!(names, ["m at p", "m at q (8 of 10 failed)"]);
+        assert!(bars[0].value.is_finite() && bars[1].value.is_infinite());
     }
 
     #[test]

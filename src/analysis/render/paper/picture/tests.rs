@@ -139,6 +139,35 @@ fn every_kind_of_chart_becomes_a_drawing_and_dots() {
 }
 
 #[test]
+fn what_is_infinite_is_drawn_at_the_end_of_the_scale_with_its_reason() {
+    let bar = |name: &str, value: f64| Bar {
+        name: name.to_owned(),
+        value,
+        interval: None,
+    };
+    let chart = Chart {
+        title: "t".to_owned(),
+        unit: Unit::Span,
+        plot: Plot::Forest {
+            bars: vec![bar("a", 20e6), bar("b (24 of 30 failed)", f64::INFINITY)],
+            zero: 0.0,
+        },
+        note: String::new(),
+    };
+    let picture = picture(&chart);
+    let svg = picture.svg();
+    assert!(
+        svg.contains(">∞ (24 of 30 failed)<") && svg.contains(">b<"),
+        "{svg}"
+    );
+    assert_eq!(svg.matches("class=\"whisker\"").count(), 3, "{svg}");
+    assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+    assert!(!picture.png().is_empty());
+    let text = exact(&chart);
+    assert!(text.contains("b (24 of 30 failed)  inf"), "{text}");
+}
+
+#[test]
 fn the_text_has_every_digit() {
     let [forest, lines, heat, curves, scatter] = &all()[..] else {
         panic!("five kinds")
