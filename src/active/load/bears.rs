@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::finished::number;
+use super::numbers::number;
 use crate::analysis::paper::{Cell, Chart, Column, Heat, HeatCell, Plot, Sheet, Unit};
 use crate::analysis::render::units::three_digits;
 

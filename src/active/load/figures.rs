@@ -225,7 +225,7 @@ impl Figures {
             own: Spread::in_time(&own_delays),
             rising: Rise::of(&in_time).filter(|_| of.is_steady),
             over_time: slices(
-                window,
+                (window.from, window.length()),
                 measured.iter().map(|sample| sample.intended).zip(in_time),
             ),
             lag,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::bears::{self, Bears};
+use super::numbers::number;
 use super::result::SCHEMA;
 use crate::analysis::paper::{Cell, Column, Head, Paper, Sheet, Source, Unit};
 use crate::analysis::render::pivot;
@@ -12,7 +13,6 @@ use crate::analysis::render::units::{minute, three_digits};
 use crate::analysis::tables::Window;
 use crate::analysis::tables::window::date;
 use crate::record::WallTime;
-use crate::statistics::interval::{Estimate, Interval};
 
 /// A load that is over.
 #[derive(Debug, Clone)]
@@ -127,31 +127,6 @@ impl<'a> Route<'a> {
     /// The highest load at which the level held, where it was searched for.
     fn capacity(&self) -> Option<f64> {
         self.value["capacity"]["load"].as_f64()
-    }
-}
-
-/// A number of a step, at `place` in it and times `scale`, with its interval where it has one.
-pub(super) fn number(step: &Value, place: &str, scale: f64) -> Cell {
-    let Some(found) = step.pointer(place) else {
-        return Cell::absent("not in the file");
-    };
-    if let Some(value) = found.as_f64() {
-        return Cell::Value(value * scale);
-    }
-    let end = |key: &str, otherwise: f64| found[key].as_f64().map_or(otherwise, |end| end * scale);
-    match found["value"].as_f64() {
-        None => Cell::absent(found["why"].as_str().unwrap_or("not known")),
-        Some(value) => {
-            let interval = Interval {
-                low: end("low", f64::NEG_INFINITY),
-                high: end("high", f64::INFINITY),
-            };
-            let value = value * scale;
-            Cell::quantile(
-                &Estimate { value, interval },
-                step["n"].as_u64().unwrap_or(0),
-            )
-        }
     }
 }
 

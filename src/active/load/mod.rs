@@ -36,6 +36,8 @@ pub mod paper;
 
 pub mod over_time;
 
+mod numbers;
+
 pub mod bears;
 
 mod pictures;

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::figures::Window;
 use super::spread::Spread;
 use crate::record::{Moment, Nanos};
 
@@ -31,25 +30,27 @@ pub struct Slice {
     pub p95: Option<f64>,
 }
 
-/// The slices of `window`, of latencies with the moments at which their requests were due, in that
-/// order; failures are infinite. None where there are too few.
-pub(super) fn slices(window: Window, latencies: impl Iterator<Item = (Moment, f64)>) -> Vec<Slice> {
+/// The slices of so long from `start` on, of latencies with the moments at which their requests were
+/// due, in that order; failures are infinite. None where there are too few.
+pub(super) fn slices(
+    (start, length): (Moment, Nanos),
+    latencies: impl Iterator<Item = (Moment, f64)>,
+) -> Vec<Slice> {
     let all: Vec<(Moment, f64)> = latencies.collect();
     let count = if all.len() >= OF_TAIL * OF_MIDDLE_MOST {
         (all.len() / OF_TAIL).min(MOST)
     } else {
         (all.len() / OF_MIDDLE).min(OF_MIDDLE_MOST)
     };
-    let length = window.length().0;
     let bound = |number: usize| {
-        let at = u128::from(length) * number as u128 / count as u128;
+        let at = u128::from(length.0) * number as u128 / count as u128;
         Nanos(at as u64)
     };
     (0..count)
         .map(|number| {
             let (from, to) = (bound(number), bound(number + 1));
             let at = |moment: Nanos| {
-                let moment = window.from.plus(moment);
+                let moment = start.plus(moment);
                 all.partition_point(|(due, _)| *due < moment)
             };
             let values: Vec<f64> = all[at(from)..at(to)].iter().map(|of| of.1).collect();
@@ -89,12 +90,9 @@ mod tests {
     /// `n` requests over 10 s, whose latency is `of` their place.
     fn found(n: u64, of: impl Fn(u64) -> f64) -> Vec<Slice> {
         let start = Moment(5_000_000_000);
-        let window = Window {
-            from: start,
-            to: start.plus(Nanos::from_millis(10_000)),
-        };
+        let length = Nanos::from_millis(10_000);
         let due = |at: u64| start.plus(Nanos::from_millis(at * 10_000 / n));
-        slices(window, (0..n).map(|at| (due(at), of(at))))
+        slices((start, length), (0..n).map(|at| (due(at), of(at))))
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn nothing_held(plan: &Plan, of: &TargetResult, why: &str) -> String {
     if let Some(missed) = of.missed(plan) {
         let load = units::three_digits(missed);
         let unit = of.steps.first().map_or("", |of| words(&of.step));
-        says.push_str(&format!("; {load} {unit} missed it"));
+        says = format!("{says}; {load} {unit} missed it");
     }
     says
 }
