@@ -291,7 +291,7 @@ impl Holding<'_, '_, '_> {
 impl Limits {
     /// How long to wait for the next frame, and what it means when none comes.
     fn next(&self, now: Moment, activity: Moment) -> (Duration, Stopped) {
-        let silent = activity.plus(crate::record::Nanos(self.silence.as_nanos() as u64));
+        let silent = activity.plus(Nanos(self.silence.as_nanos() as u64));
         let ends = [
             (
                 self.patience.held,
