@@ -1,6 +1,7 @@
 //! Finds the number that an answer ends with, and says how near it is to the right one.
 
-/// The last number of a text. Thousands may be parted by commas or spaces; a sign counts where it
+/// The last number of a text. Thousands may be parted by commas or spaces, but numbers that stand in a
+/// row with a space between each (`10 20 300`) are a list; a sign counts where it
 /// does not join two words or numbers (`2020-21` ends with 21), also before a currency's (`-$5`),
 /// and a real minus sign with space behind it; a point or an exponent needs a digit behind it
 /// (`42.` is 42).
@@ -59,9 +60,13 @@ fn number_at(chars: &[char], mut at: usize) -> (usize, String) {
     }
     let parted_by = chars.get(at).copied().filter(|c| parts_thousands(*c));
     if let Some(sign) = parted_by.filter(|_| (1..=3).contains(&(at - from))) {
-        while is_thousand(chars, at, sign) {
-            digits.extend(&chars[at + 1..at + 4]);
-            at += 4;
+        let mut end = at;
+        while is_thousand(chars, end, sign) {
+            end += 4;
+        }
+        if sign != ' ' || !is_listed(chars, from, end) {
+            digits.extend(chars[at..end].iter().filter(|c| **c != sign));
+            at = end;
         }
     }
     if chars.get(at) == Some(&'.') && is_digit(chars, at + 1) {
@@ -87,6 +92,13 @@ fn number_at(chars: &[char], mut at: usize) -> (usize, String) {
 /// A comma, a space, or one of the spaces that break no line.
 const fn parts_thousands(c: char) -> bool {
     matches!(c, ',' | ' ' | '\u{a0}' | '\u{2009}' | '\u{202f}')
+}
+
+/// Whether the digits from `from` to `end` have other numbers before or behind them, with one space
+/// between.
+fn is_listed(chars: &[char], from: usize, end: usize) -> bool {
+    let before = from >= 2 && chars[from - 1] == ' ' && is_digit(chars, from - 2);
+    before || chars.get(end) == Some(&' ') && is_digit(chars, end + 1)
 }
 
 /// That sign and three digits, with no fourth behind them.
@@ -169,6 +181,10 @@ mod tests {
             ("10 \u{2212} 3", Some(3.0)),
             ("- 3", Some(3.0)),
             ("1 000 000", Some(1e6)),
+            ("it costs 10 000 euros", Some(1e4)),
+            ("Choose between 10 20 300", Some(300.0)),
+            ("The primes are 2 3 5 100", Some(100.0)),
+            ("2 300 4", Some(4.0)),
             ("1\u{a0}000\u{202f}000", Some(0.0)),
             ("1\u{202f}234,5", Some(5.0)),
             ("12\u{2009}345.5 km", Some(12_345.5)),

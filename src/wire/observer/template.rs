@@ -28,6 +28,17 @@ const FREE_KEYS: [&[u8]; 15] = [
 ];
 /// Those of them whose text was not generated.
 const BESIDE_KEYS: [&[u8]; 3] = [b"created_at", b"obfuscation", b"p"];
+/// Keys of objects and lists whose text the model did not generate: what it was found in.
+const QUOTING_KEYS: [&[u8]; 6] = [
+    b"annotations",
+    b"url_citation",
+    b"citations",
+    b"search_results",
+    b"groundingMetadata",
+    b"logprobs",
+];
+/// The same where a piece of the answer stands beside it: all that was told so far (Perplexity).
+const REPEATING_KEY: &[u8] = b"message";
 /// Strings that may differ in one event; more are none of this kind.
 const FREE_MAX: usize = 4;
 /// Longest event that is kept to compare with.
@@ -145,6 +156,10 @@ pub(super) fn text_bytes(data: &[u8]) -> u64 {
             .iter()
             .take_while(|byte| matches!(byte, b':' | b' '));
         let value = at + blanks.count();
+        if value > at && is_quoting(key, data) {
+            at = value + nested_length(&data[value..]);
+            continue;
+        }
         if value == at || data.get(value) != Some(&b'"') {
             continue;
         }
@@ -157,6 +172,37 @@ pub(super) fn text_bytes(data: &[u8]) -> u64 {
         at = value + length + 2;
     }
     text.bytes
+}
+
+/// Whether what stands under `key` in the event `data` repeats or quotes what others said.
+fn is_quoting(key: &[u8], data: &[u8]) -> bool {
+    QUOTING_KEYS.contains(&key)
+        || key == REPEATING_KEY && memchr::memmem::find(data, b"\"delta\"").is_some()
+}
+
+/// The length of the object or list that `bytes` begin with; zero where they begin with neither, all
+/// where it has no end.
+fn nested_length(bytes: &[u8]) -> usize {
+    if !matches!(bytes.first(), Some(b'{' | b'[')) {
+        return 0;
+    }
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            b'"' => match inside_length(&bytes[at + 1..]) {
+                Some(length) => at += length + 1,
+                None => return bytes.len(),
+            },
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return at;
+        }
+    }
+    bytes.len()
 }
 
 /// The length of a string's inside, whatever escapes it has.
@@ -192,6 +238,8 @@ fn string_length(bytes: &[u8]) -> Option<usize> {
 fn free_strings(data: &[u8]) -> Vec<Free> {
     let mut free = Vec::new();
     let mut at = 0;
+    // Where what quotes others ends.
+    let mut quoted = 0;
     while let Some(quote) = memchr::memchr(b'"', &data[at..]) {
         let start = at + quote + 1;
         let Some(length) = string_length(&data[start..]) else {
@@ -199,6 +247,9 @@ fn free_strings(data: &[u8]) -> Vec<Free> {
         };
         at = start + length + 1;
         let key = &data[start..start + length];
+        if data.get(at) == Some(&b':') && is_quoting(key, data) {
+            quoted = quoted.max(at + 1 + nested_length(&data[at + 1..]));
+        }
         let is_value = data.get(at) == Some(&b':') && data.get(at + 1) == Some(&b'"');
         if !is_value || !FREE_KEYS.contains(&key) {
             continue;
@@ -210,7 +261,7 @@ fn free_strings(data: &[u8]) -> Vec<Free> {
         if length > 0 {
             free.push(Free {
                 inside: inside..inside + length,
-                text: !BESIDE_KEYS.contains(&key),
+                text: !BESIDE_KEYS.contains(&key) && inside >= quoted,
             });
         }
         at = inside + length + 1;
@@ -257,6 +308,22 @@ mod tests {
                 r#"{"reasoning":"why","details":[{"text":"why"}]}"#,
                 3,
             ),
+            // All so far beside the piece, and what it was found in.
+            (
+                r#"{"choices":[{"message":{"content":"so far]"},"delta":{"content":"x"}}]}"#,
+                r#"{"choices":[{"message":{"content":"so far}, x"},"delta":{"content":"yz"}}]}"#,
+                2,
+            ),
+            (
+                r#"{"delta":{"content":"x","annotations":[{"url_citation":{"content":"a long page"}}]}}"#,
+                r#"{"delta":{"content":"yz","annotations":[{"url_citation":{"content":"another"}}]}}"#,
+                2,
+            ),
+            (
+                r#"{"model":"m","message":{"content":"x"}}"#,
+                r#"{"model":"m","message":{"content":"yz"}}"#,
+                2,
+            ),
             (
                 r#"{"parts":[{"text":"x"},{"text":"y"}]}"#,
                 r#"{"parts":[{"text":"one"},{"text":"two"}]}"#,
@@ -276,6 +343,8 @@ mod tests {
             ),
             (r#"{"functionCall":{"name":"f","args":{"n":1}}}"#, 0),
             (r#"{"text":"broken"#, 0),
+            (r#"{"citations":[{"content":"broken"#, 0),
+            (r#"{"citations": {"content":"a"}, "text": "ab"}"#, 2),
             ("\"text\":", 0),
         ] {
             assert_eq!(text_bytes(data.as_bytes()), bytes, "{data}");

@@ -122,7 +122,8 @@ fn speaks_of_model(said: &Said) -> bool {
         .words
         .iter()
         .any(|word| word.contains("model") || MODEL_WORDS.contains(&word.as_str()));
-    word || MODEL_TEXTS.iter().any(|text| said.message.contains(text))
+    let has = |texts: &[&str]| texts.iter().any(|text| said.message.contains(text));
+    word || has(&MODEL_TEXTS) && !has(&REQUEST_TEXTS)
 }
 
 const MODEL_WORDS: [&str; 2] = ["deploymentnotfound", "resourcenotfoundexception"];
@@ -134,6 +135,15 @@ const MODEL_TEXTS: [&str; 6] = [
     // OpenRouter has an endpoint for each model at each of its providers; NVIDIA calls them functions.
     "function '",
     "inference profile",
+];
+
+/// The model is there, and cannot do what this request asks: another request of it will do. OpenAI of
+/// models of the Responses API, OpenRouter of pictures and tools.
+const REQUEST_TEXTS: [&str; 4] = [
+    "only supported in",
+    "not supported in the",
+    "did you mean to use",
+    "found that support",
 ];
 
 fn by_word(table: &[(ErrorClass, &[&str])], said: &Said) -> Option<ErrorClass> {

@@ -47,6 +47,10 @@ const ROWS: &[Row] = &[
     (OpenAi, "", 404, "", "404 page not found", BadRequest, Yes),
     (OpenAi, "llamacpp", 404, "", r#"{"error":{"code":404,"message":"File Not Found","type":"not_found_error"}}"#, BadRequest, Yes),
     (OpenAi, "openrouter", 404, "", r#"{"error":{"code":404,"message":"No endpoints found for a/b."}}"#, NotFound, Alert),
+    (OpenAi, "openrouter", 404, "", r#"{"error":{"message":"No endpoints found that support image input","code":404}}"#, BadRequest, Yes),
+    (OpenAi, "openrouter", 404, "", r#"{"error":{"message":"No endpoints found that support tool use. To learn more","code":404}}"#, BadRequest, Yes),
+    (OpenAi, "openai", 404, "", r#"{"error":{"message":"This model is only supported in v1/responses and not in v1/chat/completions.","type":"invalid_request_error","param":"model","code":null}}"#, BadRequest, Yes),
+    (OpenAi, "openai", 404, "", r#"{"error":{"message":"This is not a chat model and thus not supported in the v1/chat/completions endpoint. Did you mean to use v1/completions?","code":null}}"#, BadRequest, Yes),
     // Azure.
     (Azure, "azure", 400, "", r#"{"error":{"code":"content_filter","message":"The response was filtered","innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#, ContentFilter, Policy),
     (Azure, "azure", 429, "", r#"{"error":{"code":"429","message":"Requests have exceeded call rate limit. Please retry after 12 seconds."}}"#, RateLimited, Yes),
