@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 
 use super::answer::read_answer;
-use super::leave::may_retry;
-use super::slot::{Beside, Slot};
+use super::leave::{Late, RACE_LOOK};
+use super::slot::Slot;
 use super::tried::{Failure, Tried, Try};
 use super::{Job, Means};
 use crate::config::credentials::CredentialFrom;
@@ -223,36 +223,7 @@ async fn gather(outgoing: &mut Outgoing, (limit, patience): (u64, Duration)) -> 
     Ok(())
 }
 
-/// What an attempt does whose first token is overdue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Late {
-    /// It took leave to go on elsewhere.
-    Leaves,
-    /// Nowhere to go: a slow answer is better than none.
-    Stays,
-    /// Another attempt runs beside it: the request has gone elsewhere already, and whoever is first
-    /// wins. It is asked again after [`RACE_LOOK`], as the other one may fail.
-    Raced,
-}
-
-/// Time between two looks whether the attempt beside a late one still runs.
-pub(super) const RACE_LOOK: Duration = Duration::from_millis(50);
-
 impl Try<'_> {
-    /// What is to be done, now that its deadline is over.
-    pub(super) fn late(&self, slot: Slot<'_, '_>) -> Late {
-        let onto = match slot.beside() {
-            Beside::AtWork => return Late::Raced,
-            Beside::Nobody => self.elsewhere,
-            Beside::Over => self.further,
-        };
-        if onto.is_some_and(|onto| may_retry(self.means, onto)) {
-            Late::Leaves
-        } else {
-            Late::Stays
-        }
-    }
-
     /// How long the response headers may take, and what it is called where they take longer. A
     /// deadline of ours under the silence limit exists only while another route is left.
     fn for_headers(&self) -> (Duration, ErrorClass) {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::attempt::{Late, RACE_LOOK};
+use super::leave::{Late, RACE_LOOK};
 use super::loss::Loss;
 use super::slot::Slot;
 use super::tried::{Failure, Patience, Tried, Try, is_of_credential};
