@@ -275,6 +275,41 @@ fn faults_and_departures_over_http2_concern_one_stream_only() {
     assert!(truth.peer_end.is_some(), "the provider was not told");
 }
 
+/// A client that still sends when it is refused keeps its stream: with a reset it would lose the answer.
+#[test]
+fn a_refusal_over_http2_leaves_whoever_still_sends_its_stream() {
+    let certificates = Certificates::new();
+    let secure = secure_rig(&certificates);
+    let words = runtime().block_on(async {
+        let sender = h2::connect_bare(secure.addr(), &certificates).await;
+        let mut sender = sender.ready().await.unwrap();
+        let request = Request::post("https://localhost/v1/chat/completions")
+            .header("content-type", "text/plain")
+            .body(())
+            .unwrap();
+        let (answer, mut body) = sender.send_request(request, false).unwrap();
+        let mut answer = answer.await.unwrap();
+        assert_eq!(answer.status(), 415);
+        let mut words = Vec::new();
+        while let Some(piece) = answer.body_mut().data().await {
+            words.extend_from_slice(&piece.unwrap());
+        }
+        body.send_data(Bytes::from_static(b"{\"model\":"), false)
+            .unwrap();
+        // A reset would have come before the answer to this.
+        let mut pong = sender.clone();
+        let other = Request::get("https://localhost/v1/models")
+            .body(())
+            .unwrap();
+        let (other, _) = pong.send_request(other, true).unwrap();
+        assert_eq!(other.await.unwrap().status(), 200);
+        body.send_data(Bytes::from_static(b"\"m\"}"), true).unwrap();
+        words
+    });
+    let words = String::from_utf8(words).unwrap();
+    assert!(words.contains("content-type"), "{words}");
+}
+
 #[test]
 fn a_node_that_stops_says_so_in_every_stream() {
     let certificates = Certificates::new();

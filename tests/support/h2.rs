@@ -21,6 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tollgate::clock::Clock;
 use tollgate::record::Moment;
@@ -204,16 +205,35 @@ impl Drop for Paced {
     }
 }
 
-/// A client's HTTP/2 connection to a node.
-pub(crate) async fn connect(
-    address: SocketAddr,
-    certificates: &Certificates,
-) -> SendRequest<Full<Bytes>> {
+/// A client's TLS connection to a node over which HTTP/2 was agreed.
+async fn agreed(address: SocketAddr, certificates: &Certificates) -> TlsStream<TcpStream> {
     let stream = TcpStream::connect(address).await.unwrap();
     let connector = TlsConnector::from(certificates.client(&["h2"]));
     let name = ServerName::try_from("localhost").unwrap();
     let stream = connector.connect(name, stream).await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    stream
+}
+
+/// The same, of which every frame is one's own.
+pub(crate) async fn connect_bare(
+    address: SocketAddr,
+    certificates: &Certificates,
+) -> ::h2::client::SendRequest<Bytes> {
+    let stream = agreed(address, certificates).await;
+    let (sender, connection) = ::h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    sender
+}
+
+/// A client's HTTP/2 connection to a node.
+pub(crate) async fn connect(
+    address: SocketAddr,
+    certificates: &Certificates,
+) -> SendRequest<Full<Bytes>> {
+    let stream = agreed(address, certificates).await;
     let client = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
     let (sender, connection) = client.handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(async move {

@@ -15,6 +15,7 @@ impl<S: Service<Request<RequestBody>>> Service<Request<Incoming>> for OfLibrary<
     type Future = S::Future;
 
     fn call(&self, request: Request<Incoming>) -> S::Future {
-        self.0.call(request.map(RequestBody::Library))
+        self.0
+            .call(request.map(|body| RequestBody::Library(body.into())))
     }
 }

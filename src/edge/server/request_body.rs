@@ -3,10 +3,13 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use tokio::runtime::Handle;
 
 /// The body of a request.
 #[derive(Debug)]
@@ -15,8 +18,44 @@ pub enum RequestBody {
     Whole(Option<Bytes>),
     /// The rest is still to come on a connection of ours.
     Rest(Rest),
-    /// The HTTP library reads it.
-    Library(Incoming),
+    /// The HTTP library reads it, over HTTP/2.
+    Library(OfStream),
+}
+
+/// The body of a request over HTTP/2. What is left of it when nobody wants it any more is read away
+/// for a while: of a stream that is reset while its client still sends, several clients (curl among
+/// them) lose the answer too, though RFC 9113, 8.1, says that they must not.
+#[derive(Debug)]
+pub struct OfStream(Option<Incoming>);
+
+/// How much is read away, and for how long.
+const READ_AWAY: usize = 1 << 20;
+const READ_AWAY_FOR: Duration = Duration::from_secs(5);
+
+impl From<Incoming> for OfStream {
+    fn from(body: Incoming) -> Self {
+        Self(Some(body))
+    }
+}
+
+impl Drop for OfStream {
+    fn drop(&mut self) {
+        let left = self.0.take().filter(|body| !body.is_end_stream());
+        if let (Some(body), Ok(runtime)) = (left, Handle::try_current()) {
+            runtime.spawn(tokio::time::timeout(READ_AWAY_FOR, read_away(body)));
+        }
+    }
+}
+
+async fn read_away(mut body: Incoming) {
+    let mut left = READ_AWAY;
+    while let Some(Ok(frame)) = body.frame().await {
+        let read = frame.data_ref().map_or(0, Bytes::len);
+        left = left.saturating_sub(read);
+        if left == 0 {
+            return;
+        }
+    }
 }
 
 /// Why a body cannot be read to its end.
@@ -148,9 +187,10 @@ impl Body for RequestBody {
             Self::Rest(rest) => rest
                 .poll(cx)
                 .map(|polled| polled.map(|piece| piece.map(Frame::data))),
-            Self::Library(incoming) => Pin::new(incoming)
+            Self::Library(OfStream(Some(incoming))) => Pin::new(incoming)
                 .poll_frame(cx)
                 .map_err(RequestBroke::Library),
+            Self::Library(OfStream(None)) => Poll::Ready(None),
         }
     }
 
@@ -158,7 +198,7 @@ impl Body for RequestBody {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
             Self::Rest(rest) => lock(&rest.0).left == 0,
-            Self::Library(incoming) => incoming.is_end_stream(),
+            Self::Library(of) => of.0.as_ref().is_none_or(Incoming::is_end_stream),
         }
     }
 
@@ -168,7 +208,10 @@ impl Body for RequestBody {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Self::Rest(rest) => SizeHint::with_exact(lock(&rest.0).left),
-            Self::Library(incoming) => incoming.size_hint(),
+            Self::Library(of) => {
+                of.0.as_ref()
+                    .map_or_else(SizeHint::default, Body::size_hint)
+            }
         }
     }
 }
