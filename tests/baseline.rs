@@ -102,7 +102,7 @@ fn results_are_saved_shown_compared_and_watched() {
         "# Baseline november",
         "eu-west-1",
         "first token p50",
-        "\"seed\"",
+        "| workload | seed: ",
         "Anomalies",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");

@@ -281,6 +281,44 @@ fn what_may_cost_too_much_or_cannot_be_is_not_begun() {
             &["--models", "m", "--run", "../x"],
             "--run may have letters",
         ),
+        (
+            &["--models", "m", "--regions", "mars"],
+            "no provider here is of region mars; there is: direct (no region)",
+        ),
+        (
+            &["--models", "cut", "--providers", "router"],
+            "named serves cut; it is at: direct (no region)",
+        ),
+        (
+            &["--models", "m", "--output", "nowhere/x.md"],
+            "cannot write nowhere/x.md",
+        ),
+        (&["--models", "m", "--max-cost", "nan"], "US dollars"),
+        (&["--models", "m", "--repeat", "0"], "--repeat"),
+        (
+            &["--models", "cut", "--reference", "router"],
+            "--reference router is asked nothing here",
+        ),
+        (
+            &["load", "--models", "m", "--rate", "5", "--speed", "2"],
+            "cannot be used with",
+        ),
+        (
+            &["load", "--models", "m", "--users", "2", "--constant"],
+            "cannot be used with",
+        ),
+        (
+            &[
+                "load",
+                "--models",
+                "m",
+                "--rate",
+                "5",
+                "--resolution",
+                "0.3",
+            ],
+            "--sweep",
+        ),
     ] {
         let output = tollgate(folder, &[&["bench"], args].concat());
         assert_eq!(
@@ -742,6 +780,25 @@ fn runs_are_analysed_and_compared() {
     for row in rows.iter().filter(|row| row["metric"] != "output_rate") {
         assert_eq!((&row["runs"], &row["n"]), (&json!(3), &json!(24)), "{row}");
     }
+    // A result is one by its schema, whatever its file is called.
+    fs::create_dir(folder.join("renamed")).unwrap();
+    let before = folder.join("before/r-1/benchmark.json");
+    fs::copy(before, folder.join("renamed/results-1.json")).unwrap();
+    fs::write(folder.join("renamed/other.json"), "{\"schema\": \"x/1\"}").unwrap();
+    let output = tollgate(folder, &["bench", "charts", "renamed", "--out", "again"]);
+    assert!(output.status.success(), "{}", error(&output));
+    assert!(folder.join("again/r-1-bench.txt").is_file());
+    // A gate that compares nothing does not hold.
+    let other = "bench --models twice --iterations 6 --warm-ups 0 --run other --compare before";
+    let other: Vec<&str> = other.split(' ').collect();
+    let output = tollgate(folder, &[&other[..], &["--fail-on-regression"]].concat());
+    let said = error(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("nothing could be compared with the baseline")
+            && said.contains("only in the baseline, so not compared: m, "),
+        "{said}"
+    );
     // The same again is no regression; a route that takes 200 ms more is one.
     // A busy machine may be slower than it was: it is not so every time.
     let again = |number: u32| {
@@ -753,6 +810,23 @@ fn runs_are_analysed_and_compared() {
     let output = output.expect("the same again is worse five times");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("B against A"), "{text}");
+    // Hosts call it otherwise, each its own way: it is one model in every chart.
+    let output = tollgate(
+        folder,
+        &["bench", "charts", "results/again", "--out", "one"],
+    );
+    assert!(output.status.success(), "{}", error(&output));
+    let drawn = fs::read_dir(folder.join("one")).unwrap();
+    let texts = drawn.map(|entry| entry.unwrap().path());
+    let texts = texts.filter(|path| path.extension().is_some_and(|of| of == "txt"));
+    let texts: Vec<String> = texts
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    assert!(
+        texts.iter().any(|text| text.contains("m at direct")),
+        "{texts:?}"
+    );
+    assert!(!texts.iter().any(|text| text.contains("sim:")), "{texts:?}");
     let path = folder.join("tollgate.toml");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(

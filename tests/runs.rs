@@ -250,6 +250,8 @@ fn a_benchmark_of_the_page_is_the_one_of_the_command() {
     );
     let run = served.ended("monday");
     assert_eq!(run["state"], "complete", "{run}");
+    assert_eq!(run["done"], run["of"], "{run}");
+    assert!(run["of"].as_u64() > Some(0), "{run}");
     assert_eq!(
         served.ask(&bench("monday")).json()["error"]["code"],
         "run_exists"
@@ -575,6 +577,8 @@ fn evaluations_and_probes_begin_by_the_forms_and_reach_the_store() {
     assert_eq!(served.send("POST", "/runs", &form, probe).status, 303);
     let run = served.ended("look");
     assert_eq!(run["state"], "complete", "{run}");
+    assert_eq!(run["says"], "4 of 4 probes", "{run}");
+    assert_eq!((&run["done"], &run["of"]), (&json!(4), &json!(4)), "{run}");
     let found = served.file("look", "probe.json").json();
     assert_eq!(found["routes"].as_array().unwrap().len(), 2, "{found}");
     until("its records are in the store", || {

@@ -46,6 +46,22 @@ pub enum TargetFault {
         /// The names that there are.
         have: String,
     },
+    /// No provider is in that region.
+    #[error("no provider here is of region {name}; there is: {have}")]
+    NoRegion {
+        /// The name.
+        name: String,
+        /// The regions that there are, with who is in each.
+        have: String,
+    },
+    /// Who serves that model is none of those wanted.
+    #[error("none of the providers and regions named serves {model}; it is at: {have}")]
+    NoneLeft {
+        /// The model.
+        model: String,
+        /// Who serves it, with regions.
+        have: String,
+    },
     /// Nobody serves that model.
     #[error(
         "no provider here serves {model}: give it routes in [models], name it `provider/model`, or \
@@ -60,23 +76,41 @@ pub enum TargetFault {
 impl Wanted {
     /// The routes to each model, in the order of the models and of the config.
     pub fn targets(&self, settings: &Settings) -> Result<Vec<Target>, TargetFault> {
-        for name in &self.providers {
-            is_there(settings, name)?;
-        }
-        let mut all = Vec::new();
+        self.are_there(settings)?;
+        let mut all: Vec<Target> = Vec::new();
         for model in &self.models {
-            let before = all.len();
-            for (provider, there) in self.routes(model, settings) {
-                if self.takes(provider) {
-                    all.push(Target::new(model, provider, there));
-                }
+            let routes = self.routes(model, settings);
+            let mut own = routes.iter().filter(|(of, _)| self.takes(of)).peekable();
+            if own.peek().is_none() {
+                return Err(none_left(model, &routes));
             }
-            if all.len() == before {
-                let model = model.clone();
-                return Err(TargetFault::NoRoute { model });
+            for (provider, there) in own {
+                let target = Target::new(model, provider, there.clone());
+                // A model that is named twice is asked once.
+                if !all.contains(&target) {
+                    all.push(target);
+                }
             }
         }
         Ok(all)
+    }
+
+    /// Whether all that is named is there.
+    pub fn are_there(&self, settings: &Settings) -> Result<(), TargetFault> {
+        for name in &self.providers {
+            is_there(settings, name)?;
+        }
+        let is_region = |name: &str| {
+            let mut providers = settings.providers.iter();
+            providers.any(|of| of.region.as_deref() == Some(name))
+        };
+        match self.regions.iter().find(|name| !is_region(name)) {
+            None => Ok(()),
+            Some(name) => Err(TargetFault::NoRegion {
+                name: name.clone(),
+                have: with_regions(settings.providers.iter().map(|of| &**of)),
+            }),
+        }
     }
 
     /// Whether the provider is one of those wanted.
@@ -124,6 +158,29 @@ impl Wanted {
         });
         ways.collect()
     }
+}
+
+/// Why nothing is left of the routes to a model.
+fn none_left(model: &str, routes: &[(&Provider, Name)]) -> TargetFault {
+    let model = model.to_owned();
+    if routes.is_empty() {
+        return TargetFault::NoRoute { model };
+    }
+    let have = with_regions(routes.iter().map(|(provider, _)| *provider));
+    TargetFault::NoneLeft { model, have }
+}
+
+/// Providers with their regions, each once.
+fn with_regions<'a>(providers: impl Iterator<Item = &'a Provider>) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for provider in providers {
+        let region = provider.region.as_deref().unwrap_or("no region");
+        let one = format!("{} ({region})", provider.name);
+        if !said.contains(&one) {
+            said.push(one);
+        }
+    }
+    said.join(", ")
 }
 
 /// Whether a provider of that name is configured.

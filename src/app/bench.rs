@@ -88,6 +88,7 @@ impl Run<'_> {
             clock: &clock,
             print,
             unkept: &format!("what is measured goes to {} only", self.folder.display()),
+            elsewhere: &format!("they are in {} only", self.folder.display()),
             surroundings: &self.surroundings,
         };
         let street = OwnStreet::open(opening, move |record| {
@@ -122,7 +123,7 @@ impl Run<'_> {
             stopped,
         };
         let ran = runtime.block_on(async { bench.run(&mut stage).await });
-        street.end(|_| ());
+        street.end(|_| (), print);
         let end = match &ran {
             Ok(ended) => ended.name(),
             Err(BenchFault::Write(_)) => "unwritten",

@@ -64,6 +64,7 @@ pub fn papers(runs: &[Finished], known: &Known, clock: &Clock) -> Result<Vec<Pap
         let asked = tax::Asked {
             reference: first.reference.clone(),
             seed: first.seed,
+            rounds: !first.is_paired,
         };
         papers.push(listed(runs, Which::Tax(asked), known, clock)?);
     }

@@ -79,7 +79,8 @@ impl Demo {
         })
         .map_err(|error| runtime("cannot start the simulated providers", error))?;
         let settings = settings(simulator.addr(), folder.path())?;
-        let (recorder, recording) = open_store(&settings, &clock, &|_| {})?;
+        let (recorder, recording) = open_store(&settings, &clock, &|_| {})
+            .map_err(|error| AppFault::Runtime(error.to_string()))?;
         let now = Now {
             moment: clock.now(),
             wall: clock.wall(),

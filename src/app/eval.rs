@@ -2,6 +2,7 @@
 //! folder of its results, and where the user wants them the answers.
 
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -13,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::fault::AppFault;
 use super::machine::runtime;
-use super::own_street::{Arrivals, Opening, OwnStreet, Surroundings, until};
+use super::own_street::{Arrivals, Kept, Opening, OwnStreet, Surroundings, until};
 use super::results::{began, earlier, environment, hold, lines, same_plan, unusable, write_whole};
 use crate::active::bench::Ended;
 use crate::active::bench::result::Head;
@@ -64,7 +65,18 @@ pub struct Outcome {
     /// What was found of each route, for routing; nothing of a run that is not complete.
     pub scores: Vec<RouteScore>,
     /// Whether the store has them.
-    pub stored: bool,
+    pub stored: Stored,
+}
+
+/// Whether the store has the scores of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// It has.
+    Yes,
+    /// Another program has the store open: it may take them.
+    InUse,
+    /// It has not, and why.
+    No(String),
 }
 
 /// The name of the file with a line per answer.
@@ -103,6 +115,7 @@ impl Run<'_> {
             clock: &clock,
             print,
             unkept: &format!("what is measured goes to {} only", self.folder.display()),
+            elsewhere: &format!("they are in {} only", self.folder.display()),
             surroundings: &self.surroundings,
         };
         let street = OwnStreet::open(opening, move |record| {
@@ -152,12 +165,14 @@ impl Run<'_> {
             Vec::new()
         };
         let kept = found.clone();
-        let opened =
-            street.end(|recorder| recorder.with_store(move |store| store.add_scores(&kept)));
-        let stored = match &self.surroundings.kept {
-            Some(kept) => (kept.scores)(found.clone()),
-            None => opened.flatten(),
-        };
+        let opened = street.end(
+            |recorder| recorder.with_store(move |store| store.add_scores(&kept)),
+            print,
+        );
+        let stored = stored(opened, || {
+            let kept = self.surroundings.kept.as_ref();
+            kept.and_then(|kept| (kept.scores)(found.clone()))
+        });
         let head = Head {
             began,
             ended: clock.wall(),
@@ -179,7 +194,7 @@ impl Run<'_> {
             unscored: unscored(&self.plan, &all),
             paper,
             file: written.is_ok().then_some(file),
-            stored: matches!(stored, Some(Ok(()))),
+            stored,
             scores: found,
         })
     }
@@ -257,6 +272,25 @@ impl Run<'_> {
         };
         let opened: io::Result<File> = open();
         opened.map(Some).map_err(|error| unusable(folder, &error))
+    }
+}
+
+/// Whether the store has the scores, by what became of it; `around` hands them to the one that a
+/// program around has open.
+fn stored<E: Display>(
+    kept: Kept<Option<Result<(), E>>>,
+    around: impl FnOnce() -> Option<Result<(), E>>,
+) -> Stored {
+    let (written, failure) = match kept {
+        Kept::Around => (around(), None),
+        Kept::InUse => return Stored::InUse,
+        Kept::Unopened(why) => return Stored::No(why),
+        Kept::Closed { last, failure, .. } => (last, failure),
+    };
+    match written {
+        Some(Ok(())) => Stored::Yes,
+        Some(Err(error)) => Stored::No(error.to_string()),
+        None => Stored::No(failure.unwrap_or_else(|| "the store takes nothing now".to_owned())),
     }
 }
 

@@ -102,6 +102,7 @@ impl Run<'_> {
             clock: &clock,
             print,
             unkept: &format!("what is measured goes to {} only", self.folder.display()),
+            elsewhere: &format!("they are in {} only", self.folder.display()),
             surroundings: &self.surroundings,
         };
         let street = OwnStreet::open(opening, move |record| {
@@ -126,7 +127,7 @@ impl Run<'_> {
         let mut stage = Stage { progress, stopped };
         let ran = runtime.block_on(async { load.run(&mut results, &mut stage).await });
         drop(load);
-        street.end(|_| ());
+        street.end(|_| (), print);
         // Ends when the last of the street's records is taken.
         let _ = collecting.join();
         let mut ended = ran.map_err(|fault| AppFault::Runtime(fault.to_string()))?;

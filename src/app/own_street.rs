@@ -12,9 +12,10 @@ use super::secret_file;
 use crate::active::Traffic;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
+use crate::edge::store::StoreError;
 use crate::edge::upstream::ProxyRules;
 use crate::record::{Active, ExchangeRecord, Origin};
-use crate::recorder::{Recorder, Running, Standing};
+use crate::recorder::{Recorder, Running, Standing, StoreHealth};
 use crate::ui::handles::TakeScores;
 
 /// What such a street is opened with.
@@ -31,6 +32,8 @@ pub(super) struct Opening<'a> {
     pub(super) print: &'a dyn Fn(&str),
     /// What becomes of what is measured where the store cannot be used.
     pub(super) unkept: &'a str,
+    /// Where records are that the store would not take.
+    pub(super) elsewhere: &'a str,
     /// Where it is kept.
     pub(super) surroundings: &'a Surroundings,
 }
@@ -83,8 +86,39 @@ impl Surroundings {
 /// A street of our own, and the store where one can be used.
 pub(super) struct OwnStreet {
     node: Node,
-    /// The store, where it was opened for it.
-    store: Option<(Recorder, Running)>,
+    /// The store, where it was opened for it, or why it could not be.
+    store: Option<Result<(Recorder, Running), StoreError>>,
+    /// Where records are that the store would not take.
+    elsewhere: String,
+}
+
+/// What became of a street's store.
+pub(super) enum Kept<T> {
+    /// None was opened: a program around it has it.
+    Around,
+    /// Another program has it.
+    InUse,
+    /// It could not be opened.
+    Unopened(String),
+    /// It was opened and is closed again.
+    Closed {
+        /// What was done with it at the end.
+        last: T,
+        /// Why it last failed, where it did.
+        failure: Option<String>,
+        /// Records that it would not take.
+        lost: u64,
+    },
+}
+
+impl<T> Kept<T> {
+    /// Records that the store would not take.
+    pub(super) const fn lost(&self) -> u64 {
+        match self {
+            Self::Closed { lost, .. } => *lost,
+            _ => 0,
+        }
+    }
 }
 
 impl OwnStreet {
@@ -100,6 +134,7 @@ impl OwnStreet {
             clock,
             print,
             unkept,
+            elsewhere,
             surroundings,
         } = opening;
         settings.server.listen = ([127, 0, 0, 1], 0).into();
@@ -107,12 +142,14 @@ impl OwnStreet {
         settings.server.tls = None;
         let store = match &surroundings.kept {
             Some(_) => None,
-            None => open_store(&settings, clock, print)
-                .inspect_err(|fault| print(&format!("{fault}\n{unkept}")))
-                .ok(),
+            None => Some(
+                open_store(&settings, clock, print)
+                    .inspect_err(|fault| print(&format!("{fault}\n{unkept}"))),
+            ),
         };
         let around = surroundings.kept.as_ref();
-        let opened = store.as_ref().map(|(recorder, _)| recorder);
+        let opened = store.as_ref().and_then(|store| store.as_ref().ok());
+        let opened = opened.map(|(recorder, _)| recorder);
         let kept = around.map(|kept| &kept.recorder).or(opened).map(offer_to);
         let proxies = around.map_or_else(proxies, |kept| Ok(kept.proxies.clone()))?;
         let node = Node::start(Parts {
@@ -130,7 +167,11 @@ impl OwnStreet {
             clock: clock.clone(),
             settings,
         })?;
-        Ok(Self { node, store })
+        Ok(Self {
+            node,
+            store,
+            elsewhere: elsewhere.to_owned(),
+        })
     }
 
     /// What sends requests along it.
@@ -139,14 +180,41 @@ impl OwnStreet {
     }
 
     /// Ends the street, has `last` done with the recorder of a store that was opened for it, and
-    /// writes everything down.
-    pub(super) fn end<T>(self, last: impl FnOnce(&Recorder) -> T) -> Option<T> {
+    /// writes everything down. `print` hears of what could not be.
+    pub(super) fn end<T>(self, last: impl FnOnce(&Recorder) -> T, print: &dyn Fn(&str)) -> Kept<T> {
         self.node.stop();
-        let (recorder, recording) = self.store?;
+        let (recorder, recording) = match self.store {
+            None => return Kept::Around,
+            Some(Err(StoreError::InUse(_))) => return Kept::InUse,
+            Some(Err(error)) => return Kept::Unopened(error.to_string()),
+            Some(Ok(store)) => store,
+        };
         let done = last(&recorder);
-        recording.shutdown();
-        Some(done)
+        let health = recording.shutdown();
+        if let Some(said) = lost(&health, &self.elsewhere) {
+            print(&said);
+        }
+        Kept::Closed {
+            last: done,
+            lost: health.dropped(),
+            failure: health.last_failure,
+        }
     }
+}
+
+/// What is said of records that are not in the store: how many, why, and where they are.
+fn lost(health: &StoreHealth, elsewhere: &str) -> Option<String> {
+    let lost = health.dropped();
+    let failed = health.last_failure.as_deref();
+    let failed = failed.filter(|_| health.dropped_store_failed > 0);
+    let why = failed.unwrap_or("more came at once than wait for it (`store.queue_max`)");
+    (lost > 0).then(|| {
+        format!(
+            "{lost} of {} records could not be stored, and no report over the store has them: \
+             {why}\n{elsewhere}",
+            health.written + lost
+        )
+    })
 }
 
 /// The records of a run as they come, each asked for by what it is part of.
@@ -214,4 +282,45 @@ async fn hear(stop: watch::Sender<bool>) {
         _ = terminate.recv() => {}
     }
     std::process::exit(3);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_store_would_not_take_is_told_with_its_reason() {
+        let full = || Some("no space is left on the device".to_owned());
+        let health = |written, failed, queued, last_failure| StoreHealth {
+            written,
+            dropped_store_failed: failed,
+            dropped_queue_full: queued,
+            last_failure,
+            ..StoreHealth::default()
+        };
+        for (health, expected) in [
+            (health(7, 0, 0, None), None),
+            // It failed and healed: nothing is lost.
+            (health(7, 0, 0, full()), None),
+            (
+                health(4, 3, 0, full()),
+                Some(("3 of 7 records", "no space")),
+            ),
+            (health(4, 0, 2, None), Some(("2 of 6 records", "queue_max"))),
+            (
+                health(4, 0, 2, full()),
+                Some(("2 of 6 records", "queue_max")),
+            ),
+        ] {
+            let said = lost(&health, "they are in results/x only");
+            match (said, expected) {
+                (None, None) => {}
+                (Some(said), Some((count, why))) => assert!(
+                    said.starts_with(count) && said.contains(why) && said.ends_with("x only"),
+                    "{said}"
+                ),
+                (said, expected) => panic!("{said:?} instead of {expected:?}"),
+            }
+        }
+    }
 }

@@ -44,6 +44,15 @@ pub struct Run<'a> {
     pub surroundings: Surroundings,
 }
 
+/// What a round came to.
+#[derive(Debug)]
+pub struct Came {
+    /// Each route that was asked.
+    pub all: Vec<Probed>,
+    /// Records that the store would not take: nothing else keeps them.
+    pub lost: u64,
+}
+
 impl Run<'_> {
     /// Asks every route, or as many as there were when somebody said stop (SIGINT, SIGTERM).
     /// `progress` hears how many of how many calls are done; `print` takes what the user should
@@ -52,7 +61,7 @@ impl Run<'_> {
         &self,
         progress: &mut dyn FnMut(usize, usize),
         print: &dyn Fn(&str),
-    ) -> Result<Vec<Probed>, AppFault> {
+    ) -> Result<Came, AppFault> {
         let clock = Clock::system();
         let series = self.before(clock.wall(), print);
         let (sender, records) = mpsc::unbounded_channel();
@@ -65,6 +74,7 @@ impl Run<'_> {
             print,
             unkept: "what is measured is shown and not kept: beside a running tollgate \
                      `probes.schedule` probes into its store",
+            elsewhere: "nothing else keeps them: what was measured is only in what is shown now",
             surroundings: &self.surroundings,
         };
         let street = OwnStreet::open(opening, move |record| {
@@ -93,11 +103,15 @@ impl Run<'_> {
                     () = until(&stopped) => break,
                     probed = asking.route(target) => all.push(probed?),
                 }
+                progress((place + 1) * each, self.targets.len() * each);
             }
             Ok::<(), AppFault>(())
         });
-        street.end(|_| ());
-        asked.map(|()| all)
+        let kept = street.end(|_| (), print);
+        asked.map(|()| Came {
+            all,
+            lost: kept.lost(),
+        })
     }
 
     /// What earlier probes said; nothing where there is no store yet.

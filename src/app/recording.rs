@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::fault::AppFault;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::store::StoreError;
@@ -23,11 +22,10 @@ pub(super) fn open_store(
     settings: &Settings,
     clock: &Clock,
     print: &dyn Fn(&str),
-) -> Result<(Recorder, Running), AppFault> {
+) -> Result<(Recorder, Running), StoreError> {
     let (recorder, recording, opened) = patiently(clock, print, || {
         Recorder::start(&settings.store, clock.clone())
-    })
-    .map_err(|error| AppFault::Runtime(error.to_string()))?;
+    })?;
     if let Some(aside) = opened.moved_aside {
         print(&format!(
             "the store was damaged: it was moved aside to {} and a new one was begun",

@@ -45,7 +45,8 @@ pub fn serve(config: Option<&Path>, print: &dyn Fn(&str)) -> Result<(), AppFault
     }
     let settings = loaded.settings;
     let clock = Clock::system();
-    let (recorder, recording) = open_store(&settings, &clock, print)?;
+    let (recorder, recording) = open_store(&settings, &clock, print)
+        .map_err(|error| AppFault::Runtime(error.to_string()))?;
     let (secret, warning) = secret_file::of_store(&settings.store.path);
     if let Some(warning) = warning {
         tracing::warn!("{warning}");

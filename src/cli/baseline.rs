@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::ArgGroup;
 use serde_json::json;
 
-use super::bench::results::read_all;
+use super::bench::results::{fails, read_all};
 use super::output;
 use super::report::{Shape, hand_over};
 use super::saved::{all, named};
@@ -16,7 +16,6 @@ use crate::active::bench::finished;
 use crate::analysis::render;
 use crate::analysis::render::units::{minute, plain};
 use crate::analysis::reports::baseline::{self, Baseline, check_name};
-use crate::analysis::reports::worse;
 use crate::analysis::tables::{Origins, Window};
 use crate::app::bench_papers::as_runs;
 use crate::clock::Clock;
@@ -78,7 +77,8 @@ enum What {
         name: String,
         /// The baseline that is judged; traffic since otherwise
         other: Option<String>,
-        /// Exit with 1 where anything is worse, surely and by more than the margin
+        /// Exit with 1 where anything is worse, surely and by more than the margin, or nothing could
+        /// be compared
         #[arg(long)]
         fail_on_regression: bool,
         #[command(flatten)]
@@ -337,11 +337,7 @@ fn compare(
     let paper = baseline::compared_with(&before, &after, now);
     let text = render::paper::write(&paper, written.format.format());
     hand_over(written.output.as_deref(), &text)?;
-    let worse = worse::worse(&paper);
-    for what in &worse {
-        output::note(&format!("worse than {name}: {what}"));
-    }
-    let fails = fail_on_regression && !worse.is_empty();
+    let fails = fails(&paper, name, fail_on_regression);
     Ok(ExitCode::from(u8::from(fails)))
 }
 

@@ -10,17 +10,17 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::admin::{Admin, reachable};
-use super::bench::{Temperature, temperature};
+use super::bench::{Temperature, temperature, usd};
 use super::output;
-use super::report::{Shape, hand_over};
+use super::report::{Shape, can_write, hand_over};
 use super::stored::Stop;
 use crate::active::eval::scorers::How;
 use crate::active::eval::{Plan, Wish};
 use crate::active::named::run_name;
 use crate::analysis::render;
-use crate::analysis::render::units::dollars;
+use crate::analysis::render::units::{dollars, sum};
 use crate::app::Surroundings;
-use crate::app::eval::{Outcome, Run, is_complete};
+use crate::app::eval::{Outcome, Run, Stored, is_complete};
 use crate::app::sources;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
@@ -94,7 +94,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     run: Option<String>,
     /// US dollars that it may cost, judges included
-    #[arg(long, default_value_t = 1.0, value_name = "USD")]
+    #[arg(long, default_value_t = 1.0, value_name = "USD", value_parser = usd)]
     max_cost: f64,
     /// Where this machine is, for the result
     #[arg(long, value_name = "TEXT")]
@@ -139,6 +139,7 @@ fn eval(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
         keep: args.keep_answers.as_deref(),
         surroundings: Surroundings::default(),
     };
+    can_write(args.output.as_deref())?;
     announce(&run, &clock)?;
     if args.dry_run {
         return Ok(ExitCode::SUCCESS);
@@ -161,8 +162,8 @@ fn eval(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
     if let Some(file) = &outcome.file {
         output::note(&format!("results: {}", file.display()));
     }
-    if !outcome.stored && !outcome.scores.is_empty() {
-        hand_to_server(settings, &outcome);
+    if !outcome.scores.is_empty() {
+        told_unstored(settings, &outcome);
     }
     report(args, &outcome)?;
     if let Some(why) = &outcome.unscored {
@@ -176,8 +177,23 @@ fn eval(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
     })
 }
 
+/// Sees to scores that the store has not, and says where they are.
+fn told_unstored(settings: &Settings, outcome: &Outcome) {
+    let why = match &outcome.stored {
+        Stored::Yes => return,
+        Stored::InUse => match hand_to_server(settings, outcome) {
+            Ok(()) => return,
+            Err(why) => format!("the store is in use, and {why}"),
+        },
+        Stored::No(why) => why.clone(),
+    };
+    output::note(&format!(
+        "the scores are in the results only, and unknown to `min_score`: {why}"
+    ));
+}
+
 /// Has the program that holds the store keep the scores: its routing knows them from then on.
-fn hand_to_server(settings: &Settings, outcome: &Outcome) {
+fn hand_to_server(settings: &Settings, outcome: &Outcome) -> Result<(), String> {
     let token = settings.admin.token.as_ref();
     let admin = Admin {
         address: reachable(settings.admin.listen),
@@ -185,17 +201,14 @@ fn hand_to_server(settings: &Settings, outcome: &Outcome) {
     };
     let scores: Vec<Value> = outcome.scores.iter().map(scores::sent).collect();
     let body = json!({ "scores": scores }).to_string();
-    let what = match admin.ask("POST", "/api/scores", &body) {
-        Ok(answer) if (200..300).contains(&answer.status) => return,
-        Ok(answer) => format!("{} answers {}", admin.address, answer.status),
-        Err(error) => format!(
+    match admin.ask("POST", "/api/scores", &body) {
+        Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
+        Ok(answer) => Err(format!("{} answers {}", admin.address, answer.status)),
+        Err(error) => Err(format!(
             "{} (`admin.listen`) does not answer: {error}",
             admin.address
-        ),
-    };
-    output::note(&format!(
-        "the scores are in the results only, and unknown to `min_score`: the store is in use, and {what}"
-    ));
+        )),
+    }
 }
 
 fn report(args: &Args, outcome: &Outcome) -> Result<(), Stop> {
@@ -230,8 +243,9 @@ fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
     ));
     let (most, cap) = (costs.cost.as_dollars(), run.cost_max.as_dollars());
     output::note(&format!(
-        "at most {} by today's prices; cap ${cap:.2}",
-        dollars(most)
+        "at most {} by today's prices; cap ${}",
+        dollars(most),
+        sum(cap)
     ));
     if !costs.unpriced.is_empty() {
         let names: Vec<&str> = costs.unpriced.iter().map(Name::as_str).collect();
@@ -242,7 +256,8 @@ fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
     }
     if most > cap {
         return Err(Stop::Usage(format!(
-            "it may cost ${most:.4}, which is over --max-cost {cap:.2}: raise it, or ask less"
+            "it may cost ${most:.4}, which is over --max-cost {}: raise it, or ask less",
+            sum(cap)
         )));
     }
     Ok(())

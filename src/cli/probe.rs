@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::bench::usd;
 use super::output;
-use super::report::{Shape, hand_over};
+use super::report::{Shape, can_write, hand_over};
 use super::stored::Stop;
 use crate::active::probing::Wish;
 use crate::analysis::render;
-use crate::analysis::reports::probed::{self, Limits, Probed};
+use crate::analysis::render::units::sum;
+use crate::analysis::reports::probed::{self, Limits};
 use crate::app::Surroundings;
-use crate::app::probe::{Run, head};
+use crate::app::probe::{Came, Run, head};
 use crate::app::sources;
 use crate::clock::Clock;
 use crate::config::duration;
@@ -31,7 +33,8 @@ use crate::statistics::drift::Thresholds;
     tollgate probe --ci github --max-first-token 3s --max-drift 20% --min-availability 95%\n\n\
     One cheap request a route (about 200 tokens of prompt, --max-tokens of answer), on a fresh\n\
     connection and on a kept one with --cold. Every call is a record of origin `probe`:\n\
-    `tollgate report probes`. Exit code 1 when a route fails, has drifted, or breaks a limit.\n\
+    `tollgate report probes`. Exit code 1 when a route fails, has drifted, or breaks a limit; 3 when\n\
+    the store would not take what was measured.\n\
     In a pipeline (config/examples/github-probe.yml) --ci says the same quietly: one line of JSON\n\
     of the schema tollgate.probe/1, or annotations that GitHub Actions shows. Drift needs a store\n\
     that earlier rounds were kept in. A running server probes by itself: `probes.schedule`.")]
@@ -52,7 +55,7 @@ pub(super) struct Args {
     #[arg(long, default_value_t = SCHEDULED_TOKENS, value_name = "N")]
     max_tokens: u64,
     /// US dollars that the round may cost
-    #[arg(long, default_value_t = 0.10, value_name = "USD")]
+    #[arg(long, default_value_t = 0.10, value_name = "USD", value_parser = usd)]
     max_cost: f64,
     /// Longest first token of a call: 1500ms, 3s
     #[arg(long, value_name = "SPAN", value_parser = span)]
@@ -65,7 +68,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "SHARE", value_parser = share)]
     max_drift: Option<f64>,
     /// Least share of probes answered within the last day
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    #[arg(long, value_name = "SHARE", value_parser = part)]
     min_availability: Option<f64>,
     /// For a pipeline: quiet, and in a form that stays; JSON unless another is named
     #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, default_missing_value = "json",
@@ -105,6 +108,14 @@ fn share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected a share such as 20% or 0.2".to_owned())
 }
 
+/// A share of a whole.
+fn part(text: &str) -> Result<f64, String> {
+    share(text)
+        .ok()
+        .filter(|part| *part <= 1.0)
+        .ok_or_else(|| "expected a share of 100% at most, such as 95% or 0.95".to_owned())
+}
+
 pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
     probe(args, config).unwrap_or_else(Stop::exit)
 }
@@ -122,6 +133,7 @@ fn probe(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
         max_tokens: args.max_tokens,
     };
     let targets = wish.targets(settings).map_err(Stop::Usage)?;
+    can_write(args.output.as_deref())?;
     affordable(args, wish.cost(&targets, settings, clock.wall()))?;
     let run = Run {
         settings,
@@ -133,7 +145,7 @@ fn probe(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
         },
         surroundings: Surroundings::default(),
     };
-    let all = asked(args, &run)?;
+    let Came { all, lost } = asked(args, &run)?;
     let nanos = |span: Option<Duration>| span.map(|span| span.as_nanos() as f64);
     let findings = probed::findings(
         &all,
@@ -163,7 +175,7 @@ fn probe(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
         ));
     }
     let well = findings.is_empty() && !broken_off;
-    Ok(ExitCode::from(u8::from(!well)))
+    Ok(ExitCode::from(if lost > 0 { 3 } else { u8::from(!well) }))
 }
 
 /// A round that may cost too much does not begin.
@@ -171,14 +183,14 @@ fn affordable(args: &Args, most: PicoDollars) -> Result<(), Stop> {
     let most = most.as_dollars();
     if most > args.max_cost {
         return Err(Stop::Usage(format!(
-            "the round may cost ${most:.4}, which is over --max-cost {:.2}: raise it, or ask less",
-            args.max_cost
+            "the round may cost ${most:.4}, which is over --max-cost {}: raise it, or ask less",
+            sum(args.max_cost)
         )));
     }
     Ok(())
 }
 
-fn asked(args: &Args, run: &Run<'_>) -> Result<Vec<Probed>, Stop> {
+fn asked(args: &Args, run: &Run<'_>) -> Result<Came, Stop> {
     let shows = args.ci.is_none() && std::io::stderr().is_terminal();
     let bar = shows.then(|| {
         let bar = ProgressBar::new(0);

@@ -1,5 +1,6 @@
 //! `tollgate report`: what was measured, from the store, also of a running server.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -388,6 +389,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
             let asked = tax::Asked {
                 reference: args.reference.clone(),
                 seed: args.seed,
+                rounds: false,
             };
             paper(&args.common, Which::Tax(asked), config)
         }
@@ -588,6 +590,24 @@ pub(super) fn tell(
     }
     hand_over(output, &render::paper::write(&made, shape.format()))?;
     Ok(made)
+}
+
+/// Whether a report can be written there: asked before anything is that costs time or money.
+pub(super) fn can_write(path: Option<&Path>) -> Result<(), Stop> {
+    let Some(path) = path else { return Ok(()) };
+    // What is no file (a device, a pipe) is opened once, by whoever writes to it.
+    if path.exists() && !path.is_file() && !path.is_dir() {
+        return Ok(());
+    }
+    let is_new = !path.exists();
+    let opened = OpenOptions::new().create(true).append(true).open(path);
+    let tried = opened.and_then(|_| {
+        if is_new {
+            std::fs::remove_file(path)?;
+        }
+        Ok(())
+    });
+    tried.map_err(|error| Stop::Usage(format!("cannot write {}: {error}", path.display())))
 }
 
 /// Prints `text`, or writes it to the file asked for.

@@ -46,6 +46,8 @@ pub struct StoreHealth {
     pub queue_len: usize,
     /// The damaged file that was moved aside, the latest one.
     pub moved_aside: Option<PathBuf>,
+    /// Why the store last failed, also where it has healed since or was closed.
+    pub last_failure: Option<String>,
 }
 
 impl StoreHealth {
@@ -74,12 +76,24 @@ pub(super) struct Counts {
     pub(super) trimmed: AtomicU64,
     pub(super) queued: AtomicUsize,
     /// Written by the writer, read by who asks: never on the way of an exchange.
-    told: Mutex<(State, Option<PathBuf>)>,
+    told: Mutex<Told>,
+}
+
+/// What is told in words.
+#[derive(Debug, Clone, Default)]
+struct Told {
+    state: State,
+    moved_aside: Option<PathBuf>,
+    last_failure: Option<String>,
 }
 
 impl Counts {
     pub(super) fn health(&self) -> StoreHealth {
-        let (state, moved_aside) = self.told().clone();
+        let Told {
+            state,
+            moved_aside,
+            last_failure,
+        } = self.told().clone();
         StoreHealth {
             state,
             written: self.written.load(Relaxed),
@@ -91,39 +105,41 @@ impl Counts {
             trimmed: self.trimmed.load(Relaxed),
             queue_len: self.queued.load(Relaxed),
             moved_aside,
+            last_failure,
         }
     }
 
     /// Records reach the disk. Says whether they did not before.
     pub(super) fn well(&self) -> bool {
-        let before = std::mem::take(&mut self.told().0);
+        let before = std::mem::take(&mut self.told().state);
         matches!(before, State::Degraded { .. })
     }
 
     /// They do not, since `now` unless they did not before.
     pub(super) fn degraded(&self, now: WallTime, reason: &str) {
         let mut told = self.told();
-        let since = match told.0 {
+        let since = match told.state {
             State::Degraded { since, .. } => since,
             _ => now,
         };
-        told.0 = State::Degraded {
+        told.state = State::Degraded {
             since,
             reason: reason.to_owned(),
         };
+        told.last_failure = Some(reason.to_owned());
     }
 
     pub(super) fn stopped(&self) {
-        self.told().0 = State::Stopped;
+        self.told().state = State::Stopped;
     }
 
     pub(super) fn moved_aside(&self, path: Option<PathBuf>) {
         if path.is_some() {
-            self.told().1 = path;
+            self.told().moved_aside = path;
         }
     }
 
-    fn told(&self) -> std::sync::MutexGuard<'_, (State, Option<PathBuf>)> {
+    fn told(&self) -> std::sync::MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -232,6 +232,16 @@ impl Known {
         &self.same
     }
 
+    /// Where there are no settings: what the shipped catalogue says, and which routes lead to one
+    /// model.
+    #[must_use]
+    pub fn of_routes(routed: &[Routed]) -> Self {
+        Self {
+            same: Arc::new(SameModel::new(catalogue(), &GEOGRAPHIES, routed)),
+            ..Self::of(None)
+        }
+    }
+
     /// Of `settings`; where there are none, what the shipped catalogue says.
     #[must_use]
     pub fn of(settings: Option<&Settings>) -> Self {

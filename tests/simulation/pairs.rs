@@ -182,6 +182,7 @@ fn told(seed: u64, measured: &[Measured]) -> [f64; 3] {
     let mut tax = Tax::new(Asked {
         reference: None,
         seed,
+        rounds: false,
     });
     let choice = Choice::default();
     let mut gathered = Gathered::new(&mut tax, Origins::All, &choice);

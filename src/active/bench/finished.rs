@@ -5,10 +5,11 @@ use serde_json::Value;
 use super::result::{SCHEMA, is_warm_up, read_value};
 use super::run::Measured;
 use crate::analysis::paper::{Head, Source};
+use crate::analysis::reports::Routed;
 use crate::analysis::reports::bench::{Item, Kind, Run};
 use crate::analysis::tables::Window;
 use crate::analysis::tables::window::date;
-use crate::record::{ExchangeRecord, KeyedHash, WallTime};
+use crate::record::{ExchangeRecord, KeyedHash, Name, WallTime};
 
 /// A run that is over.
 #[derive(Debug, Clone)]
@@ -135,6 +136,22 @@ impl Finished {
             kinds: self.kinds.clone(),
             items: self.items(),
         }
+    }
+
+    /// The models of its plan with their routes, by which every host's name means the model that
+    /// was asked for.
+    #[must_use]
+    pub fn routed(&self) -> Vec<Routed> {
+        let mut models: Vec<Routed> = Vec::new();
+        for kind in &self.kinds {
+            let there = kind.there.as_deref().unwrap_or(&kind.model);
+            let route = (Name::from(kind.provider.as_str()), Name::from(there));
+            match models.iter_mut().find(|(name, _)| **name == *kind.model) {
+                Some((_, routes)) => routes.push(route),
+                None => models.push((Name::from(kind.model.as_str()), vec![route])),
+            }
+        }
+        models
     }
 
     /// The records of what was measured.

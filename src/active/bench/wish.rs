@@ -118,6 +118,14 @@ impl Wish {
                     .to_owned(),
             );
         }
+        if let Some(name) = &plan.reference
+            && !plan.targets.iter().any(|of| of.route.provider == *name)
+        {
+            return Err(format!(
+                "--reference {name} is asked nothing here, so that nothing is held against it: \
+                 name one of the providers that are"
+            ));
+        }
         plan.fits()?;
         Ok(plan)
     }

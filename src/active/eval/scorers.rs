@@ -113,22 +113,17 @@ impl Scorer {
         let shown = name.display();
         let tables: Table = text.parse().map_err(|error| format!("{shown}: {error}"))?;
         let folder = name.parent().unwrap_or_else(|| FilePath::new(""));
-        let mut all = Vec::new();
-        for (key, value) in tables {
-            let fault = |what: String| format!("{shown}: [{key}]: {what}");
-            if !is_name(&key) {
-                return Err(fault("a name has letters, digits, _ and - only".to_owned()));
+        let (mut all, mut problems) = (Vec::new(), Vec::new());
+        for (name, value) in tables {
+            match of_table(&name, value, folder, sources) {
+                Ok(how) => all.push(Self { name, how }),
+                Err(what) => problems.push(format!("{shown}: [{name}]: {what}")),
             }
-            let toml::Value::Table(table) = value else {
-                return Err(fault("expected a table with `kind`".to_owned()));
-            };
-            let how = how(table, folder, sources).map_err(fault)?;
-            all.push(Self { name: key, how });
         }
-        if all.is_empty() {
+        if all.is_empty() && problems.is_empty() {
             return Err(format!("{shown} names no scorer"));
         }
-        Ok(all)
+        told(problems).map(|()| all)
     }
 
     /// Whether every item can be scored; an error lists those that cannot.
@@ -168,6 +163,22 @@ impl Scorer {
         };
         serde_json::json!({ "name": self.name, "kind": kind, "judge": judge })
     }
+}
+
+/// How the scorer `name` of a file scores.
+fn of_table(
+    name: &str,
+    value: toml::Value,
+    folder: &FilePath,
+    sources: &Sources<'_>,
+) -> Result<How, String> {
+    if !is_name(name) {
+        return Err("a name has letters, digits, _ and - only".to_owned());
+    }
+    let toml::Value::Table(table) = value else {
+        return Err("expected a table with `kind`".to_owned());
+    };
+    how(table, folder, sources)
 }
 
 fn is_name(name: &str) -> bool {
@@ -459,6 +470,12 @@ mod tests {
                 let path = FilePath::new("dir/scorers.toml");
                 let error = Scorer::of_file(path, text, sources).unwrap_err();
                 assert!(error.contains(message), "{text}: {error}");
+            }
+            let three = "[a]\nkind = \"regx\"\n[b]\nkind = \"numeric\"\ntolerance = \"x\"\n\
+                         [c]\nkind = \"exact\"\nfoo = 1";
+            let error = Scorer::of_file(FilePath::new("s"), three, sources).unwrap_err();
+            for table in ["[a]", "[b]", "[c]"] {
+                assert!(error.contains(table), "all are told at once: {error}");
             }
         });
     }

@@ -58,6 +58,9 @@ impl Wish {
         if !self.models.is_empty() {
             return wanted.targets(settings).map_err(|fault| fault.to_string());
         }
+        wanted
+            .are_there(settings)
+            .map_err(|fault| fault.to_string())?;
         let mut all = asked_models(settings, &[]);
         all.retain(|target| {
             let provider = settings.provider(&target.route.provider);

@@ -156,6 +156,17 @@ pub fn dollars(amount: f64) -> String {
     }
 }
 
+/// A sum that somebody named: to the cent where it is one, else as it was said.
+#[must_use]
+pub fn sum(amount: f64) -> String {
+    let cents = format!("{amount:.2}");
+    if cents.parse() == Ok(amount) {
+        cents
+    } else {
+        amount.to_string()
+    }
+}
+
 /// A figure by `write`, or in short why there is none: `41 of 368` numbers, `∞` of failures.
 pub fn figure(figure: Figure, write: impl FnOnce(f64) -> String) -> String {
     match figure {

@@ -73,7 +73,7 @@ pub use choice::Choice;
 pub use gather::{Gathered, Report};
 pub use listed::Listed;
 pub use rolled::Rolled;
-pub use same::SameModel;
+pub use same::{Routed, SameModel};
 
 use super::paper::Paper;
 

@@ -1,7 +1,7 @@
 //! Picks out of a comparison what got worse: surely, and by more than the margin.
 
 use super::Paper;
-use crate::analysis::paper::{Cell, Unit};
+use crate::analysis::paper::{Cell, Sheet, Unit};
 use crate::analysis::render::paper::number;
 
 /// Keys of numbers of which less is better, by what they begin with.
@@ -67,6 +67,31 @@ pub fn worse(compared: &Paper) -> Vec<String> {
     sheet.rows.iter().filter_map(said).collect()
 }
 
+/// Whether there was nothing to judge: no row of A has its like in B with an interval on both sides.
+#[must_use]
+pub fn is_empty(compared: &Paper) -> bool {
+    let differences = |sheet: &&Sheet| sheet.key == "differences";
+    let found = compared.sheets.iter().find(differences);
+    found.is_none_or(|sheet| sheet.rows.is_empty())
+}
+
+/// Rows of A that B has not, each in words.
+#[must_use]
+pub fn missing(compared: &Paper) -> Vec<String> {
+    let mut sheets = compared.sheets.iter();
+    let Some(sheet) = sheets.find(|sheet| sheet.key == "one_side") else {
+        return Vec::new();
+    };
+    let rows = sheet.rows.iter();
+    let of_a = rows.filter_map(|row| match &row[..] {
+        [Cell::Text(table), Cell::Text(row), Cell::Text(side)] if side == "A" => {
+            Some(format!("{row} ({table})"))
+        }
+        _ => None,
+    });
+    of_a.collect()
+}
+
 fn is_worse(key: &str, difference: f64) -> bool {
     let begins = |list: &[&str]| list.iter().any(|of| key.starts_with(of));
     (difference > 0.0 && begins(&LESS)) || (difference < 0.0 && begins(&MORE))
@@ -75,6 +100,7 @@ fn is_worse(key: &str, difference: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::reports::call::Call;
     use crate::analysis::reports::compare::compared;
     use crate::analysis::reports::listed::Listed;
     use crate::analysis::reports::tests::{failing, head, made_up};
@@ -103,6 +129,34 @@ mod tests {
             failed.iter().any(|what| what.contains("failed")),
             "{failed:?}"
         );
+    }
+
+    #[test]
+    fn what_one_side_lacks_is_named_and_nothing_in_common_is_nothing_compared() {
+        let calls = |models: &[&str]| {
+            let each = models.iter().flat_map(|model| {
+                (0..40).map(move |n| Call {
+                    model: Some((*model).into()),
+                    ..made_up(n, 300.0 + (n % 7) as f64)
+                })
+            });
+            Listed::Models.paper(&each.collect::<Vec<_>>(), head())
+        };
+        let sides = ["A".to_owned(), "B".to_owned()];
+        for (a, b, empty, lacking) in [
+            (&["m"][..], &["m"][..], false, false),
+            (&["m"], &["m", "n"], false, false),
+            (&["m", "n"], &["m"], false, true),
+            (&["m"], &["n"], true, true),
+        ] {
+            let paper = compared(&calls(a), &calls(b), &sides);
+            assert_eq!(is_empty(&paper), empty, "{a:?} {b:?}");
+            let missing = missing(&paper);
+            assert_eq!(!missing.is_empty(), lacking, "{a:?} {b:?}: {missing:?}");
+            let lost = a.iter().find(|model| !b.contains(model));
+            let named = |model: &&str| missing.iter().any(|row| row.contains(*model));
+            assert!(lost.is_none_or(named), "{missing:?}");
+        }
     }
 
     #[test]

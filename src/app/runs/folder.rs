@@ -50,6 +50,8 @@ pub(super) fn note(folder: &Path, shown: &RunShown) -> io::Result<()> {
         "ended": shown.ended.map(|at| at.0),
         "seed": shown.seed,
         "says": shown.says,
+        "done": shown.done,
+        "of": shown.of,
         "notes": shown.notes,
     });
     write_whole(&folder.join(STATE), &format!("{value:#}\n"))
@@ -116,6 +118,8 @@ pub(super) fn shown(folder: &Path, name: &str) -> Result<RunShown, Refused> {
     };
     let mut seed = state["seed"].as_u64();
     let mut says = text("says").unwrap_or_default();
+    let count = |key: &str| state[key].as_u64().unwrap_or_default();
+    let mut done = (count("done"), count("of"));
     // A run of the command tells it in its result; so does one of the page that the command ended.
     let told = by_file.map(|(file, _)| head::read(&place.join(file)));
     if let Some(told) = told.filter(|told| told.ended.is_some() && told.ended > ended) {
@@ -123,6 +127,7 @@ pub(super) fn shown(folder: &Path, name: &str) -> Result<RunShown, Refused> {
         seed = told.seed.or(seed);
         (ended, end) = (told.ended, told.end.or(end));
         says.clear();
+        done = (0, 0);
     }
     let notes = state["notes"].as_array().into_iter().flatten();
     Ok(RunShown {
@@ -133,11 +138,12 @@ pub(super) fn shown(folder: &Path, name: &str) -> Result<RunShown, Refused> {
         ended,
         seed,
         says,
+        done: done.0,
+        of: done.1,
         notes: notes
             .filter_map(|note| Some(note.as_str()?.to_owned()))
             .collect(),
         files,
-        ..RunShown::default()
     })
 }
 

@@ -13,6 +13,7 @@ use crate::active::{bench, eval, load, probing};
 use crate::analysis::paper::Paper;
 use crate::analysis::render::{self, Format};
 use crate::analysis::reports::probed::{self, Limits};
+use crate::app::eval::Stored;
 use crate::app::fault::AppFault;
 use crate::app::results::{unusable, write_whole};
 use crate::app::{Surroundings, bench_papers};
@@ -207,7 +208,7 @@ fn of_probes(
         surroundings: given.surroundings,
     };
     fs::create_dir_all(given.folder).map_err(|error| unusable(given.folder, &error))?;
-    let all = asked.run(&mut counted("probes", progress), print)?;
+    let all = asked.run(&mut counted("probes", progress), print)?.all;
     let findings = probed::findings(&all, &Limits::default());
     let made = given.clock.wall();
     let value = probed::json(&all, &findings, made);
@@ -243,8 +244,11 @@ fn of_eval(
     };
     let outcome = run.run(&mut counted("answers", progress), print)?;
     let mut notes: Vec<String> = outcome.fault.into_iter().chain(outcome.unscored).collect();
-    if !outcome.stored && !outcome.scores.is_empty() {
-        notes.push("the scores are in the results only: the store takes nothing now".to_owned());
+    match outcome.stored {
+        Stored::No(why) if !outcome.scores.is_empty() => {
+            notes.push(format!("the scores are in the results only: {why}"));
+        }
+        _ => {}
     }
     Ok(Came {
         end: outcome.end.to_owned(),

@@ -302,8 +302,10 @@ impl RunDesk for Arc<Desk> {
     }
 
     fn shown(&self, run: &str) -> Result<RunShown, Refused> {
+        // Asked first: one that ends meanwhile is shown as it was, and what is over is on the disk.
+        let going = self.going_on(run);
         let on_disk = folder::shown(&self.folder(), run);
-        match self.going_on(run) {
+        match going {
             Some(going) => Ok(RunShown {
                 files: on_disk.map_or_else(|_| Vec::new(), |shown| shown.files),
                 ..going

@@ -45,15 +45,19 @@ pub(super) fn run(args: &Charts) -> Result<ExitCode, Stop> {
     let files = if args.path.is_file() {
         vec![args.path.clone()]
     } else {
-        results::find(&args.path, &[FILE, LOAD])?
+        results::find(&args.path, &[results::BENCH, results::LOAD])?
     };
     let mut drawn = Vec::new();
     let mut runs = Vec::new();
     for file in &files {
         match shape(file)? {
             Shape::Run(run) => {
-                let papers = papers(std::slice::from_ref(&*run), &Known::of(None), &clock)
-                    .map_err(Stop::Config)?;
+                let papers = papers(
+                    std::slice::from_ref(&*run),
+                    &Known::of_routes(&run.routed()),
+                    &clock,
+                )
+                .map_err(Stop::Config)?;
                 for paper in &papers {
                     for chart in &paper.charts {
                         drawn.push((format!("{}-{}", run.run, paper.name), chart.clone()));

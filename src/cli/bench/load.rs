@@ -8,19 +8,19 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::traced::OfStore;
-use super::{Temperature, pool, temperature, tokens};
+use super::{Temperature, pool, temperature, tokens, usd};
 use crate::active::load::estimate::{Searching, searching};
 use crate::active::load::result::{is_void, unanswered};
 use crate::active::load::{Ended, Plan, Progress, Wish, paper};
 use crate::active::named::run_name;
 use crate::analysis::render;
-use crate::analysis::render::units::{self, dollars};
+use crate::analysis::render::units::{self, dollars, sum};
 use crate::app::Surroundings;
 use crate::app::load::{Outcome, Run};
 use crate::app::{AppFault, sources};
 use crate::cli::bench::told_unanswered;
 use crate::cli::output;
-use crate::cli::report::{Shape, hand_over};
+use crate::cli::report::{Shape, can_write, hand_over};
 use crate::cli::stored::Stop;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
@@ -78,13 +78,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", conflicts_with_all = ["users", "trace"], value_parser = positive)]
     rate: Option<f64>,
     /// Send evenly, instead of by chance as independent users come
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["users", "trace"])]
     constant: bool,
     /// Closed loop: users at once, each with one request at a time
     #[arg(long, value_name = "N", conflicts_with = "trace", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     users: Option<u32>,
     /// How long a user thinks between an answer and the next request
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", conflicts_with_all = ["rate", "trace"], value_parser = span)]
     think: Option<Duration>,
     /// Send as recorded: the moments and the lengths of a trace's file, or of this machine's own
     /// traffic in the store (`store`)
@@ -93,7 +93,7 @@ pub(super) struct Args {
     #[command(flatten)]
     of_store: OfStore,
     /// Send the trace so many times as fast
-    #[arg(long, value_name = "N", default_value_t = 1.0, requires = "trace", value_parser = positive)]
+    #[arg(long, value_name = "N", default_value_t = 1.0, requires = "trace", conflicts_with_all = ["rate", "users", "sweep"], value_parser = positive)]
     speed: f64,
     /// From nothing to the full load; not measured
     #[arg(long, value_name = "SPAN", value_parser = span)]
@@ -123,13 +123,13 @@ pub(super) struct Args {
     #[arg(long)]
     sweep: bool,
     /// The load that a search begins with; the workload's own otherwise
-    #[arg(long, value_name = "N", requires = "sweep", value_parser = positive)]
+    #[arg(long, value_name = "N", requires = "sweep", conflicts_with = "trace", value_parser = positive)]
     start: Option<f64>,
     /// No load over it is tried; 64 times the first otherwise
-    #[arg(long, value_name = "N", requires = "sweep", value_parser = positive)]
+    #[arg(long, value_name = "N", requires = "sweep", conflicts_with = "trace", value_parser = positive)]
     max: Option<f64>,
     /// How near a search comes to the truth, as a share of the load
-    #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, requires = "sweep", conflicts_with = "trace", value_parser = share)]
     resolution: f64,
     /// Prompts of about so many tokens, instead of the workload's lengths
     #[arg(long, value_name = "N", value_parser = tokens())]
@@ -165,7 +165,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     run: Option<String>,
     /// US dollars that all of it may cost
-    #[arg(long, default_value_t = 1.0, value_name = "USD")]
+    #[arg(long, default_value_t = 1.0, value_name = "USD", value_parser = usd)]
     max_cost: f64,
     /// Where this machine is, for the result
     #[arg(long, value_name = "TEXT")]
@@ -228,6 +228,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> 
         location: args.location.clone(),
         surroundings: Surroundings::default(),
     };
+    can_write(args.output.as_deref())?;
     announce(&run, &clock)?;
     if args.dry_run {
         return Ok(ExitCode::SUCCESS);
@@ -304,9 +305,10 @@ fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
         ""
     };
     output::note(&format!(
-        "{about}{} requests, {about}{} by today's prices{more}; cap ${cap:.2}",
+        "{about}{} requests, {about}{} by today's prices{more}; cap ${}",
         estimate.requests,
-        dollars(cost)
+        dollars(cost),
+        sum(cap)
     ));
     if let Some(of) = searching(plan) {
         output::note(&format!(
@@ -326,7 +328,8 @@ fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
     }
     if cost > cap {
         return Err(Stop::Usage(format!(
-            "it may cost ${cost:.4}, which is over --max-cost {cap:.2}: raise it, or send less"
+            "it may cost ${cost:.4}, which is over --max-cost {}: raise it, or send less",
+            sum(cap)
         )));
     }
     Ok(())

@@ -17,13 +17,13 @@ use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output;
-use super::report::{Shape, hand_over};
+use super::report::{Shape, can_write, hand_over};
 use super::stored::Stop;
 use crate::active::bench::result::JSON_SCHEMA;
 use crate::active::bench::{Cold, Ended, Finished, Plan, Wish};
 use crate::active::named::run_name;
 use crate::analysis::render;
-use crate::analysis::render::units::dollars;
+use crate::analysis::render::units::{dollars, sum};
 use crate::app::bench::{Outcome, Run};
 use crate::app::sources;
 use crate::app::{Surroundings, bench_papers};
@@ -56,7 +56,7 @@ use traced::OfStore;
     answers cost so far (those at work when the first dear one comes are not foreseen). Ctrl-C keeps what was\n\
     measured; the same --run and --out go on where it ended. The same --seed asks the same.\n\
     Exit codes: 0 all went well, 1 a route answered nothing, the run ended early, or with\n\
-    --fail-on-regression something is surely worse, 2 usage or config, 3 the machine failed.\n\
+    --fail-on-regression something is surely worse or nothing could be compared, 2 usage or config, 3 the machine failed.\n\
     Every exchange is a record of origin `bench`: `tollgate report tax --origin bench`.")]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -118,7 +118,8 @@ struct RunArgs {
     /// publish
     #[arg(long, value_name = "N", conflicts_with = "iterations", value_parser = count())]
     pairs: Option<u32>,
-    /// The provider that pairs are against; each model's first direct one otherwise
+    /// The provider that pairs, or the other routes of a round, are held against; each model's first
+    /// direct one otherwise
     #[arg(long, value_name = "PROVIDER")]
     reference: Option<String>,
     /// Rounds or pairs before those that are measured
@@ -174,10 +175,10 @@ struct RunArgs {
     #[arg(long, value_name = "NAME")]
     run: Option<String>,
     /// Run it so often, one after the other, to see how runs differ
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = count())]
     repeat: u32,
     /// US dollars that all of it may cost
-    #[arg(long, default_value_t = 1.0, value_name = "USD")]
+    #[arg(long, default_value_t = 1.0, value_name = "USD", value_parser = usd)]
     max_cost: f64,
     /// Where this machine is, for the result
     #[arg(long, value_name = "TEXT")]
@@ -194,7 +195,8 @@ struct RunArgs {
     /// Compare with this result: the file or the folder of an earlier run
     #[arg(long, value_name = "BASELINE", conflicts_with = "json")]
     compare: Option<PathBuf>,
-    /// Exit with 1 where anything is worse than in --compare, surely and by more than the margin
+    /// Exit with 1 where anything is worse than in --compare, surely and by more than the margin, or
+    /// nothing could be compared
     #[arg(long, requires = "compare")]
     fail_on_regression: bool,
     /// Print the result file to stdout instead of the comparison; with --repeat the list of them
@@ -248,6 +250,13 @@ pub(super) fn temperature(text: &str) -> Result<Temperature, String> {
     }
 }
 
+/// A sum of US dollars.
+pub(super) fn usd(text: &str) -> Result<f64, String> {
+    let sum: Option<f64> = text.parse().ok();
+    let sum = sum.filter(|sum| sum.is_finite() && *sum >= 0.0);
+    sum.ok_or_else(|| "expected US dollars such as 0.50 or 10".to_owned())
+}
+
 pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
     let done = match &args.what {
         Some(What::Load(args)) => load::run(args, config),
@@ -272,6 +281,7 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let settings = &loaded.settings;
     let clock = Clock::system();
     let plan = plan(args, settings, &clock)?;
+    can_write(args.output.as_deref())?;
     // What cannot be read is known before anything is asked.
     let baseline = args.compare.as_deref().map(results::read_all);
     let baseline = baseline.transpose()?;
@@ -340,20 +350,16 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
     }
     let mut papers =
         bench_papers::papers(&runs, &Known::of(Some(settings)), &clock).map_err(Stop::Config)?;
-    let mut worse = Vec::new();
+    let mut fails = false;
     if let Some((name, baseline)) = args.compare.as_deref().zip(baseline) {
         let sides = [name.display().to_string(), "this run".to_owned()];
         let compared = bench_papers::side_by_side(&baseline, &runs, &sides, &clock);
-        worse = results::worse(&compared);
+        fails = results::fails(&compared, "the baseline", args.fail_on_regression);
         papers.push(compared);
     }
     let text = render::paper::write_all(&papers, args.format.format());
     hand_over(args.output.as_deref(), &text)?;
-    Ok(if worse.is_empty() || !args.fail_on_regression {
-        worst
-    } else {
-        ExitCode::from(1)
-    })
+    Ok(if fails { ExitCode::from(1) } else { worst })
 }
 
 /// The files of the runs as they stand on the disk; of several runs (`--repeat`) one list of them.
@@ -400,9 +406,9 @@ fn announce(run: &Run<'_>, repeat: u32, cap: PicoDollars, clock: &Clock) -> Resu
     ));
     let most = estimate.cost.as_dollars() * times as f64;
     output::note(&format!(
-        "at most {} by today's prices; cap ${:.2}",
+        "at most {} by today's prices; cap ${}",
         dollars(most),
-        cap.as_dollars()
+        sum(cap.as_dollars())
     ));
     if !estimate.unpriced.is_empty() {
         let names: Vec<&str> = estimate.unpriced.iter().map(Name::as_str).collect();
@@ -413,8 +419,8 @@ fn announce(run: &Run<'_>, repeat: u32, cap: PicoDollars, clock: &Clock) -> Resu
     }
     if most > cap.as_dollars() {
         return Err(Stop::Usage(format!(
-            "it may cost ${most:.4}, which is over --max-cost {:.2}: raise it, or ask less",
-            cap.as_dollars()
+            "it may cost ${most:.4}, which is over --max-cost {}: raise it, or ask less",
+            sum(cap.as_dollars())
         )));
     }
     Ok(())

@@ -1,16 +1,17 @@
 //! `tollgate bench analyze|compare`: what finished runs say, alone and beside each other.
 
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::active::bench::Finished;
+use crate::active::bench::{Finished, result};
 use crate::active::load;
 use crate::analysis::paper::Paper;
 use crate::analysis::render;
 use crate::analysis::reports::worse;
 use crate::app::bench::FILE;
 use crate::app::bench_papers::{analysis, loads_side_by_side, read, read_load, side_by_side};
-use crate::app::load::FILE as LOAD;
+use crate::app::load::FILE as LOAD_FILE;
 use crate::cli::output;
 use crate::cli::report::{Shape, hand_over};
 use crate::cli::stored::Stop;
@@ -20,7 +21,8 @@ use crate::clock::Clock;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  tollgate bench analyze results\n  \
     tollgate bench analyze results --format markdown --output runs.md\n\n\
-    Reads every benchmark.json and load.json in the folder and in the folders in it.")]
+    Reads every result of a benchmark or a load in the folder and in the folders in it: by name\n\
+    (benchmark.json, load.json) or by the schema that a *.json says.")]
 pub(super) struct Analyze {
     /// The folder of the runs, or the file of one
     dir: PathBuf,
@@ -33,7 +35,8 @@ pub(super) struct Analyze {
     after_help = "Examples:\n  tollgate bench compare results/monday results/tuesday\n  \
     tollgate bench compare results/monday results/tuesday --fail-on-regression --format json\n\n\
     Exit codes: 0 nothing is worse or nobody asked, 1 with --fail-on-regression where a number is\n\
-    surely worse by more than the margin (20 ms or 3 %), 2 a result that cannot be read.\n\
+    surely worse by more than the margin (20 ms or 3 %) or nothing could be compared, 2 a result\n\
+    that cannot be read.\n\
     Two loads are compared step by step."
 )]
 pub(super) struct Compare {
@@ -41,7 +44,8 @@ pub(super) struct Compare {
     baseline: PathBuf,
     /// The result that is judged
     result: PathBuf,
-    /// Exit with 1 where anything is worse, surely and by more than the margin
+    /// Exit with 1 where anything is worse, surely and by more than the margin, or nothing could be
+    /// compared
     #[arg(long)]
     fail_on_regression: bool,
     #[command(flatten)]
@@ -89,19 +93,32 @@ pub(super) fn beside(args: &Compare) -> Result<ExitCode, Stop> {
         let message = "one of them is a benchmark and the other a load: two of a kind are compared";
         return Err(Stop::Usage(message.to_owned()));
     };
-    let worse = worse(&paper);
+    let fails = fails(&paper, "the baseline", args.fail_on_regression);
     write(&[paper], &args.written)?;
-    let fails = args.fail_on_regression && !worse.is_empty();
     Ok(ExitCode::from(u8::from(fails)))
 }
 
-/// What got worse, said to the user as well.
-pub(super) fn worse(compared: &Paper) -> Vec<String> {
+/// Whether a gate fails by what was compared with `baseline`, where there is one: something is
+/// worse, or nothing was compared. What got worse is said to the user in any case, and at a gate
+/// what it could not look at.
+pub(in crate::cli) fn fails(compared: &Paper, baseline: &str, is_gate: bool) -> bool {
     let worse = worse::worse(compared);
     for what in &worse {
-        output::note(&format!("worse than the baseline: {what}"));
+        output::note(&format!("worse than {baseline}: {what}"));
     }
-    worse
+    let empty = worse::is_empty(compared);
+    if is_gate {
+        for row in worse::missing(compared) {
+            output::note(&format!("only in {baseline}, so not compared: {row}"));
+        }
+        if empty {
+            output::note(&format!(
+                "nothing could be compared with {baseline}: no row has a number with an interval \
+                 on both sides, so --fail-on-regression fails"
+            ));
+        }
+    }
+    is_gate && (empty || !worse.is_empty())
 }
 
 fn write(papers: &[Paper], written: &Written) -> Result<(), Stop> {
@@ -118,7 +135,7 @@ pub(in crate::cli) fn read_all(path: &Path) -> Result<Vec<Finished>, Stop> {
     if path.is_file() {
         return Ok(vec![read(path).map_err(Stop::Config)?]);
     }
-    let benches = find(path, &[FILE])?;
+    let benches = find(path, &[BENCH])?;
     let loads = Vec::new();
     Results { benches, loads }.benches()
 }
@@ -134,9 +151,9 @@ fn results(path: &Path) -> Result<Results, Stop> {
     let files = if path.is_file() {
         vec![path.to_owned()]
     } else {
-        find(path, &[FILE, LOAD])?
+        find(path, &[BENCH, LOAD])?
     };
-    let is_load = |path: &PathBuf| path.file_name().is_some_and(|name| name == LOAD);
+    let is_load = |path: &PathBuf| family_of(path).as_deref() == Some(LOAD.family());
     let (loads, benches) = files.into_iter().partition(is_load);
     Ok(Results { benches, loads })
 }
@@ -159,12 +176,51 @@ impl Results {
 /// How deep results may lie in a folder: `results/<month>/<run>/benchmark.json`.
 const DEPTH: usize = 3;
 
-/// The results in `folder` and in the folders in it: files of those names.
-pub(super) fn find(folder: &Path, names: &[&str]) -> Result<Vec<PathBuf>, Stop> {
+/// A kind of result: the name that its file is given, and its schema.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind {
+    name: &'static str,
+    schema: &'static str,
+}
+
+/// A benchmark.
+pub(super) const BENCH: Kind = Kind {
+    name: FILE,
+    schema: result::SCHEMA,
+};
+/// A load.
+pub(super) const LOAD: Kind = Kind {
+    name: LOAD_FILE,
+    schema: load::result::SCHEMA,
+};
+
+impl Kind {
+    /// What its schema is called, without the version.
+    fn family(self) -> &'static str {
+        self.schema.split('/').next().unwrap_or_default()
+    }
+}
+
+/// What the schema of a file of JSON is called, without the version.
+fn family_of(path: &Path) -> Option<String> {
+    /// Only this much is read of what may be large or none of ours.
+    #[derive(serde::Deserialize)]
+    struct Head {
+        schema: String,
+    }
+    let file = std::fs::File::open(path).ok()?;
+    let head: Head = serde_json::from_reader(BufReader::new(file)).ok()?;
+    head.schema.split('/').next().map(str::to_owned)
+}
+
+/// The results in `folder` and in the folders in it: files of those kinds, by their names or, as
+/// others are called otherwise, by the schema that they say.
+pub(super) fn find(folder: &Path, kinds: &[Kind]) -> Result<Vec<PathBuf>, Stop> {
     let mut found = Vec::new();
-    look(folder, DEPTH, names, &mut found)
+    look(folder, DEPTH, kinds, &mut found)
         .map_err(|error| Stop::Usage(format!("cannot read {}: {error}", folder.display())))?;
     if found.is_empty() {
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
         let message = format!(
             "{} holds no result: `tollgate bench` writes {} in a folder of each run",
             folder.display(),
@@ -179,19 +235,28 @@ pub(super) fn find(folder: &Path, names: &[&str]) -> Result<Vec<PathBuf>, Stop> 
 fn look(
     folder: &Path,
     depth: usize,
-    names: &[&str],
+    kinds: &[Kind],
     found: &mut Vec<PathBuf>,
 ) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_dir() && depth > 1 {
-            look(&path, depth - 1, names, found)?;
-        } else if names
-            .iter()
-            .any(|name| path.file_name().is_some_and(|own| own == *name))
-        {
+        if path.is_dir() {
+            if depth > 1 {
+                look(&path, depth - 1, kinds, found)?;
+            }
+        } else if is_result(&path, kinds) {
             found.push(path);
         }
     }
     Ok(())
+}
+
+fn is_result(path: &Path, kinds: &[Kind]) -> bool {
+    let named = |kind: &Kind| path.file_name().is_some_and(|name| name == kind.name);
+    if kinds.iter().any(named) {
+        return true;
+    }
+    let is_json = path.extension().is_some_and(|of| of == "json");
+    let family = is_json.then(|| family_of(path)).flatten();
+    family.is_some_and(|family| kinds.iter().any(|kind| kind.family() == family))
 }

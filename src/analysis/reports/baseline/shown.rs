@@ -1,5 +1,7 @@
 //! Lays baselines out: one alone, or two side by side.
 
+use serde_json::Value;
+
 use super::{Baseline, Known, NUMBERS};
 use crate::analysis::paper::{Cell, Column, Head, Paper, Sheet, Source, Unit};
 use crate::analysis::render::units::minute;
@@ -17,7 +19,11 @@ pub fn paper(baseline: &Baseline, made: WallTime) -> Paper {
         name: "baseline",
         version: 1,
         title: format!("Baseline {}", baseline.name),
-        findings: baseline.recommendation.clone(),
+        findings: baseline
+            .recommendation
+            .iter()
+            .map(|said| format!("Recommendation: {said}"))
+            .collect(),
         head: head(baseline, made),
         sheets: vec![facts(baseline), results(baseline), anomalies(baseline)],
         charts: Vec::new(),
@@ -69,8 +75,8 @@ fn facts(of: &Baseline) -> Sheet {
     );
     let absent = || "not known".to_owned();
     let workload = match &of.workload {
-        serde_json::Value::Null => "traffic as it came".to_owned(),
-        asked => asked.to_string(),
+        Value::Null => "traffic as it came".to_owned(),
+        asked => in_words(asked),
     };
     for (what, is) in [
         ("saved", minute(of.saved)),
@@ -89,6 +95,45 @@ fn facts(of: &Baseline) -> Sheet {
         sheet.rows.push(vec![Cell::text(what), Cell::text(is)]);
     }
     sheet
+}
+
+/// Items of a list that are named; of a longer one their number is told.
+const NAMED_MAX: usize = 6;
+
+/// What was asked, as people read it: `tollgate baseline list --json` has it exactly. The routes
+/// stand in the results.
+fn in_words(plan: &Value) -> String {
+    let Some(plan) = plan.as_object() else {
+        return plan.to_string();
+    };
+    let said = plan.iter().filter(|(key, _)| *key != "routes");
+    let said = said.filter_map(|(key, value)| {
+        let words = key.replace('_', " ");
+        value_in_words(value).map(|value| format!("{words}: {value}"))
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
+/// One value of a plan; nothing of what was not asked for.
+fn value_in_words(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::Null | Value::Bool(false) => return None,
+        Value::Bool(true) => "yes".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Array(list) if list.len() > NAMED_MAX => list.len().to_string(),
+        Value::Array(list) => {
+            let each: Vec<String> = list.iter().filter_map(value_in_words).collect();
+            each.join(", ")
+        }
+        Value::Object(fields) => {
+            let each = fields.iter().filter_map(|(key, value)| {
+                let words = key.replace('_', " ");
+                value_in_words(value).map(|value| format!("{words} {value}"))
+            });
+            each.collect::<Vec<_>>().join(" ")
+        }
+    })
 }
 
 fn results(of: &Baseline) -> Sheet {
@@ -144,4 +189,26 @@ fn anomalies(of: &Baseline) -> Sheet {
         .map(|text| vec![Cell::text(text)])
         .collect();
     sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_workload_is_told_in_words() {
+        let topics: Vec<String> = (0..25).map(|n| format!("topic {n}")).collect();
+        let plan = json!({
+            "count": 30, "design": "rounds", "prompts": topics, "reference": null,
+            "routes": [{"model": "m"}], "seed": 7, "warm_ups": 2,
+            "variants": [{"cold": false, "json": true, "max_tokens": 256, "prompt_tokens": null}],
+        });
+        assert_eq!(
+            in_words(&plan),
+            "count: 30; design: rounds; prompts: 25; seed: 7; warm ups: 2; variants: json yes max \
+             tokens 256"
+        );
+    }
 }

@@ -63,9 +63,9 @@ impl Route<'_> {
         })
     }
 
-    /// The mean over items of the share of trials that are so.
-    pub(super) fn share(&self, is: impl Fn(&Asked) -> bool) -> Option<Estimate> {
-        let means = self.means(|asked| Some(f64::from(u8::from(is(asked)))));
+    /// The mean over items of the share of trials that are so, of those of which it is known.
+    pub(super) fn share(&self, is: impl Fn(&Asked) -> Option<bool>) -> Option<Estimate> {
+        let means = self.means(|asked| is(asked).map(|is| f64::from(u8::from(is))));
         bounded_mean(&means.into_values().collect::<Vec<_>>(), ALPHA)
     }
 

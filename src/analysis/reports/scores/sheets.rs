@@ -40,8 +40,12 @@ fn estimate(found: Option<Estimate>, n: usize) -> Cell {
     )
 }
 
-fn has_score(asked: &Asked, scorer: usize) -> bool {
-    matches!(asked.scores.get(scorer), Some(Scored::Score(_)))
+/// Whether an answer has a score; a scorer that failed says nothing of it.
+fn has_score(asked: &Asked, scorer: usize) -> Option<bool> {
+    match asked.scores.get(scorer) {
+        Some(Scored::Failed(_)) => None,
+        found => Some(matches!(found, Some(Scored::Score(_)))),
+    }
 }
 
 fn of_scores(scores: &Scores, routes: &[Route<'_>]) -> Sheet {
@@ -69,7 +73,7 @@ fn of_scores(scores: &Scores, routes: &[Route<'_>]) -> Sheet {
             row.extend([
                 estimate(route.score(place), items),
                 Cell::count(items as u64),
-                estimate(non_null, route.asked.len()),
+                estimate(non_null, route.asked.len() - failed),
                 Cell::count(failed as u64),
                 Cell::count(route.asked.len() as u64),
             ]);
@@ -99,7 +103,7 @@ fn of_time(routes: &[Route<'_>]) -> Sheet {
             durations.at(0.95),
             Cell::maybe(cost, "no price"),
             estimate(
-                route.share(|asked| asked.scores.is_empty()),
+                route.share(|asked| Some(asked.scores.is_empty())),
                 route.asked.len(),
             ),
         ]);

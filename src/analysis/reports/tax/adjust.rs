@@ -207,6 +207,8 @@ pub enum Refusal {
     NoCalls,
     /// Too little of their traffic is alike.
     NoOverlap,
+    /// The same of rounds: what was asked is alike, what was measured of it is not, or is too little.
+    FewRounds,
     /// What is alike still differs in prompt size.
     Sizes,
     /// What is alike still differs in the hour of the day.
@@ -226,6 +228,9 @@ impl Refusal {
             Self::NoCalls => "no such number at one of the routes",
             Self::NoOverlap => {
                 "no comparable traffic: fewer than half of the requests have their like at the other route"
+            }
+            Self::FewRounds => {
+                "too few rounds: it takes 10 requests of either route that are alike also in connection and cached share"
             }
             Self::Sizes => "no comparable traffic: prompt sizes differ still",
             Self::Hours => "no comparable traffic: hours of the day differ still",

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::adjust::{Comparison, Metric, compare, difference_unit, unit};
+use super::adjust::{Comparison, Metric, Refusal, compare, difference_unit, unit};
 use super::paired::{Compared, Pairs};
 use super::{paired_paper, randomised};
 use crate::analysis::paper::{Bar, Cell, Chart, Column, Head, Paper, Plot, Sheet, Source, Unit};
@@ -23,6 +23,9 @@ pub struct Asked {
     pub reference: Option<String>,
     /// Seed of the draws.
     pub seed: u64,
+    /// Whether the requests are rounds of a benchmark: each prompt went to every route, in drawn
+    /// order.
+    pub rounds: bool,
 }
 
 impl Default for Asked {
@@ -30,6 +33,7 @@ impl Default for Asked {
         Self {
             reference: None,
             seed: 1,
+            rounds: false,
         }
     }
 }
@@ -93,16 +97,19 @@ struct Pair<'a> {
     reference: &'a str,
     /// Whether whoever served behind the router is the reference itself.
     pinned: bool,
+    /// Whether both were asked the same in rounds.
+    rounds: bool,
     headlines: Vec<Comparison>,
     parts: Vec<Comparison>,
 }
 
 impl Pair<'_> {
     const fn badge(&self) -> &'static str {
-        if self.pinned {
-            "OBSERVATIONAL tax"
-        } else {
-            "OBSERVATIONAL route comparison"
+        match (self.rounds, self.pinned) {
+            (false, true) => "OBSERVATIONAL tax",
+            (false, false) => "OBSERVATIONAL route comparison",
+            (true, true) => "ROUNDS tax",
+            (true, false) => "ROUNDS route comparison",
         }
     }
 }
@@ -167,12 +174,18 @@ impl Tax {
                 let (calls, others) = (&arms[route], &arms[reference]);
                 let metrics = [&Metric::HEADLINES[..], &Metric::PARTS[..]].concat();
                 let mut headlines = compare(calls, others, &metrics, &how, family);
+                for found in headlines.iter_mut().filter(|_| asked.rounds) {
+                    if found.effect.as_ref().err() == Some(&Refusal::NoOverlap) {
+                        found.effect = Err(Refusal::FewRounds);
+                    }
+                }
                 let parts = headlines.split_off(Metric::HEADLINES.len());
                 Pair {
                     model: model.clone(),
                     route,
                     reference,
                     pinned: is_pinned(calls, reference),
+                    rounds: asked.rounds,
                     headlines,
                     parts,
                 }
@@ -180,7 +193,7 @@ impl Tax {
             .collect();
         let paired = self.pairs.compared(asked.reference.as_deref(), asked.seed);
         let named = asked.reference.as_deref();
-        let mut paper = write(&pairs, &alone, family, head);
+        let mut paper = write(&pairs, &alone, (family, asked.rounds), head);
         if let Some(said) = named.and_then(|named| unknown_reference(named, &models)) {
             paper.findings = vec![said];
         }
@@ -239,7 +252,26 @@ fn is_pinned(calls: &[&Call], reference: &str) -> bool {
     all && known > 0
 }
 
-fn write(pairs: &[Pair<'_>], alone: &[String], family: usize, head: Head) -> Paper {
+/// What is said of traffic as it came.
+const OBSERVED: &str = "OBSERVATIONAL: nobody assigned these requests by lot. Requests are compared only with \
+    requests like them (streaming, tools, reasoning effort, prompt size by powers of two, \
+    cached share, connection reused, the same six hours), weighted by overlap; of a failure \
+    neither the cached share nor the connection is known: failure rates are compared without \
+    both, and a failure stands in times among the answers of its route that are like it \
+    otherwise. What was not measured may still differ. For a proof of cause use a live experiment or a paired bench.";
+
+/// What is said of rounds of a benchmark.
+const IN_ROUNDS: &str = "ROUNDS: each prompt was asked of every route once a round, in drawn order, so that neither \
+    prompts nor hours nor lengths tell routes apart; what differs are the moments within a round. \
+    Connections and cached shares are as they came: requests are compared only with requests like \
+    them in these too, weighted by overlap. Crossover pairs (--pairs) hold each request against its own twin.";
+
+fn write(
+    pairs: &[Pair<'_>],
+    alone: &[String],
+    (family, rounds): (usize, bool),
+    head: Head,
+) -> Paper {
     let mut findings: Vec<String> = pairs.iter().map(finding).collect();
     if pairs.is_empty() {
         findings.push(unchosen(&head).unwrap_or_else(|| {
@@ -249,12 +281,7 @@ fn write(pairs: &[Pair<'_>], alone: &[String], family: usize, head: Head) -> Pap
         }));
     }
     let mut notes = vec![
-        "OBSERVATIONAL: nobody assigned these requests by lot. Requests are compared only with \
-         requests like them (streaming, tools, reasoning effort, prompt size by powers of two, \
-         cached share, connection reused, the same six hours), weighted by overlap; of a failure \
-         neither the cached share nor the connection is known: failure rates are compared without \
-         both, and a failure stands in times among the answers of its route that are like it \
-         otherwise. What was not measured may still differ. For a proof of cause use a live experiment or a paired bench."
+        if rounds { IN_ROUNDS } else { OBSERVED }
             .to_owned(),
         "`tax` is said where every answer names the reference as the one who served; elsewhere it \
          is a route comparison: another upstream, region or quantisation may be part of it."
@@ -396,7 +423,12 @@ fn finding(pair: &Pair<'_>) -> String {
         let why = why.map_or("nothing to compare", |refusal| refusal.words());
         return format!("{name}: {why}.");
     }
-    format!("{name} (OBSERVATIONAL): {}.", said.join("; "))
+    let how = if pair.rounds {
+        "ROUNDS"
+    } else {
+        "OBSERVATIONAL"
+    };
+    format!("{name} ({how}): {}.", said.join("; "))
 }
 
 /// A comparison in words: difference, interval, verdict; nothing where none is told.
