@@ -69,12 +69,13 @@ impl Relay {
 fn voice(
     reached: &mut Reached,
     relay: &Relay,
-    (plain_events, decoded_bytes_max): (bool, usize),
+    decoded_bytes_max: usize,
     draft: Option<&mut ExchangeRecord>,
 ) -> (StatusCode, Voice) {
     let status = reached.status;
     let Some(said) = &relay.said else {
-        let strips = reached.usage_injected && plain_events && status.is_success();
+        let strips = reached.usage_injected && failover::may_be_events(&reached.headers);
+        let strips = strips && status.is_success();
         let filtered = strips.then(|| Voice::Filtered(UsageFilter::new()));
         return (status, filtered.unwrap_or(Voice::Own));
     };
@@ -150,8 +151,8 @@ pub fn relay(
     let (attempts, timing) = exchange
         .draft()
         .map_or((0, None), |draft| (draft.attempts.len(), timing(draft)));
-    let reading = (plain_events, settings.limits.decoded_bytes);
-    let (status, voice) = voice(&mut reached, &relay, reading, exchange.draft());
+    let most = settings.limits.decoded_bytes;
+    let (status, voice) = voice(&mut reached, &relay, most, exchange.draft());
     let provider = std::mem::take(&mut reached.headers);
     let mut headers = match (&relay.said, &voice) {
         (Some(said), voice) => {

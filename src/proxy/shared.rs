@@ -82,11 +82,18 @@ impl Shared {
     }
 
     pub(super) fn forget_injection(&self, way: &Way) {
-        tracing::info!(
-            provider = %way.provider.name,
-            "the provider refuses stream_options: usage is not asked for there any more"
-        );
-        self.refuses_injection.insert(memo_key(way));
+        self.never_inject(way, "it refuses stream_options");
+    }
+
+    /// Remembers that usage is not to be asked for at this route.
+    pub(super) fn never_inject(&self, way: &Way, why: &'static str) {
+        if self.refuses_injection.insert(memo_key(way)) {
+            tracing::info!(
+                provider = %way.provider.name,
+                why,
+                "usage is not asked for there any more"
+            );
+        }
     }
 }
 

@@ -342,6 +342,51 @@ fn a_refused_usage_option_is_tried_once_without_and_remembered() {
 }
 
 /// Answers 400 to what has `stream_options`, and a short stream to what has not.
+/// Whatever the provider calls its stream, the event that was asked for stays here; of one that
+/// compresses nothing is asked from then on.
+#[test]
+fn the_usage_event_reaches_nobody_who_did_not_ask_for_it() {
+    let event = |value: Value| format!("data: {value}\n\n");
+    let token =
+        json!({"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}]});
+    let usage = json!({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}});
+    let body = [event(token), event(usage), "data: [DONE]\n\n".to_owned()].concat();
+    for (kind, header, stripped, again) in [
+        ("text/event-stream", "connection: close", true, true),
+        ("text/plain", "connection: close", true, true),
+        // Not compressed at all, which is the client's to find out: it is not looked into.
+        (
+            "text/event-stream",
+            "connection: close\r\ncontent-encoding: br",
+            false,
+            false,
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let body = body.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                drop(answer_once(stream, kind, &body, header));
+            }
+        });
+        let rig = Rig::configured(&format!(
+            "[providers.kind]\nbase_url = \"http://{address}/v1\"\napi_key = \"{{key}}\"\n\
+             inject_usage = true"
+        ));
+        for is_first in [true, false] {
+            let ask = Ask::chat("m", true).to("/kind");
+            let reading = rig.send(&ask);
+            assert_eq!(reading.status, 200, "{kind} {header}");
+            let text = reading.text();
+            assert_eq!(!text.contains("usage"), stripped, "{kind} {header}: {text}");
+            assert!(text.contains("[DONE]"), "{kind} {header}: {text}");
+            let asked = rig.record(&ask).request.usage_injected;
+            assert_eq!(asked, is_first || again, "{kind} {header}");
+        }
+    }
+}
+
 fn picky_server(refusal: &Value) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

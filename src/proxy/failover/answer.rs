@@ -9,6 +9,7 @@ use http::{StatusCode, header};
 use super::loss::Loss;
 use super::slot::Slot;
 use super::tried::{Failure, Patience, Tried, Try, is_of_credential};
+use super::watch::is_coded;
 use super::{Reached, Unreached, hold, retell};
 use crate::edge::credentials::Material;
 use crate::edge::upstream::send::keep_alive_of;
@@ -69,6 +70,10 @@ pub(super) async fn read_answer(
         usage_injected: this.inject,
         retold: None,
     };
+    if this.inject && way.speech.said().is_none() && is_coded(&reached.headers) {
+        // Out of a compressed stream nothing is taken: its client would get what we asked for.
+        shared.never_inject(way, "it compresses streams");
+    }
     // What is beyond 599 is as a server's error (RFC 9110, 15).
     let failing = parts.status.as_u16() >= 400;
     let is_last = this.patience.is_none();

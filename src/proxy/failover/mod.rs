@@ -30,7 +30,7 @@ use crate::record::{Language, Moment, Name, Outcome};
 use crate::wire::observer::{Observer, Seen};
 
 pub use first_answer::first_answer;
-pub use watch::{is_plain_events, observer};
+pub use watch::{is_plain_events, may_be_events, observer};
 
 /// A request as it is sent to each route.
 #[derive(Debug)]

@@ -46,8 +46,24 @@ pub fn is_plain_events(headers: &HeaderMap) -> bool {
         let start = value.trim_start().get(..EVENTS.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(EVENTS))
     });
+    is_events && !is_coded(headers)
+}
+
+/// Whether the usage event that was asked for may be taken out of the body: it may be a stream of
+/// events under whatever name, unless it is compressed or says that it is JSON.
+#[must_use]
+pub fn may_be_events(headers: &HeaderMap) -> bool {
+    let is_json = text(headers, &header::CONTENT_TYPE).is_some_and(|value| {
+        let kind = value.split(';').next().unwrap_or_default();
+        kind.trim().eq_ignore_ascii_case("application/json")
+    });
+    !is_json && !is_coded(headers)
+}
+
+/// Whether the body is compressed.
+pub(super) fn is_coded(headers: &HeaderMap) -> bool {
     let coding = text(headers, &header::CONTENT_ENCODING);
-    is_events && coding.is_none_or(|coding| coding.eq_ignore_ascii_case("identity"))
+    coding.is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
