@@ -23,8 +23,13 @@ struct Disk(PathBuf);
 
 impl Disk {
     fn mounted(at: &Path) -> Result<Self, String> {
+        Self::of_size(at, "2m")
+    }
+
+    fn of_size(at: &Path, size: &str) -> Result<Self, String> {
         fs::create_dir(at).unwrap();
-        mount(&["-t", "tmpfs", "-o", "size=2m", "tollgate-test"], at)?;
+        let size = format!("size={size}");
+        mount(&["-t", "tmpfs", "-o", &size, "tollgate-test"], at)?;
         Ok(Self(at.to_owned()))
     }
 
@@ -187,4 +192,48 @@ fn a_full_disk_stops_no_traffic_and_recording_resumes() {
          was space"
     );
     assert!(resumed_after <= RESUMED, "{resumed_after:?}");
+}
+
+#[test]
+fn what_a_full_disk_keeps_out_of_the_store_is_told() {
+    let simulator = simulator();
+    let config = config(
+        &simulator,
+        "[models.m]\nroutes = [{ provider = \"sim\", model = \"sim:n-20\" }]",
+    );
+    let home = Home::new(&config.replace("{folder}/store", "{folder}/disk/store"));
+    // Held to the end.
+    let _disk = match Disk::of_size(&home.folder.join("disk"), "64k") {
+        Ok(disk) => disk,
+        Err(reason) => {
+            println!("skipped, a small disk cannot be mounted: {reason}");
+            return;
+        }
+    };
+    let set = home.folder.join("set.jsonl");
+    fs::write(&set, "{\"input\": \"a\", \"expected\": \"b\"}\n").unwrap();
+    let (set, out) = (set.display(), home.folder.join("out"));
+    let out = out.display();
+    for (line, code, told) in [
+        // Nothing else has what it measured.
+        ("probe".to_owned(), 3, "1 of 1 records could not be stored"),
+        (
+            format!("bench --models m --iterations 3 --warm-ups 1 --out {out} --run b"),
+            0,
+            "4 of 4 records could not be stored",
+        ),
+        (
+            format!("eval {set} --models m --scorer exact --out {out} --run e"),
+            0,
+            "unknown to `min_score`: no space is left",
+        ),
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let output = home.command(&words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{line}: {said}");
+        assert!(said.contains(told), "{line}: {said}");
+        assert!(said.contains("no space is left"), "{line}: {said}");
+        assert!(!said.contains("the store is in use"), "{line}: {said}");
+    }
 }
