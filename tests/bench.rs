@@ -806,15 +806,14 @@ fn runs_are_analysed_and_compared() {
         let again = format!("bench {again} --compare before --fail-on-regression");
         tollgate(folder, &again.split(' ').collect::<Vec<_>>())
     };
-    let output = (1..=5).map(again).find(|output| output.status.success());
-    let output = output.expect("the same again is worse five times");
+    let mut tries = (1..=5).map(|number| (number, again(number)));
+    let well = tries.find(|(_, output)| output.status.success());
+    let (number, output) = well.expect("the same again is worse five times");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("B against A"), "{text}");
     // Hosts call it otherwise, each its own way: it is one model in every chart.
-    let output = tollgate(
-        folder,
-        &["bench", "charts", "results/again", "--out", "one"],
-    );
+    let run = format!("results/again-{number}");
+    let output = tollgate(folder, &["bench", "charts", &run, "--out", "one"]);
     assert!(output.status.success(), "{}", error(&output));
     let drawn = fs::read_dir(folder.join("one")).unwrap();
     let texts = drawn.map(|entry| entry.unwrap().path());

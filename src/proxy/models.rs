@@ -20,6 +20,7 @@ use crate::edge::credentials::Keyring;
 use crate::edge::upstream::Pool;
 use crate::edge::upstream::pool::PoolLimits;
 use crate::record::{Dialect, Moment, Name, Nanos, WallTime};
+use crate::wire::dialect::identify::decoded;
 
 /// How long a provider's list is taken for current.
 const CURRENT_FOR: Nanos = Nanos::from_millis(300_000);
@@ -69,15 +70,16 @@ impl ModelLists {
         let wanted = asked
             .path
             .split_once("models/")
-            .map(|(_, id)| id)
+            // The official SDKs send the slash of an id as `%2F`.
+            .map(|(_, id)| decoded(id).unwrap_or_else(|| id.to_owned()))
             .filter(|id| !id.is_empty());
         let body = match wanted {
             None => serde_json::json!({"object": "list", "data": models}),
             Some(id) => models
                 .into_iter()
-                .find(|model| model["id"] == id)
+                .find(|model| model["id"] == id.as_str())
                 .ok_or_else(|| {
-                    let known = unknown::hint(settings, id)
+                    let known = unknown::hint(settings, &id)
                         .map_or_else(String::new, |hint| format!(" ({hint})"));
                     let message =
                         format!("no provider here lists the model `{id}`{known}; GET /v1/models");

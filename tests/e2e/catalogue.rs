@@ -101,3 +101,19 @@ fn the_list_of_models_says_what_is_known_of_them() {
     );
     assert_eq!(known["price"], json!({"unknown": "no_price"}));
 }
+
+#[test]
+fn one_model_is_told_however_its_slash_is_sent() {
+    let rig = rig();
+    for path in ["together/sim", "together%2Fsim", "together%2fs%69m"] {
+        let (path, id) = (format!("/v1/models/{path}"), "together/sim");
+        let reading = rig.send(&Ask::new("GET", &path).to(""));
+        assert_eq!(reading.status, 200, "{path}: {}", reading.text());
+        let model: Value = serde_json::from_slice(&reading.body).unwrap();
+        assert_eq!(model["id"], id, "{path}");
+    }
+    for unknown in ["together%2Fno", "broken%2"] {
+        let reading = rig.send(&Ask::new("GET", &format!("/v1/models/{unknown}")).to(""));
+        assert_eq!(reading.status, 404, "{unknown}: {}", reading.text());
+    }
+}
