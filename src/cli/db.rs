@@ -29,7 +29,7 @@ enum What {
         after_help = "Examples:\n  tollgate db verify\n  tollgate db verify --store old.redb --format json"
     )]
     Verify(Plain),
-    /// Pack the file, leaving damaged rows out; not beside a server, and with as much free space. A store that cannot be opened stays as it is
+    /// Pack the file, leaving damaged rows out; not beside a server, and with as much free space. Where rows are left out the file as it was is kept beside it. A store that cannot be opened stays as it is
     #[command(
         after_help = "Examples:\n  tollgate db compact\n  tollgate db compact --store old.redb"
     )]
@@ -120,9 +120,15 @@ fn verified(found: &Verified) -> String {
             thousands(found.rollups)
         );
     }
+    let advice = if found.damaged > 0 || !found.pages_sound {
+        "`tollgate db compact` leaves damaged rows out, and keeps the file as it was beside it"
+    } else {
+        "every row that is left is sound; what its other half told is lost: reports count what \
+         summaries and roll-ups still tell, `explain` and `export` have whole exchanges only"
+    };
     format!(
         "not sound: {} exchanges read, {} rows damaged, {} unmatched, {} of {} roll-ups wrong, \
-         pages {}\n`tollgate db compact` leaves damaged rows out",
+         pages {}\n{advice}",
         thousands(found.records),
         found.damaged,
         found.unmatched,
@@ -142,15 +148,20 @@ fn compact(plain: &Plain, config: Option<&Path>) -> Result<ExitCode, Stop> {
     let (_, done) = done.map_err(|stop| told(stop, plain, config))?;
     match plain.format {
         Shape::Text => output::print(&format!(
-            "{} bytes, before {}; {} damaged rows left out",
+            "{} bytes, before {}; {} damaged rows left out{}",
             thousands(done.after),
             thousands(done.before),
-            done.damaged
+            done.damaged,
+            done.kept.as_ref().map_or_else(String::new, |kept| format!(
+                "\nthe file as it was is {}",
+                kept.display()
+            ))
         )),
         Shape::Json => output::print(&format!(
             "{:#}",
             json!({
                 "before": done.before, "after": done.after, "damaged": done.damaged,
+                "kept": done.kept.map(|kept| kept.display().to_string()),
             })
         )),
     }

@@ -210,6 +210,16 @@ fn a_damaged_row_is_skipped_and_counted() {
     let (store, compacted) = store.compact().unwrap();
     assert_eq!(compacted.damaged, 2);
     assert_eq!(ids(&store.reader().unwrap()).len(), 49);
+    // What was left out is not thrown away, whoever compacts twice.
+    let kept = compacted.kept.expect("a file as it was");
+    assert!(
+        kept.to_string_lossy()
+            .ends_with("store.redb.before-compact")
+    );
+    let mut kept = Store::open(&settings(&kept), &Clock::system()).unwrap().0;
+    assert_eq!(kept.verify().unwrap(), verified);
+    let (_, again) = store.compact().unwrap();
+    assert_eq!((again.damaged, again.kept), (0, None));
 }
 
 /// A damaged page ends a table early and says nothing; the summaries know what is missing.

@@ -50,21 +50,28 @@ pub(super) fn move_aside(path: &Path, now: WallTime) -> Result<PathBuf, StoreErr
         .filter(char::is_ascii_alphanumeric)
         .take(15)
         .collect();
-    let aside = (0..1000_u32)
-        .map(|turn| {
-            let turn = if turn == 0 {
-                String::new()
-            } else {
-                format!("-{turn}")
-            };
-            let mut name = path.as_os_str().to_owned();
-            name.push(format!(".corrupt-{date}Z{turn}"));
-            PathBuf::from(name)
-        })
-        .find(|aside| !aside.exists())
-        .ok_or_else(|| StoreError::damaged(path, "too many damaged files beside it"))?;
+    let aside = free_beside(path, &format!(".corrupt-{date}Z"))?;
     fs::rename(path, &aside).map_err(|error| StoreError::io(path.to_owned(), error))?;
     Ok(aside)
+}
+
+/// Keeps the file under a name of its own too, whatever takes its place, and says which.
+pub(super) fn keep(path: &Path, ending: &str) -> Result<PathBuf, StoreError> {
+    let kept = free_beside(path, ending)?;
+    // Not every file system has links.
+    let done = fs::hard_link(path, &kept).or_else(|_| fs::copy(path, &kept).map(drop));
+    done.map_err(|error| StoreError::io(kept.clone(), error))?;
+    Ok(kept)
+}
+
+/// A name of that ending beside the file that no file has yet.
+fn free_beside(path: &Path, ending: &str) -> Result<PathBuf, StoreError> {
+    let endings = (1..1000_u32).map(|turn| format!("{ending}-{turn}"));
+    std::iter::once(ending.to_owned())
+        .chain(endings)
+        .map(|ending| beside(path, &ending))
+        .find(|name| !name.exists())
+        .ok_or_else(|| StoreError::damaged(path, "too many damaged files beside it"))
 }
 
 /// The file of that name and ending, in the same directory.

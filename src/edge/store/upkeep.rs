@@ -2,17 +2,17 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use redb::ReadableDatabase;
 
 use super::copying::{back_up, copy};
 use super::error::{StoreError, guarded};
-use super::file::{beside, durable_rename};
+use super::file::{beside, durable_rename, keep};
 use super::writer::Store;
 
 /// What a compaction did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Compacted {
     /// Bytes of the file before.
     pub before: u64,
@@ -20,6 +20,8 @@ pub struct Compacted {
     pub after: u64,
     /// Damaged rows that were left out.
     pub damaged: u64,
+    /// Where the file is as it was, if rows were left out.
+    pub kept: Option<PathBuf>,
 }
 
 impl Store {
@@ -30,7 +32,7 @@ impl Store {
     }
 
     /// Packs the file: copies what is sound into a new one beside it, and takes that in its place.
-    /// Needs as much free space as the copy takes.
+    /// Where rows had to be left out, the file as it was stays beside it. Needs as much free space as the copy takes.
     pub fn compact(mut self) -> Result<(Self, Compacted), StoreError> {
         if !self.in_file {
             return Ok((self, Compacted::default()));
@@ -46,6 +48,10 @@ impl Store {
         let damaged = self.copy_to(&packed).inspect_err(|_| {
             let _ = fs::remove_file(&packed);
         })?;
+        let kept = (damaged > 0).then(|| keep(&path, ".before-compact"));
+        let kept = kept.transpose().inspect_err(|_| {
+            let _ = fs::remove_file(&packed);
+        })?;
         // The lock of the old file is held until the new one has its name.
         durable_rename(&packed, &path).map_err(failed)?;
         let settings = self.settings.clone();
@@ -57,6 +63,7 @@ impl Store {
             before,
             after,
             damaged,
+            kept,
         };
         Ok((store, compacted))
     }
