@@ -44,8 +44,9 @@ pub async fn watch_config(origins: Origins, node: &Node, said: watch::Sender<Rel
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         return;
     };
-    let mut watched = origins.seen.files.clone();
+    let mut watched = places(&origins.seen.files);
     let mut watcher = watcher(&watched, changed.clone());
+    let mut again = false;
     let mut reloading = Reloading {
         started: node.shared.settings.load_full(),
         shared: Arc::clone(&node.shared),
@@ -56,11 +57,13 @@ pub async fn watch_config(origins: Origins, node: &Node, said: watch::Sender<Rel
     loop {
         // What a refused config names is watched beside what is in force: it may be missing yet.
         // What changed since it was read and before anybody watched it is read again at once.
-        let mut files = reloading.reload();
+        let mut files = reloading.reload(again);
         files.extend(reloading.origins.seen.files.iter().cloned());
-        if files != watched {
-            watcher = self::watcher(&files, changed.clone());
-            watched = files;
+        let places = places(&files);
+        again = places != watched;
+        if again {
+            watcher = self::watcher(&places, changed.clone());
+            watched = places;
             continue;
         }
         tokio::select! {
@@ -75,14 +78,32 @@ pub async fn watch_config(origins: Origins, node: &Node, said: watch::Sender<Rel
     }
 }
 
-/// Watches the directories of `files`: editors and secret mounts replace the files themselves.
+/// A directory that is there, and the name in it that is looked for.
+type Place = (PathBuf, OsString);
+
+/// Where a change of each of `files` shows. Where its directory comes later too, that is the
+/// nearest one above it, and what comes there first.
+fn places(files: &BTreeSet<PathBuf>) -> BTreeSet<Place> {
+    let place = |file: &PathBuf| {
+        file.ancestors().find_map(|path| {
+            let (directory, name) = (path.parent()?, path.file_name()?);
+            let here = directory.as_os_str().is_empty();
+            let directory = if here { Path::new(".") } else { directory };
+            directory
+                .is_dir()
+                .then(|| (directory.to_owned(), name.to_owned()))
+        })
+    };
+    files.iter().filter_map(place).collect()
+}
+
+/// Watches directories: editors and secret mounts replace the files themselves.
 fn watcher(
-    files: &BTreeSet<PathBuf>,
+    places: &BTreeSet<Place>,
     changed: mpsc::Sender<()>,
 ) -> Option<notify::RecommendedWatcher> {
     // `..data` is what a Kubernetes mount swaps.
-    let names = files.iter().filter_map(|path| path.file_name());
-    let mut names: BTreeSet<OsString> = names.map(ToOwned::to_owned).collect();
+    let mut names: BTreeSet<OsString> = places.iter().map(|(_, name)| name.clone()).collect();
     names.insert("..data".into());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
@@ -93,13 +114,9 @@ fn watcher(
         }
     })
     .ok()?;
-    let directories = files.iter().filter_map(|path| path.parent());
-    let directories = directories.map(|path| {
-        let here = path.as_os_str().is_empty();
-        if here { Path::new(".") } else { path }
-    });
-    for directory in directories.collect::<BTreeSet<_>>() {
-        // One that is not there has nothing to change; SIGHUP remains.
+    let directories: BTreeSet<_> = places.iter().map(|(directory, _)| directory).collect();
+    for directory in directories {
+        // One that has gone meanwhile has nothing to change; SIGHUP remains.
         let _ = watcher.watch(directory, RecursiveMode::NonRecursive);
     }
     Some(watcher)
@@ -153,7 +170,8 @@ struct Reloading {
 
 impl Reloading {
     /// Reads what is there now, puts it in force where it may be, and gives the files it names.
-    fn reload(&mut self) -> BTreeSet<PathBuf> {
+    /// Read `again` for no change, it says nothing twice.
+    fn reload(&mut self, again: bool) -> BTreeSet<PathBuf> {
         let (files, found) = self.read();
         match found {
             Ok((_, seen)) if seen == self.origins.seen => {
@@ -166,9 +184,14 @@ impl Reloading {
             Ok((loaded, seen)) => self.put_in_force(loaded, seen),
             Err(fault) => {
                 let fault = fault.to_string();
-                self.said
-                    .send_modify(|reloads| reloads.refused = Some(fault.clone()));
-                tracing::error!("config not reloaded, the old one stays in force:\n{fault}");
+                let told = self.said.send_if_modified(|reloads| {
+                    let is_new = reloads.refused.as_ref() != Some(&fault);
+                    reloads.refused = Some(fault.clone());
+                    is_new
+                });
+                if told || !again {
+                    tracing::error!("config not reloaded, the old one stays in force:\n{fault}");
+                }
             }
         }
         files

@@ -206,12 +206,18 @@ fn secrets_are_rotated_though_nothing_else_changes() {
     until("the file's next key", || {
         (answer_to(&program, TOKENS[1]) == 200).then_some(())
     });
-    // A config that names a file which comes later is taken when it comes.
-    let late = home.folder.join("late");
+    // A config that names a file which comes later is taken when it comes, though its folder and
+    // the one above it come later too.
+    let late = home.folder.join("comes/later/late");
     let text = fs::read_to_string(home.config()).unwrap();
-    let text = text.replace("/key\"", "/late\"");
-    fs::write(home.config(), text.replace(TOKENS[1], TOKENS[0])).unwrap();
+    let text = text.replace("/key\"", "/comes/later/late\"");
+    // At once: what an editor writes in steps may be told in steps.
+    let whole = home.folder.join("whole");
+    fs::write(&whole, text.replace(TOKENS[1], TOKENS[0])).unwrap();
+    fs::rename(whole, home.config()).unwrap();
     program.hear("config not reloaded");
+    fs::create_dir(home.folder.join("comes")).unwrap();
+    fs::create_dir(home.folder.join("comes/later")).unwrap();
     let new = home.folder.join("new");
     fs::write(&new, KEY).unwrap();
     fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
@@ -220,6 +226,7 @@ fn secrets_are_rotated_though_nothing_else_changes() {
         (answer_to(&program, TOKENS[0]) == 200).then_some(())
     });
     let (_, said) = program.stop();
+    assert_eq!(said.matches("config not reloaded").count(), 1, "{said}");
     for secret in [TOKENS[0], TOKENS[1], KEY, "sk-not-yet"] {
         assert!(!said.contains(secret), "{secret} in {said}");
     }
