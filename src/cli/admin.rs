@@ -4,6 +4,11 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
+
+use crate::config::is_stand_in;
+use crate::config::settings::Settings;
+
 /// Longest wait for each step.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -12,8 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) struct Admin {
     /// Where it listens.
     pub(super) address: SocketAddr,
-    /// Its token, where the config sets one.
+    /// Its token, where the config sets one and it is at hand.
     pub(super) token: Option<String>,
+    /// The config names a token that is not at hand here.
+    pub(super) lacks_token: bool,
 }
 
 /// What was answered: the status and the body.
@@ -35,6 +42,28 @@ pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 impl Admin {
+    /// The one of the server that these settings are of.
+    pub(super) fn of(settings: &Settings) -> Self {
+        let token = settings.admin.token.as_ref();
+        let at_hand = token.filter(|token| !is_stand_in(token));
+        Self {
+            address: reachable(settings.admin.listen),
+            token: at_hand.map(|token| token.expose_secret().to_owned()),
+            lacks_token: token.is_some() && at_hand.is_none(),
+        }
+    }
+
+    /// Why it refused who asked, where the status says that it did.
+    pub(super) const fn refusal(&self, status: u16) -> Option<&'static str> {
+        match status {
+            401 if self.lacks_token => {
+                Some("`admin.token` comes from a variable that is not set here: set it")
+            }
+            401 | 403 => Some("the server was started with another `admin.token` or `admin.hosts`"),
+            _ => None,
+        }
+    }
+
     /// Sends one request, with `body` as JSON where there is one.
     pub(super) fn ask(&self, method: &str, path: &str, body: &str) -> io::Result<Answer> {
         let address = self.address;

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::admin::{Admin, reachable};
+use super::admin::Admin;
 use super::bench::{Temperature, temperature, usd};
 use super::output;
 use super::report::{Shape, can_write, hand_over};
@@ -194,16 +193,17 @@ fn told_unstored(settings: &Settings, outcome: &Outcome) {
 
 /// Has the program that holds the store keep the scores: its routing knows them from then on.
 fn hand_to_server(settings: &Settings, outcome: &Outcome) -> Result<(), String> {
-    let token = settings.admin.token.as_ref();
-    let admin = Admin {
-        address: reachable(settings.admin.listen),
-        token: token.map(|token| token.expose_secret().to_owned()),
-    };
+    let admin = Admin::of(settings);
     let scores: Vec<Value> = outcome.scores.iter().map(scores::sent).collect();
     let body = json!({ "scores": scores }).to_string();
     match admin.ask("POST", "/api/scores", &body) {
         Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
-        Ok(answer) => Err(format!("{} answers {}", admin.address, answer.status)),
+        Ok(answer) => Err(format!(
+            "{} answers {}: {}",
+            admin.address,
+            answer.status,
+            admin.refusal(answer.status).unwrap_or(&answer.body)
+        )),
         Err(error) => Err(format!(
             "{} (`admin.listen`) does not answer: {error}",
             admin.address

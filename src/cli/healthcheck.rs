@@ -44,7 +44,11 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> ExitCode {
 }
 
 fn ask(address: SocketAddr) -> std::io::Result<bool> {
-    let token = None;
-    let answer = Admin { address, token }.ask("GET", "/healthz", "")?;
+    let admin = Admin {
+        address,
+        token: None,
+        lacks_token: false,
+    };
+    let answer = admin.ask("GET", "/healthz", "")?;
     Ok(answer.status == 200)
 }

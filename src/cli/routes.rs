@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::admin::{Admin, reachable};
+use super::admin::Admin;
 use super::output;
 use super::stored::Stop;
 use crate::analysis::render::units::{
@@ -70,14 +69,7 @@ fn shown(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
 
 /// What the running server answers; none where none runs, which is said.
 fn asked(settings: &Settings) -> Result<Option<Value>, Stop> {
-    let admin = Admin {
-        address: reachable(settings.admin.listen),
-        token: settings
-            .admin
-            .token
-            .as_ref()
-            .map(|token| token.expose_secret().to_owned()),
-    };
+    let admin = Admin::of(settings);
     let address = admin.address;
     let answer = match admin.ask("GET", "/api/standing", "") {
         Ok(answer) => answer,
@@ -97,9 +89,8 @@ fn asked(settings: &Settings) -> Result<Option<Value>, Stop> {
                 .map(Some)
                 .map_err(unreadable);
         }
-        401 | 403 => "the server was started with another `admin.token` or `admin.hosts`",
         404 => "what runs there knows no /api/standing: is it a tollgate of this version?",
-        _ => "its log says more",
+        status => admin.refusal(status).unwrap_or("its log says more"),
     };
     Err(Stop::Runtime(format!(
         "{address} answers {}: {hint}",

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use secrecy::ExposeSecret as _;
-
-use super::admin::{Admin, reachable};
+use super::admin::Admin;
 use super::stored::{Stop, StoreArgs};
 use crate::edge::store::{Store, StoreError};
 
@@ -41,14 +39,7 @@ pub(super) fn serving(
     let Some(settings) = store.settings(config)? else {
         return Err(busy);
     };
-    let admin = Admin {
-        address: reachable(settings.admin.listen),
-        token: settings
-            .admin
-            .token
-            .as_ref()
-            .map(|token| token.expose_secret().to_owned()),
-    };
+    let admin = Admin::of(&settings);
     let address = admin.address;
     let answer = admin.ask(method, path, body).map_err(|error| {
         Stop::Runtime(format!(
@@ -61,7 +52,7 @@ pub(super) fn serving(
         409 => Err(Stop::Usage(answer.body)),
         status => Err(Stop::Runtime(format!(
             "{address} answers {status}: {}",
-            answer.body
+            admin.refusal(status).unwrap_or(&answer.body)
         ))),
     }
 }

@@ -50,6 +50,7 @@ pub mod schema;
 
 pub mod template;
 
+pub use kinds::is_stand_in;
 pub use load::{Loaded, load, load_without_secrets};
 pub use problem::{Problem, Problems, Severity};
 pub use quantity::duration;

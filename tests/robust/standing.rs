@@ -134,6 +134,46 @@ fn a_held_route_is_still_held_after_a_restart_and_says_since_when() {
     drop(program);
 }
 
+/// A command reads the config without its secrets, and asks the server with nothing made up.
+#[test]
+fn a_token_that_is_not_at_hand_is_told_and_none_is_made_up() {
+    let simulator = simulator();
+    let token = "[admin]\ntoken = \"${ADMIN_TOKEN_OF_THE_TEST}\"";
+    let home = Home::new(&config(&simulator, "").replace("[admin]", token));
+    let with = |words: &[&str], value: Option<&str>| {
+        let mut command = home.command(words);
+        let _ = value.map(|value| command.env("ADMIN_TOKEN_OF_THE_TEST", value));
+        command
+    };
+    let right = "sk-CANARY-ADMIN-0123456789";
+    let program = Program::start(&mut with(&["serve"], Some(right)));
+    for words in [&["routes"][..], &["baseline", "remove", "none"]] {
+        for (value, code, said) in [
+            (
+                None,
+                3,
+                "comes from a variable that is not set here: set it",
+            ),
+            (
+                Some("sk-CANARY-OTHER-0123456789"),
+                3,
+                "started with another",
+            ),
+            (Some(right), i32::from(words[0] != "routes"), ""),
+        ] {
+            let output = with(words, value).output().unwrap();
+            let err = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(
+                output.status.code(),
+                Some(code),
+                "{words:?} {value:?}: {err}"
+            );
+            assert!(err.contains(said), "{words:?} {value:?}: {err}");
+        }
+    }
+    drop(program);
+}
+
 #[test]
 fn learned_state_is_not_lost_on_reload() {
     let simulator = simulator();

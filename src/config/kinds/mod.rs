@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::{Schema, SchemaGenerator, json_schema};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -453,12 +453,21 @@ impl Text for PathBuf {
     }
 }
 
+/// How every secret begins that stands for one that is not there.
+const STAND_IN: &str = "not-set-where-this-was-read-";
+
 /// What stands for a secret that is not there, where none is needed: as long as one should be, and
 /// another one for every `place`.
 pub(super) fn stand_in(place: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let place: String = place.chars().map(plain).collect();
-    format!("not-set-where-this-was-read-{place}")
+    format!("{STAND_IN}{place}")
+}
+
+/// Whether a secret only stands for one that was not there where the config was read.
+#[must_use]
+pub fn is_stand_in(secret: &SecretString) -> bool {
+    secret.expose_secret().starts_with(STAND_IN)
 }
 
 /// A credential or token: never shown, never part of a message.
