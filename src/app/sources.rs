@@ -6,7 +6,7 @@ use std::hash::{BuildHasher as _, Hash as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
 
 use super::fault::AppFault;
-use crate::config::{self, Loaded, Problems, Sources};
+use crate::config::{self, Loaded, Problem, Problems, Sources};
 use crate::edge::credentials::read_secret;
 
 /// Where a config is looked for when none is named.
@@ -107,6 +107,22 @@ pub fn load_seen(
     (files, found)
 }
 
+/// The text of the config file.
+fn read_config(path: &Path) -> Result<String, AppFault> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        AppFault::Usage(format!(
+            "cannot read the config {}: {error}",
+            path.display()
+        ))
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        AppFault::Config(Problems {
+            file: path.display().to_string(),
+            list: vec![Problem::not_utf8(&error)],
+        })
+    })
+}
+
 /// What is left of what was read.
 struct Read {
     mark: u64,
@@ -124,12 +140,7 @@ fn read_seen(
     load: Load,
 ) -> Result<(Loaded, Read), AppFault> {
     let text = match path {
-        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
-            AppFault::Usage(format!(
-                "cannot read the config {}: {error}",
-                path.display()
-            ))
-        })?),
+        Some(path) => Some(read_config(path)?),
         None => None,
     };
     let environment = Environment::read();

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 use std::ops::Range;
+use std::string::FromUtf8Error;
 
 use serde_json::{Value, json};
 
@@ -56,6 +57,30 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Of a file whose bytes are no text.
+    #[must_use]
+    pub fn not_utf8(error: &FromUtf8Error) -> Self {
+        let (bytes, sound) = (error.as_bytes(), error.utf8_error().valid_up_to());
+        let before = String::from_utf8_lossy(&bytes[..sound]);
+        let is_wide = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        let column = before.rsplit('\n').next().unwrap_or_default();
+        let column = column.chars().count() + 1;
+        let found = if is_wide {
+            "UTF-16".to_owned()
+        } else {
+            format!("the byte 0x{:02x} in column {column}", bytes[sound])
+        };
+        Self {
+            key_path: String::new(),
+            line: Some(before.matches('\n').count() + 1),
+            snippet: None,
+            found,
+            expected: "a text in UTF-8".to_owned(),
+            hint: Some("save the file as UTF-8".to_owned()),
+            severity: Severity::Error,
+        }
+    }
+
     /// The problem as text for a terminal; `file` names the config.
     #[must_use]
     pub fn render(&self, file: &str) -> String {

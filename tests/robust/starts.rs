@@ -69,6 +69,37 @@ fn cases(taken: u16) -> Vec<Case> {
                 &["HTTPS_PROXY", "schemes"],
             )
         },
+        Case {
+            before: |home| {
+                let text = b"# of another editor\n# na\xc3\xafve caf\xe9\n";
+                fs::write(home.folder.join("tollgate.toml"), text).unwrap();
+            },
+            ..case(
+                "a config in Latin-1",
+                &provider,
+                2,
+                &["tollgate.toml:2", "0xe9 in column 12", "UTF-8"],
+            )
+        },
+        Case {
+            before: |home| {
+                let text: Vec<u8> = "\u{feff}[server]\n"
+                    .encode_utf16()
+                    .flat_map(u16::to_le_bytes)
+                    .collect();
+                fs::write(home.folder.join("tollgate.toml"), text).unwrap();
+            },
+            ..case(
+                "a config in UTF-16",
+                &provider,
+                2,
+                &[
+                    "tollgate.toml:1",
+                    "found:    UTF-16",
+                    "save the file as UTF-8",
+                ],
+            )
+        },
         case(
             "an unknown key",
             &format!("{provider}[server]\nlistne = \"127.0.0.1:1\"\n"),

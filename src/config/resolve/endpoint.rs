@@ -148,9 +148,16 @@ fn url_keys(
         let idle = own_url || !preset.is_some_and(|preset| preset.takes(key));
         if let (Some(at), true) = (given, idle) {
             let expected = format!("`{key}` only where the preset's base URL has one");
-            let found = format!("a {} that nothing is made of", key.replace('_', " "));
+            let found = format!("`{key}`, of which nothing is made");
             let span = Some(at.span.clone());
-            work.warn(format!("{path}.{key}"), span, found, expected, None);
+            let hint = match (key, &at.value) {
+                ("api_version", version) if own_url => {
+                    format!("end `base_url` with ?api-version={version}")
+                }
+                _ if own_url => "`base_url` says all of it".to_owned(),
+                _ => "leave it out".to_owned(),
+            };
+            work.warn(format!("{path}.{key}"), span, found, expected, Some(hint));
         }
     }
     Ok(keys)
