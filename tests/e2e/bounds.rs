@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
+use rustls::ClientConnection;
+use rustls::pki_types::ServerName;
 use socket2::{Domain, Socket, Type};
 
 use super::protocols::{runtime, secure_rig};
@@ -205,6 +207,28 @@ fn an_answer_that_is_left_unread_over_http2_is_taken_away() {
     let (_, mut kinds) = answering.join().unwrap();
     kinds.retain(|kind| *kind == HEADERS);
     assert_eq!(kinds.len(), 3, "a head for each");
+}
+
+/// Who speaks HTTP/1.0 alone says so while hands are shaken.
+#[test]
+fn every_version_of_http_is_agreed_on() {
+    let certificates = Certificates::new();
+    let rig = hasty_rig(&certificates);
+    for (version, protocol) in [("1.0", "http/1.0"), ("1.1", "http/1.1")] {
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut client = ClientConnection::new(certificates.client(&[protocol]), name).unwrap();
+        let mut socket = TcpStream::connect(rig.addr()).unwrap();
+        let mut stream = rustls::Stream::new(&mut client, &mut socket);
+        write!(
+            stream,
+            "GET /v1/models HTTP/{version}\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = format!("HTTP/{version} 200 OK\r\n");
+        assert!(answer.starts_with(&status), "{answer}");
+    }
 }
 
 fn is_served(rig: &Rig, certificates: &Certificates) -> bool {

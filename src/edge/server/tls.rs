@@ -42,7 +42,7 @@ impl Certificates {
     }
 }
 
-/// The TLS settings of a listener; HTTP/2 is offered by ALPN.
+/// The TLS settings of a listener; HTTP/2 is offered by ALPN first.
 fn server_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, CertificateFault> {
     let fault = |file: &std::path::Path, reason: String| CertificateFault {
         file: file.display().to_string(),
@@ -58,6 +58,9 @@ fn server_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, CertificateFault
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(|error| fault(&files.certificate, error.to_string()))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // A client that speaks HTTP/1.0 alone says so.
+    config.alpn_protocols = [&b"h2"[..], b"http/1.1", b"http/1.0"]
+        .map(<[u8]>::to_vec)
+        .into();
     Ok(Arc::new(config))
 }

@@ -232,7 +232,7 @@ fn write_status(into: &mut Vec<u8>, status: StatusCode) -> Has {
     into.extend_from_slice(b"HTTP/1.1 ");
     into.extend_from_slice(status.as_str().as_bytes());
     into.push(b' ');
-    into.extend_from_slice(status.canonical_reason().unwrap_or("<none>").as_bytes());
+    into.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     into.extend_from_slice(b"\r\n");
     Has::default()
 }
@@ -362,7 +362,7 @@ mod tests {
         for (response, size, pieces, expected, whole) in [
             (with(200, &[]), &exact, &["he", "", "llo"][..], format!("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n{date}\r\nhello"), true),
             (with(200, &[("date", "now")]), &open, &["hello", "you"], "HTTP/1.1 200 OK\r\ndate: now\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n".to_owned(), true),
-            (with(599, &[("content-length", "3")]), &open, &["abc"], format!("HTTP/1.1 599 <none>\r\ncontent-length: 3\r\n{date}\r\nabc"), true),
+            (with(599, &[("content-length", "3")]), &open, &["abc"], format!("HTTP/1.1 599 \r\ncontent-length: 3\r\n{date}\r\nabc"), true),
             (with(200, &[("content-length", "3")]), &open, &["ab"], format!("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n{date}\r\nab"), false),
             (with(200, &[("content-length", "3")]), &open, &["abcd"], format!("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n{date}\r\n"), false),
             (with(204, &[]), &open, &["x"], format!("HTTP/1.1 204 No Content\r\n{date}\r\n"), true),
