@@ -250,6 +250,9 @@ fn compare(sample: &Sample, seen: &Observation, findings: &mut Vec<String>) {
     check("inp", usage.input.into());
     check("cach", usage.cached_read.into());
     check("cw", usage.cache_write.into());
+    if row["cw1h"].is_u64() {
+        check("cw1h", usage.cache_write_1h.into());
+    }
     check("out", usage.output.into());
     check("rea", usage.reasoning.into());
     check("fin", seen.finish_word.as_deref().into());

@@ -11,6 +11,8 @@ pub struct Usage {
     pub cached_read: Option<u64>,
     /// The part of `input` written to the provider's prompt cache.
     pub cache_write: Option<u64>,
+    /// The part of `cache_write` that is kept for an hour and not for minutes, and costs more.
+    pub cache_write_1h: Option<u64>,
     /// All generated tokens, hidden reasoning included.
     pub output: Option<u64>,
     /// The part of `output` that is reasoning.
@@ -43,6 +45,7 @@ impl Usage {
         self.input = later.input.or(self.input);
         self.cached_read = later.cached_read.or(self.cached_read);
         self.cache_write = later.cache_write.or(self.cache_write);
+        self.cache_write_1h = later.cache_write_1h.or(self.cache_write_1h);
         self.output = later.output.or(self.output);
         self.reasoning = later.reasoning.or(self.reasoning);
         self.audio = later.audio.or(self.audio);

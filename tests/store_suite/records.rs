@@ -387,6 +387,7 @@ pub(crate) fn arbitrary(random: &mut Random) -> ExchangeRecord {
             input: option(r),
             cached_read: option(r),
             cache_write: option(r),
+            cache_write_1h: option(r),
             output: option(r),
             reasoning: option(r),
             audio: option(r),

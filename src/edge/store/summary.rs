@@ -251,7 +251,8 @@ impl Summary {
                 cache_write,
                 output,
                 reasoning,
-                // Too rare for a place in every row: the detail has it.
+                // Too rare for a place in every row: the detail has them.
+                cache_write_1h: None,
                 audio: None,
             },
             token_source,

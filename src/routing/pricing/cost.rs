@@ -69,6 +69,7 @@ fn tokens(prices: &Prices, usage: &Usage, input: u64, output: u64) -> Result<u12
         usage.cached_read.unwrap_or(0),
         usage.cache_write.unwrap_or(0),
     );
+    let for_an_hour = usage.cache_write_1h.unwrap_or(0);
     let reasoning = usage.reasoning.unwrap_or(0);
     let less = |whole: u64, part: u64| whole.checked_sub(part).ok_or(NoCost::UsageContradicts);
     let mut plain_input = less(less(input, cached)?, written)?;
@@ -98,7 +99,8 @@ fn tokens(prices: &Prices, usage: &Usage, input: u64, output: u64) -> Result<u12
     parts.extend([
         (plain_input, prices.input),
         (cached, prices.cached_read),
-        (written, prices.cache_write),
+        (less(written, for_an_hour)?, prices.cache_write),
+        (for_an_hour, prices.cache_write_1h),
         (plain_output, prices.output),
     ]);
     let mut sum = 0_u128;

@@ -29,6 +29,7 @@ fn sonnet() -> PriceRow {
     let mut row = row("anthropic", "claude-sonnet-4-6", "3", "15");
     row.prices.cached_read = rate("0.30");
     row.prices.cache_write = rate("3.75");
+    row.prices.cache_write_1h = rate("6");
     row.long = Some(LongContext {
         over: 200_000,
         prices: Prices {
@@ -71,6 +72,8 @@ fn tokens_are_priced_by_their_kind() {
     hears.prices.audio_input = rate("10");
     let mut speaks = hears.clone();
     speaks.prices.audio_output = rate("20");
+    let mut minutes_only = sonnet();
+    minutes_only.prices.cache_write_1h = None;
     let mut per_request = row("x", "m", "1", "2");
     per_request.prices.per_request = dollars("0.005");
     let with = |reasoning, audio| Usage {
@@ -85,6 +88,37 @@ fn tokens_are_priced_by_their_kind() {
             &sonnet(),
             usage(10_000, 6_000, 1_000, 100),
             Ok(3_000 * 3_000_000 + 6_000 * 300_000 + 1_000 * 3_750_000 + 100 * 15_000_000),
+        ),
+        (
+            "what is kept for an hour has its own price",
+            &sonnet(),
+            Usage {
+                cache_write_1h: Some(400),
+                ..usage(10_000, 6_000, 1_000, 100)
+            },
+            Ok(3_000 * 3_000_000
+                + 6_000 * 300_000
+                + 600 * 3_750_000
+                + 400 * 6_000_000
+                + 100 * 15_000_000),
+        ),
+        (
+            "kept for an hour, and no price for that",
+            &minutes_only,
+            Usage {
+                cache_write_1h: Some(1),
+                ..usage(10_000, 6_000, 1_000, 100)
+            },
+            Err(NoCost::NoPartPrice),
+        ),
+        (
+            "more kept for an hour than was written",
+            &sonnet(),
+            Usage {
+                cache_write_1h: Some(1_001),
+                ..usage(10_000, 6_000, 1_000, 100)
+            },
+            Err(NoCost::UsageContradicts),
         ),
         (
             "a threshold is crossed above it, not at it",

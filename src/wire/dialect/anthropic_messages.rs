@@ -82,8 +82,16 @@ lenient_object! {
         output: Count = "output_tokens",
         cache_read: Count = "cache_read_input_tokens",
         cache_write: Count = "cache_creation_input_tokens",
+        written: Written<'de> = "cache_creation",
         details: Details<'de> = "output_tokens_details",
         service_tier: Text<'de> = "service_tier",
+    }
+}
+
+lenient_object! {
+    /// What was written to the cache, by how long it is kept.
+    struct Written {
+        for_an_hour: Count = "ephemeral_1h_input_tokens",
     }
 }
 
@@ -160,6 +168,7 @@ fn learn_usage(raw: Raw<'_>, with_output: bool, learned: &mut Learned) -> bool {
         input: object.input.0,
         cached_read: object.cache_read.0,
         cache_write: object.cache_write.0,
+        cache_write_1h: object.written.for_an_hour.0,
         output: object.output.0.filter(|_| with_output),
         reasoning: object.details.thinking.0,
         audio: None,

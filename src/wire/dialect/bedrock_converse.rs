@@ -118,6 +118,33 @@ lenient_object! {
         output: Count = "outputTokens",
         cache_read: Count = "cacheReadInputTokens",
         cache_write: Count = "cacheWriteInputTokens",
+        written: Written = "cacheDetails",
+    }
+}
+
+lenient_object! {
+    /// What was written to the cache and is kept for so long.
+    struct WrittenFor {
+        ttl: Text<'de> = "ttl",
+        tokens: Count = "inputTokens",
+    }
+}
+
+/// Of what was written to the cache, how much is kept for an hour.
+#[derive(Debug, Default)]
+struct Written {
+    for_an_hour: Option<u64>,
+}
+
+impl<'de> Lenient<'de> for Written {
+    fn seq(seq: &mut Elements<'_, 'de>) -> Result<Self, NotJson> {
+        let mut written = Self::default();
+        while let Some(part) = seq.next::<WrittenFor<'de>>()? {
+            if part.ttl.as_str() == "1h" {
+                written.for_an_hour = part.tokens.0;
+            }
+        }
+        Ok(written)
     }
 }
 
@@ -199,6 +226,7 @@ impl UsageObject<'_> {
             input: self.input.0,
             cached_read: self.cache_read.0,
             cache_write: self.cache_write.0,
+            cache_write_1h: self.written.for_an_hour,
             output: self.output.0,
             reasoning: None,
             audio: None,
@@ -208,5 +236,37 @@ impl UsageObject<'_> {
     /// By one meaning for all providers: the input holds the cache.
     pub(crate) fn normalised(&self) -> Usage {
         self.counts().with_cache_inside()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html>
+    #[test]
+    fn what_is_kept_for_an_hour_is_told_apart() {
+        for (details, expected) in [
+            ("", None),
+            (r#","cacheDetails":[]"#, None),
+            (r#","cacheDetails":[{"ttl":"5m","inputTokens":30}]"#, None),
+            (
+                r#","cacheDetails":[{"ttl":"1h","inputTokens":20},{"ttl":"5m","inputTokens":10}]"#,
+                Some(20),
+            ),
+            (r#","cacheDetails":"1h""#, None),
+        ] {
+            let mut learned = Learned::default();
+            let usage = format!(
+                r#"{{"usage":{{"inputTokens":1,"outputTokens":2,"cacheWriteInputTokens":30{details}}}}}"#
+            );
+            learn_event("metadata", usage.as_bytes(), &mut learned).unwrap();
+            let usage = learned.usage;
+            assert_eq!(
+                (usage.cache_write, usage.cache_write_1h),
+                (Some(30), expected),
+                "{details}"
+            );
+        }
     }
 }

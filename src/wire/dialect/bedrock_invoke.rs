@@ -263,6 +263,7 @@ impl Metrics<'_> {
             input: self.input.0,
             cached_read: self.cache_read.0,
             cache_write: self.cache_write.0,
+            cache_write_1h: None,
             output: self.output.0,
             reasoning: None,
             audio: None,

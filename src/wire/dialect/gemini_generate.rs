@@ -186,6 +186,7 @@ impl UsageObject<'_> {
             input,
             cached_read: self.cached.0,
             cache_write: None,
+            cache_write_1h: None,
             output: self.output(input).or_else(|| blocked.then_some(0)),
             reasoning: self.thoughts.0,
             audio: [self.prompt_details.0, self.candidates_details.0]

@@ -94,6 +94,7 @@ impl UsageObject<'_> {
                 .or(self.cached.0)
                 .or(self.cache_hit.0),
             cache_write: prompts.iter().find_map(|details| details.cache_write.0),
+            cache_write_1h: None,
             output: self.whole_output(input, reasoning),
             reasoning,
             audio: prompts

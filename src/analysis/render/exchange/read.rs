@@ -369,6 +369,7 @@ fn usage(of: &Of<'_>) -> Result<Usage, String> {
         input: of.count("input")?,
         cached_read: of.count("cached_read")?,
         cache_write: of.count("cache_write")?,
+        cache_write_1h: of.count("cache_write_1h")?,
         output: of.count("output")?,
         reasoning: of.count("reasoning")?,
         audio: of.count("audio")?,

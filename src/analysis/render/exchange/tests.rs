@@ -110,7 +110,8 @@ pub(in crate::analysis) fn full() -> ExchangeRecord {
             usage: Usage {
                 input: Some(1_000),
                 cached_read: Some(128),
-                cache_write: Some(0),
+                cache_write: Some(20),
+                cache_write_1h: Some(10),
                 output: Some(64),
                 reasoning: Some(0),
                 audio: Some(0),

@@ -45,6 +45,12 @@ pub(super) fn write(w: &mut Writer<'_>, attempt: &AttemptRecord, zero: Moment) {
         // Clients make up fields without end: they are no names of the table.
         w.list(&attempt.dropped, |w, field| w.text(field));
     }
+    optional(lost_for_an_hour(attempt), |count| w.number(count));
+}
+
+/// The one count of a lost answer that came with a later version than the others.
+fn lost_for_an_hour(attempt: &AttemptRecord) -> Option<u64> {
+    attempt.lost_usage.as_ref()?.cache_write_1h
 }
 
 /// Each count one higher than it is; zero stands for unknown.
@@ -71,6 +77,7 @@ fn read_usage<N: NameTable>(r: &mut Reader<'_, N>) -> Read<Usage> {
         output: count()?,
         reasoning: count()?,
         audio: count()?,
+        cache_write_1h: None,
     })
 }
 
@@ -109,6 +116,10 @@ pub(super) fn read<N: NameTable>(r: &mut Reader<'_, N>, zero: Moment) -> Read<At
     attempt.language = take(&mut has, r, read_listed)?;
     let field = |r: &mut Reader<'_, N>| Ok(Name::from(r.text()?));
     attempt.dropped = take(&mut has, r, |r| r.list(field))?.unwrap_or_default();
+    let for_an_hour = take(&mut has, r, Reader::number)?;
+    if let Some(usage) = &mut attempt.lost_usage {
+        usage.cache_write_1h = for_an_hour;
+    }
     Ok(attempt)
 }
 
@@ -143,6 +154,7 @@ fn presence(attempt: &AttemptRecord) -> Presence {
         .put(attempt.lost_cost.is_some())
         .put(attempt.language.is_some())
         .put(!attempt.dropped.is_empty())
+        .put(lost_for_an_hour(attempt).is_some())
 }
 
 fn write_lists(w: &mut Writer<'_>, attempt: &AttemptRecord) {

@@ -116,6 +116,7 @@ fn read<N: NameTable>(r: &mut Reader<'_, N>, id: ExchangeId) -> Read<ExchangeRec
     }
     record.decision = take(&mut has, r, decision::read)?;
     record.active = take(&mut has, r, |r| active::read(r, started_at))?;
+    record.tokens.usage.cache_write_1h = take(&mut has, r, Reader::number)?;
     // What is left over is not of this version.
     r.is_empty().then_some(record).ok_or(Damaged)
 }
@@ -174,6 +175,7 @@ fn presence(record: &ExchangeRecord) -> Presence {
         ))
         .put(record.decision.is_some())
         .put(record.active.is_some())
+        .put(usage.cache_write_1h.is_some())
 }
 
 fn write_client(w: &mut Writer<'_>, record: &ExchangeRecord) {
@@ -287,6 +289,7 @@ fn write_result(w: &mut Writer<'_>, record: &ExchangeRecord) {
         active::write(w, active, record.started_at);
     });
     w.scope = Scope::Core;
+    optional(usage.cache_write_1h, |count| w.number(count));
 }
 
 fn write_enrolment(w: &mut Writer<'_>, enrolment: &Enrolment) {
@@ -380,6 +383,8 @@ fn read_tokens<N: NameTable>(r: &mut Reader<'_, N>, has: &mut Presence) -> Read<
         output: count()?,
         reasoning: count()?,
         audio: count()?,
+        // Came with a later version.
+        cache_write_1h: None,
     };
     let source = take(has, r, read_listed)?;
     Ok(Tokens { usage, source })
