@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
+use std::time::Duration;
+
 use serde_json::Value;
 use tollgate::analysis::render::paper::write;
 use tollgate::analysis::render::units::thousands;
@@ -281,5 +283,53 @@ fn exchanges_of_after_now_are_told() {
         let paper = papers::paper(&reader, &question, EVERYTHING, now, || {}).unwrap();
         let said = paper.findings[0].contains("exchanges are dated after now");
         assert_eq!(said, told, "{:?}", paper.findings);
+    }
+}
+
+/// Roll-ups are of whole hours: the one in which two windows meet is on one side only.
+#[test]
+fn two_windows_that_meet_within_an_hour_count_it_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tollgate.redb");
+    let all = exchanges();
+    for keep_minutes in [Duration::from_hours(24), Duration::ZERO] {
+        let _ = std::fs::remove_file(&path);
+        let settings = StoreSettings {
+            keep_bytes: 600 << 10,
+            keep_minutes,
+            ..filled::settings(&path)
+        };
+        let (mut store, _) = Store::open(&settings, &Clock::system()).unwrap();
+        store.append(&all).unwrap();
+        while store.trim(window().until).unwrap().more {}
+        drop(store);
+        let reader = StoreReader::open(&path).unwrap();
+        // Within a minute, of which the records are gone.
+        let meet = WallTime(START.0 + 2_430_000_000);
+        let [a, b] = [(window().from, meet), (meet, window().until)];
+        for turned in [false, true] {
+            let mut windows = [a, b].map(|(from, until)| Window { from, until });
+            if turned {
+                windows.reverse();
+            }
+            let question = Question {
+                which: Which::Listed(Listed::Models),
+                window: window(),
+                compare: Some(windows),
+                origins: Origins::All,
+                choice: Choice::default(),
+                known: Known::of(None),
+            };
+            let made = window().until;
+            let paper = papers::paper(&reader, &question, EVERYTHING, made, || {}).unwrap();
+            let sides: Vec<_> = paper.head.sides.iter().map(|side| &side.head).collect();
+            assert_eq!(
+                sides.iter().map(|head| head.scanned).sum::<u64>(),
+                all.len() as u64,
+                "{keep_minutes:?} {turned}"
+            );
+            let told = |text: &String| text.contains("it counts once");
+            assert_eq!(paper.findings.iter().filter(|text| told(text)).count(), 1);
+        }
     }
 }

@@ -300,10 +300,57 @@ pub fn paper(
         };
         return Ok(lacking(early(paper, ahead), gone, ""));
     };
-    let [a, b] = windows.map(|window| of_window(reader, question, window, most, made, &mut seen));
-    let ((a, gone), (b, gone_too)) = (a?, b?);
-    let paper = compared(&a, &b, &windows.map(span));
+    let mut of = |window| of_window(reader, question, window, most, made, &mut seen);
+    let [(mut a, mut gone), (mut b, mut gone_too)] = [of(windows[0])?, of(windows[1])?];
+    let mut cut = None;
+    if windows[0].until <= windows[1].from {
+        (a, gone) = apart((a, gone), &b, windows[0], &mut cut, &mut of)?;
+    } else if windows[1].until <= windows[0].from {
+        (b, gone_too) = apart((b, gone_too), &a, windows[1], &mut cut, &mut of)?;
+    }
+    let mut paper = compared(&a, &b, &windows.map(span));
+    paper.findings.extend(cut);
     Ok(lacking(lacking(paper, gone_too, "B: "), gone, "A: "))
+}
+
+/// A side of a comparison, and what its records are no longer all of.
+type Sided = (Paper, Option<Missing>);
+
+/// The earlier side, which was asked for as `window`, without what is in the `later` one too:
+/// roll-ups are of whole minutes and hours, and the one in which both meet is on both sides. What
+/// is left out is told in `cut`.
+fn apart(
+    earlier: Sided,
+    later: &Paper,
+    window: Window,
+    cut: &mut Option<String>,
+    of: &mut impl FnMut(Window) -> Result<Sided, StoreError>,
+) -> Result<Sided, StoreError> {
+    let begins = later.head.window.from;
+    if earlier.0.head.window.until <= begins {
+        return Ok(earlier);
+    }
+    for unit in [1, reading::MINUTE, reading::HOUR] {
+        let until = WallTime(begins.0.div_euclid(unit) * unit);
+        if until <= window.from {
+            break;
+        }
+        let shorter = of(Window { until, ..window })?;
+        if shorter.0.head.window.until <= begins {
+            *cut = Some(format!(
+                "The earlier side ends at {} and not at {}: of the time in which both meet only \
+                 whole minutes or hours are kept, and it counts once.",
+                minute(shorter.0.head.window.until),
+                minute(window.until)
+            ));
+            return Ok(shorter);
+        }
+    }
+    *cut = Some(format!(
+        "Both sides hold what was at {}: only whole hours of it are kept.",
+        minute(begins)
+    ));
+    Ok(earlier)
 }
 
 /// The paper with how many exchanges are dated after it: they are in none until then.

@@ -44,8 +44,8 @@ const SHARE_MIN: u32 = 100;
 const MILLION: u128 = 1_000_000;
 /// What the draws begin with.
 const SEED: u64 = 1;
-const MINUTE: i64 = 60_000_000;
-const HOUR: i64 = 60 * MINUTE;
+pub(super) const MINUTE: i64 = 60_000_000;
+pub(super) const HOUR: i64 = 60 * MINUTE;
 /// Windows up to this long are counted by the minute.
 const BY_MINUTES: i64 = 48 * HOUR;
 
