@@ -185,7 +185,8 @@ pub struct OwnDelay {
 pub struct Tokens {
     /// The counts.
     pub usage: Usage,
-    /// Where they come from; absent where nothing is known.
+    /// Where they come from; absent where nothing is known. Only the output is ever estimated:
+    /// counts of the input are the provider's own, whatever this says.
     pub source: Option<TokenSource>,
 }
 

@@ -1,6 +1,6 @@
 //! Whatever is no inference passes both ways unread and unbuffered, and is recorded as plain.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use bytes::Bytes;
@@ -287,4 +287,47 @@ fn what_must_not_travel_stays_and_the_rest_arrives() {
     assert_eq!(truth.credential.matched, Some(true));
     assert!(!record.attempts[0].client_credential);
     assert!(record.trace.is_some() && record.client_key.is_some());
+}
+
+/// HTTP/1.0 knows no chunks: only an answer with a length leaves the connection open.
+#[test]
+fn to_http_1_0_the_connection_is_promised_where_it_is_kept() {
+    let rig = Rig::start();
+    for (stream, kept) in [(false, true), (true, false)] {
+        let ask = Ask::chat("sim:n-4", stream);
+        let mut socket = TcpStream::connect(rig.addr()).unwrap();
+        let mut heads = String::new();
+        // As often as the connection is promised for.
+        for _ in 0..1 + usize::from(kept) {
+            let json = String::from_utf8(ask.json().to_vec()).unwrap();
+            let head = format!(
+                "POST {} HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{json}",
+                ask.target(),
+                json.len()
+            );
+            socket.write_all(head.as_bytes()).unwrap();
+            let mut answer = Vec::new();
+            let whole = |answer: &[u8]| {
+                let text = String::from_utf8_lossy(answer).to_lowercase();
+                let (head, body) = text.split_once("\r\n\r\n")?;
+                let (_, length) = head.split_once("content-length: ")?;
+                let length: usize = length.lines().next()?.parse().ok()?;
+                (body.len() >= length).then_some(())
+            };
+            let mut piece = [0; 4096];
+            while whole(&answer).is_none() {
+                match socket.read(&mut piece).unwrap() {
+                    0 => break,
+                    count => answer.extend_from_slice(&piece[..count]),
+                }
+            }
+            let text = String::from_utf8(answer).unwrap().to_lowercase();
+            assert!(text.starts_with("http/1.0 200 ok\r\n"), "{text}");
+            heads.push_str(text.split("\r\n\r\n").next().unwrap());
+        }
+        let word = if kept { "keep-alive" } else { "close" };
+        let promised = heads.matches(&format!("connection: {word}")).count();
+        assert_eq!(promised, 1 + usize::from(kept), "{heads}");
+    }
 }

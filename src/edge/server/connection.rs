@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::drain::Drain;
 use super::http1::{Http1, Served};
 use super::http2;
-use super::library::OfLibrary;
+use super::library::{Ending, OfLibrary};
 use super::limits::ConnectionLimits;
 use super::request_body::RequestBody;
 use super::resumed::Resumed;
@@ -177,7 +177,7 @@ pub async fn serve<T, S, B>(
         // A read may bring more than the buffer is to hold, so its size is no limit.
         .max_header_size(limits.header_bytes)
         .max_headers(limits.headers)
-        .serve_connection(io, OfLibrary(service));
+        .serve_connection(io, OfLibrary(Ending(service)));
     let mut connection = pin!(connection);
     if verdict.is_none() {
         match watched(connection.as_mut(), &peer, limits, &clock, &drain).await {

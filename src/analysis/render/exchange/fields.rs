@@ -73,7 +73,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("tokens.output", "all generated tokens, hidden reasoning included"),
     ("tokens.reasoning", "of those, reasoning"),
     ("tokens.audio", "audio tokens, both ways"),
-    ("tokens.source", "where the counts come from"),
+    ("tokens.source", "where the counts come from; chunks: those of the output, input counts are the provider's own wherever they are known"),
     ("cost_picodollars", "cost by the price table, 1 USD = 10^12"),
     ("cost_billed_picodollars", "cost that the provider reported"),
     ("no_cost", "why the cost is not known"),
