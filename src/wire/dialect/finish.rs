@@ -11,6 +11,9 @@ pub(crate) fn is_reason(word: &str) -> bool {
     !names_nothing && !word.ends_with("_UNSPECIFIED")
 }
 
+/// Anthropic's word, and of those who sell its models: one of the request's stop sequences ended it.
+pub(crate) const STOP_SEQUENCE: &str = "stop_sequence";
+
 /// A finish reason in `OpenAI`'s words; those that report a failure are [`FinishReason::Error`].
 /// `called`: a tool was, of which Google's word says nothing.
 ///

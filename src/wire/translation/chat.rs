@@ -125,9 +125,24 @@ impl Chunks {
 
     /// The same of the choice `index`.
     pub(super) fn finish_of(&self, out: &mut Vec<u8>, index: u64, reason: FinishReason) {
+        self.finish_by(out, index, reason, None);
+    }
+
+    /// The same with the provider's own word, where OpenAI's says less.
+    pub(super) fn finish_by(
+        &self,
+        out: &mut Vec<u8>,
+        index: u64,
+        reason: FinishReason,
+        native: Option<&str>,
+    ) {
         self.open(out, index);
         let reason = word(reason);
-        let _ = write!(out, ",\"delta\":{{}},\"finish_reason\":\"{reason}\"}}]");
+        let _ = write!(out, ",\"delta\":{{}},\"finish_reason\":\"{reason}\"");
+        if let Some(native) = native {
+            let _ = write!(out, ",\"native_finish_reason\":\"{native}\"");
+        }
+        out.extend_from_slice(b"}]");
         self.close(out);
     }
 
@@ -270,6 +285,8 @@ pub(super) struct Choice {
     pub(super) logprobs: Option<Value>,
     /// Why the model stopped.
     pub(super) finish: Option<FinishReason>,
+    /// The same in the provider's own word, where OpenAI's says less.
+    pub(super) native: Option<&'static str>,
 }
 
 impl Answer {
@@ -340,12 +357,16 @@ impl Choice {
             });
             message.insert("audio".into(), sound);
         }
-        json!({
+        let mut said = json!({
             "index": self.index,
             "message": message,
             "logprobs": self.logprobs,
             "finish_reason": self.finish.map(word),
-        })
+        });
+        if let Some(native) = self.native {
+            said["native_finish_reason"] = native.into();
+        }
+        said
     }
 }
 

@@ -49,6 +49,11 @@ lenient_object! {
         pub(super) delta: Maybe<Delta<'de>> = "delta",
         pub(super) message: Delta<'de> = "message",
         pub(super) finish: Text<'de> = "finish_reason",
+        // The provider's own word for it (OpenRouter's field).
+        pub(super) native: Text<'de> = "native_finish_reason",
+        // The stop sequence that was met: vLLM's field, SGLang's.
+        pub(super) stop: Text<'de> = "stop_reason",
+        pub(super) matched: Text<'de> = "matched_stop",
         // OpenRouter's.
         pub(super) error: Raw<'de> = "error",
         // Moonshot's place for it, in the last choice.

@@ -5,13 +5,13 @@
 use std::ops::ControlFlow;
 
 use super::chat_calls::Calls;
-use super::chat_pieces::{Call, Chunk, Delta, Groq, Part};
+use super::chat_pieces::{Call, Choice, Chunk, Delta, Groq, Part};
 use super::chat_voice::{Failure, Field, Finish, Voice};
 use super::events::Events;
 use super::shape::{Ended, Restream, Unreadable};
 use crate::record::{Dialect, ErrorClass, FinishReason};
 use crate::wire::dialect::errors::{self, Classified, in_band, is_error, is_error_body};
-use crate::wire::dialect::finish::{fault_class, finish_reason, is_reason};
+use crate::wire::dialect::finish::{STOP_SEQUENCE, fault_class, finish_reason, is_reason};
 use crate::wire::dialect::json::read_bytes;
 use crate::wire::dialect::language::mended;
 use crate::wire::dialect::learned::Learned;
@@ -183,7 +183,23 @@ impl<V: Voice> Teller<V> {
             };
             self.broke(error, "the provider ended its answer with an error", out);
         } else {
+            self.stopped(choice);
             self.finish = Some(reason);
+        }
+    }
+
+    /// Whether it was a stop sequence that ended the answer, as far as the provider says so.
+    fn stopped(&mut self, choice: &Choice<'_>) {
+        let met = [&choice.stop, &choice.matched]
+            .into_iter()
+            .find_map(|met| met.0.as_deref());
+        if met.is_some() {
+            self.voice.stopped_at(met);
+        } else if [&choice.native, &choice.finish]
+            .iter()
+            .any(|word| word.as_str() == STOP_SEQUENCE)
+        {
+            self.voice.stopped_at(None);
         }
     }
 

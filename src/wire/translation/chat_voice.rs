@@ -24,6 +24,9 @@ pub(super) trait Voice: Debug + Send {
     fn call(&mut self, out: &mut Vec<u8>, id: &str, name: &str);
     /// A piece of the arguments of the call that began last.
     fn arguments(&mut self, out: &mut Vec<u8>, text: &str);
+    /// The model stopped at one of the request's stop sequences, not by itself: at this one, or at
+    /// one that the provider does not tell. Said before the answer is whole.
+    fn stopped_at(&mut self, _sequence: Option<&str>) {}
     /// The answer is whole.
     fn finish(&mut self, out: &mut Vec<u8>, finish: &Finish);
     /// The provider failed; nothing is said after it.

@@ -4,7 +4,7 @@ use super::super::chat::{Answer as Said, Choice, compact};
 use super::super::reasoning::{Detail, Proof};
 use super::super::shape::{Kept, Stamp, Unreadable};
 use super::model::Family;
-use super::read::{Answer, Block, Kind, finish};
+use super::read::{Answer, Block, Kind, at_sequence, finish};
 use crate::wire::dialect::errors::message;
 use crate::wire::dialect::json::read_bytes;
 
@@ -33,6 +33,7 @@ pub(super) fn answer(body: &[u8], kept: &Kept, stamp: &Stamp) -> Result<Vec<u8>,
     let proofs = Family::of(&kept.model_there).proofs();
     let mut choice = Choice {
         finish: Some(finish),
+        native: at_sequence(reason),
         ..Choice::default()
     };
     let mut thought = 0;

@@ -2,7 +2,7 @@
 
 use crate::record::{FinishReason, Usage};
 use crate::wire::dialect::bedrock_converse::UsageObject;
-use crate::wire::dialect::finish::finish_reason;
+use crate::wire::dialect::finish::{STOP_SEQUENCE, finish_reason};
 use crate::wire::dialect::lenient::{Inside, List, Maybe, Raw, Text, lenient_object};
 
 lenient_object! {
@@ -197,6 +197,12 @@ pub(super) fn finish(reason: &str) -> Option<FinishReason> {
         FinishReason::Other => Some(FinishReason::ContentFilter),
         reason => Some(reason),
     }
+}
+
+/// The word for a stop at one of the request's sequences, where that is why: OpenAI's `stop` is for
+/// the model's own end too.
+pub(super) fn at_sequence(reason: &str) -> Option<&'static str> {
+    (reason == STOP_SEQUENCE).then_some(STOP_SEQUENCE)
 }
 
 lenient_object! {

@@ -6,7 +6,7 @@ use super::super::chat::Chunks;
 use super::super::reasoning::{Detail, Proof};
 use super::super::shape::{Ended, Kept, Restream, Stamp};
 use super::model::Family;
-use super::read::{Event, Said, finish};
+use super::read::{Event, Said, at_sequence, finish};
 use crate::record::{Dialect, ErrorClass, FinishReason, Language, Name, Usage};
 use crate::wire::dialect::errors::{Classified, Report, classify_typed};
 use crate::wire::dialect::json::read_bytes;
@@ -27,6 +27,7 @@ pub(super) fn stream(kept: &Kept, stamp: &Stamp) -> Box<dyn Restream> {
             thought: 0,
             details: 0,
             finish: None,
+            native: None,
             state: State::Before,
         },
     })
@@ -77,6 +78,8 @@ struct Saying {
     details: u64,
     /// Why the model stopped, until that is said.
     finish: Option<FinishReason>,
+    /// The same in the provider's own word, where OpenAI's says less.
+    native: Option<&'static str>,
     state: State,
 }
 
@@ -227,6 +230,7 @@ impl Saying {
         match finish(reason) {
             Some(finish) => {
                 self.finish = Some(finish);
+                self.native = at_sequence(reason);
                 ControlFlow::Continue(())
             }
             None => {
@@ -245,7 +249,7 @@ impl Saying {
         let Some(finish) = self.finish.take() else {
             return;
         };
-        self.chunks.finish(out, finish);
+        self.chunks.finish_by(out, 0, finish, self.native);
         if self.include_usage && !usage.is_unknown() {
             self.chunks.usage(out, usage, tier);
         }
@@ -267,7 +271,7 @@ impl Saying {
     fn end(&mut self, out: &mut Vec<u8>) -> Ended {
         if let Some(finish) = self.finish.take() {
             // Without its metadata it is whole all the same.
-            self.chunks.finish(out, finish);
+            self.chunks.finish_by(out, 0, finish, self.native);
             Chunks::done(out);
             self.state = State::Done;
         }

@@ -944,3 +944,35 @@ fn a_schema_without_a_type_is_that_of_an_object() {
         assert_eq!(schema["type"], "object");
     }
 }
+
+/// OpenAI's `stop` is for the model's own end too: the word of Converse's stands beside it.
+#[test]
+fn a_stop_at_a_sequence_is_told_apart() {
+    for (word, native) in [
+        ("stop_sequence", json!("stop_sequence")),
+        ("end_turn", Value::Null),
+    ] {
+        let body = json!({
+            "output": {"message": {"role": "assistant", "content": [{"text": "a"}]}},
+            "stopReason": word, "usage": {"inputTokens": 1, "outputTokens": 2},
+        });
+        let answer =
+            (PAIR.answer)(body.to_string().as_bytes(), &kept(), &Stamp::default()).unwrap();
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        let choice = &answer["choices"][0];
+        assert_eq!(choice["finish_reason"], "stop");
+        assert_eq!(choice["native_finish_reason"], native);
+        for metadata in [true, false] {
+            let mut events = vec![("messageStop", json!({"stopReason": word}))];
+            if metadata {
+                events.push(("metadata", json!({"usage": {}})));
+            }
+            let (out, ended) = said(&PAIR, &kept(), &stream(&events));
+            assert_eq!(ended, Ended::Whole, "{out}");
+            let (chunks, _) = chunks(&out);
+            let last = &chunks.last().unwrap()["choices"][0];
+            assert_eq!(last["finish_reason"], "stop");
+            assert_eq!(last["native_finish_reason"], native, "{word} {metadata}");
+        }
+    }
+}

@@ -8,10 +8,15 @@ use super::super::chat_read::whole;
 use super::super::chat_voice::{Failure, Field, Finish, Voice};
 use super::super::shape::{Kept, Stamp, Unreadable};
 use crate::record::{FinishReason, Usage};
+use crate::wire::dialect::finish::STOP_SEQUENCE;
 
 /// Says the answer `body`.
 pub(super) fn answer(body: &[u8], kept: &Kept, stamp: &Stamp) -> Result<Vec<u8>, Unreadable> {
-    let mut said = whole(body, Whole::default())?;
+    let voice = Whole {
+        stop: Stop::of(kept),
+        ..Whole::default()
+    };
+    let mut said = whole(body, voice)?;
     text_last(&mut said.blocks);
     let mut blocks = Vec::with_capacity(said.blocks.len());
     let mut calls = 0;
@@ -42,14 +47,15 @@ pub(super) fn answer(body: &[u8], kept: &Kept, stamp: &Stamp) -> Result<Vec<u8>,
         usage: Usage::default(),
         called: false,
     });
+    let (reason, sequence) = stop_reason(&finish, said.refused, &said.stop);
     let message = json!({
         "id": format!("msg_{}", stamp.id),
         "type": "message",
         "role": "assistant",
         "model": model,
         "content": blocks,
-        "stop_reason": stop_reason(&finish, said.refused),
-        "stop_sequence": null,
+        "stop_reason": reason,
+        "stop_sequence": sequence,
         "usage": usage(&finish.usage),
     });
     Ok(message.to_string().into_bytes())
@@ -91,18 +97,66 @@ pub(super) fn call_id(id: &str, stamp: &Stamp, number: usize) -> String {
     }
 }
 
-/// Why the model stopped, in Anthropic's words. Some providers say `stop` after a tool call.
-pub(super) const fn stop_reason(finish: &Finish, refused: bool) -> &'static str {
-    match finish.reason {
+/// Why the model stopped, in Anthropic's words, and at which stop sequence. Some providers say `stop`
+/// after a tool call.
+pub(super) fn stop_reason<'s>(
+    finish: &Finish,
+    refused: bool,
+    stop: &'s Stop,
+) -> (&'static str, Option<&'s str>) {
+    let reason = match finish.reason {
         FinishReason::Length => "max_tokens",
         FinishReason::ContentFilter => "refusal",
         _ if finish.called => "tool_use",
         _ if refused => "refusal",
+        FinishReason::Stop if stop.met => return (STOP_SEQUENCE, stop.sequence.as_deref()),
         FinishReason::Stop
         | FinishReason::ToolCalls
         | FinishReason::FunctionCall
         | FinishReason::Error
         | FinishReason::Other => "end_turn",
+    };
+    (reason, None)
+}
+
+/// Under what name the request's stop sequences are kept for the way back.
+pub(super) const STOPS: &str = "stop_sequences";
+
+/// Whether the answer ended at one of the request's stop sequences, and at which.
+#[derive(Debug, Default)]
+pub(super) struct Stop {
+    asked: Vec<String>,
+    met: bool,
+    /// The one it was, where that is known.
+    sequence: Option<String>,
+}
+
+impl Stop {
+    /// None met yet, of those that the request had.
+    pub(super) fn of(kept: &Kept) -> Self {
+        let asked = kept.echo.get(STOPS).and_then(Value::as_array);
+        let asked = asked.into_iter().flatten().filter_map(Value::as_str);
+        Self {
+            asked: asked.map(str::to_owned).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The provider says that it was this one, or one of them. What the request did not ask for is
+    /// none: some providers have other words in that place.
+    pub(super) fn meet(&mut self, sequence: Option<&str>) {
+        let found = match (sequence, &self.asked[..]) {
+            (None, [only]) => Some(only),
+            (None, several) => {
+                self.met |= !several.is_empty();
+                None
+            }
+            (Some(sequence), asked) => asked.iter().find(|one| *one == sequence),
+        };
+        if let Some(found) = found {
+            self.met = true;
+            self.sequence = Some(found.clone());
+        }
     }
 }
 
@@ -134,6 +188,7 @@ struct Whole {
     model: String,
     blocks: Vec<Block>,
     refused: bool,
+    stop: Stop,
     finish: Option<Finish>,
 }
 
@@ -199,6 +254,10 @@ impl Voice for Whole {
         if let Some(Block::Call(.., arguments)) = self.blocks.last_mut() {
             arguments.push_str(text);
         }
+    }
+
+    fn stopped_at(&mut self, sequence: Option<&str>) {
+        self.stop.meet(sequence);
     }
 
     fn finish(&mut self, _: &mut Vec<u8>, finish: &Finish) {

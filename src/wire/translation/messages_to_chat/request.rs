@@ -6,6 +6,7 @@ use super::super::chat_settings::{effort, hint, limit, sampling, stream as ask_f
 use super::super::chat_turns::Turns;
 use super::super::fields::{Fields, Left, missing, refusal};
 use super::super::shape::{Asked, Kept, Refusal, Sent};
+use super::answer::STOPS;
 use super::content::Talk;
 use super::tools;
 use crate::record::Language;
@@ -61,13 +62,22 @@ pub(super) fn request(asked: &Asked<'_>) -> Result<Sent, Refusal> {
         model,
         // Whose reasoning it is that comes back.
         model_there: asked.model.to_owned(),
-        echo: Map::new(),
+        echo: stops_of(&chat),
     };
     Ok(Sent {
         body: Value::Object(chat).to_string().into_bytes(),
         dropped: left.dropped(),
         kept,
     })
+}
+
+/// The stop sequences: an answer names the one that it met.
+fn stops_of(chat: &Map<String, Value>) -> Map<String, Value> {
+    let stops = chat.get("stop").cloned();
+    stops
+        .map(|stops| (STOPS.to_owned(), stops))
+        .into_iter()
+        .collect()
 }
 
 /// How long the answer may be, where it stops, and how it is drawn.

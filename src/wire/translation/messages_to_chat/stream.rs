@@ -7,7 +7,7 @@ use super::super::chat_pieces::escaped;
 use super::super::chat_read::Said;
 use super::super::chat_voice::{Failure, Field, Finish, Voice};
 use super::super::shape::{Kept, Restream, Stamp};
-use super::answer::{call_id, stop_reason, usage};
+use super::answer::{Stop, call_id, stop_reason, usage};
 use crate::record::Language;
 use crate::wire::dialect::errors::Report;
 
@@ -22,6 +22,7 @@ pub(super) fn stream(kept: &Kept, stamp: &Stamp) -> Box<dyn Restream> {
         seal: Seal::default(),
         calls: 0,
         refused: false,
+        stop: Stop::of(kept),
         held: Vec::new(),
     }))
 }
@@ -41,6 +42,7 @@ struct Blocks {
     seal: Seal,
     calls: usize,
     refused: bool,
+    stop: Stop,
     /// Proofs of reasoning that came behind text. An answer ends with what it says: many clients take
     /// its last block for it. They go before the next block, or nowhere: nobody asks for them back.
     held: Vec<String>,
@@ -181,13 +183,18 @@ impl Voice for Blocks {
         }
     }
 
+    fn stopped_at(&mut self, sequence: Option<&str>) {
+        self.stop.meet(sequence);
+    }
+
     fn finish(&mut self, out: &mut Vec<u8>, finish: &Finish) {
         self.close(out);
+        let (reason, met) = stop_reason(finish, self.refused, &self.stop);
+        let sequence = met.map_or_else(|| "null".to_owned(), |met| format!("\"{}\"", escaped(met)));
         event(out, "message_delta");
         let _ = write!(
             out,
-            ",\"delta\":{{\"stop_reason\":\"{}\",\"stop_sequence\":null}},\"usage\":{}",
-            stop_reason(finish, self.refused),
+            ",\"delta\":{{\"stop_reason\":\"{reason}\",\"stop_sequence\":{sequence}}},\"usage\":{}",
             usage(&finish.usage),
         );
         end(out);

@@ -1,10 +1,11 @@
 //! Answers and streams of chat providers for Anthropic's clients, as tables.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::super::shape::{Ended, Kept};
 use super::super::trial::{chat_stream, said as restream, sample, stamp, word};
 use super::PAIR;
+use super::answer::STOPS;
 
 fn kept() -> Kept {
     Kept {
@@ -771,5 +772,82 @@ fn answers_that_are_none_are_not_said() {
     ] {
         let error = (PAIR.answer)(body.as_bytes(), &kept(), &stamp()).unwrap_err();
         assert!(error.message.contains(why), "{body}: {}", error.message);
+    }
+}
+
+#[test]
+fn a_stop_at_a_sequence_is_told_where_the_provider_tells_it() {
+    const END: (&str, Value) = ("end_turn", Value::Null);
+    let asked = |stops: Value| Kept {
+        echo: Map::from_iter([(STOPS.to_owned(), stops)]),
+        ..kept()
+    };
+    let met = |sequence: Value| ("stop_sequence", sequence);
+    let one = || asked(json!(["\"END\""]));
+    let two = || asked(json!(["X", "stop"]));
+    for (kept, facts, expected) in [
+        // What ended it is not told, or nothing that was asked for.
+        (one(), r#""finish_reason":"stop""#, END),
+        (one(), r#""finish_reason":"stop","stop_reason":null"#, END),
+        (one(), r#""finish_reason":"stop","stop_reason":128009"#, END),
+        (
+            one(),
+            r#""finish_reason":"stop","matched_stop":151645"#,
+            END,
+        ),
+        (one(), r#""finish_reason":"stop","stop_reason":"stop""#, END),
+        (kept(), r#""finish_reason":"stop","stop_reason":"X""#, END),
+        (
+            kept(),
+            r#""finish_reason":"stop","native_finish_reason":"stop_sequence""#,
+            END,
+        ),
+        // vLLM; SGLang.
+        (
+            one(),
+            r#""finish_reason":"stop","stop_reason":"\"END\"""#,
+            met(json!("\"END\"")),
+        ),
+        (
+            two(),
+            r#""finish_reason":"stop","matched_stop":"stop""#,
+            met(json!("stop")),
+        ),
+        // OpenRouter and Converse; TGI: which one is known where there was one.
+        (
+            one(),
+            r#""finish_reason":"stop","native_finish_reason":"stop_sequence""#,
+            met(json!("\"END\"")),
+        ),
+        (
+            two(),
+            r#""finish_reason":"stop_sequence""#,
+            met(Value::Null),
+        ),
+        // A call is a call.
+        (
+            one(),
+            r#""finish_reason":"length","native_finish_reason":"stop_sequence""#,
+            ("max_tokens", Value::Null),
+        ),
+    ] {
+        let message = r#""message":{"role":"assistant","content":"a"}"#;
+        let body = format!(r#"{{"choices":[{{"index":0,{message},{facts}}}]}}"#);
+        let answer = (PAIR.answer)(body.as_bytes(), &kept, &stamp()).unwrap();
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        let (reason, sequence) = &expected;
+        assert_eq!(answer["stop_reason"], *reason, "{facts}");
+        assert_eq!(answer["stop_sequence"], *sequence, "{facts}");
+        let delta = r#""delta":{"content":"a"}"#;
+        let stream =
+            format!("data: {{\"choices\":[{{\"index\":0,{delta},{facts}}}]}}\n\ndata: [DONE]\n\n");
+        let (events, ended) = restream(&PAIR, &kept, stream.as_bytes());
+        assert_eq!(ended, Ended::Whole, "{facts}");
+        let line = events
+            .lines()
+            .find(|line| line.contains("\"message_delta\""));
+        let end: Value = serde_json::from_str(&line.unwrap()["data: ".len()..]).unwrap();
+        assert_eq!(end["delta"]["stop_reason"], *reason, "{facts}");
+        assert_eq!(end["delta"]["stop_sequence"], *sequence, "{facts}");
     }
 }
