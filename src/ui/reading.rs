@@ -21,6 +21,9 @@ pub struct Most {
 }
 
 impl Most {
+    /// Rows of a report that a page tells, of the routes that it tells: a megabyte or ten.
+    pub const ROWS: usize = 10_000;
+
     /// What a page reads: it has to be there within a fifth of a second.
     pub const PAGE: Self = Self {
         records: 25_000,

@@ -201,7 +201,7 @@ impl State {
             }
             let paper = papers::paper(reader, &question, Most::PAGE, made, || {})?;
             let paper = match Most::PAGE.routes {
-                Some(most) => paper.at_most(most),
+                Some(most) => paper.at_most(most, Most::ROWS),
                 None => paper,
             };
             Ok(state.papers.keep(question, committed, now, paper))

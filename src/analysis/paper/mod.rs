@@ -1,6 +1,8 @@
 //! What every report is laid out as: tables of typed cells, charts, and what must be known to
 //! read them. Each format is written from it, so that no two formats can differ in a number.
 
+mod bound;
+
 mod cell;
 
 mod chart;
@@ -37,20 +39,13 @@ pub struct Paper {
 }
 
 impl Paper {
-    /// The same with at most `most` rows in each table, those of the greatest counts; a note says
-    /// what is left out.
+    /// The same with at most `routes` routes, those of the most requests, each with all of its
+    /// rows, and at most `rows` rows; a note says what is left out.
     #[must_use]
-    pub fn at_most(mut self, most: usize) -> Self {
-        for sheet in &mut self.sheets {
-            let left_out = sheet.at_most(most);
-            if left_out > 0 {
-                self.notes.push(format!(
-                    "{}: the {most} rows of the most requests are here; `tollgate report {}` has the \
-                     other {left_out} too.",
-                    sheet.title, self.name
-                ));
-            }
-        }
+    pub fn at_most(mut self, routes: usize, rows: usize) -> Self {
+        let command = format!("tollgate report {}", self.name);
+        let note = bound::keep(&mut self.sheets, routes, rows, &command);
+        self.notes.extend(note);
         self
     }
 }

@@ -1,7 +1,5 @@
 //! A table of a report.
 
-use std::cmp::Reverse;
-
 use super::cell::{Cell, Unit};
 
 /// A column.
@@ -91,31 +89,6 @@ impl Sheet {
         self
     }
 
-    /// Keeps the `most` rows of the greatest counts, in their order, and says how many are left
-    /// out: clients make up names without end, and a row takes thousands of bytes.
-    pub fn at_most(&mut self, most: usize) -> usize {
-        let left_out = self.rows.len().saturating_sub(most);
-        if left_out == 0 {
-            return 0;
-        }
-        let size = |row: &Vec<Cell>| row.iter().zip(&self.columns).find_map(count).unwrap_or(0);
-        let mut sizes: Vec<(Reverse<u64>, usize)> = self
-            .rows
-            .iter()
-            .enumerate()
-            .map(|(at, row)| (Reverse(size(row)), at))
-            .collect();
-        sizes.sort_unstable();
-        sizes.truncate(most);
-        let mut kept: Vec<usize> = sizes.into_iter().map(|(_, at)| at).collect();
-        kept.sort_unstable();
-        self.rows = kept
-            .into_iter()
-            .map(|at| std::mem::take(&mut self.rows[at]))
-            .collect();
-        left_out
-    }
-
     /// The words that say what `row` is of.
     #[must_use]
     pub fn names_of<'a>(&self, row: &'a [Cell]) -> Vec<&'a str> {
@@ -159,43 +132,5 @@ impl Sheet {
             }
         }
         tables
-    }
-}
-
-/// How many its row is of, where the cell says so.
-fn count((cell, column): (&Cell, &Column)) -> Option<u64> {
-    match cell {
-        Cell::Value(value) if column.unit == Unit::Count => Some(*value as u64),
-        Cell::Quantile { n, .. } => Some(*n),
-        Cell::Share(share) => Some(share.whole),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_many_rows_those_of_the_greatest_counts_stay_in_their_order() {
-        let columns = vec![
-            Column::words("model", "model"),
-            Column::new("n", "n", Unit::Count),
-        ];
-        let mut sheet = Sheet::new("models", "Models", columns);
-        let row = |(at, n): (usize, &f64)| vec![Cell::Text(at.to_string()), Cell::Value(*n)];
-        sheet.rows = [1.0, 9.0, 1.0, 5.0, 7.0]
-            .iter()
-            .enumerate()
-            .map(row)
-            .collect();
-        assert_eq!(sheet.clone().at_most(5), 0);
-        assert_eq!(sheet.at_most(3), 2);
-        let names: Vec<_> = sheet
-            .rows
-            .iter()
-            .flat_map(|row| sheet.names_of(row))
-            .collect();
-        assert_eq!(names, ["1", "3", "4"]);
     }
 }
