@@ -14,6 +14,7 @@ use tollgate::analysis::replay::{
 use tollgate::record::{Moment, Name, Nanos};
 use tollgate::routing::learned::Ended;
 use tollgate::routing::policy::{By, Policy};
+use tollgate::routing::pricing::Quote;
 use tollgate::routing::route::RouteKey;
 use tollgate::statistics::compare::Random;
 
@@ -105,7 +106,7 @@ fn cheapest_within_slo_keeps_it_and_pays_less_than_who_keeps_it_too() {
     );
     for line in &standings.lines[1..] {
         let keeps = line.mean(|score| score.within_slo) > 0.88;
-        let dearer = line.mean(|score| score.cost_per_1000) > own.mean(|score| score.cost_per_1000);
+        let dearer = line.cost_per_1000() > own.cost_per_1000();
         assert!(!keeps || dearer, "{}", line.entrant.name());
     }
 }
@@ -269,6 +270,36 @@ fn weights_of_the_config_are_kept() {
 }
 
 #[test]
+fn who_went_to_a_route_without_a_price_paid_nobody_knows_what() {
+    let price = Quote {
+        input: 1e-6,
+        ..Quote::default()
+    };
+    let configured = |route: &RouteKey| Configured {
+        quote: (*route == key("near")).then_some(price),
+        ..Configured::default()
+    };
+    let recording = Recording::new(&log(4_000, 0.5), configured).unwrap();
+    assert_eq!(recording.unpriced(), ["far/m"]);
+    let worlds = (0..3).map(|seed| (seed, recording.world(seed, None)));
+    let standings = played(worlds, &[("cheapest", Policy::Cheapest)]);
+    let cost = |name: &str| {
+        let mut lines = standings.lines.iter();
+        let line = lines.find(|line| line.entrant.name() == name).unwrap();
+        line.cost_per_1000()
+    };
+    // A thousand prompt tokens a request, and near alone.
+    assert!((cost("best static").unwrap() - 1.0).abs() < 1e-9);
+    assert_eq!(cost("round robin"), None);
+    let recording = Recording::new(&log(4_000, 0.5), |_| Configured::default()).unwrap();
+    let worlds = (0..3).map(|seed| (seed, recording.world(seed, None)));
+    let standings = played(worlds, &[("cheapest", Policy::Cheapest)]);
+    for line in &standings.lines {
+        assert_eq!(line.cost_per_1000(), None, "{}", line.entrant.name());
+    }
+}
+
+#[test]
 fn recorded_chances_judge_a_policy_or_refuse_to() {
     let logged = log(4_000, 0.3);
     let found = snips(&logged, &FASTEST, |_| Configured::default(), 1).unwrap();
@@ -282,7 +313,7 @@ fn recorded_chances_judge_a_policy_or_refuse_to() {
     let seldom = log(1_000, 0.01);
     let far = |route: &RouteKey| {
         let price = if *route == key("far") { 1e-6 } else { 1e-3 };
-        let quote = tollgate::routing::pricing::Quote {
+        let quote = Quote {
             input: price,
             ..Default::default()
         };

@@ -103,6 +103,8 @@ const NAMED_MAX: usize = 8;
 struct Played {
     what: String,
     standings: Standings,
+    /// Routes of which nobody knows what they charge.
+    unpriced: Vec<String>,
     /// By policy, what the explored slice says, or why it says nothing.
     explored: Vec<(String, Result<Snips, String>)>,
 }
@@ -136,6 +138,7 @@ fn play(args: &Args, config: Option<&Path>) -> Result<Played, Stop> {
         return Ok(Played {
             what: format!("{} simulated worlds `{}`, {rate}", args.worlds, kind.name()),
             standings: judged(seeds.map(|seed| (seed, world(seed))), &entrants, args),
+            unpriced: Vec::new(),
             explored: Vec::new(),
         });
     }
@@ -203,6 +206,11 @@ fn recorded(args: &Args, config: Option<&Path>, entrants: &[Entrant]) -> Result<
             logged.len(),
             recording.routes().len()
         ),
+        unpriced: recording
+            .unpriced()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
         explored: explored.collect(),
         standings: judged(worlds, entrants, args),
     })
@@ -368,17 +376,21 @@ fn table(played: &Played, args: &Args) -> String {
         } else {
             "failed".to_owned()
         };
+        let cost = line.cost_per_1000();
+        let cost = cost.map_or_else(|| NOTHING.to_owned(), |cost| format!("{cost:.3}"));
         let against = line.against.as_ref();
         let against = against.map_or_else(String::new, |against| estimate(against, "+"));
         let _ = writeln!(
             text,
-            "{:<16}{regret:>26}{against:>30}{p95:>9}{:>8.1}{:>10.1}{:>10.3}{:>10.1}",
+            "{:<16}{regret:>26}{against:>30}{p95:>9}{:>8.1}{:>10.1}{cost:>10}{:>10.1}",
             line.entrant.name(),
             points(line.mean(|score| score.within_slo)),
             points(line.mean(|score| score.failed)),
-            line.mean(|score| score.cost_per_1000),
             points(line.mean(|score| score.switches)),
         );
+    }
+    if !played.unpriced.is_empty() {
+        let _ = writeln!(text, "\n{}", no_price(&played.unpriced));
     }
     for (name, found) in &played.explored {
         let _ = match found {
@@ -404,6 +416,15 @@ fn table(played: &Played, args: &Args) -> String {
         };
     }
     text
+}
+
+/// What is said where not every route has a price.
+fn no_price(routes: &[String]) -> String {
+    format!(
+        "No price: {}. Whoever chose one of them has no cost ({NOTHING}), and to policies that go \
+         by price it is a route of which none is known; rows of the config's `[prices]` tell one.",
+        routes.join(", ")
+    )
 }
 
 /// A share in points with both ends, which one world alone has not.
@@ -438,7 +459,8 @@ fn json(played: &Played, args: &Args) -> String {
             "p95_ms": line.mean(|score| score.p95_ms),
             "within_slo_fraction": line.mean(|score| score.within_slo),
             "failed_fraction": line.mean(|score| score.failed),
-            "cost_per_1000_usd": line.mean(|score| score.cost_per_1000),
+            "cost_per_1000_usd": line.cost_per_1000(),
+            "cost_absent": line.cost_per_1000().is_none().then_some("a route it chose has no price"),
             "switches_fraction": line.mean(|score| score.switches),
         })
     };
@@ -456,7 +478,43 @@ fn json(played: &Played, args: &Args) -> String {
         "schema": "tollgate.replay/1", "what": played.what,
         "worlds": played.standings.worlds, "seed": args.seed, "limit_ms": args.limit_ms,
         "players": played.standings.lines.iter().map(line).collect::<Vec<_>>(),
+        "unpriced_routes": played.unpriced,
         "explored": played.explored.iter().map(explored).collect::<Vec<_>>(),
     })
     .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn a_cost_that_nobody_knows_is_no_zero() {
+        let Line { args } = Line::parse_from(["replay", "--requests", "20"]);
+        let mut world = simulate(&spec(&args, Kind::Base, None, 1));
+        world.routes[0].quote = None;
+        world.routes[0].name = "free/for-all".to_owned();
+        let played = Played {
+            what: String::new(),
+            standings: judged([(1, world)].into_iter(), &[Entrant::RoundRobin], &args),
+            unpriced: vec!["free/for-all".to_owned()],
+            explored: Vec::new(),
+        };
+        let text = table(&played, &args);
+        assert!(!text.contains("0.000"), "{text}");
+        assert!(text.contains("No price: free/for-all."), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&json(&played, &args)).unwrap();
+        let player = &json["players"][0];
+        assert!(player["cost_per_1000_usd"].is_null(), "{json}");
+        assert_eq!(player["cost_absent"], "a route it chose has no price");
+        assert_eq!(json["unpriced_routes"][0], "free/for-all");
+    }
 }

@@ -22,8 +22,9 @@ pub struct Score {
     pub within_slo: f64,
     /// The share of requests that failed.
     pub failed: f64,
-    /// What a thousand requests cost, in US dollars.
-    pub cost_per_1000: f64,
+    /// What a thousand requests cost, in US dollars; nothing where one went to a route whose price
+    /// is not known.
+    pub cost_per_1000: Option<f64>,
     /// The share of requests that went elsewhere than the one before.
     pub switches: f64,
 }
@@ -60,14 +61,17 @@ fn seen(world: &World, number: usize, route: usize, at: Moment) -> Seen {
 
 fn score(world: &World, chosen: &[usize], limit: Nanos) -> Score {
     let count = chosen.len().max(1) as f64;
-    let (mut own, mut best, mut cost, mut within) = (0.0, 0.0, 0.0, 0.0);
+    let (mut own, mut best, mut within) = (0.0, 0.0, 0.0);
+    let mut cost = Some(0.0);
     let (mut sum, mut failed) = (0.0, 0.0);
     let mut spans = Vec::with_capacity(chosen.len());
     for (number, route) in chosen.iter().enumerate() {
         let answer = &world.answers[number][*route];
         own += answer.expected_ms;
         best += world.answers[number][world.oracle(number)].expected_ms;
-        cost += world.cost(number, *route);
+        cost = cost
+            .zip(world.cost(number, *route))
+            .map(|(sum, one)| sum + one);
         within += f64::from(u8::from(!answer.failed && answer.first_token <= limit));
         failed += f64::from(u8::from(answer.failed));
         sum += answer.waited().as_millis();
@@ -86,7 +90,7 @@ fn score(world: &World, chosen: &[usize], limit: Nanos) -> Score {
         p95_ms: spans.get(p95).copied().unwrap_or(0.0),
         within_slo: within / count,
         failed: failed / count,
-        cost_per_1000: cost / count * 1e3,
+        cost_per_1000: cost.map(|cost| cost / count * 1e3),
         switches: switches as f64 / count,
     }
 }

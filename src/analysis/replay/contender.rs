@@ -43,7 +43,7 @@ impl Contender {
             .iter()
             .map(|facts| {
                 let mut route = Candidate::new(facts.name.as_str(), Some(model.clone()), true);
-                route.quote = Some(facts.quote);
+                route.quote = facts.quote;
                 route.weight = facts.weight;
                 route
             })

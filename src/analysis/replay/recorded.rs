@@ -63,8 +63,8 @@ impl std::fmt::Debug for Recording {
 }
 
 impl Recording {
-    /// What worlds are made of. `configured` says what settings say of a route; what has no price
-    /// is free here, and its cost says nothing.
+    /// What worlds are made of. `configured` says what settings say of a route; what whoever chose
+    /// one without a price would have paid is not known.
     pub fn new(
         logged: &[Logged],
         configured: impl Fn(&RouteKey) -> Configured,
@@ -87,7 +87,7 @@ impl Recording {
                 let Configured { quote, weight } = configured(&route.key);
                 RouteFacts {
                     name: route.key.to_string(),
-                    quote: quote.unwrap_or_default(),
+                    quote,
                     weight,
                 }
             })
@@ -112,6 +112,13 @@ impl Recording {
     #[must_use]
     pub fn routes(&self) -> &[RouteFacts] {
         &self.facts
+    }
+
+    /// Those of which nobody knows what they charge, by name.
+    #[must_use]
+    pub fn unpriced(&self) -> Vec<&str> {
+        let unpriced = self.facts.iter().filter(|route| route.quote.is_none());
+        unpriced.map(|route| route.name.as_str()).collect()
     }
 
     /// One world: the requests as they came; for each route and hour, the residuals of an hour of

@@ -113,12 +113,12 @@ pub fn simulate(spec: &SimulatedSpec) -> World {
         .collect();
     let routes = PRICES.iter().enumerate().map(|(route, price)| RouteFacts {
         name: format!("route-{}", route + 1),
-        quote: Quote {
+        quote: Some(Quote {
             input: price / 1e6,
             cached: price / 1e6,
             output: 4.0 * price / 1e6,
             request: 0.0,
-        },
+        }),
         weight: 1.0,
     });
     World {

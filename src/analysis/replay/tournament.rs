@@ -103,6 +103,19 @@ impl Line {
     pub fn mean(&self, part: impl Fn(&Score) -> f64) -> f64 {
         self.scores.iter().map(part).sum::<f64>() / self.scores.len().max(1) as f64
     }
+
+    /// What a thousand requests cost in the mean, in US dollars; nothing where that is not known of
+    /// a world.
+    #[must_use]
+    pub fn cost_per_1000(&self) -> Option<f64> {
+        let costs: Option<Vec<f64>> = self
+            .scores
+            .iter()
+            .map(|score| score.cost_per_1000)
+            .collect();
+        let costs = costs.filter(|costs| !costs.is_empty())?;
+        Some(costs.iter().sum::<f64>() / costs.len() as f64)
+    }
 }
 
 /// How all fared.

@@ -8,8 +8,8 @@ use crate::routing::pricing::Quote;
 pub struct RouteFacts {
     /// What it is called.
     pub name: String,
-    /// What it charges.
-    pub quote: Quote,
+    /// What it charges, where that is known.
+    pub quote: Option<Quote>,
     /// Its share where a policy draws by weight.
     pub weight: f64,
 }
@@ -93,16 +93,16 @@ pub struct World {
 }
 
 impl World {
-    /// What a request would cost on a route, in US dollars.
+    /// What a request would cost on a route, in US dollars; nothing where its price is not known.
     #[must_use]
-    pub fn cost(&self, request: usize, route: usize) -> f64 {
+    pub fn cost(&self, request: usize, route: usize) -> Option<f64> {
         let Request {
             prompt_tokens,
             output_tokens,
             ..
         } = self.requests[request];
-        let quote = &self.routes[route].quote;
-        quote.expected(prompt_tokens, 0, output_tokens as f64)
+        let quote = self.routes[route].quote.as_ref()?;
+        Some(quote.expected(prompt_tokens, 0, output_tokens as f64))
     }
 
     /// The route that is expected to be fastest for a request.
