@@ -265,6 +265,8 @@ fn answers_are_scored_by_each_scorer_and_forgotten() {
         let mut told = told.clone();
         let basis = told.as_object_mut().unwrap().remove("basis");
         assert_eq!(basis, Some("the same items".into()));
+        let set = told.as_object_mut().unwrap().remove("data_set");
+        assert_eq!(set.unwrap().as_str().unwrap().len(), 8);
         assert_eq!(told, *own);
     }
     let newest = table(&kept, "scores");

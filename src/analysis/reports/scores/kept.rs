@@ -110,10 +110,7 @@ impl Report for Evaluations {
             return nothing("scores", TITLE, head, why);
         }
         let scorers = by_scorer(&found);
-        let told: Vec<Told<'_>> = scorers
-            .iter()
-            .map(|(name, all)| Told::of(name, all))
-            .collect();
+        let told: Vec<Told<'_>> = scorers.iter().map(Told::of).collect();
         let mut sheets = vec![newest_sheet(&told)];
         sheets.extend(pairs_sheet(&told));
         sheets.extend(history_sheet(&scorers));
@@ -182,9 +179,27 @@ impl Found<'_> {
 /// Digits of a data set's digest that tell it from the others of a scorer.
 const SET_DIGITS: usize = 8;
 
+/// What a scorer found on a data set.
+struct OnSet<'a> {
+    scorer: &'a str,
+    /// The first digits of the data set's digest, where it is known.
+    set: Option<String>,
+    /// What people read: the set is named where the scorer has several.
+    name: String,
+    /// The oldest first.
+    all: Vec<&'a Found<'a>>,
+}
+
+impl OnSet<'_> {
+    fn set_cell(&self) -> Cell {
+        let unknown = || Cell::absent("not known of this score");
+        self.set.as_ref().map_or_else(unknown, Cell::text)
+    }
+}
+
 /// Scores of each scorer on each data set, in the order in which they were found: what one data set
-/// finds easy says nothing of another. The set is named where a scorer has several.
-fn by_scorer<'a>(found: &'a [Found<'a>]) -> Vec<(String, Vec<&'a Found<'a>>)> {
+/// finds easy says nothing of another.
+fn by_scorer<'a>(found: &'a [Found<'a>]) -> Vec<OnSet<'a>> {
     let mut sets: BTreeMap<&str, BTreeMap<Option<&str>, Vec<&Found<'_>>>> = BTreeMap::new();
     for one in found {
         let set = one.score.each.as_ref().map(|each| each.set.as_str());
@@ -195,15 +210,18 @@ fn by_scorer<'a>(found: &'a [Found<'a>]) -> Vec<(String, Vec<&'a Found<'a>>)> {
     for (scorer, of) in sets {
         let is_alone = of.len() == 1;
         for (set, all) in of {
-            let name = match set {
+            let set: Option<String> = set.map(|set| set.chars().take(SET_DIGITS).collect());
+            let name = match &set {
                 _ if is_alone => scorer.to_owned(),
-                Some(set) => {
-                    let short: String = set.chars().take(SET_DIGITS).collect();
-                    format!("{scorer}, data set {short}")
-                }
+                Some(set) => format!("{scorer}, data set {set}"),
                 None => format!("{scorer}, data set not known"),
             };
-            scorers.push((name, all));
+            scorers.push(OnSet {
+                scorer,
+                set,
+                name,
+                all,
+            });
         }
     }
     scorers
@@ -222,14 +240,14 @@ fn by_route<'a>(all: &[&'a Found<'a>]) -> BTreeMap<Place, Vec<&'a Found<'a>>> {
 
 /// What is told of a scorer on a data set: the newest score of each route.
 struct Told<'a> {
-    scorer: &'a str,
+    of: &'a OnSet<'a>,
     newest: Vec<&'a Found<'a>>,
     pairs: Vec<Pair>,
 }
 
 impl<'a> Told<'a> {
-    fn of(scorer: &'a str, all: &[&'a Found<'a>]) -> Self {
-        let routes = by_route(all).into_values();
+    fn of(of: &'a OnSet<'a>) -> Self {
+        let routes = by_route(&of.all).into_values();
         let newest: Vec<&Found<'_>> = routes.filter_map(|runs| runs.last().copied()).collect();
         let mut pairs = Vec::new();
         for (second, theirs) in newest.iter().enumerate() {
@@ -238,18 +256,14 @@ impl<'a> Told<'a> {
             }
         }
         holm_within(&mut pairs);
-        Self {
-            scorer,
-            newest,
-            pairs,
-        }
+        Self { of, newest, pairs }
     }
 
     fn finding(&self) -> String {
         let ranked = self.newest.iter().map(|found| found.estimate()).enumerate();
         let names: Vec<String> = self.newest.iter().map(|found| found.name()).collect();
         let pairs: Vec<&Pair> = self.pairs.iter().collect();
-        finding(self.scorer, ranked.collect(), &names, &pairs)
+        finding(&self.of.name, ranked.collect(), &names, &pairs)
     }
 
     fn charts(&self) -> Vec<Chart> {
@@ -260,7 +274,7 @@ impl<'a> Told<'a> {
             cost: found.cost,
         };
         charts_of(
-            self.scorer,
+            &self.of.name,
             &self.newest.iter().map(placed).collect::<Vec<_>>(),
         )
     }
@@ -269,6 +283,7 @@ impl<'a> Told<'a> {
 fn newest_sheet(told: &[Told<'_>]) -> Sheet {
     let columns = vec![
         Column::words("scorer", "scorer"),
+        Column::words("data_set", "data set"),
         Column::words("model", "model"),
         Column::words("provider", "provider"),
         Column::remark("size", "size"),
@@ -287,7 +302,8 @@ fn newest_sheet(told: &[Told<'_>]) -> Sheet {
             let gone = || Cell::absent("no record of the run is in this store");
             let cost = found.cost.map(|each| each * 1e3);
             sheet.rows.push(vec![
-                Cell::text(of.scorer),
+                Cell::text(of.of.scorer),
+                of.of.set_cell(),
                 Cell::text(score.model.as_str()),
                 Cell::text(score.provider.as_str()),
                 size_of(&score.model).map_or_else(|| Cell::absent(""), Cell::text),
@@ -316,16 +332,19 @@ fn pairs_sheet(told: &[Told<'_>]) -> Option<Sheet> {
     for of in told {
         for pair in &of.pairs {
             let names = pair.routes.map(|place| of.newest[place].name());
-            sheet.rows.push(pair_row(of.scorer, names, pair, true));
+            sheet
+                .rows
+                .push(pair_row(of.of.scorer, Some(of.of.set_cell()), names, pair));
         }
     }
     (!sheet.rows.is_empty()).then_some(sheet)
 }
 
 /// Every score of routes that were scored more than once, with what changed since the one before.
-fn history_sheet(scorers: &[(String, Vec<&Found<'_>>)]) -> Option<Sheet> {
+fn history_sheet(scorers: &[OnSet<'_>]) -> Option<Sheet> {
     let columns = vec![
         Column::words("scorer", "scorer"),
+        Column::words("data_set", "data set"),
         Column::words("model", "model"),
         Column::words("provider", "provider"),
         Column::words("run", "run"),
@@ -335,9 +354,9 @@ fn history_sheet(scorers: &[(String, Vec<&Found<'_>>)]) -> Option<Sheet> {
         Column::new("p_value", "p", Unit::Number),
         Column::remark("verdict", "verdict"),
     ];
-    let mut sheet = Sheet::new("history", "Run by run", columns).grouped(3);
-    for (scorer, all) in scorers {
-        for ((model, provider, _), runs) in by_route(all) {
+    let mut sheet = Sheet::new("history", "Run by run", columns).grouped(4);
+    for of in scorers {
+        for ((model, provider, _), runs) in by_route(&of.all) {
             if runs.len() < 2 {
                 continue;
             }
@@ -346,7 +365,8 @@ fn history_sheet(scorers: &[(String, Vec<&Found<'_>>)]) -> Option<Sheet> {
                 let change = before.map(|before| found.less(before, [1, 0]));
                 let first = || Cell::absent("the first");
                 sheet.rows.push(vec![
-                    Cell::text(scorer.as_str()),
+                    Cell::text(of.scorer),
+                    of.set_cell(),
                     Cell::text(model.as_str()),
                     Cell::text(provider.as_str()),
                     Cell::text(found.score.run.as_str()),

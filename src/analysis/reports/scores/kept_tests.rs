@@ -64,48 +64,45 @@ fn sheet<'a>(paper: &'a Paper, name: &str) -> &'a Sheet {
 fn the_newest_score_of_each_route_stands_and_is_compared() {
     let paper = told(&Choice::default());
     let newest = sheet(&paper, "scores");
-    let providers: Vec<_> = newest.rows.iter().map(|row| row[2].clone()).collect();
+    let providers: Vec<_> = newest.rows.iter().map(|row| row[3].clone()).collect();
     assert_eq!(
         providers,
         ["unknown", "bad", "good", "elsewhere"].map(Cell::text)
     );
-    let scorers = [
-        "data set not known",
-        "data set coqa",
-        "data set coqa",
-        "data set other se",
-    ];
-    let named: Vec<_> = newest.rows.iter().map(|row| row[0].clone()).collect();
+    // The scorer keeps its name, whatever other data sets there are.
+    let columns: Vec<_> = newest.columns[..2].iter().map(|of| of.key).collect();
+    assert_eq!(columns, ["scorer", "data_set"]);
+    assert!(newest.rows.iter().all(|row| row[0] == Cell::text("exact")));
+    let sets: Vec<_> = newest.rows.iter().map(|row| row[1].clone()).collect();
+    let [coqa, other] = ["coqa", "other se"].map(Cell::text);
+    let unknown = Cell::absent("not known of this score");
+    assert_eq!(sets, [unknown, coqa.clone(), coqa, other]);
     assert_eq!(
-        named,
-        scorers.map(|set| Cell::text(format!("exact, {set}")))
-    );
-    assert_eq!(
-        newest.rows[2][8],
+        newest.rows[2][9],
         Cell::text("new"),
         "of two runs the newer"
     );
-    assert_eq!(newest.rows[0][3], Cell::text("8b"));
+    assert_eq!(newest.rows[0][4], Cell::text("8b"));
     assert_eq!(
-        newest.rows[0][6],
+        newest.rows[0][7],
         Cell::absent("no record of the run is in this store")
     );
     let pairs = sheet(&paper, "pairs");
     let pair = |first: &str, second: &str| {
         let name = |provider| Cell::text(format!("llama-3.1-8b at {provider}"));
-        let is = |row: &&Vec<Cell>| row[1] == name(first) && row[2] == name(second);
+        let is = |row: &&Vec<Cell>| row[2] == name(first) && row[3] == name(second);
         pairs.rows.iter().find(is).unwrap()
     };
     // Even items that are no tens were wrong at `bad` alone.
     let same = pair("bad", "good");
-    assert_eq!(same[8], Cell::text("the same items"));
-    assert_eq!((&same[4], &same[5]), (&Cell::count(0), &Cell::count(24)));
-    let p_value = same[6].number().unwrap();
+    assert_eq!(same[9], Cell::text("the same items"));
+    assert_eq!((&same[5], &same[6]), (&Cell::count(0), &Cell::count(24)));
+    let p_value = same[7].number().unwrap();
     assert!(
         (p_value - 2.0 * 0.5_f64.powi(24)).abs() < 1e-12,
         "{p_value}"
     );
-    assert_eq!(same[7], Cell::text("different"));
+    assert_eq!(same[8], Cell::text("different"));
     // A score of another data set says nothing beside these, nor one of which no item is known.
     assert_eq!(pairs.rows.len(), 1);
     let led: Vec<_> = paper
@@ -116,19 +113,19 @@ fn the_newest_score_of_each_route_stands_and_is_compared() {
     assert_eq!(led.len(), 1, "{:?}", paper.findings);
     assert!(led[0].starts_with("exact, data set coqa: llama-3.1-8b at good leads with"));
     let history = sheet(&paper, "history");
-    let runs: Vec<_> = history.rows.iter().map(|row| row[3].clone()).collect();
+    let runs: Vec<_> = history.rows.iter().map(|row| row[4].clone()).collect();
     assert_eq!(
         runs,
         ["old", "new"].map(Cell::text),
         "of the route that was scored twice"
     );
-    let change = history.rows[1][6].number().unwrap();
+    let change = history.rows[1][7].number().unwrap();
     assert!((change - (54.0 - 40.0) / 60.0).abs() < 1e-12, "{change}");
 }
 
 #[test]
 fn scores_are_chosen_and_set_beside_time_and_money() {
-    // Of one scorer on one data set: no name for it is needed.
+    // Of one scorer on one data set: findings need no name for it, rows have it all the same.
     let choice = Choice {
         providers: vec!["good".to_owned()],
         runs: vec!["old".to_owned()],
@@ -137,7 +134,13 @@ fn scores_are_chosen_and_set_beside_time_and_money() {
     let paper = told(&choice);
     assert_eq!(sheet(&paper, "scores").rows.len(), 1);
     assert_eq!(paper.sheets.len(), 1, "nothing to compare with");
-    assert_eq!(sheet(&paper, "scores").rows[0][0], Cell::text("exact"));
+    let row = &sheet(&paper, "scores").rows[0];
+    assert_eq!(row[..2], ["exact", "coqa"].map(Cell::text));
+    assert!(
+        paper.findings[0].starts_with("exact: "),
+        "{:?}",
+        paper.findings
+    );
     let mut seen = Evaluations::new(scores(), &Choice::default());
     let place = |provider: &str| {
         (
@@ -159,10 +162,10 @@ fn scores_are_chosen_and_set_beside_time_and_money() {
     let paper = seen.paper(head());
     let good = &sheet(&paper, "scores").rows[2];
     assert!(
-        (good[6].number().unwrap() - 309.5e6).abs() < 1.0,
+        (good[7].number().unwrap() - 309.5e6).abs() < 1.0,
         "{good:?}"
     );
-    assert!((good[7].number().unwrap() - 2.0).abs() < 1e-9, "{good:?}");
+    assert!((good[8].number().unwrap() - 2.0).abs() < 1e-9, "{good:?}");
     assert_eq!(paper.charts.len(), 2);
     // A region stands in records alone: scores without one are left out.
     let region = Choice {

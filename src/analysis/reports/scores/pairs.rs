@@ -177,7 +177,8 @@ pub(super) fn finding(
     }
 }
 
-/// Columns of a table of pairs; `mixed` where some may not be of the same items.
+/// Columns of a table of pairs; `mixed` where they are of several data sets, and some may not be of
+/// the same items.
 pub(super) fn pair_columns(mixed: bool) -> Vec<Column> {
     let mut columns = vec![
         Column::words("scorer", "scorer"),
@@ -190,13 +191,19 @@ pub(super) fn pair_columns(mixed: bool) -> Vec<Column> {
         Column::remark("verdict", "verdict"),
     ];
     if mixed {
+        columns.insert(1, Column::words("data_set", "data set"));
         columns.push(Column::remark("basis", "on"));
     }
     columns
 }
 
-/// The row of a pair of routes with these names.
-pub(super) fn pair_row(scorer: &str, names: [String; 2], pair: &Pair, mixed: bool) -> Vec<Cell> {
+/// The row of a pair of routes with these names; with its data set where the table is mixed.
+pub(super) fn pair_row(
+    scorer: &str,
+    set: Option<Cell>,
+    names: [String; 2],
+    pair: &Pair,
+) -> Vec<Cell> {
     let [first, second] = names.map(Cell::text);
     let [better, worse] = pair.wins.map(|count| match pair.p_value {
         Some(_) => Cell::count(count),
@@ -212,7 +219,8 @@ pub(super) fn pair_row(scorer: &str, names: [String; 2], pair: &Pair, mixed: boo
         Cell::maybe(pair.p_value, "not the same items"),
         Cell::text(verdict(&pair.verdict)),
     ];
-    if mixed {
+    if let Some(set) = set {
+        row.insert(1, set);
         row.push(Cell::text(match pair.p_value {
             Some(_) => "the same items",
             None => "its own items each",

@@ -117,7 +117,7 @@ fn of_pairs(scores: &Scores, routes: &[Route<'_>], pairs: &[Pair]) -> Sheet {
     let mut sheet = Sheet::new("pairs", title, pair_columns(false)).grouped(1);
     for pair in pairs {
         let names = pair.routes.map(|place| routes[place].name());
-        let row = pair_row(&scores.scorers[pair.scorer], names, pair, false);
+        let row = pair_row(&scores.scorers[pair.scorer], None, names, pair);
         sheet.rows.push(row);
     }
     sheet
