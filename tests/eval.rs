@@ -271,6 +271,14 @@ fn answers_are_scored_by_each_scorer_and_forgotten() {
     }
     let newest = table(&kept, "scores");
     assert!(newest[0]["duration_p50_ms"].is_number(), "{newest:?}");
+    // What was found is drawn, as the report of the store draws it.
+    let charts = tollgate(folder, &["bench", "charts", "results", "--out", "charts"]);
+    assert!(charts.status.success(), "{}", error(&charts));
+    for name in ["one-eval", "one-eval-3", "one-eval-5"] {
+        let file = |kind: &str| fs::read(folder.join(format!("charts/{name}.{kind}"))).unwrap();
+        assert!(file("svg").starts_with(b"<svg "), "{name}");
+        assert!(holds(&file("txt"), "m at good"), "{name}");
+    }
     // What was asked, answered and reasoned stands in what the user wrote, and nowhere else.
     let own = ["set.jsonl", "scorers.toml"].map(|name| folder.join(name));
     assert!(files(folder).contains(&folder.join("store.redb")));

@@ -351,6 +351,10 @@ fn a_bad_workload_is_told_with_line_and_key_and_nothing_is_sent() {
     let toml = "[benchmark_workload]\nname = \"x\"\nlatency_sla_ms = -1\nusers = 3\n";
     fs::write(folder.join("bad.yaml"), yaml).unwrap();
     fs::write(folder.join("bad.toml"), toml).unwrap();
+    let rate = "benchmark_workload:\n  name: r\n  request_distribution:\n    \
+                - { percentile: 50, input_tokens: 20, output_tokens: 5 }\n  \
+                latency_sla_ms: 2000\n  requests_per_second: 2\n  test_duration_seconds: 1\n";
+    fs::write(folder.join("rate.yaml"), rate).unwrap();
     fs::write(folder.join("bad.csv"), "when,how\n1,2\n").unwrap();
     for (args, messages) in [
         (
@@ -367,6 +371,15 @@ fn a_bad_workload_is_told_with_line_and_key_and_nothing_is_sent() {
             ],
         ),
         (&["--workload", "none.yaml"], &["cannot read none.yaml"]),
+        // What is of the other kind of load would do nothing.
+        (
+            &["--constant", "--duration", "1s"],
+            &["this load is of users at once: say --rate N"],
+        ),
+        (
+            &["--workload", "rate.yaml", "--think", "1s"],
+            &["this load sends by a rate: say --users N"],
+        ),
         (&["--trace", "bad.csv"], &["bad.csv line 1", "TIMESTAMP"]),
         (&["--rate", "0"], &["a number over zero"]),
         (

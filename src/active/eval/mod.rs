@@ -22,6 +22,8 @@ pub mod run;
 
 pub mod result;
 
+pub mod charts;
+
 pub use plan::{Plan, Task};
 pub use run::{Eval, EvalFault, Measured, Outside, Spoken};
 pub use scorers::Scorer;

@@ -233,6 +233,20 @@ impl Wish {
             load.demand = Demand::Users { count, think };
         }
         match &mut load.demand {
+            Demand::Rate { .. } if self.think.is_some() => {
+                return Err(
+                    "--think is of users, and this load sends by a rate: say --users N, or \
+                            leave --think out"
+                        .to_owned(),
+                );
+            }
+            Demand::Users { .. } if self.constant => {
+                return Err(
+                    "--constant is of requests by a rate, and this load is of users at \
+                            once: say --rate N, or leave --constant out"
+                        .to_owned(),
+                );
+            }
             Demand::Rate { constant, .. } => *constant |= self.constant,
             Demand::Users { think, .. } => put(think, self.think),
         }

@@ -8,12 +8,15 @@ use serde_json::Value;
 use super::results;
 use crate::active::bench::Finished;
 use crate::active::bench::result::SCHEMA;
+use crate::active::eval::charts as evaluated;
+use crate::active::eval::result as eval;
 use crate::active::load::charts::{self, Drawn};
 use crate::active::load::result as load;
 use crate::analysis::paper::Chart;
 use crate::analysis::render::paper::{exact, picture};
 use crate::app::bench::FILE;
 use crate::app::bench_papers::{analysis, papers};
+use crate::app::eval::FILE as EVAL;
 use crate::app::load::FILE as LOAD;
 use crate::cli::output;
 use crate::cli::stored::Stop;
@@ -29,6 +32,7 @@ use crate::ui::papers::Known;
     steady each route was; of several runs also how they differ. Of a load: answers per second by model\n\
     and region, how requests ended, what answers cost, and of each route latency against the load\n\
     with the level of service, requests per second, how late they were sent, and latency over time.\n\
+    Of an evaluation: score against duration and against cost, for each scorer.\n\
     A route that mostly failed is drawn as ∞. Each chart is an SVG, a PNG, and a\n\
     text with the exact numbers and their 95 % intervals."
 )]
@@ -45,7 +49,7 @@ pub(super) fn run(args: &Charts) -> Result<ExitCode, Stop> {
     let files = if args.path.is_file() {
         vec![args.path.clone()]
     } else {
-        results::find(&args.path, &[results::BENCH, results::LOAD])?
+        results::find(&args.path, &[results::BENCH, results::LOAD, results::EVAL])?
     };
     let mut drawn = Vec::new();
     let mut runs = Vec::new();
@@ -69,6 +73,10 @@ pub(super) fn run(args: &Charts) -> Result<ExitCode, Stop> {
                 let name = format!("{}-load", load.run);
                 drawn.extend(load.charts.into_iter().map(|chart| (name.clone(), chart)));
             }
+            Shape::Eval(eval) => {
+                let name = format!("{}-eval", eval.run);
+                drawn.extend(eval.charts.into_iter().map(|chart| (name.clone(), chart)));
+            }
         }
     }
     if runs.len() > 1 {
@@ -81,7 +89,8 @@ pub(super) fn run(args: &Charts) -> Result<ExitCode, Stop> {
         );
     }
     if drawn.is_empty() {
-        let message = "nothing to draw: no route has the 6 answers that a median needs";
+        let message = "nothing to draw: no route has the 6 answers that a median needs, nor a score with a \
+                       duration or a cost";
         return Err(Stop::Nothing(message.to_owned()));
     }
     let cannot = |error: std::io::Error| {
@@ -121,6 +130,8 @@ enum Shape {
     Run(Box<Finished>),
     /// The result of `tollgate bench load`: a load, or the loads of a search.
     Load(Drawn),
+    /// The result of `tollgate eval`.
+    Eval(evaluated::Drawn),
 }
 
 fn shape(path: &Path) -> Result<Shape, Stop> {
@@ -140,10 +151,16 @@ fn shape(path: &Path) -> Result<Shape, Stop> {
             let drawn = charts::read(&text).map_err(|what| Stop::Usage(format!("{name} {what}")));
             return drawn.map(Shape::Load);
         }
+        if family(&schema) == family(eval::SCHEMA) {
+            let drawn = evaluated::read(&text);
+            let drawn = drawn.map_err(|what| Stop::Usage(format!("{name} {what}")));
+            return drawn.map(Shape::Eval);
+        }
         let message = format!(
-            "{name} is of schema {schema}: there are charts of {SCHEMA} ({FILE} of a run) and \
-             {} ({LOAD} of a load)",
-            load::SCHEMA
+            "{name} is of schema {schema}: there are charts of {SCHEMA} ({FILE} of a run), {} \
+             ({LOAD} of a load) and {} ({EVAL} of an evaluation)",
+            load::SCHEMA,
+            eval::SCHEMA
         );
         return Err(Stop::Usage(message));
     }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::active::bench::{Finished, result};
-use crate::active::load;
+use crate::active::{eval, load};
 use crate::analysis::paper::Paper;
 use crate::analysis::render;
 use crate::analysis::reports::worse;
 use crate::app::bench::FILE;
 use crate::app::bench_papers::{analysis, loads_side_by_side, read, read_load, side_by_side};
+use crate::app::eval::FILE as EVAL_FILE;
 use crate::app::load::FILE as LOAD_FILE;
 use crate::cli::output;
 use crate::cli::report::{Shape, hand_over};
@@ -194,6 +195,12 @@ pub(super) const LOAD: Kind = Kind {
     schema: load::result::SCHEMA,
 };
 
+/// An evaluation.
+pub(super) const EVAL: Kind = Kind {
+    name: EVAL_FILE,
+    schema: eval::result::SCHEMA,
+};
+
 impl Kind {
     /// What its schema is called, without the version.
     fn family(self) -> &'static str {
@@ -222,7 +229,7 @@ pub(super) fn find(folder: &Path, kinds: &[Kind]) -> Result<Vec<PathBuf>, Stop> 
     if found.is_empty() {
         let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
         let message = format!(
-            "{} holds no result: `tollgate bench` writes {} in a folder of each run",
+            "{} holds no result: a run writes {} in a folder of its own",
             folder.display(),
             names.join(" or ")
         );

@@ -140,7 +140,12 @@ fn what_lies_beyond_the_edge_of_a_table_is_seen_to() {
     let style = html.split("<style>").nth(1).unwrap();
     // A reason wraps, so that eight columns and a verdict fit 1,400 px.
     let none = style.split("td.none{").nth(1).unwrap();
-    assert!(none.split('}').next().unwrap().contains("white-space:normal"));
+    assert!(
+        none.split('}')
+            .next()
+            .unwrap()
+            .contains("white-space:normal")
+    );
     // Where they do not, the edge is shaded, and there is a bar even where bars hide themselves.
     assert!(style.contains("scroll}\n.across::-webkit-scrollbar{height:"));
     assert!(style.contains("no-repeat local,"));

@@ -15,6 +15,7 @@ mod picture;
 
 pub mod kept;
 
+pub use picture::{Ends, Placed, charts_of};
 pub use route::{Standing, standings};
 
 /// One question that a route was asked.

@@ -6,16 +6,19 @@ use crate::analysis::paper::{Chart, Plot, Point, Unit};
 use crate::statistics::interval::Estimate;
 
 /// A value with its interval.
-pub(super) type Ends = (f64, Option<(f64, f64)>);
+pub type Ends = (f64, Option<(f64, f64)>);
 
 /// A route on a chart.
-pub(super) struct Placed {
-    pub(super) name: String,
-    pub(super) score: Estimate,
-    /// Its median duration.
-    pub(super) duration: Option<Ends>,
-    /// The mean cost of a request, dollars.
-    pub(super) cost: Option<f64>,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed {
+    /// What it is called.
+    pub name: String,
+    /// Its score.
+    pub score: Estimate,
+    /// Its median duration, in nanoseconds.
+    pub duration: Option<Ends>,
+    /// The mean cost of a request, US dollars.
+    pub cost: Option<f64>,
 }
 
 /// Two charts for each scorer.
@@ -35,8 +38,9 @@ pub(super) fn charts(scores: &Scores, routes: &[Route<'_>]) -> Vec<Chart> {
     both.collect()
 }
 
-/// The two charts of a scorer.
-pub(super) fn charts_of(scorer: &str, routes: &[Placed]) -> Vec<Chart> {
+/// The two charts of a scorer, of those routes of which both sides are known.
+#[must_use]
+pub fn charts_of(scorer: &str, routes: &[Placed]) -> Vec<Chart> {
     let duration = chart(
         format!("Score against duration ({scorer})"),
         ("duration, p50", Unit::Span),
