@@ -298,7 +298,7 @@ fn to_http_1_0_the_connection_is_promised_where_it_is_kept() {
         let mut socket = TcpStream::connect(rig.addr()).unwrap();
         let mut heads = String::new();
         // As often as the connection is promised for.
-        for _ in 0..1 + usize::from(kept) {
+        for _ in 0..=usize::from(kept) {
             let json = String::from_utf8(ask.json().to_vec()).unwrap();
             let head = format!(
                 "POST {} HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\
