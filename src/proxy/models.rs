@@ -73,7 +73,13 @@ impl ModelLists {
             // The official SDKs send the slash of an id as `%2F`.
             .map(|(_, id)| decoded(id).unwrap_or_else(|| id.to_owned()))
             .filter(|id| !id.is_empty());
+        if asked.googles {
+            models.iter_mut().for_each(name_as_google);
+        }
         let body = match wanted {
+            None if asked.googles => {
+                serde_json::json!({"object": "list", "data": models, "models": models})
+            }
             None => serde_json::json!({"object": "list", "data": models}),
             Some(id) => models
                 .into_iter()
@@ -185,6 +191,8 @@ pub struct Asked<'a> {
     pub marks: &'a HeaderMap,
     /// Our own mark, against circles.
     pub instance: &'a HeaderValue,
+    /// Whether it came from a client of Google's, whose lists have other names.
+    pub googles: bool,
     /// Credentials that have to be got.
     pub keyring: &'a Arc<Keyring>,
 }
@@ -244,6 +252,16 @@ pub fn listed(mut list: Value) -> Option<Vec<Value>> {
         model["object"] = "model".into();
     }
     Some(models)
+}
+
+/// Gives an entry the names by which Google's clients know it, beside the others:
+/// <https://ai.google.dev/api/models#Model>.
+fn name_as_google(model: &mut Value) {
+    let id = model["id"].as_str().unwrap_or_default().to_owned();
+    model["name"] = format!("models/{id}").into();
+    if model["displayName"].is_null() {
+        model["displayName"] = id.into();
+    }
 }
 
 /// An entry of a provider's list with its name in front of the id, which is how it is asked for,

@@ -323,6 +323,9 @@ impl Proxy {
                 path: address.path,
                 marks: &headers::marks(&parts.headers),
                 instance: &self.shared.instance,
+                googles: ["x-goog-api-key", "x-goog-api-client"]
+                    .iter()
+                    .any(|name| parts.headers.contains_key(*name)),
                 keyring: &self.shared.keyring,
             };
             let lists = &self.shared.models;

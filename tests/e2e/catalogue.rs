@@ -102,6 +102,34 @@ fn the_list_of_models_says_what_is_known_of_them() {
     assert_eq!(known["price"], json!({"unknown": "no_price"}));
 }
 
+/// Google's SDK asks for `/v1/models` too, and reads other names.
+#[test]
+fn googles_clients_find_their_names_in_the_list() {
+    let rig = rig();
+    let get = |path: &str, header: Option<&str>| {
+        let mut ask = Ask::new("GET", path).to("");
+        if let Some(header) = header {
+            ask = ask.header(header, "anything");
+        }
+        let reading = rig.send(&ask);
+        assert_eq!(reading.status, 200, "{path}: {}", reading.text());
+        serde_json::from_slice::<Value>(&reading.body).unwrap()
+    };
+    for header in ["x-goog-api-key", "x-goog-api-client"] {
+        let list = get("/v1/models", Some(header));
+        let names = list["models"].as_array().unwrap().iter();
+        let names: Vec<&Value> = names.map(|model| &model["name"]).collect();
+        let ids = list["data"].as_array().unwrap().iter();
+        let ids: Vec<Value> = ids
+            .map(|model| json!(format!("models/{}", model["id"].as_str().unwrap())))
+            .collect();
+        assert_eq!(names, ids.iter().collect::<Vec<_>>());
+        let one = get("/v1/models/together/sim", Some(header));
+        assert_eq!(one["name"], "models/together/sim");
+    }
+    assert_eq!(get("/v1/models", None)["models"], Value::Null);
+}
+
 #[test]
 fn one_model_is_told_however_its_slash_is_sent() {
     let rig = rig();

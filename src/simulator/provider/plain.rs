@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::record::Language;
+use crate::record::{Dialect, Language};
 
 use super::asked::Asked;
 use super::base64;
@@ -163,13 +163,19 @@ fn model_list(facts: &Facts<'_>) -> Value {
         .map(|id| model_json(facts, id))
         .collect();
     let ends = [facts.models.first(), facts.models.last()];
-    json!({
+    let mut list = json!({
         "object": "list",
         "data": data,
         "has_more": false,
         "first_id": ends[0],
         "last_id": ends[1],
-    })
+    });
+    if facts.quirks.dialect == Dialect::Gemini {
+        // Google's own SDK asks for `/v1/models` too.
+        let each = facts.models.iter().map(|id| gemini_model(id));
+        list["models"] = each.collect();
+    }
+    list
 }
 
 fn ollama_model(id: &str) -> Value {
@@ -188,9 +194,15 @@ fn gemini_model(id: &str) -> Value {
 }
 
 fn model_json(facts: &Facts<'_>, id: &str) -> Value {
-    // Fields of both families stand side by side: neither SDK minds the other's.
-    json!({
+    // Fields of all families stand side by side: no SDK minds another's.
+    let mut model = json!({
         "id": id, "object": "model", "type": "model", "created": 1_795_000_000,
         "created_at": "2026-11-18T00:00:00Z", "display_name": id, "lifecycle": "active", "owned_by": &*facts.quirks.owner,
-    })
+    });
+    if facts.quirks.dialect == Dialect::Gemini
+        && let (Value::Object(model), Value::Object(googles)) = (&mut model, gemini_model(id))
+    {
+        model.extend(googles);
+    }
+    model
 }
