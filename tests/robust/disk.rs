@@ -202,8 +202,7 @@ fn what_a_full_disk_keeps_out_of_the_store_is_told() {
         "[models.m]\nroutes = [{ provider = \"sim\", model = \"sim:n-20\" }]",
     );
     let home = Home::new(&config.replace("{folder}/store", "{folder}/disk/store"));
-    // Held to the end.
-    let _disk = match Disk::of_size(&home.folder.join("disk"), "64k") {
+    let disk = match Disk::of_size(&home.folder.join("disk"), "64k") {
         Ok(disk) => disk,
         Err(reason) => {
             println!("skipped, a small disk cannot be mounted: {reason}");
@@ -236,4 +235,24 @@ fn what_a_full_disk_keeps_out_of_the_store_is_told() {
         assert!(said.contains("no space is left"), "{line}: {said}");
         assert!(!said.contains("the store is in use"), "{line}: {said}");
     }
+    // What is there cannot be put in order, and trying again would not do it.
+    let report = || {
+        let output = home.command(&["report", "runs"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    let (code, said) = report();
+    assert_eq!(code, Some(3), "{said}");
+    assert!(
+        said.contains("no space is left to put it in order"),
+        "{said}"
+    );
+    assert!(!said.contains("try again"), "{said}");
+    disk.grow();
+    let (code, said) = report();
+    // In order, and empty: what was measured never got there.
+    assert!(
+        code != Some(3) && said.contains("no exchange in this window"),
+        "{said}"
+    );
 }

@@ -88,6 +88,12 @@ pub enum StoreError {
     /// Its writer was killed, and nobody has opened it for writing since.
     #[error("the store {0} was not closed well and is being put in order: try again")]
     Unsettled(PathBuf),
+    /// The same, and what that takes cannot be written.
+    #[error(
+        "the store {0} was not closed well, and no space is left to put it in order: it can be read \
+         when its disk, or this process's limit of a file's size, has room"
+    )]
+    NoRoom(PathBuf),
     /// Somebody still reads.
     #[error("the store {0} is being read: try again when that is over")]
     Busy(PathBuf),
@@ -107,6 +113,7 @@ impl StoreError {
             self,
             Self::Full(_)
                 | Self::TooLarge(_)
+                | Self::NoRoom(_)
                 | Self::Io { .. }
                 | Self::Denied { .. }
                 | Self::InUse(_)

@@ -114,18 +114,21 @@ fn open_settled(path: &Path) -> Result<ReadOnlyDatabase, StoreError> {
     Err(StoreError::Unsettled(path.to_owned()))
 }
 
-/// Opening for writing settles a file. Where another process does that now, there is to wait.
+/// Opening for writing and closing well settles a file; a mere drop would not say why it did not.
+/// Where another process does that now, there is to wait.
 fn settle(path: &Path) -> Result<bool, StoreError> {
     let opened = guarded(path, || {
-        Builder::new()
+        let db = Builder::new()
             .set_cache_size(CACHE_BYTES)
             .set_concurrency_mode(ConcurrencyMode::SingleWriter)
             .open(path)
-            .map_err(|error| StoreError::at(path, error))
+            .map_err(|error| StoreError::at(path, error))?;
+        db.close().map_err(|error| StoreError::at(path, error))
     });
     match opened {
         Err(StoreError::InUse(_)) => Ok(false),
-        other => other.map(|_| true),
+        Err(StoreError::Full(path) | StoreError::TooLarge(path)) => Err(StoreError::NoRoom(path)),
+        other => other.map(|()| true),
     }
 }
 
