@@ -70,6 +70,18 @@ pub(super) fn keep(
     })
 }
 
+/// How many of a table's first rows, `most` at most, a page shows without breaking a route's off;
+/// `most` where the first route has more.
+#[must_use]
+pub fn whole_within(sheet: &Sheet, most: usize) -> usize {
+    let (Some((_, places)), true) = (subject(&sheet.columns), sheet.rows.len() > most) else {
+        return sheet.rows.len().min(most);
+    };
+    let is_end =
+        |at: &usize| names(&sheet.rows[at - 1], &places) != names(&sheet.rows[*at], &places);
+    (1..=most).rev().find(is_end).unwrap_or(most)
+}
+
 /// Every group, by its kind and names.
 fn found(sheets: &[Sheet]) -> BTreeMap<Group, Found> {
     let mut all: BTreeMap<Group, Found> = BTreeMap::new();
@@ -249,6 +261,24 @@ mod tests {
         );
         assert_eq!(sheets[0].rows.len(), 7);
         assert!(rows(&sheets[0]).iter().all(|row| row.starts_with('b')));
+    }
+
+    #[test]
+    fn what_is_shown_of_a_table_ends_with_a_whole_route() {
+        let steps = [("a", 1), ("a", 2), ("b", 1), ("b", 2), ("b", 3), ("c", 1)];
+        let sheet = sheet("Over time", &steps.map(|(model, at)| (model, at, 1.0)));
+        for (most, shown) in [
+            (0, 0),
+            (1, 1),
+            (2, 2),
+            (3, 2),
+            (4, 2),
+            (5, 5),
+            (6, 6),
+            (9, 6),
+        ] {
+            assert_eq!(whole_within(&sheet, most), shown, "{most}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod chart;
 
 mod sheet;
 
+pub use bound::whole_within;
 pub use cell::{Cell, Cut, Drawn, Unit};
 pub use chart::{Band, Bar, Chart, Curve, Heat, HeatCell, Line, Mark, Plot, Point, Step};
 pub use sheet::{Column, Sheet};

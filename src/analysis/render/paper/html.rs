@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::drawing::escaped;
 use super::figure::figure;
 use super::words;
-use crate::analysis::paper::{Cell, Chart, Paper, Plot, Sheet};
+use crate::analysis::paper::{Cell, Chart, Paper, Plot, Sheet, whole_within};
 use crate::analysis::render::document::Document;
 use crate::analysis::render::units::thousands;
 
@@ -122,6 +122,8 @@ fn document(title: &str, inside: &str) -> String {
 }
 
 fn table(sheet: &Sheet, most: usize) -> String {
+    // Half a series would be a wrong picture.
+    let most = whole_within(sheet, most);
     let mut left = most;
     let table = |(title, shown, mut rows): (String, Vec<usize>, Vec<&[Cell]>)| {
         rows.truncate(left);
