@@ -40,6 +40,8 @@ names! {
     EXCHANGE = "x-tollgate-exchange";
     /// How many attempts there were.
     ATTEMPTS = "x-tollgate-attempts";
+    /// The tries that failed, each with its route and why, where there was more than one.
+    TRIED = "x-tollgate-tried";
     /// How long each part took (W3C Server Timing).
     SERVER_TIMING = "server-timing";
     /// Says which language was said in which.

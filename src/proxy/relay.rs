@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use super::candidates::Way;
 use super::failover::{self, Begun, Job, Means, Reached};
 use super::headers;
-use super::names::{ATTEMPTS, DROPPED, HINT, REASON, ROUTE, SERVER_TIMING, TRANSLATED};
+use super::names::{ATTEMPTS, DROPPED, HINT, REASON, ROUTE, SERVER_TIMING, TRANSLATED, TRIED};
 use super::settle::Exchange;
 use super::speech::{Said, stamp_of};
 use super::tap::{ProxyBody, Tap, TapParts, Voice};
@@ -187,6 +187,9 @@ pub fn relay(
         headers.insert(&REASON, reason);
     }
     headers.insert(&ATTEMPTS, HeaderValue::from(attempts));
+    if let Some(tried) = exchange.draft().and_then(|draft| tried(draft)) {
+        headers.insert(&TRIED, tried);
+    }
     if status == StatusCode::NOT_FOUND
         && let Some(hint) = relay
             .model
@@ -227,10 +230,7 @@ pub fn say_tries(headers: &mut HeaderMap, draft: &ExchangeRecord) {
     let Some(last) = draft.attempts.last() else {
         return;
     };
-    let route = match &last.model {
-        Some(model) => format!("{}/{model}", last.provider),
-        None => last.provider.to_string(),
-    };
+    let route = route(last);
     let reason = format!("{}; {}", draft.policy, draft.reason);
     let timing = timing(draft);
     let said = [
@@ -244,6 +244,35 @@ pub fn say_tries(headers: &mut HeaderMap, draft: &ExchangeRecord) {
         }
     }
     headers.insert(&ATTEMPTS, HeaderValue::from(draft.attempts.len()));
+    if let Some(tried) = tried(draft) {
+        headers.insert(&TRIED, tried);
+    }
+}
+
+fn route(attempt: &AttemptRecord) -> String {
+    match &attempt.model {
+        Some(model) => format!("{}/{model}", attempt.provider),
+        None => attempt.provider.to_string(),
+    }
+}
+
+/// Which tries failed and why, where there was more than one: `openai/gpt-4.1 server_error,
+/// azure/gpt-4.1 503`. Of one whose error is on its way yet the status is known.
+fn tried(draft: &ExchangeRecord) -> Option<HeaderValue> {
+    if draft.attempts.len() < 2 {
+        return None;
+    }
+    let failed = draft.attempts.iter().filter_map(|attempt| {
+        let status = attempt.status.filter(|status| *status >= 400);
+        let why = match attempt.error_class {
+            Some(class) => class.name().to_owned(),
+            None => status?.to_string(),
+        };
+        Some(format!("{} {why}", route(attempt)))
+    });
+    let failed: Vec<String> = failed.collect();
+    let said = (!failed.is_empty()).then(|| failed.join(", "))?;
+    HeaderValue::try_from(said).ok()
 }
 
 /// Where the time before the body went, as the value of `server-timing` (milliseconds): what

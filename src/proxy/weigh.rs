@@ -558,7 +558,10 @@ fn no_route(plan: &Plan, found: &Ways) -> Reject {
         return Reject::no_credential();
     }
     let why = |index: usize| {
-        let left_out = plan.left_out.iter().find(|(place, _)| *place == index);
+        // Of several keys one stands for the route, and need not be the first.
+        let spares = found.ways[index + 1..].iter();
+        let keys = index..=index + spares.take_while(|way| way.is_spare).count();
+        let left_out = plan.left_out.iter().find(|(place, _)| keys.contains(place));
         left_out.map_or_else(|| not_admitted(&found.ways[index]), |(_, why)| why.name())
     };
     let list = found.ways.iter().enumerate();

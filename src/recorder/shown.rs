@@ -315,7 +315,9 @@ impl Expected {
         let belief = expected.first_token(Prompt::of(prompt));
         let away = EIGHT_OF_TEN * belief.deviation();
         let believed = ((belief.mean - away).exp(), (belief.mean + away).exp());
-        let recent = recent.map(|(low, high)| (low.as_millis(), high.as_millis()));
+        // They are kept in whole milliseconds, rounded up.
+        let from = |low: Nanos| (low.as_millis() - 1.0).max(0.0);
+        let recent = recent.map(|(low, high)| (from(low), high.as_millis()));
         Self {
             first_token_ms: belief.typical(),
             between_ms: recent.unwrap_or(believed),
@@ -386,7 +388,8 @@ mod tests {
                 (50.0..54.0).contains(&expected.first_token_ms),
                 "{expected:?}"
             );
-            assert_eq!(expected.between_ms, (51.0, 53.0));
+            // Between whole milliseconds, as they are kept.
+            assert_eq!(expected.between_ms, (50.0, 53.0));
             assert_eq!(shown.p95, Some(Nanos::from_millis(53)));
         }
     }

@@ -132,6 +132,12 @@ fn what_fails_before_its_first_token_is_followed_by_the_next_route() {
             "{name}"
         );
         assert_eq!(reading.header("x-tollgate-attempts"), Some("2"), "{name}");
+        let [lost, _] = record.attempts.as_slice() else {
+            panic!("{name}: {} attempts", record.attempts.len());
+        };
+        let why = lost.error_class.unwrap().name();
+        let tried = format!("{}/{} {why}", lost.provider, lost.model.as_ref().unwrap());
+        assert_eq!(reading.header("x-tollgate-tried"), Some(&*tried), "{name}");
         let timing = reading.header("server-timing").unwrap();
         assert!(timing.starts_with("tollgate;dur="), "{name}: {timing}");
         assert!(timing.contains(", tollgate-tries;dur="), "{name}: {timing}");
@@ -556,6 +562,51 @@ fn regions_and_costs_are_kept_to_whatever_happens() {
             reading.text()
         );
         assert_eq!(reading.status, 400);
+    }
+}
+
+#[test]
+fn a_failure_of_every_route_says_what_was_tried() {
+    let rig = Rig::configured(
+        "[models.m]\nroutes = [{ provider = \"oa\", model = \"sim:fault-http_500\" }, \
+         { provider = \"inj\", model = \"sim:fault-http_529\" }]\n",
+    );
+    for stream in [false, true] {
+        rig.forget();
+        let ask = Ask::chat("m", stream).to("");
+        let reading = rig.send(&ask);
+        assert!(reading.status >= 500, "{}", reading.text());
+        // What the last one says has not come yet: its status has.
+        assert_eq!(
+            reading.header("x-tollgate-tried"),
+            Some("oa/sim:fault-http_500 server_error, inj/sim:fault-http_529 529")
+        );
+    }
+    let ask = Ask::chat("sim:n-3", false).to("/oa");
+    assert_eq!(rig.send(&ask).header("x-tollgate-tried"), None, "one try");
+}
+
+/// Of several keys one stands for the route, and need not be the first.
+#[test]
+fn why_a_route_with_several_keys_is_left_out_is_told_whichever_stands_for_it() {
+    let rig = Rig::configured(
+        "[providers.keys]\nbase_url = \"http://{sim}/openai/v1\"\n\
+         api_keys = [\"sk-CANARY-PROVIDER\", \"sk-CANARY-OTHER\"]\n\
+         [[prices.rows]]\nproviders = [\"keys\", \"oa\"]\nmodels = [\"sim*\"]\ninput = 2\noutput = 8\n\
+         [models.m]\nroutes = [{ provider = \"keys\", model = \"sim:n-3\" }, \
+         { provider = \"oa\", model = \"sim:n-3\" }]\n",
+    );
+    for _ in 0..4 {
+        // Keys take turns, so that either is the one of fewer uses.
+        rig.send(&Ask::chat("m", false).to(""));
+        let dear = Ask::chat("m", false)
+            .to("")
+            .header("x-tollgate-max-cost", "0.00000001");
+        let text = rig.send(&dear).text();
+        assert!(
+            text.contains("(keys/sim:n-3: max_cost; oa/sim:n-3: max_cost)"),
+            "{text}"
+        );
     }
 }
 

@@ -342,7 +342,9 @@ impl Health {
             held.len() - 1
         });
         let hold = (self.tuning.hold, self.tuning.hold_max);
-        // An exhausted quota may name its end; else it is held as long as a wrong key is.
+        // An exhausted quota may name its end; else it is held as long as a wrong key is, and never
+        // shorter: Google says seconds beside a day's quota.
+        let asked = asked.map(|asked| asked.max(now.plus(self.tuning.hold)));
         let until = held[at].1.cool(asked, class, hold, ticket.begun, now);
         Change::CredentialHeld {
             provider,

@@ -211,6 +211,21 @@ fn a_rate_limit_cools_exactly_as_long_as_it_says() {
     assert_eq!(other.barred, None);
 }
 
+/// Google says seconds beside a day's quota; a quota that names a later end is held until then.
+#[test]
+fn a_spent_quota_is_held_at_least_as_long_as_a_wrong_key() {
+    for (said, ends) in [(None, 600), (Some(28), 600), (Some(3_000), 3_000)] {
+        let mut health = Health::default();
+        let event = Event::Failed {
+            class: ErrorClass::Quota,
+            until: said.map(at),
+        };
+        attempt(&mut health, event, at(0), at(0));
+        assert!(barred(&health, Moment(ends * S - 1)).is_some(), "{said:?}");
+        assert_eq!(barred(&health, at(ends)), None, "{said:?}");
+    }
+}
+
 #[test]
 fn a_later_event_never_shortens_cooling() {
     let mut health = Health::default();
