@@ -81,7 +81,10 @@ export GATHER
 bench: ## Overhead beside nginx, translation, store, report: tables, and target/bench/bench.json (half an hour)
 	mkdir -p $(BENCH)
 	rm -f $(BENCH)/*.json $(BENCH)/*.txt
-	$(CARGO) bench --locked --bench overhead -- --json $(CURDIR)/$(BENCH)/overhead.json
+	$(CARGO) build --release --locked
+	cp target/release/tollgate $(BENCH)/tollgate
+	TOLLGATE_BIN=$(CURDIR)/$(BENCH)/tollgate \
+	  $(CARGO) bench --locked --bench overhead -- --json $(CURDIR)/$(BENCH)/overhead.json
 	$(CARGO) bench --locked --bench translation -- --json $(CURDIR)/$(BENCH)/translation.json
 	for name in store report; do \
 	  [ -f benches/$$name.rs ] || continue; \

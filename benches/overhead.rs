@@ -3,7 +3,11 @@
 //! Everything runs on loopback, interleaved in one run, against the simulator. Figures are ratios
 //! of medians over rounds; the spread (first and third quartile of the rounds) stands beside each.
 //!
-//! `cargo bench --bench overhead -- [--rounds N] [--json FILE] [--quick]`
+//! `cargo bench --bench overhead -- [--rounds N] [--json FILE] [--quick] [--beside PROGRAM]`
+//!
+//! `TOLLGATE_BIN` names the Tollgate that is measured. Without it the one that cargo built for this
+//! bench is, whose tokio has the manual clock of the tests in it. `--beside` adds another build as a
+//! way of its own: what a change costs is seen in one run.
 
 #![expect(clippy::print_stdout, reason = "a bench speaks to the terminal")]
 
@@ -31,7 +35,7 @@ type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Fallible<()> {
     let options = Options::read();
-    let scene = Scene::set()?;
+    let scene = Scene::set(options.beside.as_deref())?;
     let mut report = Report::default();
     let sides = scene.sides();
     for side in &sides {
@@ -61,6 +65,7 @@ struct Options {
     rounds: usize,
     quick: bool,
     json: Option<PathBuf>,
+    beside: Option<PathBuf>,
 }
 
 impl Options {
@@ -76,6 +81,7 @@ impl Options {
             rounds: rounds.unwrap_or(if quick { 5 } else { 21 }),
             quick,
             json: value("--json").map(PathBuf::from),
+            beside: value("--beside").map(PathBuf::from),
         }
     }
 }
@@ -96,13 +102,13 @@ struct Scene {
 }
 
 impl Scene {
-    fn set() -> Fallible<Self> {
+    fn set(beside: Option<&Path>) -> Fallible<Self> {
         let folder = tempfile::tempdir()?;
-        let tollgate = env!("CARGO_BIN_EXE_tollgate");
+        let tollgate = program_measured();
         let mut children = Vec::new();
         let simulator = free_address()?;
         children.push(
-            Command::new(tollgate)
+            Command::new(&tollgate)
                 .args([
                     "simulate",
                     "--listen",
@@ -115,22 +121,14 @@ impl Scene {
         );
         wait_for(simulator)?;
         let mut sides = vec![("direct", simulator, usize::MAX)];
-        let own = free_address()?;
-        let config = folder.path().join("tollgate.toml");
-        fs::write(
-            &config,
-            tollgate_config(own, free_address()?, simulator, folder.path()),
-        )?;
-        let log = fs::File::create(folder.path().join("tollgate.log"))?;
-        children.push(
-            Command::new(tollgate)
-                .args(["serve", "--config"])
-                .arg(&config)
-                .stderr(log)
-                .spawn()?,
-        );
-        sides.push(("tollgate", own, children.len() - 1));
-        wait_for(own)?;
+        let ways = [("tollgate", Some(tollgate.as_path())), ("beside", beside)];
+        for (name, program) in ways {
+            let Some(program) = program else { continue };
+            let own = free_address()?;
+            children.push(serve(program, own, simulator, &folder.path().join(name))?);
+            sides.push((name, own, children.len() - 1));
+            wait_for(own)?;
+        }
         if let Some(program) = program("nginx") {
             let address = free_address()?;
             let file = folder.path().join("nginx.conf");
@@ -199,6 +197,26 @@ impl Drop for Scene {
             let _ = child.wait();
         }
     }
+}
+
+/// The Tollgate whose figures these are.
+fn program_measured() -> PathBuf {
+    std::env::var_os("TOLLGATE_BIN")
+        .map_or_else(|| env!("CARGO_BIN_EXE_tollgate").into(), PathBuf::from)
+}
+
+/// A Tollgate in front of the simulator `to`, all of whose files are in `folder`.
+fn serve(program: &Path, own: SocketAddr, to: SocketAddr, folder: &Path) -> Fallible<Child> {
+    fs::create_dir(folder)?;
+    let config = folder.join("tollgate.toml");
+    fs::write(&config, tollgate_config(own, free_address()?, to, folder))?;
+    // Not beside the config, whose folder is watched.
+    let log = fs::File::create(folder.with_extension("log"))?;
+    Ok(Command::new(program)
+        .args(["serve", "--config"])
+        .arg(&config)
+        .stderr(log)
+        .spawn()?)
 }
 
 fn program(name: &str) -> Option<PathBuf> {
@@ -643,7 +661,7 @@ fn beside_report(options: &Options, report: &mut Report) -> Fallible<()> {
     let config = folder.path().join("tollgate.toml");
     let settings = tollgate_config(own, free_address()?, simulator, folder.path());
     fs::write(&config, settings)?;
-    let program = env!("CARGO_BIN_EXE_tollgate");
+    let program = &program_measured();
     let mut children = Children::default();
     let listen = simulator.to_string();
     children
@@ -701,7 +719,7 @@ const BESIDE_P99: &str = "added: short call while a report loops, p99";
 /// Makes the report over everything, again and again.
 fn report_until(store: &Path, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
-        let made = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        let made = Command::new(program_measured())
             .args([
                 "report", "routes", "--origin", "all", "--since", "30d", "--store",
             ])
@@ -788,7 +806,15 @@ impl Report {
             "what", "side", "median"
         );
         for (what, unit) in &self.rows {
-            for side in ["direct", "nginx", "envoy", "tollgate", "alone", "beside it"] {
+            for side in [
+                "direct",
+                "nginx",
+                "envoy",
+                "tollgate",
+                "beside",
+                "alone",
+                "beside it",
+            ] {
                 let Some((low, mid, high)) = self.quartiles(what, side) else {
                     continue;
                 };
