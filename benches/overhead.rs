@@ -450,20 +450,25 @@ fn latency(sides: &[Side], options: &Options, report: &mut Report) -> Fallible<(
             Pick::FirstToken,
         ),
     ] {
-        let mut clients = sides
-            .iter()
-            .map(|side| Client::connect(side.address))
-            .collect::<Result<Vec<_>, _>>()?;
-        for client in &mut clients {
-            (0..per_round / 2).try_for_each(|_| client.exchange(&request).map(drop))?;
-        }
         let mut rounds = vec![Vec::new(); sides.len()];
         for round in 0..options.rounds {
+            // New connections each round: which worker a connection falls to, and on which
+            // processor it wakes, is luck that must not stay with one side.
+            let mut clients = sides
+                .iter()
+                .map(|side| Client::connect(side.address))
+                .collect::<Result<Vec<_>, _>>()?;
+            for client in &mut clients {
+                (0..per_round / 6).try_for_each(|_| client.exchange(&request).map(drop))?;
+            }
             let mut times = vec![Vec::with_capacity(per_round); sides.len()];
-            // One call of each side in turn: what disturbs the machine disturbs all of them.
-            for call in 0..per_round {
-                for position in 0..sides.len() {
-                    let side = (position + call + round) % sides.len();
+            // One call of each side in turn: what disturbs the machine disturbs all of them. In
+            // an order drawn anew, since what a call costs depends on whose was before it.
+            let mut order: Vec<usize> = (0..sides.len()).collect();
+            let mut random = fastrand::Rng::with_seed(round as u64);
+            for _ in 0..per_round {
+                random.shuffle(&mut order);
+                for side in order.iter().copied() {
                     let seen = clients[side].exchange(&request)?;
                     let time = match pick {
                         Pick::Total => seen.total,
