@@ -90,12 +90,14 @@ impl<'a> Bears<'a> {
                 low,
                 high,
                 n,
+                few_hours,
                 ..
             }) => Cell::Quantile {
                 value: 1.0 - value,
                 low: high.map(|high| 1.0 - high),
                 high: low.map(|low| 1.0 - low),
                 n,
+                few_hours,
                 of: None,
             },
             _ => Cell::absent(self.verdict()),
@@ -296,6 +298,7 @@ mod tests {
             low: Some(0.8),
             high: Some(0.95),
             n: 200,
+            few_hours: false,
             of: None,
         };
         assert_eq!(cell(0, "success"), success);

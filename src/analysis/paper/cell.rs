@@ -144,6 +144,8 @@ pub enum Cell {
         high: Option<f64>,
         /// How many numbers, failures included.
         n: u64,
+        /// Whether they are of so few hours that the interval cannot know how hours differ.
+        few_hours: bool,
         /// The numbers themselves, where they are at hand: another window is compared with them.
         of: Option<Drawn>,
     },
@@ -188,7 +190,7 @@ impl Cell {
         match self {
             Self::Share(share) => share.estimate().map_or_else(
                 || Self::absent("of none"),
-                |found| Self::quantile(&found, share.whole),
+                |found| Self::quantile(&found, share.whole).of_few_hours(share.is_of_few_hours()),
             ),
             Self::In(unit, cell) => Self::In(*unit, Box::new(cell.written())),
             other => other.clone(),
@@ -215,7 +217,28 @@ impl Cell {
             low: end(estimate.interval.low),
             high: end(estimate.interval.high),
             n,
+            few_hours: false,
             of: None,
+        }
+    }
+
+    /// The same where it is so that its interval cannot know how hours differ.
+    #[must_use]
+    fn of_few_hours(mut self, is: bool) -> Self {
+        if let Self::Quantile { few_hours, .. } = &mut self {
+            *few_hours = is;
+        }
+        self
+    }
+
+    /// Whether it is of less than three hours: its interval cannot know how hours differ.
+    #[must_use]
+    pub fn is_of_few_hours(&self) -> bool {
+        match self {
+            Self::Quantile { few_hours, .. } => *few_hours,
+            Self::Share(share) => share.whole > 0 && share.is_of_few_hours(),
+            Self::In(_, cell) => cell.is_of_few_hours(),
+            _ => false,
         }
     }
 

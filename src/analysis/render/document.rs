@@ -9,8 +9,8 @@ use crate::statistics::DEFINITIONS;
 use crate::statistics::sketch::RELATIVE_ERROR;
 
 use super::units::{
-    NOTHING, between, dollars, figure, length, minute, percent, percent_of, plain, rate, short,
-    span, thousands, three_digits,
+    BRIEF, BRIEF_SAID, NOTHING, between, dollars, figure, length, minute, percent, percent_of,
+    plain, rate, short, span, thousands, three_digits,
 };
 
 /// A report laid out.
@@ -132,7 +132,11 @@ fn sureness_row(route: &RouteReport) -> Vec<Lines> {
         name(&route.route),
         vec![
             between(ends, percent_of),
-            format!("of {}", thousands(failed.whole)),
+            format!(
+                "of {}{}",
+                thousands(failed.whole),
+                if failed.is_of_few_hours() { BRIEF } else { "" }
+            ),
         ],
         ["p50", "p95", "p99", "n"].map(str::to_owned).to_vec(),
         ends_of(&route.first_token, span),
@@ -149,7 +153,12 @@ fn unpriced(costs: &Costs) -> String {
 fn ends_of(spread: &Spread, write: fn(f64) -> String) -> Lines {
     let ends = [spread.p50_ends, spread.p95_ends, spread.p99_ends];
     let mut lines = ends.map(|ends| between(ends, write)).to_vec();
-    lines.push(thousands(spread.count()));
+    let brief = if spread.few_hours && spread.count() > 0 {
+        BRIEF
+    } else {
+        ""
+    };
+    lines.push(format!("{}{brief}", thousands(spread.count())));
     lines
 }
 
@@ -383,12 +392,20 @@ fn notes(report: &RoutesReport) -> Vec<String> {
     );
     notes.push(
         "Intervals of quantiles are of two order statistics, exact, 95 %, of as many numbers as are \
-         independent (those that came near each other, within a 24th of the whole or more, may be \
-         alike: design effect); those of rates Wilson's, of as many in the same way. Both are \
+         independent (those that came near each other, within a 24th of the whole or more, or within an hour, \
+         may be alike: design effect, with Student's factor for few hours); those of rates Wilson's, of as many in the same way. Both are \
          for one look at a window chosen before. p50 needs 6 numbers, p95 72, p99 368; n is with \
          failures. No draws are made."
             .to_owned(),
     );
+    let brief = |route: &RouteReport| {
+        let spreads = [&route.first_token, &route.total, &route.output_rate];
+        let brief = spreads.iter().any(|of| of.few_hours && of.count() > 0);
+        brief || route.failure_rate.is_of_few_hours()
+    };
+    if report.routes.iter().any(brief) {
+        notes.push(BRIEF_SAID.to_owned());
+    }
     let configs: Vec<String> = head.configs.iter().map(ToString::to_string).collect();
     notes.push(format!(
         "Definitions {DEFINITIONS}, tollgate {}, made {}, config of the first and last exchange: {}.",

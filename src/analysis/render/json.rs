@@ -131,6 +131,7 @@ pub fn spread(spread: &Spread, unit: f64) -> Value {
         "failures": spread.failures,
         "not_waited_out": spread.cut,
         "design_effect": spread.effect,
+        "few_hours": spread.few_hours,
         "p5": scaled(spread.p5),
         "p50": with_ends(scaled(spread.p50), spread.p50_ends, unit),
         "p95": with_ends(scaled(spread.p95), spread.p95_ends, unit),

@@ -180,7 +180,7 @@ fn json_keeps_its_schema() {
     );
     assert_eq!(
         keys(&route["first_token_ms"]),
-        "design_effect failures iqr_over_p50 missing n not_waited_out p5 p50 p95 p95_over_p50 p99"
+        "design_effect failures few_hours iqr_over_p50 missing n not_waited_out p5 p50 p95 p95_over_p50 p99"
     );
     assert_eq!(route["failure_rate"]["part"], 20);
     assert_eq!(keys(&route["failure_rate"]), "high low part value whole");

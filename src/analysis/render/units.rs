@@ -6,6 +6,13 @@ use crate::record::WallTime;
 /// What stands where there is no number.
 pub const NOTHING: &str = "—";
 
+/// What stands beside a number of so few hours that its interval cannot know how they differ.
+pub const BRIEF: &str = " in <3 h";
+
+/// What that means.
+pub const BRIEF_SAID: &str = "`in <3 h` stands beside numbers of less \
+    than three hours: the interval is of those alone and cannot know how hours differ.";
+
 /// A span of nanoseconds in the unit that suits it, with three digits that mean something.
 #[must_use]
 pub fn span(nanos: f64) -> String {

@@ -11,8 +11,7 @@ use crate::analysis::tables::Share;
 use crate::record::{NullReason, WallTime};
 use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide};
 use crate::statistics::interval::{
-    ALPHA, Estimate, Interval, Nearby, Pool as _, cluster_effect, counted_cluster_effect,
-    order_ci_deff,
+    ALPHA, Estimate, Interval, Nearby, Pool, cluster_effect, order_ci_deff,
 };
 use crate::statistics::metric::{is_credential_fault, is_rate_limit};
 use crate::statistics::quantile::{Sample, minimum_count, sorted, waited_quantile};
@@ -25,7 +24,8 @@ pub(super) const SEED: u64 = 1;
 pub(super) const METHOD: &str = "Quantiles are of type 7 with the exact binomial interval of two \
     order statistics, 95 %, of as many requests as are independent by how alike those are that came near \
     each other (design effect: of spans of time, an hour halved or doubled, of which the numbers' \
-    own extent has 24 at most); a quantile needs 6 numbers at p50, 72 \
+    own extent has 24 at most, and of hours where spans are shorter, with Student's factor for \
+    few of them); a quantile needs 6 numbers at p50, 72 \
     at p95 and p5, 368 at p99. Shares have Wilson's interval, 95 %, of as many in the \
     same way. Failures count as infinitely \
     long in times and are not in rates. Who leads is decided by the index bootstrap of the \
@@ -91,6 +91,8 @@ pub(super) struct Numbers {
     /// How many of them, in the order of time, say what one independent one would; absent where
     /// that order is not known.
     effect: Option<f64>,
+    /// Whether they are of so few hours that nothing tells how hours differ.
+    few_hours: bool,
     /// Why there are none, where nobody kept them.
     unkept: Option<&'static str>,
     /// Why there are none, where the calls say so.
@@ -111,16 +113,15 @@ impl Numbers {
     pub(super) fn in_time(values: impl IntoIterator<Item = (WallTime, f64)>) -> Self {
         let values: Vec<(WallTime, f64)> = values.into_iter().collect();
         let numbers = Self::of(values.iter().map(|(_, value)| *value));
-        let middle = numbers.sample().quantile(0.5);
-        let effect = middle.filter(|one| one.is_finite()).map_or(1.0, |middle| {
-            let mut nearby = Nearby::<(u64, u64)>::default();
-            for (date, value) in values {
-                nearby.at(date).pool((u64::from(value <= middle), 1));
-            }
-            counted_cluster_effect(&nearby.groups().copied().collect::<Vec<_>>())
-        });
+        let middle = numbers.sample().quantile(0.5).filter(|one| one.is_finite());
+        let mut nearby = Nearby::<(u64, u64)>::default();
+        for (date, value) in values {
+            let below = middle.is_some_and(|middle| value <= middle);
+            nearby.at(date).pool((u64::from(below), 1));
+        }
         Self {
-            effect: Some(effect),
+            effect: Some(middle.map_or(1.0, |_| nearby.effect())),
+            few_hours: nearby.is_of_few_hours(),
             ..numbers
         }
     }
@@ -221,19 +222,34 @@ impl Numbers {
         Self { failures, ..self }.cut_short(waits)
     }
 
-    /// The same with how many of them say what one independent one would: each of `clusters` has
-    /// numbers that may be alike, in units of `unit`, and how many are longer than all.
-    pub(super) fn alike(self, clusters: &[(&Sketch, u64)], unit: f64) -> Self {
-        let middle = self.sample().quantile(0.5);
-        let effect = middle.filter(|one| one.is_finite()).map(|middle| {
-            // Half a unit up: the number itself is one of the bins.
-            let upto = (middle / unit + 0.5) as u64;
-            let clusters = clusters.iter();
-            let counts = clusters
-                .map(|(numbers, longer)| (numbers.count_upto(upto), numbers.count() + longer));
-            counted_cluster_effect(&counts.collect::<Vec<_>>())
+    /// The same with how many of them say what one independent one would: each of `groups` has
+    /// numbers `of` it that may be alike, in units of `unit`, and how many are longer than all.
+    pub(super) fn alike<T: Pool>(
+        self,
+        groups: &Nearby<T>,
+        of: impl Fn(&T) -> (&Sketch, u64),
+        unit: f64,
+    ) -> Self {
+        let middle = self.sample().quantile(0.5).filter(|one| one.is_finite());
+        // Half a unit up: the number itself is one of the bins.
+        let upto = middle.map_or(0, |middle| (middle / unit + 0.5) as u64);
+        let counts = groups.counted(|group| {
+            let (numbers, longer) = of(group);
+            (numbers.count_upto(upto), numbers.count() + longer)
         });
-        Self { effect, ..self }
+        Self {
+            effect: middle.map(|_| counts.effect()),
+            few_hours: counts.is_of_few_hours(),
+            ..self
+        }
+    }
+
+    /// The same of a span of time that is what they are about: other hours are other numbers'.
+    pub(super) fn of_its_span(self) -> Self {
+        Self {
+            few_hours: false,
+            ..self
+        }
     }
 
     /// Numbers in order, each with how often it is there.
@@ -349,7 +365,8 @@ impl Numbers {
 
     fn cell(&self, estimate: &Estimate, p: f64) -> Cell {
         let mut cell = Cell::quantile(estimate, self.count());
-        if let Cell::Quantile { of, .. } = &mut cell {
+        if let Cell::Quantile { of, few_hours, .. } = &mut cell {
+            *few_hours = self.few_hours;
             *of = Some(Drawn {
                 p,
                 sorted: Arc::clone(&self.sorted),
@@ -790,6 +807,22 @@ mod tests {
         assert_eq!(told.at(0.5), Cell::absent("usage_unknown 2, too_short 1"));
         let failing = Numbers::of([f64::INFINITY; 9]);
         assert_eq!(failing.at(0.5), Cell::absent("among failures, n 9"));
+    }
+
+    /// What an hour's requests say of the next hour is nothing, and three hours' little.
+    #[test]
+    fn numbers_of_few_hours_say_so_beside_themselves() {
+        for (hours, few) in [(1, true), (2, true), (3, false), (24, false)] {
+            let numbers = Numbers::in_time((0..hours * 60).map(|minute| {
+                let date = WallTime(minute * 60_000_000);
+                (date, 300.0 + (minute % 60) as f64)
+            }));
+            assert_eq!(numbers.at(0.5).is_of_few_hours(), few, "{hours}");
+            assert!(!numbers.of_its_span().at(0.5).is_of_few_hours());
+            let failed = near((0..hours * 60).map(|n| (WallTime(n * 60_000_000), n % 9 == 0)));
+            assert_eq!(Cell::share(failed).is_of_few_hours(), few, "{hours}");
+            assert!(!Cell::share(failed.of_its_span()).is_of_few_hours());
+        }
     }
 
     #[test]

@@ -137,22 +137,12 @@ impl Sums {
 
     /// Those that failed by its fault, lost tries included.
     pub(super) fn failed(&self) -> Share {
-        let groups = self.ends.groups();
-        Share::alike(
-            &groups
-                .map(|ends| (ends.failed, ends.judged))
-                .collect::<Vec<_>>(),
-        )
+        Share::nearby(&self.ends.counted(|ends| (ends.failed, ends.judged)))
     }
 
     /// Those of all tries that ended so.
     pub(super) fn of_tries(&self, so: impl Fn(&Ends) -> u64) -> Share {
-        let groups = self.ends.groups();
-        Share::alike(
-            &groups
-                .map(|ends| (so(ends), ends.tries))
-                .collect::<Vec<_>>(),
-        )
+        Share::nearby(&self.ends.counted(|ends| (so(ends), ends.tries)))
     }
 
     /// Mean cost of those whose cost is known, and how many they are.
@@ -173,19 +163,12 @@ impl Sums {
         known.then(|| self.of_both(|part| part.further.streamed))
     }
 
-    fn clusters(&self, of: impl Fn(&Alike) -> (&Sketch, u64)) -> Vec<(&Sketch, u64)> {
-        self.alike.groups().map(of).collect()
-    }
-
     /// Time to first token of streams.
     pub(super) fn first_token(&self) -> Numbers {
         let streams = &self.streams;
         Numbers::rolled(&streams.first_token, infinite(streams), 1.0)
             .beside(&streams.waited)
-            .alike(
-                &self.clusters(|alike| (&alike.first_token, alike.longer[0])),
-                1.0,
-            )
+            .alike(&self.alike, |of| (&of.first_token, of.longer[0]), 1.0)
     }
 
     /// Time to first answer of streams.
@@ -193,16 +176,16 @@ impl Sums {
         let streams = &self.streams;
         Numbers::rolled(&streams.first_answer, infinite(streams), 1.0)
             .beside(&streams.waited_answer)
-            .alike(
-                &self.clusters(|alike| (&alike.first_answer, alike.longer[1])),
-                1.0,
-            )
+            .alike(&self.alike, |of| (&of.first_answer, of.longer[1]), 1.0)
     }
 
     /// Output rate of streams that ended, in tokens per second.
     pub(super) fn rate(&self) -> Numbers {
-        Numbers::rolled(&self.streams.output_rate, 0, 1e-3)
-            .alike(&self.clusters(|alike| (&alike.rate, 0)), 1e-3)
+        Numbers::rolled(&self.streams.output_rate, 0, 1e-3).alike(
+            &self.alike,
+            |of| (&of.rate, 0),
+            1e-3,
+        )
     }
 }
 

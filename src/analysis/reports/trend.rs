@@ -55,6 +55,18 @@ struct Step<'a> {
     calls: Vec<&'a Call>,
 }
 
+impl Step<'_> {
+    /// The step as one of a trend: its numbers are about its own time.
+    fn of_its_span(self) -> Self {
+        Self {
+            failed: self.failed.of_its_span(),
+            first_token: self.first_token.of_its_span(),
+            rate: self.rate.of_its_span(),
+            ..self
+        }
+    }
+}
+
 /// A change with what else changed then.
 struct Marked {
     at: i64,
@@ -95,7 +107,7 @@ pub(super) fn rolled(routes: BTreeMap<Route, BTreeMap<i64, Sums>>, head: Head) -
             let of = |at: i64| {
                 let sums = sums.remove(&at).unwrap_or_default();
                 whole.merge(&sums);
-                summed(at * step, &sums)
+                summed(at * step, &sums).of_its_span()
             };
             let steps = steps.map(of).collect();
             along(route, steps, summed(0, &whole), step, &notes)
@@ -192,7 +204,7 @@ fn course<'a>(route: Route, calls: Vec<&'a Call>, step: i64, notes: &'a [Note]) 
     let steps = all_steps(&by_step.keys().copied().collect::<Vec<_>>())
         .map(|at| {
             let calls = by_step.remove(&at).unwrap_or_default();
-            of_calls(at * step, calls)
+            of_calls(at * step, calls).of_its_span()
         })
         .collect();
     along(route, steps, whole, step, notes)

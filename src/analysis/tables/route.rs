@@ -1,7 +1,7 @@
 //! Holds what one route did: the numbers of a report with both ends of every fraction.
 
 use crate::record::{Name, NoCost, Outcome, ProviderKind, TokenSource};
-use crate::statistics::interval::{ALPHA, Estimate, Nearby, counted_cluster_effect, wilson_deff};
+use crate::statistics::interval::{ALPHA, Estimate, Nearby, wilson_deff};
 use crate::statistics::rollup::TokenSums;
 
 use super::spread::Spread;
@@ -37,6 +37,8 @@ pub struct Share {
     pub whole: u64,
     /// How many of the whole say as much as one that came alone would.
     alike: f64,
+    /// Whether they are of so few hours that nothing tells how hours differ.
+    few_hours: bool,
 }
 
 impl Share {
@@ -47,6 +49,7 @@ impl Share {
             part,
             whole,
             alike: 1.0,
+            few_hours: false,
         }
     }
 
@@ -66,18 +69,28 @@ impl Share {
     /// outage fails many at once.
     #[must_use]
     pub fn nearby(groups: &Nearby<(u64, u64)>) -> Self {
-        Self::alike(&groups.groups().copied().collect::<Vec<_>>())
-    }
-
-    /// The same of groups as they are: the part and the whole of each.
-    #[must_use]
-    pub fn alike(groups: &[(u64, u64)]) -> Self {
         let sum = |(part, whole): (u64, u64), group: &(u64, u64)| (part + group.0, whole + group.1);
-        let (part, whole) = groups.iter().fold((0, 0), sum);
+        let (part, whole) = groups.groups().fold((0, 0), sum);
         Self {
             part,
             whole,
-            alike: counted_cluster_effect(groups),
+            alike: groups.effect(),
+            few_hours: whole > 0 && groups.is_of_few_hours(),
+        }
+    }
+
+    /// Whether it is of less than three hours: its interval cannot know how hours differ.
+    #[must_use]
+    pub const fn is_of_few_hours(self) -> bool {
+        self.few_hours
+    }
+
+    /// The same of a span of time that is what it is about.
+    #[must_use]
+    pub const fn of_its_span(self) -> Self {
+        Self {
+            few_hours: false,
+            ..self
         }
     }
 

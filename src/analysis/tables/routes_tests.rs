@@ -156,10 +156,18 @@ fn the_failure_rate_follows_the_outcomes() {
     ];
     for (outcome, class, part, whole, limited, credential) in cases {
         let found = &report([ended(outcome, class)]).routes[0];
-        assert_eq!(found.failure_rate, Share::of(part, whole), "{outcome:?}");
-        assert_eq!(found.rate_limited, Share::of(limited, 1), "{outcome:?}");
         assert_eq!(
-            found.credential_faults,
+            found.failure_rate.of_its_span(),
+            Share::of(part, whole),
+            "{outcome:?}"
+        );
+        assert_eq!(
+            found.rate_limited.of_its_span(),
+            Share::of(limited, 1),
+            "{outcome:?}"
+        );
+        assert_eq!(
+            found.credential_faults.of_its_span(),
             Share::of(credential, 1),
             "{outcome:?}"
         );
@@ -326,10 +334,13 @@ fn lost_attempts_count_for_the_route_that_lost_them() {
     let lost = &found.routes[1];
     assert_eq!(lost.route.provider, "7");
     assert_eq!((lost.exchanges, lost.attempts), (0, 6));
-    assert_eq!(lost.attempt_failure_rate, Share::of(2, 2));
+    assert_eq!(lost.attempt_failure_rate.of_its_span(), Share::of(2, 2));
     assert_eq!(lost.failure_rate.fraction(), None);
-    assert_eq!(lost.rate_limited, Share::of(1, 6));
-    assert_eq!(found.routes[0].attempt_failure_rate, Share::of(0, 1));
+    assert_eq!(lost.rate_limited.of_its_span(), Share::of(1, 6));
+    assert_eq!(
+        found.routes[0].attempt_failure_rate.of_its_span(),
+        Share::of(0, 1)
+    );
     assert_eq!(lost.first_token.failures, 2);
 }
 
@@ -350,8 +361,11 @@ fn lost_failures_are_as_slow_as_those_that_nobody_rescued() {
         }
         let found = builder.finish(head(), |_, _| RouteName::default());
         let route = &found.routes[0];
-        assert_eq!(route.failure_rate, Share::of(0, 300));
-        assert_eq!(route.attempt_failure_rate, Share::of(100, 400));
+        assert_eq!(route.failure_rate.of_its_span(), Share::of(0, 300));
+        assert_eq!(
+            route.attempt_failure_rate.of_its_span(),
+            Share::of(100, 400)
+        );
         assert_eq!((route.total.failures, route.total.count()), (100, 400));
         assert!(route.total.p50.value().is_some());
         assert_eq!(route.total.p95, Figure::AmongFailures);
@@ -394,7 +408,7 @@ fn lost_attempts_of_one_provider_are_all_of_its_own() {
         panic!("{} routes", found.routes.len());
     };
     assert_eq!((only.exchanges, only.lost.attempts), (1, 2));
-    assert_eq!(only.rate_limited, Share::of(2, 3));
+    assert_eq!(only.rate_limited.of_its_span(), Share::of(2, 3));
 }
 
 #[test]
@@ -484,7 +498,7 @@ fn a_lost_attempt_costs_its_own_route_and_was_waited_for() {
     assert_eq!((near.first_token.seen, near.first_token.cut), (8, 72));
     assert_eq!(near.first_token.p50, Figure::NotWaitedOut);
     assert_eq!((near.total.seen, near.total.cut), (8, 72));
-    assert_eq!(near.attempt_failure_rate, Share::of(0, 8));
+    assert_eq!(near.attempt_failure_rate.of_its_span(), Share::of(0, 8));
     assert_eq!((near.costs.lost, near.costs.priced), (36_000_000_000, 8));
     assert_eq!(far.costs.cost, 72 * 2_500_000_000);
 }

@@ -1,7 +1,7 @@
 //! Finds the quantiles of many numbers, and withholds those that too few numbers stand behind.
 
 use crate::record::{NullReason, WallTime};
-use crate::statistics::interval::order::{counted_cluster_effect, ranks_deff};
+use crate::statistics::interval::order::ranks_deff;
 use crate::statistics::interval::{Nearby, Pool};
 use crate::statistics::quantile::{minimum_count, of_sorted_among, waited_quantile};
 use crate::statistics::sketch::{RELATIVE_ERROR, Sketch, value_of};
@@ -81,6 +81,8 @@ pub struct Spread {
     /// How many numbers say what one independent one would: those that came near each other may be
     /// alike.
     pub effect: f64,
+    /// Whether they are of less than three hours: intervals cannot know how hours differ.
+    pub few_hours: bool,
     /// 5th percentile: of rates, the slow end.
     pub p5: Figure,
     /// Median.
@@ -152,6 +154,13 @@ impl Pool for Span {
         self.numbers.merge(&later.numbers);
         self.larger += later.larger;
     }
+}
+
+/// How alike numbers are that came near each other.
+#[derive(Debug, Clone, Copy)]
+struct Alike {
+    effect: f64,
+    few_hours: bool,
 }
 
 /// Numbers that came near each other.
@@ -249,19 +258,24 @@ impl Gathered {
             zeros.into_iter().chain(others).collect()
         };
         let middle = of_sketch(sketch, self.failures + waits.count(), 0.5);
-        let effect = middle.value().map_or(1.0, |middle| {
-            let clusters = spans.groups().map(|span| {
-                let below = span.numbers.count_upto(middle as u64);
+        let counts = |upto: u64| {
+            spans.counted(|span| {
+                let below = span.numbers.count_upto(upto);
                 (below, span.numbers.count() + span.larger)
-            });
-            counted_cluster_effect(&clusters.collect::<Vec<_>>())
-        });
+            })
+        };
+        let alike = Alike {
+            effect: middle
+                .value()
+                .map_or(1.0, |middle| counts(middle as u64).effect()),
+            few_hours: counts(0).is_of_few_hours(),
+        };
         let all = Counted {
             numbers: pairs(sketch),
             waits: pairs(waits),
             failures: self.failures,
             error: RELATIVE_ERROR,
-            effect,
+            effect: alike.effect,
         };
         let of = |p| {
             if waits.is_empty() {
@@ -270,14 +284,14 @@ impl Gathered {
                 all.quantile(p)
             }
         };
-        self.spread(sketch.count(), waits.count(), effect, of, |p| all.ends(p))
+        self.spread(sketch.count(), waits.count(), alike, of, |p| all.ends(p))
     }
 
     fn spread(
         &self,
         seen: u64,
         cut: u64,
-        effect: f64,
+        alike: Alike,
         of: impl Fn(f64) -> Figure,
         ends: impl Fn(f64) -> Option<(f64, f64)>,
     ) -> Spread {
@@ -291,7 +305,8 @@ impl Gathered {
             seen,
             failures: self.failures,
             cut,
-            effect,
+            effect: alike.effect,
+            few_hours: alike.few_hours,
             p5: of(0.05),
             p50: middle,
             p95,
@@ -311,11 +326,12 @@ impl Gathered {
         let failures = usize::try_from(larger).unwrap_or(usize::MAX);
         let mut values = std::mem::take(&mut self.values);
         let count = (values.len() + failures) as u64;
-        let effect = self.effect(&values, failures);
+        let alike = self.alike(&values, failures);
+        let effect = alike.effect;
         if cut > 0 {
             let seen = values.len() as u64;
             let all = self.with_waits(values, effect);
-            return self.spread(seen, cut, effect, |p| all.quantile(p), |p| all.ends(p));
+            return self.spread(seen, cut, alike, |p| all.quantile(p), |p| all.ends(p));
         }
         let of_ends = [0.5, 0.95, 0.99].map(|p| ranks_deff(count, p, ALPHA, effect));
         let wanted = of_ends.map(|(low, high)| [low, high]);
@@ -332,27 +348,28 @@ impl Gathered {
             at(low).zip(at(high))
         };
         let of = |p: f64| figure(&values, failures, p);
-        self.spread(values.len() as u64, 0, effect, of, ends)
+        self.spread(values.len() as u64, 0, alike, of, ends)
     }
 
-    /// How many of `values`, in the order of time, say what one independent one would.
-    fn effect(&self, values: &[u64], failures: usize) -> f64 {
+    /// How alike `values` are, which are in the order of time.
+    fn alike(&self, values: &[u64], failures: usize) -> Alike {
         let mut copy = values.to_vec();
         arrange(&mut copy, failures, &[0.5], &[]);
-        let Some(middle) = of_sorted_among(&copy, failures, 0.5).filter(|one| one.is_finite())
-        else {
-            return 1.0;
-        };
+        let middle = of_sorted_among(&copy, failures, 0.5).filter(|one| one.is_finite());
+        let upto = middle.unwrap_or(0.0);
         let mut from = 0;
-        let clusters = self.clusters.groups().map(|cluster| {
+        let counts = self.clusters.counted(|cluster| {
             // Of a span with late failures alone no number is.
-            let upto = cluster.upto.max(from);
-            let own = &values[from..upto];
-            from = upto;
-            let below = own.iter().filter(|value| **value as f64 <= middle).count();
+            let end = cluster.upto.max(from);
+            let own = &values[from..end];
+            from = end;
+            let below = own.iter().filter(|value| **value as f64 <= upto).count();
             (below as u64, own.len() as u64 + cluster.failures)
         });
-        counted_cluster_effect(&clusters.collect::<Vec<_>>())
+        Alike {
+            effect: middle.map_or(1.0, |_| counts.effect()),
+            few_hours: counts.is_of_few_hours(),
+        }
     }
 
     fn with_waits(&self, mut values: Vec<u64>, effect: f64) -> Counted {

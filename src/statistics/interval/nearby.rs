@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::order::{counted_cluster_effect, evenly_many};
 use crate::record::WallTime;
 
 /// Groups at most: from so many on their own spread is known well enough, and fewer would tell
@@ -11,6 +12,9 @@ pub const MOST: usize = 24;
 /// them, and numbers that came at moments of their own begin alone.
 const HALVINGS: u32 = 20;
 const HOUR: i128 = 3_600_000_000;
+/// Fewest hours, of one size, that tell how hours differ. Two full hours that begin at no full hour
+/// are as many as 2.67, three are three at least, and those of the same rate by chance little less.
+const HOURS_MIN: f64 = 2.75;
 
 /// What a group holds.
 pub trait Pool: Default {
@@ -64,6 +68,15 @@ impl<T: Pool> Nearby<T> {
         self.groups.values()
     }
 
+    /// The same spans with what `of` makes of each group, in the order of time.
+    pub fn counted(&self, mut of: impl FnMut(&T) -> (u64, u64)) -> Nearby<(u64, u64)> {
+        let groups = self.groups.iter();
+        Nearby {
+            doubled: self.doubled,
+            groups: groups.map(|(key, group)| (*key, of(group))).collect(),
+        }
+    }
+
     fn slot(&mut self, key: i64, doubled: u32) -> &mut T {
         while self.doubled < doubled {
             self.double();
@@ -83,11 +96,45 @@ impl<T: Pool> Nearby<T> {
     }
 }
 
+impl Nearby<(u64, u64)> {
+    /// How many numbers say what one independent one would: by the spans, and where these are
+    /// shorter than an hour, by the hours too, whichever is more. A day's load is of hours: the
+    /// quarters of one are alike, and taken as independent they make intervals too narrow. With
+    /// clusters as large as what is alike, their own spread and Student's factor, intervals of few
+    /// of them hold what they say (Bester, Conley and Hansen, Journal of Econometrics 165, 2011).
+    #[must_use]
+    pub fn effect(&self) -> f64 {
+        let spans: Vec<(u64, u64)> = self.groups().copied().collect();
+        let effect = counted_cluster_effect(&spans);
+        self.hours()
+            .filter(|hours| evenly_many(hours) >= HOURS_MIN)
+            .map_or(effect, |hours| effect.max(counted_cluster_effect(&hours)))
+    }
+
+    /// Whether they are of so few hours that nothing tells how hours differ: what [`Self::effect`]
+    /// says is of these hours alone.
+    #[must_use]
+    pub fn is_of_few_hours(&self) -> bool {
+        self.hours()
+            .is_some_and(|hours| evenly_many(&hours) < HOURS_MIN)
+    }
+
+    /// The groups of each hour as one, where spans are shorter.
+    fn hours(&self) -> Option<Vec<(u64, u64)>> {
+        let halved = HALVINGS.checked_sub(self.doubled).filter(|by| *by > 0)?;
+        let mut hours: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
+        for (key, group) in &self.groups {
+            hours.entry(key >> halved).or_default().pool(*group);
+        }
+        Some(hours.into_values().collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::statistics::compare::Random;
-    use crate::statistics::interval::{ALPHA, counted_cluster_effect, order_ci_deff, wilson};
+    use crate::statistics::interval::{ALPHA, order_ci_deff, wilson, wilson_deff};
     use crate::statistics::quantile::Sample;
 
     const HOURS: i64 = 3_600_000_000;
@@ -164,8 +211,7 @@ mod tests {
                 for (date, number) in times {
                     nearby.at(date).pool((u64::from(number <= middle), 1));
                 }
-                let counts: Vec<(u64, u64)> = nearby.groups().copied().collect();
-                let effect = counted_cluster_effect(&counts);
+                let effect = nearby.effect();
                 effects.push(effect);
                 let found = order_ci_deff(sample, 0.5, ALPHA, effect).bounds();
                 held += u64::from(found.contains(0.0));
@@ -175,6 +221,82 @@ mod tests {
             effects.sort_unstable_by(f64::total_cmp);
             // Of a design effect of 1.3 an interval is 14 % wider.
             assert!(level > 0.0 || effects[100] < 1.3, "{effects:?}");
+        }
+    }
+
+    /// Hours whose levels differ, in windows of three hours to two days, wherever they begin: an
+    /// interval holds the truth as often as it says. Of spans alone that was so in 68 % of the
+    /// worlds of three hours and of four, and in 86 % of those of six. Seeds 0 to 400.
+    #[test]
+    fn few_hours_that_differ_are_held() {
+        let normal = |random: &mut Random| (0..12).map(|_| random.unit()).sum::<f64>() - 6.0;
+        let worlds = 400;
+        for hours in [3, 4, 6, 12, 18, 24, 48] {
+            let mut held = [0, 0];
+            for seed in 0..worlds {
+                let mut random = Random::new(seed);
+                // The window begins within an hour, and ends within one.
+                let begins = (random.unit() * HOURS as f64) as i64;
+                let mut own = 0.0;
+                let mut times = Vec::new();
+                for n in 0..hours * 40 {
+                    let date = begins + n * HOURS / 40;
+                    if n == 0 || date / HOURS != (date - HOURS / 40) / HOURS {
+                        own = 0.3 * normal(&mut random);
+                    }
+                    times.push((WallTime(date), own + 0.2 * normal(&mut random)));
+                }
+                let mut sorted: Vec<f64> = times.iter().map(|(_, number)| *number).collect();
+                sorted.sort_unstable_by(f64::total_cmp);
+                let sample = Sample::new(&sorted, 0);
+                let middle = sample.quantile(0.5).unwrap();
+                let [mut nearby, mut above] = <[Nearby<(u64, u64)>; 2]>::default();
+                for (date, number) in times {
+                    nearby.at(date).pool((u64::from(number <= middle), 1));
+                    above.at(date).pool((u64::from(number > 0.0), 1));
+                }
+                assert!(!nearby.is_of_few_hours(), "{hours} {seed}");
+                let found = order_ci_deff(sample, 0.5, ALPHA, nearby.effect()).bounds();
+                held[0] += u64::from(found.contains(0.0));
+                // A share of one half, of the same hours.
+                let (part, all) = above
+                    .groups()
+                    .fold((0, 0), |(part, all), group| (part + group.0, all + group.1));
+                let share = wilson_deff(part, all, above.effect(), ALPHA).unwrap();
+                held[1] += u64::from(share.interval.contains(0.5));
+            }
+            for held in held {
+                let rate = wilson(held, worlds, ALPHA).unwrap();
+                assert!(
+                    rate.interval.high >= 0.95,
+                    "{hours} hours: {held} of {worlds}"
+                );
+            }
+        }
+    }
+
+    /// One hour and two tell nothing of hours, wherever they begin, and say so; three do.
+    #[test]
+    fn one_hour_and_two_are_few() {
+        for (minutes, begins, few) in [
+            (15, 0, true),
+            (15, 55, true),
+            (60, 30, true),
+            (120, 0, true),
+            (120, 30, true),
+            (180, 0, false),
+            (180, 30, false),
+            (24 * 60, 30, false),
+        ] {
+            let mut nearby = Nearby::<(u64, u64)>::default();
+            for n in 0..minutes * 4 {
+                let date = begins * HOURS / 60 + n * HOURS / 240;
+                nearby.at(WallTime(date)).pool((n as u64 % 2, 1));
+            }
+            assert_eq!(nearby.is_of_few_hours(), few, "{minutes} from {begins}");
+            if few {
+                assert!(nearby.effect() < 1.5);
+            }
         }
     }
 }

@@ -180,13 +180,21 @@ pub fn counted_cluster_effect(clusters: &[(u64, u64)]) -> f64 {
     }
     let off = |(below, all): &(u64, u64)| (*below as f64 - *all as f64 * share).powi(2);
     let squares: f64 = known().map(off).sum();
-    let sizes: f64 = known().map(|(_, size)| (*size as f64).powi(2)).sum();
-    let freedom = (all * all / sizes - 1.0).max(1.0);
+    let even = evenly_many(clusters);
+    let freedom = (even - 1.0).max(1.0);
     let tail = 1.0 - ALPHA / 2.0;
     let few = (student_quantile(tail, freedom) / normal_quantile(tail)).powi(2);
-    let shared = 1.0 - all / sizes;
+    let shared = 1.0 - even / all;
     let surely = 1.0 + (count / (count - 1.0) * few - 1.0) * shared;
     (squares / single * surely).max(1.0)
+}
+
+/// How many clusters of one size would be as uneven as these (Kish 1965).
+pub(super) fn evenly_many(clusters: &[(u64, u64)]) -> f64 {
+    let sizes = || clusters.iter().map(|(_, size)| *size as f64);
+    let squares: f64 = sizes().map(|size| size * size).sum();
+    let all: f64 = sizes().sum();
+    all * all / squares.max(1.0)
 }
 
 /// The rank of each number, counted from 1; equal numbers share the mean of their ranks.

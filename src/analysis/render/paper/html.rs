@@ -24,7 +24,9 @@ pub(super) fn write_all(papers: &[Paper]) -> String {
 }
 
 fn whole(paper: &Paper) -> String {
-    let notes = paper.notes.iter().cloned().chain(words::facts(&paper.head));
+    let notes = words::notes(paper)
+        .into_iter()
+        .chain(words::facts(&paper.head));
     let inside = body(paper, usize::MAX);
     section(&paper.title, &words::title(paper), &inside, notes)
 }
@@ -35,10 +37,8 @@ pub(super) const ROWS_MAX: usize = 1_000;
 
 /// What is inside a page: findings, charts, tables and notes, in classes of its own.
 pub(super) fn fragment(paper: &Paper) -> String {
-    let notes: String = paper
-        .notes
-        .iter()
-        .cloned()
+    let notes: String = words::notes(paper)
+        .into_iter()
         .chain(words::facts(&paper.head))
         .map(|note| format!("<li>{}</li>", escaped(&note)))
         .collect();

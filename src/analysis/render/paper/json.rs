@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
+use super::words;
 use crate::analysis::paper::{Cell, Column, Head, Paper, Sheet, Source, Unit};
 use crate::statistics::DEFINITIONS;
 use crate::statistics::sketch::RELATIVE_ERROR;
 
 /// The report. Of each number there is `key_unit`; with its interval `…_low` and `…_high`, of a
-/// quantile how many numbers it is of as `key_n`; where there is none it is null, and `…_why` says why. Infinite numbers are the text `"inf"`.
+/// quantile how many numbers it is of as `key_n`, and `key_few_hours` where these are of less than three hours; where there is none it is null, and `…_why` says why. Infinite numbers are the text `"inf"`.
 pub(super) fn value(paper: &Paper) -> Value {
     let tables: Map<String, Value> = paper
         .sheets
@@ -20,7 +21,7 @@ pub(super) fn value(paper: &Paper) -> Value {
         "findings": paper.findings,
         "head": head(&paper.head),
         "tables": tables,
-        "notes": paper.notes,
+        "notes": words::notes(paper),
     })
 }
 
@@ -136,8 +137,12 @@ fn put_in(object: &mut Map<String, Value>, cell: &Cell, key: &str, name: String,
             low,
             high,
             n,
+            few_hours,
             ..
         } => {
+            if *few_hours {
+                object.insert(format!("{key}_few_hours"), true.into());
+            }
             object.insert(format!("{name}_low"), low.map_or(Value::Null, number));
             object.insert(format!("{name}_high"), high.map_or(Value::Null, number));
             object.insert(format!("{key}_n"), (*n).into());

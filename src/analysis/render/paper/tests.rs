@@ -125,6 +125,45 @@ fn every_format_says_the_same() {
     }
 }
 
+/// Beside a number of less than three hours stands that it is one, and what that means, wherever
+/// people read; machines have a key. An interval that is open at both ends is no missing one.
+#[test]
+fn an_interval_that_cannot_know_how_hours_differ_says_so() {
+    let mut paper = paper();
+    let quantile = |few_hours: bool| Cell::Quantile {
+        value: 40e6,
+        low: None,
+        high: None,
+        n: 1_180,
+        few_hours,
+        of: None,
+    };
+    for (few, beside) in [(true, "n 1,180 in &lt;3 h"), (false, "n 1,180")] {
+        paper.sheets[0].rows[0][1] = quantile(few);
+        for format in [Format::Table, Format::Markdown, Format::Html] {
+            // Markdown's brackets are no link.
+            let text = write(&paper, format).replace('\\', "");
+            let beside = if format == Format::Table {
+                beside.replace("&lt;", "<")
+            } else {
+                beside.to_owned()
+            };
+            assert!(text.contains(&beside), "{format:?}: {text}");
+            assert!(text.contains("[—, —]"), "{format:?}: {text}");
+            let said = text.contains("know how hours differ");
+            assert!(said == few || format == Format::Table, "{format:?}: {text}");
+        }
+        let json = json(&paper);
+        let row = &json["tables"]["effects"][0];
+        assert_eq!(row["tax_few_hours"].as_bool(), few.then_some(true));
+        assert_eq!(
+            json["notes"].as_array().map(Vec::len),
+            Some(1 + usize::from(few))
+        );
+        assert_eq!(fragment(&paper).contains("know how hours differ"), few);
+    }
+}
+
 #[test]
 fn an_html_report_needs_nothing_else() {
     let html = write(&paper(), Format::Html);

@@ -25,7 +25,7 @@ pub(super) fn document(paper: &Paper) -> Document {
     Document {
         title: words::title(paper),
         sheets: paper.sheets.iter().flat_map(tables).collect(),
-        notes: paper.notes.iter().cloned().chain(facts).collect(),
+        notes: words::notes(paper).into_iter().chain(facts).collect(),
     }
 }
 

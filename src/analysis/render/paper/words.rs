@@ -2,8 +2,8 @@
 
 use crate::analysis::paper::{Cell, Head, Heat, Paper, Side, Source, Unit};
 use crate::analysis::render::units::{
-    NOTHING, dollars, length, minute, percent_of, plain, points, signed, span, thousands,
-    three_digits, times,
+    BRIEF, BRIEF_SAID, NOTHING, dollars, length, minute, percent_of, plain, points, signed, span,
+    thousands, three_digits, times,
 };
 use crate::statistics::DEFINITIONS;
 use crate::statistics::sketch::RELATIVE_ERROR;
@@ -37,6 +37,18 @@ pub(in crate::analysis) fn number(value: f64, unit: Unit) -> String {
     }
 }
 
+/// What must be known to read a report: its notes, and what its cells ask for.
+pub(super) fn notes(paper: &Paper) -> Vec<String> {
+    let mut cells = paper
+        .sheets
+        .iter()
+        .flat_map(|sheet| sheet.rows.iter().flatten());
+    let brief = cells
+        .any(Cell::is_of_few_hours)
+        .then(|| BRIEF_SAID.to_owned());
+    paper.notes.iter().cloned().chain(brief).collect()
+}
+
 /// The lines of a cell.
 pub(super) fn lines(cell: &Cell, unit: Unit) -> Vec<String> {
     match cell {
@@ -56,11 +68,16 @@ pub(super) fn lines(cell: &Cell, unit: Unit) -> Vec<String> {
             low,
             high,
             n,
+            few_hours,
             ..
         } => {
             let (value, low, high) = (*value, *low, *high);
             let mut all = lines(&Cell::Estimate { value, low, high }, unit);
-            all.push(format!("n {}", thousands(*n)));
+            if low.is_none() && high.is_none() {
+                all.push(format!("[{NOTHING}, {NOTHING}]"));
+            }
+            let brief = if *few_hours { BRIEF } else { "" };
+            all.push(format!("n {}{brief}", thousands(*n)));
             all
         }
         Cell::Absent(why) if why.is_empty() => vec![NOTHING.to_owned()],

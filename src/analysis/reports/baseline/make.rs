@@ -105,7 +105,7 @@ fn row(names: [String; 5], requests: u64, failed: Share, calls: &[&Call]) -> Row
     Row {
         names,
         requests,
-        failed,
+        failed: failed.of_its_span(),
         numbers: [
             known(&first, 0.5),
             known(&first, 0.95),

@@ -171,6 +171,7 @@ pub(super) const fn cell(known: &Known) -> Cell {
         low: known.low,
         high: known.high,
         n: known.n,
+        few_hours: false,
         of: None,
     }
 }
