@@ -22,6 +22,9 @@ use super::tables::{DETAILS, SUMMARIES, rollups};
 
 /// Reads a store beside its writer. No snapshot is held for longer than a page of rows, so that
 /// a long report does not make the file grow.
+///
+/// What takes a closure hands it on as one that is called through a pointer: else the decoding of
+/// every row would be built with whoever asks, for size and not for speed.
 pub struct StoreReader {
     path: PathBuf,
     source: Source,
@@ -69,6 +72,14 @@ impl StoreReader {
         &self,
         range: Range<WallTime>,
         mut each: impl FnMut(&Summary) -> ControlFlow<()>,
+    ) -> Result<Scanned, StoreError> {
+        self.each_summary(range, &mut each)
+    }
+
+    fn each_summary(
+        &self,
+        range: Range<WallTime>,
+        each: &mut dyn FnMut(&Summary) -> ControlFlow<()>,
     ) -> Result<Scanned, StoreError> {
         let mut scanned = Scanned::default();
         self.pages(keys::exchanges(&range), |_, txn, from, end| {
@@ -122,6 +133,14 @@ impl StoreReader {
         &self,
         range: Range<WallTime>,
         mut each: impl FnMut(ExchangeRecord) -> ControlFlow<()>,
+    ) -> Result<Scanned, StoreError> {
+        self.each_record(range, &mut each)
+    }
+
+    fn each_record(
+        &self,
+        range: Range<WallTime>,
+        each: &mut dyn FnMut(ExchangeRecord) -> ControlFlow<()>,
     ) -> Result<Scanned, StoreError> {
         let mut scanned = Scanned::default();
         self.pages(keys::exchanges(&range), |held, txn, from, end| {
@@ -185,6 +204,14 @@ impl StoreReader {
         ids: &[ExchangeId],
         mut each: impl FnMut(ExchangeRecord),
     ) -> Result<Scanned, StoreError> {
+        self.each_detail(ids, &mut each)
+    }
+
+    fn each_detail(
+        &self,
+        ids: &[ExchangeId],
+        each: &mut dyn FnMut(ExchangeRecord),
+    ) -> Result<Scanned, StoreError> {
         let mut scanned = Scanned::default();
         for page in ids.chunks(PAGE_ROWS / 8) {
             self.read(|held, txn| {
@@ -215,6 +242,16 @@ impl StoreReader {
         grain: Grain,
         range: Range<WallTime>,
         mut each: impl FnMut(&RollupKey, &Rollup) -> ControlFlow<()>,
+    ) -> Result<Scanned, StoreError> {
+        self.each_rollup(definitions, grain, range, &mut each)
+    }
+
+    fn each_rollup(
+        &self,
+        definitions: u16,
+        grain: Grain,
+        range: Range<WallTime>,
+        each: &mut dyn FnMut(&RollupKey, &Rollup) -> ControlFlow<()>,
     ) -> Result<Scanned, StoreError> {
         let mut scanned = Scanned::default();
         self.pages(

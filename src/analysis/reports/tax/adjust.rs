@@ -1,6 +1,6 @@
 //! Estimates the difference of two routes from traffic that nobody assigned by lot.
 
-use super::strata::{Alike, Group, Groups};
+use super::strata::{Alike, Column, Group, Groups};
 use crate::analysis::paper::Unit;
 use crate::analysis::reports::call::Call;
 use crate::analysis::reports::figures::{first_answer, first_token, price, rate, total};
@@ -250,39 +250,34 @@ pub fn compare(
     family: usize,
 ) -> Vec<Comparison> {
     let alike = Alike::new(route, reference);
-    let mut told: Vec<Comparison> = Vec::with_capacity(metrics.len());
+    let mut told: Vec<(Comparison, [Column; 2])> = Vec::with_capacity(metrics.len());
     for metric in metrics.iter().copied() {
-        let calls = || route.iter().chain(reference);
-        let is_same = |found: &&Comparison| {
-            found.metric.is_like(metric)
-                && calls().all(|call| {
-                    found.metric.of(call) == metric.of(call)
-                        && found.metric.waited(call) == metric.waited(call)
-                })
-        };
+        let columns = columns([route, reference], metric);
         // Where nobody reasons, the first answer is the first token: one seed draws the same.
-        let comparison = match told.iter().find(is_same) {
-            Some(found) => Comparison {
+        let same = told
+            .iter()
+            .find(|(found, of)| found.metric.is_like(metric) && *of == columns);
+        let comparison = match same {
+            Some((found, _)) => Comparison {
                 metric,
                 ..found.clone()
             },
-            None => compared(&alike, [route, reference], metric, how, family),
+            None => compared(&alike, &columns, metric, how, family),
         };
-        told.push(comparison);
+        told.push((comparison, columns));
     }
-    told
+    told.into_iter().map(|(comparison, _)| comparison).collect()
 }
 
 fn compared(
-    alike: &Alike<'_>,
-    arms: [&[&Call]; 2],
+    alike: &Alike,
+    columns: &[Column; 2],
     metric: Metric,
     how: &Resampling,
     family: usize,
 ) -> Comparison {
-    let of = known_or_longer(arms, metric);
-    let found = alike.groups(&of, metric == Metric::Failures);
-    let all = arms.map(|calls| sorted(calls.iter().filter_map(|call| of(call))));
+    let found = alike.groups(columns, metric == Metric::Failures);
+    let all = [0, 1].map(|arm: usize| sorted(columns[arm].iter().copied().flatten()));
     let plain = [&all[0], &all[1]].map(|(values, failures)| plain(values, *failures, metric));
     Comparison {
         metric,
@@ -300,25 +295,33 @@ fn compared(
     }
 }
 
-/// The number of a call. What was not waited out beyond both routes' medians is longer than either,
-/// which is all that a median asks of it; what was given up sooner says nothing of them.
-fn known_or_longer(arms: [&[&Call]; 2], metric: Metric) -> impl Fn(&Call) -> Option<f64> {
-    let median = |calls: &[&Call]| {
-        let (values, failures) = sorted(calls.iter().filter_map(|call| metric.of(call)));
+/// The numbers of the calls. What was not waited out beyond both routes' medians is longer than
+/// either, which is all that a median asks of it; what was given up sooner says nothing of them.
+fn columns(arms: [&[&Call]; 2], metric: Metric) -> [Column; 2] {
+    let mut columns = arms.map(|calls| -> Column {
+        let of = calls.iter().map(|call| metric.of(call));
+        of.collect()
+    });
+    // Of a call that has the number nobody asks how long it was waited for.
+    let waits: [Vec<(usize, f64)>; 2] = [0, 1].map(|arm: usize| {
+        let lacking = (0..arms[arm].len()).filter(|at| columns[arm][*at].is_none());
+        let waits = lacking.filter_map(|at| Some((at, metric.waited(arms[arm][at])?)));
+        waits.collect()
+    });
+    if waits.iter().all(Vec::is_empty) {
+        return columns;
+    }
+    let median = |column: &Column| {
+        let (values, failures) = sorted(column.iter().copied().flatten());
         Sample::new(&values, failures).quantile(0.5).unwrap_or(0.0)
     };
-    let mut any = arms.iter().flat_map(|calls| calls.iter());
-    let middle = any
-        .find_map(|call| metric.waited(call))
-        .map(|_| median(arms[0]).max(median(arms[1])));
-    move |call| {
-        let longer = || {
-            metric
-                .waited(call)
-                .filter(|wait| middle.is_some_and(|middle| *wait >= middle))
-        };
-        metric.of(call).or_else(|| longer().map(|_| f64::INFINITY))
+    let middle = median(&columns[0]).max(median(&columns[1]));
+    for (column, waits) in columns.iter_mut().zip(waits) {
+        for (at, _) in waits.into_iter().filter(|(_, wait)| *wait >= middle) {
+            column[at] = Some(f64::INFINITY);
+        }
     }
+    columns
 }
 
 fn plain(values: &[f64], failures: usize, metric: Metric) -> Option<f64> {

@@ -63,44 +63,49 @@ fn covariates(call: &Call) -> [f64; 2] {
 /// Calls of a route and of its reference, those that are alike beside one another: found once, and
 /// compared in as many numbers as they have.
 #[derive(Debug)]
-pub(super) struct Alike<'a> {
+pub(super) struct Alike {
     /// In the order of their traits; either arm by prompt size, calls of one size as they came.
-    cells: Vec<[Vec<Placed<'a>>; 2]>,
+    cells: Vec<[Vec<Placed>; 2]>,
     /// The same by what is known before a route is taken alone: failures have nothing else.
-    before: Vec<[Vec<Placed<'a>>; 2]>,
+    before: Vec<[Vec<Placed>; 2]>,
     /// Conversations and minutes that there are, of either arm.
     clusters: [[usize; 2]; 2],
 }
 
 /// A call with what it is compared by.
 #[derive(Debug, Clone, Copy)]
-struct Placed<'a> {
-    call: &'a Call,
+struct Placed {
+    /// Which of its arm it is.
+    at: usize,
     covariates: [f64; 2],
     clusters: [usize; 2],
 }
+
+/// One number of each call of an arm, where it has it: calls are large and far apart, and each of
+/// their numbers is asked for many times.
+pub(super) type Column = Vec<Option<f64>>;
 
 /// A call's number, with the logarithm of its prompt tokens and its hour, and what it may be alike
 /// in: its conversation (itself where it has none) and its minute, each counted in its arm.
 type Numbered = (f64, [f64; 2], [usize; 2]);
 
-impl<'a> Alike<'a> {
-    pub(super) fn new(route: &[&'a Call], reference: &[&'a Call]) -> Self {
+impl Alike {
+    pub(super) fn new(route: &[&Call], reference: &[&Call]) -> Self {
         let likes = Likes::of([route, reference]);
-        let mut cells: BTreeMap<Traits, [Vec<Placed<'a>>; 2]> = BTreeMap::new();
-        let mut before: BTreeMap<Traits, [Vec<Placed<'a>>; 2]> = BTreeMap::new();
+        let mut cells: BTreeMap<Traits, [Vec<Placed>; 2]> = BTreeMap::new();
+        let mut before: BTreeMap<Traits, [Vec<Placed>; 2]> = BTreeMap::new();
         let mut clusters = [[0; 2]; 2];
         for (arm, calls) in [route, reference].into_iter().enumerate() {
             let mut known: [HashMap<u64, usize>; 2] = Default::default();
             let mut places = likes.places(arm);
-            for call in calls {
+            for (at, call) in calls.iter().enumerate() {
                 let of = cluster_keys(call);
                 let mut number = |at: usize| {
                     let next = known[at].len();
                     *known[at].entry(of[at]).or_insert(next)
                 };
                 let placed = Placed {
-                    call,
+                    at,
                     covariates: covariates(call),
                     clusters: [number(0), number(1)],
                 };
@@ -125,10 +130,10 @@ impl<'a> Alike<'a> {
         }
     }
 
-    /// Groups the calls that have the number `of`. Those of times and rates are what the calls would
+    /// Groups the calls that have a number in `columns`, which are the arms' own. Those of times and rates are what the calls would
     /// have had with prompts of one size ([`level`]); `failures` are alike in what was known before
     /// the route was taken, for what only an answer tells says who failed.
-    pub(super) fn groups(&self, of: impl Fn(&Call) -> Option<f64>, failures: bool) -> Groups {
+    pub(super) fn groups(&self, columns: &[Column; 2], failures: bool) -> Groups {
         let levelled = !failures;
         let cells = if failures { &self.before } else { &self.cells };
         let (mut all, mut inside) = ([0, 0], [0, 0]);
@@ -136,7 +141,7 @@ impl<'a> Alike<'a> {
         let mut groups = Vec::new();
         let mut below: [Vec<([usize; 2], bool)>; 2] = Default::default();
         for cell in cells {
-            let arms = [&cell[0], &cell[1]].map(|arm| numbered(arm, &of));
+            let arms = [0, 1].map(|arm: usize| numbered(&cell[arm], &columns[arm]));
             for (all, arm) in all.iter_mut().zip(&arms) {
                 *all += arm.len();
                 everything.extend(arm.iter().map(|call| call.1));
@@ -172,8 +177,8 @@ impl<'a> Alike<'a> {
     }
 }
 
-fn numbered(arm: &[Placed<'_>], of: impl Fn(&Call) -> Option<f64>) -> Vec<Numbered> {
-    let number = |placed: &Placed<'_>| Some((of(placed.call)?, placed.covariates, placed.clusters));
+fn numbered(arm: &[Placed], column: &Column) -> Vec<Numbered> {
+    let number = |placed: &Placed| Some((column[placed.at]?, placed.covariates, placed.clusters));
     arm.iter().filter_map(number).collect()
 }
 
