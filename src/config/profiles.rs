@@ -3,6 +3,8 @@
 //! A profile's id is a model's with a geography before it: `eu.anthropic.claude-…`. Newer Claude
 //! models answer by such an id only; a bare one gives a 400.
 
+use crate::routing::catalogue::{ModelFacts, claims};
+
 /// The geographies that profile ids begin with.
 pub const GEOGRAPHIES: [&str; 9] = [
     "us", "us-gov", "ca", "eu", "jp", "au", "apac", "sa", "global",
@@ -50,6 +52,18 @@ pub fn geography_of(model: &str) -> Option<&'static str> {
     rest.contains('.')
         .then(|| GEOGRAPHIES.into_iter().find(|known| *known == begin))
         .flatten()
+}
+
+/// The geographies by whose profiles a model answers, of what the catalogue calls it: none where it
+/// knows of no profile, which says nothing.
+#[must_use]
+pub fn profiles_of(bare: &str, facts: &ModelFacts) -> Vec<&'static str> {
+    let has = |geography: &&str| {
+        let id = format!("{geography}.{bare}");
+        let mut profiles = facts.aliases.iter().filter(|at| geography_of(at).is_some());
+        profiles.any(|alias| claims(alias, &id))
+    };
+    GEOGRAPHIES.into_iter().filter(has).collect()
 }
 
 /// The id of a Claude model by a profile: for `anthropic.claude-…`, and for `claude-…` with

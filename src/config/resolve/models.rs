@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::kinds::is_model;
 use crate::config::problem::{nearest, quoted};
-use crate::config::profiles::{fits, geography, geography_of, wants_profile};
+use crate::config::profiles::{fits, geography, geography_of, profiles_of, wants_profile};
 use crate::config::raw_routing::{RawHedge, RawMinScore, RawModel, RawRamp, RawRoute, RawShadow};
 use crate::config::read::{At, Entries, key_step};
 use crate::config::routes::TranslatingHere;
@@ -354,7 +354,7 @@ fn routes(
             Some(at) => {
                 let asked = model.unwrap_or_else(|| Name::from(key.value.as_str()));
                 let there = at.model_there(asked);
-                check_bedrock_id(&path, model_span, &there, at, work);
+                check_bedrock_id(&path, model_span, &there, (at, of.catalogue), work);
                 Some(there)
             }
             None => model,
@@ -424,7 +424,7 @@ fn check_bedrock_id(
     path: &str,
     span: Range<usize>,
     model: &str,
-    provider: &Provider,
+    (provider, catalogue): (&Provider, &[ModelFacts]),
     work: &mut Work<'_>,
 ) {
     let Some(region) = provider.region.as_deref() else {
@@ -446,6 +446,19 @@ fn check_bedrock_id(
             "a profile of the provider's region",
             hint,
         );
+    } else if let Some((asked, there)) = missing_profile(model, catalogue) {
+        let rest = &model[asked.len() + 1..];
+        let nearest = there.iter().filter(|geography| fits(geography, region));
+        let ids: Vec<String> = nearest.map(|near| format!("\"{near}.{rest}\"")).collect();
+        let found = format!("{}, and no such profile of it is known", quoted(model));
+        let expected = format!("one of its profiles: {}", there.join(", "));
+        let hint = if ids.is_empty() {
+            "take a provider in a region that one of them is of".to_owned()
+        } else {
+            let ids = ids.join(" or ");
+            format!("write {ids}, if your data may go that far")
+        };
+        work.warn(path, span, found, expected, hint);
     } else if provider.profile.is_none() && wants_profile(model) {
         let bare = model.strip_prefix("anthropic.").unwrap_or(model);
         let hint = format!(
@@ -454,6 +467,18 @@ fn check_bedrock_id(
         let found = format!("{}, which Bedrock answers by a profile only", quoted(model));
         work.warn(path, span, found, "the id of an inference profile", hint);
     }
+}
+
+/// The profile that an id asks by, and those that the catalogue knows of that model, where they are
+/// others. A wider one is never taken in its place: where a request may go is the user's to say.
+fn missing_profile(
+    model: &str,
+    catalogue: &[ModelFacts],
+) -> Option<(&'static str, Vec<&'static str>)> {
+    let asked = geography_of(model)?;
+    let bare = &model[asked.len() + 1..];
+    let there = profiles_of(bare, facts_of(bare, catalogue)?);
+    (!there.is_empty() && !there.contains(&asked)).then_some((asked, there))
 }
 
 /// `server.default_provider`, or without a word in the config the only provider that a key was
