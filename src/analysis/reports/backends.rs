@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::call::{Call, plain_model};
 use super::figures::{
     Good, METHOD, Numbers, OBSERVATIONAL, UNKNOWN, by, failures, head, leader, model_cell, nothing,
-    numbers, rate, to_first_token,
+    numbers, rate, share, to_first_token,
 };
 use crate::analysis::paper::{Cell, Chart, Column, Head, Paper, Plot, Sheet, Unit};
 use crate::analysis::render::paper::number;
@@ -18,8 +18,8 @@ struct Backend<'a> {
     model: String,
     served_by: String,
     calls: Vec<&'a Call>,
-    /// Calls of the same model at the same router.
-    all: u64,
+    /// Of the calls of the same model at the same router.
+    share: Share,
     first_token: Numbers,
     rate: Numbers,
 }
@@ -53,14 +53,21 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
         let why = "No request went through a router in this window: there is nobody behind one.";
         return nothing("backends", TITLE, of, why);
     }
-    let mut all: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let mut all: BTreeMap<(String, String), Vec<&Call>> = BTreeMap::new();
     for ((router, model, _), calls) in &groups {
-        *all.entry((router.clone(), model.clone())).or_default() += calls.len() as u64;
+        let all = all.entry((router.clone(), model.clone()));
+        all.or_default().extend(calls);
     }
+    let named = |call: &Call, served_by: &str| {
+        let by = call.served_by.as_ref();
+        by.map_or(UNKNOWN, |name| name.as_str()) == served_by
+    };
     let backends: Vec<Backend<'_>> = groups
         .into_iter()
         .map(|((router, model, served_by), calls)| Backend {
-            all: all[&(router.clone(), model.clone())],
+            share: share(&all[&(router.clone(), model.clone())], |call| {
+                named(call, &served_by)
+            }),
             first_token: to_first_token(&calls).lacking(&calls, |call| call.no_first_token),
             rate: numbers(&calls, rate).lacking(&calls, |call| call.no_rate),
             router,
@@ -100,7 +107,7 @@ fn findings(backends: &[Backend<'_>]) -> Vec<String> {
             findings.push(format!("{name}: its answers do not say who served."));
             continue;
         };
-        let part = most.calls.len() as f64 / most.all as f64;
+        let part = most.share.fraction().unwrap_or(0.0);
         findings.push(format!(
             "{name}: served by {} upstream{}, {} of requests by {}.",
             told.len(),
@@ -152,7 +159,7 @@ fn sheet(backends: &[Backend<'_>]) -> Sheet {
             model_cell(&backend.model),
             Cell::text(&backend.served_by),
             Cell::count(count),
-            Cell::share(Share::of(count, backend.all)),
+            Cell::share(backend.share),
             Cell::share(failures(&backend.calls)),
             backend.first_token.at(0.5),
             backend.first_token.at(0.95),
@@ -205,7 +212,10 @@ mod tests {
         let rows = &paper.sheets[0].rows;
         assert_eq!(rows.len(), 3, "the direct call has no backend");
         assert_eq!(rows[0][2], Cell::text("Fast"));
-        assert_eq!(rows[0][4], Cell::share(Share::of(100, 320)));
+        let Cell::Share(share) = rows[0][4] else {
+            panic!("no share: {:?}", rows[0][4]);
+        };
+        assert_eq!((share.part, share.whole), (100, 320));
         assert_eq!(rows[2][2], Cell::text(UNKNOWN));
         assert!(
             paper.findings[0].contains("served by 2 upstreams, 62.5 % of requests by Slow"),

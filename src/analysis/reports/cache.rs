@@ -15,7 +15,7 @@ use crate::analysis::paper::{
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 use crate::record::Outcome;
-use crate::statistics::interval::ALPHA;
+use crate::statistics::interval::{ALPHA, Nearby, Pool as _};
 
 const TITLE: &str = "Caches";
 
@@ -280,6 +280,8 @@ struct Identical {
 struct Saved {
     requests: u64,
     repeated: u64,
+    /// Repeats and requests that came near each other.
+    near: Nearby<(u64, u64)>,
     input: u64,
     output: u64,
     cost: f64,
@@ -306,6 +308,7 @@ fn identical(calls: &[Call]) -> Identical {
         let of_route = identical.routes.entry(route).or_default();
         for saved in [of_route, &mut identical.all] {
             saved.requests += 1;
+            saved.near.at(call.started).pool((u64::from(repeated), 1));
             saved.whole_cost += spent(call).unwrap_or(0.0);
             if repeated {
                 saved.repeated += 1;
@@ -327,7 +330,7 @@ impl Saved {
             model,
             Cell::text(provider),
             Cell::count(self.requests),
-            Cell::share(Share::of(self.repeated, self.requests)),
+            Cell::share(Share::nearby(&self.near)),
             Cell::count(self.input),
             Cell::count(self.output),
             Cell::maybe(priced.then_some(self.cost), "no price"),

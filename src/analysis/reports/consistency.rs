@@ -11,7 +11,6 @@ use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 use crate::statistics::compare::dispersion::MAD_FACTOR;
 use crate::statistics::interval::{ALPHA, Estimate, Interval};
-use crate::statistics::rollup::Further;
 
 const TITLE: &str = "Consistency";
 
@@ -52,17 +51,11 @@ pub(super) fn paper(calls: &[Call], of: Head) -> Paper {
 
 /// The same from roll-ups.
 pub(super) fn rolled(routes: &Routes, of: Head) -> Paper {
-    let ways = routes.iter().map(|(route, sums)| {
-        let all = [&sums.streams.further, &sums.wholes.further];
-        let of = |count: fn(&Further) -> u64| all.into_iter().map(count).sum();
-        // Where an older version did not count what began to stream, what was asked to.
-        let streams = sums.streamed().unwrap_or_else(|| sums.streams.exchanges());
-        Way {
-            route: route.clone(),
-            metrics: [sums.first_token(), sums.rate(), Numbers::unkept()],
-            stalled: Share::of(of(|further| further.stalled), streams),
-            held: Share::of(of(|further| further.pseudo_streams), streams),
-        }
+    let ways = routes.iter().map(|(route, sums)| Way {
+        route: route.clone(),
+        metrics: [sums.first_token(), sums.rate(), Numbers::unkept()],
+        stalled: sums.of_streams(|ends| ends.stalled),
+        held: sums.of_streams(|ends| ends.held),
     });
     written(&ways.collect::<Vec<_>>(), head(of, METHOD))
 }

@@ -1,6 +1,6 @@
 //! The report `errors`: what went wrong at each route, and how near its limits it was run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::call::Call;
 use super::figures::{
@@ -13,7 +13,6 @@ use crate::analysis::paper::{Cell, Chart, Column, Head, Heat, Paper, Plot, Sheet
 use crate::analysis::render::paper::number;
 use crate::analysis::tables::Share;
 use crate::record::{ErrorClass, Outcome, WallTime};
-use crate::statistics::interval::{ALPHA, wilson};
 use crate::statistics::metric;
 
 const TITLE: &str = "Errors";
@@ -34,7 +33,7 @@ struct Way {
     timed_out: Share,
     callers: Share,
     lost: u64,
-    kinds: BTreeMap<Kind, u64>,
+    kinds: BTreeMap<Kind, Share>,
     /// The busiest minute beside the limits; nothing where that is not known.
     minute: Option<Vec<Cell>>,
 }
@@ -81,11 +80,8 @@ fn way(route: Route, calls: &[&Call]) -> Way {
 
 fn way_rolled(route: Route, sums: &Sums) -> Way {
     let (all, tries) = (sums.both(), sums.tries());
-    let classes = ErrorClass::ALL
-        .into_iter()
-        .map(|class| (class, all.error(class)));
-    let known = classes.filter(|(_, count)| *count > 0);
-    let known: Vec<(ErrorClass, u64)> = known.collect();
+    let known = ErrorClass::ALL.into_iter();
+    let known = known.filter(|class| all.error(*class) > 0);
     Way {
         route,
         tries,
@@ -96,8 +92,10 @@ fn way_rolled(route: Route, sums: &Sums) -> Way {
         callers: sums.of_tries(|ends| ends.callers),
         lost: all.lost,
         kinds: known
-            .iter()
-            .map(|(class, count)| ((class.name().to_owned(), None), *count))
+            .map(|class| {
+                let met = sums.of_tries(|ends| ends.errors[class as usize]);
+                ((class.name().to_owned(), None), met)
+            })
             .collect(),
         minute: None,
     }
@@ -151,12 +149,10 @@ fn kind(call: &Call) -> Option<Kind> {
     Some((name.to_owned(), call.status))
 }
 
-fn kinds(calls: &[&Call]) -> BTreeMap<Kind, u64> {
-    let mut kinds = BTreeMap::new();
-    for kind in calls.iter().filter_map(|call| kind(call)) {
-        *kinds.entry(kind).or_default() += 1;
-    }
-    kinds
+fn kinds(calls: &[&Call]) -> BTreeMap<Kind, Share> {
+    let all: BTreeSet<Kind> = calls.iter().filter_map(|call| kind(call)).collect();
+    let met = |of: &Kind| share(calls, |call| kind(call).as_ref() == Some(of));
+    all.into_iter().map(|of| (of.clone(), met(&of))).collect()
 }
 
 fn findings(ways: &[Way]) -> Vec<String> {
@@ -181,10 +177,10 @@ fn findings(ways: &[Way]) -> Vec<String> {
         if said.is_empty() {
             continue;
         }
-        let most = way.kinds.iter().max_by_key(|(_, count)| **count);
-        let most = most.map_or_else(String::new, |((name, status), count)| {
+        let most = way.kinds.iter().max_by_key(|(_, met)| met.part);
+        let most = most.map_or_else(String::new, |((name, status), met)| {
             let status = status.map_or_else(String::new, |status| format!(" {status}"));
-            format!("; most often {name}{status}, {count} times")
+            format!("; most often {name}{status}, {} times", met.part)
         });
         findings.push(format!("{}: {}{most}.", named(&way.route), said.join(", ")));
     }
@@ -258,16 +254,16 @@ fn classes(ways: &[Way], no_status: &str) -> Sheet {
     );
     for way in ways {
         let mut kinds: Vec<_> = way.kinds.iter().collect();
-        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        for ((name, status), count) in kinds {
+        kinds.sort_by_key(|(_, met)| std::cmp::Reverse(met.part));
+        for ((name, status), met) in kinds {
             let status = status.map_or_else(|| no_status.to_owned(), |status| status.to_string());
             sheet.rows.push(cells(
                 &way.route,
                 vec![
                     Cell::text(name),
                     Cell::text(status),
-                    Cell::count(*count),
-                    Cell::share(Share::of(*count, way.tries)),
+                    Cell::count(met.part),
+                    Cell::share(*met),
                 ],
             ));
         }
@@ -371,16 +367,20 @@ fn busiest_day(calls: &[&Call]) -> u64 {
 
 fn heat(ways: &[Way]) -> Option<Chart> {
     let mut columns: BTreeMap<&str, u64> = BTreeMap::new();
-    for ((name, _), count) in ways.iter().flat_map(|way| &way.kinds) {
-        *columns.entry(name.as_str()).or_default() += count;
+    for ((name, _), met) in ways.iter().flat_map(|way| &way.kinds) {
+        *columns.entry(name.as_str()).or_default() += met.part;
     }
     let mut columns: Vec<(&str, u64)> = columns.into_iter().collect();
     columns.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     columns.truncate(7);
     let value = |way: &Way, column: &str| {
         let found = way.kinds.iter().filter(|((name, _), _)| name == column);
-        let count: u64 = found.map(|(_, count)| count).sum();
-        let found = wilson(count, way.tries, ALPHA)?;
+        let found: Vec<Share> = found.map(|(_, met)| *met).collect();
+        // Of several statuses the one that says least of each.
+        let alike = found.iter().map(|met| met.design_effect());
+        let met = Share::of(found.iter().map(|met| met.part).sum(), way.tries)
+            .with_design_effect(alike.fold(1.0, f64::max));
+        let found = met.estimate()?;
         Some((found.value, Some((found.interval.low, found.interval.high))))
     };
     (!columns.is_empty()).then(|| Chart {

@@ -10,7 +10,6 @@ use super::figures::{
 use crate::analysis::paper::{
     Cell, Chart, Column, Head, Heat, HeatCell, Paper, Plot, Sheet, Source, Unit,
 };
-use crate::analysis::tables::Share;
 use crate::record::Outcome;
 
 /// A model of a provider in a region.
@@ -204,7 +203,7 @@ fn sheet(places: &[Place<'_>], seconds: impl Fn(&Place<'_>) -> f64) -> Sheet {
             Cell::text(&place.provider),
             Cell::count(place.calls.len() as u64),
             Cell::Value(well as f64 / seconds(place)),
-            Cell::share(Share::of(failed.whole - failed.part, failed.whole)),
+            Cell::share(failed.others()),
             place.rate.at(0.5),
             place.first_token.at(0.5),
             place.first_token.at(0.95),

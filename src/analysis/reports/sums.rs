@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::figures::{Numbers, Route};
 use crate::analysis::tables::Share;
-use crate::record::{PicoDollars, WallTime};
+use crate::record::{ErrorClass, PicoDollars, WallTime};
 use crate::statistics::Rollup;
 use crate::statistics::interval::{Nearby, Pool};
 use crate::statistics::sketch::Sketch;
@@ -34,6 +34,12 @@ pub(super) struct Ends {
     pub(super) refused: u64,
     pub(super) timed_out: u64,
     pub(super) callers: u64,
+    /// By class.
+    pub(super) errors: [u64; ErrorClass::ALL.len()],
+    /// Those that began to stream, and of those what stalled and what was held back.
+    pub(super) streamed: u64,
+    pub(super) stalled: u64,
+    pub(super) held: u64,
 }
 
 impl Ends {
@@ -47,6 +53,10 @@ impl Ends {
             refused: rollup.credential_faults(),
             timed_out: further.timed_out,
             callers: further.callers,
+            errors: rollup.errors,
+            streamed: further.streamed,
+            stalled: further.stalled,
+            held: further.pseudo_streams,
         }
     }
 }
@@ -61,7 +71,13 @@ impl Pool for Ends {
             (&mut self.refused, more.refused),
             (&mut self.timed_out, more.timed_out),
             (&mut self.callers, more.callers),
+            (&mut self.streamed, more.streamed),
+            (&mut self.stalled, more.stalled),
+            (&mut self.held, more.held),
         ] {
+            *sum += more;
+        }
+        for (sum, more) in self.errors.iter_mut().zip(more.errors) {
             *sum += more;
         }
     }
@@ -143,6 +159,16 @@ impl Sums {
     /// Those of all tries that ended so.
     pub(super) fn of_tries(&self, so: impl Fn(&Ends) -> u64) -> Share {
         Share::nearby(&self.ends.counted(|ends| (so(ends), ends.tries)))
+    }
+
+    /// Those that did so of what began to stream.
+    pub(super) fn of_streams(&self, so: impl Fn(&Ends) -> u64) -> Share {
+        if self.streamed().is_some() {
+            return Share::nearby(&self.ends.counted(|ends| (so(ends), ends.streamed)));
+        }
+        // An older version did not count what began to stream: of what was asked to.
+        let part = self.ends.groups().map(so).sum();
+        Share::of(part, self.streams.exchanges())
     }
 
     /// Mean cost of those whose cost is known, and how many they are.

@@ -234,6 +234,52 @@ pub(super) fn says_what_it_stands_on(paper: &Paper, badge: &str) {
     assert!(badged > 0, "{}", paper.name);
 }
 
+/// An outage of a minute fails thirty of thirty, and a burst repeats one prompt: shares of them are
+/// of far fewer that say something of their own, in every report.
+#[test]
+fn what_comes_in_bursts_counts_as_few() {
+    let calls: Vec<Call> = (0..1_440)
+        .map(|minute| {
+            let burst = (700..730).contains(&minute);
+            let second = minute * 60;
+            let call = if burst {
+                failing(second)
+            } else {
+                made_up(second, 300.0)
+            };
+            let call = Call {
+                // Of the outage, and of half an hour behind it.
+                prompt: Some(KeyedHash(if (700..760).contains(&minute) {
+                    7
+                } else {
+                    second as u64
+                })),
+                ..call
+            };
+            routed(call, Some(if burst { "Other" } else { "Most" }))
+        })
+        .collect();
+    for (listed, key, column) in [
+        (Listed::Regions, "regions", "success"),
+        (Listed::Errors, "rates", "failed"),
+        (Listed::Errors, "classes", "share"),
+        (Listed::Backends, "backends", "share"),
+        (Listed::Cache, "identical", "identical"),
+    ] {
+        let paper = listed.paper(&calls, head());
+        let sheet = paper.sheets.iter().find(|sheet| sheet.key == key).unwrap();
+        let at = sheet
+            .columns
+            .iter()
+            .position(|of| of.key == column)
+            .unwrap();
+        let crate::analysis::paper::Cell::Share(share) = sheet.rows[0][at] else {
+            panic!("{key}: {:?}", sheet.rows[0][at]);
+        };
+        assert!(share.design_effect() > 5.0, "{key}: {share:?}");
+    }
+}
+
 #[test]
 fn every_report_says_what_it_stands_on() {
     let calls: Vec<Call> = (0..1_200)

@@ -79,6 +79,15 @@ impl Share {
         }
     }
 
+    /// The share of all others of the same whole, which are as alike.
+    #[must_use]
+    pub const fn others(self) -> Self {
+        Self {
+            part: self.whole - self.part,
+            ..self
+        }
+    }
+
     /// Whether it is of less than three hours: its interval cannot know how hours differ.
     #[must_use]
     pub const fn is_of_few_hours(self) -> bool {
