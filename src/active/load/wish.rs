@@ -222,7 +222,8 @@ impl Wish {
         load.sla.error_share = self.max_errors.unwrap_or(load.sla.error_share);
         load.warm_ups = self.warm_ups.unwrap_or(load.warm_ups);
         if let Some(rate) = self.rate {
-            let constant = false;
+            // How requests arrive stays as the workload says; only how many does not.
+            let constant = matches!(load.demand, Demand::Rate { constant: true, .. });
             load.demand = Demand::Rate { rate, constant };
         }
         if let Some(count) = self.users {
@@ -279,5 +280,49 @@ impl Wish {
         load.sizes =
             Sizes::new(sizes).map_err(|fault| format!("no lengths of requests: {fault:?}"))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::workload;
+
+    #[test]
+    fn how_requests_arrive_stays_as_the_workload_says() {
+        let constant = Demand::Rate {
+            rate: 2.0,
+            constant: true,
+        };
+        let chance = Demand::Rate {
+            rate: 2.0,
+            constant: false,
+        };
+        let users = Demand::Users {
+            count: 3,
+            think: Nanos(0),
+        };
+        for (demand, said, expected) in [
+            (constant, false, true),
+            (constant, true, true),
+            (chance, false, false),
+            (chance, true, true),
+            (users, false, false),
+            (users, true, true),
+        ] {
+            let mut load = workload::read(workload::CHAT, "chat.yaml").unwrap();
+            load.demand = demand;
+            let wish = Wish {
+                rate: Some(40.0),
+                constant: said,
+                ..Wish::default()
+            };
+            wish.change(&mut load).unwrap();
+            let found = Demand::Rate {
+                rate: 40.0,
+                constant: expected,
+            };
+            assert_eq!(load.demand, found, "{demand:?} {said}");
+        }
     }
 }
