@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
 use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tollgate::simulator::{Behaviour, Config, Persona, Quirks, Simulator};
@@ -134,6 +136,94 @@ fn every_dialect_is_asked_warm_and_cold_and_kept() {
     let output = tollgate(folder, &["probe", "--providers", "an", "--ci"]);
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["routes"][0]["availability_24h"]["probes"], 4);
+}
+
+/// A running server, ended with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The config in `folder` with addresses of its own, and a server that runs by it.
+fn serve(folder: &Path) -> (Server, SocketAddr) {
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let [data, admin] = [free(), free()].map(|listener| listener.local_addr().unwrap());
+    let path = folder.join("tollgate.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    let head = format!("server.listen = \"{data}\"\nadmin.listen = \"{admin}\"\n");
+    fs::write(path, head + &config).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command
+        .current_dir(folder)
+        .args(["--config", "tollgate.toml", "serve"]);
+    let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let server = Server(quiet.spawn().unwrap());
+    let late = Instant::now() + Duration::from_mins(1);
+    while TcpStream::connect(admin).is_err() {
+        assert!(Instant::now() < late, "the server does not begin");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    (server, admin)
+}
+
+#[test]
+fn beside_a_running_server_it_is_handed_what_was_measured() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let (_server, _) = serve(folder);
+    let output = tollgate(folder, &["probe", "--models", "m", "--cold", "--ci"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    let stored = || {
+        let output = tollgate(folder, &["export", "--format", "jsonl"]);
+        let lines = text(&output.stdout);
+        let records = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap());
+        records.collect::<Vec<Value>>()
+    };
+    // The server writes down in batches.
+    let late = Instant::now() + Duration::from_mins(1);
+    while stored().len() < 8 && Instant::now() < late {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let records = stored();
+    assert_eq!(records.len(), 8);
+    for record in &records {
+        assert_eq!(record["origin"], "probe", "{record:#}");
+        assert_eq!(record["active"]["run"], "command");
+        assert!(record["attempts"][0]["gaps"].is_object(), "{record:#}");
+    }
+    let output = tollgate(folder, &["report", "probes", "--format", "json"]);
+    let report = text(&output.stdout);
+    for provider in ["oa", "an", "ge", "be"] {
+        assert!(report.contains(&format!("\"{provider}\"")), "{report}");
+    }
+}
+
+#[test]
+fn what_nobody_took_is_said() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let (_server, admin) = serve(folder);
+    // As by another config than the server's: nobody listens there.
+    let path = folder.join("tollgate.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    let config = config.replace(&admin.to_string(), "127.0.0.1:1");
+    fs::write(path, config).unwrap();
+    let output = tollgate(folder, &["probe", "--providers", "an", "--ci"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("only in what is shown now"), "{told}");
+    assert!(told.contains("does not answer"), "{told}");
+    assert!(text(&output.stdout).contains("first_token_ms"));
 }
 
 #[test]

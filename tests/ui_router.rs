@@ -16,7 +16,8 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tollgate::record::{Name, Origin, Outcome};
+use tollgate::edge::store::pack;
+use tollgate::record::{Active, ExchangeRecord, Name, Origin, Outcome};
 use tollgate::recorder::{State, StoreHealth};
 use tollgate::ui::{self, Ui, papers};
 use tower::ServiceExt as _;
@@ -302,6 +303,7 @@ async fn the_description_names_every_path_and_answers_keep_to_it() {
         ("/api/notes", "post", "201"),
         ("/api/notes", "delete", "204"),
         ("/api/scores", "post", "204"),
+        ("/api/records", "post", "204"),
         ("/api/baselines", "post", "201"),
         ("/api/baselines", "delete", "204"),
     ] {
@@ -541,6 +543,49 @@ async fn scores_are_taken_whole_or_refused_and_listed() {
     }
     let list = get(&site.router, "/api/scores").await.json();
     assert_eq!(list["scores"], json!([score(0.25, "a")]));
+}
+
+#[tokio::test]
+async fn probes_of_another_process_are_taken_and_nothing_else_is() {
+    let site = site(3, "");
+    let post = |body: Vec<u8>| {
+        Request::post("/api/records")
+            .header("host", "127.0.0.1:4101")
+            .header("content-type", "application/octet-stream")
+            .body(Body::from(body))
+            .unwrap()
+    };
+    let mut probe = filled::recent(7, 1, 1_000_000).remove(0);
+    probe.origin = Origin::Probe;
+    probe.active = Some(Active::default());
+    let clients = ExchangeRecord {
+        origin: Origin::Live,
+        ..probe.clone()
+    };
+    let old = ExchangeRecord {
+        started: probe.started.plus_secs(-90_000),
+        ..probe.clone()
+    };
+    let ahead = ExchangeRecord {
+        started: probe.started.plus_secs(900),
+        ..probe.clone()
+    };
+    for (body, status) in [
+        (pack(&[probe.clone(), probe.clone()]), 204),
+        (pack(&[probe.clone(), clients]), 400),
+        (pack(&[old]), 400),
+        (pack(&[ahead]), 400),
+        (b"{}".to_vec(), 400),
+        (Vec::new(), 400),
+        (vec![0; 9 << 20], 413),
+    ] {
+        let got = send(&site.router, post(body)).await;
+        assert_eq!(got.status, status, "{}", got.text);
+    }
+    let mut foreign = post(pack(&[probe]));
+    let origin = "https://other.example".parse().unwrap();
+    foreign.headers_mut().insert("origin", origin);
+    assert_eq!(send(&site.router, foreign).await.status, 403);
 }
 
 #[tokio::test]

@@ -123,7 +123,7 @@ fn handles(
 ) -> Handles {
     let of = |recorder: &Recorder| recorder.clone();
     let (reading, feeding, asking) = (of(recorder), of(recorder), of(recorder));
-    let (noting, saving) = (of(recorder), of(recorder));
+    let (noting, saving, taking) = (of(recorder), of(recorder), of(recorder));
     let (shared, counted) = (Arc::clone(&node.shared), Arc::clone(&node.shared));
     let standing = Arc::clone(&node.shared);
     let counters = Arc::clone(&node.counters);
@@ -138,6 +138,7 @@ fn handles(
             })
         }),
         scores: scores(node, recorder),
+        records: Arc::new(move |record| taking.offer(record)),
         runs,
         baselines: Arc::new(move |edit| {
             saving.with_store(move |store| match edit {

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use super::fault::AppFault;
 use super::machine::proxies;
 use super::node::{Node, Parts};
-use super::recording::{offer_to, open_store};
+use super::recording::{offer_to, open_store, open_store_at_once};
 use super::secret_file;
 use crate::active::Traffic;
 use crate::clock::Clock;
@@ -45,6 +45,8 @@ pub struct Surroundings {
     pub stopped: Option<watch::Receiver<bool>>,
     /// The store as the program has it open; it is opened where absent.
     pub kept: Option<KeptIn>,
+    /// A server answers that has the store: nobody waits for it to let go.
+    pub served: bool,
 }
 
 /// A store that is open already, and the world that its program lives in.
@@ -68,6 +70,7 @@ impl std::fmt::Debug for Surroundings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Surroundings")
             .field("in_a_program", &self.kept.is_some())
+            .field("served", &self.served)
             .finish_non_exhaustive()
     }
 }
@@ -142,10 +145,15 @@ impl OwnStreet {
         settings.server.tls = None;
         let store = match &surroundings.kept {
             Some(_) => None,
-            None => Some(
-                open_store(&settings, clock, print)
-                    .inspect_err(|fault| print(&format!("{fault}\n{unkept}"))),
-            ),
+            None => {
+                let open = if surroundings.served {
+                    open_store_at_once
+                } else {
+                    open_store
+                };
+                let opened = open(&settings, clock, print);
+                Some(opened.inspect_err(|fault| print(&format!("{fault}\n{unkept}"))))
+            }
         };
         let around = surroundings.kept.as_ref();
         let opened = store.as_ref().and_then(|store| store.as_ref().ok());

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::fault::AppFault;
 use super::machine::runtime;
-use super::own_street::{Arrivals, Opening, OwnStreet, Surroundings, until};
+use super::own_street::{Arrivals, Kept, Opening, OwnStreet, Surroundings, until};
 use crate::active::Traffic;
 use crate::active::probing::Round;
 use crate::active::probing::history::{Series, add, history};
@@ -51,6 +51,8 @@ pub struct Came {
     pub all: Vec<Probed>,
     /// Records that the store would not take: nothing else keeps them.
     pub lost: u64,
+    /// Records that whoever has the store is to be handed.
+    pub to_hand: Vec<ExchangeRecord>,
 }
 
 impl Run<'_> {
@@ -72,8 +74,8 @@ impl Run<'_> {
             origin: Origin::Probe,
             clock: &clock,
             print,
-            unkept: "what is measured is shown and not kept: beside a running tollgate \
-                     `probes.schedule` probes into its store",
+            unkept: "what is measured is shown; where a server has the store, it is asked to \
+                     keep it",
             elsewhere: "nothing else keeps them: what was measured is only in what is shown now",
             surroundings: &self.surroundings,
         };
@@ -86,6 +88,7 @@ impl Run<'_> {
             traffic: street.traffic(),
             arrivals: Arrivals::new(records),
             series,
+            measured: Vec::new(),
             clock,
         };
         let runtime = runtime()?;
@@ -108,10 +111,12 @@ impl Run<'_> {
             Ok::<(), AppFault>(())
         });
         let kept = street.end(|_| (), print);
-        asked.map(|()| Came {
-            all,
-            lost: kept.lost(),
-        })
+        let lost = kept.lost();
+        let to_hand = match kept {
+            Kept::InUse => asking.measured,
+            Kept::Around | Kept::Unopened(_) | Kept::Closed { .. } => Vec::new(),
+        };
+        asked.map(|()| Came { all, lost, to_hand })
     }
 
     /// What earlier probes said; nothing where there is no store yet.
@@ -135,6 +140,8 @@ struct Asking<'a> {
     traffic: Traffic,
     arrivals: Arrivals,
     series: Series,
+    /// Every record that came.
+    measured: Vec<ExchangeRecord>,
     clock: Clock,
 }
 
@@ -149,10 +156,14 @@ impl Asking<'_> {
             let point = match asked {
                 None => Point::given_up(began),
                 Some(id) => match self.record(id).await {
-                    Some(record) => Point::of(&record).map_or_else(
-                        || Point::unsent(record.started, record.outcome),
-                        |(_, point)| point,
-                    ),
+                    Some(record) => {
+                        let point = Point::of(&record).map_or_else(
+                            || Point::unsent(record.started, record.outcome),
+                            |(_, point)| point,
+                        );
+                        self.measured.push(record);
+                        point
+                    }
                     None => Point::unsent(began, Outcome::ProxyFault),
                 },
             };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::edge::store::StoreError;
+use crate::edge::store::{Opened, StoreError};
 use crate::proxy::settle::Offer;
 use crate::recorder::{Recorder, Running};
 
@@ -23,9 +23,24 @@ pub(super) fn open_store(
     clock: &Clock,
     print: &dyn Fn(&str),
 ) -> Result<(Recorder, Running), StoreError> {
-    let (recorder, recording, opened) = patiently(clock, print, || {
-        Recorder::start(&settings.store, clock.clone())
-    })?;
+    let open = || Recorder::start(&settings.store, clock.clone());
+    Ok(told(patiently(clock, print, open)?, print))
+}
+
+/// The same, where a store in use stays so: a server that runs has it.
+pub(super) fn open_store_at_once(
+    settings: &Settings,
+    clock: &Clock,
+    print: &dyn Fn(&str),
+) -> Result<(Recorder, Running), StoreError> {
+    let started = Recorder::start(&settings.store, clock.clone())?;
+    Ok(told(started, print))
+}
+
+fn told(
+    (recorder, recording, opened): (Recorder, Running, Opened),
+    print: &dyn Fn(&str),
+) -> (Recorder, Running) {
     if let Some(aside) = opened.moved_aside {
         print(&format!(
             "the store was damaged: it was moved aside to {} and a new one was begun",
@@ -35,7 +50,7 @@ pub(super) fn open_store(
     if let Some(found) = opened.replayed.told() {
         print(&found);
     }
-    Ok((recorder, recording))
+    (recorder, recording)
 }
 
 /// Tries to open again while another process has the store, for at most [`IN_USE_WAIT`].

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
+use crate::app::Surroundings;
 use crate::config::is_stand_in;
 use crate::config::settings::Settings;
 
@@ -53,6 +54,14 @@ impl Admin {
         }
     }
 
+    /// What a run of the command finds around it: whether a server answers there.
+    pub(super) fn around(&self) -> Surroundings {
+        Surroundings {
+            served: TcpStream::connect_timeout(&self.address, PATIENCE).is_ok(),
+            ..Surroundings::default()
+        }
+    }
+
     /// Why it refused who asked, where the status says that it did.
     pub(super) const fn refusal(&self, status: u16) -> Option<&'static str> {
         match status {
@@ -66,6 +75,27 @@ impl Admin {
 
     /// Sends one request, with `body` as JSON where there is one.
     pub(super) fn ask(&self, method: &str, path: &str, body: &str) -> io::Result<Answer> {
+        self.send(method, path, ("application/json", body.as_bytes()))
+    }
+
+    /// Has it take what was measured here: why it did not, in words, where it did not.
+    pub(super) fn hand(&self, path: &str, body: (&str, &[u8])) -> Result<(), String> {
+        match self.send("POST", path, body) {
+            Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
+            Ok(answer) => Err(format!(
+                "{} answers {}: {}",
+                self.address,
+                answer.status,
+                self.refusal(answer.status).unwrap_or(&answer.body)
+            )),
+            Err(error) => Err(format!(
+                "{} (`admin.listen`) does not answer: {error}",
+                self.address
+            )),
+        }
+    }
+
+    fn send(&self, method: &str, path: &str, body: (&str, &[u8])) -> io::Result<Answer> {
         let address = self.address;
         let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -74,12 +104,13 @@ impl Admin {
         let token = token.map_or_else(String::new, |token| {
             format!("Authorization: Bearer {token}\r\n")
         });
-        let request = format!(
+        let (kind, body) = body;
+        let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{token}\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+             Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
-        stream.write_all(request.as_bytes())?;
+        stream.write_all(&[head.as_bytes(), body].concat())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         read(&answer).ok_or_else(|| io::Error::other("it answers no HTTP"))

@@ -18,7 +18,6 @@ use crate::active::eval::{Plan, Wish};
 use crate::active::named::run_name;
 use crate::analysis::render;
 use crate::analysis::render::units::{dollars, sum};
-use crate::app::Surroundings;
 use crate::app::eval::{Outcome, Run, Stored, is_complete};
 use crate::app::sources;
 use crate::clock::Clock;
@@ -136,7 +135,7 @@ fn eval(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
         cost_max: PicoDollars((args.max_cost.max(0.0) * 1e12) as u64),
         location: args.location.clone(),
         keep: args.keep_answers.as_deref(),
-        surroundings: Surroundings::default(),
+        surroundings: Admin::of(settings).around(),
     };
     can_write(args.output.as_deref())?;
     announce(&run, &clock)?;
@@ -193,22 +192,9 @@ fn told_unstored(settings: &Settings, outcome: &Outcome) {
 
 /// Has the program that holds the store keep the scores: its routing knows them from then on.
 fn hand_to_server(settings: &Settings, outcome: &Outcome) -> Result<(), String> {
-    let admin = Admin::of(settings);
     let scores: Vec<Value> = outcome.scores.iter().map(scores::sent).collect();
     let body = json!({ "scores": scores }).to_string();
-    match admin.ask("POST", "/api/scores", &body) {
-        Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
-        Ok(answer) => Err(format!(
-            "{} answers {}: {}",
-            admin.address,
-            answer.status,
-            admin.refusal(answer.status).unwrap_or(&answer.body)
-        )),
-        Err(error) => Err(format!(
-            "{} (`admin.listen`) does not answer: {error}",
-            admin.address
-        )),
-    }
+    Admin::of(settings).hand("/api/scores", ("application/json", body.as_bytes()))
 }
 
 fn report(args: &Args, outcome: &Outcome) -> Result<(), Stop> {

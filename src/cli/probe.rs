@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::admin::Admin;
 use super::bench::usd;
 use super::output;
 use super::report::{Shape, can_write, hand_over};
@@ -15,14 +16,18 @@ use crate::active::probing::Wish;
 use crate::analysis::render;
 use crate::analysis::render::units::sum;
 use crate::analysis::reports::probed::{self, Limits};
-use crate::app::Surroundings;
 use crate::app::probe::{Came, Run, head};
 use crate::app::sources;
 use crate::clock::Clock;
 use crate::config::duration;
 use crate::config::probes::SCHEDULED_TOKENS;
-use crate::record::PicoDollars;
+use crate::config::settings::Settings;
+use crate::edge::store::pack;
+use crate::record::{ExchangeRecord, PicoDollars};
 use crate::statistics::drift::Thresholds;
+
+/// Records that are handed over in one request: some hundred bytes each.
+const AT_ONCE: usize = 1_000;
 
 /// Ask each route for a few tokens: does it answer, how soon, has it drifted from its baseline
 #[derive(Debug, clap::Args)]
@@ -33,8 +38,9 @@ use crate::statistics::drift::Thresholds;
     tollgate probe --ci github --max-first-token 3s --max-drift 20% --min-availability 95%\n\n\
     One cheap request a route (about 200 tokens of prompt, --max-tokens of answer), on a fresh\n\
     connection and on a kept one with --cold. Every call is a record of origin `probe`:\n\
-    `tollgate report probes`. Exit code 1 when a route fails, has drifted, or breaks a limit; 3 when\n\
-    the store would not take what was measured.\n\
+    `tollgate report probes`; beside a running server, which has the store, it is handed them.\n\
+    Exit code 1 when a route fails, has drifted, or breaks a limit; 3 when what was measured could\n\
+    not be kept.\n\
     In a pipeline (config/examples/github-probe.yml) --ci says the same quietly: one line of JSON\n\
     of the schema tollgate.probe/1, or annotations that GitHub Actions shows. Drift needs a store\n\
     that earlier rounds were kept in. A running server probes by itself: `probes.schedule`.")]
@@ -143,9 +149,10 @@ fn probe(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
             drift: args.max_drift.unwrap_or(settings.alerts.drift),
             availability: settings.alerts.availability,
         },
-        surroundings: Surroundings::default(),
+        surroundings: Admin::of(settings).around(),
     };
-    let Came { all, lost } = asked(args, &run)?;
+    let Came { all, lost, to_hand } = asked(args, &run)?;
+    let handed = hand_over_records(settings, &to_hand);
     let nanos = |span: Option<Duration>| span.map(|span| span.as_nanos() as f64);
     let findings = probed::findings(
         &all,
@@ -175,7 +182,21 @@ fn probe(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
         ));
     }
     let well = findings.is_empty() && !broken_off;
-    Ok(ExitCode::from(if lost > 0 { 3 } else { u8::from(!well) }))
+    if let Err(why) = &handed {
+        output::note(&format!(
+            "tollgate: what was measured is only in what is shown now: {why}"
+        ));
+    }
+    let kept = lost == 0 && handed.is_ok();
+    Ok(ExitCode::from(if kept { u8::from(!well) } else { 3 }))
+}
+
+/// Has the program that holds the store keep what was measured beside it.
+fn hand_over_records(settings: &Settings, records: &[ExchangeRecord]) -> Result<(), String> {
+    let admin = Admin::of(settings);
+    records
+        .chunks(AT_ONCE)
+        .try_for_each(|some| admin.hand("/api/records", ("application/octet-stream", &pack(some))))
 }
 
 /// A round that may cost too much does not begin.

@@ -35,6 +35,9 @@ pub type EditNotes = Arc<dyn Fn(NoteEdit) -> Option<Result<Option<u32>, StoreErr
 /// nothing now. Blocks.
 pub type TakeScores = Arc<dyn Fn(Vec<RouteScore>) -> Option<Result<(), StoreError>> + Send + Sync>;
 
+/// Takes a record of our own that another process made, and says whether there was room for it.
+pub type TakeRecord = Arc<dyn Fn(ExchangeRecord) -> bool + Send + Sync>;
+
 /// What may be done with baselines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BaselineEdit {
@@ -95,6 +98,8 @@ pub struct Handles {
     pub notes: EditNotes,
     /// Takes scores of routes.
     pub scores: TakeScores,
+    /// Takes records of probes.
+    pub records: TakeRecord,
     /// Saves and removes baselines.
     pub baselines: EditBaselines,
     /// Begins runs.

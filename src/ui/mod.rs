@@ -56,6 +56,8 @@ mod api;
 
 mod notes;
 
+mod records;
+
 mod runs;
 
 pub mod scores;

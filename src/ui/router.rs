@@ -28,7 +28,7 @@ use super::page::{
     exchange, exchanges, health, login, overview, report, routes, runs as run_pages, settings,
 };
 use super::state::State;
-use super::{api, assets, baselines, guard, live, notes, runs, scores, standing};
+use super::{api, assets, baselines, guard, live, notes, records, runs, scores, standing};
 
 /// Largest body taken: a form with a token.
 const BODY_BYTES_MAX: usize = 4 << 10;
@@ -83,6 +83,10 @@ impl Ui {
                 get(scores::list)
                     .post(scores::add)
                     .layer(DefaultBodyLimit::max(scores::BYTES_MAX)),
+            )
+            .route(
+                "/api/records",
+                post(records::add).layer(DefaultBodyLimit::max(records::BYTES_MAX)),
             )
             .route(
                 "/api/baselines",

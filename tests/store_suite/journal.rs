@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate::clock::Clock;
-use tollgate::edge::store::{Opened, Store, StoreReader};
+use tollgate::edge::store::{Opened, Store, StoreReader, pack, unpack};
 use tollgate::record::ExchangeRecord;
 use tollgate::recorder::{Opener, Pace, Recorder};
 
@@ -247,4 +247,26 @@ fn a_journal_that_cannot_be_written_stops_nothing() {
     until("written", || recorder.health().written == 30);
     let health = running.shutdown();
     assert_eq!((health.dropped(), health.unjournaled), (0, 30));
+}
+
+#[test]
+fn what_is_packed_for_another_process_comes_whole_or_not_at_all() {
+    let mut random = Random(23);
+    let records: Vec<_> = (0..20).map(|_| arbitrary(&mut random)).collect();
+    let packed = pack(&records);
+    assert_eq!(unpack(&packed), Some(records));
+    let one = pack(&[arbitrary(&mut random)]);
+    let nothing = pack(&[]);
+    for cut in nothing.len() + 1..one.len() {
+        assert_eq!(unpack(&one[..cut]), None, "{cut}");
+    }
+    for _ in 0..200 {
+        let mut flipped = one.clone();
+        let bit = random.between(0, one.len() as u64 * 8 - 1) as usize;
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(unpack(&flipped), None, "bit {bit}");
+    }
+    for other in [&b""[..], b"{}", b"tgjrnl1\n"] {
+        assert_eq!(unpack(other), None);
+    }
 }

@@ -126,6 +126,7 @@ impl Desk {
         let surroundings = Surroundings {
             stopped: Some(stop.subscribe()),
             kept: Some(self.kept.clone()),
+            served: false,
         };
         let given = Given {
             settings,

@@ -15,9 +15,9 @@ use crate::active::load::{Ended, Plan, Progress, Wish, paper};
 use crate::active::named::run_name;
 use crate::analysis::render;
 use crate::analysis::render::units::{self, dollars, sum};
-use crate::app::Surroundings;
 use crate::app::load::{Outcome, Run};
 use crate::app::{AppFault, sources};
+use crate::cli::admin::Admin;
 use crate::cli::bench::told_unanswered;
 use crate::cli::output;
 use crate::cli::report::{Shape, can_write, hand_over};
@@ -226,7 +226,7 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> 
         requests_max: None,
         workers: args.workers.unwrap_or(cores / 2).max(1),
         location: args.location.clone(),
-        surroundings: Surroundings::default(),
+        surroundings: Admin::of(settings).around(),
     };
     can_write(args.output.as_deref())?;
     announce(&run, &clock)?;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::admin::Admin;
 use super::output;
 use super::report::{Shape, can_write, hand_over};
 use super::stored::Stop;
@@ -25,8 +26,8 @@ use crate::active::named::run_name;
 use crate::analysis::render;
 use crate::analysis::render::units::{dollars, sum};
 use crate::app::bench::{Outcome, Run};
+use crate::app::bench_papers;
 use crate::app::sources;
-use crate::app::{Surroundings, bench_papers};
 use crate::clock::Clock;
 use crate::config::duration;
 use crate::config::settings::Settings;
@@ -309,7 +310,7 @@ fn bench(args: &RunArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {
             cost_max: PicoDollars(cap.0.saturating_sub(spent)),
             location: args.location.clone(),
             patience: args.timeout,
-            surroundings: Surroundings::default(),
+            surroundings: Admin::of(settings).around(),
         };
         if turn == 0 {
             announce(&run, args.repeat, cap, &clock)?;

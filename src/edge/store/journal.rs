@@ -159,7 +159,7 @@ impl Segment {
 
 /// An entry: its length and checksum, the record's id, the names that are new in this file, and
 /// the detail as the store has it.
-fn write_entry(
+pub(super) fn write_entry(
     record: &ExchangeRecord,
     names: &mut Names,
     detail: &mut Vec<u8>,

@@ -37,6 +37,8 @@ mod writer;
 
 mod replay;
 
+mod parcel;
+
 mod open;
 
 mod retention;
@@ -60,6 +62,7 @@ pub use kept::KeptText;
 pub use keys::{Grain, RollupKey};
 pub use names::{NameId, Names};
 pub use open::Opened;
+pub use parcel::{pack, unpack};
 pub use reader::{Committed, Scanned, StoreReader};
 pub use replay::{Replayed, journal_is_left};
 pub use retention::Trimmed;

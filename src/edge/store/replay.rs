@@ -146,7 +146,11 @@ fn read(bytes: &[u8], identity: &Identity) -> Found {
     found
 }
 
-fn read_entry<'a>(bytes: &'a [u8], names: &mut Names) -> Option<(ExchangeRecord, &'a [u8])> {
+/// The record of an entry, and what follows it.
+pub(super) fn read_entry<'a>(
+    bytes: &'a [u8],
+    names: &mut Names,
+) -> Option<(ExchangeRecord, &'a [u8])> {
     let (head, rest) = bytes.split_first_chunk::<ENTRY_HEAD>()?;
     let (length, sum) = head.split_first_chunk::<4>()?;
     let length = u32::from_le_bytes(*length) as usize;
