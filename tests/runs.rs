@@ -407,6 +407,13 @@ fn one_run_goes_on_at_a_time_and_is_stopped_with_what_it_measured() {
     other["seed"] = 6.into();
     assert_eq!(served.ask(&other).json()["error"]["code"], "run_exists");
     assert_eq!(served.ask(&long).status, 202);
+    until("more is measured", || {
+        (asked_of("halves") > begun + 5).then_some(())
+    });
+    served.send("POST", "/api/runs/halves/stop", "", "");
+    let second = served.ended("halves");
+    assert_eq!(second["can_go_on"], true, "{second}");
+    go_on_by_the_button(&served, "halves");
     let whole = served.ended("halves");
     assert_eq!(whole["state"], "complete", "{whole}");
     assert_eq!(whole["began"], first["began"]);
@@ -416,6 +423,12 @@ fn one_run_goes_on_at_a_time_and_is_stopped_with_what_it_measured() {
         "what was measured is not asked again"
     );
     assert_eq!(served.ask(&long).json()["error"]["code"], "run_exists");
+    assert_eq!(whole["can_go_on"], false);
+    for over in ["halves", "first", "none"] {
+        let place = format!("/api/runs/{over}/go-on");
+        let refused = served.send("POST", &place, "", "").status;
+        assert_eq!(refused, if over == "none" { 404 } else { 400 }, "{over}");
+    }
 
     // The end of the program is a stop too.
     assert_eq!(served.ask(&load("third")).status, 202);
@@ -539,6 +552,39 @@ fn what_costs_too_much_or_reaches_elsewhere_does_not_begin() {
         !served.folder.path().join("results").exists(),
         "nothing was begun"
     );
+}
+
+/// Has a run that was stopped go on by what its page offers, once its cost was seen.
+fn go_on_by_the_button(served: &Served, run: &str) {
+    let form = format!(
+        "Content-Type: application/x-www-form-urlencoded\r\nOrigin: http://{}\r\n",
+        served.page
+    );
+    let place = format!("/runs/{run}/go-on");
+    let page = served.get(&format!("/runs/{run}")).body;
+    assert!(page.contains(&format!("action=\"{place}\"")), "{page}");
+    for (dollars, says) in [
+        ("0.0000001", "which is over"),
+        ("much", "number of US dollars"),
+    ] {
+        let refused = served.send("POST", &place, &form, &format!("max_cost={dollars}"));
+        assert_eq!(refused.status, 400);
+        assert!(refused.body.contains(says), "{}", refused.body);
+    }
+    let again = format!("/api{place}");
+    let json = "Content-Type: application/json\r\n";
+    let told = served.send("POST", &again, json, r#"{"dry_run":true}"#);
+    assert_eq!((told.status, &told.json()["run"]), (200, &json!(run)));
+    let unknown = served.send("POST", &again, json, r#"{"seed":7}"#);
+    assert_eq!(unknown.status, 400, "{}", unknown.body);
+    let question = served.send("POST", &place, &form, "max_cost=");
+    assert!(
+        question.body.contains("Go on with this run?") && question.body.contains("$0.9"),
+        "{}",
+        question.body
+    );
+    let begun = served.send("POST", &place, &form, "confirmed=yes");
+    assert_eq!(begun.status, 303, "{}", begun.body);
 }
 
 #[test]

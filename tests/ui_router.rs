@@ -304,6 +304,7 @@ async fn the_description_names_every_path_and_answers_keep_to_it() {
         ("/api/notes", "delete", "204"),
         ("/api/scores", "post", "204"),
         ("/api/records", "post", "204"),
+        ("/api/runs/{run}/go-on", "post", "202"),
         ("/api/baselines", "post", "201"),
         ("/api/baselines", "delete", "204"),
     ] {

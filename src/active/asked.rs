@@ -22,6 +22,8 @@ pub struct AskedRun {
     pub location: Option<String>,
     /// Only what it would ask and cost is wanted.
     pub dry_run: bool,
+    /// The words in which it was asked for, but for `dry_run`.
+    pub words: Map<String, Value>,
 }
 
 /// What is asked.
@@ -87,6 +89,8 @@ impl AskedRun {
         let Value::Object(mut fields) = body else {
             return Err("expected an object with `kind` and what that kind takes".to_owned());
         };
+        let mut words = fields.clone();
+        words.remove("dry_run");
         let kind = fields.remove("kind");
         let common: Map<String, Value> = COMMON
             .iter()
@@ -107,6 +111,7 @@ impl AskedRun {
             max_cost: common.max_cost,
             location: common.location,
             dry_run: common.dry_run,
+            words,
         };
         asked.check()?;
         Ok(asked)

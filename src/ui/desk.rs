@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use crate::active::asked::AskedRun;
 use crate::analysis::paper::Paper;
 use crate::record::WallTime;
@@ -60,6 +62,8 @@ pub struct RunShown {
     pub notes: Vec<String>,
     /// The files of its results, with their bytes.
     pub files: Vec<(String, u64)>,
+    /// The words in which it was asked for, where the page began it.
+    pub words: Map<String, Value>,
 }
 
 impl RunShown {
@@ -67,6 +71,15 @@ impl RunShown {
     #[must_use]
     pub fn is_going(&self) -> bool {
         matches!(self.state.as_str(), "going" | "stopping")
+    }
+
+    /// Whether it was stopped before it was over, and can go on where it was: those that ask a list
+    /// of requests can, what a load or a probe measures is of its moment.
+    #[must_use]
+    pub fn can_go_on(&self) -> bool {
+        let lists = matches!(self.kind.as_str(), "bench" | "eval");
+        let stopped = !self.is_going() && self.state != "complete";
+        lists && stopped && !self.words.is_empty()
     }
 }
 
@@ -98,6 +111,10 @@ pub trait RunDesk: Send + Sync {
 
     /// Begins it.
     fn start(&self, asked: &AskedRun) -> Result<Announced, Refused>;
+
+    /// What the stopped run of that name is asked for with again, to go on where it was; for
+    /// `max_cost` US dollars in all where that is given, for as many as before otherwise.
+    fn again(&self, run: &str, max_cost: Option<f64>) -> Result<AskedRun, Refused>;
 
     /// Says stop to the run of that name; what was measured is kept.
     fn stop(&self, run: &str) -> Result<(), Refused>;

@@ -136,6 +136,7 @@ struct Deed {
 #[rustfmt::skip]
 const DEEDS: &[Deed] = &[
     Deed { path: "/api/runs", method: "post", summary: "Begins a run (202); with `dry_run` it says only what would be asked and cost (200). 400: not possible, or over a cap; 403: switched off, or another web page asks; 409: one goes on already, or has that name", parameter: None, body: Some("RunAsked"), answers: &[("200", Some("RunAnnounced")), ("202", Some("RunAnnounced"))] },
+    Deed { path: "/api/runs/{run}/go-on", method: "post", summary: "Has a benchmark or an evaluation go on that the page began and that was stopped (202), as if it were asked for in the same words; with `dry_run` it says only what all of it would ask and cost (200). 400: it is not one that goes on", parameter: None, body: Some("RunAgain"), answers: &[("200", Some("RunAnnounced")), ("202", Some("RunAnnounced"))] },
     Deed { path: "/api/runs/{run}/stop", method: "post", summary: "Stops a run; what was measured is kept. 404: none of that name goes on", parameter: None, body: None, answers: &[("202", None)] },
     Deed { path: "/api/notes", method: "post", summary: "Writes a note", parameter: None, body: Some("NoteSent"), answers: &[("201", Some("Note"))] },
     Deed { path: "/api/notes", method: "delete", summary: "Removes a note. 404: there is none", parameter: Some(("id", "Which")), body: None, answers: &[("204", None)] },
@@ -294,6 +295,13 @@ fn of_changes() -> Value {
             "scores": { "type": "array", "items": object(
                 "run at model provider there scorer score low high items", json!({}),
             ) },
+        })),
+        "RunAgain": object("", json!({
+            "max_cost": {
+                "type": "number",
+                "description": "US dollars that all of it may cost; as many as before otherwise",
+            },
+            "dry_run": { "type": "boolean" },
         })),
         "Baseline": { "type": "object" },
         "Named": object("name", json!({ "name": text() })),
@@ -658,14 +666,14 @@ fn counts() -> Value {
 }
 
 /// Keys of a run.
-const RUN: &str = "run kind state going began ended seed done of says notes files";
+const RUN: &str = "run kind state going began ended seed done of says notes can_go_on files";
 
 fn run() -> Value {
     json!({
         "run": text(), "kind": text(), "state": text(), "going": { "type": "boolean" },
         "began": nullable("string"), "ended": nullable("string"), "seed": nullable("integer"),
         "done": whole(), "of": whole(), "says": text(),
-        "notes": { "type": "array", "items": text() },
+        "notes": { "type": "array", "items": text() }, "can_go_on": { "type": "boolean" },
         "files": { "type": "array", "items": object("name bytes url", json!({
             "name": text(), "bytes": whole(), "url": text(),
         })) },

@@ -103,6 +103,7 @@ impl Ui {
             )
             .route("/runs/{run}", get(run_pages::one))
             .route("/runs/{run}/stop", post(run_pages::stop))
+            .route("/runs/{run}/go-on", post(run_pages::go_on))
             .route("/runs/{run}/compared", get(run_pages::compared))
             .route(
                 "/api/runs",
@@ -112,6 +113,7 @@ impl Ui {
             )
             .route("/api/runs/{run}", get(runs::one))
             .route("/api/runs/{run}/stop", post(runs::stop))
+            .route("/api/runs/{run}/go-on", post(runs::go_on))
             .route("/api/runs/{run}/compared", get(runs::compared))
             .route("/api/runs/{run}/files/{file}", get(runs::file))
             .route("/notes", post(notes::add_by_form))

@@ -86,11 +86,16 @@ pub(super) async fn start(
 ) -> Result<Response, Fault> {
     let Json(sent) = sent.map_err(|error| Fault::bad("run", error.body_text()))?;
     let asked = AskedRun::read(sent).map_err(|why| Fault::bad("run", why))?;
+    begun(&state, asked).await
+}
+
+/// Begins a run, or says only what it would ask.
+async fn begun(state: &Arc<State>, asked: AskedRun) -> Result<Response, Fault> {
     if asked.dry_run {
-        let announced = desk(&state, move |runs| runs.announce(&asked)).await?;
+        let announced = desk(state, move |runs| runs.announce(&asked)).await?;
         return Ok(Json(told(&announced)).into_response());
     }
-    let announced = desk(&state, move |runs| runs.start(&asked)).await?;
+    let announced = desk(state, move |runs| runs.start(&asked)).await?;
     let mut response = (StatusCode::ACCEPTED, Json(told(&announced))).into_response();
     if let Ok(place) = HeaderValue::from_str(&format!("/api/runs/{}", announced.run)) {
         response.headers_mut().insert(header::LOCATION, place);
@@ -107,6 +112,33 @@ pub(super) async fn one(
     let mut value = shown(&found);
     value["schema"] = "tollgate.run/1".into();
     Ok(Json(value))
+}
+
+/// How a stopped run goes on.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Again {
+    /// US dollars that all of it may cost; as many as before otherwise.
+    max_cost: Option<f64>,
+    /// Only what it would ask and cost is wanted.
+    dry_run: bool,
+}
+
+/// `POST /api/runs/{run}/go-on`: as if it were asked for in the same words.
+pub(super) async fn go_on(
+    Extract(state): Shared,
+    Path(run): Path<String>,
+    sent: Bytes,
+) -> Result<Response, Fault> {
+    let again = if sent.is_empty() {
+        Again::default()
+    } else {
+        serde_json::from_slice(&sent).map_err(|error| Fault::bad("run", error.to_string()))?
+    };
+    let Again { max_cost, dry_run } = again;
+    let mut asked = desk(&state, move |runs| runs.again(&run, max_cost)).await?;
+    asked.dry_run = dry_run;
+    begun(&state, asked).await
 }
 
 /// `POST /api/runs/{run}/stop`.
@@ -189,6 +221,7 @@ fn shown(of: &RunShown) -> Value {
         "of": of.of,
         "says": of.says,
         "notes": of.notes,
+        "can_go_on": of.can_go_on(),
         "files": files.collect::<Vec<_>>(),
     })
 }

@@ -137,6 +137,10 @@ impl RunDesk for OneRun {
         Err(Refused::Off("a test begins no runs"))
     }
 
+    fn again(&self, run: &str, _: Option<f64>) -> Result<AskedRun, Refused> {
+        Err(Refused::Wrong(format!("run {run} is not one that goes on")))
+    }
+
     fn stop(&self, run: &str) -> Result<(), Refused> {
         Err(Refused::Missing(format!("no run {run} goes on")))
     }

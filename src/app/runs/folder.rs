@@ -53,6 +53,7 @@ pub(super) fn note(folder: &Path, shown: &RunShown) -> io::Result<()> {
         "done": shown.done,
         "of": shown.of,
         "notes": shown.notes,
+        "words": shown.words,
     });
     write_whole(&folder.join(STATE), &format!("{value:#}\n"))
 }
@@ -144,6 +145,7 @@ pub(super) fn shown(folder: &Path, name: &str) -> Result<RunShown, Refused> {
             .filter_map(|note| Some(note.as_str()?.to_owned()))
             .collect(),
         files,
+        words: state["words"].as_object().cloned().unwrap_or_default(),
     })
 }
 

@@ -183,8 +183,13 @@ impl Desk {
 }
 
 /// What is shown of a run that begins.
-fn beginning(announced: &Announced, clock: &Clock) -> RunShown {
+fn beginning(asked: &AskedRun, announced: &Announced, clock: &Clock) -> RunShown {
+    let mut words = asked.words.clone();
+    // Those that were drawn are asked for again.
+    words.insert("run".to_owned(), announced.run.as_str().into());
+    words.insert("seed".to_owned(), announced.seed.into());
     RunShown {
+        words,
         run: announced.run.clone(),
         kind: announced.kind.to_owned(),
         state: "going".to_owned(),
@@ -217,7 +222,7 @@ impl Desk {
         let (prepared, settings) = self.prepared(asked)?;
         let announced = prepared.announced.clone();
         let place = settings.runs.folder.join(&announced.run);
-        let mut shown = beginning(&announced, &self.clock);
+        let mut shown = beginning(asked, &announced, &self.clock);
         if place.exists() {
             let earlier = folder::shown(&settings.runs.folder, &announced.run);
             let Some(earlier) = earlier.ok().filter(|of| goes_on(of, &prepared, &place)) else {
@@ -276,6 +281,21 @@ impl RunDesk for Arc<Desk> {
 
     fn start(&self, asked: &AskedRun) -> Result<Announced, Refused> {
         self.begin(asked)
+    }
+
+    fn again(&self, run: &str, max_cost: Option<f64>) -> Result<AskedRun, Refused> {
+        let shown = self.shown(run)?;
+        if !shown.can_go_on() {
+            return Err(Refused::Wrong(format!(
+                "run {run} is not one that goes on: benchmarks and evaluations of the page do, \
+                 that were stopped before they were over"
+            )));
+        }
+        let mut words = shown.words;
+        if let Some(cost) = max_cost {
+            words.insert("max_cost".to_owned(), cost.into());
+        }
+        AskedRun::read(words.into()).map_err(Refused::Wrong)
     }
 
     fn stop(&self, run: &str) -> Result<(), Refused> {

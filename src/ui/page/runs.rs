@@ -63,7 +63,42 @@ pub(in crate::ui) async fn begin(Extract(state): Shared, body: Bytes) -> Respons
             &state,
             Place::Runs,
             "Begin this run?",
-            &question(&announced, &body),
+            &question(&announced, &body, None),
+        ),
+        Err(fault) => layout::fault(&state, &fault),
+    }
+}
+
+/// `POST /runs/{run}/go-on`: shows what all of it asks, and where that was seen has it go on.
+pub(in crate::ui) async fn go_on(
+    Extract(state): Shared,
+    Path(run): Path<String>,
+    body: Bytes,
+) -> Response {
+    let said = of_form(&body);
+    let confirmed = form_urlencoded::parse(&body).any(|(name, _)| name == "confirmed");
+    let cost = said.get("max_cost");
+    let max_cost = cost.and_then(serde_json::Value::as_f64);
+    if cost.is_some() && max_cost.is_none() {
+        let fault = Fault::bad("run", "`max_cost` is a number of US dollars");
+        return layout::fault(&state, &fault);
+    }
+    let place = format!("/runs/{run}");
+    let found = desk(&state, move |runs| {
+        let asked = runs.again(&run, max_cost)?;
+        if confirmed {
+            runs.start(&asked)
+        } else {
+            runs.announce(&asked)
+        }
+    });
+    match found.await {
+        Ok(_) if confirmed => Redirect::to(&place).into_response(),
+        Ok(announced) => layout::page(
+            &state,
+            Place::Runs,
+            "Go on with this run?",
+            &question(&announced, &body, Some(&place)),
         ),
         Err(fault) => layout::fault(&state, &fault),
     }
@@ -96,6 +131,7 @@ pub(in crate::ui) async fn one(Extract(state): Shared, Path(run): Path<String>) 
     let body = html! {
         @if shown.is_going() { (progress(&shown)) } @else { (ended(&shown)) }
         @for note in &shown.notes { div.notice { p { (plain(note)) } } }
+        @if shown.can_go_on() { (go_on_form(&shown)) }
         @if !shown.is_going() { (compare_form(&shown, &all)) }
         @for paper in &papers { (PreEscaped(render::paper::fragment(paper))) }
         @if papers.is_empty() && shown.files.iter().any(|(name, _)| name == "report.html") {
@@ -168,6 +204,16 @@ fn ended(run: &RunShown) -> Markup {
     }
 }
 
+/// A run that was stopped, and how it goes on.
+fn go_on_form(run: &RunShown) -> Markup {
+    html! {
+        form.filter method="post" action=(format!("/runs/{}/go-on", run.run)) {
+            (number("Up to $", "max_cost", "as before"))
+            button { "Go on" } " " span.note { "What is measured already is not asked again." }
+        }
+    }
+}
+
 fn table(all: &[RunShown]) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Runs" {
@@ -229,8 +275,9 @@ fn compare_form(run: &RunShown, all: &[RunShown]) -> Markup {
     }
 }
 
-/// What would be asked, with a button that begins it.
-fn question(of: &Announced, form: &[u8]) -> Markup {
+/// What would be asked, with a button that begins it, or has the run at that place go on.
+fn question(of: &Announced, form: &[u8], again: Option<&str>) -> Markup {
+    let action = again.map_or_else(|| "/runs".to_owned(), |place| format!("{place}/go-on"));
     let kept = || {
         let fields = form_urlencoded::parse(form);
         fields.filter(|(name, _)| name != "run" && name != "seed")
@@ -257,12 +304,16 @@ fn question(of: &Announced, form: &[u8]) -> Markup {
                 (named(&of.unpriced))
                 ": what they cost is neither in this nor under the cap." } }
         }
-        form method="post" action="/runs" {
+        @if again.is_some() {
+            p.note { "This is all of it. What is measured already is not asked again, and its cost counts." }
+        }
+        form method="post" action=(action) {
             @for (name, value) in kept() { input type="hidden" name=(name) value=(value); }
             input type="hidden" name="run" value=(of.run);
             input type="hidden" name="seed" value=(of.seed);
             input type="hidden" name="confirmed" value="yes";
-            button { "Begin" } " " a href="/runs" { "Not now" }
+            button { @if again.is_some() { "Go on" } @else { "Begin" } } " "
+            a href=(again.unwrap_or("/runs")) { "Not now" }
         }
     }
 }
