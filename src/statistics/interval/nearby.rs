@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::order::{counted_cluster_effect, evenly_many};
+use super::order::{counted_cluster_effect, evenly_many, scored_cluster_effect};
 use crate::record::WallTime;
 
 /// Groups at most: from so many on their own spread is known well enough, and fewer would tell
@@ -24,6 +24,14 @@ pub trait Pool: Default {
 
 /// How many are at or below some number, and how many in all.
 impl Pool for (u64, u64) {
+    fn pool(&mut self, later: Self) {
+        self.0 += later.0;
+        self.1 += later.1;
+    }
+}
+
+/// The sum of some numbers' scores, and how many they are.
+impl Pool for (f64, u64) {
     fn pool(&mut self, later: Self) {
         self.0 += later.0;
         self.1 += later.1;
@@ -107,7 +115,7 @@ impl Nearby<(u64, u64)> {
         let spans: Vec<(u64, u64)> = self.groups().copied().collect();
         let effect = counted_cluster_effect(&spans);
         self.hours()
-            .filter(|hours| evenly_many(hours) >= HOURS_MIN)
+            .filter(|hours| tell_hours(hours))
             .map_or(effect, |hours| effect.max(counted_cluster_effect(&hours)))
     }
 
@@ -115,14 +123,34 @@ impl Nearby<(u64, u64)> {
     /// says is of these hours alone.
     #[must_use]
     pub fn is_of_few_hours(&self) -> bool {
-        self.hours()
-            .is_some_and(|hours| evenly_many(&hours) < HOURS_MIN)
+        self.hours().is_some_and(|hours| !tell_hours(&hours))
     }
+}
 
+impl Nearby<(f64, u64)> {
+    /// How many scored numbers say what one independent one would, by hours, or by the spans where
+    /// these are longer; `single` is the sum of the squares of all scores. Absent where they are of
+    /// so few hours that nothing tells how hours differ.
+    #[must_use]
+    pub fn scored_effect(&self, single: f64) -> Option<f64> {
+        let Some(hours) = self.hours() else {
+            let spans: Vec<(f64, u64)> = self.groups().copied().collect();
+            return Some(scored_cluster_effect(&spans, single));
+        };
+        tell_hours(&hours).then(|| scored_cluster_effect(&hours, single))
+    }
+}
+
+/// Whether so many hours tell how hours differ.
+fn tell_hours<T>(hours: &[(T, u64)]) -> bool {
+    evenly_many(hours.iter().map(|(_, size)| *size)) >= HOURS_MIN
+}
+
+impl<T: Pool + Copy> Nearby<T> {
     /// The groups of each hour as one, where spans are shorter.
-    fn hours(&self) -> Option<Vec<(u64, u64)>> {
+    fn hours(&self) -> Option<Vec<T>> {
         let halved = HALVINGS.checked_sub(self.doubled).filter(|by| *by > 0)?;
-        let mut hours: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
+        let mut hours: BTreeMap<i64, T> = BTreeMap::new();
         for (key, group) in &self.groups {
             hours.entry(key >> halved).or_default().pool(*group);
         }

@@ -178,9 +178,21 @@ pub fn counted_cluster_effect(clusters: &[(u64, u64)]) -> f64 {
     if count < 2.0 || single.is_nan() || single <= 0.0 {
         return 1.0;
     }
-    let off = |(below, all): &(u64, u64)| (*below as f64 - *all as f64 * share).powi(2);
-    let squares: f64 = known().map(off).sum();
-    let even = evenly_many(clusters);
+    let off = |(below, all): &(u64, u64)| (*below as f64 - *all as f64 * share, *all);
+    scored_cluster_effect(&known().map(off).collect::<Vec<_>>(), single)
+}
+
+/// The same of clusters of which the sum of their numbers' scores is known, and how many numbers
+/// they have; `single` is the sum of the squares of all scores, of which the mean is zero.
+#[must_use]
+pub fn scored_cluster_effect(clusters: &[(f64, u64)], single: f64) -> f64 {
+    let count = clusters.len() as f64;
+    if count < 2.0 || single.is_nan() || single <= 0.0 {
+        return 1.0;
+    }
+    let squares: f64 = clusters.iter().map(|(sum, _)| sum * sum).sum();
+    let all: f64 = clusters.iter().map(|(_, size)| *size as f64).sum();
+    let even = evenly_many(clusters.iter().map(|(_, size)| *size));
     let freedom = (even - 1.0).max(1.0);
     let tail = 1.0 - ALPHA / 2.0;
     let few = (student_quantile(tail, freedom) / normal_quantile(tail)).powi(2);
@@ -189,12 +201,13 @@ pub fn counted_cluster_effect(clusters: &[(u64, u64)]) -> f64 {
     (squares / single * surely).max(1.0)
 }
 
-/// How many clusters of one size would be as uneven as these (Kish 1965).
-pub(super) fn evenly_many(clusters: &[(u64, u64)]) -> f64 {
-    let sizes = || clusters.iter().map(|(_, size)| *size as f64);
-    let squares: f64 = sizes().map(|size| size * size).sum();
-    let all: f64 = sizes().sum();
-    all * all / squares.max(1.0)
+/// How many clusters of one size would be as uneven as those of these sizes (Kish 1965).
+pub(super) fn evenly_many(sizes: impl Iterator<Item = u64>) -> f64 {
+    let (all, squares) = sizes.fold((0.0, 0.0), |(all, squares), size| {
+        let size = size as f64;
+        (all + size, squares + size * size)
+    });
+    all * all / f64::max(squares, 1.0)
 }
 
 /// The rank of each number, counted from 1; equal numbers share the mean of their ranks.

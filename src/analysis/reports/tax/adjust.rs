@@ -178,8 +178,12 @@ pub struct Comparison {
     /// The share of each route's calls in them.
     pub overlap: [f64; 2],
     /// How many calls of either route say what one independent one would: those of a conversation
-    /// or of a minute are alike.
+    /// or of a minute are alike, and hours in which one route differs from the other as it does not
+    /// in the next.
     pub effects: [f64; 2],
+    /// Whether they are of so few hours that nothing tells how the difference changes from one to
+    /// the next.
+    pub few_hours: bool,
     /// What is left of the difference in prompt size and hour, in standard deviations.
     pub imbalance: [f64; 2],
     /// The difference among calls that are alike, or why none is told.
@@ -289,7 +293,8 @@ fn compared(
             .flatten(),
         groups: found.list.len(),
         overlap: found.overlap(),
-        effects: found.effects,
+        effects: found.effects.map(|effect| effect * found.beyond),
+        few_hours: found.few_hours,
         imbalance: found.imbalance(),
         effect: effect(&found, plain[1], metric, how, family),
     }
@@ -373,7 +378,12 @@ fn effect(
         } else {
             [stratified_difference(&strata, 0.5, how), None]
         };
-        (difference.ok_or(Refusal::AmongFailures)?, ratio)
+        let difference = difference.ok_or(Refusal::AmongFailures)?;
+        // Groups are small: of the fewer that say something of their own, a failure would be each
+        // end. What hours add is added to the whole.
+        let more = found.beyond.sqrt();
+        let ratio = ratio.map(|ratio| logarithmic(&ratio, |of| scaled(of, more)));
+        (scaled(&difference, more), ratio)
     };
     if !difference.value.is_finite() {
         return Err(Refusal::AmongFailures);
@@ -398,8 +408,10 @@ fn at_any_time(
     metric: Metric,
     alpha: f64,
 ) -> Option<Interval> {
-    let counts = [0, 1]
-        .map(|arm: usize| effective_count(found.inside[arm] as u64, found.effects[arm]) as usize);
+    let counts = [0, 1].map(|arm: usize| {
+        let effect = found.effects[arm] * found.beyond;
+        effective_count(found.inside[arm] as u64, effect) as usize
+    });
     if let (Metric::Failures, Some(all)) = (metric, all_or_none(found)) {
         let sequence = |arm: usize| {
             let failed = if all[arm] { counts[arm] } else { 0 };
@@ -415,7 +427,14 @@ fn at_any_time(
 /// the outermost replicates themselves would be those of a few small groups with failures.
 fn widened(estimate: &Estimate, alpha: f64, family: usize) -> Estimate {
     let reach = |alpha: f64| normal_quantile(1.0 - alpha / 2.0);
-    let factor = reach(alpha / family.max(1) as f64) / reach(alpha);
+    scaled(estimate, reach(alpha / family.max(1) as f64) / reach(alpha))
+}
+
+/// The estimate with its interval `factor` as wide, no narrower.
+fn scaled(estimate: &Estimate, factor: f64) -> Estimate {
+    if factor <= 1.0 {
+        return *estimate;
+    }
     let Estimate { value, interval } = *estimate;
     Estimate {
         value,
@@ -423,6 +442,21 @@ fn widened(estimate: &Estimate, alpha: f64, family: usize) -> Estimate {
             low: value - (value - interval.low) * factor,
             high: value + (interval.high - value) * factor,
         },
+    }
+}
+
+/// What `change` makes of an estimate on the scale of logarithms.
+fn logarithmic(ratio: &Estimate, change: impl Fn(&Estimate) -> Estimate) -> Estimate {
+    if ratio.value <= 0.0 {
+        return *ratio;
+    }
+    let changed = change(&Estimate {
+        value: ratio.value.ln(),
+        interval: ratio.interval.map(f64::ln),
+    });
+    Estimate {
+        value: ratio.value,
+        interval: changed.interval.map(f64::exp),
     }
 }
 
@@ -470,7 +504,7 @@ fn risk_difference(found: &Groups, alpha: f64) -> Option<Estimate> {
     }
     let value = sum / weights;
     // What is alike in a conversation or a minute says less.
-    let effect = found.effects[0].max(found.effects[1]);
+    let effect = found.effects[0].max(found.effects[1]) * found.beyond;
     let deviation = ((value * spread + noise).max(0.0) * effect / (weights * weights)).sqrt();
     let reach = normal_quantile(1.0 - alpha / 2.0) * deviation;
     Some(Estimate {

@@ -6,6 +6,8 @@
 
 mod placed;
 
+mod hours;
+
 mod strata;
 
 mod adjust;

@@ -85,8 +85,8 @@ impl Report for Tax {
 const METHOD: &str = "Differences of medians within groups of like requests of which either route \
     has at least 10, at one prompt size (each route's numbers moved along the resistant line of \
     their logarithm on that of the prompt tokens), weighted by overlap; intervals by the index bootstrap within groups, 10,000 \
-    draws (arXiv 2202.10992) of as many requests as are independent (cluster effect of conversations \
-    or of minutes, the larger); failure rates by Mantel-Haenszel with Sato's variance. Told only \
+    draws (arXiv 2202.10992) of as many requests as are independent (cluster effect of conversations, \
+    of minutes, or of hours on the difference, with Student's factor for few of these: the largest); failure rates by Mantel-Haenszel with Sato's variance. Told only \
     where the groups hold half of either route's requests and the standardised difference in \
     prompt size and hour is below 0.1.";
 
@@ -302,6 +302,7 @@ fn write(
              1 %)."
         ));
     }
+    notes.extend(few_hours(pairs));
     if !alone.is_empty() {
         notes.push(format!(
             "Of one route only, so not compared: {}.",
@@ -318,6 +319,23 @@ fn write(
         charts: forest(pairs).into_iter().collect(),
         notes,
     }
+}
+
+/// Of which pairs intervals cannot know how routes differ from hour to hour.
+fn few_hours(pairs: &[Pair<'_>]) -> Option<String> {
+    let of = |pair: &Pair<'_>| {
+        let mut told = pair.headlines.iter();
+        let few = told.any(|found| found.effect.is_ok() && found.few_hours);
+        few.then(|| format!("{}, {} against {}", pair.model, pair.route, pair.reference))
+    };
+    let named: Vec<String> = pairs.iter().filter_map(of).collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "Of less than three hours: the intervals are of those alone and cannot know how the \
+             difference changes from hour to hour: {}.",
+            named.join("; ")
+        )
+    })
 }
 
 /// The paper with what experiments measured beside what was observed.

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::hours::Hours;
 use super::placed::Likes;
 use crate::analysis::reports::call::{Call, Traits};
+use crate::record::WallTime;
 use crate::statistics::compare::{Stratum, overlap_weight, resistant_slope};
 use crate::statistics::interval::numbered_cluster_effect;
 use crate::statistics::quantile::{Sample, sorted};
@@ -31,6 +33,12 @@ pub(super) struct Groups {
     pub(super) all: [usize; 2],
     /// How many calls of either say what one independent one would.
     pub(super) effects: [f64; 2],
+    /// How much larger the variance of the difference is than that: by hours in which the routes
+    /// differ as they do not in the next.
+    pub(super) beyond: f64,
+    /// Whether they are of so few hours that nothing tells how the difference changes from one to
+    /// the next.
+    pub(super) few_hours: bool,
     /// Spread of the covariates of all calls, for standardising.
     deviations: [f64; 2],
 }
@@ -79,6 +87,7 @@ struct Placed {
     at: usize,
     covariates: [f64; 2],
     clusters: [usize; 2],
+    started: WallTime,
 }
 
 /// One number of each call of an arm, where it has it: calls are large and far apart, and each of
@@ -86,8 +95,9 @@ struct Placed {
 pub(super) type Column = Vec<Option<f64>>;
 
 /// A call's number, with the logarithm of its prompt tokens and its hour, and what it may be alike
-/// in: its conversation (itself where it has none) and its minute, each counted in its arm.
-type Numbered = (f64, [f64; 2], [usize; 2]);
+/// in: its conversation (itself where it has none) and its minute, each counted in its arm; and its
+/// date.
+type Numbered = (f64, [f64; 2], [usize; 2], WallTime);
 
 impl Alike {
     pub(super) fn new(route: &[&Call], reference: &[&Call]) -> Self {
@@ -108,6 +118,7 @@ impl Alike {
                     at,
                     covariates: covariates(call),
                     clusters: [number(0), number(1)],
+                    started: call.started,
                 };
                 cells.entry(places.of(call)).or_default()[arm].push(placed);
                 let known = call.traits.known_before();
@@ -130,9 +141,10 @@ impl Alike {
         }
     }
 
-    /// Groups the calls that have a number in `columns`, which are the arms' own. Those of times and rates are what the calls would
-    /// have had with prompts of one size ([`level`]); `failures` are alike in what was known before
-    /// the route was taken, for what only an answer tells says who failed.
+    /// Groups the calls that have a number in `columns`, which are the arms' own. Those of times and
+    /// rates are what the calls would have had with prompts of one size ([`level`]); `failures` are
+    /// alike in what was known before the route was taken, for what only an answer tells says who
+    /// failed.
     pub(super) fn groups(&self, columns: &[Column; 2], failures: bool) -> Groups {
         let levelled = !failures;
         let cells = if failures { &self.before } else { &self.cells };
@@ -140,6 +152,7 @@ impl Alike {
         let mut everything = Vec::new();
         let mut groups = Vec::new();
         let mut below: [Vec<([usize; 2], bool)>; 2] = Default::default();
+        let mut hours = Hours::default();
         for cell in cells {
             let arms = [0, 1].map(|arm: usize| numbered(&cell[arm], &columns[arm]));
             for (all, arm) in all.iter_mut().zip(&arms) {
@@ -165,20 +178,31 @@ impl Alike {
                 };
                 below[arm].extend(calls.iter().map(|call| (call.2, is_below(call.0))));
             }
+            let dated = arms.map(|calls| -> Vec<(WallTime, f64)> {
+                calls.iter().map(|call| (call.3, call.0)).collect()
+            });
+            hours.add(&group.stratum(), [&dated[0], &dated[1]], failures);
             groups.push(group);
         }
+        let effects = [0, 1].map(|arm: usize| effect(&below[arm], self.clusters[arm], levelled));
+        let beyond = hours.beyond(effects);
         Groups {
             list: groups,
             inside,
             all,
-            effects: [0, 1].map(|arm: usize| effect(&below[arm], self.clusters[arm], levelled)),
+            effects,
+            beyond: beyond.unwrap_or(1.0),
+            few_hours: beyond.is_none(),
             deviations: [0, 1].map(|at| deviation(&everything, at)),
         }
     }
 }
 
 fn numbered(arm: &[Placed], column: &Column) -> Vec<Numbered> {
-    let number = |placed: &Placed| Some((column[placed.at]?, placed.covariates, placed.clusters));
+    let number = |placed: &Placed| {
+        let number = column[placed.at]?;
+        Some((number, placed.covariates, placed.clusters, placed.started))
+    };
     arm.iter().filter_map(number).collect()
 }
 
@@ -234,7 +258,7 @@ fn level(arms: [Vec<Numbered>; 2]) -> [Vec<Numbered>; 2] {
             .collect();
         let slope = resistant_slope(&points).unwrap_or(0.0);
         arm.into_iter()
-            .map(|(value, at, of)| (value * (-slope * (at[0] - common)).exp(), at, of))
+            .map(|(value, at, of, date)| (value * (-slope * (at[0] - common)).exp(), at, of, date))
             .collect()
     })
 }
