@@ -7,6 +7,7 @@ use super::Paper;
 use super::call::{Call, plain_model};
 use crate::analysis::paper::{Bar, Cell, Cut, Drawn, Head, HeatCell, Unit};
 use crate::analysis::render::paper::number;
+use crate::analysis::render::units::BRIEF;
 use crate::analysis::tables::Share;
 use crate::record::{NullReason, WallTime};
 use crate::statistics::compare::{Margin, Resampling, Verdict, bootstrap_difference, decide};
@@ -652,14 +653,15 @@ pub(super) fn model_cell(model: &str) -> Cell {
     Cell::text(if model.is_empty() { UNKNOWN } else { model })
 }
 
-/// A median in words: `425 ms [410 ms, 440 ms] of 1,206`.
+/// A median in words: `425 ms [410 ms, 440 ms] of 1,206`, and whether that is of few hours.
 pub(super) fn said(numbers: &Numbers, unit: Unit) -> Option<String> {
     let found = numbers.estimate(0.5, ALPHA).ok()?;
     Some(format!(
-        "{} {} of {}",
+        "{} {} of {}{}",
         number(found.value, unit),
         ends(found.interval, unit),
-        number(numbers.count() as f64, Unit::Count)
+        number(numbers.count() as f64, Unit::Count),
+        if numbers.few_hours { BRIEF } else { "" }
     ))
 }
 
@@ -818,6 +820,8 @@ mod tests {
                 (date, 300.0 + (minute % 60) as f64)
             }));
             assert_eq!(numbers.at(0.5).is_of_few_hours(), few, "{hours}");
+            let told = said(&numbers, Unit::Span).unwrap();
+            assert_eq!(told.ends_with(" in <3 h"), few, "{told}");
             assert!(!numbers.of_its_span().at(0.5).is_of_few_hours());
             let failed = near((0..hours * 60).map(|n| (WallTime(n * 60_000_000), n % 9 == 0)));
             assert_eq!(Cell::share(failed).is_of_few_hours(), few, "{hours}");
