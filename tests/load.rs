@@ -751,6 +751,121 @@ fn the_cap_on_cost_is_never_passed() {
     assert!(spent > 0.0 && spent <= 0.004, "{spent}");
 }
 
+#[test]
+fn a_load_is_repeated_compared_and_saved() {
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator());
+    let folder = folder.path();
+    config(folder, &simulator);
+    let short = ["--models", "quick", "--rate", "30", "--duration", "1s"];
+    let cap = ["--max-cost", "0.5"];
+    let dry = [
+        &short[..],
+        &[
+            "--max-tokens",
+            "4",
+            "--prompt-tokens",
+            "20",
+            "--repeat",
+            "3",
+        ],
+    ];
+    let dry = dry.concat();
+    let announced = |args: &[&str]| error(&load(folder, &[&dry, args, &["--dry-run"]].concat()));
+    let said = announced(&cap);
+    assert!(
+        said.contains("of 3 runs") && said.contains("cap $0.50"),
+        "{said}"
+    );
+    let over = announced(&["--max-cost", "0.00002"]);
+    assert!(
+        over.contains("over --max-cost"),
+        "three cost more than one: {over}"
+    );
+
+    let twice = [
+        &dry[..10],
+        &["--repeat", "2", "--run", "twice", "--seed", "9"],
+        &cap,
+    ];
+    let output = load(folder, &twice.concat());
+    let found = ["twice-1", "twice-2"].map(|run| result(folder, run));
+    let void = found.iter().any(|run| run["void"] == true);
+    assert_eq!(
+        output.status.code(),
+        Some(i32::from(void)),
+        "{}",
+        error(&output)
+    );
+    let seeds = found.each_ref().map(|run| run["settings"]["seed"].as_u64());
+    assert_eq!(seeds[0], Some(9));
+    assert_ne!(seeds[0], seeds[1], "other prompts, which no cache knows");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("2 loads beside each other"), "{text}");
+    assert!(text.contains("SD over mean"), "{text}");
+
+    // A gate of what cannot be compared fails.
+    let gate = ["--compare", "results/twice-1", "--fail-on-regression"];
+    let other = [
+        "--models",
+        "quick",
+        "--users",
+        "2",
+        "--duration",
+        "1s",
+        "--run",
+        "users",
+    ];
+    let output = load(folder, &[&other[..], &gate].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        error(&output).contains("nothing could be compared"),
+        "{}",
+        error(&output)
+    );
+
+    let save = |name: &str, from: &str| {
+        let args = [
+            "--config",
+            "tollgate.toml",
+            "baseline",
+            "save",
+            name,
+            "--note",
+            "as it was",
+        ];
+        program(folder, &[&args[..], &["--from", from]].concat())
+    };
+    for (name, from) in [
+        ("one", "results/twice-1"),
+        ("two", "results/twice-2"),
+        ("u", "results/users"),
+    ] {
+        let output = save(name, from);
+        assert!(output.status.success(), "{}", error(&output));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("1 load of 1 run in"), "{said}");
+    }
+    let baseline = |args: &[&str]| {
+        let all = [&["--config", "tollgate.toml", "baseline"][..], args].concat();
+        let output = program(folder, &all);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text + &error(&output))
+    };
+    let (code, shown) = baseline(&["show", "one", "--format", "markdown"]);
+    assert_eq!(code, Some(0), "{shown}");
+    for part in ["as it was", "30.0/s", "completed/s", "workload"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let (code, compared) = baseline(&["compare", "one", "two"]);
+    assert_eq!(code, Some(0), "{compared}");
+    assert!(compared.contains("30.0/s"), "{compared}");
+    let (code, said) = baseline(&["compare", "one", "u", "--fail-on-regression"]);
+    assert_eq!(code, Some(1), "{said}");
+    let (code, said) = baseline(&["compare", "one"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("is of a load"), "{said}");
+}
+
 fn program(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tollgate"))
         .current_dir(folder)

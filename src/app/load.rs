@@ -66,6 +66,8 @@ pub struct Outcome {
     pub results: Vec<TargetResult>,
     /// When it began and ended.
     pub span: (WallTime, WallTime),
+    /// What it cost, as far as prices are known.
+    pub spent: PicoDollars,
     /// The file that says it all, or why it could not be written.
     pub file: Result<PathBuf, String>,
 }
@@ -152,6 +154,7 @@ impl Run<'_> {
             ended,
             results,
             span,
+            spent: collected.spent(),
             file: file.map(|()| path),
         })
     }

@@ -6,18 +6,19 @@ use std::process::ExitCode;
 use clap::ArgGroup;
 use serde_json::json;
 
-use super::bench::results::{fails, read_all};
+use super::bench::results::{Read, fails, read_either};
 use super::output;
 use super::report::{Shape, hand_over};
 use super::saved::{all, named};
 use super::serving::{self, serving};
 use super::stored::{OriginArgs, Progress, Stop, StoreArgs};
-use crate::active::bench::finished;
+use crate::active::bench::{Finished, finished};
+use crate::active::load;
 use crate::analysis::render;
 use crate::analysis::render::units::{minute, plain};
 use crate::analysis::reports::baseline::{self, Baseline, check_name};
 use crate::analysis::tables::{Origins, Window};
-use crate::app::bench_papers::as_runs;
+use crate::app::bench_papers::{as_runs, loads_side_by_side};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::edge::store::{StoreError, StoreReader};
@@ -113,7 +114,7 @@ struct Save {
     /// Why: what it is a baseline of
     #[arg(long, value_name = "TEXT", value_parser = said)]
     note: String,
-    /// The results of `tollgate bench`: a file, or a folder of runs
+    /// The results of `tollgate bench` or `bench load`: a file, or a folder of runs
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
     /// Traffic since then instead: an age (90m, 24h, 7d) or a date
@@ -184,7 +185,7 @@ fn save(args: &Save, config: Option<&Path>) -> Result<ExitCode, Stop> {
             )?
         }
     };
-    if made.rows.is_empty() {
+    if made.rows.is_empty() && made.loads.is_empty() {
         return Err(Stop::Nothing(format!(
             "nothing to save: {} holds no request of a model",
             made.source
@@ -212,24 +213,43 @@ fn save(args: &Save, config: Option<&Path>) -> Result<ExitCode, Stop> {
             args.name
         )));
     }
+    let size = size(&made);
     output::print(&format!(
-        "baseline {}: {} of {}",
-        made.name,
-        if made.rows.len() == 1 {
-            "1 row".to_owned()
-        } else {
-            format!("{} rows", made.rows.len())
-        },
-        made.source
+        "baseline {}: {size} of {}",
+        made.name, made.source
     ));
     Ok(ExitCode::SUCCESS)
 }
 
+/// How much a baseline holds, in words.
+fn size(of: &Baseline) -> String {
+    let (count, what) = match of.loads.len() {
+        0 => (of.rows.len(), "row"),
+        loads => (loads, "load"),
+    };
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// The baseline of the runs in a folder, with what their files say of themselves.
 fn of_folder(folder: &Path, known: &Known, now: WallTime) -> Result<Baseline, Stop> {
-    let runs = read_all(folder)?;
-    let head = finished::head(&runs, now);
-    let made = baseline::of_runs(&as_runs(&runs), Some(known.same()), &head, now);
+    match read_either(folder)? {
+        Read::Benches(runs) => Ok(of_benches(&runs, folder, known, now)),
+        Read::Loads(runs) => {
+            let source = counted(runs.len(), folder);
+            Ok(load::saved::baseline(&runs, source, now))
+        }
+    }
+}
+
+/// What a baseline is of, in words.
+fn counted(runs: usize, folder: &Path) -> String {
+    let many = if runs == 1 { "" } else { "s" };
+    format!("{runs} run{many} in {}", folder.display())
+}
+
+fn of_benches(runs: &[Finished], folder: &Path, known: &Known, now: WallTime) -> Baseline {
+    let head = finished::head(runs, now);
+    let made = baseline::of_runs(&as_runs(runs), Some(known.same()), &head, now);
     let first = runs.first().map(|run| &run.file);
     let text = |key: &str| {
         let found = first.and_then(|file| file["environment"][key].as_str());
@@ -239,18 +259,13 @@ fn of_folder(folder: &Path, known: &Known, now: WallTime) -> Result<Baseline, St
     if let Some(commit) = text("commit") {
         program = format!("{program}, commit {commit}");
     }
-    Ok(Baseline {
-        source: format!(
-            "{} run{} in {}",
-            runs.len(),
-            if runs.len() == 1 { "" } else { "s" },
-            folder.display()
-        ),
+    Baseline {
+        source: counted(runs.len(), folder),
         program,
         prices: text("prices"),
         workload: first.map(|file| file["plan"].clone()).unwrap_or_default(),
         ..made
-    })
+    }
 }
 
 /// The baseline of the traffic of a window.
@@ -281,10 +296,10 @@ fn list(store: &StoreArgs, as_json: bool, config: Option<&Path>) -> Result<ExitC
     }
     for of in &list {
         output::print(&format!(
-            "{}  {}  {} rows, {}: {}",
+            "{}  {}  {}, {}: {}",
             minute(of.saved),
             of.name,
-            of.rows.len(),
+            size(of),
             plain(&of.source),
             plain(&of.note)
         ));
@@ -302,8 +317,14 @@ fn show(
     config: Option<&Path>,
 ) -> Result<ExitCode, Stop> {
     let (reader, _) = store.open(config)?;
-    let paper = baseline::paper(&named(&reader, name)?, Clock::system().wall());
-    let text = render::paper::write(&paper, written.format.format());
+    let (saved, now) = (named(&reader, name)?, Clock::system().wall());
+    let (paper, loads) = (baseline::paper(&saved, now), loads(&saved)?);
+    let format = written.format.format();
+    let text = if loads.is_empty() {
+        render::paper::write(&paper, format)
+    } else {
+        render::paper::write_all(&[paper, load::finished::paper(&loads, now)], format)
+    };
     hand_over(written.output.as_deref(), &text)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -321,6 +342,12 @@ fn compare(
     let before = named(&reader, name)?;
     let after = match other {
         Some(other) => named(&reader, other)?,
+        None if !before.loads.is_empty() => {
+            return Err(Stop::Usage(format!(
+                "{name} is of a load, which traffic cannot be held against: name another baseline, \
+                 or `bench load --compare` a result"
+            )));
+        }
         None => {
             let window = Window {
                 from: before.saved,
@@ -334,11 +361,28 @@ fn compare(
             }
         }
     };
-    let paper = baseline::compared_with(&before, &after, now);
+    let both = (!before.loads.is_empty(), !after.loads.is_empty());
+    let paper = match both {
+        (false, false) => baseline::compared_with(&before, &after, now),
+        (true, true) => {
+            let sides = [&before, &after].map(|of| format!("{} ({})", of.name, of.source));
+            loads_side_by_side(&loads(&before)?, &loads(&after)?, &sides, &Clock::system())
+        }
+        _ => {
+            let message =
+                "one of them is of a load and the other is not: two of a kind are compared";
+            return Err(Stop::Usage(message.to_owned()));
+        }
+    };
     let text = render::paper::write(&paper, written.format.format());
     hand_over(written.output.as_deref(), &text)?;
     let fails = fails(&paper, name, fail_on_regression);
     Ok(ExitCode::from(u8::from(fails)))
+}
+
+/// The loads that a baseline was saved of.
+fn loads(of: &Baseline) -> Result<Vec<load::Finished>, Stop> {
+    load::saved::loads(of).map_err(Stop::Usage)
 }
 
 fn remove(name: &str, store: &StoreArgs, config: Option<&Path>) -> Result<ExitCode, Stop> {

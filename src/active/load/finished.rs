@@ -22,7 +22,7 @@ pub struct Finished {
     /// When it began and ended.
     pub window: Window,
     /// The file.
-    file: Value,
+    pub(super) file: Value,
 }
 
 /// Numbers of a step: key, name, unit, place in the file, what it is to be multiplied by.
@@ -80,6 +80,18 @@ impl Finished {
         let routes = self.file["routes"].as_array().into_iter().flatten();
         let all: Vec<Bears<'_>> = routes.map(Bears::of).collect();
         pivot(&bears::sheet(&all), &bears::places(&all), "model")
+    }
+
+    /// The steps that say nothing: of which route, at which load, and why.
+    pub(super) fn void_steps(&self) -> Vec<(&str, String, &str)> {
+        let mut found = Vec::new();
+        for route in self.routes() {
+            let [_, name, _] = route.names();
+            let void = route.steps().into_iter();
+            let void = void.filter_map(|(load, step)| Some((name, load, step["void"].as_str()?)));
+            found.extend(void);
+        }
+        found
     }
 
     fn routes(&self) -> impl Iterator<Item = Route<'_>> {
@@ -303,7 +315,7 @@ pub fn analysis(runs: &[Finished], made: WallTime) -> Paper {
         title: format!("{each} loads beside each other"),
         findings: vec![format!(
             "{each} runs; a figure of one run says nothing of how runs differ: three or more of \
-             the same load do (`bench load --run a`, `b`, `c`)."
+             the same load do (`bench load --repeat 3`)."
         )],
         head: head(runs, made),
         sheets: vec![sheet, paper(runs, made).sheets.remove(0)],

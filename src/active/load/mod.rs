@@ -38,6 +38,8 @@ pub mod over_time;
 
 mod numbers;
 
+pub mod saved;
+
 pub mod bears;
 
 mod pictures;

@@ -1,31 +1,27 @@
 //! `tollgate bench load`: sends by a schedule or for users at once, and says what routes bear.
 
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
+use super::results::read_loads;
 use super::traced::OfStore;
+use super::turns::{Told, Turn, one, report, turn_of};
 use super::{Temperature, pool, temperature, tokens, usd};
 use crate::active::load::estimate::{Searching, searching};
-use crate::active::load::result::{is_void, unanswered};
-use crate::active::load::{Ended, Plan, Progress, Wish, paper};
+use crate::active::load::{Plan, Wish, paper};
 use crate::active::named::run_name;
-use crate::analysis::render;
 use crate::analysis::render::units::{self, dollars, sum};
-use crate::app::load::{Outcome, Run};
+use crate::app::load::Run;
 use crate::app::{AppFault, sources};
 use crate::cli::admin::Admin;
-use crate::cli::bench::told_unanswered;
 use crate::cli::output;
-use crate::cli::report::{Shape, can_write, hand_over};
+use crate::cli::report::{Shape, can_write};
 use crate::cli::stored::Stop;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::config::{duration, workload};
-use crate::record::{KeyedHash, Nanos, PicoDollars};
+use crate::record::{Nanos, PicoDollars};
 use crate::workload::spec::{Demand, Workload};
 use crate::workload::sweep::Rule;
 
@@ -36,6 +32,7 @@ use crate::workload::sweep::Rule;
     tollgate bench load --models gpt-4.1-mini --rate 5 --duration 2m --sla 2s\n  \
     tollgate bench load --models gpt-4.1-mini --users 50 --think 3s\n  \
     tollgate bench load --models gpt-4.1-mini --sweep --sla 2s --max 64\n  \
+    tollgate bench load --models gpt-4.1-mini --rate 5 --repeat 3 --compare results/monday\n  \
     tollgate bench load --models llama-3.1-8b --trace AzureLLMInferenceTrace_conv.csv --duration 5m\n  \
     tollgate bench load --models gpt-4.1-mini --trace store --since 2h --trace-models gpt-4.1\n\n\
     Latency counts from the moment at which a request was to be sent; how late requests were sent\n\
@@ -164,6 +161,9 @@ pub(super) struct Args {
     /// The run's name; the date and the seed otherwise
     #[arg(long, value_name = "NAME")]
     run: Option<String>,
+    /// Run it so often, one after the other, to see how runs differ
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
     /// US dollars that all of it may cost
     #[arg(long, default_value_t = 1.0, value_name = "USD", value_parser = usd)]
     max_cost: f64,
@@ -179,7 +179,14 @@ pub(super) struct Args {
     /// Write the report there; stdout otherwise
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print the result file to stdout instead of the report
+    /// Compare with this result: the file or the folder of an earlier load
+    #[arg(long, value_name = "BASELINE", conflicts_with = "json")]
+    compare: Option<PathBuf>,
+    /// Exit with 1 where anything is worse than in --compare, surely and by more than the margin, or
+    /// nothing could be compared
+    #[arg(long, requires = "compare")]
+    fail_on_regression: bool,
+    /// Print the result file to stdout instead of the report; with --repeat the list of them
     #[arg(long, conflicts_with_all = ["format", "output"])]
     json: bool,
     /// Show what would be sent and what it may cost, and send nothing
@@ -216,73 +223,63 @@ pub(super) fn run(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> 
     let settings = &loaded.settings;
     let clock = Clock::system();
     let plan = plan(args, settings, &clock)?;
-    let folder = args.out.join(plan.run.as_str());
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let run = Run {
-        settings,
-        plan: &plan,
-        folder: &folder,
-        cost_max: PicoDollars((args.max_cost.max(0.0) * 1e12) as u64),
-        requests_max: None,
-        workers: args.workers.unwrap_or(cores / 2).max(1),
-        location: args.location.clone(),
-        surroundings: Admin::of(settings).around(),
-    };
     can_write(args.output.as_deref())?;
-    announce(&run, &clock)?;
-    if args.dry_run {
-        return Ok(ExitCode::SUCCESS);
+    // What cannot be read is known before anything is sent.
+    let baseline = args.compare.as_deref().map(read_loads).transpose()?;
+    let cap = PicoDollars((args.max_cost.max(0.0) * 1e12) as u64);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut turns: Vec<Turn> = Vec::new();
+    for turn in 0..args.repeat {
+        let plan = turn_of(&plan, turn, args.repeat);
+        let folder = args.out.join(plan.run.as_str());
+        let spent: u64 = turns.iter().map(|turn| turn.outcome.spent.0).sum();
+        let run = Run {
+            settings,
+            plan: &plan,
+            folder: &folder,
+            cost_max: PicoDollars(cap.0.saturating_sub(spent)),
+            requests_max: None,
+            workers: args.workers.unwrap_or(cores / 2).max(1),
+            location: args.location.clone(),
+            surroundings: Admin::of(settings).around(),
+        };
+        if turn == 0 {
+            announce(&run, args.repeat, cap, &clock)?;
+            if args.dry_run {
+                return Ok(ExitCode::SUCCESS);
+            }
+        } else {
+            output::note(&format!("run {}, seed {}", plan.run, plan.seed));
+        }
+        let done = one(&run)?;
+        let whole = done.is_whole();
+        turns.push(done);
+        if !whole {
+            break;
+        }
     }
-    let outcome = measure(&run)?;
-    tell(args, &run, &outcome)?;
-    let void = is_void(&outcome.results);
-    if void {
-        output::note("the run is void: see above why");
-    }
-    let nothing = told_unanswered(&unanswered(&outcome.results));
-    match &outcome.ended {
-        Ended::Complete if outcome.file.is_ok() && !void && !nothing => Ok(ExitCode::SUCCESS),
-        Ended::Unwritten(_) => Ok(ExitCode::from(3)),
-        _ if outcome.file.is_err() => Ok(ExitCode::from(3)),
-        _ => Ok(ExitCode::from(1)),
-    }
-}
-
-/// Says what was measured, and where it is.
-fn tell(args: &Args, run: &Run<'_>, outcome: &Outcome) -> Result<(), Stop> {
-    match &outcome.ended {
-        Ended::Complete => {}
-        Ended::Unwritten(why) => output::note(&format!(
-            "the exchanges could not be written ({why}): the run ended, and what was measured \
-             before stands below"
-        )),
-        ended => output::note(&format!(
-            "the run ended early ({}): what was measured is kept",
-            ended.name()
-        )),
-    }
-    match &outcome.file {
-        Ok(file) => output::note(&format!("results: {}", file.display())),
-        Err(why) => output::note(why),
-    }
-    if let (true, Ok(file)) = (args.json, &outcome.file) {
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| Stop::Runtime(format!("cannot read the result: {error}")))?;
-        output::print(&text);
-        return Ok(());
-    }
-    let config = KeyedHash(run.settings.hash);
-    let paper = paper::paper(run.plan, &outcome.results, outcome.span, config);
-    let text = render::paper::write(&paper, args.format.format());
-    hand_over(args.output.as_deref(), &text)
+    let told = Told {
+        as_files: args.json,
+        repeat: args.repeat,
+        baseline: args.compare.as_deref().zip(baseline.as_deref()),
+        is_gate: args.fail_on_regression,
+        format: args.format.format(),
+        output: args.output.as_deref(),
+    };
+    let worse = report(&turns, &told, &clock)?;
+    let code = turns.iter().map(Turn::code).max().unwrap_or(0);
+    Ok(ExitCode::from(code.max(u8::from(worse))))
 }
 
 /// Says what will be sent and what it may cost; what is known to cost too much does not begin.
-fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
+fn announce(run: &Run<'_>, repeat: u32, cap: PicoDollars, clock: &Clock) -> Result<(), Stop> {
     let estimate = run.estimate(clock);
-    let plan = run.plan;
+    let (plan, times) = (run.plan, u64::from(repeat));
     let routes: Vec<String> = plan.targets.iter().map(|of| of.route.to_string()).collect();
-    let (cost, cap) = (estimate.cost.as_dollars(), run.cost_max.as_dollars());
+    let (cost, cap) = (
+        estimate.cost.as_dollars() * f64::from(repeat),
+        cap.as_dollars(),
+    );
     let step = plan.step(0, plan.search.as_ref().map(Rule::first));
     let users = matches!(step.demand, Demand::Users { .. });
     let about = match (users, estimate.open) {
@@ -304,9 +301,14 @@ fn announce(run: &Run<'_>, clock: &Clock) -> Result<(), Stop> {
     } else {
         ""
     };
+    let runs = if repeat > 1 {
+        format!(", of {repeat} runs")
+    } else {
+        String::new()
+    };
     output::note(&format!(
-        "{about}{} requests, {about}{} by today's prices{more}; cap ${}",
-        estimate.requests,
+        "{about}{} requests, {about}{} by today's prices{more}{runs}; cap ${}",
+        estimate.requests.saturating_mul(times),
         dollars(cost),
         sum(cap)
     ));
@@ -350,26 +352,6 @@ fn lasts(of: &Searching, routes: usize) -> String {
         of.steps,
         span(of.least)
     )
-}
-
-fn measure(run: &Run<'_>) -> Result<Outcome, Stop> {
-    let bar = std::io::stderr().is_terminal().then(|| {
-        let bar = ProgressBar::new(0);
-        let style = ProgressStyle::with_template("{bar:20} {msg}");
-        style.map_or(bar.clone(), |style| bar.with_style(style))
-    });
-    let mut progress = |now: &Progress| {
-        if let Some(bar) = &bar {
-            bar.set_length(now.length.0 / 1_000_000);
-            bar.set_position(now.elapsed.0.min(now.length.0) / 1_000_000);
-            bar.set_message(now.says());
-        }
-    };
-    let outcome = run.run(&mut progress, &|text| output::note(text));
-    if let Some(bar) = &bar {
-        bar.finish_and_clear();
-    }
-    outcome.map_err(Stop::Config)
 }
 
 fn plan(args: &Args, settings: &Settings, clock: &Clock) -> Result<Plan, Stop> {

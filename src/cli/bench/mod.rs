@@ -6,6 +6,8 @@ mod load;
 
 mod traced;
 
+mod turns;
+
 pub(super) mod results;
 
 use std::io::IsTerminal as _;

@@ -141,6 +141,38 @@ pub(in crate::cli) fn read_all(path: &Path) -> Result<Vec<Finished>, Stop> {
     Results { benches, loads }.benches()
 }
 
+/// Finished runs of one kind.
+pub(in crate::cli) enum Read {
+    /// Benchmarks.
+    Benches(Vec<Finished>),
+    /// Loads.
+    Loads(Vec<load::Finished>),
+}
+
+/// Reads the results at `path`, which are of one kind.
+pub(in crate::cli) fn read_either(path: &Path) -> Result<Read, Stop> {
+    let found = results(path)?;
+    match (found.benches.is_empty(), found.loads.is_empty()) {
+        (_, true) => found.benches().map(Read::Benches),
+        (true, false) => found.loads().map(Read::Loads),
+        (false, false) => Err(Stop::Usage(format!(
+            "{} holds benchmarks and loads: name the folder of a run, or one of each kind",
+            path.display()
+        ))),
+    }
+}
+
+/// Reads the results of loads at `path`: a file, or every one in a folder.
+pub(in crate::cli) fn read_loads(path: &Path) -> Result<Vec<load::Finished>, Stop> {
+    let loads = if path.is_file() {
+        vec![path.to_owned()]
+    } else {
+        find(path, &[LOAD])?
+    };
+    let benches = Vec::new();
+    Results { benches, loads }.loads()
+}
+
 /// Files of results.
 struct Results {
     benches: Vec<PathBuf>,

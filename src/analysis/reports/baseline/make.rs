@@ -162,6 +162,7 @@ fn finished(
         configs: head.configs.iter().map(ToString::to_string).collect(),
         prices: None,
         workload: Value::Null,
+        loads: Vec::new(),
         anomalies: anomalies(&rows),
         recommendation,
         watched: watched(calls),

@@ -63,6 +63,8 @@ pub struct Baseline {
     pub anomalies: Vec<String>,
     /// What follows from it.
     pub recommendation: Vec<String>,
+    /// Results of loads as their files have them, where it is of loads: those have no rows.
+    pub loads: Vec<Value>,
 }
 
 /// What was found of a route.

@@ -17,7 +17,7 @@ impl Baseline {
     /// It as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
-        json!({
+        let mut value = json!({
             "schema": SCHEMA,
             "name": self.name,
             "saved": self.saved.rfc3339(),
@@ -35,7 +35,11 @@ impl Baseline {
             "watched": self.watched.iter().map(watched_json).collect::<Vec<_>>(),
             "anomalies": self.anomalies,
             "recommendation": self.recommendation,
-        })
+        });
+        if !self.loads.is_empty() {
+            value["loads"] = self.loads.clone().into();
+        }
+        value
     }
 
     /// Reads it; the error says what is wrong with it.
@@ -87,6 +91,7 @@ impl Baseline {
                 .collect::<Result<_, _>>()?,
             anomalies: texts("anomalies"),
             recommendation: texts("recommendation"),
+            loads: value["loads"].as_array().cloned().unwrap_or_default(),
         })
     }
 }

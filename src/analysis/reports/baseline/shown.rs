@@ -15,6 +15,9 @@ const METHOD: &str = "As it was saved: quantiles of type 7 with exact binomial i
 /// recommendation.
 #[must_use]
 pub fn paper(baseline: &Baseline, made: WallTime) -> Paper {
+    let mut sheets = vec![facts(baseline), results(baseline), anomalies(baseline)];
+    // What loads found is a report of its own.
+    sheets.retain(|sheet| baseline.loads.is_empty() || sheet.key != "results");
     Paper {
         name: "baseline",
         version: 1,
@@ -25,7 +28,7 @@ pub fn paper(baseline: &Baseline, made: WallTime) -> Paper {
             .map(|said| format!("Recommendation: {said}"))
             .collect(),
         head: head(baseline, made),
-        sheets: vec![facts(baseline), results(baseline), anomalies(baseline)],
+        sheets,
         charts: Vec::new(),
         notes: vec![
             "What it recommends is who led when it was saved, and how surely; `baseline compare` \
