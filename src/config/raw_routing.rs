@@ -113,6 +113,8 @@ table! {
     RawMinScore {
         /// The scorer, as `tollgate eval` calls it.
         scorer: NameText,
+        /// The beginning of the data set's digest.
+        data_set: NameText,
         /// What the lower end of the score's interval must reach.
         at_least: Share,
         /// Whether routes that nobody has scored pass.

@@ -100,9 +100,11 @@ pub(super) fn watch(settings: &Settings, standing: &Standing, record: &ExchangeR
 }
 
 /// What evaluations say of a canary: its score less that of the best other route that was scored,
-/// by the scorer that the model's `min_score` names. The runs are taken as independent.
+/// by the scorer that the model's `min_score` names, of one data set. The runs are taken as
+/// independent.
 fn scored(board: &Board, model: &ModelRoutes, canary: &RouteKey) -> Option<Scored> {
-    let scorer = &model.constraints.min_score.as_ref()?.scorer;
+    let asked = model.constraints.min_score.as_ref()?;
+    let own = board.scores.of(canary, asked)?;
     let estimate = |of: &RouteScore| Estimate {
         value: of.value,
         interval: Interval {
@@ -110,15 +112,14 @@ fn scored(board: &Board, model: &ModelRoutes, canary: &RouteKey) -> Option<Score
             high: of.high,
         },
     };
-    let own = estimate(board.scores.of(canary, scorer)?);
     let others = model.routes.iter().filter_map(|route| {
         let there = route.model.as_ref().unwrap_or(&model.name);
         let key = RouteKey::new(route.provider.clone(), Some(there.clone()));
-        let score = board.scores.of(&key, scorer).filter(|_| key != *canary)?;
+        let score = board.scores.like(&key, own).filter(|_| key != *canary)?;
         Some(estimate(score))
     });
     let best = others.max_by(|one, other| one.value.total_cmp(&other.value))?;
-    Some(Scored::new(own.less(&best)))
+    Some(Scored::new(estimate(own).less(&best)))
 }
 
 /// The weight of a route of `model`: what it grew to, what its stage makes of it beside all others,

@@ -479,7 +479,7 @@ fn candidate(
         context: way.context(),
         other_model: way.other_model,
         terms,
-        score_low: min_score.and_then(|min| Some(board.scores.of(&route, &min.scorer)?.low)),
+        score_low: min_score.and_then(|min| Some(board.scores.of(&route, min)?.low)),
         quote: needs_price
             .then(|| scales.quotes.of(way, prompt_tokens, wall, scales.settings))
             .flatten(),

@@ -186,6 +186,7 @@ fn min_score(path: &str, at: At<RawMinScore>, work: &mut Work<'_>) -> Option<Min
     };
     Some(MinScore {
         scorer: scorer.value.0,
+        data_set: raw.data_set.map(|at| at.value.0),
         at_least: at_least.value.0,
         unknown_passes: raw.unknown_passes.is_some_and(|at| at.value),
     })

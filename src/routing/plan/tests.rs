@@ -187,6 +187,7 @@ fn what_no_route_may_break_is_never_broken() {
         (candidates[0].score_low, candidates[1].score_low) = (Some(0.79), Some(0.8));
         let mut ask = ask();
         ask.constraints.min_score = Some(MinScore {
+            data_set: None,
             scorer: "s".into(),
             at_least: 0.8,
             unknown_passes,
