@@ -204,6 +204,11 @@ impl Findings {
         })
     }
 
+    /// Whether something at that path or below it is wrong already.
+    pub(super) fn has_at(&self, path: &str) -> bool {
+        self.list.iter().any(|finding| finding.key_path == path) || self.has_under(path)
+    }
+
     /// Marks bytes of the text that no message may show.
     pub(super) fn hide(&mut self, span: Range<usize>) {
         self.secrets.push(span);

@@ -219,6 +219,8 @@ impl Check<'_> {
                 let expected = "it or concurrent_users, not both";
                 self.some("requests_per_second", rate.span, "both", None, expected)
             }
+            // One that cannot be read is told already.
+            (None, None) if self.is_told(&["concurrent_users", "requests_per_second"]) => None,
             (None, None) => {
                 let expected = "concurrent_users or requests_per_second";
                 self.some("", self.table.clone(), "neither", None, expected)
@@ -255,6 +257,12 @@ impl Check<'_> {
                 cool: seconds(raw.cool_down_seconds, COOL_SECONDS),
             },
         })
+    }
+
+    /// Whether something is wrong at one of the keys already, or below it.
+    fn is_told(&self, keys: &[&str]) -> bool {
+        let path = |key: &&str| format!("benchmark_workload.{key}");
+        keys.iter().any(|key| self.findings.has_at(&path(key)))
     }
 
     /// The value, or a problem at its key.
@@ -335,6 +343,9 @@ impl Check<'_> {
                 }
                 _ => {
                     let key = format!("{key}[{index}]");
+                    if self.is_told(&[&key]) {
+                        continue;
+                    }
                     let expected = "percentile, input_tokens and output_tokens";
                     self.some::<()>(&key, at.span.clone(), "a part of it", None, expected);
                 }

@@ -253,3 +253,30 @@ fn what_is_not_the_language_is_told_by_its_line() {
     let deep = format!("a: {}", "[".repeat(40));
     assert!(!problems(&deep, "w.yaml").is_empty());
 }
+
+#[test]
+fn a_value_that_cannot_be_read_is_told_once() {
+    for (from, to, key) in [
+        (
+            "concurrent_users: 50",
+            "concurrent_users: 4.5",
+            "benchmark_workload.concurrent_users",
+        ),
+        (
+            "concurrent_users: 50",
+            "requests_per_second: many",
+            "benchmark_workload.requests_per_second",
+        ),
+        (
+            "percentile: 95",
+            "percentile: -5",
+            "benchmark_workload.request_distribution[1].percentile",
+        ),
+    ] {
+        let found = problems(&YAML.replace(from, to), "w.yaml");
+        let keys: Vec<&str> = found.iter().map(|(_, key, _)| key.as_str()).collect();
+        assert_eq!(keys, [key], "{to}");
+    }
+    let none = problems(&YAML.replace("concurrent_users: 50", ""), "w.yaml");
+    assert!(none[0].2.contains("neither"), "{none:?}");
+}
