@@ -23,6 +23,7 @@ use crate::record::{
 use crate::recorder::standing::{self, Standing};
 use crate::routing::candidate::Prefix;
 use crate::routing::health::Ticket;
+use crate::routing::learned::Prompt;
 use crate::wire::dialect::headers::hold_against;
 use crate::wire::observer::{BodyEnd, Observation, Observer};
 
@@ -148,12 +149,24 @@ impl Exchange {
         let draft = self.draft.as_deref_mut()?;
         let place = draft.attempts.len();
         draft.attempts.push(attempt);
-        let ticket = self
-            .settler
-            .standing
-            .begin(&route, credential, place == 0, now);
+        let waits = awaited(draft);
+        let first = (place == 0, waits);
+        let ticket = self.settler.standing.begin(&route, credential, first, now);
         self.tickets.push((place, ticket));
         Some(place)
+    }
+
+    /// The answer of the attempt at `place` begins: held back until its first token while another
+    /// route was left, it has one.
+    pub fn answer_begins(&self, place: usize) {
+        let chosen = self
+            .draft
+            .as_ref()
+            .is_some_and(|draft| draft.decision.is_some());
+        let ticket = self.tickets.iter().find(|(of, _)| *of == place);
+        if let Some((_, ticket)) = ticket.filter(|_| chosen) {
+            self.settler.standing.came(ticket, self.settler.clock.now());
+        }
     }
 
     /// The attempt at `place` is over and lost: what it met counts at once, not only when the
@@ -504,6 +517,16 @@ pub fn note_observation(
         cost_billed: observation.cost_billed,
         cached_answer: observation.cached_answer,
     }
+}
+
+/// What waits for a first token, where one is awaited and a choice of routes hangs on it.
+fn awaited(draft: &ExchangeRecord) -> Option<Prompt> {
+    let request = &draft.request;
+    let speaks = draft.language.generates() && request.stream && !request.background;
+    (speaks && draft.decision.is_some()).then(|| Prompt {
+        tokens: request.prompt_tokens_estimated.unwrap_or(0),
+        reasons: request.reasons(),
+    })
 }
 
 fn merge_marks(into: &mut Timeline, from: &Timeline) {

@@ -12,7 +12,7 @@ use crate::record::{
 use crate::routing::budget::{HedgeBudget, RetryBudget};
 use crate::routing::candidate::Prefix;
 use crate::routing::health::{Change, Event, Health, Ticket};
-use crate::routing::learned::{Learned, Observation};
+use crate::routing::learned::{Learned, Observation, Prompt};
 use crate::routing::limits;
 use crate::routing::plan::ModelMemory;
 use crate::routing::route::RouteKey;
@@ -78,20 +78,31 @@ impl Standing {
         })
     }
 
-    /// An attempt begins, the first of its exchange or a further one. The ticket comes back to [`Self::end`].
+    /// An attempt begins, the first of its exchange or a further one. The ticket comes back to
+    /// [`Self::end`]. `waits` is what waits for its first token, where it streams and a choice hangs
+    /// on it.
     pub fn begin(
         &self,
         route: &RouteKey,
         credential: Option<KeyedHash>,
-        is_first: bool,
+        (is_first, waits): (bool, Option<Prompt>),
         now: Moment,
     ) -> Ticket {
         self.with(|board| {
             if is_first {
                 board.retries.request(now);
             }
+            if let Some(prompt) = waits {
+                board.learned.waits(route, prompt, now);
+            }
             board.health.begin(route, credential, now)
         })
+    }
+
+    /// The answer of an attempt begins: nobody waits for its first token any more.
+    pub fn came(&self, ticket: &Ticket, now: Moment) {
+        let (route, begun) = (ticket.route(), ticket.begun());
+        self.with(|board| board.learned.came(route, begun, now));
     }
 
     /// An attempt is over: `attempt` is its finished record. `wall` is the date of `now`; `draw`
@@ -108,6 +119,7 @@ impl Standing {
         let until = wait.map(|wait| now.plus(wait));
         let event = Event::of(attempt, until);
         let changes = self.with(|board| {
+            board.learned.over(ticket.route(), ticket.begun());
             match board.moved_since(attempt) {
                 // What it counted in was forgotten.
                 Some(moved) if ticket.begun() < moved => return Vec::new(),
@@ -365,7 +377,7 @@ mod tests {
                 }
             };
             [came, later(3)].into_iter().for_each(go);
-            let ticket = standing.begin(&route, None, true, begun);
+            let ticket = standing.begin(&route, None, (true, None), begun);
             go(later(9));
             standing.end(ticket, &attempt, (later(20), record.started), 0.5);
             standing.settled(&learned, None);

@@ -77,9 +77,12 @@ impl<'a, 'e> Slot<'a, 'e> {
         with(self.draft, note)
     }
 
-    /// The attempt whose answer the client gets is the last of its exchange.
+    /// The attempt whose answer the client gets is the last of its exchange, and nobody waits for
+    /// its first token any more.
     pub(super) fn come_last(self) {
-        lock(self.draft).put_last(self.index);
+        let mut exchange = lock(self.draft);
+        exchange.answer_begins(self.index);
+        exchange.put_last(self.index);
     }
 
     /// What was booked for it is to be settled with its exchange.

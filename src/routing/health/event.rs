@@ -58,6 +58,12 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// The route that is tried.
+    #[must_use]
+    pub const fn route(&self) -> &RouteKey {
+        &self.route
+    }
+
     /// When the attempt began.
     #[must_use]
     pub const fn begun(&self) -> Moment {

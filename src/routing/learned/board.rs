@@ -8,7 +8,7 @@ use crate::record::{Moment, Name, Nanos};
 use crate::routing::route::RouteKey;
 
 use super::LearnedTuning;
-use super::expectation::Expectation;
+use super::expectation::{Expectation, Prompt};
 use super::length::Lengths;
 use super::observation::Observation;
 use super::route::RouteLearned;
@@ -71,12 +71,40 @@ impl Learned {
         self.routes.get_mut(route)?.answered(model)
     }
 
-    /// What to expect of a route; of one that nothing is known of, what is expected of any.
+    /// What to expect of a route; of one that nothing is known of, what is expected of any. First
+    /// tokens that are awaited for longer than they take are expected no sooner than that.
     #[must_use]
     pub fn expect(&self, route: &RouteKey, now: Moment) -> Expectation {
-        self.routes
-            .get(route)
-            .map_or_else(Expectation::default, |of| of.expect(&self.tuning, now))
+        let Some(of) = self.routes.get(route) else {
+            return Expectation::default();
+        };
+        let mut expected = of.expect(&self.tuning, now);
+        expected.level.mean += of.waiting.late(now);
+        expected
+    }
+
+    /// A request that began at `begun` waits for its first token, until [`Self::came`] or
+    /// [`Self::over`] is told the same moment. Of a route that nothing is known of nothing is
+    /// concluded.
+    pub fn waits(&mut self, route: &RouteKey, prompt: Prompt, begun: Moment) {
+        if let Some(of) = self.routes.get_mut(route) {
+            let usual = of.expect(&self.tuning, begun).first_token(prompt);
+            of.waiting.begin(begun, usual);
+        }
+    }
+
+    /// The first token of the request that began at `begun` came.
+    pub fn came(&mut self, route: &RouteKey, begun: Moment, now: Moment) {
+        if let Some(of) = self.routes.get_mut(route) {
+            of.waiting.came(begun, now);
+        }
+    }
+
+    /// The request that began at `begun` is over: if its first token has not come, it never will.
+    pub fn over(&mut self, route: &RouteKey, begun: Moment) {
+        if let Some(of) = self.routes.get_mut(route) {
+            of.waiting.over(begun);
+        }
     }
 
     /// The first-token deadline of an attempt: 3 × the 95th percentile of its stratum, from 8 to

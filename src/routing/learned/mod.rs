@@ -23,6 +23,8 @@ mod route;
 
 mod slope;
 
+mod waiting;
+
 pub use board::Learned;
 pub use expectation::{Expectation, Prompt};
 pub use keep::{KeptFilter, KeptLearned, KeptRoute};

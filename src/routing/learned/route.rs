@@ -9,6 +9,7 @@ use super::expectation::Expectation;
 use super::observation::{Ended, Observation};
 use super::recent::RecentSpans;
 use super::slope::{Prior, Slope, size, tokens_of};
+use super::waiting::Waiting;
 
 /// What is known of one route.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,7 @@ pub struct RouteLearned {
     pub(super) whole: RecentSpans,
     pub(super) touched: Moment,
     pub(super) epoch: Epoch,
+    pub(super) waiting: Waiting,
 }
 
 impl RouteLearned {
@@ -41,6 +43,7 @@ impl RouteLearned {
             whole: RecentSpans::default(),
             touched: now,
             epoch: Epoch::default(),
+            waiting: Waiting::default(),
         }
     }
 

@@ -432,6 +432,63 @@ fn a_first_sample_of_zero_floods_nothing() {
 }
 
 #[test]
+fn a_route_whose_first_tokens_do_not_come_is_left_before_they_do() {
+    use crate::routing::learned::{Ended, Learned, Observation, Prompt};
+    use crate::routing::route::RouteKey;
+    let key = |name: &str| RouteKey::new(name, Some(Name::from("m")));
+    let at = |millis: u64| Moment(millis * 1_000_000);
+    // How long the first route's answers then take, and how many of a hundred requests, ten a
+    // second, it gets. With six seconds it had eighty before the first of them was over; now ten,
+    // and as many until what is learned of those that are over says the same.
+    for (takes, most) in [(50, 100), (6_000, 24), (60_000, 12)] {
+        let mut learned = Learned::default();
+        let seen = |millis: u64, now: u64| Observation {
+            reasons: false,
+            setup: None,
+            at: at(now),
+            prompt_tokens: 1_000,
+            first_token: Some(Nanos::from_millis(millis)),
+            whole: None,
+            per_token: None,
+            output_tokens: None,
+            ended: Ended::Well,
+        };
+        for n in 0..50 {
+            learned.observe(&key("quick"), &seen(50, n * 100));
+            learned.observe(&key("slow"), &seen(500, n * 100));
+        }
+        let mut waiting = Vec::new();
+        let mut quick = 0;
+        for now in (5_000..15_000).step_by(100) {
+            waiting.retain(|(route, begun)| {
+                let (route, takes) = [("quick", takes), ("slow", 500)][*route];
+                if begun + takes <= now {
+                    learned.came(&key(route), at(*begun), at(begun + takes));
+                }
+                // Each answer goes on for two seconds.
+                let over = begun + takes + 2_000 <= now;
+                if over {
+                    learned.over(&key(route), at(*begun));
+                    learned.observe(&key(route), &seen(takes, now));
+                }
+                !over
+            });
+            let candidates = ["quick", "slow"].map(|name| {
+                let mut candidate = Candidate::new(name, Some(Name::from("m")), true);
+                candidate.expected = learned.expect(&key(name), at(now));
+                candidate
+            });
+            let chosen = planned(&FASTEST, &ask(), &candidates).steps[0];
+            learned.waits(&key(["quick", "slow"][chosen]), Prompt::of(1_000), at(now));
+            waiting.push((chosen, now));
+            quick += usize::from(chosen == 0);
+        }
+        assert!(quick <= most && quick > 3, "{takes} ms: {quick}");
+        assert_eq!(quick == 100, takes == 50);
+    }
+}
+
+#[test]
 fn a_slo_s_choice_is_kept_for_a_while_and_left_at_once_when_it_fails() {
     let mut candidates = three();
     let mut memory = ModelMemory::default();
