@@ -494,6 +494,10 @@ fn messages_are_refused_as_anthropic_refuses_them() {
     let warm = json!({"model": "sim", "max_tokens": 9, "messages": hi, "temperature": 0.5});
     assert_eq!(asked(&warm, "2023-06-01").status, 200);
     assert_eq!(asked(&warm, "2026-10-21").status, 400);
+    let instructed = json!({"model": "sim", "max_tokens": 9, "messages": [
+        {"role": "user", "content": "hi"}, {"role": "system", "content": "be short"},
+    ]});
+    assert_eq!(asked(&instructed, "2023-06-01").status, 200);
 }
 
 #[test]

@@ -224,7 +224,8 @@ fn said(
     translation: Translation,
 ) -> Result<Said, Refusal> {
     let there = translation.provider;
-    let terms = terms((provider, route), model, there, request.catalogue);
+    let languages = (request.language, there);
+    let terms = terms((provider, route), model, languages, request.catalogue);
     let translated = translation.request(&Asked {
         body: request.body,
         model,
@@ -271,15 +272,19 @@ fn instead_of_model(body: Vec<u8>, (key, value): (&str, &str)) -> Vec<u8> {
 fn terms(
     (provider, route): (&Provider, Option<&RouteSettings>),
     model: &str,
-    there: Language,
+    (own, there): (Language, Language),
     catalogue: &[ModelFacts],
 ) -> Terms {
     let manners = manners(model);
     let said = &provider.translating;
     let on_route = route.map(|route| route.translating).unwrap_or_default();
+    // Claude Code and Codex instruct in the middle by themselves, and nobody who runs them can have
+    // it done otherwise. Chat has a place for that.
+    let merges = matches!(own, Language::AnthropicMessages | Language::OpenAiResponses)
+        && there != Language::OpenAiChat;
     Terms {
         drop_params: on_route.drop_params.unwrap_or(said.drop_params),
-        merge_system: on_route.merge_system.unwrap_or(said.merge_system),
+        merge_system: on_route.merge_system.unwrap_or(said.merge_system || merges),
         pass_urls: said.pass_urls,
         max_tokens: on_route
             .max_tokens
@@ -321,6 +326,32 @@ mod tests {
     use crate::config::settings::BaseUrl;
 
     #[test]
+    fn what_agents_say_in_the_middle_is_joined_where_it_has_no_place() {
+        use Language::{
+            AnthropicMessages, BedrockConverse, GeminiGenerate, OpenAiChat, OpenAiResponses,
+        };
+        let base = BaseUrl {
+            https: true,
+            host: "a.example".to_owned(),
+            port: 443,
+            path: String::new(),
+            query: None,
+        };
+        let provider = Provider::at("p", base);
+        for (own, there, merged) in [
+            (AnthropicMessages, GeminiGenerate, true),
+            (AnthropicMessages, BedrockConverse, true),
+            (AnthropicMessages, OpenAiChat, false),
+            (OpenAiResponses, AnthropicMessages, true),
+            (OpenAiResponses, OpenAiChat, false),
+            (OpenAiChat, GeminiGenerate, false),
+        ] {
+            let terms = terms((&provider, None), "m", (own, there), &[]);
+            assert_eq!(terms.merge_system, merged, "{own:?} {there:?}");
+        }
+    }
+
+    #[test]
     fn who_takes_an_effort_is_said_by_the_nearest_that_knows() {
         let list = |patterns: &[&str]| patterns.iter().map(|name| (*name).to_owned()).collect();
         let (also, only) = (
@@ -355,7 +386,8 @@ mod tests {
             };
             let mut provider = Provider::at("p", base);
             provider.translating.efforts = efforts.clone();
-            let terms = terms((&provider, None), model, Language::OpenAiChat, &known);
+            let languages = (Language::OpenAiChat, Language::OpenAiChat);
+            let terms = terms((&provider, None), model, languages, &known);
             assert_eq!(terms.takes_effort, expected, "{efforts:?} {model}");
         }
     }

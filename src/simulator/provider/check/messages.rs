@@ -125,7 +125,7 @@ const CONTENT: Kind = Kind::TextOr(&Kind::List(&Kind::Tagged(
 )));
 
 static MESSAGE: Shape = Shape::of(&[
-    must("role", Kind::Word(&["user", "assistant"])),
+    must("role", Kind::Word(&["user", "assistant", "system"])),
     must("content", CONTENT),
 ]);
 
@@ -350,6 +350,16 @@ fn turns(body: &Value) -> Option<Objection> {
         let now = message["role"].as_str().unwrap_or("");
         if let Some(objection) = content(message, place, place + 1 == messages.len()) {
             return Some(objection);
+        }
+        if now == "system" {
+            // Newer models are instructed in the middle, behind what a user said, and the turn
+            // stays the user's.
+            if role != "user" {
+                return Some(Objection::new(format!(
+                    "messages.{place}.role: Input should be one of user, assistant"
+                )));
+            }
+            continue;
         }
         if now == "assistant" {
             if role == "user"
