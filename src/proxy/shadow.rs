@@ -66,6 +66,7 @@ pub(super) fn asked(
     let mut way = configured(means.settings, &shadow.provider, model)?;
     way.say(Request {
         language: job.language,
+        path: job.path,
         body: &body_of(bytes, reading),
         stream: job.stream,
         depth_max: means.settings.limits.json_depth,

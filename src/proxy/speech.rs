@@ -11,6 +11,7 @@ use super::reject::Reject;
 use crate::config::settings::{Efforts, Provider, RouteSettings};
 use crate::record::{Dialect, ExchangeRecord, Language, Name};
 use crate::routing::catalogue::{ModelFacts, claims, facts_of};
+use crate::wire::dialect::identify::{House, endpoint};
 use crate::wire::dialect::request::{self, Edits, RequestReading};
 use crate::wire::translation::{Asked, Back, Refusal, Stamp, Terms, Translation, manners};
 
@@ -130,6 +131,8 @@ impl Unsayable {
 pub struct Request<'a> {
     /// The client's language.
     pub language: Language,
+    /// The path, without a provider.
+    pub path: &'a str,
     /// The client's body, whole; where only the path asks for a stream, it says so too.
     pub body: &'a [u8],
     /// Whether a stream is asked for.
@@ -188,7 +191,10 @@ impl Speech {
         model: &str,
     ) -> Self {
         let language = request.language;
-        if !language.is_inference() || provider.speaks.contains(&language) {
+        if !language.is_inference()
+            || provider.speaks.contains(&language)
+            || is_claude_there(request, provider)
+        {
             return Self::Own;
         }
         let mut spoken = provider.speaks.iter();
@@ -214,6 +220,17 @@ impl Speech {
             }
         }
     }
+}
+
+/// Whether a call is one to Claude at Vertex AI, in Vertex's own path, and the provider is the Vertex
+/// that has Gemini: the same server, by the same login.
+fn is_claude_there(request: Request<'_>, provider: &Provider) -> bool {
+    matches!(
+        request.language,
+        Language::AnthropicMessages | Language::AnthropicCountTokens
+    ) && provider.dialect == Dialect::Gemini
+        && paths::is_vertex(provider)
+        && matches!(endpoint(request.path).house, House::Vertex(_))
 }
 
 fn said(

@@ -337,6 +337,7 @@ impl Proxy {
         if let Body::Read(bytes, reading) = &body {
             let request = speech::Request {
                 language,
+                path: address.path,
                 body: &speech::body_of(bytes, reading),
                 stream,
                 depth_max: settings.limits.json_depth,

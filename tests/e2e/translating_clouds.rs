@@ -280,6 +280,39 @@ fn what_cannot_be_carried_is_refused_by_its_path() {
     }
 }
 
+/// Claude in Vertex's own path is passed on by the provider that has Gemini there.
+#[test]
+fn claude_in_vertex_s_path_is_passed_on_by_the_vertex_of_gemini() {
+    let rig = Rig::configured(
+        r#"
+[providers.vx]
+dialect = "gemini"
+base_url = "http://{sim}/v1/projects/p/locations/global"
+api_key = "{key}"
+"#,
+    );
+    let models = "/v1/projects/p/locations/global/publishers/anthropic/models";
+    let said = json!({
+        "anthropic_version": "vertex-2023-10-16",
+        "max_tokens": 100,
+        "messages": [{"role": "user", "content": "hi there"}],
+    });
+    for base in ["/vx", ""] {
+        for (verb, stream) in [("rawPredict", false), ("streamRawPredict", true)] {
+            let path = format!("{models}/sim:n-4:{verb}");
+            let ask = Ask::post(&path, &said).to(base);
+            let (reading, record, truth) = rig.exchange(&ask);
+            assert_eq!(reading.status, 200, "{base}{path}: {}", reading.text());
+            assert_eq!(truth.target, path, "{base}");
+            assert_eq!(reading.text().contains("event: message_stop"), stream);
+            assert_eq!(record.outcome, Outcome::Ok, "{base}{path}");
+            assert_eq!(record.language, Language::AnthropicMessages, "{verb}");
+            assert_eq!(record.tokens.source, Some(TokenSource::Usage), "{verb}");
+            assert_eq!(record.tokens.usage.output, Some(4), "{verb}");
+        }
+    }
+}
+
 /// The Gemini API refuses labels, and Vertex AI takes them.
 #[test]
 fn labels_go_to_vertex_only() {
