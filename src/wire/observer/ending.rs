@@ -453,6 +453,8 @@ fn tokens(provider: Usage, injected: bool, (token_events, early): (u32, bool)) -
         return Tokens {
             usage: Usage {
                 output: Some(least),
+                // A part told for the whole answer is none of what came of it.
+                reasoning: provider.reasoning.filter(|part| *part <= least),
                 ..provider
             },
             source: Some(TokenSource::Chunks),

@@ -366,6 +366,26 @@ fn a_count_that_tokens_overtook_is_not_the_last() {
 }
 
 #[test]
+fn the_part_of_an_answer_that_was_cut_is_no_larger_than_what_came() {
+    let start = |details: &str| {
+        format!(r#"{{"type":"message_start","message":{{"usage":{{"input_tokens":5{details}}}}}}}"#)
+    };
+    let thought = r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"a"}}"#;
+    let part = |tokens: u32| format!(r#","output_tokens_details":{{"thinking_tokens":{tokens}}}"#);
+    for (details, reasoning) in [(part(100), None), (part(3), Some(3)), (String::new(), None)] {
+        let start = start(&details);
+        let pieces = [&*start, thought, thought, thought];
+        let tokens = events(Language::AnthropicMessages, "m", &pieces).tokens;
+        let found = (tokens.usage.output, tokens.usage.reasoning, tokens.source);
+        assert_eq!(
+            found,
+            (Some(3), reasoning, Some(TokenSource::Chunks)),
+            "{details}"
+        );
+    }
+}
+
+#[test]
 fn a_part_is_no_larger_than_its_whole() {
     let usage = |counts: &str| format!(r#"{{"choices":[],"usage":{{{counts}}}}}"#);
     for (counts, output) in [

@@ -205,7 +205,8 @@ fn usage(answer: &Answer, output: u64, out: &mut Vec<u8>) {
         out,
         r#"{{"input_tokens":{fresh},"cache_creation_input_tokens":0,"cache_read_input_tokens":{cached},"cache_creation":{{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0}},"output_tokens":{output},"service_tier":"standard""#
     );
-    if reasoning > 0 {
+    // While the answer is made nobody knows yet how much of it is thinking.
+    if reasoning > 0 && output >= reasoning {
         put!(
             out,
             r#","output_tokens_details":{{"thinking_tokens":{reasoning}}}"#
