@@ -156,16 +156,17 @@ impl Exchange {
         Some(place)
     }
 
-    /// The answer of the attempt at `place` begins: held back until its first token while another
-    /// route was left, it has one.
-    pub fn answer_begins(&self, place: usize) {
+    /// The answer of the attempt at `place` is the client's from now on. `spoke` says that its first
+    /// token has just come; where it is not known when it will, its wait is no longer looked at.
+    pub fn answer_begins(&self, place: usize, spoke: bool) {
         let chosen = self
             .draft
             .as_ref()
             .is_some_and(|draft| draft.decision.is_some());
         let ticket = self.tickets.iter().find(|(of, _)| *of == place);
         if let Some((_, ticket)) = ticket.filter(|_| chosen) {
-            self.settler.standing.came(ticket, self.settler.clock.now());
+            let spoke = spoke.then(|| self.settler.clock.now());
+            self.settler.standing.answers(ticket, spoke);
         }
     }
 

@@ -99,10 +99,14 @@ impl Standing {
         })
     }
 
-    /// The answer of an attempt begins: nobody waits for its first token any more.
-    pub fn came(&self, ticket: &Ticket, now: Moment) {
+    /// The answer of an attempt is the client's. `spoke` is when its first token came; absent where
+    /// it was not waited for: then nothing is concluded from how long it takes.
+    pub fn answers(&self, ticket: &Ticket, spoke: Option<Moment>) {
         let (route, begun) = (ticket.route(), ticket.begun());
-        self.with(|board| board.learned.came(route, begun, now));
+        self.with(|board| match spoke {
+            Some(at) => board.learned.came(route, begun, at),
+            None => board.learned.over(route, begun),
+        });
     }
 
     /// An attempt is over: `attempt` is its finished record. `wall` is the date of `now`; `draw`

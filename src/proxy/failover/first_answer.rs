@@ -75,7 +75,8 @@ pub async fn first_answer(
 
 /// The answer that the client gets; its attempt is the last of the exchange.
 fn commit(reached: Reached, slot: Slot<'_, '_>) -> Reached {
-    slot.come_last();
+    let begun = reached.begun.as_ref();
+    slot.come_last(begun.is_some_and(|begun| begun.seen.first_token));
     slot.note_exchange(|record| record.request.usage_injected = reached.usage_injected);
     reached
 }

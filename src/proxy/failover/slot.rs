@@ -77,11 +77,11 @@ impl<'a, 'e> Slot<'a, 'e> {
         with(self.draft, note)
     }
 
-    /// The attempt whose answer the client gets is the last of its exchange, and nobody waits for
-    /// its first token any more.
-    pub(super) fn come_last(self) {
+    /// The attempt whose answer the client gets is the last of its exchange. `spoke` says that it
+    /// was held until its first token, and that this has come.
+    pub(super) fn come_last(self, spoke: bool) {
         let mut exchange = lock(self.draft);
-        exchange.answer_begins(self.index);
+        exchange.answer_begins(self.index, spoke);
         exchange.put_last(self.index);
     }
 

@@ -93,14 +93,15 @@ impl Learned {
         }
     }
 
-    /// The first token of the request that began at `begun` came.
-    pub fn came(&mut self, route: &RouteKey, begun: Moment, now: Moment) {
+    /// The first token of the request that began at `begun` came at `at`.
+    pub fn came(&mut self, route: &RouteKey, begun: Moment, at: Moment) {
         if let Some(of) = self.routes.get_mut(route) {
-            of.waiting.came(begun, now);
+            of.waiting.came(begun, at);
         }
     }
 
-    /// The request that began at `begun` is over: if its first token has not come, it never will.
+    /// The request that began at `begun` is over, or no longer looked at: if its first token has not
+    /// come, it is not known when it will.
     pub fn over(&mut self, route: &RouteKey, begun: Moment) {
         if let Some(of) = self.routes.get_mut(route) {
             of.waiting.over(begun);

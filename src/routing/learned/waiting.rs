@@ -72,7 +72,7 @@ impl Waiting {
         }
     }
 
-    /// One that began then is over: where its first token has not come, it never will.
+    /// One that began then is over, or no longer looked at: it tells only what it has told.
     pub(super) fn over(&mut self, begun: Moment) {
         let waits = |wait: &Wait| wait.begun == begun && wait.came.is_none();
         if let Some(at) = self.0.iter().rposition(waits) {
