@@ -79,7 +79,9 @@ impl Learned {
             return Expectation::default();
         };
         let mut expected = of.expect(&self.tuning, now);
-        expected.level.mean += of.waiting.late(now);
+        if let Some(level) = of.waiting.level(now) {
+            expected.level.mean = expected.level.mean.max(level);
+        }
         expected
     }
 
@@ -88,8 +90,9 @@ impl Learned {
     /// concluded.
     pub fn waits(&mut self, route: &RouteKey, prompt: Prompt, begun: Moment) {
         if let Some(of) = self.routes.get_mut(route) {
-            let usual = of.expect(&self.tuning, begun).first_token(prompt);
-            of.waiting.begin(begun, usual);
+            let usual = of.expect(&self.tuning, begun);
+            let level = usual.level.mean;
+            of.waiting.begin(begun, level, usual.first_token(prompt));
         }
     }
 

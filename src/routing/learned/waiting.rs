@@ -25,7 +25,9 @@ const FRESH: Nanos = Nanos(30_000_000_000);
 struct Wait {
     begun: Moment,
     came: Option<Moment>,
-    /// Milliseconds that first tokens of its kind typically take.
+    /// The level that was believed then.
+    level: f64,
+    /// Milliseconds that first tokens of its kind typically took by it.
     typical_ms: f64,
     /// Milliseconds that 19 of 20 of them take at most.
     most_ms: f64,
@@ -51,14 +53,15 @@ impl Wait {
 pub(super) struct Waiting(VecDeque<Wait>);
 
 impl Waiting {
-    /// A request began of which this was believed (`ln` of milliseconds).
-    pub(super) fn begin(&mut self, begun: Moment, belief: Belief) {
+    /// A request began of which this was believed (`ln` of milliseconds), of its route this `level`.
+    pub(super) fn begin(&mut self, begun: Moment, level: f64, belief: Belief) {
         if self.0.len() >= KEPT_MAX {
             self.0.pop_front();
         }
         self.0.push_back(Wait {
             begun,
             came: None,
+            level,
             typical_ms: belief.typical(),
             most_ms: (belief.mean + UNLIKELY * belief.deviation()).exp(),
         });
@@ -80,25 +83,25 @@ impl Waiting {
         }
     }
 
-    /// By how much first tokens are later than believed, as `ln` of a ratio: where more than half
-    /// of the last waits are longer than 19 of 20 of their kind, the middle one of all that are,
-    /// over what is typical of it. One that goes on is a bound from below. 0 elsewhere.
-    pub(super) fn late(&self, now: Moment) -> f64 {
+    /// The level that the route has at least where it is late: where more than half of the last
+    /// waits are longer than 19 of 20 of their kind, the middle one of all that are says it. One
+    /// that goes on is a bound from below.
+    pub(super) fn level(&self, now: Moment) -> Option<f64> {
         let is_late = |wait: &Wait| wait.waited_ms(now) > wait.most_ms;
         let telling = || self.0.iter().rev().filter(|wait| wait.tells(now));
         let (late, told) = telling().take(TOLD_MAX).fold((0, 0), |(late, told), wait| {
             (late + usize::from(is_late(wait)), told + 1)
         });
         if told < TOLD_MIN || late * 2 <= told {
-            return 0.0;
+            return None;
         }
         let late = telling().filter(|wait| is_late(wait));
-        let mut ratios: Vec<f64> = late
-            .map(|wait| wait.waited_ms(now) / wait.typical_ms)
+        let mut levels: Vec<f64> = late
+            .map(|wait| wait.level + (wait.waited_ms(now) / wait.typical_ms).ln())
             .collect();
-        let middle = ratios.len() / 2;
-        let (_, middle, _) = ratios.select_nth_unstable_by(middle, f64::total_cmp);
-        middle.max(1.0).ln()
+        let middle = levels.len() / 2;
+        let (_, middle, _) = levels.select_nth_unstable_by(middle, f64::total_cmp);
+        Some(*middle)
     }
 }
 
@@ -116,6 +119,15 @@ mod tests {
         variance: 0.05,
         noise: 0.2,
     };
+
+    /// What was believed of the route when its requests began.
+    const LEVEL: f64 = 4.0;
+
+    /// By how much the route is later than that.
+    fn ratio(waiting: &Waiting, now: u64) -> f64 {
+        let level = waiting.level(at(now));
+        level.map_or(1.0, |level| (level - LEVEL).exp())
+    }
 
     #[test]
     fn what_waits_says_that_a_route_is_late() {
@@ -136,21 +148,20 @@ mod tests {
         ] {
             let mut waiting = Waiting::default();
             for begun in begun {
-                waiting.begin(at(*begun), BELIEF);
+                waiting.begin(at(*begun), LEVEL, BELIEF);
             }
-            let late = waiting.late(at(now)).exp();
+            let late = ratio(&waiting, now);
             assert!((late - expected).abs() < 1e-9, "{what}: {late}");
         }
     }
 
     #[test]
     fn what_came_is_news_for_a_while() {
-        let late = |waiting: &Waiting, now: u64| waiting.late(at(now)).exp();
         let mut waiting = Waiting::default();
         for begun in [1, 2, 3, 3] {
-            waiting.begin(at(begun), BELIEF);
+            waiting.begin(at(begun), LEVEL, BELIEF);
         }
-        assert!(late(&waiting, 4_000) > 39.9, "four wait");
+        assert!(ratio(&waiting, 4_000) > 39.9, "four wait");
         for begun in [1, 2, 3] {
             waiting.came(at(begun), at(begun + 1_000));
         }
@@ -160,15 +171,15 @@ mod tests {
         }
         assert_eq!(waiting.0.len(), 3);
         for (now, expected) in [(4_000, 10.0), (31_001, 10.0), (31_900, 1.0)] {
-            let late = late(&waiting, now);
+            let late = ratio(&waiting, now);
             assert!((late - expected).abs() < 1e-9, "{now}: {late}");
         }
         for begun in 4_000..4_005 {
-            waiting.begin(at(begun), BELIEF);
+            waiting.begin(at(begun), LEVEL, BELIEF);
             waiting.came(at(begun), at(begun + 90));
         }
         assert!(
-            (late(&waiting, 5_000) - 1.0).abs() < 1e-9,
+            (ratio(&waiting, 5_000) - 1.0).abs() < 1e-9,
             "it is well again"
         );
     }
@@ -177,11 +188,11 @@ mod tests {
     fn so_many_are_kept() {
         let mut waiting = Waiting::default();
         for begun in 0..1_000 {
-            waiting.begin(at(begun), BELIEF);
+            waiting.begin(at(begun), LEVEL, BELIEF);
         }
         assert_eq!(waiting.0.len(), KEPT_MAX);
         waiting.over(at(0));
         waiting.came(at(0), at(1));
-        assert!(waiting.late(at(10_000)) > 4.0);
+        assert!(ratio(&waiting, 10_000) > 90.0);
     }
 }
