@@ -5,7 +5,8 @@
 //! anew from how far successive observations lie apart: there a change of the level counts once,
 //! where every surprise after it would count as noise, and the noisier an observation is taken to
 //! be, the less it moves. Surprises to one side that noise hardly makes are a change: the belief is
-//! unsure again.
+//! unsure again. Where one after the other lies so far to one side that it would be clipped, all of
+//! them are a new level, and what was believed is worth nothing beside them.
 
 use std::collections::VecDeque;
 
@@ -58,6 +59,9 @@ const AFTER_CHANGE: f64 = 0.25;
 
 /// Observations of which the middle one begins.
 const FIRST: usize = 3;
+/// Observations in a row beyond the clip, all to one side, that are a new level. At a clip of 1.2 each
+/// is over three times what was expected, or under a third.
+const MOVED: usize = 6;
 
 /// What is known of a span.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +80,45 @@ pub struct LogFilter {
     recent: VecDeque<Recent>,
     above: Side,
     below: Side,
+    far: Far,
+}
+
+/// The latest observations that all lay beyond the clip, to one side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Far {
+    seen: [f64; MOVED],
+    count: usize,
+    above: bool,
+}
+
+impl Far {
+    const NONE: Self = Self {
+        seen: [0.0; MOVED],
+        count: 0,
+        above: false,
+    };
+
+    /// Takes in an observation that lies `surprise` from what was expected. The middle of the last
+    /// ones, once there are enough; then it begins anew.
+    fn takes(&mut self, logarithm: f64, surprise: f64, clip: f64) -> Option<f64> {
+        let above = surprise > 0.0;
+        if surprise.abs() <= clip {
+            self.count = 0;
+            return None;
+        }
+        if above != self.above {
+            self.count = 0;
+        }
+        self.above = above;
+        self.seen[self.count] = logarithm;
+        self.count += 1;
+        if self.count < MOVED {
+            return None;
+        }
+        let mut seen = std::mem::replace(self, Self::NONE).seen;
+        seen.sort_unstable_by(f64::total_cmp);
+        Some(f64::midpoint(seen[(MOVED - 1) / 2], seen[MOVED / 2]))
+    }
 }
 
 /// What the noise is estimated from.
@@ -103,6 +146,7 @@ impl LogFilter {
             recent: VecDeque::new(),
             above: Side::new(),
             below: Side::new(),
+            far: Far::NONE,
         }
     }
 
@@ -126,6 +170,7 @@ impl LogFilter {
             recent: VecDeque::new(),
             above: Side::new(),
             below: Side::new(),
+            far: Far::NONE,
         }
     }
 
@@ -178,6 +223,9 @@ impl LogFilter {
             let (above, below) = (self.above.takes(z), self.below.takes(-z));
             if above || below {
                 self.variance = self.variance.max(AFTER_CHANGE * self.noise);
+            }
+            if let Some(level) = self.far.takes(logarithm, surprise, tuning.clip) {
+                self.mean = level;
             }
             if let Some(last) = last {
                 let own = 2.0 * self.noise / (2.0 * self.noise + drift);
@@ -329,6 +377,45 @@ mod tests {
             );
             let last = beliefs.last().map(|(_, of)| of).unwrap();
             assert!(last.deviation() < 1.3 * scatter.max(0.2), "{last:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_however_high_is_followed_within_some_ten_observations_and_an_outlier_is_not() {
+        // What comes after a minute at 25 ms, and what is expected afterwards, at least and at most.
+        let cases: [(&str, &[f64], f64, f64); 7] = [
+            ("one outlier", &[6_000.0], 20.0, 35.0),
+            ("two outliers", &[6_000.0, 6_000.0], 20.0, 45.0),
+            (
+                "outliers apart",
+                &[6e3, 6e3, 25.0, 6e3, 6e3, 25.0, 25.0],
+                20.0,
+                60.0,
+            ),
+            ("a high step", &[6_000.0; 8], 5_000.0, 7_000.0),
+            (
+                "a step with noise",
+                &[6e3, 3e3, 9e3, 5e3, 8e3, 6e3, 7e3],
+                4_000.0,
+                8_000.0,
+            ),
+            ("a step down", &[1.0; 8], 0.8, 1.3),
+            (
+                "up and down",
+                &[6e3, 1.0, 6e3, 1.0, 6e3, 1.0, 6e3, 1.0],
+                10.0,
+                60.0,
+            ),
+        ];
+        for (kind, after, least, most) in cases {
+            let mut filter = LogFilter::new(0.0, &T, Moment(0));
+            let before = std::iter::repeat_n(25.0_f64, 60);
+            for (n, ms) in (0..).zip(before.chain(after.iter().copied())) {
+                filter.observe(ms.ln(), &T, Moment(n * 1_000_000_000));
+            }
+            let end = Moment((59 + after.len() as u64) * 1_000_000_000);
+            let expected = filter.belief(&T, end).mean.exp();
+            assert!((least..most).contains(&expected), "{kind}: {expected}");
         }
     }
 
