@@ -364,7 +364,7 @@ fn bare_claude_ids_get_the_profile_that_the_config_asks_for() {
         ),
     ] {
         let text = format!(
-            "[providers.{provider}]\n{key}[models.haiku]\nroutes = [{{ provider = \"{provider}\", \
+            "[providers.{provider}]\napi_key = \"k\"\n{key}[models.haiku]\nroutes = [{{ provider = \"{provider}\", \
              model = \"{bare}\" }}]\n"
         );
         let loaded = load_text(&text).unwrap();

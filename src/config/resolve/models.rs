@@ -36,12 +36,22 @@ pub(in crate::config) struct Known<'a> {
     pub(in crate::config) catalogue: &'a [ModelFacts],
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
+    /// The provider of that name, where it has no problems.
+    pub(super) fn provider(&self, name: &str) -> Option<&'a Provider> {
+        let mut all = self.providers.iter();
+        all.find(|of| of.name.as_str() == name).map(AsRef::as_ref)
+    }
+
+    /// The provider that claims a bare model, to which the client's own credential may go.
+    pub(super) fn home(&self, model: &str) -> Option<&'a Name> {
+        let claimed = self.providers.iter();
+        owner_of(model, claimed.map(|of| (&of.name, of.models.as_slice())))
+    }
+
     /// Whether a provider claims a model by its patterns, or has it by the catalogue.
     pub(super) fn is_of(&self, model: &str, provider: &str) -> bool {
-        let mut all = self.providers.iter();
-        let of = all.find(|of| of.name.as_str() == provider);
-        let claimed = of.is_some_and(|of| {
+        let claimed = self.provider(provider).is_some_and(|of| {
             let mut patterns = of.models.iter();
             patterns.any(|pattern| catalogue::claims(pattern, model))
         });
@@ -56,17 +66,12 @@ impl Known<'_> {
                 Some(provider.name.as_str()) == prefix
                     || self.called(model, &provider.name).is_some()
             })
-            || owner_of(
-                model,
-                self.providers.iter().map(|of| ((), of.models.as_slice())),
-            )
-            .is_some()
+            || self.home(model).is_some()
     }
 
     /// What a model of the catalogue is called at a provider.
     fn called(&self, model: &str, provider: &str) -> Option<Name> {
-        let mut all = self.providers.iter();
-        let provider = all.find(|of| of.name.as_str() == provider)?;
+        let provider = self.provider(provider)?;
         let facts = catalogue::named(model, self.catalogue)?;
         facts.name_at(provider.preset.as_deref()?).cloned()
     }

@@ -98,6 +98,7 @@ fn of_model(said: Said<'_>, model: &ModelRoutes) -> Vec<Vain> {
         let expected = "a region, and a residency, that one of its routes has";
         found.push(Vain::new(key, text, expected, REFUSED));
     }
+    found.extend(without_credential(said, model));
     for (index, name) in model.fallback_models.iter().enumerate() {
         let key = format!("fallback_models[{index}]");
         if *name == model.name {
@@ -136,6 +137,30 @@ fn of_model(said: Said<'_>, model: &ModelRoutes) -> Vec<Vain> {
         }
     }
     found
+}
+
+/// The providers of its routes where nobody lets Tollgate in: a client's own key goes to the model's
+/// home alone.
+fn without_credential(said: Said<'_>, model: &ModelRoutes) -> Option<Vain> {
+    let lacks = |route: &RouteSettings| {
+        let provider = said.of.provider(&route.provider);
+        let closed = provider.is_some_and(|of| !of.has_credential() && !of.is_keyless());
+        closed && said.of.home(&model.name) != Some(&route.provider)
+    };
+    let lacking = model.routes.iter().filter(|route| lacks(route));
+    let mut names: Vec<String> = lacking.map(|route| quoted(&route.provider)).collect();
+    names.dedup();
+    if names.is_empty() {
+        return None;
+    }
+    let found = format!("{}, without a credential", names.join(", "));
+    let expected = "api_key in a provider's table, or its variable in the environment";
+    let hint = if any_route(said, model, |route| !lacks(route)) {
+        NEVER_ASKED
+    } else {
+        REFUSED
+    };
+    Some(Vain::new("routes", found, expected, hint))
 }
 
 fn of_rule(said: Said<'_>, rule: &RuleSettings) -> Vec<Vain> {
@@ -255,9 +280,7 @@ fn is_there(said: Said<'_>, limits: &Constraints, route: &RouteSettings) -> bool
 }
 
 fn region_of<'a>(said: Said<'a>, provider: &str) -> Option<&'a Name> {
-    let mut all = said.of.providers.iter();
-    let provider = all.find(|of| of.name.as_str() == provider)?;
-    provider.region.as_ref()
+    said.of.provider(provider)?.region.as_ref()
 }
 
 fn named(list: &[Name], name: Option<&Name>) -> bool {
