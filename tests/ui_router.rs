@@ -1113,10 +1113,12 @@ async fn how_the_routes_stand_is_shown_told_and_counted() {
         assert!((of - 20..=of).contains(&left), "{route}");
     }
     assert_eq!(now["spending"]["usd"], 12.34);
+    assert_eq!(now["spending"]["unpriced"], 1);
     let page = get(&site.router, "/routes").await.text;
     for words in [
         "Standing now",
         "up/m is tried first: the only route that may be tried",
+        "$12.34, without 1 exchange whose cost is not known",
         "<span class=\"outcome bad\" data-said=\"m down/m state\">left alone</span>",
         "consecutive failures · 5 failed in a row · since ",
         "not tried: breaker open",

@@ -10,7 +10,7 @@ use super::admin::Admin;
 use super::output;
 use super::stored::Stop;
 use crate::analysis::render::units::{
-    NOTHING, dollars, length, percent_of, plain, span, thousands,
+    NOTHING, dollars_beside, length, percent_of, plain, span, thousands,
 };
 use crate::app::sources;
 use crate::config::settings::Settings;
@@ -181,11 +181,13 @@ fn text(all: &Value) -> String {
         );
     }
     if let Some(usd) = all["spending"]["usd"].as_f64() {
+        // A server of an earlier version does not tell the second.
+        let unpriced = all["spending"]["unpriced"].as_u64().unwrap_or(0);
         let _ = writeln!(
             text,
             "spent in {}: {}",
             string(&all["spending"], "month"),
-            dollars(usd)
+            dollars_beside(usd, unpriced)
         );
     }
     text
@@ -362,7 +364,7 @@ mod tests {
                 "routes": State::ALL.map(|state| route("openrouter", state.name())),
             }],
             "others": [{ "provider": "a", "model": null, "state": "closed", "at_work": 0 }],
-            "spending": { "month": "2026-11", "usd": 12.34 },
+            "spending": { "month": "2026-11", "usd": 12.34, "unpriced": 1_234 },
         });
         let text = text(&all);
         for line in text.lines() {
@@ -373,7 +375,7 @@ mod tests {
             "    consecutive failures, 1234 failed in a row, since 2026-11-22 08:31:02,\n    4 min left\n",
             "key refused",
             "    key 12: cooling, taken next, rate limited, since 2026-11-22 08:31:02,\n    40 s left, 3 at work,",
-            "spent in 2026-11: $12.34",
+            "spent in 2026-11: $12.34, without 1,234 exchanges whose cost is not known",
         ] {
             assert!(text.contains(word), "{word}\n{text}");
         }

@@ -165,7 +165,7 @@ fn join(
     draws: Draws,
 ) -> Weighed {
     let Scales { settings, now, .. } = scales;
-    let spent = board.spending.of_month(now.1);
+    let spent = board.spending.of_month(now.1).known;
     let rules = settings.rules.iter().map(|rule| &rule.rule);
     let facts = facts(board, draft, wishes, settings, now, spent);
     let place = rules::first(rules, &facts).filter(|_| !is_chosen(found.how));

@@ -106,6 +106,18 @@ named! {
     }
 }
 
+impl NoCost {
+    /// Whether money was spent all the same, or may have been: what the month has cost is more than
+    /// its sum then. What is paid by the hour is no part of that sum.
+    #[must_use]
+    pub const fn leaves_a_bill(self) -> bool {
+        !matches!(
+            self,
+            Self::NotAsked | Self::NoModelCall | Self::CachedAnswer | Self::PerHour
+        )
+    }
+}
+
 /// The conversation that an exchange belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session {

@@ -33,6 +33,6 @@ pub use handle::{Recorder, Running};
 pub use health::{State, StoreHealth};
 pub use recent::Recent;
 pub use shown::StandingNow;
-pub use spending::Spending;
+pub use spending::{Spending, Spent};
 pub use standing::Standing;
 pub use writer::{Opener, Pace};

@@ -1,12 +1,13 @@
 //! Holds what is shown of the routes at one moment: plain values with dates.
 
-use crate::record::{KeyedHash, Moment, Name, Nanos, PicoDollars, WallTime};
+use crate::record::{KeyedHash, Moment, Name, Nanos, WallTime};
 use crate::routing::health::{Breaker, Health, MeterUse, State};
 use crate::routing::learned::{Expectation, Prompt};
 use crate::routing::limits::Meter;
 use crate::routing::route::RouteKey;
 
 use super::canaries::Stopped;
+use super::spending::Spent;
 use super::standing::Board;
 use crate::routing::canary::{Judged, Progress, Stages, Waits};
 
@@ -23,7 +24,7 @@ pub struct StandingNow {
     /// Routes that were used without being a model's in the config.
     pub others: Vec<RouteNow>,
     /// What this month has cost so far, UTC.
-    pub spent: PicoDollars,
+    pub spent: Spent,
 }
 
 /// How one model's routes stand, and what a typical request would be given.

@@ -7,7 +7,8 @@ use super::addresses::Addresses;
 use super::canaries::Canaries;
 use super::spending::Spending;
 use crate::record::{
-    AttemptRecord, ExchangeRecord, KeyedHash, Mark, Moment, Name, Nanos, Origin, Outcome, WallTime,
+    AttemptRecord, ExchangeRecord, KeyedHash, Mark, Moment, Name, Nanos, NoCost, Origin, Outcome,
+    WallTime,
 };
 use crate::routing::budget::{HedgeBudget, RetryBudget};
 use crate::routing::candidate::Prefix;
@@ -153,6 +154,8 @@ impl Standing {
         self.with(|board| {
             if let Some(cost) = record.cost {
                 board.spending.add(cost, record.started);
+            } else if record.no_cost.is_some_and(NoCost::leaves_a_bill) {
+                board.spending.add_unpriced(record.started);
             }
             // A copy for another route says nothing of what the model's clients get.
             let ours = record.active.is_some() || record.origin == Origin::Shadow;
@@ -330,7 +333,7 @@ fn tell(change: &Change, now: Moment) {
 mod tests {
     use super::*;
     use crate::config::{Sources, load};
-    use crate::record::ErrorClass;
+    use crate::record::{ErrorClass, PicoDollars};
     use crate::sample;
 
     fn addresses(base: &str) -> Addresses {
@@ -345,6 +348,29 @@ mod tests {
             cores: 2,
         });
         Addresses::of(&loaded.unwrap().settings)
+    }
+
+    #[test]
+    fn what_a_month_has_cost_says_what_it_is_without() {
+        let cent = PicoDollars(10_000_000_000);
+        for (cost, no_cost, expected) in [
+            (Some(cent), None, (cent, 0)),
+            (None, Some(NoCost::UsageUnknown), (PicoDollars(0), 1)),
+            (None, Some(NoCost::NoPrice), (PicoDollars(0), 1)),
+            (None, Some(NoCost::NotAsked), (PicoDollars(0), 0)),
+            (None, Some(NoCost::NoModelCall), (PicoDollars(0), 0)),
+            (None, Some(NoCost::PerHour), (PicoDollars(0), 0)),
+        ] {
+            let standing = Standing::default();
+            let record = ExchangeRecord {
+                cost,
+                no_cost,
+                ..sample::record()
+            };
+            standing.settled(&record, None);
+            let spent = standing.with(|board| board.spending.of_month(record.started));
+            assert_eq!((spent.known, spent.unpriced), expected, "{no_cost:?}");
+        }
     }
 
     #[test]

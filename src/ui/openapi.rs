@@ -399,8 +399,8 @@ fn schemas() -> Value {
                 }),
             ) },
             "others": { "type": "array", "items": to("StandingRoute") },
-            "spending": object("month usd", json!({
-                "month": text(), "usd": { "type": "number" },
+            "spending": object("month usd unpriced", json!({
+                "month": text(), "usd": { "type": "number" }, "unpriced": whole(),
             })),
         })),
         "StandingWeighed": object(&format!("{ROUTE_NOW} other_model place score propensity left_out"), {

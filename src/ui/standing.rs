@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::analysis::render::units::{
-    NOTHING, dollars, length, percent_of, plain, span, thousands,
+    NOTHING, dollars_beside, length, percent_of, plain, span, thousands,
 };
 use crate::record::{Nanos, WallTime};
 use crate::recorder::StandingNow;
@@ -44,7 +44,8 @@ fn all(now: StandingNow) -> Value {
         "time": at.rfc3339(),
         "models": models,
         "others": others,
-        "spending": { "month": format!("{year:04}-{month:02}"), "usd": spent.as_dollars() },
+        "spending": { "month": format!("{year:04}-{month:02}"), "usd": spent.known.as_dollars(),
+            "unpriced": spent.unpriced },
     })
 }
 
@@ -349,7 +350,7 @@ impl Said {
         Self {
             models: models.map(|model| SaidOfModel::of(model, now.at)).collect(),
             others: others.map(|route| SaidOfRoute::of(route, now.at)).collect(),
-            spent: dollars(now.spent.as_dollars()),
+            spent: dollars_beside(now.spent.known.as_dollars(), now.spent.unpriced),
         }
     }
 }

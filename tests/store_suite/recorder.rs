@@ -351,6 +351,7 @@ fn what_is_known_of_routes_and_the_month_s_cost_are_found_again() {
             .health
             .end(ticket, Event::Failed { class, until }, now.0, 0.5);
         board.spending.add(PicoDollars(77), now.1);
+        board.spending.add_unpriced(now.1);
     });
     assert!(kept::write(&recorder, &fresh, now));
     let later = (now.0.plus(Nanos(60_000_000_000)), now.1.plus_secs(60));
@@ -362,7 +363,8 @@ fn what_is_known_of_routes_and_the_month_s_cost_are_found_again() {
                 (condition.since, condition.why),
                 (Some(now.0), Some("auth"))
             );
-            assert_eq!(board.spending.of_month(now.1), PicoDollars(77));
+            let spent = board.spending.of_month(now.1);
+            assert_eq!((spent.known, spent.unpriced), (PicoDollars(77), 1));
         });
     };
     check(&recorder.reader());

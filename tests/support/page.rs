@@ -16,6 +16,7 @@ use tollgate::record::{
     Arm, Assigned, AssignedUnit, Coin, Enrolment, ErrorClass, ExchangeRecord, KeyedHash, Moment,
     Origin, PicoDollars, Session, SessionSource, WallTime,
 };
+use tollgate::recorder::Spent;
 use tollgate::recorder::shown::{KeyNow, ModelNow, RouteNow, Standpoint};
 use tollgate::recorder::standing::Board;
 use tollgate::recorder::{StandingNow, StoreHealth};
@@ -224,7 +225,10 @@ fn standing() -> StandingNow {
             ],
         }],
         others: vec![shown("up", hostile()[1], at)],
-        spent: PicoDollars(12_340_000_000_000),
+        spent: Spent {
+            known: PicoDollars(12_340_000_000_000),
+            unpriced: 1,
+        },
     }
 }
 

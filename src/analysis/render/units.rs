@@ -163,6 +163,20 @@ pub fn dollars(amount: f64) -> String {
     }
 }
 
+/// US dollars, beside so many exchanges whose cost nobody knows: they are not in the sum.
+#[must_use]
+pub fn dollars_beside(known: f64, unpriced: u64) -> String {
+    let known = dollars(known);
+    match unpriced {
+        0 => known,
+        1 => format!("{known}, without 1 exchange whose cost is not known"),
+        count => format!(
+            "{known}, without {} exchanges whose cost is not known",
+            thousands(count)
+        ),
+    }
+}
+
 /// A sum that somebody named: to the cent where it is one, else as it was said.
 #[must_use]
 pub fn sum(amount: f64) -> String {

@@ -57,7 +57,7 @@ pub struct Prices {
     pub cached_read: Option<Rate>,
     /// Prompt tokens written to it, for the usual time (Anthropic: five minutes).
     pub cache_write: Option<Rate>,
-    /// The same for an hour. Usage does not tell the two apart yet: the usual time is assumed.
+    /// The same for an hour, where usage tells the two apart (Anthropic, Converse).
     pub cache_write_1h: Option<Rate>,
     /// Generated tokens.
     pub output: Option<Rate>,
