@@ -47,11 +47,14 @@ impl CredentialFrom {
                 let container = login.container.as_ref().filter(|_| !alone);
                 let container = container.map(|container| &container.uri);
                 Some(format!(
-                    "aws {alone} {profile:?} {id:?} {files:?} {web:?} {container:?} {:?}",
-                    login.region
+                    "aws {alone} {profile:?} {id:?} {files:?} {web:?} {container:?} {:?} {:?}",
+                    login.region, login.metadata
                 ))
             }
-            Self::Google(login) => Some(format!("google {:?} {:?}", login.file, login.user_file)),
+            Self::Google(login) => Some(format!(
+                "google {:?} {:?} {:?}",
+                login.file, login.user_file, login.metadata
+            )),
             Self::Entra(login) => Some(format!("entra {:?} {:?}", login.tenant, login.client)),
         }
     }
@@ -108,8 +111,9 @@ pub struct AwsLogin {
     pub web_identity: Option<WebIdentity>,
     /// What a container is given (ECS, EKS).
     pub container: Option<Container>,
-    /// Whether the instance's own metadata are asked, at last.
-    pub metadata: bool,
+    /// Where the instance's own metadata are asked for, at last: a URL without a path. Absent where
+    /// they are not to be asked.
+    pub metadata: Option<String>,
 }
 
 /// A role taken by a token that somebody else signs.
@@ -143,8 +147,8 @@ pub struct GoogleLogin {
     pub user_file: Option<PathBuf>,
     /// The project that is charged for a user's requests.
     pub quota_project: Option<String>,
-    /// Whether the machine's own metadata are asked, at last.
-    pub metadata: bool,
+    /// The host, with its port, whose metadata are asked, at last; none where absent.
+    pub metadata: Option<String>,
     /// Where a file says that AWS vouches for who asks: the keys by which it does.
     pub aws: Box<AwsLogin>,
     /// Whether programs may be run that a file names (`GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES`).

@@ -314,7 +314,7 @@ fn tell(change: &Change, now: Moment) {
             %provider,
             error = class.name(),
             seconds = seconds(until),
-            "the provider refuses the credential; look at it"
+            "the credential is refused, or cannot be got; look at it"
         ),
         Change::RouteHeld {
             route,

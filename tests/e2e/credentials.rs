@@ -613,3 +613,67 @@ fn amazons_sdks_need_not_say_that_they_send_json() {
         assert_eq!(rig.send(&ask).status, expected, "{credential}");
     }
 }
+
+#[test]
+fn a_machines_metadata_are_asked_where_the_environment_says() {
+    let desk = Desk::open(Box::new(|heard| {
+        let text = json!({
+            "output": {"message": {"role": "assistant", "content": [{"text": "hi"}]}},
+            "stopReason": "end_turn",
+            "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+        });
+        let keys = json!({"AccessKeyId": "ASIAMACHINE", "SecretAccessKey": "CANARY-SECRET",
+            "Token": "CANARY-TOKEN", "Expiration": "2126-11-22T12:00:00+01:00"});
+        let google = json!({"access_token": "CANARY-GOOGLE", "expires_in": 3600});
+        let path = heard.line.split(' ').nth(1).unwrap_or_default();
+        let body = match path {
+            "/latest/api/token" => "imds".to_owned(),
+            "/latest/meta-data/iam/security-credentials/" => "my-role".to_owned(),
+            "/latest/meta-data/iam/security-credentials/my-role" => keys.to_string(),
+            _ if path.starts_with("/computeMetadata/v1/") => google.to_string(),
+            _ if path.contains("/converse") => text.to_string(),
+            _ => chat(),
+        };
+        (200, "", body)
+    }));
+    let at = desk.address;
+    let text = format!(
+        "[providers.bedrock-eu-west-1]\nbase_url = \"http://{at}\"\nlogin = \"aws\"\n\
+         [providers.google]\nbase_url = \"http://{at}/v1\"\nlogin = \"google\"\n"
+    );
+    let endpoint = format!("http://{at}/");
+    let host = at.to_string();
+    let rig = rig(settings(
+        &text,
+        &[
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &endpoint),
+            ("GCE_METADATA_HOST", &host),
+        ],
+    ));
+    let asked = [
+        Ask::post(
+            "/model/m/converse",
+            &json!({"messages": [{"role": "user", "content": [{"text": "hi"}]}]}),
+        )
+        .to("/bedrock-eu-west-1"),
+        Ask::chat("m", false).to("/google"),
+    ];
+    for ask in asked {
+        let reading = rig.send(&ask);
+        assert_eq!(reading.status, 200, "{}", reading.text());
+    }
+    let heard = desk.heard();
+    let calls: Vec<&Heard> = heard
+        .iter()
+        .filter(|of| of.line.starts_with("POST"))
+        .collect();
+    assert!(
+        calls[0]
+            .header("authorization")
+            .starts_with("AWS4-HMAC-SHA256 Credential=ASIAMACHINE/"),
+        "{:?}",
+        calls[0]
+    );
+    assert_eq!(calls[0].header("x-amz-security-token"), "CANARY-TOKEN");
+    assert_eq!(calls[1].header("authorization"), "Bearer CANARY-GOOGLE");
+}

@@ -262,10 +262,29 @@ fn aws_keys(work: &Work<'_>) -> Option<AwsKeys> {
     })
 }
 
-/// Whether the instance's metadata may be asked.
-fn aws_metadata(work: &Work<'_>) -> bool {
-    let disabled = work.env("AWS_EC2_METADATA_DISABLED");
-    disabled.is_none_or(|word| !word.eq_ignore_ascii_case("true"))
+/// Where the instance's metadata may be asked for: at the usual address, unless the environment
+/// knows better, as that of a container's stand-in for it does.
+fn aws_metadata(work: &Work<'_>) -> Option<String> {
+    let says = |name: &str, word: &str| {
+        let said = work.env(name);
+        said.is_some_and(|said| said.eq_ignore_ascii_case(word))
+    };
+    if says("AWS_EC2_METADATA_DISABLED", "true") {
+        return None;
+    }
+    let own = work.env("AWS_EC2_METADATA_SERVICE_ENDPOINT");
+    let usual = if says("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv6") {
+        "http://[fd00:ec2::254]"
+    } else {
+        "http://169.254.169.254"
+    };
+    Some(own.unwrap_or_else(|| usual.to_owned()))
+}
+
+/// The host that is asked for a machine's metadata at Google.
+fn google_metadata(work: &Work<'_>) -> String {
+    work.env("GCE_METADATA_HOST")
+        .unwrap_or_else(|| "169.254.169.254".to_owned())
 }
 
 const GOOGLE_FILE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
@@ -289,7 +308,7 @@ fn google(file: Option<PathBuf>, work: &Work<'_>) -> GoogleLogin {
         file: file.or_else(|| work.env(GOOGLE_FILE).map(PathBuf::from)),
         user_file: google_user_file(work),
         quota_project: work.env("GOOGLE_CLOUD_QUOTA_PROJECT"),
-        metadata: true,
+        metadata: Some(google_metadata(work)),
         aws: Box::new(AwsLogin {
             region: work
                 .env("AWS_REGION")

@@ -101,7 +101,7 @@ impl Reply {
         if self.status.is_success() {
             return Ok(text);
         }
-        let said = said(text);
+        let said = said_in(text);
         let message = format!("status {}{said}", self.status.as_u16());
         let passing = self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS;
         Err(if passing {
@@ -118,16 +118,27 @@ impl Reply {
 }
 
 /// What a refusal says: its code and its message, of all that is known to say such.
-fn said(text: &str) -> String {
-    let json: Value = serde_json::from_str(text).unwrap_or_default();
-    let of = |key: &str| json[key].as_str().map(str::to_owned);
-    let code = of("error")
-        .or_else(|| of("code"))
-        .or_else(|| tag(text, "Code"));
-    let message = of("error_description")
-        .or_else(|| of("message"))
-        .or_else(|| tag(text, "Message"));
-    let parts: Vec<String> = code.into_iter().chain(message).collect();
+fn said_in(text: &str) -> String {
+    match serde_json::from_str(text) {
+        Ok(json) => said(&json),
+        Err(_) => shown([tag(text, "Code"), tag(text, "Message")]),
+    }
+}
+
+/// The same of a refusal in JSON.
+pub(super) fn said(json: &Value) -> String {
+    let first = |keys: [&str; 3]| {
+        let found = keys.iter().find_map(|key| json[key].as_str());
+        found.map(str::to_owned)
+    };
+    shown([
+        first(["error", "code", "Code"]),
+        first(["error_description", "message", "Message"]),
+    ])
+}
+
+fn shown(parts: [Option<String>; 2]) -> String {
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
     let plain: String = parts
         .join(": ")
         .chars()
@@ -304,10 +315,14 @@ mod tests {
                 "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not &lt;you&gt;</Message></Error></ErrorResponse>",
                 " (AccessDenied: not <you>)",
             ),
+            (
+                r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"not this role"}"#,
+                " (AssumeRoleUnauthorizedAccess: not this role)",
+            ),
             ("secret", ""),
             ("", ""),
         ] {
-            assert_eq!(said(text), expected, "{text}");
+            assert_eq!(said_in(text), expected, "{text}");
         }
     }
 }

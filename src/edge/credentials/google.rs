@@ -24,8 +24,8 @@ use crate::record::WallTime;
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 /// Always here, whatever a file says: a key that signs elsewhere is a key given away.
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
-const METADATA: &str =
-    "http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/token";
+/// Where the metadata of a machine have the token of its service account.
+const METADATA: &str = "/computeMetadata/v1/instance/service-accounts/default/token";
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// How long an assertion holds, at most an hour.
 const ASSERTION: Duration = Duration::from_hours(1);
@@ -53,8 +53,8 @@ pub(super) async fn token(login: &GoogleLogin, caller: &Caller) -> Result<Got, M
     {
         return done;
     }
-    if login.metadata
-        && let Some(done) = chain.step(machine(caller).await)
+    if let Some(host) = &login.metadata
+        && let Some(done) = chain.step(machine(host, caller).await)
     {
         return done;
     }
@@ -147,8 +147,8 @@ async fn user(json: &Value, login: &GoogleLogin, caller: &Caller) -> Result<Got,
 }
 
 /// The service account of the machine.
-async fn machine(caller: &Caller) -> Result<Got, Miss> {
-    let question = Question::get(METADATA)
+async fn machine(host: &str, caller: &Caller) -> Result<Got, Miss> {
+    let question = Question::get(format!("http://{host}{METADATA}"))
         .with("metadata-flavor", "Google")
         .inside();
     let asked = caller

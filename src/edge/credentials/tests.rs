@@ -192,6 +192,9 @@ fn token(material: &Material) -> String {
     }
 }
 
+/// Where AWS's instances have their metadata.
+const INSTANCE: &str = "http://169.254.169.254";
+
 /// A folder with AWS's files.
 struct Home(tempfile::TempDir);
 
@@ -223,7 +226,7 @@ impl Home {
             config: Some(self.path("config")),
             credentials: Some(self.path("credentials")),
             sso_cache: Some(self.path("sso")),
-            metadata: true,
+            metadata: Some(INSTANCE.to_owned()),
             ..AwsLogin::default()
         }
     }
@@ -378,6 +381,44 @@ fn a_web_identity_a_container_and_an_instance_are_asked_in_this_order() {
             _ => assert!(heard[0].body.contains("WebIdentityToken=web-token")),
         }
     }
+}
+
+#[test]
+fn an_instance_is_asked_where_the_environment_says_and_tells_why_it_refuses() {
+    let refusal = json!({"Code": "AssumeRoleUnauthorizedAccess", "Message": "not this role"});
+    let rig = Rig::new(&[
+        (200, json!("imds-token")),
+        (200, json!("my-role")),
+        (200, refusal),
+    ]);
+    let fault = rig.get(&aws(AwsLogin {
+        metadata: Some("http://[::1]:1338/".to_owned()),
+        ..AwsLogin::default()
+    }));
+    let fault = fault.unwrap_err();
+    let told = "an answer without access keys (AssumeRoleUnauthorizedAccess: not this role)";
+    assert!(fault.message.contains(told), "{fault}");
+    let heard = rig.server.heard();
+    assert_eq!(heard[0].line, "PUT /latest/api/token HTTP/1.1");
+    assert!(
+        heard.iter().all(|of| of.header("host") == "[::1]:1338"),
+        "{heard:?}"
+    );
+    // Nobody is asked where it is switched off, by whichever way one comes there.
+    let home = Home::new(
+        "[default]\nrole_arn = r\ncredential_source = Ec2InstanceMetadata\n",
+        "",
+    );
+    let rig = Rig::new(&[]);
+    let fault = rig.get(&aws(AwsLogin {
+        metadata: None,
+        ..home.login()
+    }));
+    let fault = fault.unwrap_err();
+    assert!(
+        fault.message.contains("AWS_EC2_METADATA_DISABLED"),
+        "{fault}"
+    );
 }
 
 #[test]
@@ -766,7 +807,7 @@ fn aws_vouches_by_a_signed_question_that_google_sends() {
     assert!(!heard[0].body.contains("CANARY"), "{heard:?}");
     // Keys and region of the instance, which is asked where AWS has it and nowhere else.
     login.aws = Box::new(AwsLogin {
-        metadata: true,
+        metadata: Some(INSTANCE.to_owned()),
         ..AwsLogin::default()
     });
     let rig = Rig::new(&[
@@ -864,12 +905,15 @@ fn a_program_vouches_where_it_may_be_run() {
     }
 }
 
+/// Where Google's machines have their metadata.
+const MACHINE: &str = "169.254.169.254";
+
 #[test]
 fn the_machines_own_google_account_comes_last() {
     let rig = Rig::new(&[(200, json!({"access_token": "t", "expires_in": 600}))]);
     let from = CredentialFrom::Google(GoogleLogin {
         user_file: Some(PathBuf::from("/nowhere/adc.json")),
-        metadata: true,
+        metadata: Some(MACHINE.to_owned()),
         ..GoogleLogin::default()
     });
     assert_eq!(token(&rig.get(&from).unwrap()), "t");
@@ -934,7 +978,7 @@ fn entra_is_asked_by_secret_by_workload_and_by_the_machine() {
 
 fn instance() -> CredentialFrom {
     CredentialFrom::Google(GoogleLogin {
-        metadata: true,
+        metadata: Some(MACHINE.to_owned()),
         ..GoogleLogin::default()
     })
 }

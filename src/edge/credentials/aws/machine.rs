@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use super::{answered, date};
-use crate::config::credentials::Container;
+use crate::config::credentials::{AwsLogin, Container};
 use crate::edge::credentials::call::{Caller, Question};
 use crate::edge::credentials::material::{Got, Miss};
 
@@ -20,7 +20,6 @@ const INSIDE: [&str; 6] = [
     "localhost",
     "::1",
 ];
-const INSTANCE: &str = "http://169.254.169.254/latest";
 
 /// What a container is given.
 pub(super) async fn container(given: Option<&Container>, caller: &Caller) -> Result<Got, Miss> {
@@ -69,26 +68,34 @@ async fn of_container(container: &Container, caller: &Caller) -> Result<Got, Mis
 }
 
 /// What an instance is given, by the second version of its metadata: a token first.
-pub(super) async fn instance(caller: &Caller) -> Result<Got, Miss> {
-    of_instance(caller)
+pub(super) async fn instance(login: &AwsLogin, caller: &Caller) -> Result<Got, Miss> {
+    of_instance(login, caller)
         .await
         .map_err(|miss| miss.of("instance metadata"))
 }
 
+/// Where the instance's metadata begin.
+fn metadata(login: &AwsLogin) -> Result<String, Miss> {
+    let base = login.metadata.as_deref();
+    let base = base.ok_or_else(|| Miss::Absent("AWS_EC2_METADATA_DISABLED is set".to_owned()))?;
+    Ok(format!("{}/latest", base.trim_end_matches('/')))
+}
+
 /// The region of the instance.
-pub(super) async fn region(caller: &Caller) -> Result<String, Miss> {
-    let token = metadata_token(caller).await?;
-    let question = Question::get(format!("{INSTANCE}/meta-data/placement/region"))
+pub(super) async fn region(login: &AwsLogin, caller: &Caller) -> Result<String, Miss> {
+    let metadata = metadata(login)?;
+    let token = metadata_token(&metadata, caller).await?;
+    let question = Question::get(format!("{metadata}/meta-data/placement/region"))
         .with("x-aws-ec2-metadata-token", token)
         .inside();
     let reply = caller.ask(question).await?;
     Ok(reply.text()?.trim().to_owned())
 }
 
-async fn metadata_token(caller: &Caller) -> Result<String, Miss> {
+async fn metadata_token(metadata: &str, caller: &Caller) -> Result<String, Miss> {
     let question = Question {
         method: Method::PUT,
-        ..Question::get(format!("{INSTANCE}/api/token"))
+        ..Question::get(format!("{metadata}/api/token"))
     };
     let question = question
         .with("x-aws-ec2-metadata-token-ttl-seconds", "21600")
@@ -97,11 +104,12 @@ async fn metadata_token(caller: &Caller) -> Result<String, Miss> {
     Ok(reply.text()?.trim().to_owned())
 }
 
-async fn of_instance(caller: &Caller) -> Result<Got, Miss> {
-    let token = metadata_token(caller).await?;
+async fn of_instance(login: &AwsLogin, caller: &Caller) -> Result<Got, Miss> {
+    let metadata = metadata(login)?;
+    let token = metadata_token(&metadata, caller).await?;
     let get = |path: &str| {
         Question::get(format!(
-            "{INSTANCE}/meta-data/iam/security-credentials/{path}"
+            "{metadata}/meta-data/iam/security-credentials/{path}"
         ))
         .with("x-aws-ec2-metadata-token", token.clone())
         .inside()

@@ -13,7 +13,7 @@ mod profiles;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::call::Caller;
+use super::call::{Caller, said};
 use super::material::{Chain, Got, Material, Miss, SigningKeys};
 use crate::config::credentials::{AwsKeys, AwsLogin};
 use crate::record::WallTime;
@@ -53,8 +53,8 @@ pub(super) async fn keys(login: &AwsLogin, caller: &Caller) -> Result<Got, Miss>
     if let Some(done) = chain.step(machine::container(login.container.as_ref(), caller).await) {
         return done;
     }
-    if login.metadata
-        && let Some(done) = chain.step(machine::instance(caller).await)
+    if login.metadata.is_some()
+        && let Some(done) = chain.step(machine::instance(login, caller).await)
     {
         return done;
     }
@@ -66,7 +66,7 @@ pub(super) async fn keys(login: &AwsLogin, caller: &Caller) -> Result<Got, Miss>
 /// The region that a login names, or that of the instance.
 pub(super) async fn region(login: &AwsLogin, caller: &Caller) -> Result<String, Miss> {
     if login.region.is_empty() {
-        let found = machine::region(caller).await;
+        let found = machine::region(login, caller).await;
         return found.map_err(|miss| miss.of("AWS_REGION is not set, and the instance"));
     }
     Ok(login.region.clone())
@@ -91,7 +91,11 @@ fn answered(
 ) -> Result<Got, Miss> {
     let text = |name: &str| json[name].as_str().filter(|text| !text.is_empty());
     let (Some(id), Some(secret)) = (text(id), text(secret)) else {
-        return Err(Miss::refused("an answer without access keys"));
+        // The instance's metadata refuse with status 200.
+        let said = said(json);
+        return Err(Miss::refused(format!(
+            "an answer without access keys{said}"
+        )));
     };
     Ok(Got {
         material: Material::Keys(SigningKeys {
@@ -103,23 +107,38 @@ fn answered(
     })
 }
 
-/// A date as AWS and Google write it: `2026-11-22T10:15:30Z`, with parts of a second or without.
+/// A date as AWS, Google and programs that stand in for them write it: `2026-11-22T10:15:30Z`, with
+/// parts of a second or without, in universal time or so far from it (`+01:00`).
 pub(super) fn date(text: &str) -> Option<WallTime> {
     let (day, time) = text.trim().split_once('T')?;
     let mut parts = day.splitn(3, '-').map(str::parse::<i64>);
     let mut next = || parts.next()?.ok();
     let (year, month, day) = (next()?, next()?, next()?);
     let day = WallTime::of_day(year, month, day)?;
-    let time = time
-        .strip_suffix('Z')
-        .or_else(|| time.strip_suffix("+00:00"))?;
+    let (time, ahead) = zoned(time)?;
     let mut parts = time.splitn(3, ':');
     let hours: i64 = parts.next()?.parse().ok()?;
     let minutes: i64 = parts.next()?.parse().ok()?;
     let seconds: f64 = parts.next()?.parse().ok()?;
     let within =
         (0..24).contains(&hours) && (0..60).contains(&minutes) && (0.0..61.0).contains(&seconds);
-    within.then(|| WallTime(day.0 + (hours * 3_600 + minutes * 60 + seconds as i64) * 1_000_000))
+    let seconds = hours * 3_600 + minutes * 60 + seconds as i64 - ahead;
+    within.then(|| WallTime(day.0 + seconds * 1_000_000))
+}
+
+/// A time of day without its zone, and the seconds that the zone is ahead of universal time.
+fn zoned(time: &str) -> Option<(&str, i64)> {
+    // The last is AWS's command line, in files of its older versions.
+    let universal = ["Z", "z", "UTC"];
+    if let Some(time) = universal.iter().find_map(|zone| time.strip_suffix(zone)) {
+        return Some((time, 0));
+    }
+    let (time, zone) = time.split_at(time.rfind(['+', '-'])?);
+    let (hours, minutes) = zone[1..].split_once(':')?;
+    let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let ahead = hours * 3_600 + minutes * 60;
+    let is_zone = (0..24).contains(&hours) && (0..60).contains(&minutes);
+    is_zone.then(|| (time, if zone.starts_with('-') { -ahead } else { ahead }))
 }
 
 #[cfg(test)]
@@ -132,6 +151,14 @@ mod tests {
             ("2015-08-30T12:36:00Z", Some(1_440_938_160)),
             ("2015-08-30T12:36:00.123Z", Some(1_440_938_160)),
             ("2015-08-30T12:36:00+00:00", Some(1_440_938_160)),
+            // As programs say it that look at the clock on the wall, and older command lines.
+            ("2015-08-30T14:36:00+02:00", Some(1_440_938_160)),
+            ("2015-08-30T08:06:00.5-04:30", Some(1_440_938_160)),
+            ("2015-08-30T12:36:00UTC", Some(1_440_938_160)),
+            ("2015-08-30T12:36:00z", Some(1_440_938_160)),
+            ("2015-08-30T12:36:00+25:00", None),
+            ("2015-08-30T12:36:00+", None),
+            ("2015-08-30T12:36:00", None),
             ("2015-08-30 12:36:00", None),
             ("2015-13-30T12:36:00Z", None),
             ("soon", None),

@@ -131,7 +131,7 @@ impl Walk<'_> {
             (None, Some("EcsContainer")) => {
                 machine::container(self.login.container.as_ref(), self.caller).await
             }
-            (None, Some("Ec2InstanceMetadata")) => machine::instance(self.caller).await,
+            (None, Some("Ec2InstanceMetadata")) => machine::instance(self.login, self.caller).await,
             (None, _) => Err(Miss::refused(
                 "role_arn without source_profile or credential_source",
             )),
