@@ -200,6 +200,43 @@ fn beside_a_running_server_it_is_handed_what_was_measured() {
         assert_eq!(record["active"]["run"], "command");
         assert!(record["attempts"][0]["gaps"].is_object(), "{record:#}");
     }
+    // So is what benchmarks ask.
+    let asked = ["--models", "m", "--providers", "oa"];
+    for (run, more) in [
+        (&["bench"][..], &["--iterations", "3"][..]),
+        (
+            &["bench", "load"],
+            &[
+                "--rate",
+                "20",
+                "--duration",
+                "1s",
+                "--warm-ups",
+                "2",
+                "--ramp",
+                "200ms",
+            ],
+        ),
+    ] {
+        let output = tollgate(folder, &[run, &asked, more].concat());
+        let told = text(&output.stderr);
+        // A load whose own schedule was late on a busy machine is void, and kept all the same.
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{told}");
+        assert!(
+            !told.contains("in use") && !told.contains("taken"),
+            "{told}"
+        );
+    }
+    let of = |origin: &str| {
+        let all = stored();
+        let own = all.iter().filter(|record| record["origin"] == origin);
+        own.count()
+    };
+    let late = Instant::now() + Duration::from_mins(1);
+    while (of("bench") < 3 || of("load") < 10) && Instant::now() < late {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(of("bench") >= 3 && of("load") >= 10);
     let output = tollgate(folder, &["report", "probes", "--format", "json"]);
     let report = text(&output.stdout);
     for provider in ["oa", "an", "ge", "be"] {

@@ -547,7 +547,7 @@ async fn scores_are_taken_whole_or_refused_and_listed() {
 }
 
 #[tokio::test]
-async fn probes_of_another_process_are_taken_and_nothing_else_is() {
+async fn what_another_process_asked_is_taken_and_nothing_else_is() {
     let site = site(3, "");
     let post = |body: Vec<u8>| {
         Request::post("/api/records")
@@ -563,6 +563,10 @@ async fn probes_of_another_process_are_taken_and_nothing_else_is() {
         origin: Origin::Live,
         ..probe.clone()
     };
+    let measured = [Origin::Bench, Origin::Load, Origin::Eval].map(|origin| ExchangeRecord {
+        origin,
+        ..probe.clone()
+    });
     let old = ExchangeRecord {
         started: probe.started.plus_secs(-90_000),
         ..probe.clone()
@@ -573,6 +577,7 @@ async fn probes_of_another_process_are_taken_and_nothing_else_is() {
     };
     for (body, status) in [
         (pack(&[probe.clone(), probe.clone()]), 204),
+        (pack(&measured), 204),
         (pack(&[probe.clone(), clients]), 400),
         (pack(&[old]), 400),
         (pack(&[ahead]), 400),

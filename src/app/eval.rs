@@ -283,7 +283,7 @@ fn stored<E: Display>(
 ) -> Stored {
     let (written, failure) = match kept {
         Kept::Around => (around(), None),
-        Kept::InUse => return Stored::InUse,
+        Kept::InUse | Kept::Handed { .. } => return Stored::InUse,
         Kept::Unopened(why) => return Stored::No(why),
         Kept::Closed { last, failure, .. } => (last, failure),
     };

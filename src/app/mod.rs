@@ -34,6 +34,8 @@ pub mod run;
 
 pub mod live;
 
+mod hand_over;
+
 mod own_street;
 
 pub mod results;
@@ -51,4 +53,5 @@ pub mod probe;
 pub mod runs;
 
 pub use fault::AppFault;
+pub use hand_over::Hand;
 pub use own_street::{KeptIn, Surroundings};

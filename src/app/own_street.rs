@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::fault::AppFault;
+use super::hand_over::{Hand, HandOver, Handed};
 use super::machine::proxies;
 use super::node::{Node, Parts};
 use super::recording::{offer_to, open_store, open_store_at_once};
@@ -47,6 +48,8 @@ pub struct Surroundings {
     pub kept: Option<KeptIn>,
     /// A server answers that has the store: nobody waits for it to let go.
     pub served: bool,
+    /// Has the server that has the store take records.
+    pub hand: Option<Hand>,
 }
 
 /// A store that is open already, and the world that its program lives in.
@@ -91,6 +94,8 @@ pub(super) struct OwnStreet {
     node: Node,
     /// The store, where it was opened for it, or why it could not be.
     store: Option<Result<(Recorder, Running), StoreError>>,
+    /// Hands records to the program that has the store.
+    hand_over: Option<HandOver>,
     /// Where records are that the store would not take.
     elsewhere: String,
 }
@@ -101,6 +106,11 @@ pub(super) enum Kept<T> {
     Around,
     /// Another program has it.
     InUse,
+    /// Another program has it, and was handed the records.
+    Handed {
+        /// Records that it did not take.
+        lost: u64,
+    },
     /// It could not be opened.
     Unopened(String),
     /// It was opened and is closed again.
@@ -118,7 +128,7 @@ impl<T> Kept<T> {
     /// Records that the store would not take.
     pub(super) const fn lost(&self) -> u64 {
         match self {
-            Self::Closed { lost, .. } => *lost,
+            Self::Closed { lost, .. } | Self::Handed { lost } => *lost,
             _ => 0,
         }
     }
@@ -151,19 +161,29 @@ impl OwnStreet {
                 } else {
                     open_store
                 };
-                let opened = open(&settings, clock, print);
-                Some(opened.inspect_err(|fault| print(&format!("{fault}\n{unkept}"))))
+                Some(open(&settings, clock, print))
             }
         };
+        let in_use = matches!(&store, Some(Err(StoreError::InUse(_))));
+        let hand = surroundings.hand.clone().filter(|_| in_use);
+        let hand_over = hand.map(HandOver::begin).transpose()?;
+        if let (Some(Err(fault)), None) = (&store, &hand_over) {
+            print(&format!("{fault}\n{unkept}"));
+        }
         let around = surroundings.kept.as_ref();
         let opened = store.as_ref().and_then(|store| store.as_ref().ok());
         let opened = opened.map(|(recorder, _)| recorder);
         let kept = around.map(|kept| &kept.recorder).or(opened).map(offer_to);
+        let handed = hand_over.as_ref().map(HandOver::records);
         let proxies = around.map_or_else(proxies, |kept| Ok(kept.proxies.clone()))?;
         let node = Node::start(Parts {
             offer: Arc::new(move |record: ExchangeRecord| {
                 if let Some(kept) = &kept {
                     kept(record.clone());
+                }
+                if let Some(handed) = &handed {
+                    // Its thread has ended only where the run has, too.
+                    let _ = handed.send(record.clone());
                 }
                 taken(record);
             }),
@@ -178,6 +198,7 @@ impl OwnStreet {
         Ok(Self {
             node,
             store,
+            hand_over,
             elsewhere: elsewhere.to_owned(),
         })
     }
@@ -191,6 +212,13 @@ impl OwnStreet {
     /// writes everything down. `print` hears of what could not be.
     pub(super) fn end<T>(self, last: impl FnOnce(&Recorder) -> T, print: &dyn Fn(&str)) -> Kept<T> {
         self.node.stop();
+        if let Some(hand_over) = self.hand_over {
+            let handed = hand_over.end();
+            if let Some(said) = not_taken(&handed, &self.elsewhere) {
+                print(&said);
+            }
+            return Kept::Handed { lost: handed.lost };
+        }
         let (recorder, recording) = match self.store {
             None => return Kept::Around,
             Some(Err(StoreError::InUse(_))) => return Kept::InUse,
@@ -208,6 +236,17 @@ impl OwnStreet {
             failure: health.last_failure,
         }
     }
+}
+
+/// What is said of records that the program that has the store did not take.
+fn not_taken(handed: &Handed, elsewhere: &str) -> Option<String> {
+    let why = handed.why.as_deref()?;
+    Some(format!(
+        "{} of {} records were not taken by the server that has the store, and no report over it has \
+         them: {why}\n{elsewhere}",
+        handed.lost,
+        handed.taken + handed.lost
+    ))
 }
 
 /// What is said of records that are not in the store: how many, why, and where they are.

@@ -49,10 +49,9 @@ pub struct Run<'a> {
 pub struct Came {
     /// Each route that was asked.
     pub all: Vec<Probed>,
-    /// Records that the store would not take: nothing else keeps them.
-    pub lost: u64,
-    /// Records that whoever has the store is to be handed.
-    pub to_hand: Vec<ExchangeRecord>,
+    /// Whether the store, or the program that has it, took every record where there is one: nothing
+    /// else keeps them.
+    pub is_kept: bool,
 }
 
 impl Run<'_> {
@@ -74,8 +73,7 @@ impl Run<'_> {
             origin: Origin::Probe,
             clock: &clock,
             print,
-            unkept: "what is measured is shown; where a server has the store, it is asked to \
-                     keep it",
+            unkept: "what is measured is only in what is shown now",
             elsewhere: "nothing else keeps them: what was measured is only in what is shown now",
             surroundings: &self.surroundings,
         };
@@ -88,7 +86,6 @@ impl Run<'_> {
             traffic: street.traffic(),
             arrivals: Arrivals::new(records),
             series,
-            measured: Vec::new(),
             clock,
         };
         let runtime = runtime()?;
@@ -111,12 +108,8 @@ impl Run<'_> {
             Ok::<(), AppFault>(())
         });
         let kept = street.end(|_| (), print);
-        let lost = kept.lost();
-        let to_hand = match kept {
-            Kept::InUse => asking.measured,
-            Kept::Around | Kept::Unopened(_) | Kept::Closed { .. } => Vec::new(),
-        };
-        asked.map(|()| Came { all, lost, to_hand })
+        let is_kept = !matches!(kept, Kept::InUse) && kept.lost() == 0;
+        asked.map(|()| Came { all, is_kept })
     }
 
     /// What earlier probes said; nothing where there is no store yet.
@@ -140,8 +133,6 @@ struct Asking<'a> {
     traffic: Traffic,
     arrivals: Arrivals,
     series: Series,
-    /// Every record that came.
-    measured: Vec<ExchangeRecord>,
     clock: Clock,
 }
 
@@ -156,14 +147,10 @@ impl Asking<'_> {
             let point = match asked {
                 None => Point::given_up(began),
                 Some(id) => match self.record(id).await {
-                    Some(record) => {
-                        let point = Point::of(&record).map_or_else(
-                            || Point::unsent(record.started, record.outcome),
-                            |(_, point)| point,
-                        );
-                        self.measured.push(record);
-                        point
-                    }
+                    Some(record) => Point::of(&record).map_or_else(
+                        || Point::unsent(record.started, record.outcome),
+                        |(_, point)| point,
+                    ),
                     None => Point::unsent(began, Outcome::ProxyFault),
                 },
             };

@@ -2,13 +2,15 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
-use crate::app::Surroundings;
+use crate::app::{Hand, Surroundings};
 use crate::config::is_stand_in;
 use crate::config::settings::Settings;
+use crate::edge::store::pack;
 
 /// Longest wait for each step.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -54,10 +56,17 @@ impl Admin {
         }
     }
 
-    /// What a run of the command finds around it: whether a server answers there.
-    pub(super) fn around(&self) -> Surroundings {
+    /// What a run of the command finds around it: where a server answers, it can be handed what is
+    /// measured.
+    pub(super) fn around(self) -> Surroundings {
+        let served = TcpStream::connect_timeout(&self.address, PATIENCE).is_ok();
+        let hand: Hand = Arc::new(move |records| {
+            let packed = pack(records);
+            self.hand("/api/records", ("application/octet-stream", &packed))
+        });
         Surroundings {
-            served: TcpStream::connect_timeout(&self.address, PATIENCE).is_ok(),
+            served,
+            hand: Some(hand),
             ..Surroundings::default()
         }
     }

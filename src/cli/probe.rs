@@ -21,13 +21,8 @@ use crate::app::sources;
 use crate::clock::Clock;
 use crate::config::duration;
 use crate::config::probes::SCHEDULED_TOKENS;
-use crate::config::settings::Settings;
-use crate::edge::store::pack;
-use crate::record::{ExchangeRecord, PicoDollars};
+use crate::record::PicoDollars;
 use crate::statistics::drift::Thresholds;
-
-/// Records that are handed over in one request: some hundred bytes each.
-const AT_ONCE: usize = 1_000;
 
 /// Ask each route for a few tokens: does it answer, how soon, has it drifted from its baseline
 #[derive(Debug, clap::Args)]
@@ -151,8 +146,7 @@ fn probe(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
         },
         surroundings: Admin::of(settings).around(),
     };
-    let Came { all, lost, to_hand } = asked(args, &run)?;
-    let handed = hand_over_records(settings, &to_hand);
+    let Came { all, is_kept } = asked(args, &run)?;
     let nanos = |span: Option<Duration>| span.map(|span| span.as_nanos() as f64);
     let findings = probed::findings(
         &all,
@@ -182,21 +176,7 @@ fn probe(args: &Args, config: Option<&Path>) -> Result<ExitCode, Stop> {
         ));
     }
     let well = findings.is_empty() && !broken_off;
-    if let Err(why) = &handed {
-        output::note(&format!(
-            "tollgate: what was measured is only in what is shown now: {why}"
-        ));
-    }
-    let kept = lost == 0 && handed.is_ok();
-    Ok(ExitCode::from(if kept { u8::from(!well) } else { 3 }))
-}
-
-/// Has the program that holds the store keep what was measured beside it.
-fn hand_over_records(settings: &Settings, records: &[ExchangeRecord]) -> Result<(), String> {
-    let admin = Admin::of(settings);
-    records
-        .chunks(AT_ONCE)
-        .try_for_each(|some| admin.hand("/api/records", ("application/octet-stream", &pack(some))))
+    Ok(ExitCode::from(if is_kept { u8::from(!well) } else { 3 }))
 }
 
 /// A round that may cost too much does not begin.

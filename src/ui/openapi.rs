@@ -141,7 +141,7 @@ const DEEDS: &[Deed] = &[
     Deed { path: "/api/notes", method: "post", summary: "Writes a note", parameter: None, body: Some("NoteSent"), answers: &[("201", Some("Note"))] },
     Deed { path: "/api/notes", method: "delete", summary: "Removes a note. 404: there is none", parameter: Some(("id", "Which")), body: None, answers: &[("204", None)] },
     Deed { path: "/api/scores", method: "post", summary: "Adds what an evaluation found, as `tollgate eval` does beside a running server", parameter: None, body: Some("ScoresSent"), answers: &[("204", None)] },
-    Deed { path: "/api/records", method: "post", summary: "Adds records of probes, as `tollgate probe` packs them beside a running server of its version", parameter: None, body: None, answers: &[("204", None)] },
+    Deed { path: "/api/records", method: "post", summary: "Adds records of probes, benchmarks and evaluations, as the commands pack them beside a running server of their version", parameter: None, body: None, answers: &[("204", None)] },
     Deed { path: "/api/baselines", method: "post", summary: "Saves a baseline, as `tollgate baseline` makes it. 409: there is one of that name", parameter: None, body: Some("Baseline"), answers: &[("201", Some("Named"))] },
     Deed { path: "/api/baselines", method: "delete", summary: "Removes a baseline. 404: there is none", parameter: Some(("name", "Which")), body: None, answers: &[("204", None)] },
 ];

@@ -1,4 +1,4 @@
-//! Takes records of probes that the command sent beside a running server, which has the store.
+//! Takes records that commands measured beside a running server, which has the store.
 
 use axum::body::Bytes;
 use axum::extract::State as Extract;
@@ -7,11 +7,11 @@ use http::StatusCode;
 use super::api::Shared;
 use super::fault::Fault;
 use crate::edge::store::unpack;
-use crate::record::{ExchangeRecord, Origin, WallTime};
+use crate::record::{ExchangeRecord, WallTime};
 
 /// Bytes of a request's body: some thousand records.
 pub(super) const BYTES_MAX: usize = 8 << 20;
-/// Seconds that a record may be older than its arrival here: a round of many slow routes.
+/// Seconds that a record may be older than its arrival here: an answer that took as long as any.
 const OLDEST: i64 = 86_400;
 /// Seconds that two programs' clocks may differ by.
 const AHEAD: i64 = 60;
@@ -26,8 +26,8 @@ pub(super) async fn add(Extract(state): Shared, sent: Bytes) -> Result<StatusCod
         )
     })?;
     let now = state.handles.clock.wall();
-    if !records.iter().all(|record| is_probe(record, now)) {
-        let message = "only probes of the last day are taken";
+    if !records.iter().all(|record| is_of_run(record, now)) {
+        let message = "only what probes, benchmarks and evaluations of the last day asked is taken";
         return Err(Fault::bad("records", message));
     }
     let take = &state.handles.records;
@@ -44,7 +44,7 @@ pub(super) async fn add(Extract(state): Shared, sent: Bytes) -> Result<StatusCod
     }
 }
 
-fn is_probe(record: &ExchangeRecord, now: WallTime) -> bool {
+fn is_of_run(record: &ExchangeRecord, now: WallTime) -> bool {
     let span = now.plus_secs(-OLDEST)..=now.plus_secs(AHEAD);
-    record.origin == Origin::Probe && record.active.is_some() && span.contains(&record.started)
+    record.origin.is_of_run() && record.active.is_some() && span.contains(&record.started)
 }

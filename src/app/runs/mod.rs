@@ -126,7 +126,7 @@ impl Desk {
         let surroundings = Surroundings {
             stopped: Some(stop.subscribe()),
             kept: Some(self.kept.clone()),
-            served: false,
+            ..Surroundings::default()
         };
         let given = Given {
             settings,
