@@ -486,7 +486,13 @@ fn is_usage_only(event: &[u8]) -> bool {
         .collect();
     let json: Value = serde_json::from_str(&data.join("\n")).unwrap_or_default();
     let none = json["choices"] == Value::Array(Vec::new()) || json["choices"].is_null();
-    none && json["usage"].is_object() && json["error"].is_null() && json["type"].is_null()
+    // Sources are of the answer, wherever they stand.
+    let sources = json["citations"].as_array();
+    let sources = sources.is_some_and(|list| !list.is_empty());
+    none && !sources
+        && json["usage"].is_object()
+        && json["error"].is_null()
+        && json["type"].is_null()
 }
 
 #[test]
