@@ -67,6 +67,29 @@ impl Effort {
     }
 }
 
+/// The least that a model can think which thinks unless it is told not to; absent where it does not,
+/// or where nothing is known of it.
+pub(super) fn least(model: &str) -> Option<Effort> {
+    let model = model.to_ascii_lowercase();
+    let quiet = ["claude", "nova"].iter().any(|name| model.contains(name));
+    if quiet {
+        return None;
+    }
+    match version_of("gemini", &model) {
+        Some((0 | 1, _) | (2, 0)) => return None,
+        Some((2, _)) if model.contains("pro") => return Some(Minimal),
+        Some((2, _)) => return Some(Effort::None),
+        _ => {}
+    }
+    // From 5.1 on they do not think where nothing is said, but for those that write programs.
+    if version_of("gpt", &model).is_some_and(|version| version > (5, 0)) && !model.contains("codex")
+    {
+        return None;
+    }
+    let least = taken(&model).first().copied();
+    least.filter(|least| *least <= Low)
+}
+
 /// The efforts that a model takes, from the least on, beside none at all; empty where that is not
 /// known, or any of them stands for a number of tokens.
 fn taken(model: &str) -> &'static [Effort] {
@@ -168,5 +191,30 @@ mod tests {
             assert_eq!(Effort::None.nearest(model), Effort::None, "{model}");
         }
         assert_eq!(Effort::of("huge"), None);
+    }
+
+    #[test]
+    fn who_thinks_untold_can_be_told_to_think_least() {
+        for (model, expected) in [
+            ("gemini-2.0-flash", None),
+            ("gemini-2.5-flash", Some("none")),
+            ("google/gemini-2.5-flash-lite", Some("none")),
+            ("gemini-2.5-pro", Some("minimal")),
+            ("gemini-3-pro-preview", Some("low")),
+            ("gemini-3-flash-preview", Some("minimal")),
+            ("gpt-5-mini", Some("minimal")),
+            ("gpt-5-pro", None),
+            ("gpt-5.2", None),
+            ("gpt-5.1-codex", Some("low")),
+            ("o4-mini", Some("low")),
+            ("openai/gpt-oss-120b", Some("low")),
+            ("gpt-4.1", None),
+            ("claude-sonnet-4-6", None),
+            ("us.amazon.nova-2-lite-v1:0", None),
+            ("deepseek-chat", None),
+            ("qwen3-32b", None),
+        ] {
+            assert_eq!(least(model).map(Effort::word), expected, "{model}");
+        }
     }
 }

@@ -55,6 +55,9 @@ struct Blob {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct FileData {
+    /// Vertex AI takes no file without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mime_type: Option<&'static str>,
     file_uri: String,
 }
 
@@ -144,8 +147,12 @@ fn said(part: Said, terms: &Terms) -> Result<Part, Refusal> {
             if !terms.pass_urls {
                 return Err(unfetched(&at));
             }
+            let file = FileData {
+                mime_type: image_type(&url),
+                file_uri: url,
+            };
             Part {
-                file_data: Some(FileData { file_uri: url }),
+                file_data: Some(file),
                 ..Part::default()
             }
         }
@@ -153,6 +160,21 @@ fn said(part: Said, terms: &Terms) -> Result<Part, Refusal> {
             mime: format!("audio/{format}"),
             base64: data,
         }),
+    })
+}
+
+/// The type of the image at an address, as far as its ending tells.
+fn image_type(url: &str) -> Option<&'static str> {
+    let path = url.split(['?', '#']).next()?;
+    let (_, ending) = path.rsplit_once('.')?;
+    Some(match ending.to_ascii_lowercase().as_str() {
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "gif" => "image/gif",
+        "heic" => "image/heic",
+        "heif" => "image/heif",
+        _ => return None,
     })
 }
 

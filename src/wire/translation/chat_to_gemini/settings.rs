@@ -85,7 +85,7 @@ pub(super) fn generation_config(
             schema,
         } => {
             config.response_mime_type = Some(JSON);
-            config.response_json_schema = Some(titled(schema, name, description));
+            config.response_json_schema = Some(titled(schema, name, description, left));
         }
     }
     if let Some(effort) = effort(fields, asked, left)? {
@@ -115,16 +115,23 @@ fn seed(fields: &mut Fields, left: &mut Left) -> Result<Option<i32>, Refusal> {
 
 /// The schema with the name and description that stood beside it, as JSON schema says them, where
 /// it has none of its own.
-fn titled(mut schema: Value, name: String, description: Option<String>) -> Value {
-    if let Value::Object(members) = &mut schema
-        // Beside a reference nothing else may stand.
-        && !members.contains_key("$ref")
-    {
-        let name = Some(name).filter(|name| !name.is_empty());
-        for (key, text) in [("title", name), ("description", description)] {
-            if let Some(text) = text {
-                members.entry(key).or_insert_with(|| text.into());
-            }
+fn titled(mut schema: Value, name: String, description: Option<String>, left: &mut Left) -> Value {
+    let name = Some(name).filter(|name| !name.is_empty());
+    let said = [
+        ("name", "title", name),
+        ("description", "description", description),
+    ];
+    for (field, key, text) in said {
+        let (Some(text), Value::Object(members)) = (text, &mut schema) else {
+            continue;
+        };
+        let own = members.get(key);
+        // A title of its own is a name already; and beside a reference nothing else may stand.
+        let lost = own.is_some_and(|own| field == "description" && *own != text);
+        if lost || members.contains_key("$ref") {
+            left.hint(format!("response_format.json_schema.{field}"));
+        } else if own.is_none() {
+            members.insert(key.to_owned(), text.into());
         }
     }
     schema

@@ -364,9 +364,42 @@ fn an_image_at_an_address_is_passed_on_only_where_the_terms_allow() {
         ..STRICT
     };
     let (body, dropped) = said_to(FLASH, &terms, &asked);
-    let part = json!({"fileData": {"fileUri": "https://a.example/b.png"}});
+    let part = json!({"fileData": {"mimeType": "image/png", "fileUri": "https://a.example/b.png"}});
     assert_eq!(body["contents"][0]["parts"][0], part);
     assert_eq!(dropped, ["messages[0].content[0].image_url.detail"]);
+    // Vertex AI wants the type; the Gemini API looks for itself where none is told.
+    for (url, expected) in [
+        ("gs://b/c/a.JPG", json!("image/jpeg")),
+        ("https://a.example/b.webp?x=.png#y.gif", json!("image/webp")),
+        ("https://a.example/picture", Value::Null),
+    ] {
+        let asked = json!({"messages": [{"role": "user", "content": [
+            {"type": "image_url", "image_url": url}]}]});
+        let (body, _) = said_to(FLASH, &terms, &asked);
+        let file = &body["contents"][0]["parts"][0]["fileData"];
+        assert_eq!(
+            (&file["mimeType"], &file["fileUri"]),
+            (&expected, &json!(url))
+        );
+    }
+}
+
+#[test]
+fn what_stood_beside_a_schema_is_told_where_it_has_no_place() {
+    let asked = |schema: Value| {
+        let format = json!({"type": "json_schema", "json_schema": {
+            "name": "n", "description": "d", "strict": true, "schema": schema}});
+        said_to(FLASH, &STRICT, &with(json!({"response_format": format})))
+    };
+    let reference = json!({"$ref": "#/$defs/A", "$defs": {"A": {"type": "object"}}});
+    let (body, dropped) = asked(reference.clone());
+    assert_eq!(body["generationConfig"]["responseJsonSchema"], reference);
+    let both = ["description", "name"].map(|key| format!("response_format.json_schema.{key}"));
+    assert_eq!(dropped, both);
+    let (_, dropped) = asked(json!({"type": "object", "title": "T", "description": "e"}));
+    assert_eq!(dropped, both[..1]);
+    let (_, dropped) = asked(json!({"type": "object", "title": "T", "description": "d"}));
+    assert!(dropped.is_empty(), "{dropped:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::chat_settings::{effort, hint, limit, sampling, stream as ask_for_stream};
 use super::super::chat_turns::Turns;
+use super::super::efforts::{Effort, least};
 use super::super::fields::{Fields, Left, missing, refusal};
 use super::super::shape::{Asked, Kept, Refusal, Sent};
 use super::answer::STOPS;
@@ -127,11 +128,9 @@ fn thinking(
             }
             // How much is left to the model.
             "adaptive" => adaptive = Some(thinking.at("type")),
-            // Chat providers that cannot leave thinking out refuse to be told so; and with
-            // Anthropic it is the same as saying nothing.
             "disabled" => {
                 disabled = true;
-                left.hint("thinking");
+                unthinking(asked, chat, left);
             }
             kind => {
                 let why = format!("is `{kind}`, for which chat has no place");
@@ -174,6 +173,19 @@ fn thinking(
         chat.insert("response_format".into(), format);
     }
     Ok(())
+}
+
+/// Asks for no thinking, or the least there is, of a model that thinks where nothing is said: in a
+/// short answer nothing else would have room. Providers that cannot leave it out refuse to be told
+/// so; and with Anthropic's models it is the same as saying nothing.
+fn unthinking(asked: &Asked<'_>, chat: &mut Map<String, Value>, left: &mut Left) {
+    let least = least(asked.model).filter(|_| asked.terms.takes_effort);
+    if let Some(effort) = least {
+        chat.insert("reasoning_effort".into(), effort.word().into());
+    }
+    if least != Some(Effort::None) {
+        left.hint("thinking");
+    }
 }
 
 /// The effort for a budget of thinking tokens: the inverse of what budgets are given to efforts,

@@ -463,3 +463,30 @@ fn what_the_provider_is_known_to_refuse_is_not_sent_to_it() {
     assert_eq!(sent.dropped, ["metadata.user_id"]);
     assert!(sent.kept.include_usage);
 }
+
+#[test]
+fn no_thinking_is_asked_for_where_the_model_thinks_untold() {
+    let asked = json!({"model": "asked", "max_tokens": 32, "thinking": {"type": "disabled"},
+        "messages": [{"role": "user", "content": "q"}]});
+    let none = Terms {
+        takes_effort: false,
+        ..STRICT
+    };
+    for (model, terms, effort, dropped) in [
+        ("gemini-2.5-flash", &STRICT, json!("none"), &[][..]),
+        ("gemini-3-pro-preview", &STRICT, json!("low"), &["thinking"]),
+        ("gpt-5", &STRICT, json!("minimal"), &["thinking"]),
+        ("gpt-5", &none, Value::Null, &["thinking"]),
+        ("claude-sonnet-4-6", &STRICT, Value::Null, &["thinking"]),
+        ("qwen3-32b", &STRICT, Value::Null, &["thinking"]),
+    ] {
+        let sent = sent(&PAIR, &asked, model, terms).unwrap();
+        let body: Value = serde_json::from_slice(&sent.body).unwrap();
+        let found = body.get("reasoning_effort").unwrap_or(&Value::Null);
+        assert_eq!(
+            (found, sent.dropped.iter().map(String::as_str).collect()),
+            (&effort, dropped.to_vec()),
+            "{model}"
+        );
+    }
+}
