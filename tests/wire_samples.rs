@@ -220,6 +220,21 @@ fn every_sample_reads_as_the_manifest_says() {
     assert!(findings.is_empty(), "\n{}", findings.join("\n"));
 }
 
+#[test]
+fn only_what_is_new_is_called_unknown() {
+    let unknown = samples().into_iter().filter(|sample| {
+        let seen = sample.observe(non_empty(&sample.body));
+        seen.oddities.contains(&Oddity::UnknownEvent)
+    });
+    let files: Vec<String> = unknown.map(|sample| sample.file).collect();
+    let made_up = [
+        "anthropic/unknown_events.sse",
+        "bedrock/converse_odd_headers.bin",
+        "vllm/error_old_shape.sse",
+    ];
+    assert_eq!(files, made_up);
+}
+
 fn non_empty(body: &[u8]) -> Option<&[u8]> {
     Some(body).filter(|body| !body.is_empty())
 }

@@ -136,6 +136,8 @@ pub(super) fn learn_event(dialect: Dialect, data: &[u8], learned: &mut Learned) 
             learned.error = Some(in_band(dialect, data));
         }
         "error" => learned.error = Some(in_band(dialect, data)),
+        // Said while the model thinks for long.
+        "keepalive" => {}
         _ if is_error(event.error) => learned.error = Some(in_band(dialect, data)),
         _ => {
             let known = kind

@@ -182,8 +182,14 @@ impl Talk<'_> {
         let said = match kind {
             "input_text" | "output_text" | "text" => {
                 // Where a text was cited from, and how sure each token was.
-                part.take("annotations");
-                part.take("logprobs");
+                for key in ["annotations", "logprobs"] {
+                    let said = part.take(key);
+                    if said.is_some_and(|said| said.as_array().is_none_or(|list| !list.is_empty()))
+                    {
+                        // Once for all: a long conversation has many.
+                        self.left.hint(format!("input[].content[].{key}"));
+                    }
+                }
                 text_part(part.needed_text("text")?)
             }
             "refusal" => json!({"type": "refusal", "refusal": part.needed_text("refusal")?}),

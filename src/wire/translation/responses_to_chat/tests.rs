@@ -85,6 +85,16 @@ const CARRIED: &[(&str, &str, &[&str])] = &[
             {"role":"tool","tool_call_id":"c3","content":"Done"}]}"#,
         &["input[].reasoning"],
     ),
+    // Where an earlier answer had its words from is told to be left out.
+    (
+        r#"{"input":[{"role":"user","content":"A"},
+            {"type":"message","role":"assistant","content":[{"type":"output_text","text":"B",
+             "annotations":[{"type":"url_citation","url":"u"}],"logprobs":[]}]},
+            {"role":"user","content":"C"}]}"#,
+        r#"{"messages":[{"role":"user","content":"A"},{"role":"assistant","content":"B"},
+            {"role":"user","content":"C"}]}"#,
+        &["input[].content[].annotations"],
+    ),
     // Reasoning goes back to where it is from.
     (
         r#"{"include":["reasoning.encrypted_content"],"input":[{"role":"user","content":"A"},
