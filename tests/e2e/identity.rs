@@ -348,7 +348,11 @@ fn is_usage_only(event: &[u8]) -> bool {
         .map(|data| data.strip_prefix(' ').unwrap_or(data))
         .collect();
     serde_json::from_str::<Value>(&data.join("\n")).is_ok_and(|json| {
-        json["choices"].as_array().is_some_and(Vec::is_empty) && json["usage"].is_object()
+        // Sources are of the answer, wherever they stand.
+        let sources = json["citations"].as_array();
+        json["choices"].as_array().is_some_and(Vec::is_empty)
+            && json["usage"].is_object()
+            && sources.is_none_or(Vec::is_empty)
     })
 }
 

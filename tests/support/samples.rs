@@ -124,6 +124,8 @@ const GEMINI_STREAM: &str = "/v1beta/models/{model}:streamGenerateContent?alt=ss
 /// Without the words that ask for events, it is one array in pieces.
 const GEMINI_ARRAY: &str = "/v1beta/models/{model}:streamGenerateContent";
 const VERTEX: &str = "/v1/projects/p/locations/eu/publishers/google/models/{model}:generateContent";
+const VERTEX_ARRAY: &str =
+    "/v1/projects/p/locations/eu/publishers/google/models/{model}:streamGenerateContent";
 const VERTEX_STREAM: &str =
     "/v1/projects/p/locations/eu/publishers/google/models/{model}:streamGenerateContent?alt=sse";
 
@@ -148,6 +150,7 @@ fn sample(file: &str, dialect: &str, bytes: Vec<u8>) -> Sample {
         ("gemini", "vertex/vertex_traffic_type.sse") => ("/vx", VERTEX_STREAM),
         ("vertex", _) => ("/vx", VERTEX),
         ("gemini", "gemini/stream_array.json") => ("/ge", GEMINI_ARRAY),
+        ("gemini", "vertex/array_with_error.json") => ("/vx", VERTEX_ARRAY),
         ("gemini", _) if kind_of(file) == "sse" => ("/ge", GEMINI_STREAM),
         ("gemini", _) => ("/ge", "/v1beta/models/{model}:generateContent"),
         ("bedrock", _) if kind_of(file) == "bin" => ("/br", "/model/{model}/converse-stream"),
