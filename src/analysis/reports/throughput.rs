@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::call::{Call, plain_model};
-use super::figures::{Numbers, Route, first_token, named, rate, spent, whole};
+use super::figures::{Numbers, Route, first_token, named, price, rate, whole};
 use crate::analysis::tables::Window;
 use crate::record::{Language, Name, WallTime};
 use crate::routing::catalogue::{ModelFacts, facts_of};
@@ -151,7 +151,7 @@ impl Throughput {
         if in_week && let Some(day) = seen.days.get_mut((DAYS - 1 - back) as usize) {
             day.whole.extend(whole);
             if let Some((tokens, elapsed)) = made {
-                day.tokens += tokens;
+                day.tokens = day.tokens.saturating_add(tokens);
                 day.elapsed += elapsed;
             }
         }
@@ -197,7 +197,7 @@ impl Throughput {
         let (fastest, highest) = (by_latency.first(), by_throughput.first());
         let answered = |told: &&Seen| told.elapsed > 0.0;
         let seen = || self.routes.values().filter(answered);
-        let tokens: u64 = seen().map(|seen| seen.tokens).sum();
+        let tokens = seen().fold(0, |sum: u64, seen| sum.saturating_add(seen.tokens));
         let elapsed: f64 = seen().map(|seen| seen.elapsed).sum();
         let finite = || {
             let whole = self.routes.values().flat_map(|seen| &seen.whole);
@@ -300,14 +300,17 @@ impl Seen {
             self.last.push(failed);
         }
         if let Some((tokens, elapsed)) = made {
-            self.tokens += tokens;
+            self.tokens = self.tokens.saturating_add(tokens);
             self.elapsed += elapsed;
         }
-        if let Some(cost) = spent(call) {
+        // What a lost try cost is no price of a request.
+        if let Some(cost) = price(call) {
             self.cost += cost;
             self.priced += 1;
             if let Some((input, output)) = call.input.zip(call.output) {
-                self.priced_tokens += input + output;
+                // Counts are the providers', who may say anything.
+                let both = input.saturating_add(output);
+                self.priced_tokens = self.priced_tokens.saturating_add(both);
                 self.costed_tokens += cost;
             }
         }
@@ -759,6 +762,26 @@ mod tests {
         let all = found.json(window.until, true, Metadata::default(), None);
         assert_eq!(all["providers"].as_array().unwrap().len(), 30);
         assert_eq!(all["further"], 0);
+    }
+
+    /// A try that another followed cost its route something, and is no request's price.
+    #[test]
+    fn what_a_lost_try_cost_is_no_price_of_a_request() {
+        let mut calls: Vec<Call> = (0..40).map(|n| made_up(n, 300.0)).collect();
+        calls.extend((40..60).map(|n| Call {
+            lost: true,
+            cost: Some(0.000_1),
+            ..failing(n)
+        }));
+        calls.push(Call {
+            output: Some(u64::MAX),
+            ..made_up(61, 300.0)
+        });
+        let value = told(&calls);
+        let openai = &value["providers"][0];
+        let cost = openai["cost_estimate"]["estimated_cost_usd"].as_f64();
+        assert!((cost.unwrap() - 0.001).abs() < 1e-12, "{cost:?}");
+        assert_eq!(openai["tokens_generated"], u64::MAX);
     }
 
     #[test]

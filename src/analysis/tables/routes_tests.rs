@@ -502,3 +502,40 @@ fn a_lost_attempt_costs_its_own_route_and_was_waited_for() {
     assert_eq!((near.costs.lost, near.costs.priced), (36_000_000_000, 8));
     assert_eq!(far.costs.cost, 72 * 2_500_000_000);
 }
+
+/// A client that left says nothing of a failure rate, nor of which spans the others are of.
+#[test]
+fn how_alike_failures_are_is_told_by_those_that_are_judged() {
+    let minute = |n: i64| WallTime(1_795_307_749_000_000 + n * 60_000_000);
+    let judged = |builder: &mut RoutesBuilder| {
+        for n in 0..1_440 {
+            let outcome = if (420..430).contains(&n) {
+                Outcome::UpstreamError
+            } else {
+                Outcome::Ok
+            };
+            builder.add(&Row {
+                started: minute(n),
+                outcome,
+                ..stream(300)
+            });
+        }
+    };
+    let rate = |builder: RoutesBuilder| {
+        let found = builder.finish(head(), |_, _| RouteName::default());
+        found.routes[0].failure_rate
+    };
+    let mut alone = RoutesBuilder::default();
+    judged(&mut alone);
+    let mut among = RoutesBuilder::default();
+    judged(&mut among);
+    // Another one weeks later.
+    among.add(&Row {
+        started: minute(30 * 1_440),
+        outcome: Outcome::ClientGone,
+        ..stream(300)
+    });
+    let (alone, among) = (rate(alone), rate(among));
+    assert!(alone.design_effect() > 2.0, "{alone:?}");
+    assert_eq!(among, alone);
+}

@@ -168,14 +168,14 @@ struct Alike {
 struct Cluster {
     /// How many numbers there are up to its end.
     upto: usize,
-    /// Its failures.
-    failures: u64,
+    /// How many are larger than all numbers: its failures, and what was not waited out.
+    larger: u64,
 }
 
 impl Pool for Cluster {
     fn pool(&mut self, later: Self) {
         self.upto = self.upto.max(later.upto);
-        self.failures += later.failures;
+        self.larger += later.larger;
     }
 }
 
@@ -199,20 +199,22 @@ impl Gathered {
     /// A failure of that date that is told only after all numbers.
     pub(super) fn fail_late(&mut self, at: WallTime) {
         self.failures += 1;
-        self.clusters.at(at).failures += 1;
+        self.clusters.at(at).larger += 1;
     }
 
-    fn cluster(&mut self, at: WallTime, failures: u64) {
+    fn cluster(&mut self, at: WallTime, larger: u64) {
         let upto = self.values.len();
         // Clusters are parts of the numbers as they came: a date that goes back is of the newest.
         let at = self.newest.map_or(at, |newest| newest.max(at));
         self.newest = Some(at);
-        self.clusters.at(at).pool(Cluster { upto, failures });
+        self.clusters.at(at).pool(Cluster { upto, larger });
     }
 
-    /// Adds what nobody waited out, and was `counted` as missing before, if it was.
-    pub(super) fn wait(&mut self, wait: u64, counted: Option<NullReason>) {
+    /// Adds what came `at` that date and nobody waited out, and was `counted` as missing before, if
+    /// it was.
+    pub(super) fn wait(&mut self, at: WallTime, wait: u64, counted: Option<NullReason>) {
         self.waits.push(wait);
+        self.clusters.at(at).larger += 1;
         if let Some(reason) = counted {
             let missing = &mut self.nulls[reason as usize];
             *missing = missing.saturating_sub(1);
@@ -359,12 +361,12 @@ impl Gathered {
         let upto = middle.unwrap_or(0.0);
         let mut from = 0;
         let counts = self.clusters.counted(|cluster| {
-            // Of a span with late failures alone no number is.
+            // Of a span with nothing but what is larger no number is.
             let end = cluster.upto.max(from);
             let own = &values[from..end];
             from = end;
             let below = own.iter().filter(|value| **value as f64 <= upto).count();
-            (below as u64, own.len() as u64 + cluster.failures)
+            (below as u64, own.len() as u64 + cluster.larger)
         });
         Alike {
             effect: middle.map_or(1.0, |_| counts.effect()),
@@ -554,6 +556,33 @@ mod tests {
         ] {
             assert_eq!(figure, Figure::Value(of_sorted(&sorted, p).unwrap()), "{p}");
         }
+    }
+
+    /// Whoever left a slow hour is of that hour: numbers are as alike as if these had failed.
+    #[test]
+    fn what_was_not_waited_out_has_its_hour_too() {
+        let at = |n: u64| WallTime((n / 40 * 3_600_000_000) as i64);
+        let day = |cut: fn(&mut Gathered, WallTime)| {
+            let mut gathered = Gathered::default();
+            for n in 0..24 * 40 {
+                let left = n / 40 == 7 && n % 40 < 36;
+                if left {
+                    cut(&mut gathered, at(n));
+                } else {
+                    gathered.add(at(n), Ok(n * 7_919 % 1_009));
+                }
+            }
+            gathered.into_spread()
+        };
+        let failed = day(Gathered::fail);
+        let left = day(|gathered, at| gathered.wait(at, 2_000, None));
+        assert_eq!((left.cut, failed.failures), (36, 36));
+        assert!(failed.effect > 1.5, "{}", failed.effect);
+        assert!(
+            (left.effect - failed.effect).abs() < 1e-12,
+            "{}",
+            left.effect
+        );
     }
 
     #[test]

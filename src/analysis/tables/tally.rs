@@ -223,10 +223,10 @@ impl Tally {
             // What was called off is no failure: its first token was only not waited out.
             None if is_called_off(attempt) => {
                 if stream {
-                    self.add_waits(|mark| lost_wait(attempt, mark), false);
+                    self.add_waits(at, |mark| lost_wait(attempt, mark), false);
                 }
                 if let Some(wait) = lost_wait_whole(attempt) {
-                    self.total.wait(wait.0, None);
+                    self.total.wait(at, wait.0, None);
                 }
             }
             _ => {
@@ -255,10 +255,11 @@ impl Tally {
             .saturating_add(cost);
         self.costs.priced -= u64::from(told.is_some() && own.is_none() && self.costs.priced > 0);
         if in_latency(record) {
-            self.add_waits(|mark| wait(record, mark), true);
+            self.add_waits(record.started, |mark| wait(record, mark), true);
             if let Some(wait) = wait_whole(record) {
                 let told = record.attempts.last().map(total);
-                self.total.wait(wait.0, told.and_then(Result::err));
+                self.total
+                    .wait(record.started, wait.0, told.and_then(Result::err));
             }
         }
     }
@@ -275,17 +276,20 @@ impl Tally {
             (&mut self.limited, ends.limited, ends.tries),
             (&mut self.refused, ends.refused, ends.tries),
         ] {
-            groups.at(at).pool((part, whole));
+            // What says nothing of a rate does not widen the spans of what does.
+            if whole > 0 {
+                groups.at(at).pool((part, whole));
+            }
         }
     }
 
-    fn add_waits(&mut self, of: impl Fn(Mark) -> Option<Nanos>, counted: bool) {
+    fn add_waits(&mut self, at: WallTime, of: impl Fn(Mark) -> Option<Nanos>, counted: bool) {
         for (into, mark) in [
             (&mut self.first_token, Mark::FirstToken),
             (&mut self.first_answer, Mark::FirstAnswer),
         ] {
             if let Some(wait) = of(mark) {
-                into.wait(wait.0, counted.then_some(NullReason::NoToken));
+                into.wait(at, wait.0, counted.then_some(NullReason::NoToken));
             }
         }
     }
