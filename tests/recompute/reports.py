@@ -1,7 +1,8 @@
 """Computes the figures of the reports of observed traffic again from an export, with NumPy and SciPy.
 
     tollgate export --since A --until B > records.jsonl
-    for name in routes models regions backends consistency length errors cost cache trend; do
+    for name in routes models regions backends consistency length errors cost cache trend \
+            throughput; do
         tollgate report $name --since A --until B --format json > $name.json; done
     python3 tests/recompute/reports.py records.jsonl *.json
 
@@ -173,6 +174,7 @@ def calls(record):
             "there": (attempt["provider"], attempt["model"]),
             "body": (record["request"]["prompt_hash"], record["language"], record["model"] or attempt["model"]),
             "router": attempt["kind"] == "router", "by": attempt["served_by"], "at": at, "lost": not last,
+            "reused": attempt["reused"], "session": record["session"], "turn": record["turn"],
             "region": attempt["region"], "stream": stream, "class": klass, "status": attempt["status"],
             "outcome": outcome, "failed": None, "first_token": None, "first_answer": None, "rate": None,
             "total": None, "whole": None, "waited": [None, None, None], "price": None, "output": None,
@@ -210,6 +212,8 @@ def calls(record):
             call["price"] = told[0] / 1e12 if told else None
             if usage["source"] not in (None, "chunks"):
                 call["output"] = usage["output"]
+        counts = record["tokens"] if last else attempt["lost_tokens"] or {}
+        call |= {"input": counts.get("input"), "read": counts.get("cached_read")}
         call["spent"] = call["price"] if last else (attempt["lost_cost_picodollars"] or 0) / 1e12 or None
         yield call
 
@@ -409,6 +413,78 @@ def cache(check, routes, tables):
         of = found[key] if key in found else [mark for marks in found.values() for mark in marks]
         check.one(f"{key} requests", len(of), row["requests"])
         check.interval(f"{key}", row, "identical", "_fraction", share(of))
+    turns = {"1": (1, 1), "2": (2, 2), "3": (3, 3), "4 and 5": (4, 5), "6 to 9": (6, 9), "10 and more": (10, math.inf)}
+    for row in tables["turns"]:
+        least, most = turns[row["turn"]]
+        of = [c for c in routes[row["model"], row["provider"]] if c["turn"] and least <= c["turn"] <= most]
+        cached(check, f"{row['model']} turn {row['turn']}", row, of)
+    kinds = {"none": lambda part: part == 0, "up to half": lambda part: 0 < part <= 0.5, "more than half": lambda part: part > 0.5}
+    for row in tables["cached"]:
+        of = [c for c in routes[row["model"], row["provider"]] if c["read"] is not None]
+        of = [c for c in of if kinds[row["cached"]](c["read"] / c["input"] if c["input"] else 0)]
+        cached(check, f"{row['model']} {row['cached']}", row, of)
+
+
+def cached(check, where, row, of):
+    check.one(f"{where} requests", len(of), row["requests"])
+    told = [c for c in of if c["read"] is not None and c["input"] is not None]
+    prompts = sum(c["input"] for c in told)
+    check.one(f"{where} read", sum(c["read"] for c in told) / prompts if prompts else None, row["tokens_read_fraction"])
+    times(check, where, row, of, FIRST)
+
+
+def throughput(check, routes, report):
+    """Of a window of a week at most: the trend's days are its own."""
+    until = int(np.datetime64(report["window"]["until"].rstrip("Z"), "us").astype("int64"))
+    fold = lambda of, way: way(of) if of else None
+    found = {}
+    for row in report["providers"]:
+        of = routes[row["model"], row["provider"]]
+        where = f"{row['model']} at {row['provider']}"
+        waited = [(c["at"], c["waited"][2], True) for c in of if c["whole"] is None and c["waited"][2] is not None]
+        whole = [(c["at"], c["whole"], False) for c in of if c["whole"] is not None and c["failed"] is not None] + waited
+        metrics, health, cost = row["metrics"], row["health"], row["cost_estimate"]
+        latency = quantile(whole, 0.5)
+        check.one(f"{where} n", len(whole), metrics["n"])
+        check.one(f"{where} latency", latency and latency[0] / 1e6, metrics["latency_ms"])
+        for end, printed in zip(latency[1:3] if latency else (), metrics["latency_interval_95_ms"] or ()):
+            check.one(f"{where} latency end", None if end is None else end / 1e6, printed)
+        for name, p50, is_so in (("cold", "cold_start_latency_ms", False), ("warm", "warm_start_latency_ms", True)):
+            some = [c for c in of if c["reused"] == is_so]
+            times_of = [(c["at"], c["whole"], False) for c in some if c["whole"] is not None and c["failed"] is not None]
+            times_of += [(c["at"], c["waited"][2], True) for c in some if c["whole"] is None and c["waited"][2] is not None]
+            middle = quantile(times_of, 0.5)
+            check.one(f"{where} {name}", middle and middle[0] / 1e6, health[p50])
+        first, rates = numbers(of, "first_token", 0), numbers(of, "rate")
+        for name, values, scale in (("first_token_p50_ms", first, 1e6), ("output_rate_p50_tokens_per_sec", rates, 1)):
+            middle = quantile(values, 0.5)
+            check.one(f"{where} {name}", middle and middle[0] / scale, metrics[name])
+        made = [(c["output"], c["whole"], c["at"]) for c in of if c["output"] is not None and c["failed"] is False and c["whole"]]
+        tokens, elapsed = sum(m[0] for m in made), math.fsum(m[1] for m in made) / 1e9
+        check.one(f"{where} tokens", tokens if elapsed else None, row["tokens_generated"])
+        check.one(f"{where} elapsed", elapsed or None, row["elapsed_seconds"])
+        check.one(f"{where} rate", tokens / elapsed if elapsed else None, metrics["throughput_tokens_per_sec"])
+        judged = [c["failed"] for c in of if c["failed"] is not None]
+        check.one(f"{where} errors", fold(judged, lambda j: 100 * sum(j) / len(j)), health["error_rate_percent"])
+        check.one(f"{where} price", mean(priced(of)), cost["estimated_cost_usd"])
+        told = [(c["price"], c["input"] + c["output"]) for c in of if None not in (c["price"], c["input"], c["output"])]
+        each = fold(told, lambda all: 1e3 * math.fsum(t[0] for t in all) / sum(t[1] for t in all))
+        check.one(f"{where} price of 1,000 tokens", each, cost["cost_per_1k_tokens_usd"])
+        for day, (trend, rate) in enumerate(zip(*row["history"].values())):
+            ago = lambda at: (until - 1 - at) // (24 * HOUR) == 6 - day
+            middle = quantile([t for t in whole if ago(t[0])], 0.5)
+            check.one(f"{where} day {day}", middle and middle[0] / 1e6, trend)
+            some = [m for m in made if ago(m[2])]
+            check.one(f"{where} rate of day {day}", fold(some, lambda all: sum(m[0] for m in all) / math.fsum(m[1] for m in all) * 1e9), rate)
+        found[row["model"], row["provider"]] = (latency and latency[0], made, whole)
+    every = [time for *_, whole in found.values() for _, time, cut in whole if not cut and math.isfinite(time)]
+    made = [m for _, of, _ in found.values() for m in of]
+    summary = report["performance_summary"]
+    check.one("mean latency", mean(every) / 1e6, summary["avg_latency_ms"])
+    check.one("mean rate", sum(m[0] for m in made) / math.fsum(m[1] for m in made) * 1e9, summary["avg_throughput_tokens_per_sec"])
+    order = sorted((known[0], route) for route, known in found.items() if known[0] is not None)
+    for (_, route), row in zip(order, report["rankings"]["by_latency"], strict=True):
+        check.one(f"{row['model']} rank", 0, int(route != (row["model"], row["provider"])))
 
 
 def routes(check, routes, report):
@@ -442,7 +518,7 @@ def routes(check, routes, report):
                         check.one(f"{where} {key} {name} {end}", number, printed[end])
 
 
-REPORTS = {f.__name__: f for f in (routes, cache, models, regions, backends, consistency, length, errors, cost, trend)}
+REPORTS = {f.__name__: f for f in (routes, cache, models, regions, backends, consistency, length, errors, cost, trend, throughput)}
 
 
 def main(export, *reports):
@@ -458,7 +534,8 @@ def main(export, *reports):
         report = json.load(open(path))
         name = report["schema"].split(".")[-1].split("/")[0]
         check = Checked()
-        REPORTS[name](check, found, report["routes" if name == "routes" else "tables"])
+        part = {"routes": "routes", "throughput": None}.get(name, "tables")
+        REPORTS[name](check, found, report[part] if part else report)
         print(f"{name}: {check.compared} numbers compared, {check.wrong} wrong")
         wrong += check.wrong + (not check.compared)
     return 1 if wrong or not reports else 0
